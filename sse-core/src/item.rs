@@ -1,0 +1,63 @@
+//! What a parser hands out.
+
+use core::time::Duration;
+
+use crate::{Event, EventId, EventName, Limit};
+
+/// Something whole in the stream, lent for the time of the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Item<'a> {
+    /// An event was dispatched.
+    Event(EventRef<'a>),
+    /// The reconnection time was set. In force at once, whatever becomes of the block it stands in.
+    Retry(Duration),
+    /// A comment line, without its colon and one leading space.
+    Comment(&'a str),
+    /// A block went over one of the [`Limits`](crate::Limits): it dispatches nothing. Its ID is committed, unless it
+    /// is the ID that was too long.
+    Dropped(Limit),
+}
+
+/// An event that was dispatched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventRef<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) data: &'a str,
+    pub(crate) id: &'a str,
+}
+
+impl<'a> EventRef<'a> {
+    /// The event's name; `message` if the stream gave none.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The data, its lines joined by LF.
+    #[must_use]
+    pub const fn data(&self) -> &'a str {
+        self.data
+    }
+
+    /// The last event ID when the event was dispatched: its own, or that of an event before it; empty if there was
+    /// none.
+    #[must_use]
+    pub const fn id(&self) -> &'a str {
+        self.id
+    }
+
+    /// A copy to keep. The last event ID becomes the event's own, if it is not empty.
+    #[must_use]
+    pub fn to_event(&self) -> Event {
+        let builder = Event::builder().data(self.data);
+        let builder = match EventName::new(self.name) {
+            Ok(name) if self.name != "message" => builder.name(name),
+            _ => builder,
+        };
+        match EventId::new(self.id) {
+            Ok(id) if !self.id.is_empty() => builder.id(id).build(),
+            _ => builder.build(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! How much a peer can make the parser keep.
+
+/// How much of a stream the parser keeps in memory for one event. All sizes are bytes as they arrive, before
+/// invalid UTF-8 is replaced.
+///
+/// A block that goes over a limit dispatches nothing; it is reported as [`Item::Dropped`](crate::Item::Dropped), its
+/// ID is committed all the same (or a client would ask for the same event again for ever), and parsing goes on after
+/// its blank line. What is dropped does not depend on how the input is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// One line, without its end. Default 4 MiB: a JSON document of a size that one still sends as an event.
+    pub line: usize,
+    /// The data of one event, its lines joined by LF. Default 4 MiB, the memory that one connection can hold.
+    pub event: usize,
+    /// An event ID. Default 1 KiB: it is sent back in a request header, and servers refuse long ones.
+    pub id: usize,
+    /// An event name. Default 1 KiB: names are picked by hand.
+    pub name: usize,
+}
+
+impl Limits {
+    /// Limits of the given sizes for a line and for the data of an event, the others being the defaults.
+    #[must_use]
+    pub fn new(line: usize, event: usize) -> Self {
+        Self { line, event, ..Self::default() }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line: 4 << 20, event: 4 << 20, id: 1 << 10, name: 1 << 10 }
+    }
+}
+
+/// Which of the [`Limits`] a block went over first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// A line was too long.
+    Line,
+    /// The data was too long.
+    Event,
+    /// The event ID was too long; it is not committed.
+    Id,
+    /// The event name was too long.
+    Name,
+}

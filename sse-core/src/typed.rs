@@ -1,0 +1,172 @@
+//! Typed events: an externally tagged enum is the schema.
+//!
+//! The variant's name is the event's name, its content is the data, always as JSON: a newtype variant its value, a
+//! tuple variant an array, a struct variant an object; a unit variant has empty data, and is read back from empty data
+//! or `null`. Other ways to tag an enum (`tag`, `untagged`) say nothing about event names, so [`Schema::new`] refuses
+//! them.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use sse_core::typed::{self, Schema};
+//!
+//! #[derive(Debug, PartialEq, Serialize, Deserialize)]
+//! #[serde(rename_all = "snake_case")]
+//! enum Chat {
+//!     Joined { user: String },
+//!     Said(String),
+//!     Closed,
+//! }
+//!
+//! let event = typed::encode(&Chat::Said("hi".into()))?.build();
+//! assert_eq!(event.to_bytes(), "event: said\ndata: \"hi\"\n\n");
+//!
+//! let schema = Schema::<Chat>::new()?;
+//! assert_eq!(schema.names(), ["joined", "said", "closed"]);
+//! assert_eq!(schema.decode("joined", r#"{"user":"ann"}"#)?, Chat::Joined { user: "ann".into() });
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod decode;
+mod encode;
+mod names;
+
+use core::{fmt, marker::PhantomData};
+
+use alloc::string::String;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{EventBuilder, EventName};
+
+/// The events that an externally tagged enum describes.
+pub struct Schema<T> {
+    names: &'static [&'static str],
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned> Schema<T> {
+    /// Reads the names off the type's own `Deserialize`.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`] if the type is not an externally tagged enum, or has a name that an event can't have.
+    pub fn new() -> Result<Self, SchemaError> {
+        let names = names::of::<T>().ok_or(SchemaError::NotExternallyTagged)?;
+        match names.iter().find(|name| name.is_empty() || EventName::new(**name).is_err()) {
+            Some(name) => Err(SchemaError::Name(name)),
+            None => Ok(Self { names, of: PhantomData }),
+        }
+    }
+
+    /// The names of the events, aliases included: what a browser has to listen for.
+    #[must_use]
+    pub const fn names(&self) -> &'static [&'static str] {
+        self.names
+    }
+
+    /// Reads an event.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Name`] if no variant has that name (and none is `#[serde(other)]`), [`DecodeError::Data`] if the
+    /// data is not that variant's.
+    pub fn decode(&self, name: &str, data: &str) -> Result<T, DecodeError> {
+        decode::decode(name, data)
+    }
+}
+
+impl<T> fmt::Debug for Schema<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schema").field("names", &self.names).finish()
+    }
+}
+
+/// Begins an event from a value of an externally tagged enum: name and data are set.
+///
+/// # Errors
+///
+/// [`EncodeError`] if the value does not serialize as a variant, or its name can't be an event's.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<EventBuilder, EncodeError> {
+    encode::encode(value)
+}
+
+/// Why a type is no schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// The type is not an enum, or is tagged internally, adjacently or not at all. Use serde's default.
+    NotExternallyTagged,
+    /// A variant's name is empty or holds CR or LF. Rename the variant.
+    Name(&'static str),
+}
+
+impl fmt::Display for SchemaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotExternallyTagged => f.write_str(
+                "the type is not an externally tagged enum (serde's default: no `tag`, `content` or `untagged`), \
+                 so its variants are not event names",
+            ),
+            Self::Name(name) => write!(f, "the variant name {name:?} can't be an event name; rename it"),
+        }
+    }
+}
+
+impl core::error::Error for SchemaError {}
+
+/// Why a value is no event.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The value did not serialize as a variant of an externally tagged enum.
+    NotAVariant,
+    /// The variant's name is empty or holds CR or LF. Rename the variant.
+    Name(&'static str),
+    /// The content did not serialize as JSON.
+    Data(serde_json::Error),
+    /// The type's own `Serialize` gave up.
+    Custom(String),
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAVariant => {
+                f.write_str("the value is not a variant of an externally tagged enum")
+            }
+            Self::Name(name) => {
+                write!(f, "the variant name {name:?} can't be an event name; rename it")
+            }
+            Self::Data(error) => write!(f, "the content can't be written as JSON: {error}"),
+            Self::Custom(message) => f.write_str(message),
+        }
+    }
+}
+
+impl core::error::Error for EncodeError {}
+
+/// Why an event is no value of the type.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// No variant has the event's name.
+    Name(String),
+    /// The data is not the content of that variant.
+    Data(serde_json::Error),
+    /// A unit variant came with data.
+    Unit,
+    /// The type's own `Deserialize` gave up.
+    Custom(String),
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "no variant is named {name:?}"),
+            Self::Data(error) => write!(f, "the data does not fit its variant: {error}"),
+            Self::Unit => f.write_str("the variant has no content, but the event has data"),
+            Self::Custom(message) => f.write_str(message),
+        }
+    }
+}
+
+impl core::error::Error for DecodeError {}

@@ -1,0 +1,83 @@
+//! The conformance vectors, under every cut.
+
+mod support;
+
+use sse_core::{Event, EventId, EventName, Text};
+use std::time::Duration;
+use support::{Outcome, parse, parse_from, vectors};
+
+/// Whole, as given, byte by byte and every two-way split.
+fn cuts(chunks: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
+    let whole = chunks.concat();
+    let bytewise = whole.iter().map(|byte| vec![*byte]).collect();
+    let mut cuts = vec![vec![whole.clone()], chunks.to_vec(), bytewise];
+    let splits = 1..whole.len();
+    // every place in a short stream; the ends and a stride in one of a hundred thousand bytes
+    let sparse = whole.len() > 20_000;
+    cuts.extend(
+        splits
+            .filter(|at| !sparse || *at < 64 || whole.len() - at < 64 || at % 997 == 0)
+            .map(|at| vec![whole[..at].to_vec(), whole[at..].to_vec()]),
+    );
+    cuts
+}
+
+#[test]
+fn every_parse_vector_under_every_cut() {
+    for vector in vectors::parse().into_iter().chain(vectors::parse_seeded()) {
+        for cut in cuts(&vector.chunks) {
+            let seen = parse_from(&vector.initial_last_event_id, cut.iter());
+            assert_eq!(
+                seen,
+                vector.expect,
+                "{} cut as {:?}",
+                vector.name,
+                cut.iter().map(Vec::len).collect::<Vec<_>>()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_encode_vector() {
+    for vector in vectors::encode() {
+        let input = &vector.input;
+        let text = |field: &str| input.get(field).and_then(|value| value.as_str()).map(Text::from);
+        let mut builder = Event::builder();
+        let mut refused = None;
+        if let Some(comment) = text("comment") {
+            builder = builder.comment(comment);
+        }
+        if let Some(name) = text("event") {
+            match EventName::new(name) {
+                Ok(name) => builder = builder.name(name),
+                Err(_) => refused = Some("event"),
+            }
+        }
+        if let Some(id) = text("id") {
+            match EventId::new(id) {
+                Ok(id) => builder = builder.id(id),
+                Err(_) => refused = Some("id"),
+            }
+        }
+        if let Some(millis) = input.get("retry") {
+            builder = builder.retry(Duration::from_millis(millis.as_u64().unwrap()));
+        }
+        if let Some(data) = text("data") {
+            builder = builder.data(data);
+        }
+        assert_eq!(refused, vector.reject.as_deref(), "{}", vector.name);
+        if refused.is_none() {
+            let wire = builder.build().to_bytes();
+            assert_eq!(wire, vector.wire, "{}", vector.name);
+            assert_eq!(parse([&wire]), vector.parsed, "{}", vector.name);
+        }
+    }
+}
+
+#[test]
+fn the_outcome_shows_a_difference() {
+    let event = |data: &str| parse([format!("data: {data}\n\n")]);
+    assert_ne!(event("a"), event("b"));
+    assert_ne!(event("a"), Outcome::default());
+}

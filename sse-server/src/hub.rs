@@ -1,0 +1,137 @@
+//! The hub without IO: one log, groups of subscribers, cursors.
+//!
+//! Plain data and functions. Nothing here knows a socket, a task, a channel or a clock; whoever drives it brings the
+//! time and does the waking. Everything a subscriber receives is read from the [`Log`] through its [`Cursor`]: live
+//! delivery and replay are the same code.
+//!
+//! ```text
+//! Draft -> Log::push -> Interest (which groups match) -> group index -> Cursor::next -> bytes
+//! ```
+
+mod position;
+mod topic;
+
+mod draft;
+mod frame;
+mod log;
+mod topics;
+
+mod group;
+mod interest;
+mod pattern;
+
+mod cursor;
+mod resume;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+pub(crate) use cursor::{Cursor, Step};
+pub(crate) use draft::Draft;
+pub(crate) use frame::Name;
+pub(crate) use group::GroupId;
+pub(crate) use log::Log;
+pub(crate) use position::{Epoch, Position};
+pub(crate) use resume::{Gap, Opening, Reason, Start};
+pub(crate) use topic::{Selector, Selectors, Topic};
+pub(crate) use topics::TopicInfo;
+
+use group::Groups;
+use pattern::MAX_NODES;
+
+/// A publish time: milliseconds since the Unix epoch. It never goes back along the log.
+pub(crate) type Millis = u64;
+
+/// What bounds the hub's memory, and what happens to a subscriber that falls behind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+    pub(crate) topics: usize,
+    pub(crate) groups: usize,
+    /// How old the first event not yet handed to a subscriber may be.
+    pub(crate) lag: Duration,
+    pub(crate) lag_policy: LagPolicy,
+}
+
+/// What happens to a subscriber that lost an event because it was too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LagPolicy {
+    /// The stream ends; the client comes back with its last event ID.
+    Disconnect,
+    /// The stream goes on after an `sse-gap`.
+    Gap,
+}
+
+/// The log and who reads it.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    log: Log,
+    groups: Groups,
+    bounds: Bounds,
+}
+
+/// No more groups or patterns fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Hub {
+    pub(crate) fn new(epoch: Epoch, bounds: Bounds) -> Self {
+        Self { log: Log::new(epoch, bounds), groups: Groups::default(), bounds }
+    }
+
+    pub(crate) const fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Appends an event and names the groups that it is for. `seq` and `time` go up from call to call.
+    pub(crate) fn publish(&mut self, seq: u64, time: Millis, draft: &Draft, matched: &mut Vec<GroupId>) {
+        self.log.push(seq, time, draft);
+        self.groups.note(seq, &draft.topic, matched);
+    }
+
+    /// Puts a subscriber at its place in the log.
+    pub(crate) fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<(Cursor, Opening), Full> {
+        let group = self.groups.join(selectors, self.log.head(), self.bounds.groups, MAX_NODES)?;
+        Ok(resume::place(self, group, start))
+    }
+
+    /// Forgets a subscriber.
+    pub(crate) fn leave(&mut self, cursor: &Cursor) {
+        self.groups.leave(cursor.group());
+    }
+
+    /// Drops what a topic retains through a sequence number.
+    #[cfg(test)]
+    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64) {
+        if let Some(seq) = self.log.trim_topic(topic, through) {
+            self.groups.note_trimmed(topic, seq);
+        }
+    }
+
+    /// How many subscribers stand in how many groups.
+    pub(crate) fn subscribers(&self) -> (usize, usize) {
+        (self.groups.members(), self.groups.len())
+    }
+
+    /// What is known of a topic: retained events and live subscribers.
+    pub(crate) fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
+        let subscribers = self.groups.members_of(topic);
+        let info = self.log.topics().info(topic, subscribers);
+        info.or_else(|| (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers)))
+    }
+
+    /// Up to `count` topics after a name, in the order of their names: published ones, and those that subscribers name.
+    pub(crate) fn topics_after(&self, after: Option<&str>, count: usize) -> Vec<TopicInfo> {
+        let mut names: Vec<_> =
+            self.log.topics().names_after(after).take(count).chain(self.groups.names_after(after).take(count)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().take(count).filter_map(|topic| self.topic(topic)).collect()
+    }
+}

@@ -1,0 +1,174 @@
+//! A subscriber's place in the log, and what it gets next.
+//!
+//! ```text
+//!             nothing after it matches
+//!        ┌────────────── Wait ──────────────┐
+//!        ▼                                  │
+//!   next(hub, room, now) ── matching ──▶ Write ──▶ further along
+//!        │
+//!        ├── lost some, policy gap ────────▶ Gap ──▶ before the first that follows
+//!        └── lost some, policy disconnect ─▶ Lagged
+//! ```
+
+use bytes::Bytes;
+
+use super::{
+    Gap, GroupId, Hub, LagPolicy, Log, Millis, Reason, Selectors,
+    group::Group,
+    topics::{Topics, Trimmed},
+};
+
+/// How many events one step looks up at most.
+const PAGE: usize = 256;
+/// How many events of other topics one step passes over at most.
+const SCAN: usize = 4096;
+
+/// A subscriber's group and the position through which it has been served. The hub counts it as a member until
+/// [`Hub::leave`].
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    group: GroupId,
+    seq: u64,
+    /// Trims up to this one have been told to the subscriber, or did not concern it.
+    told: u64,
+    /// The subscriber has been at the head, so the age of what it has not got is of its own making.
+    caught_up: bool,
+}
+
+/// What a subscriber gets next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Frames to write; the cursor stands behind them.
+    Write { bytes: Bytes, events: usize },
+    /// Nothing to write until its group matches again. The cursor stands at the head.
+    Wait,
+    /// Nothing found yet: call again, when others have had their turn.
+    Again,
+    /// Something was lost. The cursor stands before what follows.
+    Gap(Gap),
+    /// The subscriber fell too far behind, and the policy is to end its stream.
+    Lagged,
+}
+
+impl Cursor {
+    pub(super) const fn new(group: GroupId, seq: u64, told: u64) -> Self {
+        Self { group, seq, told, caught_up: false }
+    }
+
+    pub(crate) const fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// The sequence number through which the subscriber has been served.
+    pub(crate) const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// What comes next: at most `room` bytes of frames, but at least one frame.
+    pub(crate) fn next(&mut self, hub: &mut Hub, room: usize, now: Millis) -> Step {
+        let Hub { log, groups, bounds } = hub;
+        let group = groups.get_mut(self.group);
+        if lost(log, group, self.seq, self.told) {
+            if bounds.lag_policy == LagPolicy::Disconnect {
+                return Step::Lagged;
+            }
+            let requested = log.at(self.seq);
+            let first = first_after(log, group, self.seq);
+            self.seq = first.map_or(log.head(), |first| first - 1);
+            self.told = log.trims();
+            return Step::Gap(Gap::new(log, Reason::Lagged, requested.to_string(), self.seq, first));
+        }
+        let found = matching_after(log, group, self.seq, PAGE);
+        let Some(first) = found.seqs.first() else {
+            self.seq = found.through;
+            if self.seq < log.head() {
+                return Step::Again;
+            }
+            self.caught_up = true;
+            return Step::Wait;
+        };
+        let waited = now.saturating_sub(log.time(*first).unwrap_or(now));
+        let late = self.caught_up && u128::from(waited) > bounds.lag.as_millis();
+        if late && bounds.lag_policy == LagPolicy::Disconnect {
+            return Step::Lagged;
+        }
+        let (bytes, events) = group.join(log, &found.seqs, room);
+        self.seq = found.seqs[events - 1];
+        Step::Write { bytes, events }
+    }
+}
+
+/// Matching events, and the sequence number up to which there are no others.
+pub(super) struct Found {
+    pub(super) seqs: Vec<u64>,
+    pub(super) through: u64,
+}
+
+/// Up to `count` retained events after `seq` that the group wants.
+pub(super) fn matching_after(log: &Log, group: &Group, seq: u64, count: usize) -> Found {
+    let head = log.head();
+    let retained = |seq: &u64| log.frame(*seq).is_some();
+    if seq >= group.complete_after {
+        let seqs: Vec<_> = group.seqs_after(seq).filter(retained).take(count).collect();
+        return Found { seqs, through: head };
+    }
+    if let Some(topics) = group.selectors.topics_only() {
+        let mut seqs = Vec::new();
+        for id in topics.filter_map(|topic| log.topics().id(topic)) {
+            let of_topic = &log.topics().state(id).seqs;
+            let from = of_topic.partition_point(|one| *one <= seq);
+            seqs.extend(of_topic.range(from..).take(count));
+        }
+        seqs.sort_unstable();
+        seqs.truncate(count);
+        return Found { seqs, through: head };
+    }
+    let mut seqs = Vec::new();
+    let mut through = head;
+    for (scanned, frame) in log.frames_after(seq).enumerate() {
+        if scanned == SCAN || seqs.len() == count {
+            through = frame.seq - 1;
+            break;
+        }
+        if group.selectors.matches(log.topic_of(frame.topic)) {
+            seqs.push(frame.seq);
+        }
+    }
+    Found { seqs, through }
+}
+
+/// The first retained event after `seq` that the group wants.
+pub(super) fn first_after(log: &Log, group: &Group, mut seq: u64) -> Option<u64> {
+    loop {
+        let found = matching_after(log, group, seq, 1);
+        if found.seqs.is_empty() && found.through < log.head() {
+            seq = found.through;
+        } else {
+            return found.seqs.first().copied();
+        }
+    }
+}
+
+/// Whether an event after `seq` that the group wants was trimmed, and the subscriber has not been told.
+pub(super) fn lost(log: &Log, group: &mut Group, seq: u64, told: u64) -> bool {
+    if log.trimmed() <= seq || log.trims() <= told {
+        return false;
+    }
+    // The group knows of all that it wanted since it began; only what is older has to be looked up.
+    if seq >= group.complete_after && group.settle(log) <= seq {
+        return false;
+    }
+    any_topic(log.topics(), &group.selectors, |trimmed| trimmed.takes(seq, told))
+}
+
+/// Whether something was trimmed of any topic that the selectors match, a forgotten one included.
+pub(super) fn any_topic(topics: &Topics, selectors: &Selectors, trimmed: impl Fn(&Trimmed) -> bool) -> bool {
+    let floor = || trimmed(&topics.floor());
+    match selectors.topics_only() {
+        Some(mut names) => names.any(|name| match topics.id(name) {
+            Some(id) => trimmed(&topics.state(id).trimmed),
+            None => floor(),
+        }),
+        None => floor() || topics.iter().any(|state| trimmed(&state.trimmed) && selectors.matches(&state.topic)),
+    }
+}

@@ -1,0 +1,151 @@
+//! An event as it goes out: encoded once, shared by all who receive it.
+
+use std::cell::OnceCell;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sse_core::{Event, EventId, EventName, Item, Parser, Text};
+
+use super::{Draft, Epoch, Position, Topic, topics::TopicId};
+
+const MAX_NAME_BYTES: usize = 128;
+
+/// The name of a published event: 1 to 128 bytes without CR, LF and NUL, and not one of the hub's own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Name(EventName);
+
+impl Name {
+    /// Checks the text; what is wrong is a sentence that says what is allowed.
+    pub(crate) fn new(text: &str) -> Result<Self, &'static str> {
+        if text.is_empty() || text.len() > MAX_NAME_BYTES {
+            return Err("it must have 1 to 128 bytes");
+        }
+        if text.starts_with("sse-") {
+            return Err("names that begin with `sse-` are the hub's own");
+        }
+        if text.contains('\0') {
+            return Err("it can't hold NUL");
+        }
+        EventName::new(text).map(Self).map_err(|_| "it can't hold CR or LF")
+    }
+}
+
+/// An event at its place in the log.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(super) seq: u64,
+    pub(super) topic: TopicId,
+    json: bool,
+    plain: Bytes,
+    /// The other encoding, made when the first subscriber asks for it.
+    envelope: OnceCell<Bytes>,
+}
+
+impl Frame {
+    pub(super) fn new(position: Position, topic: TopicId, draft: &Draft) -> Self {
+        let mut event = Event::builder().id(id(position)).data(draft.data.clone());
+        if let Some(Name(name)) = &draft.name {
+            event = event.name(name.clone());
+        }
+        if let Some(retry) = draft.retry {
+            event = event.retry(retry);
+        }
+        let plain = event.build().to_bytes();
+        Self { seq: position.seq, topic, json: draft.json, plain, envelope: OnceCell::new() }
+    }
+
+    /// The memory that the frame is counted with: its bytes, and what keeping them costs.
+    pub(super) fn cost(&self) -> usize {
+        size_of::<Self>() + self.plain.len()
+    }
+
+    pub(super) fn bytes(&self, envelope: bool, epoch: Epoch, topic: &Topic) -> &Bytes {
+        if envelope { self.envelope.get_or_init(|| self.enveloped(epoch, topic)) } else { &self.plain }
+    }
+
+    /// The event again, its data wrapped with its topic. Read back from its own bytes, so that nothing is kept twice.
+    fn enveloped(&self, epoch: Epoch, topic: &Topic) -> Bytes {
+        let mut event = Event::builder().id(id(Position { epoch, seq: self.seq }));
+        let mut data = Text::default();
+        let mut retry = None;
+        let mut name = None;
+        Parser::with_limits(sse_core::Limits::new(usize::MAX, usize::MAX)).feed(&self.plain, |item| match item {
+            Item::Event(read) => {
+                data = envelope(topic, read.data(), self.json);
+                name = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
+            }
+            Item::Retry(time) => retry = Some(time),
+            _ => {}
+        });
+        if let Some(name) = name {
+            event = event.name(name);
+        }
+        if let Some(retry) = retry {
+            event = event.retry(retry);
+        }
+        event.data(data).build().to_bytes()
+    }
+}
+
+/// A position is an event ID as it stands.
+pub(super) fn id(position: Position) -> EventId {
+    EventId::new(position.to_string()).unwrap_or_default()
+}
+
+fn envelope(topic: &Topic, data: &str, json: bool) -> Text {
+    #[derive(Serialize)]
+    struct Envelope<'a, D> {
+        topic: &'a str,
+        data: D,
+    }
+    let raw = if json { serde_json::from_str::<&RawValue>(data).ok() } else { None };
+    let text = match raw {
+        Some(data) => serde_json::to_string(&Envelope { topic: topic.as_str(), data }),
+        None => serde_json::to_string(&Envelope { topic: topic.as_str(), data }),
+    };
+    Text::from(text.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn frame(data: &str, json: bool) -> (Frame, Topic, Epoch) {
+        let topic = Topic::new("a/\"b\"").unwrap();
+        let draft = Draft {
+            topic: topic.clone(),
+            name: Some(Name::new("tick").unwrap()),
+            retry: Some(Duration::from_secs(2)),
+            data: data.into(),
+            json,
+        };
+        let epoch = Epoch::new(0);
+        (Frame::new(Position { epoch, seq: 7 }, TopicId::default(), &draft), topic, epoch)
+    }
+
+    #[test]
+    fn plain() {
+        let (frame, topic, epoch) = frame("a\nb", false);
+        let expect = "event: tick\nid: 000000000000-00000000007\nretry: 2000\ndata: a\ndata: b\n\n";
+        assert_eq!(frame.bytes(false, epoch, &topic), expect);
+    }
+
+    #[test]
+    fn enveloped_text_is_a_string_and_json_is_itself() {
+        for (data, json, expect) in [
+            ("a\nb", false, r#""a\nb""#),
+            (r#"{"z":1.0,"a":2}"#, true, r#"{"z":1.0,"a":2}"#),
+            ("null", true, "null"),
+            ("null", false, r#""null""#),
+        ] {
+            let (frame, topic, epoch) = frame(data, json);
+            let expect = format!(
+                "event: tick\nid: 000000000000-00000000007\nretry: 2000\ndata: {{\"topic\":\"a/\\\"b\\\"\",\"data\":{expect}}}\n\n"
+            );
+            assert_eq!(frame.bytes(true, epoch, &topic), &expect);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Subscribers with the same selectors are one group, and what they share is done once.
+
+use std::collections::{HashMap, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+use slab::Slab;
+
+use super::{Full, Log, Selectors, Topic, interest::Interest};
+
+/// How many matching events a group remembers. A cursor further behind reads the topics' own indexes.
+const INDEX: usize = 1024;
+
+/// A group's place in the table, good while it has members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct GroupId(u32);
+
+impl GroupId {
+    pub(crate) fn new(index: usize) -> Self {
+        Self(u32::try_from(index).expect("groups are bounded far below"))
+    }
+
+    pub(crate) const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) selectors: Selectors,
+    members: usize,
+    /// The matching events after `complete_after`, in order; those that the log has trimmed may still be in front.
+    seqs: VecDeque<u64>,
+    pub(super) complete_after: u64,
+    /// The latest matching event after `complete_after` that is known to be trimmed.
+    trimmed: u64,
+    /// What the last write of several frames was joined from, and the bytes: for the members that stand at the same
+    /// place.
+    joined: Option<Joined>,
+}
+
+#[derive(Debug)]
+struct Joined {
+    seqs: (u64, u64),
+    bytes: Bytes,
+}
+
+impl Group {
+    fn note(&mut self, seq: u64) {
+        if self.seqs.len() == INDEX
+            && let Some(first) = self.seqs.pop_front()
+        {
+            self.complete_after = first;
+        }
+        self.seqs.push_back(seq);
+    }
+
+    /// Drops what the log has trimmed, and gives the last event that is known to be.
+    pub(super) fn settle(&mut self, log: &Log) -> u64 {
+        while let Some(first) = self.seqs.front().copied().filter(|first| *first < log.start()) {
+            self.trimmed = self.trimmed.max(first);
+            self.seqs.pop_front();
+        }
+        self.trimmed
+    }
+
+    /// The remembered events after a sequence number.
+    pub(super) fn seqs_after(&self, seq: u64) -> impl Iterator<Item = u64> {
+        self.seqs.range(self.seqs.partition_point(|one| *one <= seq)..).copied()
+    }
+
+    /// The frames of these sequence numbers in one piece, at most `room` bytes of them but at least one; and how many
+    /// they are.
+    pub(super) fn join(&mut self, log: &Log, seqs: &[u64], room: usize) -> (Bytes, usize) {
+        let envelope = self.selectors.envelope;
+        let frames = || seqs.iter().filter_map(|seq| log.frame(*seq)).map(|frame| log.bytes(frame, envelope));
+        let mut len = 0;
+        let count = frames()
+            .take_while(|frame| {
+                len += frame.len();
+                len <= room
+            })
+            .count()
+            .max(1);
+        if count == 1 {
+            return (frames().next().cloned().unwrap_or_default(), count);
+        }
+        let ends = (seqs[0], seqs[count - 1]);
+        if let Some(joined) = self.joined.as_ref().filter(|joined| joined.seqs == ends) {
+            return (joined.bytes.clone(), count);
+        }
+        let mut bytes = BytesMut::with_capacity(len);
+        frames().take(count).for_each(|frame| bytes.extend_from_slice(frame));
+        let bytes = bytes.freeze();
+        self.joined = Some(Joined { seqs: ends, bytes: bytes.clone() });
+        (bytes, count)
+    }
+}
+
+/// All groups, found by their selectors and by what they match.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    groups: Slab<Group>,
+    ids: HashMap<Selectors, GroupId>,
+    interest: Interest,
+    members: usize,
+}
+
+impl Groups {
+    pub(super) const fn members(&self) -> usize {
+        self.members
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub(super) fn get(&self, id: GroupId) -> &Group {
+        &self.groups[id.index()]
+    }
+
+    pub(super) fn get_mut(&mut self, id: GroupId) -> &mut Group {
+        &mut self.groups[id.index()]
+    }
+
+    /// Adds a member to the group of these selectors, which is made if need be.
+    pub(super) fn join(
+        &mut self,
+        selectors: Selectors,
+        head: u64,
+        max_groups: usize,
+        max_nodes: usize,
+    ) -> Result<GroupId, Full> {
+        let id = match self.ids.get(&selectors) {
+            Some(id) => *id,
+            None if self.groups.len() >= max_groups => return Err(Full),
+            None => {
+                let entry = self.groups.vacant_entry();
+                let id = GroupId::new(entry.key());
+                self.interest.add(&selectors, id, max_nodes)?;
+                entry.insert(Group {
+                    selectors: selectors.clone(),
+                    members: 0,
+                    seqs: VecDeque::new(),
+                    complete_after: head,
+                    trimmed: 0,
+                    joined: None,
+                });
+                self.ids.insert(selectors, id);
+                id
+            }
+        };
+        self.get_mut(id).members += 1;
+        self.members += 1;
+        Ok(id)
+    }
+
+    /// Takes a member out; the last one takes the group along.
+    pub(super) fn leave(&mut self, id: GroupId) {
+        self.members -= 1;
+        let group = self.get_mut(id);
+        group.members -= 1;
+        if group.members == 0 {
+            let group = self.groups.remove(id.index());
+            self.ids.remove(&group.selectors);
+            self.interest.remove(&group.selectors, id);
+        }
+    }
+
+    /// Enters an event into every group that it is for, and names them, each once.
+    pub(super) fn note(&mut self, seq: u64, topic: &Topic, matched: &mut Vec<GroupId>) {
+        let Self { groups, interest, .. } = self;
+        interest.matching(topic, |id| {
+            let group = &mut groups[id.index()];
+            // else another of its selectors has matched already
+            if group.seqs.back() != Some(&seq) {
+                group.note(seq);
+                matched.push(id);
+            }
+        });
+    }
+
+    /// Events of a topic, up to this one, were trimmed out of turn.
+    #[cfg(test)]
+    pub(super) fn note_trimmed(&mut self, topic: &Topic, through: u64) {
+        let Self { groups, interest, .. } = self;
+        interest.matching(topic, |id| {
+            let group = &mut groups[id.index()];
+            group.trimmed = group.trimmed.max(through);
+        });
+    }
+
+    /// How many subscribers want a topic.
+    pub(super) fn members_of(&self, topic: &Topic) -> usize {
+        let mut ids = Vec::new();
+        self.interest.matching(topic, |id| ids.push(id));
+        ids.sort_unstable_by_key(|id| id.0);
+        ids.dedup();
+        ids.into_iter().map(|id| self.get(id).members).sum()
+    }
+
+    pub(super) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
+        self.interest.names_after(after)
+    }
+}

@@ -1,0 +1,188 @@
+//! The window of recent events: one order for all topics, bounded in events, bytes and topics.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::{
+    Bounds, Draft, Epoch, Millis, Position, Topic,
+    frame::Frame,
+    topics::{TopicId, Topics, Trimmed},
+};
+
+/// How many trimmed slots may lie between retained ones before all are taken out.
+const SPARE_SLOTS: usize = 1024;
+
+/// The log's window in memory. The oldest events leave when it is full.
+#[derive(Debug)]
+pub(crate) struct Log {
+    epoch: Epoch,
+    bounds: Bounds,
+    /// In the order of their sequence numbers, which may have gaps. Trimmed ones at either end are gone; one trimmed in
+    /// between is `None`.
+    slots: VecDeque<Slot>,
+    bytes: usize,
+    events: usize,
+    /// The last sequence number given out; 0 before the first.
+    head: u64,
+    topics: Topics,
+    /// The latest sequence number ever trimmed.
+    trimmed: u64,
+    /// How often something was trimmed.
+    trims: u64,
+}
+
+#[derive(Debug)]
+struct Slot {
+    seq: u64,
+    time: Millis,
+    frame: Option<Frame>,
+}
+
+impl Log {
+    pub(super) fn new(epoch: Epoch, bounds: Bounds) -> Self {
+        Self {
+            epoch,
+            bounds,
+            slots: VecDeque::new(),
+            bytes: 0,
+            events: 0,
+            head: 0,
+            topics: Topics::new(bounds.topics),
+            trimmed: 0,
+            trims: 0,
+        }
+    }
+
+    pub(crate) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub(crate) const fn head(&self) -> u64 {
+        self.head
+    }
+
+    pub(crate) const fn at(&self, seq: u64) -> Position {
+        Position { epoch: self.epoch, seq }
+    }
+
+    /// Retained events, their bytes, and known topics.
+    pub(crate) fn size(&self) -> (usize, usize, usize) {
+        (self.events, self.bytes, self.topics.len())
+    }
+
+    pub(super) const fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    pub(super) const fn trims(&self) -> u64 {
+        self.trims
+    }
+
+    /// The latest sequence number that was ever trimmed: after it nothing is lost to anyone.
+    pub(super) const fn trimmed(&self) -> u64 {
+        self.trimmed
+    }
+
+    /// The first sequence number in the window, or the next one to come.
+    pub(super) fn start(&self) -> u64 {
+        self.slots.front().map_or(self.head + 1, |slot| slot.seq)
+    }
+
+    pub(super) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) {
+        debug_assert!(seq > self.head, "positions strictly increase");
+        while self.topics.is_full_for(&draft.topic) && self.pop_front() {}
+        let topic = self.topics.enter(&draft.topic);
+        let frame = Frame::new(self.at(seq), topic, draft);
+        let cost = frame.cost();
+        self.topics.note(topic, seq, cost);
+        self.bytes += cost;
+        self.events += 1;
+        self.head = seq;
+        self.slots.push_back(Slot { seq, time, frame: Some(frame) });
+        // The newest event stays, whatever its size: its size is bounded where it came in.
+        while self.events > 1 && (self.events > self.bounds.events || self.bytes > self.bounds.bytes) {
+            self.pop_front();
+        }
+    }
+
+    pub(super) fn frame(&self, seq: u64) -> Option<&Frame> {
+        self.slot(seq)?.frame.as_ref()
+    }
+
+    /// When the event was published.
+    pub(super) fn time(&self, seq: u64) -> Option<Millis> {
+        self.slot(seq).map(|slot| slot.time)
+    }
+
+    fn slot(&self, seq: u64) -> Option<&Slot> {
+        self.slots.get(self.index(seq)).filter(|slot| slot.seq == seq)
+    }
+
+    /// The frames after a sequence number, in order.
+    pub(super) fn frames_after(&self, seq: u64) -> impl Iterator<Item = &Frame> {
+        self.slots.range(self.index(seq + 1)..).filter_map(|slot| slot.frame.as_ref())
+    }
+
+    /// The last sequence number published before a time.
+    pub(super) fn before(&self, time: Millis) -> u64 {
+        let index = self.slots.partition_point(|slot| slot.time < time);
+        self.slots.get(index).map_or(self.head, |slot| slot.seq - 1)
+    }
+
+    /// The index of the first slot at or after `seq`. Without gaps it is where the arithmetic says.
+    fn index(&self, seq: u64) -> usize {
+        let guess = usize::try_from(seq.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.slots.len());
+        let fits = |index: usize| self.slots.get(index).is_none_or(|slot| slot.seq >= seq);
+        if fits(guess) && (guess == 0 || !fits(guess - 1)) {
+            return guess;
+        }
+        self.slots.partition_point(|slot| slot.seq < seq)
+    }
+
+    /// Trims the oldest retained event.
+    fn pop_front(&mut self) -> bool {
+        let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq) else {
+            return false;
+        };
+        self.trim(seq);
+        true
+    }
+
+    fn trim(&mut self, seq: u64) {
+        let index = self.index(seq);
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        let Some(frame) = slot.frame.take() else { return };
+        let time = slot.time;
+        self.trims += 1;
+        self.trimmed = self.trimmed.max(seq);
+        self.bytes -= frame.cost();
+        self.events -= 1;
+        let trimmed = Trimmed { through: seq, time, generation: self.trims };
+        self.topics.note_trimmed(frame.topic, frame.cost(), trimmed);
+        while self.slots.front().is_some_and(|slot| slot.frame.is_none()) {
+            self.slots.pop_front();
+        }
+        if self.slots.len() > 2 * self.events + SPARE_SLOTS {
+            self.slots.retain(|slot| slot.frame.is_some());
+        }
+    }
+
+    /// Trims what a topic retains through a sequence number; gives the last one trimmed.
+    #[cfg(test)]
+    pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Option<u64> {
+        let id = self.topics.id(topic)?;
+        let seqs: Vec<_> = self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
+        seqs.iter().for_each(|seq| self.trim(*seq));
+        seqs.last().copied()
+    }
+
+    /// The frame as a group of this encoding gets it.
+    pub(super) fn bytes<'a>(&self, frame: &'a Frame, envelope: bool) -> &'a Bytes {
+        frame.bytes(envelope, self.epoch, self.topic_of(frame.topic))
+    }
+
+    pub(super) fn topic_of(&self, id: TopicId) -> &Topic {
+        &self.topics.state(id).topic
+    }
+}

@@ -1,0 +1,185 @@
+//! What the log knows of each topic.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    ops::Bound,
+};
+
+use slab::Slab;
+
+use super::{Millis, Topic};
+
+/// A topic's place in the table, good while the topic is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) struct TopicId(usize);
+
+/// When an event was last trimmed, and how far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Trimmed {
+    /// The last event that was trimmed; 0 if none was.
+    pub(super) through: u64,
+    /// Its publish time.
+    pub(super) time: Millis,
+    /// Which trim of the log it was.
+    pub(super) generation: u64,
+}
+
+impl Trimmed {
+    /// Whether an event after `seq` was trimmed later than `generation`.
+    pub(super) const fn takes(&self, seq: u64, generation: u64) -> bool {
+        self.through > seq && self.generation > generation
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct TopicState {
+    pub(super) topic: Topic,
+    /// The events retained, in order.
+    pub(super) seqs: VecDeque<u64>,
+    pub(super) bytes: usize,
+    pub(super) trimmed: Trimmed,
+}
+
+/// The known topics: at most `limit` of them. One without events may be forgotten; then only the floor is left of it.
+#[derive(Debug)]
+pub(super) struct Topics {
+    limit: usize,
+    states: Slab<TopicState>,
+    ids: HashMap<Topic, TopicId>,
+    names: BTreeSet<Topic>,
+    /// The topics without events, by the last event that was trimmed of them.
+    empty: BTreeMap<u64, TopicId>,
+    /// The latest trim among the topics that are forgotten.
+    floor: Trimmed,
+}
+
+/// A topic as an operator sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicInfo {
+    pub(crate) topic: Topic,
+    pub(crate) events: usize,
+    pub(crate) bytes: usize,
+    pub(crate) first: Option<u64>,
+    pub(crate) last: Option<u64>,
+    pub(crate) subscribers: usize,
+}
+
+impl TopicInfo {
+    pub(super) const fn unpublished(topic: Topic, subscribers: usize) -> Self {
+        Self { topic, events: 0, bytes: 0, first: None, last: None, subscribers }
+    }
+}
+
+impl Topics {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit: limit.max(1),
+            states: Slab::new(),
+            ids: HashMap::new(),
+            names: BTreeSet::new(),
+            empty: BTreeMap::new(),
+            floor: Trimmed::default(),
+        }
+    }
+
+    pub(super) fn id(&self, topic: &Topic) -> Option<TopicId> {
+        self.ids.get(topic).copied()
+    }
+
+    pub(super) fn state(&self, id: TopicId) -> &TopicState {
+        &self.states[id.0]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TopicState> {
+        self.states.iter().map(|(_, state)| state)
+    }
+
+    /// What became of the topics that are no longer known, all together.
+    pub(super) const fn floor(&self) -> Trimmed {
+        self.floor
+    }
+
+    /// Whether a new topic needs one without events to make room, and there is none.
+    pub(super) fn is_full_for(&self, topic: &Topic) -> bool {
+        self.states.len() >= self.limit && self.empty.is_empty() && !self.ids.contains_key(topic)
+    }
+
+    /// The topic's place, made if need be, in place of the emptied topic whose last event is the oldest.
+    pub(super) fn enter(&mut self, topic: &Topic) -> TopicId {
+        if let Some(id) = self.id(topic) {
+            return id;
+        }
+        if self.states.len() >= self.limit {
+            self.forget_oldest();
+        }
+        let state = TopicState {
+            topic: topic.clone(),
+            seqs: VecDeque::new(),
+            bytes: 0,
+            // It may be a topic that was forgotten: then it lost all that the floor says.
+            trimmed: self.floor,
+        };
+        let id = TopicId(self.states.insert(state));
+        self.ids.insert(topic.clone(), id);
+        self.names.insert(topic.clone());
+        id
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, id)) = self.empty.pop_first() else { return };
+        let state = self.states.remove(id.0);
+        self.ids.remove(&state.topic);
+        self.names.remove(&state.topic);
+        if state.trimmed.through > self.floor.through {
+            self.floor.through = state.trimmed.through;
+        }
+        self.floor.time = self.floor.time.max(state.trimmed.time);
+        self.floor.generation = self.floor.generation.max(state.trimmed.generation);
+    }
+
+    pub(super) fn note(&mut self, id: TopicId, seq: u64, cost: usize) {
+        let state = &mut self.states[id.0];
+        if state.seqs.is_empty() {
+            self.empty.remove(&state.trimmed.through);
+        }
+        state.seqs.push_back(seq);
+        state.bytes += cost;
+    }
+
+    /// The topic's first retained event is gone.
+    pub(super) fn note_trimmed(&mut self, id: TopicId, cost: usize, trimmed: Trimmed) {
+        let state = &mut self.states[id.0];
+        state.seqs.pop_front();
+        state.bytes -= cost;
+        state.trimmed = trimmed;
+        if state.seqs.is_empty() {
+            self.empty.insert(trimmed.through, id);
+        }
+    }
+
+    pub(super) fn info(&self, topic: &Topic, subscribers: usize) -> Option<TopicInfo> {
+        let state = self.state(self.id(topic)?);
+        Some(TopicInfo {
+            topic: topic.clone(),
+            events: state.seqs.len(),
+            bytes: state.bytes,
+            first: state.seqs.front().copied(),
+            last: state.seqs.back().copied(),
+            subscribers,
+        })
+    }
+
+    pub(super) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
+        names_after(&self.names, after)
+    }
+}
+
+/// The names after one, in order.
+pub(super) fn names_after<'a>(names: &'a BTreeSet<Topic>, after: Option<&str>) -> impl Iterator<Item = &'a Topic> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    names.range::<str, _>((from, Bound::Unbounded))
+}

@@ -1,0 +1,3 @@
+//! sse-server
+#![allow(dead_code)]
+mod hub;

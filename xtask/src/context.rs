@@ -1,0 +1,105 @@
+//! Where the workspace lies, and what set-up has found: each thing is looked for once in a run.
+
+use std::{
+    cell::OnceCell,
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    browser,
+    failure::{Failure, Result},
+    lockfile,
+    tools::{self, Tool},
+    wasm::{self, Toolchain},
+};
+
+/// The workspace, and the results of the set-up steps, which later steps ask for without minding
+/// whether those ran.
+#[derive(Debug)]
+pub(crate) struct Context {
+    root: PathBuf,
+    target: PathBuf,
+    wasm_toolchain: OnceCell<Toolchain>,
+    wasm_bindgen: OnceCell<PathBuf>,
+    chromedriver: OnceCell<PathBuf>,
+}
+
+impl Context {
+    /// The workspace that this program was started in by `cargo xtask`.
+    pub(crate) fn new() -> Result<Self> {
+        let root = env::var_os("CARGO_MANIFEST_DIR")
+            .and_then(|dir| Path::new(&dir).parent().map(Path::to_owned))
+            .ok_or_else(|| {
+                Failure::new("start this program as `cargo xtask`, inside the workspace")
+            })?;
+        // <target>/<profile>/xtask: true whatever the user's configuration says about the target
+        // directory.
+        let target = env::current_exe()
+            .ok()
+            .and_then(|exe| exe.parent()?.parent().map(Path::to_owned))
+            .unwrap_or_else(|| root.join("target"));
+        Ok(Self {
+            root,
+            target,
+            wasm_toolchain: OnceCell::new(),
+            wasm_bindgen: OnceCell::new(),
+            chromedriver: OnceCell::new(),
+        })
+    }
+
+    /// The directory that cargo builds this workspace in.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// A command that runs in the workspace's root.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// The cargo that started this program.
+    pub(crate) fn cargo(&self) -> Command {
+        self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    }
+
+    /// The compiler to build for the browser with; set up at the first call.
+    pub(crate) fn wasm_toolchain(&self) -> Result<&Toolchain> {
+        once(&self.wasm_toolchain, || wasm::set_up(self))
+    }
+
+    /// The directory of `wasm-bindgen-test-runner`, of the version that `Cargo.lock` names; set up
+    /// at the first call.
+    pub(crate) fn wasm_bindgen(&self) -> Result<&Path> {
+        let directory = once(&self.wasm_bindgen, || {
+            let path = self.root.join("Cargo.lock");
+            let lock = fs::read_to_string(&path)
+                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?;
+            let version = lockfile::version(&lock, "wasm-bindgen").ok_or_else(|| {
+                Failure::new(
+                    "Cargo.lock has no wasm-bindgen: run `cargo update --workspace` and try again",
+                )
+            })?;
+            tools::ensure(self, &Tool::wasm_bindgen(version))
+        })?;
+        Ok(directory)
+    }
+
+    /// The driver of an installed Chrome or Chromium; set up at the first call.
+    pub(crate) fn chromedriver(&self) -> Result<&Path> {
+        let driver = once(&self.chromedriver, browser::set_up)?;
+        Ok(driver)
+    }
+}
+
+fn once<T>(cell: &OnceCell<T>, find: impl FnOnce() -> Result<T>) -> Result<&T> {
+    match cell.get() {
+        Some(found) => Ok(found),
+        None => find().map(|found| cell.get_or_init(|| found)),
+    }
+}

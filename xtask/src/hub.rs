@@ -1,0 +1,183 @@
+//! A hub of our own for the browser client's tests.
+
+use std::{
+    env,
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, TcpListener},
+    process::{Child, Stdio},
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    command,
+    context::Context,
+    failure::{Failure, Result},
+    system,
+};
+
+/// How long a hub may take to say where it listens.
+const START_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Runs the browser client's tests in the browser against a hub that allows their page.
+pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
+    let toolchain = context.wasm_toolchain()?;
+    let runner = context.wasm_bindgen()?;
+    let driver = context.chromedriver()?;
+    command::run(context.cargo().args(["build", "--release", "--package", "sse-server"]))?;
+
+    // The tests' page is served from here, which makes it a foreign origin to the hub.
+    let page = format!("127.0.0.1:{}", free_port()?);
+    let hub = Hub::start(context, &format!("http://{page}"))?;
+
+    let mut test = toolchain.cargo(context, "test");
+    test.args(["--package", "sse-wasm-client"])
+        // By name and PATH, since the variable's value is split at spaces.
+        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
+        .env("PATH", system::path_with(runner)?)
+        .env("CHROMEDRIVER", driver)
+        .env("WASM_BINDGEN_TEST_ADDRESS", &page)
+        .env("SSE_TEST_HUB", &hub.url);
+    // The runner gives one test program 20 seconds, and a slow machine's driver 5, unless told
+    // otherwise.
+    for (name, seconds) in
+        [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")]
+    {
+        if env::var_os(name).is_none() {
+            test.env(name, seconds);
+        }
+    }
+    // The runner prefers any of these to the driver found here.
+    for name in [
+        "GECKODRIVER",
+        "GECKODRIVER_REMOTE",
+        "SAFARIDRIVER",
+        "SAFARIDRIVER_REMOTE",
+        "CHROMEDRIVER_REMOTE",
+    ] {
+        test.env_remove(name);
+    }
+    println!("SSE_TEST_HUB={} {}", hub.url, command::line(&test));
+    command::run(&mut test)
+}
+
+fn free_port() -> Result<u16> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|e| Failure::new(format!("no port is free on 127.0.0.1: {e}")))
+}
+
+/// A running `sse-server`, stopped when this is dropped.
+#[derive(Debug)]
+struct Hub {
+    process: Child,
+    url: String,
+}
+
+impl Hub {
+    /// Starts the release build, with this origin allowed, and waits until it listens.
+    fn start(context: &Context, origin: &str) -> Result<Self> {
+        let program = format!("release/sse-server{}", env::consts::EXE_SUFFIX);
+        let mut server = context.command(context.target().join(program));
+        // The user's own configuration must not decide a test.
+        for (name, _) in
+            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__"))
+        {
+            server.env_remove(name);
+        }
+        server
+            .args(["--listen", "127.0.0.1:0"])
+            .env("SSE__CORS__ORIGINS", origin)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        println!("{}", command::line(&server));
+        let process = server.spawn().map_err(|e| command::unstartable(&server, &e))?;
+        let mut hub = Self { process, url: String::new() };
+        let port = hub.port()?;
+        hub.url = format!("http://127.0.0.1:{port}");
+        Ok(hub)
+    }
+
+    fn port(&mut self) -> Result<u16> {
+        let (send, lines) = mpsc::channel();
+        if let Some(output) = self.process.stdout.take() {
+            // Reads to the end, also when nobody listens any more: a full pipe would stop the hub.
+            thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(std::io::Result::ok) {
+                    let _ = send.send(line);
+                }
+            });
+        }
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    println!("{line}");
+                    if let Some(port) = listening_port(&line) {
+                        return Ok(port);
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    return Err(Failure::new(format!(
+                        "sse-server did not say `listening on http://127.0.0.1:…` within {} s",
+                        START_DEADLINE.as_secs(),
+                    )));
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::new(
+                        "sse-server ended before it listened: its own words above say why",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // It may have ended by itself: then there is nothing to stop.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The port in a line that says `listening on http://127.0.0.1:<port>`.
+fn listening_port(line: &str) -> Option<u16> {
+    let (_, rest) = line.split_once("listening on http://127.0.0.1:")?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_port_wherever_it_stands() {
+        assert_eq!(listening_port("listening on http://127.0.0.1:4321"), Some(4321));
+        assert_eq!(
+            listening_port("INFO sse_server: listening on http://127.0.0.1:80/ store=memory"),
+            Some(80)
+        );
+        assert_eq!(
+            listening_port("\x1b[1mlistening on http://127.0.0.1:65535\x1b[0m"),
+            Some(65535)
+        );
+    }
+
+    #[test]
+    fn other_lines_have_none() {
+        assert_eq!(listening_port(""), None);
+        assert_eq!(listening_port("listening on http://127.0.0.1:"), None);
+        assert_eq!(listening_port("listening on http://127.0.0.1:65536"), None);
+        assert_eq!(listening_port("listening on http://0.0.0.0:80"), None);
+    }
+
+    #[test]
+    fn a_free_port_can_be_bound() {
+        let port = free_port().expect("a port is free");
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("and stays free");
+    }
+}

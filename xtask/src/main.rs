@@ -1,0 +1,116 @@
+//! The workspace's chores. `cargo xtask test` sets up what a machine with only Rust lacks, then
+//! runs every check and test; `cargo xtask --help` lists the rest.
+//!
+//! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
+//! in turn; [`supply`], [`wasm`], [`browser`] and [`hub`] know how; [`tools`], [`system`] and
+//! [`command`] reach the machine; [`report`] speaks. What decides or parses is kept apart from what
+//! touches the machine: [`wasm_choice`], [`lockfile`] and the functions with tests.
+
+mod browser;
+mod command;
+mod context;
+mod failure;
+mod hub;
+mod lockfile;
+mod report;
+mod run;
+mod steps;
+mod supply;
+mod system;
+mod tools;
+mod wasm;
+mod wasm_choice;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{context::Context, report::Style, steps::Step};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(about = "The workspace's chores", after_help = NOTE)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+const NOTE: &str = "\
+What is missing is set up on the way:
+  - tools from crates.io are built into a cache, ${XDG_CACHE_HOME:-~/.cache}/sse-tools;
+  - rustup adds rustfmt, clippy and the target wasm32-unknown-unknown;
+  - on Debian, as root or with passwordless sudo, apt-get installs Chromium with its driver, and,
+    where rustup cannot fetch the target, rustc-web, cargo-web and rust-web-src. It removes nothing.
+
+CHROMEDRIVER names a driver of your own. NO_COLOR turns colours off.";
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Set up what is missing, then run every check and test
+    Test {
+        /// Leave out whatever needs a browser or the wasm toolchain
+        #[arg(long, conflicts_with = "only")]
+        native: bool,
+        /// Run one step alone, with the set-up that it needs
+        #[arg(long, value_name = "STEP")]
+        only: Option<Step>,
+    },
+    /// Build the browser client for release and print its size
+    Wasm,
+    /// Only set up what `test` needs
+    Setup,
+}
+
+impl Chore {
+    fn steps(&self) -> Vec<Step> {
+        match self {
+            Self::Test { only: Some(step), .. } => vec![*step],
+            Self::Test { native: true, .. } => steps::NATIVE.to_vec(),
+            Self::Test { native: false, .. } => [steps::NATIVE, steps::BROWSER].concat(),
+            Self::Wasm => steps::WASM.to_vec(),
+            Self::Setup => steps::SETUP.to_vec(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let style = Style::of_stdout();
+    let done =
+        Context::new().and_then(|context| run::all(&context, &arguments.chore.steps(), style));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", report::error_line(&failure, Style::of_stderr()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn steps(line: &str) -> Vec<Step> {
+        Arguments::parse_from(line.split(' ')).chore.steps()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn test_runs_eleven_steps_and_six_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 11);
+        assert_eq!(steps("xtask test --native"), steps::NATIVE);
+        assert_eq!(steps::NATIVE.len(), 6);
+    }
+
+    #[test]
+    fn only_runs_one_step() {
+        assert_eq!(steps("xtask test --only wasm-tests"), [Step::WasmTests]);
+    }
+}

@@ -1,0 +1,192 @@
+//! What is done, in which order, and how a step is repeated alone.
+
+use clap::ValueEnum;
+
+use crate::{browser, command, context::Context, failure::Result, hub, supply, tools, wasm};
+
+/// The steps of `cargo xtask test --native`.
+pub(crate) const NATIVE: &[Step] =
+    &[Step::Format, Step::Lints, Step::Tests, Step::Docs, Step::Outside, Step::Dependencies];
+
+/// What `cargo xtask test` adds to them.
+pub(crate) const BROWSER: &[Step] =
+    &[Step::WasmToolchain, Step::WasmBindgen, Step::Browser, Step::WasmTests, Step::BrowserTests];
+
+/// The steps of `cargo xtask wasm`.
+pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBuild];
+
+/// The steps of `cargo xtask setup`.
+pub(crate) const SETUP: &[Step] =
+    &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser];
+
+/// Crates that the workspace excludes: they use it from outside, as a user's would.
+const OUTSIDE: &[&str] = &["examples/outside", "examples/warp-mount"];
+
+/// A step of a chore. Set-up is idempotent, so any step can be run alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// The code is formatted
+    Format,
+    /// Clippy has nothing to say
+    Lints,
+    /// Unit, integration and documentation tests
+    Tests,
+    /// The documentation builds without a warning
+    Docs,
+    /// Tests of the crates outside the workspace that use it
+    Outside,
+    /// Licences, sources, duplicates and known holes of what is depended on
+    Dependencies,
+    /// Set up a compiler for the browser
+    WasmToolchain,
+    /// Set up wasm-bindgen's test runner
+    WasmBindgen,
+    /// Set up Chrome or Chromium and its driver
+    Browser,
+    /// The browser client's tests, in a browser, against a live hub
+    WasmTests,
+    /// The hub's and the dashboard's tests that drive a browser
+    BrowserTests,
+    /// Set up rustfmt and clippy
+    Components,
+    /// Set up cargo-deny
+    CargoDeny,
+    /// Build the browser client for release and print its size
+    WasmBuild,
+}
+
+impl Step {
+    /// The name in headings, in the table and after `--only`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Format => "format",
+            Self::Lints => "lints",
+            Self::Tests => "tests",
+            Self::Docs => "docs",
+            Self::Outside => "outside",
+            Self::Dependencies => "dependencies",
+            Self::WasmToolchain => "wasm-toolchain",
+            Self::WasmBindgen => "wasm-bindgen",
+            Self::Browser => "browser",
+            Self::WasmTests => "wasm-tests",
+            Self::BrowserTests => "browser-tests",
+            Self::Components => "components",
+            Self::CargoDeny => "cargo-deny",
+            Self::WasmBuild => "wasm-build",
+        }
+    }
+
+    /// What the step does: its command, where that is one.
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Format => "cargo fmt --all --check",
+            Self::Lints => "cargo clippy --workspace --all-targets --all-features -- -D warnings",
+            Self::Tests => "cargo test --workspace",
+            Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
+            Self::Outside => "cargo test in each crate that uses the workspace from outside",
+            Self::Dependencies => "cargo deny check",
+            Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
+            Self::WasmBindgen => {
+                "look for wasm-bindgen-cli of the version in Cargo.lock, else build it"
+            }
+            Self::Browser => "look for Chrome or Chromium and its driver, else install Debian's",
+            Self::WasmTests => "start a hub and run sse-wasm-client's tests in the browser",
+            Self::BrowserTests => "drive the browser against sse-server and host-dashboard",
+            Self::Components => "look for rustfmt and clippy, else add them",
+            Self::CargoDeny => "look for cargo-deny, else build it",
+            Self::WasmBuild => "build sse-wasm-client for release",
+        }
+    }
+
+    /// The command that repeats the step alone.
+    pub(crate) fn repeat(self) -> String {
+        match self {
+            Self::Format | Self::Lints | Self::Tests | Self::Docs => self.what().to_owned(),
+            _ => format!("cargo xtask test --only {}", self.name()),
+        }
+    }
+
+    /// Does it. A note goes into the closing table.
+    pub(crate) fn run(self, context: &Context) -> Result<Option<String>> {
+        match self {
+            Self::Format => {
+                tools::ensure_component(context, "rustfmt", "fmt")?;
+                cargo(context, &["fmt", "--all", "--check"])
+            }
+            Self::Lints => {
+                tools::ensure_component(context, "clippy", "clippy")?;
+                cargo(
+                    context,
+                    &[
+                        "clippy",
+                        "--workspace",
+                        "--all-targets",
+                        "--all-features",
+                        "--",
+                        "-D",
+                        "warnings",
+                    ],
+                )
+            }
+            Self::Tests => cargo(context, &["test", "--workspace"]),
+            Self::Docs => {
+                let mut doc = context.cargo();
+                doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+                command::run(&mut doc).map(|()| None)
+            }
+            Self::Outside => outside(context),
+            Self::Dependencies => supply::check(context),
+            Self::WasmToolchain => {
+                let toolchain = context.wasm_toolchain()?;
+                println!("building for the browser with {toolchain}");
+                Ok(Some(toolchain.to_string()))
+            }
+            Self::WasmBindgen => context.wasm_bindgen().map(|_| None),
+            Self::Browser => {
+                context.chromedriver().map(|driver| Some(driver.display().to_string()))
+            }
+            Self::WasmTests => hub::wasm_tests(context).map(|()| None),
+            Self::BrowserTests => browser::tests(context).map(|()| None),
+            Self::Components => {
+                tools::ensure_component(context, "rustfmt", "fmt")?;
+                tools::ensure_component(context, "clippy", "clippy").map(|()| None)
+            }
+            Self::CargoDeny => supply::set_up(context).map(|_| None),
+            Self::WasmBuild => wasm::build_client(context).map(Some),
+        }
+    }
+}
+
+fn cargo(context: &Context, arguments: &[&str]) -> Result<Option<String>> {
+    command::run(context.cargo().args(arguments)).map(|()| None)
+}
+
+/// One target directory for all of them, since they build the same dependencies.
+fn outside(context: &Context) -> Result<Option<String>> {
+    for crate_directory in OUTSIDE {
+        let mut test = context.cargo();
+        test.args(["test", "--manifest-path", &format!("{crate_directory}/Cargo.toml")])
+            .env("CARGO_TARGET_DIR", context.target().join("outside"));
+        println!("{}", command::line(&test));
+        command::run(&mut test)?;
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_takes_the_names_that_are_shown() {
+        for step in Step::value_variants() {
+            assert_eq!(Step::from_str(step.name(), false), Ok(*step));
+        }
+    }
+
+    #[test]
+    fn a_step_repeats_by_its_command_or_by_only() {
+        assert_eq!(Step::Tests.repeat(), "cargo test --workspace");
+        assert_eq!(Step::WasmTests.repeat(), "cargo xtask test --only wasm-tests");
+    }
+}

@@ -1,0 +1,63 @@
+//! What is depended on: `cargo deny check`, with the advisories left out where their database
+//! cannot be had.
+
+use std::{path::PathBuf, process::Stdio};
+
+use crate::{
+    command,
+    context::Context,
+    failure::{Failure, Result},
+    tools::{self, Tool},
+};
+
+/// The note when the advisories were not checked.
+const SKIPPED: &str = "advisories skipped: their database cannot be reached";
+
+/// Finds or builds cargo-deny.
+pub(crate) fn set_up(context: &Context) -> Result<PathBuf> {
+    let tool = Tool::cargo_deny();
+    let directory = tools::ensure(context, &tool)?;
+    Ok(tool.path_in(&directory))
+}
+
+/// Checks bans, licences and sources always, and the advisories when their database can be fetched.
+pub(crate) fn check(context: &Context) -> Result<Option<String>> {
+    let program = set_up(context)?;
+    let deny = || context.command(&program);
+    command::run(deny().args(["check", "bans", "licenses", "sources"]))?;
+
+    // Fetched apart from the check, so that a real advisory can't be taken for a failure to fetch.
+    let mut fetch = deny();
+    fetch.args(["fetch", "db"]).env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null());
+    let fetched = fetch.output().map_err(|e| command::unstartable(&fetch, &e))?;
+    if fetched.status.success() {
+        return command::run(deny().args(["check", "advisories"])).map(|()| None);
+    }
+    let said = String::from_utf8_lossy(&fetched.stderr);
+    if is_unreachable(&said) {
+        println!("{SKIPPED} ({})", said.trim().lines().next_back().unwrap_or_default());
+        return Ok(Some(SKIPPED.to_owned()));
+    }
+    Err(Failure::new(format!("`{}` failed: {}", command::line(&fetch), said.trim())))
+}
+
+/// Whether `cargo deny fetch db` failed for want of the database, as against, say, of a correct
+/// configuration.
+fn is_unreachable(said: &str) -> bool {
+    said.contains("failed to fetch advisory database")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failure_to_fetch_skips_the_advisories() {
+        let offline = "[ERROR] failed to fetch database: failed to fetch advisory database \
+            https://github.com/RustSec/advisory-db with cli: failed to clone: [\"clone\"]\n\
+            fatal: unable to access 'https://github.com/RustSec/advisory-db/': Could not resolve host: github.com";
+        assert!(is_unreachable(offline));
+        assert!(!is_unreachable("[ERROR] failed to validate configuration file deny.toml"));
+        assert!(!is_unreachable("error[vulnerability]: a database of holes"));
+    }
+}
