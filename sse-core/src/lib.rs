@@ -40,6 +40,7 @@ mod error;
 mod field;
 mod text;
 
+pub mod session;
 #[cfg(feature = "serde")]
 pub mod typed;
 

@@ -1,0 +1,64 @@
+//! How long to wait, and what to try again.
+
+use core::time::Duration;
+
+use alloc::vec::Vec;
+
+/// How a [`Session`](super::Session) reconnects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// The reconnection time until the server gives one. Default 3 s, as browsers have it.
+    pub reconnection_time: Duration,
+    /// The longest wait that failures in a row lead to. Default 30 s: a user waits no longer. A server's reconnection
+    /// time above it is honoured all the same.
+    pub max_wait: Duration,
+    /// How long a stream must have been open to make failures before it forgotten. Default 5 s; with none, a server
+    /// that accepts and drops at once would be asked again without end.
+    pub stable_after: Duration,
+    /// The longest `Retry-After` that is honoured. Default 10 min.
+    pub max_retry_after: Duration,
+    /// Statuses after which to try again. Default none: by the standard, all but 200 end it.
+    pub retry_statuses: Vec<u16>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            reconnection_time: Duration::from_secs(3),
+            max_wait: Duration::from_secs(30),
+            stable_after: Duration::from_secs(5),
+            max_retry_after: Duration::from_secs(600),
+            retry_statuses: Vec::new(),
+        }
+    }
+}
+
+impl Policy {
+    /// The default, but trying again after what a busy or restarting server says: 429, 500, 502, 503 and 504.
+    #[must_use]
+    pub fn patient() -> Self {
+        Self { retry_statuses: [429, 500, 502, 503, 504].to_vec(), ..Self::default() }
+    }
+
+    pub(super) fn retries(&self, status: u16) -> bool {
+        self.retry_statuses.contains(&status)
+    }
+
+    pub(super) fn is_stable(&self, open_for: Duration) -> bool {
+        open_for >= self.stable_after
+    }
+
+    /// The wait after so many failures: never below the reconnection time, which is the server's wish, and above it full
+    /// jitter over a span that doubles with each failure. The first wait is the reconnection time itself.
+    pub(super) fn wait(&self, reconnection_time: Duration, failures: u32, entropy: u64) -> Duration {
+        let doubled = reconnection_time.max(Duration::from_millis(100)).saturating_mul(1 << failures.min(20));
+        let span = doubled.min(self.max_wait).saturating_sub(reconnection_time);
+        if failures == 0 {
+            return reconnection_time;
+        }
+        // entropy / 2^64 of the span, in whole microseconds
+        let micros = (span.as_micros().min(u128::from(u64::MAX)) * u128::from(entropy)) >> 64;
+        reconnection_time.saturating_add(Duration::from_micros(micros as u64))
+    }
+}
