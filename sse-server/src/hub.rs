@@ -59,8 +59,7 @@ pub(crate) struct Bounds {
 }
 
 /// What happens to a subscriber that lost an event because it was too slow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LagPolicy {
     /// The stream ends; the client comes back with its last event ID.
     Disconnect,

@@ -1,3 +1,41 @@
-//! sse-server
-#![allow(dead_code)]
+//! A Server-Sent Events hub: publish over HTTP, fan out as SSE, resume exactly.
+//!
+//! As a program, `sse-server`. As a library, a [`Server`] to run in a program of one's own, or [`routes`] to mount
+//! beside the routes of a warp program.
+//!
+//! ```no_run
+//! use sse_server::{Config, Server};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::bind(Config::default()).await?;
+//! println!("http://{}", server.local_addr());
+//! server.run(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything a subscriber receives is read from one log through a cursor; live delivery and replay are the same code.
+
+mod config;
+mod server;
+
+mod http;
+mod keys;
+
+mod handle;
 mod hub;
+mod store;
+
+mod driver;
+mod wire;
+
+mod metrics;
+mod random;
+
+pub use config::{
+    Config, ConfigError, Cors, Lag, Limits, Log, LogFormat, Overload, Publish, Server as ServerConfig, Source, Store,
+    StoreKind, Stream, Telemetry,
+};
+pub use handle::Hub;
+pub use http::{Face, routes};
+pub use server::{Server, ServeError, Shutdown};

@@ -1,7 +1,5 @@
 //! Where a new stream begins, and whether something was lost before it.
 
-use serde::Serialize;
-
 use super::{
     Cursor, GroupId, Hub, Log, Millis, Position,
     cursor::{any_topic, first_after, lost},
@@ -41,8 +39,7 @@ pub(crate) struct Gap {
 }
 
 /// Why a resume is not exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reason {
     /// A matching event after the position is no longer retained.
     Trimmed,
@@ -52,6 +49,18 @@ pub(crate) enum Reason {
     Unknown,
     /// In the middle of a stream: the subscriber was too slow.
     Lagged,
+}
+
+impl Reason {
+    /// The word for it on the wire.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trimmed => "trimmed",
+            Self::Epoch => "epoch",
+            Self::Unknown => "unknown",
+            Self::Lagged => "lagged",
+        }
+    }
 }
 
 impl Gap {

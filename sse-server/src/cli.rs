@@ -1,0 +1,54 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use sse_server::Source;
+
+/// A Server-Sent Events hub: publish over HTTP, fan out as SSE, resume exactly.
+///
+/// Started with nothing at all it listens on 127.0.0.1:8080 and keeps its log in memory. Flags win over the environment
+/// (SSE__SECTION__KEY, such as SSE__STREAM__HEARTBEAT=30s), which wins over the file, which wins over the defaults.
+#[derive(Debug, Parser)]
+#[command(name = "sse-server", version)]
+pub(crate) struct Command {
+    /// A TOML file; --print-config shows what it can hold
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Where to listen [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+
+    /// Where the log is kept: memory [default: memory]
+    #[arg(long, value_name = "KIND")]
+    store: Option<String>,
+
+    /// The directory of a store on disk; memory has none
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Print the effective configuration as commented TOML, and exit
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+pub(crate) fn parse() -> Command {
+    Command::parse()
+}
+
+impl Command {
+    /// Where the configuration comes from, the strongest last.
+    pub(crate) fn sources(&self) -> Vec<Source> {
+        let mut sources: Vec<_> = self.config.iter().cloned().map(Source::File).collect();
+        sources.push(Source::Environment);
+        let path = self.data.as_ref().map(|path| path.display().to_string());
+        let flags = [
+            ("server.listen", self.listen.clone(), "--listen"),
+            ("store.kind", self.store.clone(), "--store"),
+            ("store.path", path, "--data"),
+        ];
+        sources.extend(flags.into_iter().filter_map(|(key, value, flag)| Some(Source::Flag(key, value?, flag))));
+        sources
+    }
+}

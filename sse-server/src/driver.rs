@@ -1,0 +1,3 @@
+//! What carries the hub's bytes to a client.
+
+pub(crate) mod body;

@@ -1,0 +1,385 @@
+//! The hub as the service uses it: the pure hub behind a short lock, with a clock, wakers and counters.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    io,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Waker},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{
+    config::Config,
+    hub::{Bounds, Cursor, Draft, GroupId, Millis, Opening, Position, Selectors, Start, Step, Topic, TopicInfo},
+    keys::{Fingerprint, Key, Keys, Seen},
+    metrics::Metrics,
+    store::memory::Memory,
+};
+
+/// A hub: the log, and those who read it. Clones are the same hub.
+#[derive(Debug, Clone)]
+pub struct Hub(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    metrics: Metrics,
+    /// Names content by a number that publishers can't aim at.
+    hasher: RandomState,
+    /// The clock is tokio's, so that it stands still when a test pauses it; this is what it began with.
+    started: (Instant, Millis),
+    state: Mutex<State>,
+    /// Told when the last stream has ended.
+    empty: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    hub: crate::hub::Hub,
+    store: Memory,
+    keys: Keys,
+    /// Who waits for an event of its group.
+    waiting: HashMap<GroupId, HashMap<SubscriberId, Waker>>,
+    next_id: u64,
+    by_address: HashMap<IpAddr, usize>,
+    drain: Option<Drain>,
+    /// What the last publish matched; kept to reuse its memory.
+    matched: Vec<GroupId>,
+}
+
+/// A shutdown that has begun: streams end within the window.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drain {
+    pub(crate) began: Instant,
+    pub(crate) window: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct SubscriberId(u64);
+
+/// A subscriber that the hub counts until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    hub: Hub,
+    id: SubscriberId,
+    cursor: Cursor,
+    address: Option<IpAddr>,
+}
+
+/// Why a subscriber is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Busy {
+    Draining,
+    Full,
+    Address,
+}
+
+/// An event to publish, with what makes it the same as an earlier one.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    pub(crate) draft: Draft,
+    pub(crate) key: Option<Key>,
+    /// What the key stands for, where that is more than the draft.
+    pub(crate) content: Option<u64>,
+}
+
+/// Where a published event is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Published {
+    pub(crate) position: Position,
+    pub(crate) duplicate: bool,
+}
+
+/// A publish was refused whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PublishError {
+    /// The key of the event at this index was used for other content.
+    Conflict(usize),
+    Draining,
+}
+
+impl Hub {
+    /// A new hub with an empty log.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no random numbers to name the log with.
+    pub fn new(config: Config) -> io::Result<Self> {
+        let bounds = Bounds {
+            events: config.log.events,
+            bytes: config.log.bytes,
+            topics: config.log.topics,
+            groups: config.limits.groups,
+            lag: config.stream.lag_time,
+            lag_policy: config.stream.lag.policy(),
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self(Arc::new(Shared {
+            metrics: Metrics::new(),
+            hasher: RandomState::new(),
+            started: (Instant::now(), u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)),
+            state: Mutex::new(State {
+                hub: crate::hub::Hub::new(Memory::epoch()?, bounds),
+                store: Memory::new(),
+                keys: Keys::new(config.publish.keys, config.publish.key_window),
+                waiting: HashMap::new(),
+                next_id: 0,
+                by_address: HashMap::new(),
+                drain: None,
+                matched: Vec::new(),
+            }),
+            empty: Notify::new(),
+            config,
+        })))
+    }
+
+    /// How the hub is configured.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// A number that stands for this content while the hub lives.
+    pub(crate) fn digest(&self, content: &[u8]) -> u64 {
+        self.0.hasher.hash_one(content)
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn now(&self) -> Millis {
+        let (instant, millis) = self.0.started;
+        millis.saturating_add(u64::try_from(instant.elapsed().as_millis()).unwrap_or(Millis::MAX))
+    }
+
+    /// A panic elsewhere leaves the state whole: nothing in it is changed half-way by code that can panic on input.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends all events, or none; a repeated one is found by its key.
+    pub(crate) fn publish(&self, events: Vec<Keyed>) -> Result<Vec<Published>, PublishError> {
+        let now = self.now();
+        let mut state = self.state();
+        if state.drain.is_some() {
+            return Err(PublishError::Draining);
+        }
+        let (published, wake) = state.publish(events, now)?;
+        self.note_log(&state);
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+        let duplicates = published.iter().filter(|event| event.duplicate).count() as u64;
+        self.metrics().duplicates.inc_by(duplicates);
+        self.metrics().published.inc_by(published.len() as u64 - duplicates);
+        Ok(published)
+    }
+
+    /// Adds a subscriber, counted with its address.
+    pub(crate) fn subscribe(
+        &self,
+        selectors: Selectors,
+        start: &Start,
+        address: Option<IpAddr>,
+    ) -> Result<(Subscriber, Opening), Busy> {
+        let mut state = self.state();
+        if state.drain.is_some() {
+            return Err(Busy::Draining);
+        }
+        let limit = self.config().limits.per_address;
+        let standing = address.and_then(|address| state.by_address.get(&address)).copied().unwrap_or(0);
+        if limit > 0 && standing >= limit {
+            return Err(Busy::Address);
+        }
+        let (cursor, opening) = state.hub.subscribe(selectors, start).map_err(|_| Busy::Full)?;
+        if let Some(address) = address {
+            *state.by_address.entry(address).or_default() += 1;
+        }
+        state.next_id += 1;
+        let id = SubscriberId(state.next_id);
+        self.note_subscribers(&state);
+        drop(state);
+        if let Some(gap) = &opening.gap {
+            self.metrics().gap(gap.reason);
+        }
+        Ok((Subscriber { hub: self.clone(), id, cursor, address }, opening))
+    }
+
+    /// Begins to shut down: no more publishes and subscribers, and all streams end within the window.
+    pub fn drain(&self) {
+        let mut state = self.state();
+        if state.drain.is_none() {
+            state.drain = Some(Drain { began: Instant::now(), window: self.config().server.drain });
+        }
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        waiting.into_values().flat_map(HashMap::into_values).for_each(Waker::wake);
+    }
+
+    pub(crate) fn draining(&self) -> Option<Drain> {
+        self.state().drain
+    }
+
+    /// How many streams are open.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.state().hub.subscribers().0
+    }
+
+    /// Waits until no stream is open.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let emptied = self.0.empty.notified();
+            if self.subscribers() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    pub(crate) fn position(&self, seq: u64) -> Position {
+        self.state().hub.log().at(seq)
+    }
+
+    /// The last sequence number published.
+    pub(crate) fn head(&self) -> u64 {
+        self.state().hub.log().head()
+    }
+
+    pub(crate) fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
+        self.state().hub.topic(topic)
+    }
+
+    pub(crate) fn topics_after(&self, after: Option<&str>, count: usize) -> Vec<TopicInfo> {
+        self.state().hub.topics_after(after, count)
+    }
+
+    fn note_log(&self, state: &State) {
+        let (events, bytes, topics) = state.hub.log().size();
+        let set = |gauge: &prometheus_client::metrics::gauge::Gauge, value: usize| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        set(&self.metrics().log_events, events);
+        set(&self.metrics().log_bytes, bytes);
+        set(&self.metrics().topics, topics);
+        set(&self.metrics().keys, state.keys.len());
+    }
+
+    fn note_subscribers(&self, state: &State) {
+        let (subscribers, groups) = state.hub.subscribers();
+        self.metrics().subscribers.set(i64::try_from(subscribers).unwrap_or(i64::MAX));
+        self.metrics().groups.set(i64::try_from(groups).unwrap_or(i64::MAX));
+    }
+}
+
+impl State {
+    fn publish(&mut self, events: Vec<Keyed>, now: Millis) -> Result<(Vec<Published>, Vec<Waker>), PublishError> {
+        let contents: Vec<_> = events.iter().map(|event| self.fingerprint(event)).collect();
+        self.check_keys(&events, &contents, now)?;
+        let mut wake = Vec::new();
+        let mut published = Vec::with_capacity(events.len());
+        for (event, content) in events.into_iter().zip(contents) {
+            let seen = event.key.as_ref().map_or(Seen::New, |key| self.keys.look_up(key, content, now));
+            if let Seen::Before(seq) = seen {
+                published.push(Published { position: self.hub.log().at(seq), duplicate: true });
+                continue;
+            }
+            let (seq, time) = self.store.append(now);
+            self.hub.publish(seq, time, &event.draft, &mut self.matched);
+            for group in self.matched.drain(..) {
+                wake.extend(self.waiting.remove(&group).into_iter().flat_map(HashMap::into_values));
+            }
+            if let Some(key) = event.key {
+                self.keys.remember(key, content, seq, now);
+            }
+            published.push(Published { position: self.hub.log().at(seq), duplicate: false });
+        }
+        Ok((published, wake))
+    }
+
+    /// Refuses all if one key was used for other content, here or before.
+    fn check_keys(&mut self, events: &[Keyed], contents: &[Fingerprint], now: Millis) -> Result<(), PublishError> {
+        let mut here: HashMap<&Key, Fingerprint> = HashMap::new();
+        for (i, (event, content)) in events.iter().zip(contents).enumerate() {
+            let Some(key) = &event.key else { continue };
+            let seen = self.keys.look_up(key, *content, now);
+            let twice = here.insert(key, *content).is_some_and(|earlier| earlier != *content);
+            if twice || seen == Seen::Conflict {
+                return Err(PublishError::Conflict(i));
+            }
+        }
+        Ok(())
+    }
+
+    fn fingerprint(&self, event: &Keyed) -> Fingerprint {
+        self.keys.fingerprint(&(&event.draft, event.content))
+    }
+}
+
+impl Subscriber {
+    /// What comes next; where that is nothing yet, the task is woken when there is, or when a shutdown begins.
+    pub(crate) fn poll_next(&mut self, room: usize, cx: &Context<'_>) -> Step {
+        let now = self.hub.now();
+        let mut state = self.hub.state();
+        let step = self.cursor.next(&mut state.hub, room, now);
+        if step == Step::Wait {
+            let waiting = state.waiting.entry(self.cursor.group()).or_default();
+            waiting.entry(self.id).and_modify(|waker| waker.clone_from(cx.waker())).or_insert_with(|| cx.waker().clone());
+        }
+        drop(state);
+        let metrics = self.hub.metrics();
+        match &step {
+            Step::Write { bytes, events } => {
+                metrics.deliveries.inc_by(*events as u64);
+                metrics.bytes.inc_by(bytes.len() as u64);
+            }
+            Step::Gap(gap) => metrics.gap(gap.reason),
+            Step::Wait | Step::Again | Step::Lagged => {}
+        }
+        step
+    }
+
+    /// The position through which the subscriber has been served.
+    pub(crate) fn position(&self) -> Position {
+        self.hub.position(self.cursor.seq())
+    }
+
+    pub(crate) const fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Whether all that was published up to a position has been handed out.
+    pub(crate) const fn has_reached(&self, seq: u64) -> bool {
+        self.cursor.seq() >= seq
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let mut state = self.hub.state();
+        state.hub.leave(&self.cursor);
+        if let Some(waiting) = state.waiting.get_mut(&self.cursor.group()) {
+            waiting.remove(&self.id);
+            if waiting.is_empty() {
+                state.waiting.remove(&self.cursor.group());
+            }
+        }
+        if let Some(address) = self.address
+            && let Some(count) = state.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                state.by_address.remove(&address);
+            }
+        }
+        self.hub.note_subscribers(&state);
+        if state.hub.subscribers().0 == 0 {
+            self.hub.0.empty.notify_waiters();
+        }
+    }
+}

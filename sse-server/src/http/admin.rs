@@ -1,0 +1,35 @@
+//! `GET /live`, `/ready`, `/metrics`: for those who run the hub.
+
+use http::{HeaderValue, StatusCode, header};
+use warp::reply::Response;
+
+use super::problem::Problem;
+use crate::{handle::Hub, metrics::Refused};
+
+/// The process answers.
+pub(super) fn live() -> Response {
+    text("live\n", "text/plain; charset=utf-8")
+}
+
+/// New publishes and streams are welcome.
+pub(super) fn ready(hub: &Hub) -> Result<Response, Problem> {
+    match hub.draining() {
+        None => Ok(text("ready\n", "text/plain; charset=utf-8")),
+        Some(drain) => Err(Problem::later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Refused::draining,
+            "the hub is shutting down",
+            drain.window,
+        )),
+    }
+}
+
+pub(super) fn metrics(hub: &Hub) -> Response {
+    text(hub.metrics().render(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
+}
+
+fn text(body: impl Into<String>, content_type: &'static str) -> Response {
+    let mut response = Response::new(body.into().into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

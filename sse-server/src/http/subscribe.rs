@@ -1,0 +1,176 @@
+//! `GET /events`: a stream.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use warp::{Reply, reply::Response};
+
+use super::{
+    Request,
+    accept::Accept,
+    problem::Problem,
+    query::{once, parameters, unknown},
+};
+use crate::{
+    config::Overload,
+    driver::body::{EventBody, Heartbeat, reconnection_time},
+    handle::{Busy, Hub},
+    hub::{Selector, Selectors, Start},
+    metrics::Refused,
+    wire,
+};
+
+const KNOWN: &str = "topic, last_event_id, since, heartbeat and envelope";
+
+pub(super) fn subscribe(hub: &Hub, request: &Request) -> Result<Response, Problem> {
+    let accept = Accept::of(&request.headers);
+    if accept == Accept::Refused {
+        let detail = "this address sends text/event-stream, which Accept rules out";
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, Refused::not_acceptable, detail));
+    }
+    let wish = Wish::read(&request.query, &request.headers, hub)?;
+    if request.method == Method::HEAD {
+        return Ok(head(hub, stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>()));
+    }
+    let busy = |busy| turn_away(hub, busy, accept);
+    if request.peer.is_some_and(|peer| peer.surplus) {
+        return busy(Busy::Full);
+    }
+    let address = request.peer.map(|peer| peer.address.ip());
+    match hub.subscribe(wish.selectors, &wish.start, address) {
+        Ok((subscriber, opening)) => Ok(head(hub, EventBody::new(subscriber, &opening, wish.heartbeat))),
+        Err(reason) => busy(reason),
+    }
+}
+
+/// The head of every stream.
+fn head<S, E>(hub: &Hub, body: S) -> Response
+where
+    S: futures_util::Stream<Item = Result<bytes::Bytes, E>> + Send + Sync + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let mut response = warp::reply::stream(body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers.insert("sse-heartbeat", HeaderValue::from(hub.config().stream.heartbeat.as_secs()));
+    // The connection serves nothing after the stream. Over HTTP/2 hyper leaves it out.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn turn_away(hub: &Hub, busy: Busy, accept: Accept) -> Result<Response, Problem> {
+    let retry = reconnection_time(hub.config().stream.retry);
+    let (refused, status, detail) = match busy {
+        Busy::Draining => (
+            Refused::draining,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the hub is shutting down; come back in a moment",
+        ),
+        Busy::Full => (
+            Refused::full,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the hub has as many streams as it may have; come back later",
+        ),
+        Busy::Address => (
+            Refused::full,
+            StatusCode::TOO_MANY_REQUESTS,
+            "there are as many streams from this address as there may be; close some",
+        ),
+    };
+    // Any other status than 200 makes an EventSource give up for good.
+    if accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
+        hub.metrics().refused(refused);
+        let body = stream::iter([Ok::<_, std::convert::Infallible>(wire::busy(retry))]);
+        return Ok(head(hub, body));
+    }
+    Err(Problem::later(status, refused, detail, retry).closing())
+}
+
+/// What the client asks for.
+struct Wish {
+    selectors: Selectors,
+    start: Start,
+    heartbeat: Heartbeat,
+}
+
+impl Wish {
+    fn read(query: &str, headers: &HeaderMap, hub: &Hub) -> Result<Self, Problem> {
+        let mut selectors = Vec::new();
+        let (mut id, mut since, mut heartbeat, mut envelope) = (None, None, None, None);
+        for parameter in parameters(query) {
+            let (name, value) = parameter?;
+            match name.as_str() {
+                "topic" => selectors.push(selector(&value)?),
+                "last_event_id" | "lastEventId" => once(&mut id, &name, value)?,
+                "since" => once(&mut since, &name, start_since(value)?)?,
+                "heartbeat" => {
+                    let beat = match value.as_str() {
+                        "cursor" => Heartbeat::Cursor,
+                        "comment" => Heartbeat::Comment,
+                        _ => return Err(one_of(&name, &value, "cursor or comment")),
+                    };
+                    once(&mut heartbeat, &name, beat)?;
+                }
+                "envelope" if value == "json" => once(&mut envelope, &name, ())?,
+                "envelope" => return Err(one_of(&name, &value, "json")),
+                _ => return Err(unknown(&name, KNOWN)),
+            }
+        }
+        let most = hub.config().limits.selectors;
+        if selectors.is_empty() {
+            return Err(Problem::invalid("no `topic`: name at least one, such as /events?topic=news"));
+        }
+        if selectors.len() > most {
+            let detail = format!("{} topics are more than the {most} that one stream may have", selectors.len());
+            return Err(Problem::invalid(detail));
+        }
+        let not_empty = |id: &String| !id.is_empty();
+        let id = last_event_id(headers).filter(not_empty).or(id.filter(not_empty));
+        let start = match (id, since) {
+            (Some(id), _) => Start::After(id),
+            (None, Some(Since::Earliest)) => Start::Earliest,
+            (None, Some(Since::Back(time, asked))) => {
+                let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                Start::Since { time: hub.now().saturating_sub(back), asked }
+            }
+            (None, None) => Start::Head,
+        };
+        Ok(Self {
+            selectors: Selectors::new(selectors, envelope.is_some()),
+            start,
+            heartbeat: heartbeat.unwrap_or_default(),
+        })
+    }
+}
+
+enum Since {
+    Earliest,
+    Back(Duration, String),
+}
+
+fn start_since(value: String) -> Result<Since, Problem> {
+    if value == "earliest" {
+        return Ok(Since::Earliest);
+    }
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    match humantime::parse_duration(&value) {
+        Ok(time) => Ok(Since::Back(time.min(age), value)),
+        Err(_) => Err(one_of("since", &value, "earliest or a time such as 10m")),
+    }
+}
+
+fn selector(value: &str) -> Result<Selector, Problem> {
+    Selector::new(value).map_err(|error| Problem::invalid(format!("the topic {value:?} is not one: {error}")))
+}
+
+fn one_of(name: &str, value: &str, allowed: &str) -> Problem {
+    Problem::invalid(format!("the parameter `{name}` is {value:?}; it takes {allowed}"))
+}
+
+/// The header as a client sent it. Browsers send an ID's UTF-8 as it is; what is not UTF-8 is no ID of ours anyway.
+fn last_event_id(headers: &HeaderMap) -> Option<String> {
+    headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
+}

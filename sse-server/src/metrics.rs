@@ -1,0 +1,149 @@
+//! What the hub counts, for Prometheus.
+
+use std::fmt;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+use crate::hub::Reason;
+
+/// Why a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Ended {
+    /// The client went away, or its connection broke.
+    #[allow(non_camel_case_types)]
+    client,
+    #[allow(non_camel_case_types)]
+    shutdown,
+    #[allow(non_camel_case_types)]
+    age,
+    #[allow(non_camel_case_types)]
+    lag,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types)]
+pub(crate) enum Refused {
+    invalid,
+    not_acceptable,
+    too_large,
+    too_slow,
+    host,
+    origin,
+    full,
+    draining,
+    key,
+    other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndLabels {
+    reason: Ended,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: Refused,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GapLabels {
+    reason: &'static str,
+}
+
+/// The counters, and the names under which they are told.
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) subscribers: Gauge,
+    pub(crate) groups: Gauge,
+    pub(crate) topics: Gauge,
+    pub(crate) log_events: Gauge,
+    pub(crate) log_bytes: Gauge,
+    pub(crate) keys: Gauge,
+    pub(crate) connections: Gauge,
+    pub(crate) stalled: Gauge,
+    pub(crate) published: Counter,
+    pub(crate) duplicates: Counter,
+    pub(crate) deliveries: Counter,
+    pub(crate) bytes: Counter,
+    pub(crate) heartbeats: Counter,
+    ends: Family<EndLabels, Counter>,
+    gaps: Family<GapLabels, Counter>,
+    refusals: Family<RefusalLabels, Counter>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("sse"),
+            subscribers: Gauge::default(),
+            groups: Gauge::default(),
+            topics: Gauge::default(),
+            log_events: Gauge::default(),
+            log_bytes: Gauge::default(),
+            keys: Gauge::default(),
+            connections: Gauge::default(),
+            stalled: Gauge::default(),
+            published: Counter::default(),
+            duplicates: Counter::default(),
+            deliveries: Counter::default(),
+            bytes: Counter::default(),
+            heartbeats: Counter::default(),
+            ends: Family::default(),
+            gaps: Family::default(),
+            refusals: Family::default(),
+        };
+        let r = &mut metrics.registry;
+        r.register("subscribers", "Open streams", metrics.subscribers.clone());
+        r.register("groups", "Distinct sets of selectors among the open streams", metrics.groups.clone());
+        r.register("topics", "Topics known to the log", metrics.topics.clone());
+        r.register("log_events", "Events retained", metrics.log_events.clone());
+        r.register("log_bytes", "Bytes of the events retained", metrics.log_bytes.clone());
+        r.register("keys", "Idempotency keys remembered", metrics.keys.clone());
+        r.register("connections", "Open connections", metrics.connections.clone());
+        r.register("laggards", "Connections whose peer takes no bytes at the moment", metrics.stalled.clone());
+        r.register("published", "Events appended to the log", metrics.published.clone());
+        r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());
+        r.register("deliveries", "Events handed to subscribers", metrics.deliveries.clone());
+        r.register("delivered_bytes", "Bytes of the events handed to subscribers", metrics.bytes.clone());
+        r.register("heartbeats", "Heartbeats sent", metrics.heartbeats.clone());
+        r.register("ends", "Streams that ended", metrics.ends.clone());
+        r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
+        r.register("refusals", "Requests refused", metrics.refusals.clone());
+        // A counter that has not counted yet reads 0, so that its first step is seen.
+        for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag] {
+            drop(metrics.ends.get_or_create(&EndLabels { reason }));
+        }
+        metrics
+    }
+
+    pub(crate) fn ended(&self, reason: Ended) {
+        self.ends.get_or_create(&EndLabels { reason }).inc();
+    }
+
+    pub(crate) fn gap(&self, reason: Reason) {
+        self.gaps.get_or_create(&GapLabels { reason: reason.as_str() }).inc();
+    }
+
+    pub(crate) fn refused(&self, reason: Refused) {
+        self.refusals.get_or_create(&RefusalLabels { reason }).inc();
+    }
+
+    /// All of it in Prometheus' text format.
+    pub(crate) fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}

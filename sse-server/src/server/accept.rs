@@ -1,0 +1,128 @@
+//! The accept loop: never blocked by one connection, never spinning when it can take no more.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use socket2::SockRef;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
+    time::sleep,
+};
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+use super::{ServeError, connection};
+use crate::{handle::Hub, http::Peer};
+
+/// As long as the kernel allows: it cuts this down to `net.core.somaxconn`. A full queue makes clients retry for
+/// seconds.
+const BACKLOG: u32 = 65_535;
+
+/// Connections beyond the limit that are still answered, to be told that the hub is full. Beyond these they are closed.
+const SURPLUS: usize = 64;
+
+/// How long to wait when the system has no descriptor or memory for another connection.
+const BREATHER: Duration = Duration::from_millis(100);
+
+/// Listens on an address.
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // As tokio's own listener does: a restart must not wait for old connections to time out.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map_err(|source| ServeError::Listen { address, source })
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    hub: Hub,
+    stopped: watch::Receiver<bool>,
+    connections: TaskTracker,
+}
+
+impl Acceptor {
+    pub(super) fn new(hub: Hub, stopped: watch::Receiver<bool>) -> Self {
+        Self { hub, stopped, connections: TaskTracker::new() }
+    }
+
+    /// How many connections are open.
+    pub(super) fn open(&self) -> usize {
+        self.connections.len()
+    }
+
+    pub(super) async fn connections_closed(&self) {
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
+    /// Accepts until it is dropped.
+    pub(super) async fn run<S, B>(self: Arc<Self>, listener: TcpListener, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        loop {
+            match listener.accept().await {
+                Ok((stream, address)) => self.take(stream, address, service.clone()),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, open = self.open(), "can't accept connections for the moment");
+                    sleep(BREATHER).await;
+                }
+            }
+        }
+    }
+
+    fn take<S, B>(&self, stream: TcpStream, address: SocketAddr, service: S)
+    where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
+        S::Future: Send + 'static,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let limit = self.hub.config().limits.connections;
+        let open = self.open();
+        if open >= limit + SURPLUS {
+            tracing::debug!(%address, "closed: the hub is more than full");
+            return;
+        }
+        if let Err(error) = prepare(&stream, self.hub.config().stream.heartbeat) {
+            tracing::debug!(%address, %error, "closed before it began");
+            return;
+        }
+        let peer = Peer { address, surplus: open >= limit };
+        let serve = connection::serve(stream, peer, service, self.hub.clone(), self.stopped.clone());
+        self.connections.spawn(serve);
+    }
+}
+
+/// Events leave at once; a peer that acknowledges nothing for the time of a heartbeat is gone.
+fn prepare(stream: &TcpStream, heartbeat: Duration) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(stream).set_tcp_user_timeout(Some(heartbeat))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = (SockRef::from(stream), heartbeat);
+    Ok(())
+}
+
+/// The connection died while it waited to be accepted: the next one may be well.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

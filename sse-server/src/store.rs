@@ -1,0 +1,3 @@
+//! Where events get their place and time.
+
+pub(crate) mod memory;
