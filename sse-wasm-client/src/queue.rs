@@ -1,0 +1,190 @@
+//! What stands between the browser, which calls when it likes, and the stream, which is polled when it likes.
+
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    task::{Context, Poll, Waker},
+};
+
+/// A bounded queue, first in, first out, for one reader. Where there is no room the oldest makes it, and is counted.
+#[derive(Debug)]
+pub(crate) struct Queue<T>(RefCell<Inner<T>>);
+
+#[derive(Debug)]
+struct Inner<T> {
+    /// No more than `capacity`.
+    items: VecDeque<T>,
+    /// At least 1.
+    capacity: usize,
+    dropped: u64,
+    ended: bool,
+    reader: Option<Waker>,
+}
+
+impl<T> Queue<T> {
+    /// An empty queue. A capacity of 0 is taken for 1.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let capacity = capacity.max(1);
+        Self(RefCell::new(Inner {
+            items: VecDeque::new(),
+            capacity,
+            dropped: 0,
+            ended: false,
+            reader: None,
+        }))
+    }
+
+    /// Adds an item. After the end there is none.
+    pub(crate) fn push(&self, item: T) {
+        self.change(|queue| {
+            if queue.ended {
+                return None;
+            }
+            let oldest =
+                (queue.items.len() == queue.capacity).then(|| queue.items.pop_front()).flatten();
+            queue.dropped += u64::from(oldest.is_some());
+            queue.items.push_back(item);
+            oldest
+        });
+    }
+
+    /// Ends the stream, after what is still in the queue.
+    pub(crate) fn end(&self) {
+        self.change(|queue| queue.ended = true);
+    }
+
+    /// The oldest item, if there is one yet.
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut queue = self.0.borrow_mut();
+        match queue.items.pop_front() {
+            Some(item) => Poll::Ready(Some(item)),
+            None if queue.ended => Poll::Ready(None),
+            None => {
+                queue.reader = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// How many items made room for others.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.0.borrow().dropped
+    }
+
+    /// Changes the queue and wakes its reader. That one may run at once and come back here, so by then nothing is
+    /// borrowed; what `change` takes out is dropped after that too, since it may be the application's.
+    fn change<R>(&self, change: impl FnOnce(&mut Inner<T>) -> R) {
+        let (_taken_out, reader) = {
+            let queue = &mut *self.0.borrow_mut();
+            (change(queue), queue.reader.take())
+        };
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        rc::Rc,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn poll<T>(queue: &Queue<T>) -> Poll<Option<T>> {
+        queue.poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn first_in_first_out() {
+        let queue = Queue::new(3);
+        for item in 1..=3 {
+            queue.push(item);
+        }
+        assert_eq!(
+            [poll(&queue), poll(&queue), poll(&queue)],
+            [1, 2, 3].map(|item| Poll::Ready(Some(item)))
+        );
+        assert_eq!(poll(&queue), Poll::Pending);
+        assert_eq!(queue.dropped(), 0);
+    }
+
+    #[test]
+    fn the_oldest_makes_room_and_is_counted() {
+        let queue = Queue::new(2);
+        for item in 1..=5 {
+            queue.push(item);
+        }
+        assert_eq!(queue.dropped(), 3);
+        assert_eq!([poll(&queue), poll(&queue)], [4, 5].map(|item| Poll::Ready(Some(item))));
+        assert_eq!(poll(&queue), Poll::Pending);
+    }
+
+    #[test]
+    fn a_queue_for_nothing_holds_one() {
+        let queue = Queue::new(0);
+        queue.push(1);
+        queue.push(2);
+        assert_eq!((queue.dropped(), poll(&queue)), (1, Poll::Ready(Some(2))));
+    }
+
+    #[test]
+    fn it_ends_after_what_it_holds() {
+        let queue = Queue::new(2);
+        queue.push(1);
+        queue.end();
+        queue.push(2);
+        assert_eq!(
+            [poll(&queue), poll(&queue), poll(&queue)],
+            [Some(1), None, None].map(Poll::Ready)
+        );
+    }
+
+    #[test]
+    fn each_wait_is_woken_once() {
+        let woken = Arc::<Count>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        let wait = |queue: &Queue<u8>| queue.poll_next(&mut Context::from_waker(&waker));
+        let woken = || woken.0.load(Ordering::Relaxed);
+
+        let queue = Queue::new(2);
+        assert_eq!(wait(&queue), Poll::Pending);
+        queue.push(1);
+        queue.push(2);
+        assert_eq!(woken(), 1);
+        assert_eq!([wait(&queue), wait(&queue)], [1, 2].map(|item| Poll::Ready(Some(item))));
+        assert_eq!(wait(&queue), Poll::Pending);
+        queue.end();
+        assert_eq!((woken(), wait(&queue)), (2, Poll::Ready(None)));
+    }
+
+    #[test]
+    fn a_dropped_item_may_use_the_queue() {
+        struct Nosy(Rc<Queue<Self>>);
+        impl Drop for Nosy {
+            fn drop(&mut self) {
+                assert_eq!(self.0.dropped(), 1);
+            }
+        }
+
+        let queue = Rc::new(Queue::new(1));
+        queue.push(Nosy(Rc::clone(&queue)));
+        queue.push(Nosy(Rc::clone(&queue)));
+        drop(poll(&queue)); // else they hold each other for ever
+    }
+}

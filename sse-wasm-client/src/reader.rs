@@ -1,0 +1,150 @@
+//! What is listened for, and how it is read.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use sse_core::{EventName, Text, typed::Schema};
+
+use crate::{
+    ConnectError, DecodeError, Delivery, Message,
+    signal::{CURSOR, DRAIN, GAP},
+};
+
+/// The name of events without one.
+const MESSAGE: EventName = EventName::from_static("message");
+
+/// Reads the events of these names.
+pub(crate) struct Reader<T> {
+    /// Each once, none of them the hub's.
+    names: Vec<EventName>,
+    read: Box<Read<T>>,
+}
+
+type Read<T> = dyn Fn(Delivery<Message>) -> Result<Delivery<T>, DecodeError>;
+
+impl<T: DeserializeOwned + 'static> Reader<T> {
+    /// Reads the variants of an enum.
+    pub(crate) fn typed() -> Result<Self, ConnectError> {
+        let schema = Schema::<T>::new()?;
+        let mut names = Vec::new();
+        for name in schema.names() {
+            add(&mut names, EventName::new(*name)?)?;
+        }
+        let read = move |delivery: Delivery<Message>| {
+            let Message { name, data } = &delivery.value;
+            match schema.decode(name.as_str(), data.as_str()) {
+                Ok(value) => Ok(Delivery { value, id: delivery.id, origin: delivery.origin }),
+                Err(cause) => Err(DecodeError::new(delivery, cause)),
+            }
+        };
+        Ok(Self { names, read: Box::new(read) })
+    }
+}
+
+impl Reader<Message> {
+    /// Reads the events without a name.
+    pub(crate) fn untyped() -> Self {
+        Self { names: vec![MESSAGE], read: Box::new(Ok) }
+    }
+
+    /// Reads those of this name too.
+    pub(crate) fn listen(mut self, name: impl Into<Text>) -> Result<Self, ConnectError> {
+        let name = EventName::new(name)?;
+        if !name.text().is_empty() {
+            add(&mut self.names, name)?;
+        } // else `message`
+        Ok(self)
+    }
+}
+
+impl<T> Reader<T> {
+    pub(crate) fn names(&self) -> &[EventName] {
+        &self.names
+    }
+
+    /// Reads an event, if it is of one of the names.
+    pub(crate) fn read(
+        &self,
+        delivery: Delivery<Message>,
+    ) -> Option<Result<Delivery<T>, DecodeError>> {
+        self.names.contains(&delivery.value.name).then(|| (self.read)(delivery))
+    }
+}
+
+fn add(names: &mut Vec<EventName>, name: EventName) -> Result<(), ConnectError> {
+    if [CURSOR, GAP, DRAIN].contains(&name) {
+        return Err(ConnectError::Reserved(name));
+    }
+    if !names.contains(&name) {
+        names.push(name);
+    }
+    Ok(())
+}
+
+impl<T> fmt::Debug for Reader<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("names", &self.names).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    fn names<T>(reader: &Reader<T>) -> Vec<&str> {
+        reader.names().iter().map(EventName::as_str).collect()
+    }
+
+    #[test]
+    fn an_enum_is_listened_for_by_all_its_names() {
+        #[derive(Deserialize)]
+        enum Any {
+            #[serde(alias = "former")]
+            Now,
+            #[serde(rename = "error")]
+            Error(#[allow(dead_code)] u8),
+        }
+        let reader = Reader::<Any>::typed().unwrap();
+        let mut names = names(&reader);
+        names.sort_unstable();
+        assert_eq!(names, ["Now", "error", "former"]);
+    }
+
+    #[test]
+    fn an_enum_may_not_have_the_hubs_names() {
+        #[derive(Debug, Deserialize)]
+        enum Taken {
+            #[serde(rename = "sse-gap")]
+            Gap,
+        }
+        let error = Reader::<Taken>::typed().unwrap_err();
+        assert_eq!(error, ConnectError::Reserved(GAP));
+        assert_eq!(
+            error.to_string(),
+            "the event name `sse-gap` is the hub's own: what it says comes as a signal; rename the event"
+        );
+    }
+
+    #[test]
+    fn other_types_are_refused() {
+        assert!(matches!(Reader::<Vec<u8>>::typed(), Err(ConnectError::Schema(_))));
+    }
+
+    #[test]
+    fn messages_and_the_chosen_names_each_once() {
+        let reader = Reader::untyped().listen("tick").unwrap();
+        let reader = reader.listen("tick").unwrap().listen("message").unwrap().listen("").unwrap();
+        assert_eq!(names(&reader), ["message", "tick"]);
+    }
+
+    #[test]
+    fn a_name_that_no_event_has_is_refused() {
+        assert!(matches!(Reader::untyped().listen("a\nb"), Err(ConnectError::Name(_))));
+        assert_eq!(
+            Reader::untyped().listen("sse-cursor").unwrap_err(),
+            ConnectError::Reserved(CURSOR)
+        );
+    }
+}
