@@ -4,7 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use http::Method;
+use serde_json::json;
 use sse_server::Lag;
 use sse_testkit::{TestClient, TestStream, event};
 use support::{default_hub, hub, metric, publish, publish_json};
@@ -22,7 +23,7 @@ async fn subscribe(client: &TestClient, query: &str) -> TestStream {
 async fn gap(client: &TestClient, query: &str) -> (TestStream, String, String, Option<String>) {
     let mut stream = subscribe(client, query).await;
     let gap = stream.expect_event(event("sse-gap")).await;
-    let data: Value = serde_json::from_str(gap.data()).unwrap();
+    let data = gap.json();
     let text = |member: &str| data[member].as_str().map(ToOwned::to_owned);
     (stream, text("reason").unwrap(), text("requested").unwrap(), text("first"))
 }
@@ -46,7 +47,7 @@ async fn the_head_and_the_first_bytes() {
     assert!((Duration::from_secs(2)..=Duration::from_secs(4)).contains(&retry), "{retry:?}");
     stream.expect_event(event("sse-cursor").data("")).await;
     assert!(!stream.last_event_id().is_empty());
-    assert_eq!(stream.elapsed(), Duration::ZERO, "at once");
+    assert_eq!(stream.received_at(), Duration::ZERO, "at once");
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +106,7 @@ async fn what_is_published_between_opening_and_the_first_event_is_not_missed() {
     stream.expect_event(event("sse-cursor")).await;
     publish(&client, "a", "1").await;
     publish(&client, "a", "2").await;
-    let mut stream = stream.reconnect().await;
+    stream.reconnect().await;
     stream.expect_events([event("sse-cursor"), event("message").data("1"), event("message").data("2")]).await;
 }
 
@@ -126,16 +127,16 @@ async fn heartbeats_come_at_the_interval_and_only_when_idle() {
     let mut stream = client.get("/events?topic=a").connect().await;
     stream.expect_event(event("sse-cursor")).await;
     let other = publish(&client, "other", "moves the head").await;
-    let started = stream.elapsed();
-    stream.expect_event(event("sse-cursor").data("").id(&other)).within(Duration::from_secs(16)).await;
-    assert_eq!(stream.elapsed() - started, Duration::from_secs(15));
+    let started = stream.received_at();
+    stream.within(Duration::from_secs(16)).expect_event(event("sse-cursor").data("").id(&other)).await;
+    assert_eq!(stream.received_at() - started, Duration::from_secs(15));
 
     tokio::time::advance(Duration::from_secs(10)).await;
     publish(&client, "a", "not idle").await;
     stream.expect_event("not idle").await;
-    let after = stream.elapsed();
-    stream.expect_event(event("sse-cursor")).within(Duration::from_secs(16)).await;
-    assert_eq!(stream.elapsed() - after, Duration::from_secs(15));
+    let after = stream.received_at();
+    stream.within(Duration::from_secs(16)).expect_event(event("sse-cursor")).await;
+    assert_eq!(stream.received_at() - after, Duration::from_secs(15));
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,14 +156,13 @@ async fn a_stream_ends_at_its_age_and_goes_on_without_loss() {
     let mut stream = subscribe(&client, "topic=a").await;
     let id = publish(&client, "a", "1").await;
     stream.expect_event("1").await;
-    stream
-        .expect_event(event("sse-drain").json(json!({ "reason": "age" })).id(&id))
-        .within(Duration::from_secs(111))
-        .await;
-    assert!(stream.elapsed() >= Duration::from_secs(90));
+    let drain = event("sse-drain").json(json!({ "reason": "age" })).id(&id);
+    stream.within(Duration::from_secs(111)).expect_event(drain).await;
+    assert!(stream.received_at() >= Duration::from_secs(90));
     stream.expect_closed().await;
     publish(&client, "a", "2").await;
-    stream.reconnect().await.expect_event("2").await;
+    stream.reconnect().await;
+    stream.expect_event("2").await;
     assert_eq!(metric(&client, "sse_ends_total{reason=\"age\"}").await, 1.0);
 }
 
@@ -190,14 +190,14 @@ async fn a_resume_that_is_not_exact_says_why_and_then_sends_all_there_is() {
     let (_, client) = hub(|config| config.log.events = 2);
     let trimmed_away = {
         let mut stream = client.get("/events?topic=a").connect().await;
-        stream.expect_event(event("sse-cursor")).await.id().unwrap().to_string()
+        stream.expect_event(event("sse-cursor")).await.id
     };
     for i in 0..4 {
         publish(&client, "a", &i.to_string()).await;
     }
     let other_epoch = {
         let mut stream = default_hub().get("/events?topic=a").connect().await;
-        stream.expect_event(event("sse-cursor")).await.id().unwrap().to_string()
+        stream.expect_event(event("sse-cursor")).await.id
     };
     let beyond = format!("{}vvvvvvvvvvv", &trimmed_away[..13]);
     for (id, expect) in [
@@ -213,7 +213,7 @@ async fn a_resume_that_is_not_exact_says_why_and_then_sends_all_there_is() {
             assert_eq!(requested, id);
         }
         let second_last = stream.expect_event("2").await;
-        assert_eq!(first.as_deref(), second_last.id().map(|id| id.as_str()));
+        assert_eq!(first.as_deref(), Some(second_last.id.as_str()));
         stream.expect_event("3").await;
         stream.expect_silence(Duration::from_secs(10)).await;
     }
@@ -224,10 +224,10 @@ async fn a_resume_that_is_not_exact_says_why_and_then_sends_all_there_is() {
 async fn a_gap_with_nothing_after_it_has_no_first_and_can_be_resumed() {
     let client = default_hub();
     publish(&client, "other", "x").await;
-    let (stream, reason, _, first) = gap(&client, "topic=a&last_event_id=nonsense").await;
+    let (mut stream, reason, _, first) = gap(&client, "topic=a&last_event_id=nonsense").await;
     assert_eq!((&*reason, first), ("unknown", None));
     publish(&client, "a", "later").await;
-    let mut stream = stream.reconnect().await;
+    stream.reconnect().await;
     stream.expect_event("later").await;
 }
 
@@ -257,11 +257,11 @@ async fn a_reader_that_stalls_beyond_the_window_is_ended_or_told() {
         }
         let told = stalled.expect_event(event(expect)).await;
         if lag == Lag::Gap {
-            assert!(told.data().contains("\"lagged\""), "{}", told.data());
+            assert!(told.data.contains("\"lagged\""), "{}", told.data);
         } else {
-            assert_eq!(told.data(), r#"{"reason":"lag"}"#);
+            assert_eq!(told.data, r#"{"reason":"lag"}"#);
             stalled.expect_closed().await;
-            stalled = stalled.reconnect().await;
+            stalled.reconnect().await;
             stalled.expect_event(event("sse-gap").json_at("/reason", "trimmed")).await;
         }
         for i in 90..100 {
@@ -298,9 +298,9 @@ async fn a_drain_ends_every_stream_within_its_window_after_all_that_was_publishe
     for mut stream in streams {
         stream.expect_event("last").await;
         let drain = event("sse-drain").json(json!({ "reason": "shutdown" })).id(&id);
-        stream.expect_event(drain).within(Duration::from_secs(10)).await;
+        stream.within(Duration::from_secs(10)).expect_event(drain).await;
         stream.expect_closed().await;
-        ends.push(stream.elapsed());
+        ends.push(stream.received_at());
     }
     assert!(ends.iter().max().unwrap() < &Duration::from_secs(10));
     assert_eq!(hub.subscribers(), 0);
@@ -313,14 +313,14 @@ async fn a_drain_ends_every_stream_within_its_window_after_all_that_was_publishe
     let mut busy = client.get("/events?topic=a").header("accept", "text/event-stream").connect().await;
     assert_eq!(busy.status(), 200);
     busy.expect_retry().await;
-    busy.expect_comment("busy").await;
+    assert_eq!(busy.expect_comment().await, "busy");
     busy.expect_closed().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_head_request_gets_the_head_and_is_no_subscriber() {
     let (hub, client) = hub(|_| {});
-    let response = client.request("HEAD", "/events?topic=a").send().await;
+    let response = client.request(Method::HEAD, "/events?topic=a").send().await;
     assert_eq!(response.status, 200);
     assert_eq!(response.headers["content-type"], "text/event-stream");
     assert!(response.body.is_empty());

@@ -41,7 +41,8 @@ pub(crate) async fn publish_ndjson(client: &TestClient, lines: impl Into<String>
 
 /// A metric's value.
 pub(crate) async fn metric(client: &TestClient, name: &str) -> f64 {
-    let text = client.get("/metrics").send().await.text();
+    let response = client.get("/metrics").send().await;
+    let text = response.text();
     let line = text.lines().find(|line| line.split(' ').next() == Some(name));
     line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{text}"))
 }

@@ -1,4 +1,5 @@
 //! The real program.
+#![allow(dead_code, reason = "each test target uses its part")]
 
 use std::{
     io::{BufRead, BufReader},

@@ -88,7 +88,9 @@ pub(super) fn one_key(request: Option<String>, event: Option<String>) -> Result<
 /// A string is its text; any other value its own, without insignificant white space.
 fn data(raw: &RawValue) -> Result<(Text, bool), Problem> {
     if raw.get().starts_with('"') {
-        let text: String = serde_json::from_str(raw.get()).map_err(|error| not_json(&error))?;
+        let text: String = serde_json::from_str(raw.get()).map_err(|error| {
+            Problem::invalid(format!("the member `data` is no text: {error}; half a surrogate pair is no character"))
+        })?;
         return Ok((text.into(), false));
     }
     Ok((without_white_space(raw.get()).into(), true))
@@ -213,7 +215,7 @@ mod tests {
             (r#"{"topic":"a","data":1,"key":"a b"}"#, "the member `key` is \"a b\""),
             (r#"{"topic":"a","data":1,"retry":-1}"#, "expected u64"),
             (r#"{"topic":"a","data":1,"topic":"b"}"#, "duplicate field `topic`"),
-            (r#"{"topic":"a","data":"\ud800"}"#, "surrogate"),
+            (r#"{"topic":"a","data":"\ud800"}"#, "the member `data` is no text"),
             ("7", "not the JSON of an event"),
         ] {
             let detail = read(json, &Publish::default()).unwrap_err().detail().to_owned();
