@@ -327,8 +327,16 @@ impl Config {
         )?;
 
         v.section("store", "where the log is kept");
-        v.key("kind", "memory: the window is all there is, and a restart begins a new log.", store.kind.field())?;
-        v.key("path", "The directory of a store on disk; memory has none.", Field::Path(&mut store.path))?;
+        v.key(
+            "kind",
+            "memory: the window is all there is, and a restart begins a new log.",
+            store.kind.field(),
+        )?;
+        v.key(
+            "path",
+            "The directory of a store on disk; memory has none.",
+            Field::Path(&mut store.path),
+        )?;
 
         v.section("publish", "what publishers may send");
         v.key(

@@ -14,7 +14,10 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     config::Config,
-    hub::{Bounds, Cursor, Draft, GroupId, Millis, Opening, Position, Selectors, Start, Step, Topic, TopicInfo},
+    hub::{
+        Bounds, Cursor, Draft, GroupId, Millis, Opening, Position, Selectors, Start, Step, Topic,
+        TopicInfo,
+    },
     keys::{Fingerprint, Key, Keys, Seen},
     metrics::Metrics,
     store::memory::Memory,
@@ -192,7 +195,8 @@ impl Hub {
             return Err(Busy::Draining);
         }
         let limit = self.config().limits.per_address;
-        let standing = address.and_then(|address| state.by_address.get(&address)).copied().unwrap_or(0);
+        let standing =
+            address.and_then(|address| state.by_address.get(&address)).copied().unwrap_or(0);
         if limit > 0 && standing >= limit {
             return Err(Busy::Address);
         }
@@ -278,13 +282,18 @@ impl Hub {
 }
 
 impl State {
-    fn publish(&mut self, events: Vec<Keyed>, now: Millis) -> Result<(Vec<Published>, Vec<Waker>), PublishError> {
+    fn publish(
+        &mut self,
+        events: Vec<Keyed>,
+        now: Millis,
+    ) -> Result<(Vec<Published>, Vec<Waker>), PublishError> {
         let contents: Vec<_> = events.iter().map(|event| self.fingerprint(event)).collect();
         self.check_keys(&events, &contents, now)?;
         let mut wake = Vec::new();
         let mut published = Vec::with_capacity(events.len());
         for (event, content) in events.into_iter().zip(contents) {
-            let seen = event.key.as_ref().map_or(Seen::New, |key| self.keys.look_up(key, content, now));
+            let seen =
+                event.key.as_ref().map_or(Seen::New, |key| self.keys.look_up(key, content, now));
             if let Seen::Before(seq) = seen {
                 published.push(Published { position: self.hub.log().at(seq), duplicate: true });
                 continue;
@@ -303,7 +312,12 @@ impl State {
     }
 
     /// Refuses all if one key was used for other content, here or before.
-    fn check_keys(&mut self, events: &[Keyed], contents: &[Fingerprint], now: Millis) -> Result<(), PublishError> {
+    fn check_keys(
+        &mut self,
+        events: &[Keyed],
+        contents: &[Fingerprint],
+        now: Millis,
+    ) -> Result<(), PublishError> {
         let mut here: HashMap<&Key, Fingerprint> = HashMap::new();
         for (i, (event, content)) in events.iter().zip(contents).enumerate() {
             let Some(key) = &event.key else { continue };
@@ -329,7 +343,10 @@ impl Subscriber {
         let step = self.cursor.next(&mut state.hub, room, now);
         if step == Step::Wait {
             let waiting = state.waiting.entry(self.cursor.group()).or_default();
-            waiting.entry(self.id).and_modify(|waker| waker.clone_from(cx.waker())).or_insert_with(|| cx.waker().clone());
+            waiting
+                .entry(self.id)
+                .and_modify(|waker| waker.clone_from(cx.waker()))
+                .or_insert_with(|| cx.waker().clone());
         }
         drop(state);
         let metrics = self.hub.metrics();

@@ -54,7 +54,10 @@ pub(crate) struct Peer {
 /// # drop(service);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn routes(hub: Hub, face: Face) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
+pub fn routes(
+    hub: Hub,
+    face: Face,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
     let guard = Arc::new(Guard::new(hub.config()));
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::path::tail()
@@ -69,7 +72,8 @@ pub fn routes(hub: Hub, face: Face) -> impl Filter<Extract = (Response,), Error 
         .then(move |route, method, query, headers, peer, body| {
             let (hub, guard) = (hub.clone(), guard.clone());
             async move {
-                let request = Request { method, query, headers, peer, body: Body::new(body, hub.config()) };
+                let request =
+                    Request { method, query, headers, peer, body: Body::new(body, hub.config()) };
                 answer(&hub, &guard, route, request).await
             }
         })
@@ -77,8 +81,12 @@ pub fn routes(hub: Hub, face: Face) -> impl Filter<Extract = (Response,), Error 
 
 /// What is answered where none of the routes is.
 pub(crate) fn not_found() -> Response {
-    Problem::new(StatusCode::NOT_FOUND, Refused::other, "there is nothing here; see / for what the hub serves")
-        .into_response()
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        Refused::other,
+        "there is nothing here; see / for what the hub serves",
+    )
+    .into_response()
 }
 
 /// A request's parts, as the handlers want them.
@@ -149,7 +157,9 @@ async fn answer(hub: &Hub, guard: &Guard, route: Route, request: Request) -> Res
     let mut response = match &verdict {
         Err(problem) => Err(problem.clone()),
         Ok(_) if request.method == Method::OPTIONS => Ok(guard.preflight()),
-        Ok(_) if !route.allows(&request.method) => Err(Problem::method_not_allowed(route.methods())),
+        Ok(_) if !route.allows(&request.method) => {
+            Err(Problem::method_not_allowed(route.methods()))
+        }
         Ok(_) => serve(hub, route, request).await,
     }
     .unwrap_or_else(|problem| {

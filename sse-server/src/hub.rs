@@ -89,13 +89,23 @@ impl Hub {
     }
 
     /// Appends an event and names the groups that it is for. `seq` and `time` go up from call to call.
-    pub(crate) fn publish(&mut self, seq: u64, time: Millis, draft: &Draft, matched: &mut Vec<GroupId>) {
+    pub(crate) fn publish(
+        &mut self,
+        seq: u64,
+        time: Millis,
+        draft: &Draft,
+        matched: &mut Vec<GroupId>,
+    ) {
         self.log.push(seq, time, draft);
         self.groups.note(seq, &draft.topic, matched);
     }
 
     /// Puts a subscriber at its place in the log.
-    pub(crate) fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<(Cursor, Opening), Full> {
+    pub(crate) fn subscribe(
+        &mut self,
+        selectors: Selectors,
+        start: &Start,
+    ) -> Result<(Cursor, Opening), Full> {
         let group = self.groups.join(selectors, self.log.head(), self.bounds.groups, MAX_NODES)?;
         Ok(resume::place(self, group, start))
     }
@@ -122,13 +132,20 @@ impl Hub {
     pub(crate) fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
         let subscribers = self.groups.members_of(topic);
         let info = self.log.topics().info(topic, subscribers);
-        info.or_else(|| (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers)))
+        info.or_else(|| {
+            (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers))
+        })
     }
 
     /// Up to `count` topics after a name, in the order of their names: published ones, and those that subscribers name.
     pub(crate) fn topics_after(&self, after: Option<&str>, count: usize) -> Vec<TopicInfo> {
-        let mut names: Vec<_> =
-            self.log.topics().names_after(after).take(count).chain(self.groups.names_after(after).take(count)).collect();
+        let mut names: Vec<_> = self
+            .log
+            .topics()
+            .names_after(after)
+            .take(count)
+            .chain(self.groups.names_after(after).take(count))
+            .collect();
         names.sort_unstable();
         names.dedup();
         names.into_iter().take(count).filter_map(|topic| self.topic(topic)).collect()

@@ -135,14 +135,21 @@ fn log_to_stderr(config: &Config) {
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let filter = EnvFilter::try_new(&telemetry.log).unwrap_or_default();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours);
     if json { subscriber.json().init() } else { subscriber.init() }
 }
 
 /// Every stream needs a descriptor.
 fn raise_descriptor_limit() {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tracing::info!(descriptors = limit, streams = limit.saturating_sub(64), "descriptor limit"),
+        Ok(limit) => tracing::info!(
+            descriptors = limit,
+            streams = limit.saturating_sub(64),
+            "descriptor limit"
+        ),
         Err(error) => tracing::warn!(%error, "can't raise the descriptor limit"),
     }
 }

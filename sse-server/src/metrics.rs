@@ -99,17 +99,33 @@ impl Metrics {
         };
         let r = &mut metrics.registry;
         r.register("subscribers", "Open streams", metrics.subscribers.clone());
-        r.register("groups", "Distinct sets of selectors among the open streams", metrics.groups.clone());
+        r.register(
+            "groups",
+            "Distinct sets of selectors among the open streams",
+            metrics.groups.clone(),
+        );
         r.register("topics", "Topics known to the log", metrics.topics.clone());
         r.register("log_events", "Events retained", metrics.log_events.clone());
         r.register("log_bytes", "Bytes of the events retained", metrics.log_bytes.clone());
         r.register("keys", "Idempotency keys remembered", metrics.keys.clone());
         r.register("connections", "Open connections", metrics.connections.clone());
-        r.register("laggards", "Connections whose peer takes no bytes at the moment", metrics.stalled.clone());
+        r.register(
+            "laggards",
+            "Connections whose peer takes no bytes at the moment",
+            metrics.stalled.clone(),
+        );
         r.register("published", "Events appended to the log", metrics.published.clone());
-        r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());
+        r.register(
+            "duplicates",
+            "Publishes that an idempotency key showed to be repeated",
+            metrics.duplicates.clone(),
+        );
         r.register("deliveries", "Events handed to subscribers", metrics.deliveries.clone());
-        r.register("delivered_bytes", "Bytes of the events handed to subscribers", metrics.bytes.clone());
+        r.register(
+            "delivered_bytes",
+            "Bytes of the events handed to subscribers",
+            metrics.bytes.clone(),
+        );
         r.register("heartbeats", "Heartbeats sent", metrics.heartbeats.clone());
         r.register("ends", "Streams that ended", metrics.ends.clone());
         r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());

@@ -51,8 +51,12 @@ pub enum ServeError {
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "it is in use; stop what listens there, or choose another with --listen".into(),
-        io::ErrorKind::PermissionDenied => "it is not allowed; ports below 1024 are for root".into(),
+        io::ErrorKind::AddrInUse => {
+            "it is in use; stop what listens there, or choose another with --listen".into()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "it is not allowed; ports below 1024 are for root".into()
+        }
         _ => error.to_string(),
     }
 }
@@ -120,7 +124,9 @@ impl Server {
         let _ = timeout_at(deadline, self.hub.emptied()).await;
         accepting.iter().for_each(tokio::task::JoinHandle::abort);
         let _ = stopping.send(true);
-        let _ = timeout_at(deadline.max(Instant::now() + LAST_MOMENTS), acceptor.connections_closed()).await;
+        let _ =
+            timeout_at(deadline.max(Instant::now() + LAST_MOMENTS), acceptor.connections_closed())
+                .await;
         match acceptor.open() {
             0 => Shutdown::Drained,
             open => Shutdown::CutOff(open),

@@ -48,7 +48,8 @@ pub(crate) fn gap(gap: &Gap) -> Bytes {
         requested: &'a str,
         first: Option<String>,
     }
-    let end = gap.requested.floor_char_boundary(MAX_ECHO_BYTES);
+    let most = gap.requested.len().min(MAX_ECHO_BYTES);
+    let end = (0..=most).rev().find(|end| gap.requested.is_char_boundary(*end)).unwrap_or(0);
     let data = Data {
         reason: gap.reason.as_str(),
         requested: &gap.requested[..end],
@@ -104,8 +105,16 @@ mod tests {
     fn a_stream_opens_with_retry_and_cursor_or_gap() {
         let retry = Duration::from_millis(2500);
         let id = "000000000000-00000000003";
-        assert_eq!(opening(retry, at(3), None), format!("retry: 2500\n\nevent: sse-cursor\nid: {id}\ndata: \n\n"));
-        let gap = Gap { reason: Reason::Epoch, requested: "x\"\r".into(), first: Some(at(4)), position: at(3) };
+        assert_eq!(
+            opening(retry, at(3), None),
+            format!("retry: 2500\n\nevent: sse-cursor\nid: {id}\ndata: \n\n")
+        );
+        let gap = Gap {
+            reason: Reason::Epoch,
+            requested: "x\"\r".into(),
+            first: Some(at(4)),
+            position: at(3),
+        };
         assert_eq!(
             opening(retry, at(3), Some(&gap)),
             format!(
@@ -117,7 +126,12 @@ mod tests {
 
     #[test]
     fn what_a_client_sent_is_not_sent_back_without_end() {
-        let gap = Gap { reason: Reason::Unknown, requested: "é".repeat(10_000), first: None, position: at(0) };
+        let gap = Gap {
+            reason: Reason::Unknown,
+            requested: "é".repeat(10_000),
+            first: None,
+            position: at(0),
+        };
         assert!(super::gap(&gap).len() < 1000);
     }
 }

@@ -40,9 +40,12 @@ async fn selectors_are_bounded() {
 #[tokio::test(start_paused = true)]
 async fn the_method_is_decided_after_the_path() {
     let client = default_hub();
-    for (path, allow) in
-        [("/events", "GET, HEAD, OPTIONS"), ("/publish", "POST, OPTIONS"), ("/publish/a", "POST, OPTIONS"), ("/", "GET, HEAD, OPTIONS")]
-    {
+    for (path, allow) in [
+        ("/events", "GET, HEAD, OPTIONS"),
+        ("/publish", "POST, OPTIONS"),
+        ("/publish/a", "POST, OPTIONS"),
+        ("/", "GET, HEAD, OPTIONS"),
+    ] {
         let response = client.request(Method::DELETE, path).send().await;
         assert_eq!(problem(&response).0, 405, "{path}");
         assert_eq!(response.headers["allow"], allow);
@@ -62,17 +65,21 @@ async fn accept_can_rule_a_stream_out() {
 async fn other_content_types_are_refused() {
     let client = default_hub();
     for content_type in ["text/plain", "application/jsonx", ""] {
-        let response = client.post("/publish").header("content-type", content_type).body("{}").send().await;
+        let response =
+            client.post("/publish").header("content-type", content_type).body("{}").send().await;
         assert_eq!(problem(&response).0, 415, "{content_type}");
     }
-    let with_parameters = client.post("/publish").header("content-type", "Application/JSON; charset=utf-8");
+    let with_parameters =
+        client.post("/publish").header("content-type", "Application/JSON; charset=utf-8");
     assert_eq!(with_parameters.body(r#"{"topic":"a","data":1}"#).send().await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_allowed_origin_gets_its_headers_and_a_foreign_one_none_and_403() {
     let (_, client) = hub(|config| config.cors.origins = vec!["https://app.example".into()]);
-    let of = |origin: &str| client.get("/topics").header("host", "localhost:8080").header("origin", origin);
+    let of = |origin: &str| {
+        client.get("/topics").header("host", "localhost:8080").header("origin", origin)
+    };
     let response = of("https://app.example").send().await;
     assert_eq!(response.status, 200);
     assert_eq!(response.headers["access-control-allow-origin"], "https://app.example");
@@ -85,7 +92,10 @@ async fn an_allowed_origin_gets_its_headers_and_a_foreign_one_none_and_403() {
     }
     // an error of the hub can be read by the page that may use it
     let response = client.get("/events").header("origin", "https://app.example").send().await;
-    assert_eq!((response.status.as_u16(), &response.headers["access-control-allow-origin"]), (400, &"https://app.example".parse().unwrap()));
+    assert_eq!(
+        (response.status.as_u16(), &response.headers["access-control-allow-origin"]),
+        (400, &"https://app.example".parse().unwrap())
+    );
     assert_eq!(of("http://localhost:8080").send().await.status, 200, "its own page");
 }
 
@@ -95,14 +105,19 @@ async fn a_preflight_is_answered_for_allowed_origins() {
         config.cors.origins = vec!["https://app.example".into()];
         config.cors.credentials = true;
     });
-    let ask = |origin: &str| client.request(Method::OPTIONS, "/publish/a").header("origin", origin).send();
+    let ask = |origin: &str| {
+        client.request(Method::OPTIONS, "/publish/a").header("origin", origin).send()
+    };
     let response = ask("https://app.example").await;
     assert_eq!(response.status, 204);
     for (name, value) in [
         ("access-control-allow-origin", "https://app.example"),
         ("access-control-allow-credentials", "true"),
         ("access-control-allow-methods", "GET, HEAD, POST"),
-        ("access-control-allow-headers", "Content-Type, Last-Event-ID, Authorization, Idempotency-Key"),
+        (
+            "access-control-allow-headers",
+            "Content-Type, Last-Event-ID, Authorization, Idempotency-Key",
+        ),
         ("access-control-max-age", "600"),
         ("vary", "Origin"),
     ] {
@@ -123,7 +138,8 @@ async fn another_name_for_the_hub_is_misdirected() {
 async fn a_full_hub_says_so_in_the_way_the_client_understands() {
     let (_, client) = hub(|config| config.limits.groups = 1);
     let _one = client.get("/events?topic=a").connect().await;
-    let mut busy = client.get("/events?topic=b").header("accept", "text/event-stream").connect().await;
+    let mut busy =
+        client.get("/events?topic=b").header("accept", "text/event-stream").connect().await;
     assert_eq!(busy.status(), 200);
     busy.expect_retry().await;
     assert_eq!(busy.expect_comment().await, "busy");
@@ -151,7 +167,12 @@ async fn topics_are_paged_in_the_order_of_their_names() {
     let _live = client.get("/events?topic=b").connect().await;
     let page = client.get("/topics?limit=2").send().await.json();
     let names = |page: &serde_json::Value| {
-        page["topics"].as_array().unwrap().iter().map(|topic| topic["topic"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        page["topics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|topic| topic["topic"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(names(&page), ["a", "a/b"]);
     assert_eq!(page["next"], "a/b");

@@ -22,7 +22,12 @@ pub(super) trait Visitor {
 
     fn section(&mut self, name: &'static str, about: &'static str);
 
-    fn key(&mut self, name: &'static str, about: &'static str, field: Field<'_>) -> Result<(), Self::Error>;
+    fn key(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        field: Field<'_>,
+    ) -> Result<(), Self::Error>;
 }
 
 /// One of a few names.
@@ -99,7 +104,9 @@ impl Check {
             Self::Host => "a host name without port, such as hub.example",
             Self::Origin => "an origin, such as https://hub.example",
             Self::OriginOrAny => "origins, such as https://app.example, or *",
-            Self::LogFilter => "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
+            Self::LogFilter => {
+                "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug"
+            }
         }
     }
 }
@@ -147,19 +154,29 @@ impl Field<'_> {
             Field::OptionalAddress(address) => {
                 *address = if text.is_empty() { None } else { Some(text.parse().ok()?) };
             }
-            Field::Number(number, range) => *number = text.parse().ok().filter(|n| range.contains(n))?,
+            Field::Number(number, range) => {
+                *number = text.parse().ok().filter(|n| range.contains(n))?;
+            }
             Field::Time(time, range) => {
                 *time = humantime::parse_duration(text).ok().filter(|time| range.contains(time))?;
             }
             Field::Flag(flag) => *flag = text.parse().ok()?,
-            Field::Text(value, check) => *value = Some(text.to_owned()).filter(|text| check.accepts(text))?,
+            Field::Text(value, check) => {
+                *value = Some(text.to_owned()).filter(|text| check.accepts(text))?;
+            }
             Field::OptionalText(value, check) => {
-                *value = if text.is_empty() { None } else { Some(text.to_owned()).filter(|text| check.accepts(text)) };
+                *value = if text.is_empty() {
+                    None
+                } else {
+                    Some(text.to_owned()).filter(|text| check.accepts(text))
+                };
                 (text.is_empty() || value.is_some()).then_some(())?;
             }
             Field::List(list, check) => {
                 let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
-                *list = texts.map(|text| check.accepts(text).then(|| text.to_owned())).collect::<Option<_>>()?;
+                *list = texts
+                    .map(|text| check.accepts(text).then(|| text.to_owned()))
+                    .collect::<Option<_>>()?;
             }
             Field::Path(path) => *path = text.into(),
             Field::Choice(choice) => choice.choose(text).then_some(())?,
@@ -170,8 +187,12 @@ impl Field<'_> {
     fn allowed(&self) -> String {
         match self {
             Field::Address(_) => "an address and port, such as 127.0.0.1:8080".into(),
-            Field::OptionalAddress(_) => "an address and port, such as 127.0.0.1:8081, or nothing".into(),
-            Field::Number(_, range) => format!("a whole number from {} to {}", range.start(), range.end()),
+            Field::OptionalAddress(_) => {
+                "an address and port, such as 127.0.0.1:8081, or nothing".into()
+            }
+            Field::Number(_, range) => {
+                format!("a whole number from {} to {}", range.start(), range.end())
+            }
             Field::Time(_, range) => {
                 let show = |time: &Duration| humantime::format_duration(*time).to_string();
                 format!("a time such as 15s, from {} to {}", show(range.start()), show(range.end()))
@@ -188,13 +209,19 @@ impl Field<'_> {
     pub(super) fn show(&self) -> toml::Value {
         match self {
             Field::Address(address) => address.to_string().into(),
-            Field::OptionalAddress(address) => address.map(|address| address.to_string()).unwrap_or_default().into(),
-            Field::Number(number, _) => toml::Value::Integer(i64::try_from(**number).unwrap_or(i64::MAX)),
+            Field::OptionalAddress(address) => {
+                address.map(|address| address.to_string()).unwrap_or_default().into()
+            }
+            Field::Number(number, _) => {
+                toml::Value::Integer(i64::try_from(**number).unwrap_or(i64::MAX))
+            }
             Field::Time(time, _) => humantime::format_duration(**time).to_string().into(),
             Field::Flag(flag) => (**flag).into(),
             Field::Text(text, _) => text.as_str().into(),
             Field::OptionalText(text, _) => text.as_deref().unwrap_or_default().into(),
-            Field::List(list, _) => toml::Value::Array(list.iter().map(|text| text.as_str().into()).collect()),
+            Field::List(list, _) => {
+                toml::Value::Array(list.iter().map(|text| text.as_str().into()).collect())
+            }
             Field::Path(path) => path.display().to_string().into(),
             Field::Choice(choice) => choice.name().into(),
         }

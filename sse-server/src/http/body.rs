@@ -35,7 +35,8 @@ impl Body {
         frames: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
         config: &Config,
     ) -> Self {
-        let frames = frames.map(|frame| frame.map(|mut frame| frame.copy_to_bytes(frame.remaining())));
+        let frames =
+            frames.map(|frame| frame.map(|mut frame| frame.copy_to_bytes(frame.remaining())));
         Self { frames: Box::pin(frames), pause: config.server.body_timeout }
     }
 
@@ -44,7 +45,9 @@ impl Body {
         match timeout(self.pause, self.frames.next()).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-            Ok(Some(Err(_))) => Err(Problem::invalid("the body ended before it was whole").closing()),
+            Ok(Some(Err(_))) => {
+                Err(Problem::invalid("the body ended before it was whole").closing())
+            }
             Err(_) => {
                 let detail = format!("nothing of the body came for {} s", self.pause.as_secs());
                 Err(Problem::new(StatusCode::REQUEST_TIMEOUT, Refused::too_slow, detail).closing())
@@ -53,8 +56,14 @@ impl Body {
     }
 
     /// The whole body, refused as soon as it is known to be too long. Its first piece says which limit holds.
-    pub(super) async fn read(mut self, headers: &HeaderMap, limit: impl Fn(&[u8]) -> Limit) -> Result<Bytes, Problem> {
-        let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    pub(super) async fn read(
+        mut self,
+        headers: &HeaderMap,
+        limit: impl Fn(&[u8]) -> Limit,
+    ) -> Result<Bytes, Problem> {
+        let told = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         let mut whole = Bytes::new();
         let mut joined = BytesMut::new();
         let mut holds = limit(b"");

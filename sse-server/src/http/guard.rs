@@ -36,7 +36,8 @@ pub(super) enum Caller {
 
 impl Guard {
     pub(super) fn new(config: &Config) -> Self {
-        let own_host = config.server.public_origin.as_deref().and_then(|origin| origin.split_once("://"));
+        let own_host =
+            config.server.public_origin.as_deref().and_then(|origin| origin.split_once("://"));
         let own_host = own_host.map(|(_, authority)| without_port(authority).to_owned());
         Self {
             listen: config.server.listen.ip(),
@@ -50,7 +51,12 @@ impl Guard {
     }
 
     /// Lets the request pass, or says why not. A link to the page may be followed from anywhere.
-    pub(super) fn check(&self, headers: &HeaderMap, method: &Method, page: bool) -> Result<Caller, Problem> {
+    pub(super) fn check(
+        &self,
+        headers: &HeaderMap,
+        method: &Method,
+        page: bool,
+    ) -> Result<Caller, Problem> {
         let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
         if let Some(host) = host
             && !self.knows(host)
@@ -61,14 +67,20 @@ impl Guard {
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, Refused::host, detail));
         }
         let refused = |who: &str| {
-            let detail = format!("{who} may not use this hub; add the page's origin to cors.origins");
+            let detail =
+                format!("{who} may not use this hub; add the page's origin to cors.origins");
             Err(Problem::new(StatusCode::FORBIDDEN, Refused::origin, detail))
         };
         let Some(origin) = headers.get(header::ORIGIN) else {
             let cross = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-            let followed = page && *method == Method::GET
+            let followed = page
+                && *method == Method::GET
                 && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
-            return if cross && !followed { refused("a page of another site") } else { Ok(Caller::Own) };
+            return if cross && !followed {
+                refused("a page of another site")
+            } else {
+                Ok(Caller::Own)
+            };
         };
         let text = origin.to_str().unwrap_or_default();
         if self.is_own(text, host) {
@@ -86,7 +98,9 @@ impl Guard {
     fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
         match (&self.public_origin, host) {
             (Some(own), _) if origin == own => true,
-            (None, Some(host)) => origin.strip_prefix("http://").is_some_and(|named| named.eq_ignore_ascii_case(host)),
+            (None, Some(host)) => {
+                origin.strip_prefix("http://").is_some_and(|named| named.eq_ignore_ascii_case(host))
+            }
             _ => false,
         }
     }
@@ -98,9 +112,12 @@ impl Guard {
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         match address {
             // A name can be made to lead anywhere, an address cannot.
-            Some(address) => address.is_loopback() || address == self.listen || self.listen.is_unspecified(),
+            Some(address) => {
+                address.is_loopback() || address == self.listen || self.listen.is_unspecified()
+            }
             None => {
-                name.eq_ignore_ascii_case("localhost") || self.hosts.iter().any(|known| name.eq_ignore_ascii_case(known))
+                name.eq_ignore_ascii_case("localhost")
+                    || self.hosts.iter().any(|known| name.eq_ignore_ascii_case(known))
             }
         }
     }
@@ -110,8 +127,14 @@ impl Guard {
         let mut response = Response::default();
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, HEAD, POST"),
+        );
+        headers.insert(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(ALLOWED_HEADERS),
+        );
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
         response
     }
@@ -127,10 +150,15 @@ impl Guard {
             Caller::Listed(origin) => {
                 allow(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
                 if self.credentials {
-                    allow(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+                    allow(
+                        header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                        HeaderValue::from_static("true"),
+                    );
                 }
             }
-            Caller::Any => allow(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+            Caller::Any => {
+                allow(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
         }
         allow(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     }
@@ -157,8 +185,14 @@ mod tests {
         check_page(guard, headers, false)
     }
 
-    fn check_page(guard: &Guard, headers: &[(&'static str, &str)], page: bool) -> Result<Caller, u16> {
-        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+    fn check_page(
+        guard: &Guard,
+        headers: &[(&'static str, &str)],
+        page: bool,
+    ) -> Result<Caller, u16> {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         guard
             .check(&headers.collect(), &Method::GET, page)
             .map_err(|problem| problem.status().as_u16())
@@ -171,10 +205,21 @@ mod tests {
             config.server.hosts = vec!["hub.example".into()];
             config.server.public_origin = Some("https://public.example:8443".into());
         });
-        for host in ["localhost", "LOCALHOST:9", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080", "192.0.2.1", "Hub.example:1", "public.example"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:9",
+            "127.0.0.1:8080",
+            "127.9.9.9",
+            "[::1]:8080",
+            "192.0.2.1",
+            "Hub.example:1",
+            "public.example",
+        ] {
             assert_eq!(check(&guard, &[("host", host)]), Ok(Caller::Own), "{host}");
         }
-        for host in ["evil.example", "192.0.2.2", "localhost.evil.example", "", "a b", "hub.example.evil"] {
+        for host in
+            ["evil.example", "192.0.2.2", "localhost.evil.example", "", "a b", "hub.example.evil"]
+        {
             assert_eq!(check(&guard, &[("host", host)]), Err(421), "{host}");
         }
     }
@@ -184,7 +229,9 @@ mod tests {
         let none = guard(|_| {});
         let host = ("host", "localhost:8080");
         assert_eq!(check(&none, &[host, ("origin", "http://localhost:8080")]), Ok(Caller::Own));
-        for origin in ["http://localhost:3000", "https://localhost:8080", "http://evil.example", "null"] {
+        for origin in
+            ["http://localhost:3000", "https://localhost:8080", "http://evil.example", "null"]
+        {
             assert_eq!(check(&none, &[host, ("origin", origin)]), Err(403), "{origin}");
         }
         assert_eq!(check(&none, &[host, ("sec-fetch-site", "cross-site")]), Err(403));
@@ -198,7 +245,10 @@ mod tests {
     fn listed_origins_are_allowed() {
         let app = ("origin", "https://app.example");
         let listed = guard(|config| config.cors.origins = vec!["https://app.example".into()]);
-        assert_eq!(check(&listed, &[app]), Ok(Caller::Listed(HeaderValue::from_static("https://app.example"))));
+        assert_eq!(
+            check(&listed, &[app]),
+            Ok(Caller::Listed(HeaderValue::from_static("https://app.example")))
+        );
         assert_eq!(check(&listed, &[("origin", "https://app.example.evil")]), Err(403));
         let any = guard(|config| config.cors.origins = vec!["*".into()]);
         assert_eq!(check(&any, &[app]), Ok(Caller::Any));
@@ -207,7 +257,8 @@ mod tests {
 
     #[test]
     fn behind_a_proxy_the_own_origin_is_the_public_one() {
-        let guard = guard(|config| config.server.public_origin = Some("https://hub.example".into()));
+        let guard =
+            guard(|config| config.server.public_origin = Some("https://hub.example".into()));
         let host = ("host", "127.0.0.1:8080");
         assert_eq!(check(&guard, &[host, ("origin", "https://hub.example")]), Ok(Caller::Own));
         assert_eq!(check(&guard, &[host, ("origin", "http://127.0.0.1:8080")]), Err(403));

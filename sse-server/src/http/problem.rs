@@ -40,7 +40,8 @@ impl Problem {
 
     /// 413: what is sent is longer than `limit` bytes. The connection closes, for the rest of it is not read.
     pub(super) fn too_large(what: &str, limit: usize, key: &str) -> Self {
-        let detail = format!("{what} is longer than {limit} bytes; send less at once, or raise {key}");
+        let detail =
+            format!("{what} is longer than {limit} bytes; send less at once, or raise {key}");
         Self { close: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, Refused::too_large, detail) }
     }
 
@@ -53,7 +54,12 @@ impl Problem {
     }
 
     /// 429 or 503: come back later.
-    pub(super) fn later(status: StatusCode, refused: Refused, detail: &str, after: Duration) -> Self {
+    pub(super) fn later(
+        status: StatusCode,
+        refused: Refused,
+        detail: &str,
+        after: Duration,
+    ) -> Self {
         Self { retry_after: Some(after), ..Self::new(status, refused, detail) }
     }
 

@@ -36,17 +36,24 @@ struct Receipt {
 }
 
 /// `POST /publish/{topic…}`: the body is the data, whatever its content type says.
-pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Result<Response, Problem> {
+pub(super) async fn publish_text(
+    hub: &Hub,
+    path: &str,
+    request: Request,
+) -> Result<Response, Problem> {
     admit(hub, &request)?;
     let topic = topic(path)?;
     let mut name = None;
     for parameter in parameters(&request.query) {
         match parameter? {
-            (parameter, value) if parameter == "event" => once(&mut name, "event", event_name(&value)?)?,
+            (parameter, value) if parameter == "event" => {
+                once(&mut name, "event", event_name(&value)?)?;
+            }
             (parameter, _) => return Err(unknown(&parameter, "event")),
         }
     }
-    let key = key::of_request(&request.headers)?.map(|text| Key { scope: Scope::Topic(topic.clone()), text });
+    let key = key::of_request(&request.headers)?
+        .map(|text| Key { scope: Scope::Topic(topic.clone()), text });
     let limit = one_event(&hub.config().publish);
     let data = utf8(request.body.read(&request.headers, |_| limit).await?)?;
     let draft = Draft { topic, name, retry: None, data, json: false };
@@ -81,14 +88,22 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
     if request.peer.is_some_and(|peer| peer.surplus) {
         let detail = "the hub has as many connections as it may have; come back later";
         let after = hub.config().stream.retry;
-        return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::full, detail, after).closing());
+        return Err(
+            Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::full, detail, after).closing()
+        );
     }
     Ok(())
 }
 
 fn draining() -> Problem {
     let detail = "the hub is shutting down; publish again in a moment";
-    Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::draining, detail, Duration::from_secs(1)).closing()
+    Problem::later(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Refused::draining,
+        detail,
+        Duration::from_secs(1),
+    )
+    .closing()
 }
 
 fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Result<Response, Problem> {
@@ -115,7 +130,8 @@ fn refusal(error: PublishError) -> Problem {
 }
 
 fn event_name(value: &str) -> Result<Name, Problem> {
-    Name::new(value).map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
+    Name::new(value)
+        .map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
 }
 
 fn utf8(body: Bytes) -> Result<Text, Problem> {
@@ -123,7 +139,10 @@ fn utf8(body: Bytes) -> Result<Text, Problem> {
 }
 
 fn not_utf8(error: &str::Utf8Error) -> Problem {
-    Problem::invalid(format!("the body is not UTF-8 from byte {} on; send UTF-8 text", error.valid_up_to()))
+    Problem::invalid(format!(
+        "the body is not UTF-8 from byte {} on; send UTF-8 text",
+        error.valid_up_to()
+    ))
 }
 
 const fn one_event(config: &Publish) -> Limit {
@@ -131,6 +150,7 @@ const fn one_event(config: &Publish) -> Limit {
 }
 
 fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

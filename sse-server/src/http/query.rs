@@ -16,10 +16,13 @@ pub(super) fn parameters(query: &str) -> impl Iterator<Item = Result<(String, St
 }
 
 fn decode(text: &str) -> Result<String, Problem> {
-    let spaced: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
+    let spaced: Cow<'_, str> =
+        if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
     match percent_decode_str(&spaced).decode_utf8() {
         Ok(decoded) => Ok(decoded.into_owned()),
-        Err(_) => Err(Problem::invalid(format!("the query holds {text:?}, which is not UTF-8 when decoded"))),
+        Err(_) => Err(Problem::invalid(format!(
+            "the query holds {text:?}, which is not UTF-8 when decoded"
+        ))),
     }
 }
 
@@ -27,7 +30,9 @@ fn decode(text: &str) -> Result<String, Problem> {
 pub(super) fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(Problem::invalid(format!("the parameter `{name}` is given twice; give it once"))),
+        Some(_) => {
+            Err(Problem::invalid(format!("the parameter `{name}` is given twice; give it once")))
+        }
     }
 }
 
@@ -43,7 +48,9 @@ pub(super) fn topic(path: &str) -> Result<Topic, Problem> {
     };
     let mut topic = String::new();
     for (i, segment) in path.split('/').enumerate() {
-        let segment = percent_decode_str(segment).decode_utf8().map_err(|_| wrong(&"it must be UTF-8 when decoded"))?;
+        let segment = percent_decode_str(segment)
+            .decode_utf8()
+            .map_err(|_| wrong(&"it must be UTF-8 when decoded"))?;
         if segment.contains('/') {
             return Err(wrong(&"a segment can't hold an encoded `/`"));
         }
@@ -62,7 +69,10 @@ mod tests {
     #[test]
     fn a_query_is_form_encoded() {
         let pairs: Vec<_> = parameters("a=1+2&&b=%2B%C3%A9&c").map(|pair| pair.unwrap()).collect();
-        assert_eq!(pairs, [("a".into(), "1 2".into()), ("b".into(), "+é".into()), ("c".into(), String::new())]);
+        assert_eq!(
+            pairs,
+            [("a".into(), "1 2".into()), ("b".into(), "+é".into()), ("c".into(), String::new())]
+        );
         assert!(parameters("a=%FF").next().unwrap().is_err());
     }
 

@@ -39,7 +39,9 @@ pub(super) fn subscribe(hub: &Hub, request: &Request) -> Result<Response, Proble
     }
     let address = request.peer.map(|peer| peer.address.ip());
     match hub.subscribe(wish.selectors, &wish.start, address) {
-        Ok((subscriber, opening)) => Ok(head(hub, EventBody::new(subscriber, &opening, wish.heartbeat))),
+        Ok((subscriber, opening)) => {
+            Ok(head(hub, EventBody::new(subscriber, &opening, wish.heartbeat)))
+        }
         Err(reason) => busy(reason),
     }
 }
@@ -121,10 +123,15 @@ impl Wish {
         }
         let most = hub.config().limits.selectors;
         if selectors.is_empty() {
-            return Err(Problem::invalid("no `topic`: name at least one, such as /events?topic=news"));
+            return Err(Problem::invalid(
+                "no `topic`: name at least one, such as /events?topic=news",
+            ));
         }
         if selectors.len() > most {
-            let detail = format!("{} topics are more than the {most} that one stream may have", selectors.len());
+            let detail = format!(
+                "{} topics are more than the {most} that one stream may have",
+                selectors.len()
+            );
             return Err(Problem::invalid(detail));
         }
         let not_empty = |id: &String| !id.is_empty();
@@ -163,7 +170,8 @@ fn start_since(value: String) -> Result<Since, Problem> {
 }
 
 fn selector(value: &str) -> Result<Selector, Problem> {
-    Selector::new(value).map_err(|error| Problem::invalid(format!("the topic {value:?} is not one: {error}")))
+    Selector::new(value)
+        .map_err(|error| Problem::invalid(format!("the topic {value:?} is not one: {error}")))
 }
 
 fn one_of(name: &str, value: &str, allowed: &str) -> Problem {

@@ -40,7 +40,9 @@ pub(super) fn list(hub: &Hub, query: &str) -> Result<Response, Problem> {
             "limit" => {
                 let number = value.parse().ok().filter(|number| (1..=MAX_PAGE).contains(number));
                 let wrong = || {
-                    Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_PAGE}"))
+                    Problem::invalid(format!(
+                        "the parameter `limit` is {value:?}; it takes 1 to {MAX_PAGE}"
+                    ))
                 };
                 once(&mut limit, &name, number.ok_or_else(wrong)?)?;
             }
@@ -52,22 +54,23 @@ pub(super) fn list(hub: &Hub, query: &str) -> Result<Response, Problem> {
     let more = infos.len() > limit;
     infos.truncate(limit);
     let next = infos.last().filter(|_| more).map(|last| last.topic.to_string());
-    let topics = infos.into_iter().map(|info| entry(hub, info)).collect();
+    let topics = infos.iter().map(|info| entry(hub, info)).collect();
     Ok(json(&Page { topics, next }))
 }
 
 pub(super) fn one(hub: &Hub, path: &str) -> Result<Response, Problem> {
     let topic = topic(path)?;
     match hub.topic(&topic) {
-        Some(info) => Ok(json(&entry(hub, info))),
+        Some(info) => Ok(json(&entry(hub, &info))),
         None => {
-            let detail = format!("nothing was published to {:?}, and nobody listens to it", topic.as_str());
+            let detail =
+                format!("nothing was published to {:?}, and nobody listens to it", topic.as_str());
             Err(Problem::new(StatusCode::NOT_FOUND, Refused::other, detail))
         }
     }
 }
 
-fn entry(hub: &Hub, info: TopicInfo) -> Entry {
+fn entry(hub: &Hub, info: &TopicInfo) -> Entry {
     let id = |seq: Option<u64>| seq.map(|seq| hub.position(seq).to_string());
     Entry {
         topic: info.topic.to_string(),
@@ -81,6 +84,8 @@ fn entry(hub: &Hub, info: TopicInfo) -> Entry {
 
 pub(super) fn json(value: &impl Serialize) -> Response {
     let mut response = Response::new(serde_json::to_vec(value).unwrap_or_default().into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -76,7 +76,13 @@ impl Cursor {
             let first = first_after(log, group, self.seq);
             self.seq = first.map_or(log.head(), |first| first - 1);
             self.told = log.trims();
-            return Step::Gap(Gap::new(log, Reason::Lagged, requested.to_string(), self.seq, first));
+            return Step::Gap(Gap::new(
+                log,
+                Reason::Lagged,
+                requested.to_string(),
+                self.seq,
+                first,
+            ));
         }
         let found = matching_after(log, group, self.seq, PAGE);
         let Some(first) = found.seqs.first() else {
@@ -162,13 +168,22 @@ pub(super) fn lost(log: &Log, group: &mut Group, seq: u64, told: u64) -> bool {
 }
 
 /// Whether something was trimmed of any topic that the selectors match, a forgotten one included.
-pub(super) fn any_topic(topics: &Topics, selectors: &Selectors, trimmed: impl Fn(&Trimmed) -> bool) -> bool {
+pub(super) fn any_topic(
+    topics: &Topics,
+    selectors: &Selectors,
+    trimmed: impl Fn(&Trimmed) -> bool,
+) -> bool {
     let floor = || trimmed(&topics.floor());
     match selectors.topics_only() {
         Some(mut names) => names.any(|name| match topics.id(name) {
             Some(id) => trimmed(&topics.state(id).trimmed),
             None => floor(),
         }),
-        None => floor() || topics.iter().any(|state| trimmed(&state.trimmed) && selectors.matches(&state.topic)),
+        None => {
+            floor()
+                || topics
+                    .iter()
+                    .any(|state| trimmed(&state.trimmed) && selectors.matches(&state.topic))
+        }
     }
 }

@@ -61,7 +61,11 @@ impl Frame {
     }
 
     pub(super) fn bytes(&self, envelope: bool, epoch: Epoch, topic: &Topic) -> &Bytes {
-        if envelope { self.envelope.get_or_init(|| self.enveloped(epoch, topic)) } else { &self.plain }
+        if envelope {
+            self.envelope.get_or_init(|| self.enveloped(epoch, topic))
+        } else {
+            &self.plain
+        }
     }
 
     /// The event again, its data wrapped with its topic. Read back from its own bytes, so that nothing is kept twice.
@@ -70,14 +74,18 @@ impl Frame {
         let mut data = Text::default();
         let mut retry = None;
         let mut name = None;
-        Parser::with_limits(sse_core::Limits::new(usize::MAX, usize::MAX)).feed(&self.plain, |item| match item {
-            Item::Event(read) => {
-                data = envelope(topic, read.data(), self.json);
-                name = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
-            }
-            Item::Retry(time) => retry = Some(time),
-            _ => {}
-        });
+        Parser::with_limits(sse_core::Limits::new(usize::MAX, usize::MAX)).feed(
+            &self.plain,
+            |item| match item {
+                Item::Event(read) => {
+                    data = envelope(topic, read.data(), self.json);
+                    name =
+                        EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
+                }
+                Item::Retry(time) => retry = Some(time),
+                _ => {}
+            },
+        );
         if let Some(name) = name {
             event = event.name(name);
         }

@@ -72,7 +72,9 @@ impl Group {
     /// they are.
     pub(super) fn join(&mut self, log: &Log, seqs: &[u64], room: usize) -> (Bytes, usize) {
         let envelope = self.selectors.envelope;
-        let frames = || seqs.iter().filter_map(|seq| log.frame(*seq)).map(|frame| log.bytes(frame, envelope));
+        let frames = || {
+            seqs.iter().filter_map(|seq| log.frame(*seq)).map(|frame| log.bytes(frame, envelope))
+        };
         let mut len = 0;
         let count = frames()
             .take_while(|frame| {

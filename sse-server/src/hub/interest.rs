@@ -14,7 +14,12 @@ pub(super) struct Interest {
 
 impl Interest {
     /// Enters a group's selectors: all, or none.
-    pub(super) fn add(&mut self, selectors: &Selectors, group: GroupId, max_nodes: usize) -> Result<(), Full> {
+    pub(super) fn add(
+        &mut self,
+        selectors: &Selectors,
+        group: GroupId,
+        max_nodes: usize,
+    ) -> Result<(), Full> {
         for (added, selector) in selectors.iter().enumerate() {
             match selector {
                 Selector::Topic(topic) => {
@@ -23,7 +28,10 @@ impl Interest {
                 }
                 Selector::Pattern(pattern) => {
                     if let Err(full) = self.patterns.add(pattern, group, max_nodes) {
-                        selectors.iter().take(added).for_each(|selector| self.remove_one(selector, group));
+                        selectors
+                            .iter()
+                            .take(added)
+                            .for_each(|selector| self.remove_one(selector, group));
                         return Err(full);
                     }
                 }

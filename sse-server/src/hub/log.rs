@@ -101,7 +101,9 @@ impl Log {
         self.head = seq;
         self.slots.push_back(Slot { seq, time, frame: Some(frame) });
         // The newest event stays, whatever its size: its size is bounded where it came in.
-        while self.events > 1 && (self.events > self.bounds.events || self.bytes > self.bounds.bytes) {
+        while self.events > 1
+            && (self.events > self.bounds.events || self.bytes > self.bounds.bytes)
+        {
             self.pop_front();
         }
     }
@@ -132,7 +134,9 @@ impl Log {
 
     /// The index of the first slot at or after `seq`. Without gaps it is where the arithmetic says.
     fn index(&self, seq: u64) -> usize {
-        let guess = usize::try_from(seq.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.slots.len());
+        let guess = usize::try_from(seq.saturating_sub(self.start()))
+            .unwrap_or(usize::MAX)
+            .min(self.slots.len());
         let fits = |index: usize| self.slots.get(index).is_none_or(|slot| slot.seq >= seq);
         if fits(guess) && (guess == 0 || !fits(guess - 1)) {
             return guess;
@@ -142,7 +146,8 @@ impl Log {
 
     /// Trims the oldest retained event.
     fn pop_front(&mut self) -> bool {
-        let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq) else {
+        let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq)
+        else {
             return false;
         };
         self.trim(seq);
@@ -172,7 +177,8 @@ impl Log {
     #[cfg(test)]
     pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Option<u64> {
         let id = self.topics.id(topic)?;
-        let seqs: Vec<_> = self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
+        let seqs: Vec<_> =
+            self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
         seqs.iter().for_each(|seq| self.trim(*seq));
         seqs.last().copied()
     }

@@ -19,7 +19,7 @@ enum Op {
     Resume { who: usize },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum From {
     Head,
     Back(u64),
@@ -132,16 +132,24 @@ impl Model {
         let seq = self.head() + 1 + (size as u64 % 3) / 2; // now and then one is left out
         self.time += size as u64 % 5;
         let topic = Topic::new(topic).unwrap();
-        let draft = Draft { topic: topic.clone(), name: None, retry: None, data: "x".repeat(size).into(), json: false };
+        let draft = Draft {
+            topic: topic.clone(),
+            name: None,
+            retry: None,
+            data: "x".repeat(size).into(),
+            json: false,
+        };
         let mut matched = Vec::new();
         self.hub.publish(seq, self.time, &draft, &mut matched);
         self.events.push(Published { seq, time: self.time, topic, trimmed: None });
         if self.forgetful {
             // which ones go to make room for a topic is the hub's to say
-            let gone: Vec<_> = (0..self.events.len()).filter(|i| self.is_gone_unnoticed(*i)).collect();
+            let gone: Vec<_> =
+                (0..self.events.len()).filter(|i| self.is_gone_unnoticed(*i)).collect();
             gone.into_iter().for_each(|i| self.mark(i));
         }
-        let retained: Vec<_> = (0..self.events.len()).filter(|i| self.events[*i].trimmed.is_none()).collect();
+        let retained: Vec<_> =
+            (0..self.events.len()).filter(|i| self.events[*i].trimmed.is_none()).collect();
         for i in retained.iter().take(retained.len().saturating_sub(self.max_events)) {
             self.mark(*i);
         }
@@ -168,7 +176,10 @@ impl Model {
     }
 
     fn subscribe(&mut self, selectors: &[&str], start: From) -> Result<(), TestCaseError> {
-        let selectors = Selectors::new(selectors.iter().map(|text| Selector::new(text).unwrap()).collect(), false);
+        let selectors = Selectors::new(
+            selectors.iter().map(|text| Selector::new(text).unwrap()).collect(),
+            false,
+        );
         let id = |seq| self.hub.log().at(seq).to_string();
         let (start, expect) = match start {
             From::Head => (Start::Head, Ok(self.head())),
@@ -182,7 +193,11 @@ impl Model {
                 let lost = self.events.iter().any(|event| {
                     selectors.matches(&event.topic) && event.trimmed.is_some() && event.time >= time
                 });
-                let seq = self.events.iter().find(|event| event.time >= time).map_or(self.head(), |event| event.seq - 1);
+                let seq = self
+                    .events
+                    .iter()
+                    .find(|event| event.time >= time)
+                    .map_or(self.head(), |event| event.seq - 1);
                 let before = self.before_first(&selectors, seq);
                 let expect = if lost { Err((Reason::Trimmed, seq)) } else { Ok(before) };
                 (Start::Since { time, asked: "since".into() }, expect)
@@ -202,13 +217,17 @@ impl Model {
     }
 
     fn retained(&self, selectors: &Selectors, seq: u64) -> Vec<u64> {
-        let wanted = |event: &&Published| event.seq > seq && event.trimmed.is_none() && selectors.matches(&event.topic);
+        let wanted = |event: &&Published| {
+            event.seq > seq && event.trimmed.is_none() && selectors.matches(&event.topic)
+        };
         self.events.iter().filter(wanted).map(|event| event.seq).collect()
     }
 
     fn lost(&self, selectors: &Selectors, seq: u64, told: u64) -> bool {
         self.events.iter().any(|event| {
-            event.seq > seq && event.trimmed.is_some_and(|trim| trim > told) && selectors.matches(&event.topic)
+            event.seq > seq
+                && event.trimmed.is_some_and(|trim| trim > told)
+                && selectors.matches(&event.topic)
         })
     }
 
@@ -220,21 +239,29 @@ impl Model {
         expect: Result<u64, (Reason, u64)>,
     ) -> Result<(), TestCaseError> {
         let expect = match (start, expect) {
-            (Start::After(_), Ok(seq)) if self.lost(&selectors, seq, 0) => Err((Reason::Trimmed, seq)),
+            (Start::After(_), Ok(seq)) if self.lost(&selectors, seq, 0) => {
+                Err((Reason::Trimmed, seq))
+            }
             (_, expect) => expect,
         };
         let (cursor, opening) = self.hub.subscribe(selectors.clone(), start).unwrap();
         let seq = match (expect, &opening.gap) {
             (Ok(seq), None) => seq,
-            (Ok(_), Some(gap)) if self.forgetful && gap.reason == Reason::Trimmed => gap.position.seq,
-            (Ok(_), Some(gap)) => return Err(TestCaseError::fail(format!("a gap where nothing was lost: {gap:?}"))),
+            (Ok(_), Some(gap)) if self.forgetful && gap.reason == Reason::Trimmed => {
+                gap.position.seq
+            }
+            (Ok(_), Some(gap)) => {
+                return Err(TestCaseError::fail(format!("a gap where nothing was lost: {gap:?}")));
+            }
             (Err((reason, after)), Some(gap)) => {
                 let first = self.retained(&selectors, after).first().copied();
                 prop_assert_eq!(gap.reason, reason);
                 prop_assert_eq!(gap.first.map(|first| first.seq), first);
                 self.before_first(&selectors, after)
             }
-            (Err((reason, _)), None) => return Err(TestCaseError::fail(format!("no gap, but {reason:?}"))),
+            (Err((reason, _)), None) => {
+                return Err(TestCaseError::fail(format!("no gap, but {reason:?}")));
+            }
         };
         prop_assert_eq!(opening.position.seq, seq);
         prop_assert_eq!(cursor.seq(), seq);
@@ -268,7 +295,10 @@ impl Model {
                 subscriber.seq = seen[events - 1];
             }
             Step::Wait => {
-                prop_assert!(!lost && expect.is_empty(), "waiting while there is {expect:?} or a loss");
+                prop_assert!(
+                    !lost && expect.is_empty(),
+                    "waiting while there is {expect:?} or a loss"
+                );
                 subscriber.seq = self.head();
             }
             Step::Again => {
@@ -302,7 +332,8 @@ impl Model {
         prop_assert_eq!(infos.iter().map(|info| info.bytes).sum::<usize>(), bytes);
         for info in infos {
             let seqs = by_topic.remove(info.topic.as_str()).unwrap_or_default();
-            let live = self.subscribers.iter().filter(|one| one.selectors.matches(&info.topic)).count();
+            let live =
+                self.subscribers.iter().filter(|one| one.selectors.matches(&info.topic)).count();
             prop_assert_eq!(
                 (info.events, info.first, info.last, info.subscribers),
                 (seqs.len(), seqs.first().copied(), seqs.last().copied(), live)

@@ -28,7 +28,10 @@ struct Node {
 
 impl Node {
     fn is_unused(&self) -> bool {
-        self.literal.is_empty() && self.star.is_none() && self.here.is_empty() && self.rest.is_empty()
+        self.literal.is_empty()
+            && self.star.is_none()
+            && self.here.is_empty()
+            && self.rest.is_empty()
     }
 }
 
@@ -42,7 +45,12 @@ impl Default for Patterns {
 
 impl Patterns {
     /// Adds a pattern of a group, if its nodes fit.
-    pub(super) fn add(&mut self, pattern: &Pattern, group: GroupId, max_nodes: usize) -> Result<(), Full> {
+    pub(super) fn add(
+        &mut self,
+        pattern: &Pattern,
+        group: GroupId,
+        max_nodes: usize,
+    ) -> Result<(), Full> {
         if self.nodes.len() + pattern.segments().count() > max_nodes {
             return Err(Full);
         }

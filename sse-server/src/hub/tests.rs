@@ -24,8 +24,13 @@ fn selectors(texts: &[&str]) -> Selectors {
 }
 
 fn publish(hub: &mut Hub, topic: &str, time: Millis, data: &str) -> Vec<GroupId> {
-    let draft =
-        Draft { topic: Topic::new(topic).unwrap(), name: None, retry: None, data: data.into(), json: false };
+    let draft = Draft {
+        topic: Topic::new(topic).unwrap(),
+        name: None,
+        retry: None,
+        data: data.into(),
+        json: false,
+    };
     let mut matched = Vec::new();
     hub.publish(hub.log().head() + 1, time, &draft, &mut matched);
     matched
@@ -132,7 +137,8 @@ fn trimming_one_topic_is_no_gap_to_readers_of_another() {
         publish(&mut hub, "busy", 0, "x");
     }
     let resume = |hub: &mut Hub, topic: &str| {
-        let (cursor, opening) = hub.subscribe(selectors(&[topic]), &Start::After(id.clone())).unwrap();
+        let (cursor, opening) =
+            hub.subscribe(selectors(&[topic]), &Start::After(id.clone())).unwrap();
         hub.leave(&cursor);
         opening.gap.map(|gap| gap.reason)
     };
@@ -150,8 +156,12 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
         publish(&mut hub, if i % 3000 == 2999 { "rare/x" } else { "other" }, 0, "x");
     }
     for selector in ["rare/x", "rare/*"] {
-        let (mut cursor, opening) = hub.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap();
-        assert_eq!(opening.gap.map(|gap| gap.reason), Some(Reason::Trimmed).filter(|_| hub.log().start() > 3000));
+        let (mut cursor, opening) =
+            hub.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap();
+        assert_eq!(
+            opening.gap.map(|gap| gap.reason),
+            Some(Reason::Trimmed).filter(|_| hub.log().start() > 3000)
+        );
         let mut seen = 0;
         loop {
             match cursor.next(&mut hub, 1000, 0) {

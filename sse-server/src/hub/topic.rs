@@ -58,12 +58,18 @@ impl Selector {
                 "**" if segments.peek().is_none() => pattern = true,
                 "**" => return Err(TopicError("`**` can only be the last segment of a selector")),
                 _ if segment.contains('*') => {
-                    return Err(TopicError("`*` must be a whole segment of a selector, `**` the last one"));
+                    return Err(TopicError(
+                        "`*` must be a whole segment of a selector, `**` the last one",
+                    ));
                 }
                 _ => {}
             }
         }
-        Ok(if pattern { Self::Pattern(Pattern(text.into())) } else { Self::Topic(Topic(text.into())) })
+        Ok(if pattern {
+            Self::Pattern(Pattern(text.into()))
+        } else {
+            Self::Topic(Topic(text.into()))
+        })
     }
 
     pub(crate) fn matches(&self, topic: &Topic) -> bool {
@@ -169,14 +175,20 @@ mod tests {
     fn a_star_is_one_segment_and_two_are_one_or_more() {
         assert!(matches("a/*", "a/b") && matches("*/b", "a/b") && matches("*", "a"));
         assert!(!matches("a/*", "a") && !matches("a/*", "a/b/c") && !matches("*", "a/b"));
-        assert!(matches("a/**", "a/b") && matches("a/**", "a/b/c") && matches("**", "a") && matches("*/**", "a/b"));
+        assert!(
+            matches("a/**", "a/b")
+                && matches("a/**", "a/b/c")
+                && matches("**", "a")
+                && matches("*/**", "a/b")
+        );
         assert!(!matches("a/**", "a") && !matches("a/**", "b/c") && !matches("*/**", "a"));
     }
 
     #[test]
     fn what_is_no_topic() {
         let long = "x".repeat(257);
-        for text in ["", "/", "a//b", "a/", ".", "a/..", "a\n", "a\u{85}", "a\0", "a*", "*", &long] {
+        for text in ["", "/", "a//b", "a/", ".", "a/..", "a\n", "a\u{85}", "a\0", "a*", "*", &long]
+        {
             assert!(Topic::new(text).is_err(), "{text:?}");
         }
         for text in ["a", "a/b.c/...", "ä/ö", "a b", &long[1..]] {

@@ -1,12 +1,6 @@
 //! The accept loop: never blocked by one connection, never spinning when it can take no more.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -71,7 +65,11 @@ impl Acceptor {
     /// Accepts until it is dropped.
     pub(super) async fn run<S, B>(self: Arc<Self>, listener: TcpListener, service: S)
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Unpin
+            + 'static,
         S::Future: Send + 'static,
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -90,7 +88,11 @@ impl Acceptor {
 
     fn take<S, B>(&self, stream: TcpStream, address: SocketAddr, service: S)
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
+            + Clone
+            + Send
+            + Unpin
+            + 'static,
         S::Future: Send + 'static,
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -106,7 +108,8 @@ impl Acceptor {
             return;
         }
         let peer = Peer { address, surplus: open >= limit };
-        let serve = connection::serve(stream, peer, service, self.hub.clone(), self.stopped.clone());
+        let serve =
+            connection::serve(stream, peer, service, self.hub.clone(), self.stopped.clone());
         self.connections.spawn(serve);
     }
 }
