@@ -3,7 +3,21 @@
 use http::{HeaderValue, header};
 use warp::reply::Response;
 
-const PAGE: &str = include_str!("page.html");
+/// One self-contained file, put together when the program is built.
+const PAGE: &str = concat!(
+    include_str!("page/head.html"),
+    "<style>\n",
+    include_str!("page/style.css"),
+    "</style>\n",
+    include_str!("page/body.html"),
+    "<script type=\"module\">\n",
+    include_str!("page/tools.js"),
+    include_str!("page/stream.js"),
+    include_str!("page/list.js"),
+    include_str!("page/app.js"),
+    "</script>\n",
+    include_str!("page/tail.html"),
+);
 /// All that the page needs is in it, and it speaks to nobody else.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -1,0 +1,53 @@
+// ---------------------------------------------------------------- small tools
+const $ = (id) => document.getElementById(id);
+
+/** Makes an element. Text only ever becomes a text node: nothing from the wire is parsed as HTML. */
+function make(tag, attributes, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+/** The ends of an id's two parts, the log's epoch and the place in it: there ids differ. */
+const shorten = (id) => (id.length > 14 ? `${id.slice(0, Math.max(id.lastIndexOf("-"), 4)).slice(-4)}…${id.slice(-6)}` : id);
+
+const idButton = (id) =>
+  make("button", { type: "button", class: "plain id", title: `${id}\nClick to copy`, "data-copy": id, "aria-label": `Copy id ${id}` }, shorten(id));
+
+function timeNode(date) {
+  const two = (n) => String(n).padStart(2, "0");
+  const ms = make("span", { class: "ms" }, `.${String(date.getMilliseconds()).padStart(3, "0")}`);
+  return make("time", { datetime: date.toISOString() }, [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":"), ms);
+}
+
+function parse(json) {
+  try { return JSON.parse(json); } catch { return undefined; }
+}
+
+/** The sentence of a problem answer (RFC 9457), or what can be said without one. */
+async function problem(response) {
+  const body = await response.json().catch(() => null);
+  const sentence = body?.detail || body?.title;
+  return typeof sentence === "string" ? sentence.slice(0, 400) : `The hub answered with status ${response.status}.`;
+}
+
+let toastTimer;
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Off localhost and without TLS a page has no clipboard object; the old command still works there.
+    const focused = document.activeElement;
+    const field = make("textarea", { style: "position: fixed; opacity: 0" }, text);
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+    focused?.focus();
+  }
+  $("toast").textContent = "Copied";
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { $("toast").textContent = ""; }, 1600);
+}
+
