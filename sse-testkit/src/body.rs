@@ -1,0 +1,262 @@
+//! Bodies that a test writes: of requests, and of the answers of a server made up for a test.
+
+use std::{
+    collections::VecDeque,
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, header::CONTENT_TYPE};
+use http_body::{Frame, SizeHint};
+use tokio::sync::mpsc;
+
+/// How many pieces wait in a channel for the reader.
+const CHANNEL: usize = 1;
+
+/// A body: whole, in pieces, or written piece by piece while it is read.
+///
+/// ```
+/// use sse_testkit::Body;
+///
+/// let whole = Body::from("one frame");
+/// let pieces = Body::pieces(["three ", "frames ", "in a row"]);
+/// let (sender, open) = Body::channel();
+/// ```
+pub struct Body(Kind);
+
+enum Kind {
+    Whole(Bytes),
+    Pieces(VecDeque<Bytes>),
+    Channel(mpsc::Receiver<Result<Bytes, BodyAborted>>),
+}
+
+impl Body {
+    /// A body of one frame for each piece. Its length is not announced.
+    ///
+    /// ```
+    /// # use sse_testkit::{Body, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// // an event that arrives in two frames
+    /// let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data: hel", "lo\n\n"])));
+    /// client.get("/").connect().await.expect_event("hello").await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn pieces<I>(pieces: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<Bytes>,
+    {
+        Self(Kind::Pieces(pieces.into_iter().map(Into::into).collect()))
+    }
+
+    /// A body that stays open until its sender is dropped. Its length is not announced.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use sse_testkit::{Body, TestClient, event_stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let client = TestClient::from_fn(async |_| {
+    ///     let (sender, body) = Body::channel();
+    ///     tokio::spawn(async move {
+    ///         tokio::time::sleep(Duration::from_secs(1)).await;
+    ///         sender.send("data: late\n\n").await
+    ///     });
+    ///     event_stream(body)
+    /// });
+    /// let mut stream = client.get("/").connect().await;
+    /// stream.expect_event("late").await;
+    /// assert_eq!(stream.received_at(), Duration::from_secs(1));
+    /// stream.expect_closed().await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn channel() -> (BodySender, Self) {
+        let (sender, receiver) = mpsc::channel(CHANNEL);
+        (BodySender(sender), Self(Kind::Channel(receiver)))
+    }
+
+    /// The same body again, unless it is written while it is read.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
+            Kind::Pieces(pieces) => Some(Self(Kind::Pieces(pieces.clone()))),
+            Kind::Channel(_) => None,
+        }
+    }
+
+    /// The length, where it is known before the body is read.
+    pub(crate) const fn len(&self) -> Option<usize> {
+        match &self.0 {
+            Kind::Whole(bytes) => Some(bytes.len()),
+            Kind::Pieces(_) | Kind::Channel(_) => None,
+        }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self(Kind::Whole(Bytes::new()))
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        Self(Kind::Whole(bytes.into()))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyAborted;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyAborted>>> {
+        let piece = match &mut self.0 {
+            Kind::Whole(bytes) if bytes.is_empty() => None,
+            Kind::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
+            Kind::Pieces(pieces) => pieces.pop_front().map(Ok),
+            Kind::Channel(receiver) => std::task::ready!(receiver.poll_recv(cx)),
+        };
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Pieces(pieces) => pieces.is_empty(),
+            Kind::Channel(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Pieces(_) | Kind::Channel(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Whole(bytes) => f.debug_tuple("Body").field(bytes).finish(),
+            Kind::Pieces(pieces) => f.debug_tuple("Body").field(pieces).finish(),
+            Kind::Channel(_) => f.write_str("Body(channel)"),
+        }
+    }
+}
+
+/// Writes the body that was made with it, by [`Body::channel`]. Dropping it ends the body.
+#[derive(Debug)]
+pub struct BodySender(mpsc::Sender<Result<Bytes, BodyAborted>>);
+
+impl BodySender {
+    /// Sends a piece, as one frame. Waits until the reader has taken the piece before it.
+    ///
+    /// ```
+    /// # use sse_testkit::{Body, TestClient};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), sse_testkit::BodyDropped> {
+    /// let echo = TestClient::from_fn(async |request| http::Response::new(request.into_body()));
+    /// let (sender, body) = Body::channel();
+    /// let upload = tokio::spawn(echo.post("/").body(body).send());
+    /// sender.send("a long ").await?;
+    /// sender.send("upload").await?;
+    /// drop(sender);
+    /// assert_eq!(upload.await.unwrap().text(), "a long upload");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`BodyDropped`] if nobody will read the body any more. Stop writing.
+    pub async fn send(&self, piece: impl Into<Bytes>) -> Result<(), BodyDropped> {
+        self.0.send(Ok(piece.into())).await.map_err(|_| BodyDropped)
+    }
+
+    /// Ends the body in the middle, with an error: the reader learns that it is not whole.
+    ///
+    /// ```
+    /// # use sse_testkit::{Body, End, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let client = TestClient::from_fn(async |_| {
+    ///     let (sender, body) = Body::channel();
+    ///     tokio::spawn(sender.abort());
+    ///     event_stream(body)
+    /// });
+    /// let mut stream = client.get("/").connect().await;
+    /// assert_eq!(stream.next().await, None);
+    /// assert_eq!(stream.end(), Some(&End::Broken("the body was aborted".into())));
+    /// # }
+    /// ```
+    pub async fn abort(self) {
+        // a reader that is gone needs no telling
+        let _ = self.0.send(Err(BodyAborted)).await;
+    }
+}
+
+/// The body was ended in the middle by [`BodySender::abort`]; what came of it is not whole.
+///
+/// ```
+/// assert_eq!(sse_testkit::BodyAborted.to_string(), "the body was aborted");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyAborted;
+
+impl fmt::Display for BodyAborted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body was aborted")
+    }
+}
+
+impl Error for BodyAborted {}
+
+/// The reader of a body is gone, so nothing can be sent any more.
+///
+/// ```
+/// # use sse_testkit::{Body, BodyDropped};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let (sender, body) = Body::channel();
+/// drop(body);
+/// assert_eq!(sender.send("hello").await, Err(BodyDropped));
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyDropped;
+
+impl fmt::Display for BodyDropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads the body any more")
+    }
+}
+
+impl Error for BodyDropped {}
+
+/// An answer that is an event stream, for a server made up for a test: status 200, `text/event-stream`.
+///
+/// ```
+/// # use sse_testkit::{TestClient, event_stream};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let client = TestClient::from_fn(async |_request| event_stream("data: hello\n\n"));
+/// client.get("/").connect().await.expect_event("hello").await;
+/// # }
+/// ```
+#[must_use]
+pub fn event_stream(body: impl Into<Body>) -> http::Response<Body> {
+    let mut response = http::Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+}

@@ -1,0 +1,37 @@
+//! What a failed expectation says.
+
+use std::{fmt, panic::Location};
+
+use crate::timeline::Timeline;
+
+/// The text of a panic: it has to say all, since nobody can ask.
+pub(crate) struct Report<'a> {
+    pub(crate) expected: &'a dyn fmt::Display,
+    pub(crate) got: &'a dyn fmt::Display,
+    /// What exactly differs, where that is not plain.
+    pub(crate) because: Option<String>,
+    /// Where the test said so.
+    pub(crate) caller: &'static Location<'static>,
+    pub(crate) timeline: &'a Timeline,
+    /// Whether it is about the item that was read last.
+    pub(crate) here: bool,
+}
+
+impl Report<'_> {
+    #[track_caller]
+    pub(crate) fn fail(&self) -> ! {
+        panic!("{self}")
+    }
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "expected {}", self.expected)?;
+        writeln!(f, "     got {}", self.got)?;
+        if let Some(because) = &self.because {
+            writeln!(f, " because {because}")?;
+        }
+        writeln!(f, "      at {}\n", self.caller)?;
+        self.timeline.shown(self.here).fmt(f)
+    }
+}

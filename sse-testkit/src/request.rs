@@ -1,0 +1,247 @@
+//! A request, before and while it is sent.
+
+mod call;
+
+use std::{fmt, panic::Location, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Uri, header::ACCEPT};
+
+use crate::{Body, Response, TestStream, escape::quoted, transport::Transport};
+
+pub(crate) use call::Call;
+
+/// What a client sends to resume a stream.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// A request that is being put together.
+///
+/// It has a `host`, and a body that is whole has its `content-length`, as over a socket; a header given by the test
+/// takes their place.
+///
+/// ```
+/// # use sse_testkit::{TestClient, event_stream};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let client = TestClient::from_fn(async |_| event_stream("data: hello\n\n"));
+/// let mut stream = client
+///     .get("/events?topic=news")
+///     .header("authorization", "Bearer secret")
+///     .last_event_id("7")
+///     .connect()
+///     .await;
+/// stream.expect_event("hello").await;
+/// # }
+/// ```
+#[must_use = "a request does nothing until it is sent: `send` or `connect`"]
+pub struct RequestBuilder {
+    call: Call,
+}
+
+impl RequestBuilder {
+    #[track_caller]
+    pub(crate) fn new(transport: Arc<dyn Transport>, method: Method, path: &str) -> Self {
+        match path.parse::<Uri>() {
+            Ok(uri) => Self { call: Call::new(transport, method, uri) },
+            Err(error) => panic!("{path:?} can't be a request's target: {error}"),
+        }
+    }
+
+    /// Adds a header field. One that is there already stays.
+    ///
+    /// ```
+    /// # use sse_testkit::TestClient;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |request| {
+    /// #     http::Response::new(request.headers()["idempotency-key"].to_str().unwrap().to_owned())
+    /// # });
+    /// let response = client.post("/publish/news").header("idempotency-key", "k1").body("hello").send().await;
+    /// # assert_eq!(response.text(), "k1");
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If HTTP does not allow it.
+    #[track_caller]
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
+        let name = name.as_ref();
+        let field = match HeaderName::from_bytes(name.as_bytes()) {
+            Ok(field) => field,
+            Err(error) => panic!("{name:?} can't name a header: {error}"),
+        };
+        self.call.headers.append(field, header_value(name, value.as_ref()));
+        self
+    }
+
+    /// Sets the `last-event-id` header: where to resume.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |request| {
+    /// #     let after: u32 = request.headers()["last-event-id"].to_str().unwrap().parse().unwrap();
+    /// #     event_stream(format!("data: {}\n\n", after + 1))
+    /// # });
+    /// client.get("/events").last_event_id("7").connect().await.expect_event("8").await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it can't stand in a header.
+    #[track_caller]
+    pub fn last_event_id(mut self, id: impl AsRef<str>) -> Self {
+        let value = header_value(LAST_EVENT_ID.as_str(), id.as_ref().as_bytes());
+        self.call.headers.insert(LAST_EVENT_ID, value);
+        self
+    }
+
+    /// Sets the body: bytes, or any [`Body`].
+    ///
+    /// ```
+    /// # use sse_testkit::TestClient;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |request| http::Response::new(request.into_body()));
+    /// let response = client.post("/echo").body("hello").send().await;
+    /// assert_eq!(response.text(), "hello");
+    /// # }
+    /// ```
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        self.call.body = Some(body.into());
+        self
+    }
+
+    /// Sets a body of one frame for each piece, its length not announced: [`Body::pieces`].
+    ///
+    /// ```
+    /// # use sse_testkit::TestClient;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |request| http::Response::new(request.into_body()));
+    /// let response = client.post("/echo").body_stream(["hel", "lo"]).send().await;
+    /// assert_eq!(response.text(), "hello");
+    /// # }
+    /// ```
+    pub fn body_stream<I>(self, pieces: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<Bytes>,
+    {
+        self.body(Body::pieces(pieces))
+    }
+
+    /// Sets the time allowed, in tokio's time: for the answer (10 seconds unless set), and for each expectation on the
+    /// stream (5 seconds unless set).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     tokio::time::sleep(Duration::from_secs(50)).await;
+    /// #     event_stream("data: late\n\n")
+    /// # });
+    /// let mut stream = client.get("/slow").within(Duration::from_secs(60)).connect().await;
+    /// stream.expect_event("late").await;
+    /// # }
+    /// ```
+    pub const fn within(mut self, time: Duration) -> Self {
+        self.call.within = Some(time);
+        self
+    }
+
+    /// Passes over events of these names on the stream, as if they had not been sent; the failure report has them.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     event_stream("event: sse-cursor\ndata:\nid: 7\n\ndata: hello\n\n")
+    /// # });
+    /// let mut stream = client.get("/events").skip_events(["sse-cursor"]).connect().await;
+    /// stream.expect_event("hello").await;
+    /// # }
+    /// ```
+    pub fn skip_events<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.call.skipped.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sends the request and reads the whole answer.
+    ///
+    /// ```
+    /// # use sse_testkit::TestClient;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| http::Response::new("ready".to_owned()));
+    /// let response = client.get("/ready").send().await;
+    /// assert_eq!((response.status.as_u16(), response.text()), (200, "ready"));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the answer is not whole within the time allowed, breaks off, or is longer than 16 MiB. Whatever came is in
+    /// the message.
+    #[track_caller]
+    pub fn send(self) -> impl Future<Output = Response> + Send {
+        self.call.response(Location::caller())
+    }
+
+    /// Sends the request and awaits the head of the answer: the stream that follows it is read as the test asks for
+    /// it. Without an `accept` header of its own the request has that of an event stream.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: hello\n\n"));
+    /// let mut stream = client.get("/events").connect().await;
+    /// assert_eq!(stream.status(), 200);
+    /// stream.expect_event("hello").await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is no answer within the time allowed. An answer of any status is one.
+    #[track_caller]
+    pub fn connect(mut self) -> impl Future<Output = TestStream> + Send {
+        let accept = HeaderValue::from_static("text/event-stream");
+        self.call.headers.entry(ACCEPT).or_insert(accept);
+        TestStream::connect(self.call, Location::caller())
+    }
+}
+
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Call { method, uri, headers, body, within, skipped, transport } = &self.call;
+        f.debug_struct("RequestBuilder")
+            .field("server", &transport.authority())
+            .field("method", method)
+            .field("uri", uri)
+            .field("headers", headers)
+            .field("body", body)
+            .field("within", within)
+            .field("skipped", skipped)
+            .finish()
+    }
+}
+
+#[track_caller]
+fn header_value(name: &str, value: &[u8]) -> HeaderValue {
+    match HeaderValue::from_bytes(value) {
+        Ok(value) => value,
+        Err(error) => panic!("{} can't be the value of {name}: {error}", quoted(value)),
+    }
+}

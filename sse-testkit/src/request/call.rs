@@ -1,0 +1,182 @@
+//! A request as it is sent, and its answer as it is read.
+
+use std::{panic::Location, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, Method, Uri,
+    header::{CONTENT_LENGTH, HOST},
+};
+use http_body_util::BodyExt;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{
+    Body, End, Response,
+    report::Report,
+    time::deadline,
+    timeline::Timeline,
+    transport::{Answer, AnswerBody, Transport, causes},
+};
+
+/// The time allowed for an answer, unless the request says otherwise.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// The time allowed for an expectation, unless the request or the test says otherwise.
+const EXPECTATION: Duration = Duration::from_secs(5);
+
+/// How long the body of a whole answer may be.
+const RESPONSE: usize = 16 << 20;
+
+/// A request that can be sent, and mostly sent again.
+pub(crate) struct Call {
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    /// None once it has been sent and can't be again.
+    pub(super) body: Option<Body>,
+    pub(super) within: Option<Duration>,
+    /// The names of events that the test does not want to see.
+    pub(crate) skipped: Vec<String>,
+}
+
+impl Call {
+    pub(crate) fn new(transport: Arc<dyn Transport>, method: Method, uri: Uri) -> Self {
+        Self {
+            transport,
+            method,
+            uri,
+            headers: HeaderMap::new(),
+            body: Some(Body::default()),
+            within: None,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// The time allowed for an expectation.
+    pub(crate) fn expectation(&self) -> Duration {
+        self.within.unwrap_or(EXPECTATION)
+    }
+
+    /// Why nothing may have come in time, if that is the test's own doing.
+    pub(crate) fn late_because(&self, timeline: &Timeline) -> Option<String> {
+        (self.transport.is_socket() && timeline.is_virtual()).then(|| {
+            "the clock is paused, so it ran ahead of the socket: over TCP leave it running".into()
+        })
+    }
+
+    /// Sends it and reads the whole answer; fails if that can't be had in time.
+    pub(super) async fn response(mut self, caller: &'static Location<'static>) -> Response {
+        let time = self.within.unwrap_or(ANSWER);
+        let deadline = deadline(time);
+        let mut timeline = Timeline::start();
+        let (head, body) = self.answer(&mut timeline, caller).await.into_parts();
+        let (got, because) = match read(body, deadline, &mut timeline).await {
+            Ok(body) => {
+                return Response { status: head.status, headers: head.headers, body, timeline };
+            }
+            Err(Unread::Late) => {
+                (format!("a part of it within {time:?}"), self.late_because(&timeline))
+            }
+            Err(Unread::Long) => (format!("more than {RESPONSE} bytes"), None),
+            Err(Unread::Broken(how)) => (format!("a broken one: {how}"), None),
+        };
+        let expected = format!("a whole answer to {} {}", self.method, self.uri);
+        fail(&expected, &got, because, caller, &timeline)
+    }
+
+    /// Sends it and awaits the head of the answer; fails if none comes in time.
+    pub(crate) async fn answer(
+        &mut self,
+        timeline: &mut Timeline,
+        caller: &'static Location<'static>,
+    ) -> Answer {
+        let line = format!("{} {}", self.method, self.uri);
+        let expected = format!("an answer to {line}");
+        let Some(request) = self.next_request() else {
+            let got = "a body that was written while it was sent, and can't be sent again";
+            fail(&expected, got, None, caller, timeline)
+        };
+        timeline.request(line, request.headers().clone());
+        let time = self.within.unwrap_or(ANSWER);
+        let (got, because) = match timeout_at(deadline(time), self.transport.send(request)).await {
+            Ok(Ok(answer)) => {
+                timeline.head(answer.status(), answer.headers().clone());
+                return answer;
+            }
+            Ok(Err(error)) => (format!("none: {}", causes(&*error)), None),
+            Err(_) => (format!("none within {time:?}"), self.late_because(timeline)),
+        };
+        fail(&expected, &got, because, caller, timeline)
+    }
+
+    /// The request, as long as there is a body for it.
+    fn next_request(&mut self) -> Option<http::Request<Body>> {
+        let body = self.body.take()?;
+        self.body = body.copy();
+        let mut headers = self.headers.clone();
+        if !headers.contains_key(HOST)
+            && let Ok(host) = self.transport.authority().try_into()
+        {
+            headers.insert(HOST, host);
+        }
+        // as over a socket: a request that usually has a body says so when it has none
+        let usual = matches!(self.method, Method::POST | Method::PUT | Method::PATCH);
+        if let Some(len) = body.len().filter(|len| usual || *len > 0) {
+            headers.entry(CONTENT_LENGTH).or_insert_with(|| len.into());
+        }
+        let mut request = http::Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = headers;
+        Some(request)
+    }
+}
+
+/// Why an answer is not whole.
+enum Unread {
+    Late,
+    Long,
+    Broken(String),
+}
+
+async fn read(
+    mut body: AnswerBody,
+    deadline: Instant,
+    timeline: &mut Timeline,
+) -> Result<Bytes, Unread> {
+    let mut whole = BytesMut::new();
+    loop {
+        match timeout_at(deadline, body.frame()).await {
+            Err(_) => return Err(Unread::Late),
+            Ok(None) => {
+                timeline.end(End::Closed);
+                return Ok(whole.freeze());
+            }
+            Ok(Some(Err(error))) => {
+                let how = causes(&*error);
+                timeline.end(End::Broken(how.clone()));
+                return Err(Unread::Broken(how));
+            }
+            Ok(Some(Ok(frame))) => {
+                if let Some(bytes) = timeline.data(frame) {
+                    timeline.frame(bytes.clone(), Vec::new());
+                    if bytes.len() > RESPONSE - whole.len() {
+                        return Err(Unread::Long);
+                    }
+                    whole.extend_from_slice(&bytes);
+                }
+            }
+        }
+    }
+}
+
+fn fail(
+    expected: &str,
+    got: &str,
+    because: Option<String>,
+    caller: &'static Location<'static>,
+    timeline: &Timeline,
+) -> ! {
+    Report { expected: &expected, got: &got, because, caller, timeline, here: false }.fail()
+}

@@ -1,0 +1,413 @@
+//! A stream, read on demand.
+//!
+//! ```text
+//!   body ── one frame, when an expectation wants more ──▶ parser ──▶ timeline ── one item at a time ──▶ expectation
+//! ```
+
+mod expect;
+mod wait;
+
+use std::{fmt, panic::Location, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use http_body_util::BodyExt;
+use sse_core::Parser;
+use tokio::time::timeout_at;
+
+use wait::{Got, Wait};
+
+use crate::{
+    End, Seen,
+    escape::quoted,
+    report::Report,
+    request::{Call, LAST_EVENT_ID},
+    time::deadline,
+    timeline::Timeline,
+    transport::{AnswerBody, causes},
+};
+
+/// How much of an answer that is no event stream is read for the report, and for how long.
+const REFUSAL: usize = 16 << 10;
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
+
+/// An event stream as the test reads it: nothing is taken from the server but what an expectation waits for.
+///
+/// Expectations are about what comes next. Those about events pass over comments and `retry`, and over the events that
+/// were [skipped](crate::RequestBuilder::skip_events); nothing else. Where the answer is no event stream (a status
+/// other than 200, another content type) each of them fails. A failure panics with the whole timeline.
+///
+/// ```
+/// use std::time::Duration;
+/// use sse_testkit::{TestClient, event, event_stream};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let client = TestClient::from_fn(async |_| event_stream("retry: 500\ndata: a\n\nevent: add\ndata: b\nid: 7\n\n"));
+/// let mut stream = client.get("/events").connect().await;
+/// assert_eq!(stream.expect_retry().await, Duration::from_millis(500));
+/// stream.expect_event("a").await;
+/// stream.expect_event(event("add").data("b")).await;
+/// stream.expect_closed().await;
+/// assert_eq!(stream.last_event_id(), "7");
+/// # }
+/// ```
+pub struct TestStream {
+    call: Call,
+    status: StatusCode,
+    headers: HeaderMap,
+    state: State,
+    parser: Parser,
+    /// That of the last item which the test has read; the parser may be further, to the end of the frame.
+    last_event_id: String,
+    /// When the frame came whose item was read last.
+    received_at: Duration,
+    /// For the next expectation only.
+    within: Option<Duration>,
+    timeline: Timeline,
+}
+
+enum State {
+    Open(AnswerBody),
+    Ended(End),
+}
+
+impl TestStream {
+    pub(crate) async fn connect(mut call: Call, caller: &'static Location<'static>) -> Self {
+        let mut timeline = Timeline::start();
+        let (head, body) = call.answer(&mut timeline, caller).await.into_parts();
+        let last_event_id = call
+            .headers
+            .get(LAST_EVENT_ID)
+            .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
+            .unwrap_or_default();
+        let mut parser = Parser::new();
+        parser.set_last_event_id(&last_event_id);
+        Self {
+            call,
+            status: head.status,
+            headers: head.headers,
+            state: State::Open(body),
+            parser,
+            last_event_id,
+            received_at: timeline.now(),
+            within: None,
+            timeline,
+        }
+    }
+
+    /// The status of the answer.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream(""));
+    /// let stream = client.get("/events").connect().await;
+    /// assert_eq!(stream.status(), 200);
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The header fields of the answer.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream(""));
+    /// let stream = client.get("/events").connect().await;
+    /// assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The time allowed for the expectation that follows, in tokio's time, instead of 5 seconds. For all of them say
+    /// so in the [request](crate::RequestBuilder::within).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use sse_testkit::{Body, TestClient, event_stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     let (sender, body) = Body::channel();
+    /// #     tokio::spawn(async move {
+    /// #         tokio::time::sleep(Duration::from_secs(50)).await;
+    /// #         sender.send("data: late\n\n").await
+    /// #     });
+    /// #     event_stream(body)
+    /// # });
+    /// # let mut stream = client.get("/events").connect().await;
+    /// stream.within(Duration::from_secs(60)).expect_event("late").await;
+    /// # }
+    /// ```
+    #[must_use = "this is about the expectation that follows"]
+    pub const fn within(&mut self, time: Duration) -> &mut Self {
+        self.within = Some(time);
+        self
+    }
+
+    /// The last event ID, as of what the test has read: the rest of a frame is not read yet.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 1\n\ndata: b\nid: 2\n\n"));
+    /// let mut stream = client.get("/events").last_event_id("0").connect().await;
+    /// assert_eq!(stream.last_event_id(), "0");
+    /// stream.expect_event("a").await;
+    /// assert_eq!(stream.last_event_id(), "1");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        &self.last_event_id
+    }
+
+    /// When the last thing that the test has read was received, since the first request. Since reading is on demand,
+    /// it may have been there before.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// # use sse_testkit::{Body, TestClient, event_stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     let (sender, body) = Body::channel();
+    /// #     tokio::spawn(async move {
+    /// #         tokio::time::sleep(Duration::from_secs(1)).await;
+    /// #         sender.send("data: late\n\n").await
+    /// #     });
+    /// #     event_stream(body)
+    /// # });
+    /// # let mut stream = client.get("/events").connect().await;
+    /// stream.expect_event("late").await;
+    /// assert_eq!(stream.received_at(), Duration::from_secs(1));
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn received_at(&self) -> Duration {
+        self.received_at
+    }
+
+    /// The bytes received since the last connect, read by the test or not. After 64 MiB the oldest frames are
+    /// missing.
+    ///
+    /// ```
+    /// # use sse_testkit::{Body, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data: a\n\n", "data: b\n\n"])));
+    /// # let mut stream = client.get("/events").connect().await;
+    /// stream.expect_event("a").await;
+    /// assert_eq!(stream.raw(), "data: a\n\n"); // nothing is read ahead
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn raw(&self) -> Bytes {
+        self.timeline.raw()
+    }
+
+    /// How the stream came to its end, if the test has read so far.
+    ///
+    /// ```
+    /// # use sse_testkit::{End, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/events").connect().await;
+    /// while let Some(_) = stream.next().await {}
+    /// assert_eq!(stream.end(), Some(&End::Closed));
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn end(&self) -> Option<&End> {
+        match &self.state {
+            State::Open(_) => None,
+            State::Ended(end) => Some(end),
+        }
+    }
+
+    /// Leaves the stream: the connection is closed, what was not read is lost.
+    ///
+    /// ```
+    /// # use sse_testkit::{End, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/events").connect().await;
+    /// stream.disconnect();
+    /// // ... what is published now, `reconnect` has to bring
+    /// stream.reconnect().await;
+    /// stream.expect_event("a").await;
+    /// # }
+    /// ```
+    pub fn disconnect(&mut self) {
+        if let State::Open(_) = self.state {
+            self.finish(End::Disconnected);
+        }
+    }
+
+    /// Leaves the stream, if it is still open, and sends the same request again with the
+    /// [`last_event_id`](Self::last_event_id) reached, in place of the one before. The timeline goes on.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |request| {
+    /// #     event_stream(match request.headers().get("last-event-id") {
+    /// #         None => "data: a\nid: 1\n\n",
+    /// #         Some(id) => { assert_eq!(id, "1"); "data: b\nid: 2\n\n" }
+    /// #     })
+    /// # });
+    /// let mut stream = client.get("/events").connect().await;
+    /// stream.expect_event("a").await;
+    /// stream.reconnect().await;
+    /// stream.expect_event("b").await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is no answer in time, the ID can't stand in a header, or the request's body came from a channel and is
+    /// used up.
+    #[track_caller]
+    pub fn reconnect(&mut self) -> impl Future<Output = ()> + Send {
+        let caller = Location::caller();
+        async move {
+            self.disconnect();
+            match HeaderValue::from_bytes(self.last_event_id.as_bytes()) {
+                Ok(id) if id.is_empty() => self.call.headers.remove(LAST_EVENT_ID),
+                Ok(id) => self.call.headers.insert(LAST_EVENT_ID, id),
+                Err(_) => {
+                    let id = quoted(&self.last_event_id);
+                    let got = format!("{id}, which can't stand in a header");
+                    self.report(caller, &"a last event ID to reconnect with", &got).fail()
+                }
+            };
+            let answer = self.call.answer(&mut self.timeline, caller).await;
+            let (head, body) = answer.into_parts();
+            self.parser.reconnect();
+            self.parser.set_last_event_id(&self.last_event_id);
+            self.status = head.status;
+            self.headers = head.headers;
+            self.state = State::Open(body);
+        }
+    }
+
+    fn finish(&mut self, end: End) {
+        self.timeline.end(end.clone());
+        self.state = State::Ended(end);
+    }
+
+    /// What comes next, whatever it is.
+    async fn pull(&mut self, wait: &mut Wait) -> Got {
+        if !self.is_event_stream() {
+            return self.refusal().await;
+        }
+        loop {
+            if let Some(seen) = self.read() {
+                return Got::Seen(seen);
+            }
+            let body = match &mut self.state {
+                State::Ended(end) => return Got::End(end.clone()),
+                State::Open(body) => body,
+            };
+            if let Some(over) = wait.over() {
+                return over;
+            }
+            match timeout_at(wait.deadline, body.frame()).await {
+                Err(_) => return wait.late(),
+                Ok(None) => self.finish(End::Closed),
+                Ok(Some(Err(error))) => self.finish(End::Broken(causes(&*error))),
+                Ok(Some(Ok(frame))) => {
+                    wait.frames += 1;
+                    if let Some(bytes) = self.timeline.data(frame) {
+                        let mut seen = Vec::new();
+                        self.parser.feed(&bytes, |item| seen.push(Seen::of(item)));
+                        self.timeline.frame(bytes, seen);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next item of the last frame, as long as there is one.
+    fn read(&mut self) -> Option<Seen> {
+        let seen = self.timeline.read();
+        if let Some(seen) = &seen {
+            self.received_at = self.timeline.last();
+            if let Seen::Event(event) = seen {
+                self.last_event_id.clone_from(&event.id);
+            }
+        }
+        // an ID may come without an event
+        if self.timeline.is_read() && matches!(self.state, State::Open(_)) {
+            self.parser.last_event_id().clone_into(&mut self.last_event_id);
+        }
+        seen
+    }
+
+    fn is_event_stream(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+        self.status == StatusCode::OK && kind.trim().eq_ignore_ascii_case("text/event-stream")
+    }
+
+    /// Reads some of an answer that is no event stream, so that the report has it.
+    async fn refusal(&mut self) -> Got {
+        let deadline = deadline(REFUSAL_TIME);
+        let mut len = 0;
+        while let State::Open(body) = &mut self.state
+            && len < REFUSAL
+        {
+            match timeout_at(deadline, body.frame()).await {
+                Err(_) => break,
+                Ok(None) => self.finish(End::Closed),
+                Ok(Some(Err(error))) => self.finish(End::Broken(causes(&*error))),
+                Ok(Some(Ok(frame))) => {
+                    if let Some(bytes) = self.timeline.data(frame) {
+                        len += bytes.len().max(1);
+                        self.timeline.frame(bytes, Vec::new());
+                    }
+                }
+            }
+        }
+        let kind = self.headers.get(CONTENT_TYPE).map(|kind| quoted(kind).to_string());
+        let kind = kind.unwrap_or_else(|| "no content type".into());
+        Got::Refusal(format!("{}, {kind}", self.status))
+    }
+
+    /// The report of an expectation that failed on account of what it `got`.
+    fn report<'a>(
+        &'a self,
+        caller: &'static Location<'static>,
+        expected: &'a dyn fmt::Display,
+        got: &'a dyn fmt::Display,
+    ) -> Report<'a> {
+        Report { expected, got, because: None, caller, timeline: &self.timeline, here: false }
+    }
+}
+
+impl fmt::Debug for TestStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestStream")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("last_event_id", &self.last_event_id)
+            .field("received_at", &self.received_at)
+            .field("end", &self.end())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,313 @@
+//! What happened on a stream, and when.
+
+use std::{collections::VecDeque, fmt, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use tokio::time::Instant;
+
+use crate::{
+    End, Seen,
+    escape::{Quoted, quoted},
+};
+
+/// How many bytes are kept, with an allowance for each entry; beyond it the oldest entries are forgotten.
+const KEPT: usize = 64 << 20;
+
+/// What an entry costs besides the bytes of its frame.
+const ENTRY: usize = 512;
+
+/// How many frames a report shows: the last ones.
+const FRAMES_SHOWN: usize = 500;
+
+/// How many items of one frame a report shows, besides those around the one it is about.
+const ITEMS_SHOWN: usize = 50;
+
+/// Everything that was sent and received, in order, and how much of it the test has read.
+#[derive(Debug, Clone)]
+pub(crate) struct Timeline {
+    start: Instant,
+    real_start: std::time::Instant,
+    entries: VecDeque<Entry>,
+    frames: u64,
+    forgotten: u64,
+    /// What the entries cost; at most [`KEPT`], or one entry.
+    kept: usize,
+    /// How many items of the last frame the test has read. All frames before it are read.
+    read: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    at: Duration,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Request { line: String, headers: HeaderMap },
+    Head { status: StatusCode, headers: HeaderMap },
+    Frame(Frame),
+    Trailers(HeaderMap),
+    End(End),
+}
+
+#[derive(Debug, Clone)]
+struct Frame {
+    number: u64,
+    bytes: Bytes,
+    /// What became whole with this frame.
+    seen: Vec<Seen>,
+}
+
+impl What {
+    const fn cost(&self) -> usize {
+        match self {
+            Self::Frame(frame) => ENTRY + frame.bytes.len(),
+            _ => ENTRY,
+        }
+    }
+}
+
+impl Timeline {
+    pub(crate) fn start() -> Self {
+        Self {
+            start: Instant::now(),
+            real_start: std::time::Instant::now(),
+            entries: VecDeque::new(),
+            frames: 0,
+            forgotten: 0,
+            kept: 0,
+            read: 0,
+        }
+    }
+
+    pub(crate) fn request(&mut self, line: String, headers: HeaderMap) {
+        self.push(What::Request { line, headers });
+    }
+
+    pub(crate) fn head(&mut self, status: StatusCode, headers: HeaderMap) {
+        self.push(What::Head { status, headers });
+    }
+
+    pub(crate) fn frame(&mut self, bytes: Bytes, seen: Vec<Seen>) {
+        self.frames += 1;
+        self.read = 0;
+        self.push(What::Frame(Frame { number: self.frames, bytes, seen }));
+    }
+
+    /// The data of a frame of a body; trailers are noted, and are no data.
+    pub(crate) fn data(&mut self, frame: http_body::Frame<Bytes>) -> Option<Bytes> {
+        let frame = match frame.into_data() {
+            Ok(bytes) => return Some(bytes),
+            Err(frame) => frame,
+        };
+        if let Ok(headers) = frame.into_trailers() {
+            self.push(What::Trailers(headers));
+        }
+        None
+    }
+
+    pub(crate) fn end(&mut self, end: End) {
+        self.push(What::End(end));
+    }
+
+    fn push(&mut self, what: What) {
+        self.kept += what.cost();
+        self.entries.push_back(Entry { at: self.now(), what });
+        while self.kept > KEPT && self.entries.len() > 1 {
+            let Some(oldest) = self.entries.pop_front() else { return };
+            self.kept -= oldest.what.cost();
+            self.forgotten += u64::from(matches!(oldest.what, What::Frame(_)));
+        }
+    }
+
+    /// The next item of the last frame, as long as there is one.
+    pub(crate) fn read(&mut self) -> Option<Seen> {
+        let seen = self.last_frame()?.seen.get(self.read)?.clone();
+        self.read += 1;
+        Some(seen)
+    }
+
+    /// Whether the test has read all there is.
+    pub(crate) fn is_read(&self) -> bool {
+        self.last_frame().is_none_or(|frame| self.read >= frame.seen.len())
+    }
+
+    fn last_frame(&self) -> Option<&Frame> {
+        match self.entries.back() {
+            Some(Entry { what: What::Frame(frame), .. }) => Some(frame),
+            _ => None,
+        }
+    }
+
+    /// The time since the first request.
+    pub(crate) fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Whether the clock has run ahead: it is paused.
+    pub(crate) fn is_virtual(&self) -> bool {
+        self.now() > self.real_start.elapsed() + Duration::from_secs(1)
+    }
+
+    /// When the last thing came or happened.
+    pub(crate) fn last(&self) -> Duration {
+        self.entries.back().map_or(Duration::ZERO, |entry| entry.at)
+    }
+
+    /// The bytes of the last answer.
+    pub(crate) fn raw(&self) -> Bytes {
+        let mut raw = BytesMut::new();
+        for entry in &self.entries {
+            match &entry.what {
+                What::Head { .. } => raw.clear(),
+                What::Frame(frame) => raw.extend_from_slice(&frame.bytes),
+                _ => {}
+            }
+        }
+        raw.freeze()
+    }
+
+    /// All of it, for a person. With `here`, the item that was read last is pointed out.
+    pub(crate) const fn shown(&self, here: bool) -> Shown<'_> {
+        Shown { timeline: self, here }
+    }
+}
+
+pub(crate) struct Shown<'a> {
+    timeline: &'a Timeline,
+    here: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Timeline { entries, frames, forgotten, .. } = self.timeline;
+        let first_shown = frames.saturating_sub(FRAMES_SHOWN as u64) + 1;
+        if *forgotten > 0 {
+            line(f, "", format_args!("the first {forgotten} frames, no longer kept"))?;
+        }
+        let mut left_out = false;
+        for Entry { at, what } in entries {
+            let at = Clock(*at);
+            match what {
+                What::Request { line: request, headers } => {
+                    line(f, at, request)?;
+                    fields(f, headers)?;
+                }
+                What::Head { status, headers } => {
+                    line(f, at, status)?;
+                    fields(f, headers)?;
+                }
+                What::Frame(frame) if frame.number < first_shown => {
+                    if !std::mem::replace(&mut left_out, true) {
+                        line(f, at, format_args!("... up to frame {}", first_shown - 1))?;
+                    }
+                }
+                What::Frame(frame) => {
+                    let Frame { number, bytes, seen } = frame;
+                    let (len, bytes) = (bytes.len(), quoted(bytes));
+                    line(f, at, format_args!("frame {number}, {len} bytes: {bytes}"))?;
+                    self.items(f, seen, *number == *frames)?;
+                }
+                What::Trailers(headers) => {
+                    line(f, at, "trailers")?;
+                    fields(f, headers)?;
+                }
+                What::End(end) => line(f, at, end)?,
+            }
+        }
+        match entries.back() {
+            Some(Entry { what: What::End(_), .. }) => Ok(()),
+            _ => line(f, Clock(self.timeline.now()), "still open"),
+        }
+    }
+}
+
+impl Shown<'_> {
+    fn items(&self, f: &mut fmt::Formatter<'_>, seen: &[Seen], last: bool) -> fmt::Result {
+        let read = if last { self.timeline.read } else { seen.len() };
+        let mut hidden = 0;
+        for (number, seen) in (1..).zip(seen) {
+            if number > ITEMS_SHOWN && !(last && number.abs_diff(read) < ITEMS_SHOWN) {
+                hidden += 1;
+                continue;
+            }
+            let note = match number {
+                _ if last && self.here && number == read => "  <- here",
+                _ if number > read => "  (not read yet)",
+                _ => "",
+            };
+            line(f, "", format_args!("{seen}{note}"))?;
+        }
+        match hidden {
+            0 => Ok(()),
+            _ => line(f, "", format_args!("... and {hidden} more")),
+        }
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, at: impl fmt::Display, what: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "{:>10}  {what}", at.to_string())
+}
+
+fn fields(f: &mut fmt::Formatter<'_>, headers: &HeaderMap) -> fmt::Result {
+    headers.iter().try_for_each(|(name, value)| {
+        let value: Quoted<'_> = quoted(value);
+        line(f, "", format_args!("{name}: {value}"))
+    })
+}
+
+/// A time since the start, to the millisecond.
+pub(crate) struct Clock(pub(crate) Duration);
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3} s", self.0.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_oldest_frames_are_forgotten_and_counted() {
+        let mut timeline = Timeline::start();
+        timeline.head(StatusCode::OK, HeaderMap::new());
+        for _ in 0..5 {
+            timeline.frame(Bytes::from(vec![b'x'; KEPT / 4]), Vec::new());
+        }
+        assert!(timeline.kept <= KEPT);
+        assert_eq!((timeline.frames, timeline.forgotten), (5, 2));
+        assert_eq!(timeline.raw().len(), 3 * (KEPT / 4));
+        let shown = timeline.shown(false).to_string();
+        assert!(shown.contains("the first 2 frames, no longer kept"), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn a_long_timeline_is_shown_from_where_it_matters() {
+        let mut timeline = Timeline::start();
+        for _ in 0..FRAMES_SHOWN + 7 {
+            timeline.frame(Bytes::from_static(b":\n"), vec![Seen::Comment(String::new())]);
+        }
+        let shown = timeline.shown(false).to_string();
+        assert!(shown.contains("... up to frame 7\n"), "{shown}");
+        assert!(shown.contains("frame 8, "), "{shown}");
+        assert!(!shown.contains("frame 7, "), "{shown}");
+    }
+
+    #[tokio::test]
+    async fn of_a_frame_with_many_items_those_around_the_one_in_question_are_shown() {
+        let mut timeline = Timeline::start();
+        let seen = (0..1000).map(|n| Seen::Comment(n.to_string())).collect();
+        timeline.frame(Bytes::from_static(b"..."), seen);
+        for _ in 0..500 {
+            timeline.read();
+        }
+        let shown = timeline.shown(true).to_string();
+        assert!(shown.contains("comment \"499\"  <- here\n"), "{shown}");
+        assert!(shown.contains("comment \"500\"  (not read yet)\n"), "{shown}");
+        assert!(shown.contains("... and 851 more\n"), "{shown}");
+    }
+}
