@@ -67,6 +67,11 @@ macro_rules! field {
                 Self(Text::from_static(text))
             }
 
+            /// A text that is known to be allowed.
+            pub(crate) const fn trusted(text: Text) -> Self {
+                Self(text)
+            }
+
             /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {

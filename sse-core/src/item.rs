@@ -2,7 +2,9 @@
 
 use core::time::Duration;
 
-use crate::{Event, EventId, EventName, Limit};
+use bytes::Bytes;
+
+use crate::{Event, EventId, EventName, Limit, Text};
 
 /// Something whole in the stream, lent for the time of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,14 +52,18 @@ impl<'a> EventRef<'a> {
     /// A copy to keep. The last event ID becomes the event's own, if it is not empty.
     #[must_use]
     pub fn to_event(&self) -> Event {
-        let builder = Event::builder().data(self.data);
-        let builder = match EventName::new(self.name) {
-            Ok(name) if self.name != "message" => builder.name(name),
-            _ => builder,
-        };
-        match EventId::new(self.id) {
-            Ok(id) if !self.id.is_empty() => builder.id(id).build(),
-            _ => builder.build(),
+        self.to_event_in(&Bytes::new())
+    }
+
+    /// A copy to keep, whose text shares `input` where it lies in it.
+    pub(crate) fn to_event_in(&self, input: &Bytes) -> Event {
+        // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
+        Event {
+            comment: None,
+            name: (self.name != "message").then(|| EventName::trusted(Text::within(input, self.name))),
+            id: (!self.id.is_empty()).then(|| EventId::trusted(Text::within(input, self.id))),
+            retry: None,
+            data: Some(Text::within(input, self.data)),
         }
     }
 }

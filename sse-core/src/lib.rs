@@ -32,6 +32,7 @@ mod item;
 mod limits;
 mod line;
 mod scan;
+mod utf8;
 
 mod event;
 

@@ -2,57 +2,43 @@
 
 use core::time::Duration;
 
-/// One line of an event stream, without its end.
+/// What a line of an event stream is, by its field's name.
 ///
-/// Source: [processing a field](https://html.spec.whatwg.org/multipage/server-sent-events.html#processField).
+/// Source: [interpreting a line](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Line<'a> {
+pub(crate) enum Line {
     Blank,
-    Comment(&'a [u8]),
-    Data(&'a [u8]),
-    Name(&'a [u8]),
-    Id(&'a [u8]),
-    Retry(Duration),
-    /// A field that the standard does not know, or a `retry` that is not a number.
+    Comment,
+    Data,
+    Name,
+    Id,
+    Retry,
+    /// A field that the standard does not know.
     Ignored,
 }
 
-impl<'a> Line<'a> {
-    #[inline]
-    pub(crate) fn read(line: &'a [u8]) -> Self {
-        match line {
-            [] => Self::Blank,
-            [b':', text @ ..] => Self::Comment(without_space(text)),
-            [b'd', b'a', b't', b'a', rest @ ..] => value(rest).map_or(Self::Ignored, Self::Data),
-            [b'i', b'd', rest @ ..] => value(rest).map_or(Self::Ignored, Self::Id),
-            [b'e', b'v', b'e', b'n', b't', rest @ ..] => {
-                value(rest).map_or(Self::Ignored, Self::Name)
-            }
-            [b'r', b'e', b't', b'r', b'y', rest @ ..] => {
-                value(rest).and_then(milliseconds).map_or(Self::Ignored, Self::Retry)
-            }
-            _ => Self::Ignored,
-        }
+/// Reads a line without its end: what it is, and where its value begins. One space after the colon is no part of it.
+#[inline]
+pub(crate) fn read(line: &[u8]) -> (Line, usize) {
+    let (kind, name) = match line {
+        [] => return (Line::Blank, 0),
+        [b'd', b'a', b't', b'a', ..] => (Line::Data, 4),
+        [b'i', b'd', ..] => (Line::Id, 2),
+        [b'e', b'v', b'e', b'n', b't', ..] => (Line::Name, 5),
+        [b':', ..] => (Line::Comment, 0),
+        [b'r', b'e', b't', b'r', b'y', ..] => (Line::Retry, 5),
+        _ => return (Line::Ignored, 0),
+    };
+    match line[name..] {
+        [] => (kind, name),
+        [b':', b' ', ..] => (kind, name + 2),
+        [b':', ..] => (kind, name + 1),
+        _ => (Line::Ignored, 0),
     }
 }
 
-/// The value after a field's name: empty without a colon; `None` if the name goes on.
-#[inline]
-fn value(rest: &[u8]) -> Option<&[u8]> {
-    match rest {
-        [] => Some(rest),
-        [b':', value @ ..] => Some(without_space(value)),
-        _ => None,
-    }
-}
-
-#[inline]
-fn without_space(value: &[u8]) -> &[u8] {
-    value.strip_prefix(b" ").unwrap_or(value)
-}
-
-/// ASCII digits only; a number too large for 64 bits is the largest.
-fn milliseconds(value: &[u8]) -> Option<Duration> {
+/// The reconnection time that a `retry` sets: ASCII digits only; a number too large for 64 bits is the largest.
+pub(crate) fn milliseconds(value: &[u8]) -> Option<Duration> {
     if value.is_empty() {
         return None;
     }

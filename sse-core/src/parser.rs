@@ -8,15 +8,18 @@
 //!
 //! Source: [Interpreting an event stream](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 
-use core::{mem, str, time::Duration};
+use core::{mem, time::Duration};
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
+use bytes::Bytes;
+
 use crate::{
-    Limit, Limits,
+    Event, Limit, Limits,
     item::{EventRef, Item},
-    line::Line,
+    line::{self, Line},
     scan::LineEnds,
+    utf8,
 };
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -24,8 +27,9 @@ const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 /// How a data line begins.
 const DATA: &[u8] = b"data:";
 
-/// A buffer that grew beyond this for one event is given back after it.
-const KEPT_CAPACITY: usize = 64 << 10;
+/// A buffer that grew beyond this for one event is given back after it: large enough that events of 64 KiB, a common
+/// bound, do not allocate anew each time.
+const KEPT_CAPACITY: usize = 256 << 10;
 
 /// Reads an event stream from pieces of any size and hands out what is in it.
 ///
@@ -58,12 +62,11 @@ pub struct Parser {
     line: Vec<u8>,
     /// The carried line's length so far, kept or not.
     line_len: usize,
-    /// The fields of the unfinished block, where `has` says so.
+    /// The fields of the unfinished block, where `block` says so.
     data: Vec<u8>,
     name: Vec<u8>,
     id: Vec<u8>,
-    has: Has,
-    over: Option<Limit>,
+    block: Block,
     dropped: u64,
     last_event_id: String,
     retry: Option<Duration>,
@@ -76,32 +79,55 @@ enum Carried {
     /// In `line`.
     Line,
     /// The line is known to be data; its value goes straight to `data`. `over` is what held before it.
-    Data {
-        over: Option<Limit>,
-    },
+    Data { over: Option<Limit> },
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Has {
-    data: bool,
-    name: bool,
-    id: bool,
-}
-
-/// A field's value during one call of `feed`.
-#[derive(Clone, Copy)]
-enum Value<'a> {
+/// Where a field's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
     Absent,
-    Input(&'a [u8]),
+    /// In the present input. Never so between two calls.
+    Input { start: usize, end: usize },
     /// In the parser's buffer of that field.
     Kept,
 }
 
-/// The fields of a block during one call of `feed`.
-struct Block<'a> {
-    data: Value<'a>,
-    name: Value<'a>,
-    id: Value<'a>,
+/// The fields of the block so far.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    data: Value,
+    name: Value,
+    id: Value,
+    /// The limit that it went over: then it has no data to speak of.
+    over: Option<Limit>,
+}
+
+impl Block {
+    const EMPTY: Self = Self { data: Value::Absent, name: Value::Absent, id: Value::Absent, over: None };
+
+    fn go_over(&mut self, limit: Limit) {
+        self.over.get_or_insert(limit);
+    }
+}
+
+/// The input of one call, and what is known of it.
+struct Input<'a> {
+    bytes: &'a [u8],
+    /// Its text as far as it is UTF-8, once someone asked.
+    text: Option<&'a str>,
+    /// The last event ID, if it was committed in this input and not yet copied.
+    id: Option<(usize, usize)>,
+}
+
+impl<'a> Input<'a> {
+    #[inline]
+    fn text(&mut self, start: usize, end: usize) -> Cow<'a, str> {
+        let text = *self.text.get_or_insert_with(|| utf8::prefix(self.bytes));
+        match text.get(start..end) {
+            Some(text) => Cow::Borrowed(text),
+            None => utf8::lossy(&self.bytes[start..end]),
+        }
+    }
 }
 
 impl Default for Parser {
@@ -130,8 +156,7 @@ impl Parser {
             data: Vec::new(),
             name: Vec::new(),
             id: Vec::new(),
-            has: Has { data: false, name: false, id: false },
-            over: None,
+            block: Block::EMPTY,
             dropped: 0,
             last_event_id: String::new(),
             retry: None,
@@ -139,29 +164,55 @@ impl Parser {
     }
 
     /// Reads the next piece of the stream, of any length, and calls `each` for whatever became whole.
+    #[inline]
     pub fn feed<F>(&mut self, input: &[u8], mut each: F)
     where
         F: FnMut(Item<'_>),
     {
-        let input = self.skip_start(input);
-        let mut block = Block::kept(self.has);
-        let mut ends = LineEnds::new(input);
+        let bytes = self.skip_start(input);
+        let mut input = Input { bytes, text: None, id: None };
+        let mut ends = LineEnds::new(bytes);
         let mut start = 0;
         if self.carried != Carried::Nothing {
-            let Some(end) = ends.next() else { return self.carry(input) };
-            self.carry(&input[..end]);
-            self.end_carried(&mut block, &mut each);
-            start = self.after_line_end(input, end);
+            let Some(end) = ends.next() else { return self.carry(bytes) };
+            self.carry(&bytes[..end]);
+            self.end_carried(&mut input, &mut each);
+            start = self.after_line_end(bytes, end);
         }
+        // on the stack while there are whole lines
+        let mut block = self.block;
         for end in ends {
             if end < start {
                 continue; // the LF of a CRLF
             }
-            self.line_of_input(&input[start..end], &mut block, &mut each);
-            start = self.after_line_end(input, end);
+            self.line_of_input(&mut input, start, end, &mut block, &mut each);
+            start = self.after_line_end(bytes, end);
         }
-        self.keep(&block);
-        self.carry(&input[start..]);
+        self.keep(&input, block);
+        self.carry(&bytes[start..]);
+    }
+
+    /// Reads the next piece of the stream and calls `each` with every event, owned: its text shares the piece where it
+    /// lies whole in it. What is not an event is left out; [`retry`](Self::retry) and [`dropped`](Self::dropped) know
+    /// of it.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use sse_core::Parser;
+    ///
+    /// let mut events = Vec::new();
+    /// Parser::new().feed_bytes(&Bytes::from_static(b"data: hello\n\n"), |event| events.push(event));
+    /// assert_eq!(events[0].data().unwrap(), "hello");
+    /// ```
+    pub fn feed_bytes<F>(&mut self, input: &Bytes, mut each: F)
+    where
+        F: FnMut(Event),
+    {
+        self.feed(input, |item| {
+            if let Item::Event(event) = item {
+                each(event.to_event_in(input));
+            }
+        });
     }
 
     /// Sets the last event ID, as if it had come with an earlier connection.
@@ -197,7 +248,19 @@ impl Parser {
     }
 
     /// Takes off a byte order mark at the start of the stream, and the LF of a CRLF that was cut.
-    fn skip_start<'a>(&mut self, mut input: &'a [u8]) -> &'a [u8] {
+    #[inline]
+    fn skip_start<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
+        if self.bom < BOM.len() {
+            return self.skip_bom(input);
+        }
+        if self.after_cr && !input.is_empty() {
+            self.after_cr = false;
+            return input.strip_prefix(b"\n").unwrap_or(input);
+        }
+        input
+    }
+
+    fn skip_bom<'a>(&mut self, mut input: &'a [u8]) -> &'a [u8] {
         while self.bom < BOM.len() {
             let Some(first) = input.first() else { return input };
             if *first == BOM[self.bom] {
@@ -209,14 +272,11 @@ impl Parser {
                 self.carry(&BOM[..seen]);
             }
         }
-        if self.after_cr && !input.is_empty() {
-            self.after_cr = false;
-            return input.strip_prefix(b"\n").unwrap_or(input);
-        }
         input
     }
 
     /// Where the next line starts, after the line end at `end`.
+    #[inline]
     fn after_line_end(&mut self, input: &[u8], end: usize) -> usize {
         if input[end] == b'\n' {
             return end + 1;
@@ -233,167 +293,167 @@ impl Parser {
 
     /// A line that lies whole in the input.
     #[inline]
-    fn line_of_input<'a>(
+    fn line_of_input(
         &mut self,
-        line: &'a [u8],
-        block: &mut Block<'a>,
+        input: &mut Input<'_>,
+        start: usize,
+        end: usize,
+        block: &mut Block,
         each: &mut impl FnMut(Item<'_>),
     ) {
+        let line = &input.bytes[start..end];
         if line.len() > self.limits.line {
-            return self.long_line(&line[..=self.limits.line]);
+            return long_line(&line[..=self.limits.line], block);
         }
-        match Line::read(line) {
-            Line::Blank => self.dispatch(block, each),
-            Line::Data(value) => {
-                self.has.data = true;
-                match block.data {
-                    Value::Absent if value.len() <= self.limits.event => {
-                        block.data = Value::Input(value);
-                    }
-                    Value::Absent => self.go_over(Limit::Event),
-                    Value::Input(first) => {
-                        self.data.clear();
-                        self.data.extend_from_slice(first);
-                        block.data = Value::Kept;
-                        self.push_data_line(false, value);
-                    }
-                    Value::Kept => self.push_data_line(false, value),
+        let (kind, from) = line::read(line);
+        let value = Value::Input { start: start + from, end };
+        let len = line.len() - from;
+        match kind {
+            Line::Data if block.data == Value::Absent => {
+                block.data = value;
+                if len > self.limits.event {
+                    block.data = Value::Kept; // nothing of it
+                    block.go_over(Limit::Event);
                 }
             }
-            Line::Name(value) if value.len() > self.limits.name => self.go_over(Limit::Name),
-            Line::Name(value) => block.name = Value::Input(value),
-            Line::Id(value) if value.contains(&0) => {}
-            Line::Id(value) if value.len() > self.limits.id => self.go_over(Limit::Id),
-            Line::Id(value) => block.id = Value::Input(value),
-            other => self.beside_block(other, each),
+            Line::Data => self.next_data_line(input.bytes, &line[from..], block),
+            Line::Blank => self.dispatch(input, block, each),
+            Line::Name if len > self.limits.name => block.go_over(Limit::Name),
+            Line::Name => block.name = value,
+            Line::Id if line[from..].contains(&0) => {}
+            Line::Id if len > self.limits.id => block.go_over(Limit::Id),
+            Line::Id => block.id = value,
+            Line::Comment => each(Item::Comment(&input.text(start + from, end))),
+            Line::Retry => self.set_retry(&line[from..], each),
+            Line::Ignored => {}
         }
     }
 
     /// The carried line has ended.
-    fn end_carried(&mut self, block: &mut Block<'_>, each: &mut impl FnMut(Item<'_>)) {
+    fn end_carried(&mut self, input: &mut Input<'_>, each: &mut impl FnMut(Item<'_>)) {
         let line = mem::take(&mut self.line);
+        let mut block = self.block;
         if let Carried::Data { over } = self.carried {
-            block.data = Value::Kept;
             if self.line_len > self.limits.line {
-                self.over = over.or(Some(Limit::Line)); // as if the line had come whole
+                block.over = over.or(Some(Limit::Line)); // as if the line had come whole
             }
         } else if self.line_len > self.limits.line {
-            self.long_line(&line);
+            long_line(&line, &mut block);
         } else {
-            match Line::read(&line) {
-                Line::Blank => self.dispatch(block, each),
-                Line::Data(value) => {
-                    let first = matches!(block.data, Value::Absent);
-                    block.data = Value::Kept;
-                    self.push_data_line(first, value);
-                }
-                Line::Name(value) if value.len() > self.limits.name => self.go_over(Limit::Name),
-                Line::Name(value) => {
-                    self.name.clear();
-                    self.name.extend_from_slice(value);
-                    block.name = Value::Kept;
-                }
-                Line::Id(value) if value.contains(&0) => {}
-                Line::Id(value) if value.len() > self.limits.id => self.go_over(Limit::Id),
-                Line::Id(value) => {
-                    self.id.clear();
-                    self.id.extend_from_slice(value);
-                    block.id = Value::Kept;
-                }
-                other => self.beside_block(other, each),
+            let (kind, from) = line::read(&line);
+            let value = &line[from..];
+            match kind {
+                Line::Data => self.push_data_line(value, &mut block),
+                Line::Blank => self.dispatch(input, &mut block, each),
+                Line::Name if value.len() > self.limits.name => block.go_over(Limit::Name),
+                Line::Name => block.name = keep(value, &mut self.name),
+                Line::Id if value.contains(&0) => {}
+                Line::Id if value.len() > self.limits.id => block.go_over(Limit::Id),
+                Line::Id => block.id = keep(value, &mut self.id),
+                Line::Comment => each(Item::Comment(&utf8::lossy(value))),
+                Line::Retry => self.set_retry(value, each),
+                Line::Ignored => {}
             }
         }
+        self.block = block;
         self.line = line;
         self.end_line();
     }
 
-    /// A line that says nothing about the block it stands in.
-    fn beside_block(&mut self, line: Line<'_>, each: &mut impl FnMut(Item<'_>)) {
-        match line {
-            Line::Retry(time) => {
-                self.retry = Some(time);
-                each(Item::Retry(time));
-            }
-            Line::Comment(bytes) => each(Item::Comment(&text(bytes))),
-            _ => {}
+    fn set_retry(&mut self, value: &[u8], each: &mut impl FnMut(Item<'_>)) {
+        if let Some(time) = line::milliseconds(value) {
+            self.retry = Some(time);
+            each(Item::Retry(time));
         }
     }
 
-    /// A line over its limit: of a field that makes the block incomplete, or of no consequence.
-    fn long_line(&mut self, start: &[u8]) {
-        match Line::read(start) {
-            Line::Data(_) => {
-                self.has.data = true;
-                self.go_over(Limit::Line);
-            }
-            Line::Name(_) | Line::Id(_) => self.go_over(Limit::Line),
-            _ => {}
+    /// A line of data after the first: they are joined in the parser's buffer.
+    fn next_data_line(&mut self, input: &[u8], value: &[u8], block: &mut Block) {
+        if let Value::Input { start, end } = block.data {
+            block.data = keep(&input[start..end], &mut self.data);
         }
+        self.push_data_line(value, block);
     }
 
-    fn go_over(&mut self, limit: Limit) {
-        self.over.get_or_insert(limit);
-        self.data.clear();
-    }
-
-    fn push_data_line(&mut self, first: bool, value: &[u8]) {
-        self.has.data = true;
-        if !first {
-            self.push_data(b"\n");
+    /// A line of data, into the buffer that has those before it.
+    fn push_data_line(&mut self, value: &[u8], block: &mut Block) {
+        if block.data == Value::Absent {
+            self.data.clear();
+        } else {
+            self.push_data(b"\n", block);
         }
-        self.push_data(value);
+        block.data = Value::Kept;
+        self.push_data(value, block);
     }
 
-    fn push_data(&mut self, piece: &[u8]) {
-        if self.over.is_some() {
+    fn push_data(&mut self, piece: &[u8], block: &mut Block) {
+        if block.over.is_some() {
             return;
         }
         if piece.len() > self.limits.event - self.data.len() {
-            return self.go_over(Limit::Event);
+            self.data.clear();
+            return block.go_over(Limit::Event);
         }
         self.data.extend_from_slice(piece);
     }
 
     /// Keeps what there is of the block for the next input.
-    fn keep(&mut self, block: &Block<'_>) {
-        self.has.data |= !matches!(block.data, Value::Absent);
-        if let Value::Input(value) = block.data {
-            self.data.clear();
-            self.data.extend_from_slice(value);
+    #[inline]
+    fn keep(&mut self, input: &Input<'_>, mut block: Block) {
+        if let Some((start, end)) = input.id {
+            self.commit(&input.bytes[start..end]);
         }
-        self.has.name = keep_value(block.name, &mut self.name);
-        self.has.id = keep_value(block.id, &mut self.id);
+        for (value, buffer) in [
+            (&mut block.data, &mut self.data),
+            (&mut block.name, &mut self.name),
+            (&mut block.id, &mut self.id),
+        ] {
+            if let Value::Input { start, end } = *value {
+                *value = keep(&input.bytes[start..end], buffer);
+            }
+        }
+        self.block = block;
+    }
+
+    fn commit(&mut self, id: &[u8]) {
+        self.last_event_id.clear();
+        self.last_event_id.push_str(&utf8::lossy(id));
     }
 
     /// Keeps a piece of an unfinished line.
+    #[inline]
     fn carry(&mut self, piece: &[u8]) {
         if piece.is_empty() {
             return;
         }
         self.line_len = self.line_len.saturating_add(piece.len());
         if let Carried::Data { .. } = self.carried {
+            let mut block = self.block;
             if self.line_len > self.limits.line {
-                return self.go_over(Limit::Line);
+                self.data.clear();
+                block.go_over(Limit::Line);
+            } else {
+                self.push_data(piece, &mut block);
             }
-            return self.push_data(piece);
+            self.block.over = block.over;
+            return;
         }
+        self.carry_start(piece);
+    }
+
+    /// The same while it is not known what the line is.
+    fn carry_start(&mut self, piece: &[u8]) {
         self.carried = Carried::Line;
         let room = self.limits.line.saturating_add(1) - self.line.len();
         self.line.extend_from_slice(&piece[..piece.len().min(room)]);
         // One byte more than the colon: it says whether a space is to be taken off.
-        if self.line.len() > DATA.len()
-            && self.line.starts_with(DATA)
-            && self.line_len <= self.limits.line
-        {
-            self.carried = Carried::Data { over: self.over };
+        if self.line.len() > DATA.len() && self.line.starts_with(DATA) && self.line_len <= self.limits.line {
+            let mut block = self.block;
+            self.carried = Carried::Data { over: block.over };
             let line = mem::take(&mut self.line);
-            if let Line::Data(value) = Line::read(&line) {
-                let first = !self.has.data;
-                if first {
-                    self.data.clear();
-                }
-                self.push_data_line(first, value);
-            }
+            let (_, from) = line::read(&line);
+            self.push_data_line(&line[from..], &mut block);
+            self.block = block;
             self.line = line;
             self.line.clear();
         }
@@ -406,71 +466,67 @@ impl Parser {
     }
 
     /// The blank line: commits the ID, and dispatches if there is data.
-    fn dispatch(&mut self, block: &mut Block<'_>, each: &mut impl FnMut(Item<'_>)) {
-        let id = block.id.bytes(&self.id);
-        if let Some(id) = id {
-            self.last_event_id.clear();
-            self.last_event_id.push_str(&text(id));
+    #[inline]
+    fn dispatch(&mut self, input: &mut Input<'_>, block: &mut Block, each: &mut impl FnMut(Item<'_>)) {
+        match block.id {
+            Value::Absent => {}
+            Value::Input { start, end } => input.id = Some((start, end)),
+            Value::Kept => {
+                let id = mem::take(&mut self.id);
+                self.commit(&id);
+                self.id = id;
+                input.id = None;
+            }
         }
-        if let Some(limit) = self.over {
+        if let Some(limit) = block.over {
             self.dropped += 1;
             each(Item::Dropped(limit));
-        } else if let Some(data) = block.data.bytes(&self.data) {
-            let name = block.name.bytes(&self.name).filter(|name| !name.is_empty());
-            each(Item::Event(EventRef {
-                name: &text(name.unwrap_or(b"message")),
-                data: &text(data),
-                id: &self.last_event_id,
-            }));
+        } else if block.data != Value::Absent {
+            let id = match input.id {
+                Some((start, end)) => input.text(start, end),
+                None => Cow::Borrowed(self.last_event_id.as_str()),
+            };
+            let name = match block.name {
+                Value::Absent => Cow::Borrowed(""),
+                Value::Input { start, end } => input.text(start, end),
+                Value::Kept => utf8::lossy(&self.name),
+            };
+            let data = match block.data {
+                Value::Absent => Cow::Borrowed(""),
+                Value::Input { start, end } => input.text(start, end),
+                Value::Kept => utf8::lossy(&self.data),
+            };
+            let name = if name.is_empty() { "message" } else { &name };
+            each(Item::Event(EventRef { name, data: &data, id: &id }));
         }
-        *block = Block::kept(Has::default());
-        self.end_block();
+        if block.data == Value::Kept {
+            give_back(&mut self.data);
+        }
+        *block = Block::EMPTY;
     }
 
     fn end_block(&mut self) {
-        self.has = Has::default();
-        self.over = None;
+        self.block = Block::EMPTY;
         give_back(&mut self.data);
-        give_back(&mut self.name);
-        give_back(&mut self.id);
     }
 }
 
-impl Block<'_> {
-    const fn kept(has: Has) -> Self {
-        const fn value<'a>(kept: bool) -> Value<'a> {
-            if kept { Value::Kept } else { Value::Absent }
+/// A line over its limit: of a field that makes the block incomplete, or of no consequence.
+fn long_line(start: &[u8], block: &mut Block) {
+    match line::read(start).0 {
+        Line::Data => {
+            block.data = Value::Kept;
+            block.go_over(Limit::Line);
         }
-        Self { data: value(has.data), name: value(has.name), id: value(has.id) }
+        Line::Name | Line::Id => block.go_over(Limit::Line),
+        _ => {}
     }
 }
 
-impl<'a> Value<'a> {
-    fn bytes<'b>(self, kept: &'b [u8]) -> Option<&'b [u8]>
-    where
-        'a: 'b,
-    {
-        match self {
-            Self::Absent => None,
-            Self::Input(value) => Some(value),
-            Self::Kept => Some(kept),
-        }
-    }
-}
-
-fn keep_value(value: Value<'_>, buffer: &mut Vec<u8>) -> bool {
-    if let Value::Input(value) = value {
-        buffer.clear();
-        buffer.extend_from_slice(value);
-    }
-    !matches!(value, Value::Absent)
-}
-
-/// Invalid UTF-8 becomes U+FFFD, one for each maximal subpart.
-#[inline]
-fn text(bytes: &[u8]) -> Cow<'_, str> {
-    // the whole check first: it is faster than the lossy one
-    str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+fn keep(value: &[u8], buffer: &mut Vec<u8>) -> Value {
+    buffer.clear();
+    buffer.extend_from_slice(value);
+    Value::Kept
 }
 
 fn give_back(buffer: &mut Vec<u8>) {

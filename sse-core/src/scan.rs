@@ -10,15 +10,17 @@ const BLOCK: usize = 64;
 /// `memchr2` would cost ten nanoseconds; a block without any hands over to `memchr2`, which is faster over a long line.
 pub(crate) struct LineEnds<'a> {
     input: &'a [u8],
-    /// The line ends not yet given, among the bytes just before `scanned`: bit 0 is `scanned - BLOCK`.
+    /// The line ends not yet given among the bytes from `block` on.
     mask: u64,
-    /// All before this is scanned. May exceed the input's length while its last block is given out.
+    block: usize,
+    /// All before this is scanned; past the end when all is.
     scanned: usize,
 }
 
 impl<'a> LineEnds<'a> {
+    #[inline]
     pub(crate) const fn new(input: &'a [u8]) -> Self {
-        Self { input, mask: 0, scanned: 0 }
+        Self { input, mask: 0, block: 0, scanned: 0 }
     }
 }
 
@@ -29,67 +31,113 @@ impl Iterator for LineEnds<'_> {
     fn next(&mut self) -> Option<usize> {
         if self.mask == 0 {
             let rest = self.input.get(self.scanned..)?;
-            let Some(block) = rest.first_chunk::<BLOCK>() else { return self.next_long(rest) };
-            self.mask = line_ends(block);
-            self.scanned += BLOCK;
-            if self.mask == 0 {
-                return self.next_long(&self.input[self.scanned..]);
+            self.block = self.scanned;
+            match rest.first_chunk::<BLOCK>() {
+                Some(block) => {
+                    self.mask = line_ends(block);
+                    self.scanned += BLOCK;
+                    if self.mask == 0 {
+                        return self.next_long();
+                    }
+                }
+                None => {
+                    self.mask = short_line_ends(rest);
+                    self.scanned = usize::MAX;
+                    if self.mask == 0 {
+                        return None;
+                    }
+                }
             }
         }
         let bit = self.mask.trailing_zeros() as usize;
         self.mask &= self.mask - 1;
-        Some(self.scanned - BLOCK + bit)
+        Some(self.block + bit)
     }
 }
 
 impl LineEnds<'_> {
-    /// The next line end in `rest`, which begins at `scanned`, when no mask is at hand.
-    #[inline]
-    fn next_long(&mut self, rest: &[u8]) -> Option<usize> {
-        let found = memchr2(b'\n', b'\r', rest);
-        let at = self.scanned + found.unwrap_or(rest.len());
-        self.scanned = at + 1;
-        found.map(|_| at)
+    /// The next line end where there was none in a whole block.
+    fn next_long(&mut self) -> Option<usize> {
+        let found = memchr2(b'\n', b'\r', &self.input[self.scanned..]);
+        match found {
+            Some(at) => {
+                let at = self.scanned + at;
+                self.scanned = at + 1;
+                Some(at)
+            }
+            None => {
+                self.scanned = usize::MAX;
+                None
+            }
+        }
     }
 }
 
 /// One bit for each CR or LF, the first byte's lowest.
+#[inline]
+fn line_ends(block: &[u8; BLOCK]) -> u64 {
+    let (quarters, _) = block.as_chunks::<16>();
+    quarters.iter().rev().fold(0, |mask, quarter| mask << 16 | u64::from(sixteen(quarter)))
+}
+
+/// The same for fewer than 64 bytes. What does not fill a chunk is looked at in the last whole one that ends with it:
+/// a bit set twice is set.
+#[inline]
+fn short_line_ends(bytes: &[u8]) -> u64 {
+    let mut mask = 0;
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    for (i, chunk) in chunks.iter().enumerate() {
+        mask |= u64::from(sixteen(chunk)) << (16 * i);
+    }
+    if rest.is_empty() {
+        return mask;
+    }
+    if let Some(last) = bytes.last_chunk::<16>() {
+        return mask | u64::from(sixteen(last)) << (bytes.len() - 16);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        return u64::from(eight(*first)) | u64::from(eight(*last)) << (bytes.len() - 8);
+    }
+    bytes.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(matches!(byte, b'\n' | b'\r')))
+}
+
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[allow(unsafe_code)]
-fn line_ends(block: &[u8; BLOCK]) -> u64 {
-    use core::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
-    };
+fn sixteen(bytes: &[u8; 16]) -> u16 {
+    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
 
-    let mut mask = 0;
-    for (at, bytes) in block.chunks_exact(16).enumerate() {
-        // SAFETY: SSE2 is part of x86-64 itself, and the unaligned load reads the 16 bytes that the chunk has.
-        let ends = unsafe {
-            let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
-            _mm_movemask_epi8(_mm_or_si128(
-                _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\n' as i8)),
-                _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\r' as i8)),
-            ))
-        };
-        mask |= u64::from(ends as u32) << (at * 16);
-    }
-    mask
+    // SAFETY: SSE2 is part of x86-64 itself, and the unaligned load reads the 16 bytes that there are.
+    let ends = unsafe {
+        let bytes = _mm_loadu_si128(bytes.as_ptr().cast());
+        _mm_movemask_epi8(_mm_or_si128(
+            _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\n' as i8)),
+            _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\r' as i8)),
+        ))
+    };
+    ends as u16
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-fn line_ends(block: &[u8; BLOCK]) -> u64 {
-    portable_line_ends(block)
+fn sixteen(bytes: &[u8; 16]) -> u16 {
+    let (halves, _) = bytes.as_chunks::<8>();
+    u16::from(eight(halves[0])) | u16::from(eight(halves[1])) << 8
 }
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
-fn portable_line_ends(block: &[u8; BLOCK]) -> u64 {
-    let mut mask = 0;
-    for (at, byte) in block.iter().enumerate() {
-        mask |= u64::from(matches!(byte, b'\n' | b'\r')) << at;
+/// One bit for each CR or LF among eight bytes, without SIMD.
+#[inline]
+const fn eight(bytes: [u8; 8]) -> u8 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const LOW: u64 = ONES * 0x7F;
+    /// The high bit of each byte that is zero, and no other bit.
+    const fn zeros(word: u64) -> u64 {
+        !(((word & LOW) + LOW) | word | LOW)
     }
-    mask
+    let word = u64::from_le_bytes(bytes);
+    let ends = zeros(word ^ ONES * b'\n' as u64) | zeros(word ^ ONES * b'\r' as u64);
+    // gathers the eight high bits in the highest byte
+    ((ends >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }
 
 #[cfg(test)]
@@ -108,8 +156,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(1000))]
 
         #[test]
-        fn the_mask_is_the_portable_one(block in uniform::<_, BLOCK>(byte())) {
-            prop_assert_eq!(line_ends(&block), portable_line_ends(&block));
+        fn eight_bytes_without_simd(bytes in uniform::<_, 8>(byte())) {
+            let naive = (0..8).filter(|i| matches!(bytes[*i], b'\r' | b'\n')).fold(0, |mask, i| mask | 1 << i);
+            prop_assert_eq!(eight(bytes), naive);
         }
 
         #[test]

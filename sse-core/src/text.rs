@@ -25,6 +25,15 @@ impl Text {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
+    /// The text, sharing `bytes` if it lies in them, else copied.
+    pub(crate) fn within(bytes: &Bytes, text: &str) -> Self {
+        let start = (text.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
+        match bytes.get(start..start.wrapping_add(text.len())) {
+            Some(_) if !text.is_empty() => Self(bytes.slice(start..start + text.len())),
+            _ => Self::from(text),
+        }
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,55 @@
+//! What is parsed.
+
+use bytes::Bytes;
+
+pub struct Work {
+    pub name: &'static str,
+    pub stream: Vec<u8>,
+    /// Blocks in the stream, by which time is divided.
+    pub events: usize,
+    /// Events that are dispatched.
+    pub dispatched: usize,
+}
+
+impl Work {
+    fn new(name: &'static str, events: usize, dispatches: bool, block: impl Fn(usize) -> String) -> Self {
+        let stream = (0..events).map(block).collect::<String>().into_bytes();
+        Self { name, stream, events, dispatched: if dispatches { events } else { 0 } }
+    }
+
+    /// The sizes of pieces that are tried; `usize::MAX` is one piece.
+    pub fn cuts(&self) -> Vec<usize> {
+        vec![10, 128, 1400, 16_384, usize::MAX]
+    }
+
+    pub fn cut(&self, size: usize) -> Vec<Bytes> {
+        self.stream.chunks(size.min(self.stream.len())).map(Bytes::copy_from_slice).collect()
+    }
+}
+
+pub fn all() -> Vec<Work> {
+    let delta = |i: usize| {
+        let word = ["Hello", " there", ", how", " are you", " today? \\u2019"][i % 5];
+        format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\
+             \"text\":\"{word}\"}},\"usage\":{{\"input_tokens\":1{i:05},\"output_tokens\":{i:05},\"cache_read_input_tokens\":0,\
+             \"service_tier\":\"standard\"}},\"stop\":null}}\n\n"
+        )
+    };
+    vec![
+        Work::new("ticks", 2000, true, |i| format!("event: tick\nid: {i:06}\ndata: {:.4}\n\n", 100.0 + i as f64 / 7.0)),
+        Work::new("LLM deltas", 1000, true, delta),
+        Work::new("64 KiB events", 16, true, |i| {
+            let text = "{\"k\":\"the quick brown fox jumps over the lazy dog, and so on\"},".repeat(1100);
+            format!("id: {i}\ndata: {}\n\n", &text[..64 << 10])
+        }),
+        Work::new("keep-alives", 4000, false, |_| ": keep-alive\n\n".into()),
+        Work::new("CRLF ticks", 2000, true, |i| {
+            format!("event: tick\r\nid: {i:06}\r\ndata: {:.4}\r\n\r\n", 100.0 + i as f64 / 7.0)
+        }),
+        Work::new("ten data lines", 500, true, |i| {
+            let lines: String = (0..10).map(|line| format!("data: line {line} of event {i:05}\n")).collect();
+            lines + "\n"
+        }),
+    ]
+}

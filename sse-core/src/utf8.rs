@@ -1,0 +1,35 @@
+//! Bytes as text.
+
+use core::str;
+
+use alloc::{borrow::Cow, string::String};
+
+/// The text that bytes begin with, as far as they are UTF-8.
+#[inline]
+pub(crate) fn prefix(bytes: &[u8]) -> &str {
+    if let Some(text) = ascii(bytes) {
+        return text;
+    }
+    match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or_default(),
+    }
+}
+
+/// Invalid UTF-8 becomes U+FFFD, one for each maximal subpart, as the standard's decoder has it.
+#[inline]
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match ascii(bytes) {
+        Some(text) => Cow::Borrowed(text),
+        // the whole check first: it is faster than the lossy one
+        None => str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed),
+    }
+}
+
+/// Text that is ASCII throughout, at twice the speed of the check for UTF-8: most of it is.
+#[inline]
+#[allow(unsafe_code)]
+fn ascii(bytes: &[u8]) -> Option<&str> {
+    // SAFETY: ASCII is UTF-8.
+    bytes.is_ascii().then(|| unsafe { str::from_utf8_unchecked(bytes) })
+}
