@@ -29,6 +29,26 @@ impl Event {
         Self::builder().data(data).build()
     }
 
+    /// Begins an event whose data is a value as JSON, on one line.
+    ///
+    /// ```
+    /// use sse_core::Event;
+    ///
+    /// let event = Event::json(&["a\nb"])?.build();
+    /// assert_eq!(event.to_bytes(), "data: [\"a\\nb\"]\n\n");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the value does not serialize as JSON.
+    #[cfg(feature = "serde")]
+    pub fn json<T: serde::Serialize + ?Sized>(
+        value: &T,
+    ) -> Result<EventBuilder, serde_json::Error> {
+        serde_json::to_string(value).map(|json| Self::builder().data(json))
+    }
+
     /// Begins an event.
     #[must_use]
     pub fn builder() -> EventBuilder {

@@ -19,6 +19,29 @@ pub enum Item<'a> {
     /// A block went over one of the [`Limits`](crate::Limits): it dispatches nothing. Its ID is committed, unless it
     /// is the ID that was too long.
     Dropped(Limit),
+    /// A block that is not UTF-8, where the parser is [strict](crate::Parser::strict): it dispatches nothing.
+    NotUtf8(NotUtf8),
+}
+
+/// Where a stream is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NotUtf8 {
+    /// The part of the block.
+    pub place: Place,
+    /// How many bytes of that part's value are valid before the first that are not.
+    pub valid_up_to: usize,
+}
+
+/// A part of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Place {
+    /// The event's name.
+    Name,
+    /// The data, its lines joined by LF.
+    Data,
+    /// The event ID; it is not committed.
+    Id,
 }
 
 /// An event that was dispatched.
@@ -52,15 +75,16 @@ impl<'a> EventRef<'a> {
     /// A copy to keep. The last event ID becomes the event's own, if it is not empty.
     #[must_use]
     pub fn to_event(&self) -> Event {
-        self.to_event_in(&Bytes::new())
+        self.event_in(&Bytes::new())
     }
 
     /// A copy to keep, whose text shares `input` where it lies in it.
-    pub(crate) fn to_event_in(&self, input: &Bytes) -> Event {
+    pub(crate) fn event_in(self, input: &Bytes) -> Event {
         // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
         Event {
             comment: None,
-            name: (self.name != "message").then(|| EventName::trusted(Text::within(input, self.name))),
+            name: (self.name != "message")
+                .then(|| EventName::trusted(Text::within(input, self.name))),
             id: (!self.id.is_empty()).then(|| EventId::trusted(Text::within(input, self.id))),
             retry: None,
             data: Some(Text::within(input, self.data)),

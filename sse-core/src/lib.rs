@@ -18,7 +18,9 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `std` | yes | run-time CPU detection in `memchr`; without it the crate is `no_std` with `alloc` |
-//! | `serde` | yes | [`typed`] events |
+//! | `serde` | yes | [`typed`] events and [`Event::json`] |
+//! | `stream` | no | [`EventStream`], over any stream of bytes |
+//! | `codec` | no | [`EventCodec`], for `tokio_util`'s `Framed` |
 
 #![no_std]
 
@@ -45,10 +47,20 @@ pub mod session;
 #[cfg(feature = "serde")]
 pub mod typed;
 
+#[cfg(feature = "codec")]
+mod codec;
+#[cfg(feature = "stream")]
+mod stream;
+
+#[cfg(feature = "codec")]
+pub use codec::EventCodec;
+#[cfg(feature = "stream")]
+pub use stream::EventStream;
+
 pub use error::FieldError;
 pub use event::{Event, EventBuilder};
 pub use field::{EventId, EventName};
-pub use item::{EventRef, Item};
+pub use item::{EventRef, Item, NotUtf8, Place};
 pub use limits::{Limit, Limits};
 pub use parser::Parser;
 pub use text::Text;

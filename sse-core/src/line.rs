@@ -18,14 +18,14 @@ pub(crate) enum Line {
 }
 
 /// Reads a line without its end: what it is, and where its value begins. One space after the colon is no part of it.
-#[inline]
+#[inline(always)]
 pub(crate) fn read(line: &[u8]) -> (Line, usize) {
     let (kind, name) = match line {
         [] => return (Line::Blank, 0),
+        [b':', ..] => (Line::Comment, 0),
         [b'd', b'a', b't', b'a', ..] => (Line::Data, 4),
         [b'i', b'd', ..] => (Line::Id, 2),
         [b'e', b'v', b'e', b'n', b't', ..] => (Line::Name, 5),
-        [b':', ..] => (Line::Comment, 0),
         [b'r', b'e', b't', b'r', b'y', ..] => (Line::Retry, 5),
         _ => return (Line::Ignored, 0),
     };

@@ -8,7 +8,7 @@
 //!
 //! Source: [Interpreting an event stream](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 
-use core::{mem, time::Duration};
+use core::{mem, str, time::Duration};
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use crate::{
     Event, Limit, Limits,
-    item::{EventRef, Item},
+    item::{EventRef, Item, NotUtf8, Place},
     line::{self, Line},
     scan::LineEnds,
     utf8,
@@ -53,6 +53,7 @@ const KEPT_CAPACITY: usize = 256 << 10;
 #[derive(Debug, Clone)]
 pub struct Parser {
     limits: Limits,
+    strict: bool,
     /// How many bytes of a byte order mark have been seen; all of them, or none to come: its length.
     bom: usize,
     /// The last byte was a CR, so an LF that follows belongs to the same line end.
@@ -79,7 +80,9 @@ enum Carried {
     /// In `line`.
     Line,
     /// The line is known to be data; its value goes straight to `data`. `over` is what held before it.
-    Data { over: Option<Limit> },
+    Data {
+        over: Option<Limit>,
+    },
 }
 
 /// Where a field's value is.
@@ -87,7 +90,10 @@ enum Carried {
 enum Value {
     Absent,
     /// In the present input. Never so between two calls.
-    Input { start: usize, end: usize },
+    Input {
+        start: usize,
+        end: usize,
+    },
     /// In the parser's buffer of that field.
     Kept,
 }
@@ -95,6 +101,8 @@ enum Value {
 /// The fields of the block so far.
 #[derive(Debug, Clone, Copy)]
 struct Block {
+    /// A field was set or a limit exceeded: there is something to do at the blank line.
+    begun: bool,
     data: Value,
     name: Value,
     id: Value,
@@ -103,9 +111,16 @@ struct Block {
 }
 
 impl Block {
-    const EMPTY: Self = Self { data: Value::Absent, name: Value::Absent, id: Value::Absent, over: None };
+    const EMPTY: Self = Self {
+        begun: false,
+        data: Value::Absent,
+        name: Value::Absent,
+        id: Value::Absent,
+        over: None,
+    };
 
     fn go_over(&mut self, limit: Limit) {
+        self.begun = true;
         self.over.get_or_insert(limit);
     }
 }
@@ -120,7 +135,7 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, start: usize, end: usize) -> Cow<'a, str> {
         let text = *self.text.get_or_insert_with(|| utf8::prefix(self.bytes));
         match text.get(start..end) {
@@ -148,6 +163,7 @@ impl Parser {
     pub const fn with_limits(limits: Limits) -> Self {
         Self {
             limits,
+            strict: false,
             bom: 0,
             after_cr: false,
             carried: Carried::Nothing,
@@ -161,6 +177,14 @@ impl Parser {
             last_event_id: String::new(),
             retry: None,
         }
+    }
+
+    /// The same parser, but a block whose name, data or ID is not UTF-8 dispatches nothing and is told as
+    /// [`Item::NotUtf8`]. By the standard, and otherwise, what is invalid becomes U+FFFD.
+    #[must_use]
+    pub const fn strict(mut self) -> Self {
+        self.strict = true;
+        self
     }
 
     /// Reads the next piece of the stream, of any length, and calls `each` for whatever became whole.
@@ -210,7 +234,7 @@ impl Parser {
     {
         self.feed(input, |item| {
             if let Item::Event(event) = item {
-                each(event.to_event_in(input));
+                each(event.event_in(input));
             }
         });
     }
@@ -292,7 +316,7 @@ impl Parser {
     }
 
     /// A line that lies whole in the input.
-    #[inline]
+    #[inline(always)]
     fn line_of_input(
         &mut self,
         input: &mut Input<'_>,
@@ -305,9 +329,19 @@ impl Parser {
         if line.len() > self.limits.line {
             return long_line(&line[..=self.limits.line], block);
         }
+        if line.is_empty() {
+            if block.begun {
+                self.dispatch(input, block, each);
+            }
+            return;
+        }
         let (kind, from) = line::read(line);
+        if kind == Line::Comment {
+            return each(Item::Comment(&input.text(start + from, end)));
+        }
         let value = Value::Input { start: start + from, end };
         let len = line.len() - from;
+        block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
         match kind {
             Line::Data if block.data == Value::Absent => {
                 block.data = value;
@@ -317,15 +351,13 @@ impl Parser {
                 }
             }
             Line::Data => self.next_data_line(input.bytes, &line[from..], block),
-            Line::Blank => self.dispatch(input, block, each),
             Line::Name if len > self.limits.name => block.go_over(Limit::Name),
             Line::Name => block.name = value,
             Line::Id if line[from..].contains(&0) => {}
             Line::Id if len > self.limits.id => block.go_over(Limit::Id),
             Line::Id => block.id = value,
-            Line::Comment => each(Item::Comment(&input.text(start + from, end))),
             Line::Retry => self.set_retry(&line[from..], each),
-            Line::Ignored => {}
+            Line::Blank | Line::Comment | Line::Ignored => {}
         }
     }
 
@@ -342,9 +374,10 @@ impl Parser {
         } else {
             let (kind, from) = line::read(&line);
             let value = &line[from..];
+            block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
             match kind {
                 Line::Data => self.push_data_line(value, &mut block),
-                Line::Blank => self.dispatch(input, &mut block, each),
+                Line::Blank if block.begun => self.dispatch(input, &mut block, each),
                 Line::Name if value.len() > self.limits.name => block.go_over(Limit::Name),
                 Line::Name => block.name = keep(value, &mut self.name),
                 Line::Id if value.contains(&0) => {}
@@ -352,7 +385,7 @@ impl Parser {
                 Line::Id => block.id = keep(value, &mut self.id),
                 Line::Comment => each(Item::Comment(&utf8::lossy(value))),
                 Line::Retry => self.set_retry(value, each),
-                Line::Ignored => {}
+                Line::Blank | Line::Ignored => {}
             }
         }
         self.block = block;
@@ -383,6 +416,7 @@ impl Parser {
             self.push_data(b"\n", block);
         }
         block.data = Value::Kept;
+        block.begun = true;
         self.push_data(value, block);
     }
 
@@ -435,7 +469,7 @@ impl Parser {
             } else {
                 self.push_data(piece, &mut block);
             }
-            self.block.over = block.over;
+            self.block = block;
             return;
         }
         self.carry_start(piece);
@@ -447,7 +481,10 @@ impl Parser {
         let room = self.limits.line.saturating_add(1) - self.line.len();
         self.line.extend_from_slice(&piece[..piece.len().min(room)]);
         // One byte more than the colon: it says whether a space is to be taken off.
-        if self.line.len() > DATA.len() && self.line.starts_with(DATA) && self.line_len <= self.limits.line {
+        if self.line.len() > DATA.len()
+            && self.line.starts_with(DATA)
+            && self.line_len <= self.limits.line
+        {
             let mut block = self.block;
             self.carried = Carried::Data { over: block.over };
             let line = mem::take(&mut self.line);
@@ -467,7 +504,13 @@ impl Parser {
 
     /// The blank line: commits the ID, and dispatches if there is data.
     #[inline]
-    fn dispatch(&mut self, input: &mut Input<'_>, block: &mut Block, each: &mut impl FnMut(Item<'_>)) {
+    fn dispatch(
+        &mut self,
+        input: &mut Input<'_>,
+        block: &mut Block,
+        each: &mut impl FnMut(Item<'_>),
+    ) {
+        let fault = if self.strict { self.fault(input.bytes, block) } else { None };
         match block.id {
             Value::Absent => {}
             Value::Input { start, end } => input.id = Some((start, end)),
@@ -481,6 +524,8 @@ impl Parser {
         if let Some(limit) = block.over {
             self.dropped += 1;
             each(Item::Dropped(limit));
+        } else if let Some(fault) = fault {
+            each(Item::NotUtf8(fault));
         } else if block.data != Value::Absent {
             let id = match input.id {
                 Some((start, end)) => input.text(start, end),
@@ -503,6 +548,29 @@ impl Parser {
             give_back(&mut self.data);
         }
         *block = Block::EMPTY;
+    }
+
+    /// The first part of the block that is not UTF-8. An ID that is not is taken out of it.
+    #[cold]
+    fn fault(&self, input: &[u8], block: &mut Block) -> Option<NotUtf8> {
+        let parts = [
+            (Place::Id, block.id, &self.id),
+            (Place::Name, block.name, &self.name),
+            (Place::Data, block.data, &self.data),
+        ];
+        let fault = parts.into_iter().find_map(|(place, value, kept)| {
+            let bytes = match value {
+                Value::Absent => return None,
+                Value::Input { start, end } => &input[start..end],
+                Value::Kept => kept,
+            };
+            let error = str::from_utf8(bytes).err()?;
+            Some(NotUtf8 { place, valid_up_to: error.valid_up_to() })
+        })?;
+        if fault.place == Place::Id {
+            block.id = Value::Absent;
+        }
+        Some(fault)
     }
 
     fn end_block(&mut self) {

@@ -27,7 +27,7 @@ impl<'a> LineEnds<'a> {
 impl Iterator for LineEnds<'_> {
     type Item = usize;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         if self.mask == 0 {
             let rest = self.input.get(self.scanned..)?;
@@ -105,7 +105,9 @@ fn short_line_ends(bytes: &[u8]) -> u64 {
 #[inline]
 #[allow(unsafe_code)]
 fn sixteen(bytes: &[u8; 16]) -> u16 {
-    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
+    use core::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    };
 
     // SAFETY: SSE2 is part of x86-64 itself, and the unaligned load reads the 16 bytes that there are.
     let ends = unsafe {
@@ -135,7 +137,7 @@ const fn eight(bytes: [u8; 8]) -> u8 {
         !(((word & LOW) + LOW) | word | LOW)
     }
     let word = u64::from_le_bytes(bytes);
-    let ends = zeros(word ^ ONES * b'\n' as u64) | zeros(word ^ ONES * b'\r' as u64);
+    let ends = zeros(word ^ (ONES * b'\n' as u64)) | zeros(word ^ (ONES * b'\r' as u64));
     // gathers the eight high bits in the highest byte
     ((ends >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
 }

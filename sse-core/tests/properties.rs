@@ -3,9 +3,9 @@
 mod support;
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use sse_core::{Event, EventId, EventName, Limits};
+use sse_core::{Event, EventId, EventName, Item, Limits, Parser};
 use std::time::Duration;
-use support::{Outcome, parse, parse_within};
+use support::{Outcome, oracle, parse, parse_within};
 
 /// Bytes that are dense in what the format has a meaning for.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
@@ -64,11 +64,13 @@ fn event() -> impl Strategy<Value = Event> {
 fn normalised(event: &Event) -> Outcome {
     let id = event.id().map(EventId::as_str).unwrap_or_default();
     let data = event.data().map(|data| data.replace("\r\n", "\n").replace('\r', "\n"));
+    let comment = event.comment().map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
     Outcome {
+        comments: comment.iter().flat_map(|text| text.split('\n')).map(ToOwned::to_owned).collect(),
         events: data.into_iter().map(|data| (event.name().into(), data, id.into())).collect(),
         last_event_id: id.into(),
         retry: event.retry(),
-        dropped: Vec::new(),
+        ..Outcome::default()
     }
 }
 
@@ -92,10 +94,59 @@ proptest! {
                 expect.last_event_id = one.last_event_id;
             }
             expect.retry = one.retry.or(expect.retry);
+            expect.comments.extend(one.comments);
             let id = expect.last_event_id.clone();
             expect.events.extend(one.events.into_iter().map(|(name, data, _)| (name, data, id.clone())));
         }
         prop_assert_eq!(parse([wire]), expect);
+    }
+
+    #[test]
+    fn it_reads_what_the_standard_says(
+        stream in stream(),
+        places in vec(any::<prop::sample::Index>(), 0..12),
+        line in prop_oneof![1 => 1_usize..40, 1 => Just(1 << 20)],
+        event in prop_oneof![1 => 1_usize..40, 1 => Just(1 << 20)],
+        (id, name) in (1_usize..20, 1_usize..20),
+        seed in "[a-z]{0,3}",
+    ) {
+        let mut limits = Limits::new(line, event);
+        (limits.id, limits.name) = (id, name);
+        let expect = oracle::read(&stream, limits, &seed);
+        let mut parser = Parser::with_limits(limits);
+        parser.set_last_event_id(&seed);
+        let mut owned = Parser::with_limits(limits);
+        owned.set_last_event_id(&seed);
+        let mut events = Vec::new();
+        let mut seen = Outcome::default();
+        for piece in cut(&stream, &places) {
+            parser.feed(&piece, |item| seen.take(item));
+            owned.feed_bytes(&piece.into(), |event| {
+                let id = event.id().map(EventId::as_str).unwrap_or_default();
+                events.push((event.name().to_owned(), event.data().unwrap().to_string(), id.to_owned()));
+            });
+        }
+        seen.last_event_id = parser.last_event_id().into();
+        prop_assert_eq!(&seen, &expect);
+        prop_assert_eq!(parser.dropped(), expect.dropped.len() as u64);
+        prop_assert_eq!(events, expect.events);
+    }
+
+    #[test]
+    fn strict_is_the_same_where_all_is_utf8_and_drops_what_is_not(
+        stream in stream(),
+        places in vec(any::<prop::sample::Index>(), 0..12),
+    ) {
+        let mut parser = Parser::new().strict();
+        let (mut seen, mut faults) = (Outcome::default(), 0);
+        for piece in cut(&stream, &places) {
+            parser.feed(&piece, |item| if let Item::NotUtf8(_) = item { faults += 1 } else { seen.take(item) });
+        }
+        let lax = parse([&stream]);
+        if std::str::from_utf8(&stream).is_ok() {
+            prop_assert_eq!((faults, &seen.events), (0, &lax.events));
+        }
+        prop_assert!(seen.events.len() + faults >= lax.events.len());
     }
 
     #[test]
@@ -121,7 +172,7 @@ proptest! {
     fn events_so_far_are_those_of_the_prefix(stream in stream()) {
         let whole = parse([&stream]);
         let mut seen = Outcome::default();
-        let mut parser = sse_core::Parser::new();
+        let mut parser = Parser::new();
         for (at, byte) in stream.iter().enumerate() {
             parser.feed(&[*byte], |item| seen.take(item));
             seen.last_event_id = parser.last_event_id().into();

@@ -22,11 +22,17 @@ fn cuts(chunks: &[Vec<u8>]) -> Vec<Vec<Vec<u8>>> {
     cuts
 }
 
+/// The vectors do not speak of comments.
+fn without_comments(mut outcome: Outcome) -> Outcome {
+    outcome.comments.clear();
+    outcome
+}
+
 #[test]
 fn every_parse_vector_under_every_cut() {
     for vector in vectors::parse().into_iter().chain(vectors::parse_seeded()) {
         for cut in cuts(&vector.chunks) {
-            let seen = parse_from(&vector.initial_last_event_id, cut.iter());
+            let seen = without_comments(parse_from(&vector.initial_last_event_id, cut.iter()));
             assert_eq!(
                 seen,
                 vector.expect,
@@ -70,7 +76,7 @@ fn every_encode_vector() {
         if refused.is_none() {
             let wire = builder.build().to_bytes();
             assert_eq!(wire, vector.wire, "{}", vector.name);
-            assert_eq!(parse([&wire]), vector.parsed, "{}", vector.name);
+            assert_eq!(without_comments(parse([&wire])), vector.parsed, "{}", vector.name);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the crate's tests share: the outcome of parsing a stream, and the vectors.
 #![allow(dead_code, reason = "each test target uses its part")]
 
+pub(crate) mod oracle;
 pub(crate) mod vectors;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub(crate) struct Outcome {
     pub(crate) last_event_id: String,
     pub(crate) retry: Option<Duration>,
     pub(crate) dropped: Vec<Limit>,
+    pub(crate) comments: Vec<String>,
 }
 
 impl Outcome {
@@ -25,6 +27,7 @@ impl Outcome {
             }
             Item::Retry(time) => self.retry = Some(time),
             Item::Dropped(limit) => self.dropped.push(limit),
+            Item::Comment(text) => self.comments.push(text.into()),
             _ => {}
         }
     }

@@ -70,7 +70,7 @@ fn outcome(expect: &Value) -> Outcome {
         events: expect["events"].as_array().unwrap().iter().map(event).collect(),
         last_event_id: string(&expect["last_event_id"]),
         retry: expect["retry_ms"].as_u64().map(Duration::from_millis),
-        dropped: Vec::new(),
+        ..Outcome::default()
     }
 }
 
