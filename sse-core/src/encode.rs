@@ -47,9 +47,7 @@ impl Event {
         self.comment.as_ref().map_or(0, |text| lines_len(": ", text.as_bytes()))
             + self.name.as_ref().map_or(0, |name| field("event: ", name.text().len()))
             + self.id.as_ref().map_or(0, |id| field("id: ", id.text().len()))
-            + self
-                .retry
-                .map_or(0, |time| field("retry: ", Decimal::new(millis(time)).as_bytes().len()))
+            + self.retry.map_or(0, |time| field("retry: ", Decimal::new(millis(time)).as_bytes().len()))
             + self.data.as_ref().map_or(0, |text| lines_len("data: ", text.as_bytes()))
             + 1
     }

@@ -43,9 +43,7 @@ impl Event {
     ///
     /// If the value does not serialize as JSON.
     #[cfg(feature = "serde")]
-    pub fn json<T: serde::Serialize + ?Sized>(
-        value: &T,
-    ) -> Result<EventBuilder, serde_json::Error> {
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<EventBuilder, serde_json::Error> {
         serde_json::to_string(value).map(|json| Self::builder().data(json))
     }
 

@@ -42,9 +42,14 @@ macro_rules! field {
             /// [`FieldError`] names the character that can't stand in this field, and where it is.
             pub fn new(text: impl Into<Text>) -> Result<Self, FieldError> {
                 let text = text.into();
-                match text.as_bytes().iter().position(|byte| !$allows(*byte)) {
-                    None => Ok(Self(text)),
-                    Some(at) => Err(FieldError::new($field, text.as_bytes()[at], at)),
+                Self::check(&text)?;
+                Ok(Self(text))
+            }
+
+            pub(crate) fn check(text: &str) -> Result<(), FieldError> {
+                match text.bytes().enumerate().find(|(_, byte)| !$allows(*byte)) {
+                    None => Ok(()),
+                    Some((at, byte)) => Err(FieldError::new($field, byte, at)),
                 }
             }
 
@@ -58,16 +63,13 @@ macro_rules! field {
                 let bytes = text.as_bytes();
                 let mut at = 0;
                 while at < bytes.len() {
-                    assert!(
-                        $allows(bytes[at]),
-                        concat!("a character that can't stand in an ", $field)
-                    );
+                    assert!($allows(bytes[at]), concat!("a character that can't stand in an ", $field));
                     at += 1;
                 }
                 Self(Text::from_static(text))
             }
 
-            /// A text that is known to be allowed.
+            /// A text that is known to be allowed: it was read off a stream.
             pub(crate) const fn trusted(text: Text) -> Self {
                 Self(text)
             }

@@ -83,8 +83,7 @@ impl<'a> EventRef<'a> {
         // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
         Event {
             comment: None,
-            name: (self.name != "message")
-                .then(|| EventName::trusted(Text::within(input, self.name))),
+            name: (self.name != "message").then(|| EventName::trusted(Text::within(input, self.name))),
             id: (!self.id.is_empty()).then(|| EventId::trusted(Text::within(input, self.id))),
             retry: None,
             data: Some(Text::within(input, self.data)),

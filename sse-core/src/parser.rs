@@ -15,7 +15,7 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 use bytes::Bytes;
 
 use crate::{
-    Event, Limit, Limits,
+    Event, EventId, FieldError, Limit, Limits,
     item::{EventRef, Item, NotUtf8, Place},
     line::{self, Line},
     scan::LineEnds,
@@ -114,13 +114,7 @@ struct Block {
 }
 
 impl Block {
-    const EMPTY: Self = Self {
-        begun: false,
-        data: Value::Absent,
-        name: Value::Absent,
-        id: Value::Absent,
-        over: None,
-    };
+    const EMPTY: Self = Self { begun: false, data: Value::Absent, name: Value::Absent, id: Value::Absent, over: None };
 
     fn go_over(&mut self, limit: Limit) {
         self.begun = true;
@@ -242,10 +236,16 @@ impl Parser {
         });
     }
 
-    /// Sets the last event ID, as if it had come with an earlier connection.
-    pub fn set_last_event_id(&mut self, id: &str) {
+    /// Sets the last event ID, as if it had come with an earlier connection. The empty one is none.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if it holds CR, LF or NUL: no stream can have sent it, and it must not get into a request header.
+    pub fn set_last_event_id(&mut self, id: &str) -> Result<(), FieldError> {
+        EventId::check(id)?;
         self.last_event_id.clear();
         self.last_event_id.push_str(id);
+        Ok(())
     }
 
     /// The last event ID: of the last block that was ended by a blank line and had one. Send it when reconnecting.
@@ -443,11 +443,9 @@ impl Parser {
         if let Some((start, end)) = input.id {
             self.commit(&input.bytes[start..end]);
         }
-        for (value, buffer) in [
-            (&mut block.data, &mut self.data),
-            (&mut block.name, &mut self.name),
-            (&mut block.id, &mut self.id),
-        ] {
+        for (value, buffer) in
+            [(&mut block.data, &mut self.data), (&mut block.name, &mut self.name), (&mut block.id, &mut self.id)]
+        {
             if let Value::Input { start, end } = *value {
                 *value = keep(&input.bytes[start..end], buffer);
             }
@@ -500,8 +498,7 @@ impl Parser {
     /// If so begins a line of data, its value goes straight to the data from here on.
     fn begins_data(&mut self, line: &[u8]) -> bool {
         // One byte more than the colon: it says whether a space is to be taken off.
-        let data =
-            line.len() > DATA.len() && line.starts_with(DATA) && self.line_len <= self.limits.line;
+        let data = line.len() > DATA.len() && line.starts_with(DATA) && self.line_len <= self.limits.line;
         if data {
             let mut block = self.block;
             self.carried = Carried::Data { over: block.over };
@@ -520,12 +517,7 @@ impl Parser {
 
     /// The blank line: commits the ID, and dispatches if there is data.
     #[inline]
-    fn dispatch(
-        &mut self,
-        input: &mut Input<'_>,
-        block: &mut Block,
-        each: &mut impl FnMut(Item<'_>),
-    ) {
+    fn dispatch(&mut self, input: &mut Input<'_>, block: &mut Block, each: &mut impl FnMut(Item<'_>)) {
         let fault = if self.strict { self.fault(input.bytes, block) } else { None };
         match block.id {
             Value::Absent => {}

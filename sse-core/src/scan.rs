@@ -105,9 +105,7 @@ fn short_line_ends(bytes: &[u8]) -> u64 {
 #[inline]
 #[allow(unsafe_code)]
 fn sixteen(bytes: &[u8; 16]) -> u16 {
-    use core::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
-    };
+    use core::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
 
     // SAFETY: SSE2 is part of x86-64 itself, and the unaligned load reads the 16 bytes that there are.
     let ends = unsafe {

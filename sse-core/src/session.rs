@@ -35,7 +35,7 @@ mod policy;
 
 use core::time::Duration;
 
-use crate::{Item, Limits, Parser};
+use crate::{FieldError, Item, Limits, Parser};
 
 pub use policy::Policy;
 
@@ -54,7 +54,7 @@ pub enum State {
     Waiting {
         /// When that is.
         until: Duration,
-        /// How many tries in a row came to nothing; 0 after a connection that was stable.
+        /// How many tries in a row had come to nothing before the one that failed last; 0 after a stable connection.
         failures: u32,
     },
     /// For good.
@@ -205,8 +205,12 @@ impl Session {
     }
 
     /// Begins with a last event ID from elsewhere, such as one kept over a restart.
-    pub fn set_last_event_id(&mut self, id: &str) {
-        self.parser.set_last_event_id(id);
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if it holds CR, LF or NUL: no stream can have sent it.
+    pub fn set_last_event_id(&mut self, id: &str) -> Result<(), FieldError> {
+        self.parser.set_last_event_id(id)
     }
 
     /// The reconnection time: the server's, or the policy's until it gives one.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::{Event, Limits, Parser};
+use crate::{Event, FieldError, Limits, Parser};
 
 pin_project! {
     /// The events of a stream of bytes, such as the body of a response.
@@ -52,8 +52,12 @@ impl<S> EventStream<S> {
     }
 
     /// Begins with the last event ID of an earlier connection.
-    pub fn set_last_event_id(&mut self, id: &str) {
-        self.parser.set_last_event_id(id);
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if it holds CR, LF or NUL: no stream can have sent it.
+    pub fn set_last_event_id(&mut self, id: &str) -> Result<(), FieldError> {
+        self.parser.set_last_event_id(id)
     }
 
     /// The last event ID of what was read from the source. Events that were not taken yet may be before it.

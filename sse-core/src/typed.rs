@@ -130,9 +130,7 @@ pub enum EncodeError {
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAVariant => {
-                f.write_str("the value is not a variant of an externally tagged enum")
-            }
+            Self::NotAVariant => f.write_str("the value is not a variant of an externally tagged enum"),
             Self::Name(name) => {
                 write!(f, "the variant name {name:?} can't be an event name; rename it")
             }

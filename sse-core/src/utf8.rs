@@ -22,9 +22,7 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match ascii(bytes) {
         Some(text) => Cow::Borrowed(text),
         // the whole check first: it is faster than the lossy one
-        None => {
-            str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
-        }
+        None => str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed),
     }
 }
 

@@ -42,10 +42,7 @@ fn allocations(what: impl FnOnce()) -> usize {
 
 fn stream(events: usize) -> Vec<u8> {
     (0..events)
-        .flat_map(|i| {
-            format!("event: tick\nid: {i:06}\ndata: {{\"v\":{i}}}\ndata: €\n\n: keep-alive\n\n")
-                .into_bytes()
-        })
+        .flat_map(|i| format!("event: tick\nid: {i:06}\ndata: {{\"v\":{i}}}\ndata: €\n\n: keep-alive\n\n").into_bytes())
         .collect()
 }
 

@@ -7,8 +7,7 @@ use tokio_util::codec::{FramedRead, FramedWrite};
 
 #[test]
 fn a_stream_of_pieces_is_a_stream_of_events() {
-    let pieces =
-        [Ok("id: 1\ndata: a\n\nda"), Err("broken"), Ok("ta: b\r"), Ok("\n\r\ndata: unfinished\n")];
+    let pieces = [Ok("id: 1\ndata: a\n\nda"), Err("broken"), Ok("ta: b\r"), Ok("\n\r\ndata: unfinished\n")];
     let mut events = EventStream::new(stream::iter(pieces));
     let mut next = || events.next().now_or_never().unwrap();
     assert_eq!(next().unwrap().unwrap().data().unwrap(), "a");

@@ -51,10 +51,16 @@ fn at_the_limit_nothing_is_dropped() {
 #[test]
 fn a_long_comment_or_unknown_field_drops_nothing() {
     let long = "x".repeat(100);
-    let outcome = parse_within(
-        limits(),
-        [format!(":{long}\n{long}\nunknown:{long}\nretry:{long}\ndata: a\n\n")],
-    );
+    let outcome = parse_within(limits(), [format!(":{long}\n{long}\nunknown:{long}\nretry:{long}\ndata: a\n\n")]);
     assert_eq!(outcome.events.len(), 1);
     assert_eq!(outcome.dropped, []);
+}
+
+#[test]
+fn an_id_that_no_stream_can_have_sent_is_not_taken() {
+    let mut parser = sse_core::Parser::new();
+    for forged in ["1\ndata: forged", "1\r", "\0"] {
+        assert!(parser.set_last_event_id(forged).is_err(), "{forged:?}");
+    }
+    assert_eq!(parser.last_event_id(), "");
 }

@@ -114,9 +114,9 @@ proptest! {
         (limits.id, limits.name) = (id, name);
         let expect = oracle::read(&stream, limits, &seed);
         let mut parser = Parser::with_limits(limits);
-        parser.set_last_event_id(&seed);
+        parser.set_last_event_id(&seed).unwrap();
         let mut owned = Parser::with_limits(limits);
-        owned.set_last_event_id(&seed);
+        owned.set_last_event_id(&seed).unwrap();
         let mut events = Vec::new();
         let mut seen = Outcome::default();
         for piece in cut(&stream, &places) {

@@ -8,8 +8,7 @@ use sse_core::{
     session::{Closed, Head, Policy, Session, State},
 };
 
-const OK: Head<'_> =
-    Head { status: 200, content_type: Some("text/event-stream"), retry_after: None };
+const OK: Head<'_> = Head { status: 200, content_type: Some("text/event-stream"), retry_after: None };
 const S: Duration = Duration::from_secs(1);
 
 fn status(status: u16) -> Head<'static> {
@@ -63,9 +62,7 @@ fn the_verdicts_of_the_standard() {
     for wrong in [None, Some("text/plain"), Some("text/event-streams"), Some("")] {
         assert_eq!(closes(typed(wrong)), Some(Closed::ContentType), "{wrong:?}");
     }
-    for right in
-        ["Text/Event-Stream", "text/event-stream;charset=latin1", " text/event-stream ; x=y"]
-    {
+    for right in ["Text/Event-Stream", "text/event-stream;charset=latin1", " text/event-stream ; x=y"] {
         assert_eq!(closes(typed(Some(right))), None, "{right}");
     }
 }

@@ -29,11 +29,7 @@ fn vectors() -> Vec<(All, &'static str, &'static str)> {
         (All::OneOption(None), "one_option", "null"),
         (All::OneOption(Some(1)), "one_option", "1"),
         (All::Pair(1, "x".into()), "pair", r#"[1,"x"]"#),
-        (
-            All::Named { first: 1, second: vec![2, 3] },
-            "named",
-            r#"{"with\nnewline":1,"second":[2,3]}"#,
-        ),
+        (All::Named { first: 1, second: vec![2, 3] }, "named", r#"{"with\nnewline":1,"second":[2,3]}"#),
         (All::Renamed([("k".into(), 1)].into()), "re named", r#"{"k":1}"#),
     ]
 }
@@ -52,10 +48,7 @@ fn every_kind_of_variant_there_and_back() {
 fn the_names_are_the_types_own_aliases_included() {
     let mut names = Schema::<All>::new().unwrap().names().to_vec();
     names.sort_unstable();
-    assert_eq!(
-        names,
-        ["formerly", "named", "nothing", "one_option", "one_text", "pair", "re named"]
-    );
+    assert_eq!(names, ["formerly", "named", "nothing", "one_option", "one_text", "pair", "re named"]);
 }
 
 #[test]
@@ -74,16 +67,9 @@ fn a_unit_variant_is_read_from_nothing_or_null() {
 #[test]
 fn what_does_not_fit_is_an_error() {
     let schema = Schema::<All>::new().unwrap();
-    assert!(
-        matches!(schema.decode("message", "1"), Err(DecodeError::Name(name)) if name == "message")
-    );
-    for (name, data) in [
-        ("pair", "[1]"),
-        ("pair", "[1,\"x\"] 2"),
-        ("one_text", "raw"),
-        ("named", ""),
-        ("named", "[]"),
-    ] {
+    assert!(matches!(schema.decode("message", "1"), Err(DecodeError::Name(name)) if name == "message"));
+    for (name, data) in [("pair", "[1]"), ("pair", "[1,\"x\"] 2"), ("one_text", "raw"), ("named", ""), ("named", "[]")]
+    {
         assert!(matches!(schema.decode(name, data), Err(DecodeError::Data(_))), "{name} {data}");
     }
 }

@@ -48,11 +48,7 @@ impl Command {
             ("store.kind", self.store.clone(), "--store"),
             ("store.path", path, "--data"),
         ];
-        sources.extend(
-            flags
-                .into_iter()
-                .filter_map(|(key, value, flag)| Some(Source::Flag(key, value?, flag))),
-        );
+        sources.extend(flags.into_iter().filter_map(|(key, value, flag)| Some(Source::Flag(key, value?, flag))));
         sources
     }
 }

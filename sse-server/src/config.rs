@@ -121,6 +121,8 @@ pub struct Publish {
     pub max_event_bytes: usize,
     /// Bytes of a JSON array.
     pub max_request_bytes: usize,
+    /// Bytes of all bodies that are being read, those of NDJSON aside.
+    pub max_bytes_in_flight: usize,
     /// The least reconnection time that an event may set; less becomes this.
     pub retry_min: Duration,
     /// The greatest reconnection time that an event may set; more becomes this.
@@ -155,6 +157,8 @@ pub struct Limits {
     pub selectors: usize,
     /// Distinct sets of selectors among the subscribers.
     pub groups: usize,
+    /// Segments of all their patterns together, those in common counted once.
+    pub pattern_nodes: usize,
 }
 
 /// What the hub tells of itself.
@@ -196,7 +200,7 @@ impl Default for Stream {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { events: 65_536, bytes: 64 << 20, topics: 100_000 }
+        Self { events: 65_536, bytes: 64 << 20, topics: 20_000 }
     }
 }
 
@@ -205,6 +209,7 @@ impl Default for Publish {
         Self {
             max_event_bytes: 256 << 10,
             max_request_bytes: 16 << 20,
+            max_bytes_in_flight: 256 << 20,
             retry_min: Duration::from_millis(100),
             retry_max: Duration::from_secs(3600),
             keys: 100_000,
@@ -221,7 +226,7 @@ impl Default for Cors {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 100_000, per_address: 0, selectors: 64, groups: 20_000 }
+        Self { connections: 100_000, per_address: 0, selectors: 64, groups: 20_000, pattern_nodes: 500_000 }
     }
 }
 
@@ -300,7 +305,7 @@ impl Config {
         )?;
         v.key(
             "lag_time",
-            "How old the first event may be that a connected subscriber has not taken.",
+            "How old the first event may be that a connected subscriber has not taken. One whose socket takes nothing at all is cut off after a heartbeat already.",
             Field::Time(&mut stream.lag_time, SECOND..=DAY),
         )?;
         v.key(
@@ -327,16 +332,8 @@ impl Config {
         )?;
 
         v.section("store", "where the log is kept");
-        v.key(
-            "kind",
-            "memory: the window is all there is, and a restart begins a new log.",
-            store.kind.field(),
-        )?;
-        v.key(
-            "path",
-            "The directory of a store on disk; memory has none.",
-            Field::Path(&mut store.path),
-        )?;
+        v.key("kind", "memory: the window is all there is, and a restart begins a new log.", store.kind.field())?;
+        v.key("path", "The directory of a store on disk; memory has none.", Field::Path(&mut store.path))?;
 
         v.section("publish", "what publishers may send");
         v.key(
@@ -348,6 +345,11 @@ impl Config {
             "max_request_bytes",
             "Bytes of a JSON array. NDJSON is streamed and has no end.",
             Field::Number(&mut publish.max_request_bytes, 1..=1 << 30),
+        )?;
+        v.key(
+            "max_bytes_in_flight",
+            "Bytes of all bodies together that are being read to be published whole. Beyond, publishers are told to come again.",
+            Field::Number(&mut publish.max_bytes_in_flight, 1 << 20..=1 << 40),
         )?;
         v.key(
             "retry_min",
@@ -398,15 +400,16 @@ impl Config {
             "Streams from one address. 0: no limit, since behind a proxy all come from one.",
             Field::Number(&mut limits.per_address, 0..=10_000_000),
         )?;
-        v.key(
-            "selectors",
-            "Selectors of one stream.",
-            Field::Number(&mut limits.selectors, 1..=10_000),
-        )?;
+        v.key("selectors", "Selectors of one stream.", Field::Number(&mut limits.selectors, 1..=10_000))?;
         v.key(
             "groups",
             "Distinct sets of selectors among the subscribers; up to 9 KB each.",
             Field::Number(&mut limits.groups, 1..=10_000_000),
+        )?;
+        v.key(
+            "pattern_nodes",
+            "Segments of all patterns together, those in common counted once; about 200 bytes each. The patterns of one stream may have 256.",
+            Field::Number(&mut limits.pattern_nodes, 1..=100_000_000),
         )?;
 
         v.section("telemetry", "what the hub tells of itself");
@@ -426,6 +429,15 @@ impl Config {
     #[must_use]
     pub fn to_toml(&self) -> String {
         print::to_toml(self.clone())
+    }
+
+    /// Whether every value is allowed, as it is when it was read by [`load`](Self::load).
+    ///
+    /// # Errors
+    ///
+    /// One line with the key, its value and what is allowed.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        load::check(self.clone())
     }
 
     /// Reads a configuration: flags win over the environment, which wins over the file, which wins over defaults.

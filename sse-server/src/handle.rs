@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, Hash, RandomState},
     io,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -10,14 +10,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 
 use crate::{
     config::Config,
-    hub::{
-        Bounds, Cursor, Draft, GroupId, Millis, Opening, Position, Selectors, Start, Step, Topic,
-        TopicInfo,
-    },
+    hub::{Bounds, Cursor, Draft, Epoch, GroupId, Millis, Opening, Position, Selectors, Start, Step, Topic, TopicInfo},
     keys::{Fingerprint, Key, Keys, Seen},
     metrics::Metrics,
     store::memory::Memory,
@@ -31,11 +31,13 @@ pub struct Hub(Arc<Shared>);
 struct Shared {
     config: Config,
     metrics: Metrics,
-    /// Names content by a number that publishers can't aim at.
-    hasher: RandomState,
+    hashers: (RandomState, RandomState),
     /// The clock is tokio's, so that it stands still when a test pauses it; this is what it began with.
     started: (Instant, Millis),
     state: Mutex<State>,
+    /// What request bodies may hold together, a permit for each byte.
+    body_room: Arc<Semaphore>,
+    epoch: Epoch,
     /// Told when the last stream has ended.
     empty: Notify,
 }
@@ -46,13 +48,15 @@ struct State {
     store: Memory,
     keys: Keys,
     /// Who waits for an event of its group.
-    waiting: HashMap<GroupId, HashMap<SubscriberId, Waker>>,
+    waiting: HashMap<GroupId, Waiting>,
     next_id: u64,
     by_address: HashMap<IpAddr, usize>,
     drain: Option<Drain>,
     /// What the last publish matched; kept to reuse its memory.
     matched: Vec<GroupId>,
 }
+
+type Waiting = HashMap<SubscriberId, Waker>;
 
 /// A shutdown that has begun: streams end within the window.
 #[derive(Debug, Clone, Copy)]
@@ -85,9 +89,7 @@ pub(crate) enum Busy {
 #[derive(Debug)]
 pub(crate) struct Keyed {
     pub(crate) draft: Draft,
-    pub(crate) key: Option<Key>,
-    /// What the key stands for, where that is more than the draft.
-    pub(crate) content: Option<u64>,
+    pub(crate) key: Option<(Key, Fingerprint)>,
 }
 
 /// Where a published event is.
@@ -100,8 +102,8 @@ pub(crate) struct Published {
 /// A publish was refused whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PublishError {
-    /// The key of the event at this index was used for other content.
-    Conflict(usize),
+    /// The key of the event at this index, or of the whole request, was used for other content.
+    Conflict(Option<usize>),
     Draining,
 }
 
@@ -110,23 +112,26 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// If the system gives no random numbers to name the log with.
+    /// If a value of the configuration is not allowed, or the system gives no random numbers to name the log with.
     pub fn new(config: Config) -> io::Result<Self> {
+        config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let bounds = Bounds {
             events: config.log.events,
             bytes: config.log.bytes,
             topics: config.log.topics,
             groups: config.limits.groups,
+            nodes: config.limits.pattern_nodes,
             lag: config.stream.lag_time,
             lag_policy: config.stream.lag.policy(),
         };
+        let epoch = Memory::epoch()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self(Arc::new(Shared {
             metrics: Metrics::new(),
-            hasher: RandomState::new(),
+            hashers: (RandomState::new(), RandomState::new()),
             started: (Instant::now(), u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)),
             state: Mutex::new(State {
-                hub: crate::hub::Hub::new(Memory::epoch()?, bounds),
+                hub: crate::hub::Hub::new(epoch, bounds),
                 store: Memory::new(),
                 keys: Keys::new(config.publish.keys, config.publish.key_window),
                 waiting: HashMap::new(),
@@ -136,6 +141,8 @@ impl Hub {
                 matched: Vec::new(),
             }),
             empty: Notify::new(),
+            body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
+            epoch,
             config,
         })))
     }
@@ -150,9 +157,11 @@ impl Hub {
         &self.0.metrics
     }
 
-    /// A number that stands for this content while the hub lives.
-    pub(crate) fn digest(&self, content: &[u8]) -> u64 {
-        self.0.hasher.hash_one(content)
+    /// What stands for this content while the hub lives, under two secret keys: publishers can't make two contents look
+    /// the same.
+    pub(crate) fn fingerprint(&self, content: &impl Hash) -> Fingerprint {
+        let (one, other) = &self.0.hashers;
+        Fingerprint::new(one.hash_one(content), other.hash_one(content))
     }
 
     /// Milliseconds since the Unix epoch.
@@ -168,15 +177,35 @@ impl Hub {
 
     /// Appends all events, or none; a repeated one is found by its key.
     pub(crate) fn publish(&self, events: Vec<Keyed>) -> Result<Vec<Published>, PublishError> {
+        self.change(|state, now, wake| state.publish(events, now, wake))
+    }
+
+    /// Appends all events, or none; a repeat of the whole request is found by its key.
+    pub(crate) fn publish_request(
+        &self,
+        drafts: &[Draft],
+        key: Key,
+        content: Fingerprint,
+    ) -> Result<Vec<Published>, PublishError> {
+        self.change(|state, now, wake| state.publish_request(drafts, key, content, now, wake))
+    }
+
+    /// Publishes under the lock, and wakes whom it concerns after it.
+    fn change(
+        &self,
+        publish: impl FnOnce(&mut State, Millis, &mut Vec<Waiting>) -> Result<Vec<Published>, PublishError>,
+    ) -> Result<Vec<Published>, PublishError> {
         let now = self.now();
+        let mut wake = Vec::new();
         let mut state = self.state();
         if state.drain.is_some() {
             return Err(PublishError::Draining);
         }
-        let (published, wake) = state.publish(events, now)?;
+        let published = publish(&mut state, now, &mut wake);
         self.note_log(&state);
         drop(state);
-        wake.into_iter().for_each(Waker::wake);
+        wake.into_iter().flat_map(HashMap::into_values).for_each(Waker::wake);
+        let published = published?;
         let duplicates = published.iter().filter(|event| event.duplicate).count() as u64;
         self.metrics().duplicates.inc_by(duplicates);
         self.metrics().published.inc_by(published.len() as u64 - duplicates);
@@ -195,8 +224,7 @@ impl Hub {
             return Err(Busy::Draining);
         }
         let limit = self.config().limits.per_address;
-        let standing =
-            address.and_then(|address| state.by_address.get(&address)).copied().unwrap_or(0);
+        let standing = address.and_then(|address| state.by_address.get(&address)).copied().unwrap_or(0);
         if limit > 0 && standing >= limit {
             return Err(Busy::Address);
         }
@@ -247,7 +275,11 @@ impl Hub {
     }
 
     pub(crate) fn position(&self, seq: u64) -> Position {
-        self.state().hub.log().at(seq)
+        Position { epoch: self.0.epoch, seq }
+    }
+
+    pub(crate) fn body_room(&self) -> Arc<Semaphore> {
+        self.0.body_room.clone()
     }
 
     /// The last sequence number published.
@@ -275,7 +307,8 @@ impl Hub {
     }
 
     fn note_subscribers(&self, state: &State) {
-        let (subscribers, groups) = state.hub.subscribers();
+        let (subscribers, groups, nodes) = state.hub.subscribers();
+        self.metrics().pattern_nodes.set(i64::try_from(nodes).unwrap_or(i64::MAX));
         self.metrics().subscribers.set(i64::try_from(subscribers).unwrap_or(i64::MAX));
         self.metrics().groups.set(i64::try_from(groups).unwrap_or(i64::MAX));
     }
@@ -286,52 +319,69 @@ impl State {
         &mut self,
         events: Vec<Keyed>,
         now: Millis,
-    ) -> Result<(Vec<Published>, Vec<Waker>), PublishError> {
-        let contents: Vec<_> = events.iter().map(|event| self.fingerprint(event)).collect();
-        self.check_keys(&events, &contents, now)?;
-        let mut wake = Vec::new();
+        wake: &mut Vec<Waiting>,
+    ) -> Result<Vec<Published>, PublishError> {
+        self.check_keys(&events, now)?;
         let mut published = Vec::with_capacity(events.len());
-        for (event, content) in events.into_iter().zip(contents) {
-            let seen =
-                event.key.as_ref().map_or(Seen::New, |key| self.keys.look_up(key, content, now));
-            if let Seen::Before(seq) = seen {
-                published.push(Published { position: self.hub.log().at(seq), duplicate: true });
+        for Keyed { draft, key } in events {
+            let seen = key.as_ref().map_or(Seen::New, |(key, content)| self.keys.look_up(key, *content, now));
+            if let Seen::Before(seqs) = seen {
+                published.extend(seqs.iter().map(|seq| self.published(*seq, true)));
                 continue;
             }
-            let (seq, time) = self.store.append(now);
-            self.hub.publish(seq, time, &event.draft, &mut self.matched);
-            for group in self.matched.drain(..) {
-                wake.extend(self.waiting.remove(&group).into_iter().flat_map(HashMap::into_values));
+            let seq = self.append(&draft, now, wake);
+            if let Some((key, content)) = key {
+                self.keys.remember(key, content, [seq].into(), now);
             }
-            if let Some(key) = event.key {
-                self.keys.remember(key, content, seq, now);
-            }
-            published.push(Published { position: self.hub.log().at(seq), duplicate: false });
+            published.push(self.published(seq, false));
         }
-        Ok((published, wake))
+        Ok(published)
+    }
+
+    fn publish_request(
+        &mut self,
+        drafts: &[Draft],
+        key: Key,
+        content: Fingerprint,
+        now: Millis,
+        wake: &mut Vec<Waiting>,
+    ) -> Result<Vec<Published>, PublishError> {
+        match self.keys.look_up(&key, content, now) {
+            Seen::Conflict => Err(PublishError::Conflict(None)),
+            Seen::Before(seqs) => Ok(seqs.iter().map(|seq| self.published(*seq, true)).collect()),
+            Seen::New => {
+                let seqs: Arc<[u64]> = drafts.iter().map(|draft| self.append(draft, now, wake)).collect();
+                self.keys.remember(key, content, seqs.clone(), now);
+                Ok(seqs.iter().map(|seq| self.published(*seq, false)).collect())
+            }
+        }
+    }
+
+    const fn published(&self, seq: u64, duplicate: bool) -> Published {
+        Published { position: self.hub.log().at(seq), duplicate }
+    }
+
+    fn append(&mut self, draft: &Draft, now: Millis, wake: &mut Vec<Waiting>) -> u64 {
+        let (seq, time) = self.store.append(now);
+        self.hub.publish(seq, time, draft, &mut self.matched);
+        for group in self.matched.drain(..) {
+            wake.extend(self.waiting.remove(&group));
+        }
+        seq
     }
 
     /// Refuses all if one key was used for other content, here or before.
-    fn check_keys(
-        &mut self,
-        events: &[Keyed],
-        contents: &[Fingerprint],
-        now: Millis,
-    ) -> Result<(), PublishError> {
+    fn check_keys(&mut self, events: &[Keyed], now: Millis) -> Result<(), PublishError> {
         let mut here: HashMap<&Key, Fingerprint> = HashMap::new();
-        for (i, (event, content)) in events.iter().zip(contents).enumerate() {
-            let Some(key) = &event.key else { continue };
+        for (i, event) in events.iter().enumerate() {
+            let Some((key, content)) = &event.key else { continue };
             let seen = self.keys.look_up(key, *content, now);
             let twice = here.insert(key, *content).is_some_and(|earlier| earlier != *content);
             if twice || seen == Seen::Conflict {
-                return Err(PublishError::Conflict(i));
+                return Err(PublishError::Conflict(Some(i)));
             }
         }
         Ok(())
-    }
-
-    fn fingerprint(&self, event: &Keyed) -> Fingerprint {
-        self.keys.fingerprint(&(&event.draft, event.content))
     }
 }
 

@@ -13,7 +13,7 @@ mod topics;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::{Filter, Rejection, reply::Response};
 
 use crate::{handle::Hub, metrics::Refused};
@@ -39,6 +39,8 @@ pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
     /// The hub has all the connections it may have: this one is only there to be told so.
     pub(crate) surplus: bool,
+    /// The request is HTTP/1.1, which has to name its host.
+    pub(crate) needs_host: bool,
 }
 
 /// The hub's routes, to be mounted in a program of one's own. A path that is none of them is rejected as not found,
@@ -54,15 +56,29 @@ pub(crate) struct Peer {
 /// # drop(service);
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub fn routes(
+pub fn routes(hub: Hub, face: Face) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
+    filter(hub, face, false)
+}
+
+/// The same where there are no other routes: what is none of the hub's is answered, too.
+pub(crate) fn all_routes(
     hub: Hub,
     face: Face,
+) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
+    filter(hub, face, true)
+}
+
+fn filter(
+    hub: Hub,
+    face: Face,
+    alone: bool,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
     let guard = Arc::new(Guard::new(hub.config()));
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     warp::path::tail()
         .and_then(move |tail: warp::path::Tail| async move {
-            Route::of(tail.as_str(), face).ok_or_else(warp::reject::not_found)
+            let nowhere = alone.then_some(Route::Nowhere);
+            Route::of(tail.as_str(), face).or(nowhere).ok_or_else(warp::reject::not_found)
         })
         .and(warp::method())
         .and(query)
@@ -72,21 +88,10 @@ pub fn routes(
         .then(move |route, method, query, headers, peer, body| {
             let (hub, guard) = (hub.clone(), guard.clone());
             async move {
-                let request =
-                    Request { method, query, headers, peer, body: Body::new(body, hub.config()) };
+                let request = Request { method, query, headers, peer, body: Body::new(body, &hub) };
                 answer(&hub, &guard, route, request).await
             }
         })
-}
-
-/// What is answered where none of the routes is.
-pub(crate) fn not_found() -> Response {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        Refused::other,
-        "there is nothing here; see / for what the hub serves",
-    )
-    .into_response()
 }
 
 /// A request's parts, as the handlers want them.
@@ -110,6 +115,7 @@ enum Route {
     Live,
     Ready,
     Metrics,
+    Nowhere,
 }
 
 impl Route {
@@ -142,24 +148,23 @@ impl Route {
     const fn methods(&self) -> &'static str {
         match self {
             Self::Publish | Self::PublishTo(_) => "POST, OPTIONS",
+            Self::Nowhere => "",
             _ => "GET, HEAD, OPTIONS",
         }
     }
 
     fn allows(&self, method: &Method) -> bool {
-        self.methods().split(", ").any(|allowed| allowed == method)
+        *self == Self::Nowhere || self.methods().split(", ").any(|allowed| allowed == method)
     }
 }
 
 /// Every request passes the guard, and every answer leaves with what CORS wants.
 async fn answer(hub: &Hub, guard: &Guard, route: Route, request: Request) -> Response {
-    let verdict = guard.check(&request.headers, &request.method, route == Route::Page);
+    let verdict = guard.check(&request, route == Route::Page);
     let mut response = match &verdict {
         Err(problem) => Err(problem.clone()),
-        Ok(_) if request.method == Method::OPTIONS => Ok(guard.preflight()),
-        Ok(_) if !route.allows(&request.method) => {
-            Err(Problem::method_not_allowed(route.methods()))
-        }
+        Ok(_) if request.method == Method::OPTIONS && route != Route::Nowhere => Ok(guard.preflight()),
+        Ok(_) if !route.allows(&request.method) => Err(Problem::method_not_allowed(route.methods())),
         Ok(_) => serve(hub, route, request).await,
     }
     .unwrap_or_else(|problem| {
@@ -167,6 +172,7 @@ async fn answer(hub: &Hub, guard: &Guard, route: Route, request: Request) -> Res
         tracing::debug!(status = problem.status().as_u16(), detail = problem.detail(), "refused");
         problem.into_response()
     });
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
     if let Ok(caller) = verdict {
         guard.stamp(&caller, response.headers_mut());
     }
@@ -184,5 +190,9 @@ async fn serve(hub: &Hub, route: Route, request: Request) -> Result<Response, Pr
         Route::Live => Ok(admin::live()),
         Route::Ready => admin::ready(hub),
         Route::Metrics => Ok(admin::metrics(hub)),
+        Route::Nowhere => {
+            let detail = "there is nothing here; see / for what the hub serves";
+            Err(Problem::new(StatusCode::NOT_FOUND, Refused::other, detail))
+        }
     }
 }

@@ -41,7 +41,9 @@ pub(crate) use topic::{Selector, Selectors, Topic};
 pub(crate) use topics::TopicInfo;
 
 use group::Groups;
-use pattern::MAX_NODES;
+
+/// How many segments the patterns of one subscriber may have together, so that none can use up the nodes of all.
+const MAX_PATTERN_SEGMENTS: usize = 256;
 
 /// A publish time: milliseconds since the Unix epoch. It never goes back along the log.
 pub(crate) type Millis = u64;
@@ -53,6 +55,8 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
     pub(crate) topics: usize,
     pub(crate) groups: usize,
+    /// Nodes of all patterns together.
+    pub(crate) nodes: usize,
     /// How old the first event not yet handed to a subscriber may be.
     pub(crate) lag: Duration,
     pub(crate) lag_policy: LagPolicy,
@@ -89,24 +93,17 @@ impl Hub {
     }
 
     /// Appends an event and names the groups that it is for. `seq` and `time` go up from call to call.
-    pub(crate) fn publish(
-        &mut self,
-        seq: u64,
-        time: Millis,
-        draft: &Draft,
-        matched: &mut Vec<GroupId>,
-    ) {
+    pub(crate) fn publish(&mut self, seq: u64, time: Millis, draft: &Draft, matched: &mut Vec<GroupId>) {
         self.log.push(seq, time, draft);
         self.groups.note(seq, &draft.topic, matched);
     }
 
     /// Puts a subscriber at its place in the log.
-    pub(crate) fn subscribe(
-        &mut self,
-        selectors: Selectors,
-        start: &Start,
-    ) -> Result<(Cursor, Opening), Full> {
-        let group = self.groups.join(selectors, self.log.head(), self.bounds.groups, MAX_NODES)?;
+    pub(crate) fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<(Cursor, Opening), Full> {
+        if selectors.pattern_segments() > MAX_PATTERN_SEGMENTS {
+            return Err(Full);
+        }
+        let group = self.groups.join(selectors, self.log.head(), self.bounds.groups, self.bounds.nodes)?;
         Ok(resume::place(self, group, start))
     }
 
@@ -123,18 +120,16 @@ impl Hub {
         }
     }
 
-    /// How many subscribers stand in how many groups.
-    pub(crate) fn subscribers(&self) -> (usize, usize) {
-        (self.groups.members(), self.groups.len())
+    /// How many subscribers stand in how many groups, and how many nodes their patterns take.
+    pub(crate) fn subscribers(&self) -> (usize, usize, usize) {
+        (self.groups.members(), self.groups.len(), self.groups.nodes())
     }
 
     /// What is known of a topic: retained events and live subscribers.
     pub(crate) fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
         let subscribers = self.groups.members_of(topic);
         let info = self.log.topics().info(topic, subscribers);
-        info.or_else(|| {
-            (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers))
-        })
+        info.or_else(|| (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers)))
     }
 
     /// Up to `count` topics after a name, in the order of their names: published ones, and those that subscribers name.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{BuildHasher, Hash, RandomState},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,20 +19,28 @@ pub(crate) struct Key {
 pub(crate) enum Scope {
     /// One event: the key is the topic's.
     Topic(Topic),
-    /// An event of a request of several, by its place.
-    Request(u64),
+    /// A request of several events, as a whole.
+    Request,
+    /// An event of a request of lines, by its place among them.
+    Line(u64),
 }
 
 /// The content that a key was used with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u64, u64);
 
+impl Fingerprint {
+    pub(crate) const fn new(one: u64, other: u64) -> Self {
+        Self(one, other)
+    }
+}
+
 /// What is known of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     New,
-    /// The same content, at this sequence number.
-    Before(u64),
+    /// The same content, at these sequence numbers.
+    Before(Arc<[u64]>),
     /// Other content.
     Conflict,
 }
@@ -40,7 +48,7 @@ pub(crate) enum Seen {
 #[derive(Debug)]
 struct Entry {
     content: Fingerprint,
-    seq: u64,
+    seqs: Arc<[u64]>,
     time: Millis,
 }
 
@@ -52,23 +60,11 @@ pub(crate) struct Keys {
     entries: HashMap<Key, Entry>,
     /// In the order in which they came, each once.
     order: VecDeque<Key>,
-    hashers: (RandomState, RandomState),
 }
 
 impl Keys {
     pub(crate) fn new(limit: usize, window: Duration) -> Self {
-        Self {
-            limit,
-            window: window.as_millis(),
-            entries: HashMap::new(),
-            order: VecDeque::new(),
-            hashers: (RandomState::new(), RandomState::new()),
-        }
-    }
-
-    /// A fingerprint under two secret keys: publishers can't make two contents look the same.
-    pub(crate) fn fingerprint(&self, content: &impl Hash) -> Fingerprint {
-        Fingerprint(self.hashers.0.hash_one(content), self.hashers.1.hash_one(content))
+        Self { limit, window: window.as_millis(), entries: HashMap::new(), order: VecDeque::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -79,13 +75,13 @@ impl Keys {
         self.expire(now);
         match self.entries.get(key) {
             None => Seen::New,
-            Some(entry) if entry.content == content => Seen::Before(entry.seq),
+            Some(entry) if entry.content == content => Seen::Before(entry.seqs.clone()),
             Some(_) => Seen::Conflict,
         }
     }
 
     /// Remembers a key that is new.
-    pub(crate) fn remember(&mut self, key: Key, content: Fingerprint, seq: u64, now: Millis) {
+    pub(crate) fn remember(&mut self, key: Key, content: Fingerprint, seqs: Arc<[u64]>, now: Millis) {
         if self.limit == 0 {
             return;
         }
@@ -95,7 +91,7 @@ impl Keys {
             self.entries.remove(&oldest);
         }
         self.order.push_back(key.clone());
-        self.entries.insert(key, Entry { content, seq, time: now });
+        self.entries.insert(key, Entry { content, seqs, time: now });
     }
 
     fn expire(&mut self, now: Millis) {
@@ -121,9 +117,9 @@ mod tests {
     #[test]
     fn a_key_is_its_topics_and_knows_its_content() {
         let mut keys = Keys::new(10, Duration::from_secs(1));
-        let (hi, ho) = (keys.fingerprint(&"hi"), keys.fingerprint(&"ho"));
-        keys.remember(key("a", "k"), hi, 7, 0);
-        assert_eq!(keys.look_up(&key("a", "k"), hi, 0), Seen::Before(7));
+        let (hi, ho) = (Fingerprint::new(1, 2), Fingerprint::new(1, 3));
+        keys.remember(key("a", "k"), hi, [7].into(), 0);
+        assert_eq!(keys.look_up(&key("a", "k"), hi, 0), Seen::Before([7].into()));
         assert_eq!(keys.look_up(&key("a", "k"), ho, 0), Seen::Conflict);
         assert_eq!(keys.look_up(&key("b", "k"), hi, 0), Seen::New);
     }
@@ -131,13 +127,13 @@ mod tests {
     #[test]
     fn keys_are_forgotten_by_age_and_by_count() {
         let mut keys = Keys::new(2, Duration::from_secs(1));
-        let content = keys.fingerprint(&());
+        let content = Fingerprint::new(0, 0);
         for (i, text) in ["k0", "k1", "k2"].into_iter().enumerate() {
-            keys.remember(key("a", text), content, i as u64, i as u64);
+            keys.remember(key("a", text), content, [i as u64].into(), i as u64);
         }
         assert_eq!(keys.len(), 2);
         assert_eq!(keys.look_up(&key("a", "k0"), content, 2), Seen::New);
-        assert_eq!(keys.look_up(&key("a", "k2"), content, 1002), Seen::Before(2));
+        assert_eq!(keys.look_up(&key("a", "k2"), content, 1002), Seen::Before([2].into()));
         assert_eq!(keys.look_up(&key("a", "k2"), content, 1003), Seen::New);
         assert_eq!(keys.len(), 0);
     }

@@ -33,8 +33,8 @@ mod metrics;
 mod random;
 
 pub use config::{
-    Config, ConfigError, Cors, Lag, Limits, Log, LogFormat, Overload, Publish,
-    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry,
+    Config, ConfigError, Cors, Lag, Limits, Log, LogFormat, Overload, Publish, Server as ServerConfig, Source, Store,
+    StoreKind, Stream, Telemetry,
 };
 pub use handle::Hub;
 pub use http::{Face, routes};

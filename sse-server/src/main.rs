@@ -24,15 +24,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     log_to_stderr(&config);
-    raise_descriptor_limit();
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, 1),
     };
-    runtime.block_on(run(config))
+    runtime.block_on(run(config, descriptors))
 }
 
-async fn run(config: Config) -> ExitCode {
+async fn run(config: Config, descriptors: std::io::Result<u64>) -> ExitCode {
     let server = match Server::bind(config).await {
         Ok(server) => server,
         Err(error) => return fail(&error, 1),
@@ -43,6 +43,10 @@ async fn run(config: Config) -> ExitCode {
         Err(error) => return fail(&error, 1),
     };
     greet(&server);
+    match descriptors {
+        Ok(limit) => tracing::info!(descriptors = limit, "descriptor limit; every stream needs one"),
+        Err(error) => tracing::warn!(%error, "can't raise the descriptor limit"),
+    }
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let serving = server.run(async {
         let _ = stopped.await;
@@ -135,21 +139,6 @@ fn log_to_stderr(config: &Config) {
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let filter = EnvFilter::try_new(&telemetry.log).unwrap_or_default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours);
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     if json { subscriber.json().init() } else { subscriber.init() }
-}
-
-/// Every stream needs a descriptor.
-fn raise_descriptor_limit() {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tracing::info!(
-            descriptors = limit,
-            streams = limit.saturating_sub(64),
-            "descriptor limit"
-        ),
-        Err(error) => tracing::warn!(%error, "can't raise the descriptor limit"),
-    }
 }

@@ -60,6 +60,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) subscribers: Gauge,
     pub(crate) groups: Gauge,
+    pub(crate) pattern_nodes: Gauge,
     pub(crate) topics: Gauge,
     pub(crate) log_events: Gauge,
     pub(crate) log_bytes: Gauge,
@@ -82,6 +83,7 @@ impl Metrics {
             registry: Registry::with_prefix("sse"),
             subscribers: Gauge::default(),
             groups: Gauge::default(),
+            pattern_nodes: Gauge::default(),
             topics: Gauge::default(),
             log_events: Gauge::default(),
             log_bytes: Gauge::default(),
@@ -99,33 +101,18 @@ impl Metrics {
         };
         let r = &mut metrics.registry;
         r.register("subscribers", "Open streams", metrics.subscribers.clone());
-        r.register(
-            "groups",
-            "Distinct sets of selectors among the open streams",
-            metrics.groups.clone(),
-        );
+        r.register("groups", "Distinct sets of selectors among the open streams", metrics.groups.clone());
+        r.register("pattern_nodes", "Nodes that the patterns of the open streams take", metrics.pattern_nodes.clone());
         r.register("topics", "Topics known to the log", metrics.topics.clone());
         r.register("log_events", "Events retained", metrics.log_events.clone());
         r.register("log_bytes", "Bytes of the events retained", metrics.log_bytes.clone());
         r.register("keys", "Idempotency keys remembered", metrics.keys.clone());
         r.register("connections", "Open connections", metrics.connections.clone());
-        r.register(
-            "laggards",
-            "Connections whose peer takes no bytes at the moment",
-            metrics.stalled.clone(),
-        );
+        r.register("laggards", "Connections whose peer takes no bytes at the moment", metrics.stalled.clone());
         r.register("published", "Events appended to the log", metrics.published.clone());
-        r.register(
-            "duplicates",
-            "Publishes that an idempotency key showed to be repeated",
-            metrics.duplicates.clone(),
-        );
+        r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());
         r.register("deliveries", "Events handed to subscribers", metrics.deliveries.clone());
-        r.register(
-            "delivered_bytes",
-            "Bytes of the events handed to subscribers",
-            metrics.bytes.clone(),
-        );
+        r.register("delivered_bytes", "Bytes of the events handed to subscribers", metrics.bytes.clone());
         r.register("heartbeats", "Heartbeats sent", metrics.heartbeats.clone());
         r.register("ends", "Streams that ended", metrics.ends.clone());
         r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());

@@ -9,19 +9,25 @@ use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::watch,
+    task::JoinSet,
     time::{Instant, timeout_at},
 };
-use warp::Filter;
 
 use crate::{
-    config::Config,
+    config::{Config, ConfigError},
     handle::Hub,
-    http::{Face, not_found, routes},
+    http::{Face, all_routes},
 };
 use accept::Acceptor;
 
-/// What the last bytes get to leave, however short the drain window is.
+/// What connections get at the end of the drain window, when the streams are done.
 const LAST_MOMENTS: Duration = Duration::from_millis(250);
+
+/// Connections to the operator's listener.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// Descriptors that are not for clients: the runtime's, the listeners', logs, and the surplus that is told to go.
+const RESERVED: usize = 64 + ADMIN_CONNECTIONS + 2 * accept::SURPLUS;
 
 /// A hub that listens.
 #[derive(Debug)]
@@ -44,6 +50,9 @@ pub enum ServeError {
         /// What the system says.
         source: io::Error,
     },
+    /// The configuration is not allowed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The log can't be begun.
     #[error("can't begin a log: {0}")]
     Log(#[source] io::Error),
@@ -51,12 +60,8 @@ pub enum ServeError {
 
 fn reason(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            "it is in use; stop what listens there, or choose another with --listen".into()
-        }
-        io::ErrorKind::PermissionDenied => {
-            "it is not allowed; ports below 1024 are for root".into()
-        }
+        io::ErrorKind::AddrInUse => "it is in use; stop what listens there, or choose another with --listen".into(),
+        io::ErrorKind::PermissionDenied => "it is not allowed; ports below 1024 are for root".into(),
         _ => error.to_string(),
     }
 }
@@ -77,6 +82,7 @@ impl Server {
     ///
     /// [`ServeError`] if an address can't be listened on.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
+        config.check()?;
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
@@ -102,34 +108,49 @@ impl Server {
         &self.hub
     }
 
-    /// Serves until `stop` is ready, then ends all streams within the drain window, and returns.
+    /// Serves until `stop` is ready, then ends all streams within the drain window, and returns. Nothing of it goes on
+    /// when the future is done or dropped.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Shutdown {
+        let config = self.hub.config();
+        let window = config.server.drain;
         let (stopping, stopped) = watch::channel(false);
-        let acceptor = Arc::new(Acceptor::new(self.hub.clone(), stopped));
-        let fallback = warp::any().map(not_found);
+        let limit = connection_limit(config.limits.connections);
+        let public = Arc::new(Acceptor::new(self.hub.clone(), limit, stopped.clone()));
+        let admin = Arc::new(Acceptor::new(self.hub.clone(), ADMIN_CONNECTIONS, stopped));
         let face = if self.admin.is_some() { Face::Public } else { Face::All };
-        let service = warp::service(routes(self.hub.clone(), face).or(fallback));
-        let mut accepting = vec![tokio::spawn(acceptor.clone().run(self.public, service))];
+        let mut accepting = JoinSet::new();
+        accepting.spawn(public.clone().run(self.public, warp::service(all_routes(self.hub.clone(), face))));
         if let Some(listener) = self.admin {
-            let service = warp::service(routes(self.hub.clone(), Face::Admin).or(fallback));
-            accepting.push(tokio::spawn(acceptor.clone().run(listener, service)));
+            let service = warp::service(all_routes(self.hub.clone(), Face::Admin));
+            accepting.spawn(admin.clone().run(listener, service));
         }
         stop.await;
-        let window = self.hub.config().server.drain;
         let streams = self.hub.subscribers();
         tracing::info!(streams, window_s = window.as_secs_f64(), "draining");
+        let deadline = Instant::now() + window;
         self.hub.drain();
         // Streams go first; the listeners still answer. Then whatever else is open finishes what it is doing.
-        let deadline = Instant::now() + window;
-        let _ = timeout_at(deadline, self.hub.emptied()).await;
-        accepting.iter().for_each(tokio::task::JoinHandle::abort);
+        let _ = timeout_at(deadline - window.min(LAST_MOMENTS), self.hub.emptied()).await;
+        accepting.shutdown().await;
         let _ = stopping.send(true);
-        let _ =
-            timeout_at(deadline.max(Instant::now() + LAST_MOMENTS), acceptor.connections_closed())
-                .await;
-        match acceptor.open() {
+        let closed = async { tokio::join!(public.connections_closed(), admin.connections_closed()) };
+        let _ = timeout_at(deadline, closed).await;
+        match public.open() + admin.open() {
             0 => Shutdown::Drained,
             open => Shutdown::CutOff(open),
         }
     }
+}
+
+/// As many as are configured, but no more than the process may open, less what it needs to be able to say so.
+fn connection_limit(configured: usize) -> usize {
+    #[cfg(unix)]
+    if let Ok((descriptors, _)) = rlimit::Resource::NOFILE.get() {
+        let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(RESERVED);
+        if room < configured {
+            tracing::info!(descriptors, connections = room, configured, "the descriptor limit bounds the connections");
+        }
+        return configured.min(room.max(1));
+    }
+    configured
 }

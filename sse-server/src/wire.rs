@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
-use sse_core::{Event, EventId, EventName};
+use sse_core::{Event, EventName};
 
 use crate::hub::{Gap, Position};
 
@@ -84,8 +84,7 @@ pub(crate) fn comment(text: &str) -> Bytes {
 }
 
 fn own(name: EventName, position: Position, data: String) -> Bytes {
-    let id = EventId::new(position.to_string()).unwrap_or_default();
-    Event::builder().name(name).id(id).data(data).build().to_bytes()
+    Event::builder().name(name).id(position.id()).data(data).build().to_bytes()
 }
 
 fn json(data: &impl Serialize) -> String {
@@ -105,16 +104,8 @@ mod tests {
     fn a_stream_opens_with_retry_and_cursor_or_gap() {
         let retry = Duration::from_millis(2500);
         let id = "000000000000-00000000003";
-        assert_eq!(
-            opening(retry, at(3), None),
-            format!("retry: 2500\n\nevent: sse-cursor\nid: {id}\ndata: \n\n")
-        );
-        let gap = Gap {
-            reason: Reason::Epoch,
-            requested: "x\"\r".into(),
-            first: Some(at(4)),
-            position: at(3),
-        };
+        assert_eq!(opening(retry, at(3), None), format!("retry: 2500\n\nevent: sse-cursor\nid: {id}\ndata: \n\n"));
+        let gap = Gap { reason: Reason::Epoch, requested: "x\"\r".into(), first: Some(at(4)), position: at(3) };
         assert_eq!(
             opening(retry, at(3), Some(&gap)),
             format!(
@@ -126,12 +117,7 @@ mod tests {
 
     #[test]
     fn what_a_client_sent_is_not_sent_back_without_end() {
-        let gap = Gap {
-            reason: Reason::Unknown,
-            requested: "é".repeat(10_000),
-            first: None,
-            position: at(0),
-        };
+        let gap = Gap { reason: Reason::Unknown, requested: "é".repeat(10_000), first: None, position: at(0) };
         assert!(super::gap(&gap).len() < 1000);
     }
 }

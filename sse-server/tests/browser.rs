@@ -22,9 +22,7 @@ impl Hub {
 
     /// Publishes and gives the ID.
     async fn publish(&self, topic: &str, data: &str) -> String {
-        let request = TestClient::tcp(self.0.address)
-            .post(&format!("/publish/{topic}"))
-            .body(data.to_owned());
+        let request = TestClient::tcp(self.0.address).post(&format!("/publish/{topic}")).body(data.to_owned());
         request.send().await.json()["id"].as_str().unwrap().to_owned()
     }
 
@@ -61,11 +59,7 @@ async fn what_is_published_on_the_page_arrives_on_the_page() {
     assert_eq!(page.text_of("return at('event-row').dataset.topic").await, "news/today");
     assert_eq!(page.text_of("return at('event-row').dataset.event").await, "headline");
     assert!(page.text_of("return at('event-data').textContent").await.contains("<b>hi</b>"));
-    page.until(
-        "the last id is the event's",
-        &format!("return at('last-id').dataset.id === '{id}'"),
-    )
-    .await;
+    page.until("the last id is the event's", &format!("return at('last-id').dataset.id === '{id}'")).await;
     page.close().await;
 }
 

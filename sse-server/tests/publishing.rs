@@ -48,15 +48,13 @@ async fn json_values_arrive_as_they_were_written() {
 async fn an_array_is_published_whole_or_not_at_all() {
     let client = default_hub();
     let mut stream = client.get("/events?topic=**").skip_events(["sse-cursor"]).connect().await;
-    let response =
-        publish_json(&client, r#" [{"topic":"a","data":1},{"topic":"b","data":2}]"#).await;
+    let response = publish_json(&client, r#" [{"topic":"a","data":1},{"topic":"b","data":2}]"#).await;
     let events = response.json()["events"].clone();
     assert_eq!((&events[0]["topic"], &events[1]["topic"]), (&json!("a"), &json!("b")));
     stream.expect_event(event("message").data("1").id(events[0]["id"].as_str().unwrap())).await;
     stream.expect_event(event("message").data("2").id(events[1]["id"].as_str().unwrap())).await;
 
-    let response =
-        publish_json(&client, r#"[{"topic":"a","data":3},{"topic":"a//b","data":4}]"#).await;
+    let response = publish_json(&client, r#"[{"topic":"a","data":3},{"topic":"a//b","data":4}]"#).await;
     assert_eq!(problem(&response).0, 400);
     assert_eq!(response.json()["index"], 1);
     stream.expect_silence(Duration::from_secs(10)).await;
@@ -76,16 +74,11 @@ async fn lines_are_published_as_they_come_until_a_bad_one() {
     assert_eq!(summary["first_id"], first.id);
     assert_eq!(summary["last_id"], last.id);
 
-    let response = publish_ndjson(
-        &client,
-        "{\"topic\":\"a\",\"data\":3}\n{\"topic\":\"a\"}\n{\"topic\":\"a\",\"data\":5}\n",
-    )
-    .await;
+    let response =
+        publish_ndjson(&client, "{\"topic\":\"a\",\"data\":3}\n{\"topic\":\"a\"}\n{\"topic\":\"a\",\"data\":5}\n")
+            .await;
     let (status, detail) = problem(&response);
-    assert_eq!(
-        (status, &response.json()["line"], &response.json()["published"]),
-        (400, &json!(2), &json!(1))
-    );
+    assert_eq!((status, &response.json()["line"], &response.json()["published"]), (400, &json!(2), &json!(1)));
     assert!(detail.contains("no member `data`"), "{detail}");
     let third = stream.expect_event("3").await;
     assert_eq!(response.json()["last_id"], third.id);
@@ -116,11 +109,7 @@ async fn a_key_makes_a_repeat_harmless() {
     assert_eq!((id(&again), again.json()["duplicate"].clone()), (id(&first), json!(true)));
     let member = publish_json(&client, r#"{"topic":"a","data":"x","key":"k"}"#).await;
     assert_eq!((id(&member), member.json()["duplicate"].clone()), (id(&first), json!(true)));
-    assert_eq!(
-        send("b", "k", "x").await.json()["duplicate"],
-        false,
-        "another topic's key is another key"
-    );
+    assert_eq!(send("b", "k", "x").await.json()["duplicate"], false, "another topic's key is another key");
     assert_eq!(problem(&send("a", "k", "y").await).0, 422);
     for bad in ["", "a b", "é", &"x".repeat(129)] {
         assert_eq!(problem(&send("a", bad, "x").await).0, 400, "{bad:?}");
@@ -145,12 +134,12 @@ async fn a_key_in_the_header_covers_a_whole_array_or_all_lines() {
         assert_eq!(again["events"][i]["id"], first["events"][i]["id"]);
         assert_eq!(again["events"][i]["duplicate"], true);
     }
-    assert_eq!(
-        problem(&array(r#"[{"topic":"a","data":1}]"#).await).0,
-        422,
-        "a part of it is something else"
-    );
+    assert_eq!(problem(&array(r#"[{"topic":"a","data":1}]"#).await).0, 422, "a part of it is something else");
     assert_eq!(problem(&array(r#"[{"topic":"a","data":1,"key":"own"}]"#).await).0, 400);
+
+    let other_form =
+        client.post("/publish").header("content-type", "application/x-ndjson").header("idempotency-key", "k");
+    assert_eq!(problem(&other_form.body("{\"topic\":\"a\",\"data\":1}\n").send().await).0, 422);
 
     let lines = async |body: &str| {
         let request = client.post("/publish").header("content-type", "application/x-ndjson");
@@ -158,7 +147,7 @@ async fn a_key_in_the_header_covers_a_whole_array_or_all_lines() {
     };
     let broken = lines("{\"topic\":\"b\",\"data\":1}\nbroken\n").await;
     assert_eq!((&broken["published"], &broken["line"]), (&json!(1), &json!(2)));
-    let whole = lines("{\"topic\":\"b\",\"data\":1}\n{\"topic\":\"b\",\"data\":2}\n").await;
+    let whole = lines("\n\n{\"topic\":\"b\",\"data\":1}\n{\"topic\":\"b\",\"data\":2}\n").await;
     assert_eq!((&whole["published"], &whole["duplicates"]), (&json!(1), &json!(1)));
     assert_eq!(whole["first_id"], broken["last_id"]);
 }
@@ -179,27 +168,19 @@ async fn an_array_in_which_a_key_is_used_twice_for_other_content_publishes_nothi
 async fn no_way_in_can_forge_a_field() {
     let client = default_hub();
     let mut stream = client.get("/events?topic=**").skip_events(["sse-cursor"]).connect().await;
-    for (raw, escaped, encoded) in [
-        ("\r", "\\r", "%0D"),
-        ("\n", "\\n", "%0A"),
-        ("\r\n", "\\r\\n", "%0D%0A"),
-        ("\0", "\\u0000", "%00"),
-    ] {
+    for (raw, escaped, encoded) in
+        [("\r", "\\r", "%0D"), ("\n", "\\n", "%0A"), ("\r\n", "\\r\\n", "%0D%0A"), ("\0", "\\u0000", "%00")]
+    {
         let evil = |separator: &str| format!("x{separator}data: evil{separator}{separator}id: 9");
         let json = evil(escaped);
-        let lines =
-            |member: &str| format!("{{\"topic\":\"a\",\"data\":1,\"{member}\":\"{json}\"}}");
+        let lines = |member: &str| format!("{{\"topic\":\"a\",\"data\":1,\"{member}\":\"{json}\"}}");
         let topic = format!("{{\"topic\":\"{json}\",\"data\":1}}");
         for body in [topic, lines("event"), lines("key")] {
             assert_eq!(problem(&publish_json(&client, body.clone()).await).0, 400);
             assert_eq!(problem(&publish_json(&client, format!("[{body}]")).await).0, 400);
             assert_eq!(problem(&publish_ndjson(&client, body).await).0, 400);
         }
-        let path = client
-            .post(&format!("/publish/{}", evil(encoded).replace(' ', "%20")))
-            .body("x")
-            .send()
-            .await;
+        let path = client.post(&format!("/publish/{}", evil(encoded).replace(' ', "%20"))).body("x").send().await;
         assert_eq!(problem(&path).0, 400);
         let query = format!("/publish/a?event={}", evil(encoded).replace(' ', "+"));
         assert_eq!(problem(&client.post(&query).body("x").send().await).0, 400);
@@ -248,9 +229,7 @@ async fn over_the_limit_is_413_before_the_body_is_read_whole() {
     let told = text().header("content-length", "1001").body("x".repeat(1001)).send().await;
     assert_eq!(problem(&told).0, 413);
     // a body without end: answered all the same
-    let endless = |start: &str| {
-        std::iter::once(start.to_owned()).chain(std::iter::repeat_n("x".repeat(500), 1000))
-    };
+    let endless = |start: &str| std::iter::once(start.to_owned()).chain(std::iter::repeat_n("x".repeat(500), 1000));
     for request in [
         text().body_stream(endless("")),
         json().body_stream(endless("{\"topic\":\"")),
@@ -264,6 +243,8 @@ async fn over_the_limit_is_413_before_the_body_is_read_whole() {
     // an array may be longer than an event, but none of its events
     let event = format!(r#"{{"topic":"a","data":"{}"}}"#, "x".repeat(800));
     assert_eq!(json().body(format!("[{event},{event},{event}]")).send().await.status, 200);
+    let cut = [" \n".to_owned(), format!("[{event},"), format!("{event},{event}]")];
+    assert_eq!(json().body_stream(cut).send().await.status, 200, "however it is cut");
     let event = format!(r#"{{"topic":"a","data":"{}"}}"#, "x".repeat(1000));
     assert_eq!(problem(&json().body(format!("[{event}]")).send().await).0, 413);
     let many = "{\"topic\":\"a\",\"data\":1}\n".repeat(1000);
@@ -275,8 +256,29 @@ async fn a_body_that_stops_coming_is_given_up() {
     let client = default_hub();
     let (feed, body) = sse_testkit::Body::channel();
     feed.send("begun").await.unwrap();
-    let response =
-        client.post("/publish/a").body(body).within(Duration::from_secs(40)).send().await;
+    let response = client.post("/publish/a").body(body).within(Duration::from_secs(40)).send().await;
     assert_eq!(problem(&response).0, 408);
     drop(feed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_that_are_being_read_share_a_bound() {
+    let (_, client) = hub(|config| {
+        config.publish.max_bytes_in_flight = 1 << 20;
+        config.publish.max_request_bytes = 1 << 20;
+    });
+    let json = || client.post("/publish").header("content-type", "application/json");
+    let (feed, body) = sse_testkit::Body::channel();
+    let held = tokio::spawn(json().body(body).send());
+    feed.send(format!("[{}", " ".repeat(1_000_000))).await.unwrap();
+    for _ in 0..3 {
+        feed.send(" ").await.unwrap(); // taken only when what came before was
+    }
+    let refused = json().body(format!("[{}]", " ".repeat(100_000))).send().await;
+    assert_eq!(problem(&refused).0, 503);
+    assert!(refused.headers.contains_key("retry-after"));
+    feed.send("]").await.unwrap();
+    drop(feed);
+    assert_eq!(held.await.unwrap().status, 200);
+    assert_eq!(json().body(format!("[{}]", " ".repeat(100_000))).send().await.status, 200, "the room is given back");
 }

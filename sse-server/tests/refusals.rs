@@ -65,21 +65,17 @@ async fn accept_can_rule_a_stream_out() {
 async fn other_content_types_are_refused() {
     let client = default_hub();
     for content_type in ["text/plain", "application/jsonx", ""] {
-        let response =
-            client.post("/publish").header("content-type", content_type).body("{}").send().await;
+        let response = client.post("/publish").header("content-type", content_type).body("{}").send().await;
         assert_eq!(problem(&response).0, 415, "{content_type}");
     }
-    let with_parameters =
-        client.post("/publish").header("content-type", "Application/JSON; charset=utf-8");
+    let with_parameters = client.post("/publish").header("content-type", "Application/JSON; charset=utf-8");
     assert_eq!(with_parameters.body(r#"{"topic":"a","data":1}"#).send().await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_allowed_origin_gets_its_headers_and_a_foreign_one_none_and_403() {
     let (_, client) = hub(|config| config.cors.origins = vec!["https://app.example".into()]);
-    let of = |origin: &str| {
-        client.get("/topics").header("host", "localhost:8080").header("origin", origin)
-    };
+    let of = |origin: &str| client.get("/topics").header("host", "localhost:8080").header("origin", origin);
     let response = of("https://app.example").send().await;
     assert_eq!(response.status, 200);
     assert_eq!(response.headers["access-control-allow-origin"], "https://app.example");
@@ -105,19 +101,14 @@ async fn a_preflight_is_answered_for_allowed_origins() {
         config.cors.origins = vec!["https://app.example".into()];
         config.cors.credentials = true;
     });
-    let ask = |origin: &str| {
-        client.request(Method::OPTIONS, "/publish/a").header("origin", origin).send()
-    };
+    let ask = |origin: &str| client.request(Method::OPTIONS, "/publish/a").header("origin", origin).send();
     let response = ask("https://app.example").await;
     assert_eq!(response.status, 204);
     for (name, value) in [
         ("access-control-allow-origin", "https://app.example"),
         ("access-control-allow-credentials", "true"),
         ("access-control-allow-methods", "GET, HEAD, POST"),
-        (
-            "access-control-allow-headers",
-            "Content-Type, Last-Event-ID, Authorization, Idempotency-Key",
-        ),
+        ("access-control-allow-headers", "Content-Type, Last-Event-ID, Authorization, Idempotency-Key"),
         ("access-control-max-age", "600"),
         ("vary", "Origin"),
     ] {
@@ -138,8 +129,7 @@ async fn another_name_for_the_hub_is_misdirected() {
 async fn a_full_hub_says_so_in_the_way_the_client_understands() {
     let (_, client) = hub(|config| config.limits.groups = 1);
     let _one = client.get("/events?topic=a").connect().await;
-    let mut busy =
-        client.get("/events?topic=b").header("accept", "text/event-stream").connect().await;
+    let mut busy = client.get("/events?topic=b").header("accept", "text/event-stream").connect().await;
     assert_eq!(busy.status(), 200);
     busy.expect_retry().await;
     assert_eq!(busy.expect_comment().await, "busy");

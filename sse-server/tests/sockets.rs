@@ -122,11 +122,8 @@ async fn a_reader_that_stalls_costs_the_others_nothing_and_is_counted() {
 #[tokio::test]
 async fn too_much_is_refused_while_it_is_still_being_sent() {
     let hub = listen(|config| config.publish.max_event_bytes = 1000).await;
-    for head in ["content-length: 1000000000\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n7d0\r\n"]
-    {
-        let mut stream =
-            raw(hub.address, &format!("POST /publish/a HTTP/1.1\r\nhost: localhost\r\n{head}"))
-                .await;
+    for head in ["content-length: 1000000000\r\n\r\nx", "transfer-encoding: chunked\r\n\r\n7d0\r\n"] {
+        let mut stream = raw(hub.address, &format!("POST /publish/a HTTP/1.1\r\nhost: localhost\r\n{head}")).await;
         stream.write_all(&[b'x'; 2000]).await.unwrap();
         let answer = read_until(&mut stream, "publish.max_event_bytes").await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -144,8 +141,7 @@ async fn connections_beyond_the_limit_are_told_so() {
         stream.expect_event(event("sse-cursor")).await;
         streams.push(stream);
     }
-    let mut busy =
-        hub.client.get("/events?topic=a").header("accept", "text/event-stream").connect().await;
+    let mut busy = hub.client.get("/events?topic=a").header("accept", "text/event-stream").connect().await;
     busy.expect_retry().await;
     assert_eq!(busy.expect_comment().await, "busy");
     busy.expect_closed().await;
@@ -176,8 +172,7 @@ async fn the_operators_routes_move_to_their_own_listener() {
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     config.server.admin_listen = Some("127.0.0.1:0".parse().unwrap());
     let server = Server::bind(config).await.unwrap();
-    let (public, admin) =
-        (TestClient::tcp(server.local_addr()), TestClient::tcp(server.admin_addr().unwrap()));
+    let (public, admin) = (TestClient::tcp(server.local_addr()), TestClient::tcp(server.admin_addr().unwrap()));
     let (_stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server.run(async {
         let _ = stopped.await;
@@ -196,12 +191,9 @@ async fn publish_status(client: &TestClient) -> u16 {
 }
 
 /// The topics of the crowd's test, and what its sets are made of.
-const TOPICS: [&str; 12] =
-    ["a", "b", "c", "d", "a/1", "a/2", "b/1", "b/2", "a/1/x", "a/2/x", "b/1/x", "c/3/y"];
-const SELECTORS: [&str; 16] = [
-    "a", "b", "c", "d", "a/1", "b/2", "*", "a/*", "b/*", "*/1", "*/*", "a/**", "*/*/x", "**",
-    "c/**", "never",
-];
+const TOPICS: [&str; 12] = ["a", "b", "c", "d", "a/1", "a/2", "b/1", "b/2", "a/1/x", "a/2/x", "b/1/x", "c/3/y"];
+const SELECTORS: [&str; 16] =
+    ["a", "b", "c", "d", "a/1", "b/2", "*", "a/*", "b/*", "*/1", "*/*", "a/**", "*/*/x", "**", "c/**", "never"];
 
 /// A matcher of the test's own, to check the hub's against.
 fn matches(selector: &str, topic: &str) -> bool {
@@ -218,10 +210,7 @@ fn matches(selector: &str, topic: &str) -> bool {
 
 /// Set number `i` of 50: overlapping, all different.
 fn set(i: usize) -> Vec<&'static str> {
-    (0..SELECTORS.len())
-        .filter(|bit| ((i + 1) * 0x9E5) >> bit & 1 == 1)
-        .map(|bit| SELECTORS[bit])
-        .collect()
+    (0..SELECTORS.len()).filter(|bit| ((i + 1) * 0x9E5) >> bit & 1 == 1).map(|bit| SELECTORS[bit]).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -235,12 +224,8 @@ async fn a_thousand_subscribers_get_exactly_their_events_a_third_of_them_cut_and
     let hub = listen(|_| {}).await;
     let mut reading = Vec::new();
     for i in 0..SUBSCRIBERS {
-        let query: String =
-            set(i % SETS).iter().map(|selector| format!("topic={selector}&")).collect();
-        let request = hub
-            .client
-            .get(&format!("/events?{query}topic=the-end"))
-            .within(Duration::from_secs(60));
+        let query: String = set(i % SETS).iter().map(|selector| format!("topic={selector}&")).collect();
+        let request = hub.client.get(&format!("/events?{query}topic=the-end")).within(Duration::from_secs(60));
         let mut stream = request.connect().await;
         stream.expect_event(event("sse-cursor")).await;
         reading.push(tokio::spawn(async move {
@@ -277,11 +262,8 @@ async fn a_thousand_subscribers_get_exactly_their_events_a_third_of_them_cut_and
     publish(&hub.client, "the-end", "the end").await;
     for (i, read) in reading.into_iter().enumerate() {
         let wanted = |topic: &str| set(i % SETS).iter().any(|selector| matches(selector, topic));
-        let expect: Vec<_> = published
-            .iter()
-            .filter(|(topic, _)| wanted(topic))
-            .map(|(_, data)| data.clone())
-            .collect();
+        let expect: Vec<_> =
+            published.iter().filter(|(topic, _)| wanted(topic)).map(|(_, data)| data.clone()).collect();
         assert_eq!(read.await.unwrap(), expect, "subscriber {i}");
     }
 }

@@ -107,13 +107,7 @@ async fn what_is_published_between_opening_and_the_first_event_is_not_missed() {
     publish(&client, "a", "1").await;
     publish(&client, "a", "2").await;
     stream.reconnect().await;
-    stream
-        .expect_events([
-            event("sse-cursor"),
-            event("message").data("1"),
-            event("message").data("2"),
-        ])
-        .await;
+    stream.expect_events([event("sse-cursor"), event("message").data("1"), event("message").data("2")]).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,10 +128,7 @@ async fn heartbeats_come_at_the_interval_and_only_when_idle() {
     stream.expect_event(event("sse-cursor")).await;
     let other = publish(&client, "other", "moves the head").await;
     let started = stream.received_at();
-    stream
-        .within(Duration::from_secs(16))
-        .expect_event(event("sse-cursor").data("").id(&other))
-        .await;
+    stream.within(Duration::from_secs(16)).expect_event(event("sse-cursor").data("").id(&other)).await;
     assert_eq!(stream.received_at() - started, Duration::from_secs(15));
 
     tokio::time::advance(Duration::from_secs(10)).await;
@@ -216,8 +207,7 @@ async fn a_resume_that_is_not_exact_says_why_and_then_sends_all_there_is() {
         ("garbage", "unknown"),
         ("%F0%9F%98%80%0D", "unknown"),
     ] {
-        let (mut stream, reason, requested, first) =
-            gap(&client, &format!("topic=a&last_event_id={id}")).await;
+        let (mut stream, reason, requested, first) = gap(&client, &format!("topic=a&last_event_id={id}")).await;
         assert_eq!(reason, expect);
         if !id.starts_with('%') {
             assert_eq!(requested, id);
@@ -290,9 +280,7 @@ async fn the_envelope_says_where_an_event_came_from() {
     publish_json(&client, r#"{"topic":"a/y","data":"{\"not\":\"json\"}"}"#).await;
     stream.expect_event(event("message").data(r#"{"topic":"a/x","data":"text\nof two"}"#)).await;
     stream.expect_event(event("e").data(r#"{"topic":"a/y","data":{"z":1.0,"a":[1,2]}}"#)).await;
-    stream
-        .expect_event(event("message").data(r#"{"topic":"a/y","data":"{\"not\":\"json\"}"}"#))
-        .await;
+    stream.expect_event(event("message").data(r#"{"topic":"a/y","data":"{\"not\":\"json\"}"}"#)).await;
     plain.expect_event("text\nof two").await;
     plain.expect_event(event("e").data(r#"{"z":1.0,"a":[1,2]}"#)).await;
 }
@@ -322,8 +310,7 @@ async fn a_drain_ends_every_stream_within_its_window_after_all_that_was_publishe
     assert!(refused.headers.contains_key("retry-after"));
     assert_eq!(client.get("/ready").send().await.status, 503);
     assert_eq!(client.get("/live").send().await.status, 200);
-    let mut busy =
-        client.get("/events?topic=a").header("accept", "text/event-stream").connect().await;
+    let mut busy = client.get("/events?topic=a").header("accept", "text/event-stream").connect().await;
     assert_eq!(busy.status(), 200);
     busy.expect_retry().await;
     assert_eq!(busy.expect_comment().await, "busy");
@@ -345,9 +332,7 @@ async fn subscribers_are_counted_while_they_are_there() {
     let (hub, client) = hub(|_| {});
     let one = subscribe(&client, "topic=a").await;
     let two = subscribe(&client, "topic=a&topic=b/*").await;
-    let count = async |topic: &str| {
-        client.get(&format!("/topics/{topic}")).send().await.json()["subscribers"].clone()
-    };
+    let count = async |topic: &str| client.get(&format!("/topics/{topic}")).send().await.json()["subscribers"].clone();
     assert_eq!((count("a").await, count("b/x").await), (json!(2), json!(1)));
     assert_eq!(metric(&client, "sse_subscribers").await, 2.0);
     drop(one);

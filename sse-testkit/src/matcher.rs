@@ -252,9 +252,7 @@ impl Check<'_> {
                 Some(format!("the id {} is not as the closure at {at} has it", quoted(&event.id)))
             }
             Self::Matching(Closure { holds, .. }) if holds(event) => None,
-            Self::Matching(Closure { at, .. }) => {
-                Some(format!("it is not as the closure at {at} has it"))
-            }
+            Self::Matching(Closure { at, .. }) => Some(format!("it is not as the closure at {at} has it")),
         }
     }
 }
@@ -268,8 +266,7 @@ fn differs(what: &str, got: &str, expected: &str) -> Option<String> {
 
 /// Two texts side by side; for long ones also where to look.
 fn differs_at(what: &str, got: &str, expected: &str) -> Option<String> {
-    let same =
-        got.bytes().zip(expected.bytes()).take_while(|(got, expected)| got == expected).count();
+    let same = got.bytes().zip(expected.bytes()).take_while(|(got, expected)| got == expected).count();
     let place = if same > 40 { format!(" (from byte {same} on)") } else { String::new() };
     Some(format!("the {what} is {}, not {}{place}", quoted(got), quoted(expected)))
 }

@@ -74,9 +74,7 @@ impl Response {
     pub fn json(&self) -> Value {
         match serde_json::from_slice(&self.body) {
             Ok(value) => value,
-            Err(error) => {
-                self.fail("JSON", &quoted(&self.body).to_string(), Some(error.to_string()))
-            }
+            Err(error) => self.fail("JSON", &quoted(&self.body).to_string(), Some(error.to_string())),
         }
     }
 
@@ -99,9 +97,7 @@ impl Response {
     pub fn text(&self) -> &str {
         match std::str::from_utf8(&self.body) {
             Ok(text) => text,
-            Err(error) => {
-                self.fail("text", &quoted(&self.body).to_string(), Some(error.to_string()))
-            }
+            Err(error) => self.fail("text", &quoted(&self.body).to_string(), Some(error.to_string())),
         }
     }
 

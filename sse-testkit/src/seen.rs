@@ -95,11 +95,9 @@ pub enum Seen {
 impl Seen {
     pub(crate) fn of(item: Item<'_>) -> Self {
         match item {
-            Item::Event(event) => Self::Event(Event {
-                name: event.name().into(),
-                data: event.data().into(),
-                id: event.id().into(),
-            }),
+            Item::Event(event) => {
+                Self::Event(Event { name: event.name().into(), data: event.data().into(), id: event.id().into() })
+            }
             Item::Comment(text) => Self::Comment(text.into()),
             Item::Retry(time) => Self::Retry(time),
             Item::Dropped(limit) => Self::Dropped(limit),

@@ -82,7 +82,7 @@ impl TestStream {
             .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
             .unwrap_or_default();
         let mut parser = Parser::new();
-        parser.set_last_event_id(&last_event_id);
+        let _ = parser.set_last_event_id(&last_event_id); // a header holds nothing that this refuses
         Self {
             call,
             status: head.status,
@@ -299,7 +299,7 @@ impl TestStream {
             let answer = self.call.answer(&mut self.timeline, caller).await;
             let (head, body) = answer.into_parts();
             self.parser.reconnect();
-            self.parser.set_last_event_id(&self.last_event_id);
+            let _ = self.parser.set_last_event_id(&self.last_event_id); // it came from a stream
             self.status = head.status;
             self.headers = head.headers;
             self.state = State::Open(body);

@@ -261,9 +261,8 @@ async fn another_content_type() {
 
 #[tokio::test(start_paused = true)]
 async fn the_wrong_status() {
-    let client = TestClient::from_fn(async |_| {
-        http::Response::builder().status(404).body("no such page".to_owned()).unwrap()
-    });
+    let client =
+        TestClient::from_fn(async |_| http::Response::builder().status(404).body("no such page".to_owned()).unwrap());
     let mut stream = client.get("/").connect().await;
     assert_eq!(
         essence(&failure_of(|| stream.expect_status(200).status())),
@@ -290,16 +289,12 @@ async fn an_answer_that_is_not_json() {
     let client = TestClient::from_fn(async |_| http::Response::new("{oops".to_owned()));
     let response = client.get("/").send().await;
     let report = failure_of(|| response.json());
-    assert!(
-        report.starts_with("expected JSON\n     got \"{oops\"\n because key must be a string"),
-        "{report}"
-    );
+    assert!(report.starts_with("expected JSON\n     got \"{oops\"\n because key must be a string"), "{report}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn no_answer_in_time() {
-    let client =
-        TestClient::from_fn(async |_| std::future::pending::<http::Response<Body>>().await);
+    let client = TestClient::from_fn(async |_| std::future::pending::<http::Response<Body>>().await);
     let report = failure(client.get("/").header("x-test", "1").connect());
     assert_eq!(
         report.await,
@@ -366,9 +361,7 @@ async fn a_heartbeat_that_is_late_early_or_something_else() {
     });
     let report = report.await;
     assert!(
-        report.starts_with(
-            "expected a heartbeat 15s after 17.000 s\n     got nothing of the kind within 16.5s\n\n"
-        ),
+        report.starts_with("expected a heartbeat 15s after 17.000 s\n     got nothing of the kind within 16.5s\n\n"),
         "{report}"
     );
     let early = client.clone();
@@ -395,9 +388,7 @@ async fn a_heartbeat_that_is_late_early_or_something_else() {
     });
     let report = report.await;
     assert!(
-        report.starts_with(
-            "expected a heartbeat 15s after 0.000 s\n     got event \"message\", data \"1\"\n\n"
-        ),
+        report.starts_with("expected a heartbeat 15s after 0.000 s\n     got event \"message\", data \"1\"\n\n"),
         "{report}"
     );
 }
@@ -407,9 +398,7 @@ async fn other_things_than_a_comment_or_a_retry() {
     let report = failure(async {
         frames(["data: a\n\n"]).get("/").connect().await.expect_comment().await;
     });
-    assert!(
-        report.await.starts_with("expected a comment\n     got event \"message\", data \"a\"\n\n")
-    );
+    assert!(report.await.starts_with("expected a comment\n     got event \"message\", data \"a\"\n\n"));
     let report = failure(async {
         frames([":\n"]).get("/").connect().await.expect_retry().await;
     });
@@ -424,9 +413,7 @@ async fn collecting_without_end() {
     });
     let report = report.await;
     assert!(
-        report.starts_with(
-            "expected an event for which the closure holds\n     got the end of the stream\n\n"
-        ),
+        report.starts_with("expected an event for which the closure holds\n     got the end of the stream\n\n"),
         "{report}"
     );
 }
@@ -448,17 +435,11 @@ async fn what_differs() {
 
     let (expected, why) = because(event("usher").data("x")).await;
     assert_eq!(expected, r#"event "usher", data "x""#);
-    assert_eq!(
-        why,
-        r#"the name is "user", not "usher"; the data is "{\"name\": \"ann\", \"age\": 41}", not "x""#
-    );
+    assert_eq!(why, r#"the name is "user", not "usher"; the data is "{\"name\": \"ann\", \"age\": 41}", not "x""#);
 
     let (expected, why) = because(any_event().json(json!({"name": "ann", "age": 42}))).await;
     assert_eq!(expected, r#"an event, json {"age":42,"name":"ann"}"#);
-    assert_eq!(
-        why,
-        r#"the data is "{\"age\":41,\"name\":\"ann\"}", not "{\"age\":42,\"name\":\"ann\"}""#
-    );
+    assert_eq!(why, r#"the data is "{\"age\":41,\"name\":\"ann\"}", not "{\"age\":42,\"name\":\"ann\"}""#);
 
     let (expected, why) = because(event("user").json_at("/age", 42).json_at("/sex", "f")).await;
     assert_eq!(expected, r#"event "user", json at /age 42, json at /sex "f""#);
@@ -466,16 +447,10 @@ async fn what_differs() {
 
     let (expected, why) = because(any_event().id_with(|id| id == "8")).await;
     assert!(expected.starts_with("an event, id with the closure at sse-testkit/tests/report.rs:"));
-    assert!(
-        why.starts_with("the id \"7\" is not as the closure at sse-testkit/tests/report.rs:"),
-        "{why}"
-    );
+    assert!(why.starts_with("the id \"7\" is not as the closure at sse-testkit/tests/report.rs:"), "{why}");
 
     let (expected, why) = because(data("x").matching(|event| event.name == "x")).await;
-    assert!(
-        expected.starts_with("an event, data \"x\", matching the closure at sse-testkit/tests/"),
-        "{expected}"
-    );
+    assert!(expected.starts_with("an event, data \"x\", matching the closure at sse-testkit/tests/"), "{expected}");
     assert!(why.contains("; it is not as the closure at sse-testkit/tests/report.rs:"), "{why}");
 }
 
@@ -490,8 +465,7 @@ async fn data_that_is_not_json() {
 
 #[tokio::test(start_paused = true)]
 async fn long_data_says_where_to_look() {
-    let client =
-        TestClient::from_fn(async |_| event_stream(format!("data: {}b\n\n", "a".repeat(5000))));
+    let client = TestClient::from_fn(async |_| event_stream(format!("data: {}b\n\n", "a".repeat(5000))));
     let report = failure(async move {
         let expected = format!("{}c", "a".repeat(5000));
         client.get("/").connect().await.expect_event(&expected).await;

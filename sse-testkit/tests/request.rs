@@ -44,10 +44,7 @@ async fn a_request_is_as_over_a_socket() {
     let response = client.post("/").body(String::from("hello")).send().await;
     assert_eq!(response.text(), "POST / HTTP/1.1\nhost: localhost\ncontent-length: 5\nhello|");
     let response = client.post("/").header("host", "a.example").header("content-length", "9");
-    assert_eq!(
-        response.send().await.text(),
-        "POST / HTTP/1.1\nhost: a.example\ncontent-length: 9\n"
-    );
+    assert_eq!(response.send().await.text(), "POST / HTTP/1.1\nhost: a.example\ncontent-length: 9\n");
     let response = client.post("/").send().await;
     assert_eq!(response.text(), "POST / HTTP/1.1\nhost: localhost\ncontent-length: 0\n");
     let response = client.request(Method::DELETE, "*").last_event_id("1").last_event_id("ü").send();
@@ -197,10 +194,7 @@ async fn any_service_will_do() {
     client.get("/").connect().await.expect_event("a").await;
     client.clone().get("/").connect().await.expect_event("a").await;
     let report = failure(client.get("/fail").connect()).await;
-    assert!(
-        report.starts_with("expected an answer to GET /fail\n     got none: no more room\n"),
-        "{report}"
-    );
+    assert!(report.starts_with("expected an answer to GET /fail\n     got none: no more room\n"), "{report}");
     assert_eq!(*calls.lock().unwrap(), 3);
 }
 

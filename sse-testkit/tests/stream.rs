@@ -53,8 +53,7 @@ async fn any_cut_gives_the_same() {
 async fn several_expectations_at_once() {
     let wire = "data: a\n\nevent: n\ndata: [1, 2]\n\ndata: c\n\ndata: d\n\ndata: e\n\n";
     let mut stream = frames([wire]).get("/").connect().await;
-    let events =
-        stream.expect_events([message("a"), event("n").json(json!([1, 2])), any_event()]).await;
+    let events = stream.expect_events([message("a"), event("n").json(json!([1, 2])), any_event()]).await;
     assert_eq!(events[1].json()[1], 2);
     let rest = stream.collect_until(|event| event.data == "e").await;
     assert_eq!(rest.iter().map(|event| &*event.data).collect::<Vec<_>>(), ["d", "e"]);
@@ -81,8 +80,7 @@ async fn comments_and_retries() {
 
 #[tokio::test(start_paused = true)]
 async fn skipped_events_are_as_if_not_sent_but_their_ids_count() {
-    let wire =
-        "event: sse-cursor\ndata:\nid: 1\n\ndata: a\nid: 2\n\nevent: sse-cursor\ndata:\nid: 3\n\n";
+    let wire = "event: sse-cursor\ndata:\nid: 1\n\ndata: a\nid: 2\n\nevent: sse-cursor\ndata:\nid: 3\n\n";
     let client = frames([wire]);
     let mut stream = client.get("/").skip_events(["sse-cursor"]).connect().await;
     stream.expect_event("a").await;

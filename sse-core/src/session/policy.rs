@@ -51,14 +51,8 @@ impl Policy {
 
     /// The wait after so many failures: never below the reconnection time, which is the server's wish, and above it full
     /// jitter over a span that doubles with each failure. The first wait is the reconnection time itself.
-    pub(super) fn wait(
-        &self,
-        reconnection_time: Duration,
-        failures: u32,
-        entropy: u64,
-    ) -> Duration {
-        let doubled =
-            reconnection_time.max(Duration::from_millis(100)).saturating_mul(1 << failures.min(20));
+    pub(super) fn wait(&self, reconnection_time: Duration, failures: u32, entropy: u64) -> Duration {
+        let doubled = reconnection_time.max(Duration::from_millis(100)).saturating_mul(1 << failures.min(20));
         let span = doubled.min(self.max_wait).saturating_sub(reconnection_time);
         if failures == 0 {
             return reconnection_time;

@@ -5,10 +5,7 @@ use core::fmt;
 use alloc::{borrow::ToOwned, string::ToString};
 use serde::{
     Deserializer,
-    de::{
-        DeserializeOwned, DeserializeSeed, EnumAccess, Error, VariantAccess, Visitor,
-        value::StrDeserializer,
-    },
+    de::{DeserializeOwned, DeserializeSeed, EnumAccess, Error, VariantAccess, Visitor, value::StrDeserializer},
     forward_to_deserialize_any,
 };
 
@@ -35,11 +32,7 @@ impl<'de> Deserializer<'de> for Event<'de> {
         visitor.visit_enum(Variant { known: variants.contains(&self.name), event: self })
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -63,10 +56,7 @@ impl<'de> EnumAccess<'de> for Variant<'de> {
     type Error = DecodeError;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, Self), DecodeError> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), DecodeError> {
         let name: StrDeserializer<'de, DecodeError> = StrDeserializer::new(self.event.name);
         Ok((seed.deserialize(name)?, self))
     }
@@ -83,18 +73,11 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
         }
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
-        self,
-        seed: T,
-    ) -> Result<T::Value, DecodeError> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DecodeError> {
         self.content(|json| seed.deserialize(json))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(
-        self,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, DecodeError> {
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, DecodeError> {
         self.content(|json| json.deserialize_tuple(len, visitor))
     }
 
@@ -110,10 +93,7 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
 type Json<'de> = serde_json::Deserializer<serde_json::de::StrRead<'de>>;
 
 impl<'de> Variant<'de> {
-    fn content<T>(
-        self,
-        read: impl FnOnce(&mut Json<'de>) -> serde_json::Result<T>,
-    ) -> Result<T, DecodeError> {
+    fn content<T>(self, read: impl FnOnce(&mut Json<'de>) -> serde_json::Result<T>) -> Result<T, DecodeError> {
         let mut json = serde_json::Deserializer::from_str(self.event.data);
         let value = read(&mut json).map_err(DecodeError::Data)?;
         json.end().map_err(DecodeError::Data)?;

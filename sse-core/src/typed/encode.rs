@@ -75,11 +75,7 @@ impl SerializeStructVariant for Members {
     type Ok = Content;
     type Error = EncodeError;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        key: &'static str,
-        value: &T,
-    ) -> Result<(), EncodeError> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), EncodeError> {
         self.push(Some(key), &json(value)?)
     }
 
@@ -109,12 +105,7 @@ impl Serializer for Variant {
     type SerializeStruct = Never;
     type SerializeStructVariant = Members;
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        name: &'static str,
-    ) -> Result<Content, EncodeError> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Result<Content, EncodeError> {
         Ok(Content { name, data: String::new() })
     }
 

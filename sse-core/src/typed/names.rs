@@ -24,20 +24,11 @@ struct Answer(Option<Names>);
 impl<'de> Deserializer<'de> for Asked {
     type Error = Answer;
 
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        variants: Names,
-        _: V,
-    ) -> Result<V::Value, Answer> {
+    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, variants: Names, _: V) -> Result<V::Value, Answer> {
         Err(Answer(Some(variants)))
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Answer> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Answer> {
         visitor.visit_newtype_struct(self)
     }
 

@@ -37,19 +37,13 @@ pub(crate) fn parse<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>) -> Outc
     parse_from("", pieces)
 }
 
-pub(crate) fn parse_from<B: AsRef<[u8]>>(
-    last_event_id: &str,
-    pieces: impl IntoIterator<Item = B>,
-) -> Outcome {
+pub(crate) fn parse_from<B: AsRef<[u8]>>(last_event_id: &str, pieces: impl IntoIterator<Item = B>) -> Outcome {
     let mut parser = Parser::new();
-    parser.set_last_event_id(last_event_id);
+    parser.set_last_event_id(last_event_id).unwrap();
     run(parser, pieces)
 }
 
-pub(crate) fn parse_within<B: AsRef<[u8]>>(
-    limits: Limits,
-    pieces: impl IntoIterator<Item = B>,
-) -> Outcome {
+pub(crate) fn parse_within<B: AsRef<[u8]>>(limits: Limits, pieces: impl IntoIterator<Item = B>) -> Outcome {
     run(Parser::with_limits(limits), pieces)
 }
 

@@ -64,8 +64,7 @@ fn parse_vector(vector: &Value) -> Parse {
 }
 
 fn outcome(expect: &Value) -> Outcome {
-    let event =
-        |event: &Value| (string(&event["event"]), string(&event["data"]), string(&event["id"]));
+    let event = |event: &Value| (string(&event["event"]), string(&event["data"]), string(&event["id"]));
     Outcome {
         events: expect["events"].as_array().unwrap().iter().map(event).collect(),
         last_event_id: string(&expect["last_event_id"]),
@@ -80,16 +79,12 @@ fn string(value: &Value) -> String {
 
 /// Standard base64, as the vectors have it.
 fn base64(text: &str) -> Vec<u8> {
-    let digit = |byte: u8| {
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-            .iter()
-            .position(|b| *b == byte)
-    };
+    let digit =
+        |byte: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|b| *b == byte);
     let mut bytes = Vec::new();
     for group in text.as_bytes().chunks(4) {
         let digits: Vec<_> = group.iter().filter_map(|byte| digit(*byte)).collect();
-        let bits =
-            digits.iter().enumerate().fold(0, |bits, (i, digit)| bits | digit << (18 - 6 * i));
+        let bits = digits.iter().enumerate().fold(0, |bits, (i, digit)| bits | digit << (18 - 6 * i));
         bytes.extend((0..digits.len() - 1).map(|i| (bits >> (16 - 8 * i)) as u8));
     }
     bytes

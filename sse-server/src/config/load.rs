@@ -32,42 +32,62 @@ pub(super) fn load(sources: &[Source]) -> Result<Config, ConfigError> {
             Source::File(path) => {
                 let shown = path.display();
                 if !path.is_file() {
-                    return Err(ConfigError(format!(
-                        "{shown}: there is no such file; --config takes a TOML file"
-                    )));
+                    return Err(ConfigError(format!("{shown}: there is no such file; --config takes a TOML file")));
                 }
                 let file = File::from(path.clone()).format(FileFormat::Toml);
-                let tables =
-                    file.collect().map_err(|error| one_line(&format!("{shown}: {error}")))?;
+                let tables = file.collect().map_err(|error| one_line(&format!("{shown}: {error}")))?;
                 flatten("", &Value::from(tables), &shown.to_string(), &mut settings)?;
             }
             Source::Environment => {
-                let variables =
-                    Environment::with_prefix("SSE").prefix_separator("__").separator("__");
-                let tables = variables
-                    .collect()
-                    .map_err(|error| one_line(&format!("the environment: {error}")))?;
+                let variables = Environment::with_prefix("SSE").prefix_separator("__").separator("__");
+                let tables = variables.collect().map_err(|error| one_line(&format!("the environment: {error}")))?;
                 for (key, value) in tables {
                     flatten(&key, &value, "the environment", &mut settings)?;
                 }
             }
             Source::Flag(key, value, flag) => {
-                settings
-                    .insert((*key).to_owned(), (Given::Text(value.clone()), (*flag).to_owned()));
+                settings.insert((*key).to_owned(), (Given::Text(value.clone()), (*flag).to_owned()));
             }
         }
     }
     let mut load = Load { section: "", settings };
     let mut config = Config::default();
     config.visit(&mut load)?;
-    match load.settings.first_key_value() {
-        Some((key, (value, origin))) => Err(ConfigError(format!(
+    if let Some((key, (value, origin))) = load.settings.first_key_value() {
+        return Err(ConfigError(format!(
             "{key} = {value} (from {origin}): there is no such key; --print-config lists them all"
-        ))),
-        None if config.publish.retry_min > config.publish.retry_max => Err(ConfigError(
+        )));
+    }
+    check(config.clone())?;
+    Ok(config)
+}
+
+/// Whether every value is one that could have been read.
+pub(super) fn check(mut config: Config) -> Result<(), ConfigError> {
+    config.visit(&mut Check(""))?;
+    if config.publish.retry_min > config.publish.retry_max {
+        return Err(ConfigError(
             "publish.retry_min is above publish.retry_max: the least time must not exceed the greatest".into(),
-        )),
-        None => Ok(config),
+        ));
+    }
+    Ok(())
+}
+
+/// Sets every value to itself.
+struct Check(&'static str);
+
+impl Visitor for Check {
+    type Error = ConfigError;
+
+    fn section(&mut self, name: &'static str, _: &'static str) {
+        self.0 = name;
+    }
+
+    fn key(&mut self, name: &'static str, _: &'static str, field: Field<'_>) -> Result<(), ConfigError> {
+        let value = field.given();
+        field
+            .set(&value)
+            .map_err(|allowed| ConfigError(format!("{}.{name} = {value}: not allowed; it takes {allowed}", self.0)))
     }
 }
 
@@ -83,17 +103,12 @@ impl Visitor for Load {
         self.section = name;
     }
 
-    fn key(
-        &mut self,
-        name: &'static str,
-        _: &'static str,
-        field: Field<'_>,
-    ) -> Result<(), ConfigError> {
+    fn key(&mut self, name: &'static str, _: &'static str, field: Field<'_>) -> Result<(), ConfigError> {
         let key = format!("{}.{name}", self.section);
         let Some((value, origin)) = self.settings.remove(&key) else { return Ok(()) };
-        field.set(&value).map_err(|allowed| {
-            ConfigError(format!("{key} = {value} (from {origin}): not allowed; it takes {allowed}"))
-        })
+        field
+            .set(&value)
+            .map_err(|allowed| ConfigError(format!("{key} = {value} (from {origin}): not allowed; it takes {allowed}")))
     }
 }
 
@@ -111,9 +126,7 @@ fn flatten(key: &str, value: &Value, origin: &str, into: &mut Settings) -> Resul
         ValueKind::Array(values) => values.iter().map(text).collect::<Option<_>>().map(Given::List),
         _ => text(value).map(Given::Text),
     };
-    let given = given.ok_or_else(|| {
-        ConfigError(format!("{key} (from {origin}): a text, number or list is wanted"))
-    })?;
+    let given = given.ok_or_else(|| ConfigError(format!("{key} (from {origin}): a text, number or list is wanted")))?;
     into.insert(key.to_owned(), (given, origin.to_owned()));
     Ok(())
 }
@@ -129,10 +142,7 @@ mod tests {
     use super::*;
 
     fn flags(flags: &[(&'static str, &str)]) -> Result<Config, ConfigError> {
-        let flags: Vec<_> = flags
-            .iter()
-            .map(|(key, value)| Source::Flag(key, (*value).to_owned(), "a flag"))
-            .collect();
+        let flags: Vec<_> = flags.iter().map(|(key, value)| Source::Flag(key, (*value).to_owned(), "a flag")).collect();
         Config::load(&flags)
     }
 
@@ -155,10 +165,7 @@ mod tests {
         assert_eq!(config.stream.heartbeat, Duration::from_secs(90));
         let printed = config.to_toml();
         assert_eq!(file(&printed).unwrap().to_toml(), printed);
-        assert_eq!(
-            file(&Config::default().to_toml()).unwrap().to_toml(),
-            Config::default().to_toml()
-        );
+        assert_eq!(file(&Config::default().to_toml()).unwrap().to_toml(), Config::default().to_toml());
     }
 
     #[test]
@@ -166,9 +173,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.toml");
         std::fs::write(&path, "[log]\nevents = 5\ntopics = 6\n").unwrap();
-        let config =
-            Config::load(&[Source::File(path), Source::Flag("log.events", "7".into(), "--events")])
-                .unwrap();
+        let config = Config::load(&[Source::File(path), Source::Flag("log.events", "7".into(), "--events")]).unwrap();
         assert_eq!((config.log.events, config.log.topics), (7, 6));
     }
 
@@ -187,10 +192,17 @@ mod tests {
                 "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
             ),
         ] {
-            let expect =
-                format!("{key} = {value:?} (from a flag): not allowed; it takes {allowed}");
+            let expect = format!("{key} = {value:?} (from a flag): not allowed; it takes {allowed}");
             assert_eq!(flags(&[(key, value)]).unwrap_err().to_string(), expect);
         }
+    }
+
+    #[test]
+    fn what_a_program_sets_is_checked_too() {
+        let mut config = Config::default();
+        assert_eq!(config.check(), Ok(()));
+        config.stream.max_age = Duration::MAX;
+        assert!(config.check().unwrap_err().to_string().starts_with("stream.max_age = "));
     }
 
     #[test]

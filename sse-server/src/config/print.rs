@@ -22,12 +22,7 @@ impl Visitor for Print {
         let _ = writeln!(self.0, "{gap}# {about}\n[{name}]");
     }
 
-    fn key(
-        &mut self,
-        name: &'static str,
-        about: &'static str,
-        field: Field<'_>,
-    ) -> Result<(), Infallible> {
+    fn key(&mut self, name: &'static str, about: &'static str, field: Field<'_>) -> Result<(), Infallible> {
         for line in lines(about, WIDTH) {
             let _ = writeln!(self.0, "# {line}");
         }

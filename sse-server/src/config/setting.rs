@@ -22,12 +22,7 @@ pub(super) trait Visitor {
 
     fn section(&mut self, name: &'static str, about: &'static str);
 
-    fn key(
-        &mut self,
-        name: &'static str,
-        about: &'static str,
-        field: Field<'_>,
-    ) -> Result<(), Self::Error>;
+    fn key(&mut self, name: &'static str, about: &'static str, field: Field<'_>) -> Result<(), Self::Error>;
 }
 
 /// One of a few names.
@@ -92,7 +87,7 @@ pub(super) enum Check {
 impl Check {
     fn accepts(self, text: &str) -> bool {
         match self {
-            Self::Host => !text.is_empty() && !text.contains(['/', ':', ' ', '*']),
+            Self::Host => is_host(text),
             Self::Origin => is_origin(text),
             Self::OriginOrAny => text == "*" || is_origin(text),
             Self::LogFilter => tracing_subscriber::EnvFilter::try_new(text).is_ok(),
@@ -101,12 +96,10 @@ impl Check {
 
     const fn allowed(self) -> &'static str {
         match self {
-            Self::Host => "a host name without port, such as hub.example",
+            Self::Host => "a host name or address without port, such as hub.example or [2001:db8::7]",
             Self::Origin => "an origin, such as https://hub.example",
             Self::OriginOrAny => "origins, such as https://app.example, or *",
-            Self::LogFilter => {
-                "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug"
-            }
+            Self::LogFilter => "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
         }
     }
 }
@@ -114,8 +107,22 @@ impl Check {
 /// Scheme, host and perhaps a port, as a browser writes an origin: lower case and nothing behind it.
 fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else { return false };
-    let plain = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/');
-    plain && uri.scheme().is_some() && uri.host().is_some() && text == text.to_ascii_lowercase()
+    let plain = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/') && !text.contains('@');
+    let default_port = match uri.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return false,
+    };
+    let port = uri.port_u16() != Some(default_port); // which a browser leaves out
+    plain && port && uri.host().is_some() && text == text.to_ascii_lowercase()
+}
+
+/// A name, or an address, which has brackets if it is IPv6.
+fn is_host(text: &str) -> bool {
+    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !text.is_empty() && !text.contains(['/', ':', ' ', '*', '@', '[', ']']),
+    }
 }
 
 /// A value as it was given, before anyone knows what it is for.
@@ -165,18 +172,12 @@ impl Field<'_> {
                 *value = Some(text.to_owned()).filter(|text| check.accepts(text))?;
             }
             Field::OptionalText(value, check) => {
-                *value = if text.is_empty() {
-                    None
-                } else {
-                    Some(text.to_owned()).filter(|text| check.accepts(text))
-                };
+                *value = if text.is_empty() { None } else { Some(text.to_owned()).filter(|text| check.accepts(text)) };
                 (text.is_empty() || value.is_some()).then_some(())?;
             }
             Field::List(list, check) => {
                 let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
-                *list = texts
-                    .map(|text| check.accepts(text).then(|| text.to_owned()))
-                    .collect::<Option<_>>()?;
+                *list = texts.map(|text| check.accepts(text).then(|| text.to_owned())).collect::<Option<_>>()?;
             }
             Field::Path(path) => *path = text.into(),
             Field::Choice(choice) => choice.choose(text).then_some(())?,
@@ -187,9 +188,7 @@ impl Field<'_> {
     fn allowed(&self) -> String {
         match self {
             Field::Address(_) => "an address and port, such as 127.0.0.1:8080".into(),
-            Field::OptionalAddress(_) => {
-                "an address and port, such as 127.0.0.1:8081, or nothing".into()
-            }
+            Field::OptionalAddress(_) => "an address and port, such as 127.0.0.1:8081, or nothing".into(),
             Field::Number(_, range) => {
                 format!("a whole number from {} to {}", range.start(), range.end())
             }
@@ -205,23 +204,28 @@ impl Field<'_> {
         }
     }
 
+    /// The value as it would be given.
+    pub(super) fn given(&self) -> Given {
+        match self.show() {
+            toml::Value::String(text) => Given::Text(text),
+            toml::Value::Array(list) => {
+                Given::List(list.iter().filter_map(|text| text.as_str()).map(ToOwned::to_owned).collect())
+            }
+            other => Given::Text(other.to_string()),
+        }
+    }
+
     /// The value as TOML.
     pub(super) fn show(&self) -> toml::Value {
         match self {
             Field::Address(address) => address.to_string().into(),
-            Field::OptionalAddress(address) => {
-                address.map(|address| address.to_string()).unwrap_or_default().into()
-            }
-            Field::Number(number, _) => {
-                toml::Value::Integer(i64::try_from(**number).unwrap_or(i64::MAX))
-            }
+            Field::OptionalAddress(address) => address.map(|address| address.to_string()).unwrap_or_default().into(),
+            Field::Number(number, _) => toml::Value::Integer(i64::try_from(**number).unwrap_or(i64::MAX)),
             Field::Time(time, _) => humantime::format_duration(**time).to_string().into(),
             Field::Flag(flag) => (**flag).into(),
             Field::Text(text, _) => text.as_str().into(),
             Field::OptionalText(text, _) => text.as_deref().unwrap_or_default().into(),
-            Field::List(list, _) => {
-                toml::Value::Array(list.iter().map(|text| text.as_str().into()).collect())
-            }
+            Field::List(list, _) => toml::Value::Array(list.iter().map(|text| text.as_str().into()).collect()),
             Field::Path(path) => path.display().to_string().into(),
             Field::Choice(choice) => choice.name().into(),
         }

@@ -71,10 +71,8 @@ impl EventBody {
         let silent_until = now + interval;
         let age = config.max_age;
         // a tenth less or more, so that streams that began together do not end together
-        let end = (!age.is_zero())
-            .then(|| (now + age * 9 / 10 + random::part_of(age / 5), DrainReason::Age));
-        let bytes =
-            wire::opening(reconnection_time(config.retry), opening.position, opening.gap.as_ref());
+        let end = (!age.is_zero()).then(|| (now + age * 9 / 10 + random::part_of(age / 5), DrainReason::Age));
+        let bytes = wire::opening(reconnection_time(config.retry), opening.position, opening.gap.as_ref());
         Self {
             phase: Phase::Opening(bytes),
             heartbeat,

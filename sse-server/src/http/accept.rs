@@ -15,11 +15,7 @@ pub(super) enum Accept {
 
 impl Accept {
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let values: Vec<_> = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .collect();
+        let values: Vec<_> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
         if values.iter().all(|value| value.trim().is_empty()) {
             return Self::Open;
         }

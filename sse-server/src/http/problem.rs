@@ -20,17 +20,18 @@ pub(super) struct Problem {
     close: bool,
 }
 
+/// The longest sentence: what a client sent is not sent back without end.
+const MAX_DETAIL_BYTES: usize = 1024;
+
 impl Problem {
     pub(super) fn new(status: StatusCode, refused: Refused, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            refused,
-            detail: detail.into(),
-            members: Map::new(),
-            allow: None,
-            retry_after: None,
-            close: false,
+        let mut detail = detail.into();
+        if detail.len() > MAX_DETAIL_BYTES {
+            let end = (0..=MAX_DETAIL_BYTES).rev().find(|end| detail.is_char_boundary(*end)).unwrap_or(0);
+            detail.truncate(end);
+            detail.push('…');
         }
+        Self { status, refused, detail, members: Map::new(), allow: None, retry_after: None, close: false }
     }
 
     /// 400: what was sent can't be taken; `detail` names the field, the value and what is allowed.
@@ -40,26 +41,17 @@ impl Problem {
 
     /// 413: what is sent is longer than `limit` bytes. The connection closes, for the rest of it is not read.
     pub(super) fn too_large(what: &str, limit: usize, key: &str) -> Self {
-        let detail =
-            format!("{what} is longer than {limit} bytes; send less at once, or raise {key}");
+        let detail = format!("{what} is longer than {limit} bytes; send less at once, or raise {key}");
         Self { close: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, Refused::too_large, detail) }
     }
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("this address answers {allow}");
-        Self {
-            allow: Some(allow),
-            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Refused::other, detail)
-        }
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Refused::other, detail) }
     }
 
     /// 429 or 503: come back later.
-    pub(super) fn later(
-        status: StatusCode,
-        refused: Refused,
-        detail: &str,
-        after: Duration,
-    ) -> Self {
+    pub(super) fn later(status: StatusCode, refused: Refused, detail: &str, after: Duration) -> Self {
         Self { retry_after: Some(after), ..Self::new(status, refused, detail) }
     }
 

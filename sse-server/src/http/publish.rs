@@ -36,11 +36,7 @@ struct Receipt {
 }
 
 /// `POST /publish/{topic…}`: the body is the data, whatever its content type says.
-pub(super) async fn publish_text(
-    hub: &Hub,
-    path: &str,
-    request: Request,
-) -> Result<Response, Problem> {
+pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Result<Response, Problem> {
     admit(hub, &request)?;
     let topic = topic(path)?;
     let mut name = None;
@@ -52,10 +48,10 @@ pub(super) async fn publish_text(
             (parameter, _) => return Err(unknown(&parameter, "event")),
         }
     }
-    let key = key::of_request(&request.headers)?
-        .map(|text| Key { scope: Scope::Topic(topic.clone()), text });
+    let key = key::of_request(&request.headers)?.map(|text| Key { scope: Scope::Topic(topic.clone()), text });
     let limit = one_event(&hub.config().publish);
-    let data = utf8(request.body.read(&request.headers, |_| limit).await?)?;
+    let body = request.body.read(&request.headers, limit, |_| limit).await?;
+    let data = utf8(body.bytes.clone())?;
     let draft = Draft { topic, name, retry: None, data, json: false };
     publish_one(hub, draft, key)
 }
@@ -88,27 +84,20 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
     if request.peer.is_some_and(|peer| peer.surplus) {
         let detail = "the hub has as many connections as it may have; come back later";
         let after = hub.config().stream.retry;
-        return Err(
-            Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::full, detail, after).closing()
-        );
+        return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::full, detail, after).closing());
     }
     Ok(())
 }
 
 fn draining() -> Problem {
     let detail = "the hub is shutting down; publish again in a moment";
-    Problem::later(
-        StatusCode::SERVICE_UNAVAILABLE,
-        Refused::draining,
-        detail,
-        Duration::from_secs(1),
-    )
-    .closing()
+    Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::draining, detail, Duration::from_secs(1)).closing()
 }
 
 fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Result<Response, Problem> {
     let topic = draft.topic.to_string();
-    let published = hub.publish(vec![Keyed { draft, key, content: None }]).map_err(refusal)?;
+    let key = key.map(|key| (key, hub.fingerprint(&draft)));
+    let published = hub.publish(vec![Keyed { draft, key }]).map_err(refusal)?;
     let receipt = published.first().map(|published| receipt(*published, topic));
     Ok(json_response(&receipt))
 }
@@ -120,29 +109,27 @@ fn receipt(published: Published, topic: String) -> Receipt {
 fn refusal(error: PublishError) -> Problem {
     match error {
         PublishError::Draining => draining(),
-        PublishError::Conflict(index) => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            Refused::key,
-            "the idempotency key was used for other content; use a new key for new content",
-        )
-        .with("index", index),
+        PublishError::Conflict(index) => {
+            let detail = "the idempotency key was used for other content; use a new key for new content";
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Refused::key, detail);
+            match index {
+                Some(index) => problem.with("index", index),
+                None => problem,
+            }
+        }
     }
 }
 
 fn event_name(value: &str) -> Result<Name, Problem> {
-    Name::new(value)
-        .map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
+    Name::new(value).map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
 }
 
 fn utf8(body: Bytes) -> Result<Text, Problem> {
-    Text::try_from(body).map_err(|error| not_utf8(&error))
+    Text::try_from(body).map_err(|error| not_utf8("the body", &error))
 }
 
-fn not_utf8(error: &str::Utf8Error) -> Problem {
-    Problem::invalid(format!(
-        "the body is not UTF-8 from byte {} on; send UTF-8 text",
-        error.valid_up_to()
-    ))
+fn not_utf8(what: &str, error: &str::Utf8Error) -> Problem {
+    Problem::invalid(format!("{what} is not UTF-8 from byte {} on; send UTF-8 text", error.valid_up_to()))
 }
 
 const fn one_event(config: &Publish) -> Limit {
@@ -150,7 +137,6 @@ const fn one_event(config: &Publish) -> Limit {
 }
 
 fn media_type(headers: &HeaderMap) -> String {
-    let value =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

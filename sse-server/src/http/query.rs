@@ -16,23 +16,29 @@ pub(super) fn parameters(query: &str) -> impl Iterator<Item = Result<(String, St
 }
 
 fn decode(text: &str) -> Result<String, Problem> {
-    let spaced: Cow<'_, str> =
-        if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
+    let spaced: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
     match percent_decode_str(&spaced).decode_utf8() {
+        _ if !is_encoded(text) => {
+            Err(Problem::invalid(format!("the query holds {text:?}: a `%` needs two hex digits")))
+        }
         Ok(decoded) => Ok(decoded.into_owned()),
-        Err(_) => Err(Problem::invalid(format!(
-            "the query holds {text:?}, which is not UTF-8 when decoded"
-        ))),
+        Err(_) => Err(Problem::invalid(format!("the query holds {text:?}, which is not UTF-8 when decoded"))),
     }
+}
+
+/// Whether every `%` begins an encoded byte.
+fn is_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 /// Keeps a parameter that may be given once.
 pub(super) fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => {
-            Err(Problem::invalid(format!("the parameter `{name}` is given twice; give it once")))
-        }
+        Some(_) => Err(Problem::invalid(format!("the parameter `{name}` is given twice; give it once"))),
     }
 }
 
@@ -43,14 +49,14 @@ pub(super) fn unknown(name: &str, known: &str) -> Problem {
 
 /// A topic from a path: split at `/`, then each segment decoded once.
 pub(super) fn topic(path: &str) -> Result<Topic, Problem> {
-    let wrong = |why: &dyn std::fmt::Display| {
-        Problem::invalid(format!("the topic {path:?} in the path is not one: {why}"))
-    };
+    let wrong =
+        |why: &dyn std::fmt::Display| Problem::invalid(format!("the topic {path:?} in the path is not one: {why}"));
+    if !is_encoded(path) {
+        return Err(wrong(&"a `%` needs two hex digits"));
+    }
     let mut topic = String::new();
     for (i, segment) in path.split('/').enumerate() {
-        let segment = percent_decode_str(segment)
-            .decode_utf8()
-            .map_err(|_| wrong(&"it must be UTF-8 when decoded"))?;
+        let segment = percent_decode_str(segment).decode_utf8().map_err(|_| wrong(&"it must be UTF-8 when decoded"))?;
         if segment.contains('/') {
             return Err(wrong(&"a segment can't hold an encoded `/`"));
         }
@@ -69,17 +75,14 @@ mod tests {
     #[test]
     fn a_query_is_form_encoded() {
         let pairs: Vec<_> = parameters("a=1+2&&b=%2B%C3%A9&c").map(|pair| pair.unwrap()).collect();
-        assert_eq!(
-            pairs,
-            [("a".into(), "1 2".into()), ("b".into(), "+é".into()), ("c".into(), String::new())]
-        );
+        assert_eq!(pairs, [("a".into(), "1 2".into()), ("b".into(), "+é".into()), ("c".into(), String::new())]);
         assert!(parameters("a=%FF").next().unwrap().is_err());
     }
 
     #[test]
     fn a_path_is_split_before_it_is_decoded() {
         assert_eq!(topic("a%20b/c+d/%C3%A9").unwrap().as_str(), "a b/c+d/é");
-        for path in ["", "a//b", "a/%2E%2e", "a%2Fb", "%2A", "a%0Ab", "%00", "%FF", "a/"] {
+        for path in ["", "a//b", "a/%2E%2e", "a%2Fb", "%2A", "a%0Ab", "%00", "%FF", "a/", "a%", "a%zz", "%4"] {
             assert!(topic(path).is_err(), "{path}");
         }
         assert_eq!(topic("%2541").unwrap().as_str(), "%41", "once, not twice");

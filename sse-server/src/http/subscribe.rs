@@ -39,9 +39,7 @@ pub(super) fn subscribe(hub: &Hub, request: &Request) -> Result<Response, Proble
     }
     let address = request.peer.map(|peer| peer.address.ip());
     match hub.subscribe(wish.selectors, &wish.start, address) {
-        Ok((subscriber, opening)) => {
-            Ok(head(hub, EventBody::new(subscriber, &opening, wish.heartbeat)))
-        }
+        Ok((subscriber, opening)) => Ok(head(hub, EventBody::new(subscriber, &opening, wish.heartbeat))),
         Err(reason) => busy(reason),
     }
 }
@@ -53,11 +51,13 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     let mut response = warp::reply::stream(body).into_response();
+    // in whole seconds, and never sooner than it comes
+    let heartbeat = u64::try_from(hub.config().stream.heartbeat.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    headers.insert("sse-heartbeat", HeaderValue::from(hub.config().stream.heartbeat.as_secs()));
+    headers.insert("sse-heartbeat", HeaderValue::from(heartbeat));
     // The connection serves nothing after the stream. Over HTTP/2 hyper leaves it out.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
@@ -66,11 +66,9 @@ where
 fn turn_away(hub: &Hub, busy: Busy, accept: Accept) -> Result<Response, Problem> {
     let retry = reconnection_time(hub.config().stream.retry);
     let (refused, status, detail) = match busy {
-        Busy::Draining => (
-            Refused::draining,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the hub is shutting down; come back in a moment",
-        ),
+        Busy::Draining => {
+            (Refused::draining, StatusCode::SERVICE_UNAVAILABLE, "the hub is shutting down; come back in a moment")
+        }
         Busy::Full => (
             Refused::full,
             StatusCode::SERVICE_UNAVAILABLE,
@@ -123,15 +121,10 @@ impl Wish {
         }
         let most = hub.config().limits.selectors;
         if selectors.is_empty() {
-            return Err(Problem::invalid(
-                "no `topic`: name at least one, such as /events?topic=news",
-            ));
+            return Err(Problem::invalid("no `topic`: name at least one, such as /events?topic=news"));
         }
         if selectors.len() > most {
-            let detail = format!(
-                "{} topics are more than the {most} that one stream may have",
-                selectors.len()
-            );
+            let detail = format!("{} topics are more than the {most} that one stream may have", selectors.len());
             return Err(Problem::invalid(detail));
         }
         let not_empty = |id: &String| !id.is_empty();
@@ -170,8 +163,7 @@ fn start_since(value: String) -> Result<Since, Problem> {
 }
 
 fn selector(value: &str) -> Result<Selector, Problem> {
-    Selector::new(value)
-        .map_err(|error| Problem::invalid(format!("the topic {value:?} is not one: {error}")))
+    Selector::new(value).map_err(|error| Problem::invalid(format!("the topic {value:?} is not one: {error}")))
 }
 
 fn one_of(name: &str, value: &str, allowed: &str) -> Problem {

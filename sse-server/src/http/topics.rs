@@ -39,11 +39,8 @@ pub(super) fn list(hub: &Hub, query: &str) -> Result<Response, Problem> {
             "after" => once(&mut after, &name, value)?,
             "limit" => {
                 let number = value.parse().ok().filter(|number| (1..=MAX_PAGE).contains(number));
-                let wrong = || {
-                    Problem::invalid(format!(
-                        "the parameter `limit` is {value:?}; it takes 1 to {MAX_PAGE}"
-                    ))
-                };
+                let wrong =
+                    || Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_PAGE}"));
                 once(&mut limit, &name, number.ok_or_else(wrong)?)?;
             }
             _ => return Err(unknown(&name, "after and limit")),
@@ -63,8 +60,7 @@ pub(super) fn one(hub: &Hub, path: &str) -> Result<Response, Problem> {
     match hub.topic(&topic) {
         Some(info) => Ok(json(&entry(hub, &info))),
         None => {
-            let detail =
-                format!("nothing was published to {:?}, and nobody listens to it", topic.as_str());
+            let detail = format!("nothing was published to {:?}, and nobody listens to it", topic.as_str());
             Err(Problem::new(StatusCode::NOT_FOUND, Refused::other, detail))
         }
     }
@@ -84,8 +80,6 @@ fn entry(hub: &Hub, info: &TopicInfo) -> Entry {
 
 pub(super) fn json(value: &impl Serialize) -> Response {
     let mut response = Response::new(serde_json::to_vec(value).unwrap_or_default().into());
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

@@ -10,12 +10,15 @@
 //!        └── lost some, policy disconnect ─▶ Lagged
 //! ```
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::{
     Gap, GroupId, Hub, LagPolicy, Log, Millis, Reason, Selectors,
+    frame::Frame,
     group::Group,
-    topics::{Topics, Trimmed},
+    topics::{TopicId, Topics, Trimmed},
 };
 
 /// How many events one step looks up at most.
@@ -76,13 +79,7 @@ impl Cursor {
             let first = first_after(log, group, self.seq);
             self.seq = first.map_or(log.head(), |first| first - 1);
             self.told = log.trims();
-            return Step::Gap(Gap::new(
-                log,
-                Reason::Lagged,
-                requested.to_string(),
-                self.seq,
-                first,
-            ));
+            return Step::Gap(Gap::new(log, Reason::Lagged, requested.to_string(), self.seq, first));
         }
         let found = matching_after(log, group, self.seq, PAGE);
         let Some(first) = found.seqs.first() else {
@@ -98,7 +95,7 @@ impl Cursor {
         if late && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }
-        let (bytes, events) = group.join(log, &found.seqs, room);
+        let (bytes, events) = groups.joined(self.group, log, &found.seqs, room);
         self.seq = found.seqs[events - 1];
         Step::Write { bytes, events }
     }
@@ -129,6 +126,7 @@ pub(super) fn matching_after(log: &Log, group: &Group, seq: u64, count: usize) -
         seqs.truncate(count);
         return Found { seqs, through: head };
     }
+    let mut wanted = Wanted::new(log, &group.selectors);
     let mut seqs = Vec::new();
     let mut through = head;
     for (scanned, frame) in log.frames_after(seq).enumerate() {
@@ -136,23 +134,39 @@ pub(super) fn matching_after(log: &Log, group: &Group, seq: u64, count: usize) -
             through = frame.seq - 1;
             break;
         }
-        if group.selectors.matches(log.topic_of(frame.topic)) {
+        if wanted.takes(frame) {
             seqs.push(frame.seq);
         }
     }
     Found { seqs, through }
 }
 
-/// The first retained event after `seq` that the group wants.
-pub(super) fn first_after(log: &Log, group: &Group, mut seq: u64) -> Option<u64> {
-    loop {
-        let found = matching_after(log, group, seq, 1);
-        if found.seqs.is_empty() && found.through < log.head() {
-            seq = found.through;
-        } else {
-            return found.seqs.first().copied();
-        }
+/// Whether selectors want a topic, asked once for each topic that a scan meets.
+struct Wanted<'a> {
+    log: &'a Log,
+    selectors: &'a Selectors,
+    known: HashMap<TopicId, bool>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(log: &'a Log, selectors: &'a Selectors) -> Self {
+        Self { log, selectors, known: HashMap::new() }
     }
+
+    fn takes(&mut self, frame: &Frame) -> bool {
+        let Self { log, selectors, known } = self;
+        *known.entry(frame.topic).or_insert_with(|| selectors.matches(log.topic_of(frame.topic)))
+    }
+}
+
+/// The first retained event after `seq` that the group wants.
+pub(super) fn first_after(log: &Log, group: &Group, seq: u64) -> Option<u64> {
+    let found = matching_after(log, group, seq, 1);
+    if !found.seqs.is_empty() || found.through == log.head() {
+        return found.seqs.first().copied();
+    }
+    let mut wanted = Wanted::new(log, &group.selectors);
+    log.frames_after(found.through).find(|frame| wanted.takes(frame)).map(|frame| frame.seq)
 }
 
 /// Whether an event after `seq` that the group wants was trimmed, and the subscriber has not been told.
@@ -168,22 +182,13 @@ pub(super) fn lost(log: &Log, group: &mut Group, seq: u64, told: u64) -> bool {
 }
 
 /// Whether something was trimmed of any topic that the selectors match, a forgotten one included.
-pub(super) fn any_topic(
-    topics: &Topics,
-    selectors: &Selectors,
-    trimmed: impl Fn(&Trimmed) -> bool,
-) -> bool {
+pub(super) fn any_topic(topics: &Topics, selectors: &Selectors, trimmed: impl Fn(&Trimmed) -> bool) -> bool {
     let floor = || trimmed(&topics.floor());
     match selectors.topics_only() {
         Some(mut names) => names.any(|name| match topics.id(name) {
             Some(id) => trimmed(&topics.state(id).trimmed),
             None => floor(),
         }),
-        None => {
-            floor()
-                || topics
-                    .iter()
-                    .any(|state| trimmed(&state.trimmed) && selectors.matches(&state.topic))
-        }
+        None => floor() || topics.iter().any(|state| trimmed(&state.trimmed) && selectors.matches(&state.topic)),
     }
 }

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sse_core::{Event, EventId, EventName, Item, Parser, Text};
+use sse_core::{Event, EventName, Item, Limits, Parser, Text};
 
 use super::{Draft, Epoch, Position, Topic, topics::TopicId};
 
@@ -44,7 +44,7 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(super) fn new(position: Position, topic: TopicId, draft: &Draft) -> Self {
-        let mut event = Event::builder().id(id(position)).data(draft.data.clone());
+        let mut event = Event::builder().id(position.id()).data(draft.data.clone());
         if let Some(Name(name)) = &draft.name {
             event = event.name(name.clone());
         }
@@ -60,32 +60,36 @@ impl Frame {
         size_of::<Self>() + self.plain.len()
     }
 
-    pub(super) fn bytes(&self, envelope: bool, epoch: Epoch, topic: &Topic) -> &Bytes {
-        if envelope {
-            self.envelope.get_or_init(|| self.enveloped(epoch, topic))
-        } else {
-            &self.plain
-        }
+    /// The memory of the other encoding, which comes later.
+    pub(super) fn envelope_cost(&self) -> usize {
+        self.envelope.get().map_or(0, Bytes::len)
+    }
+
+    pub(super) const fn plain(&self) -> &Bytes {
+        &self.plain
+    }
+
+    /// The other encoding, and how much memory was taken for it just now.
+    pub(super) fn envelope(&self, epoch: Epoch, topic: &Topic) -> (&Bytes, usize) {
+        let before = self.envelope_cost();
+        let bytes = self.envelope.get_or_init(|| self.enveloped(epoch, topic));
+        (bytes, bytes.len() - before)
     }
 
     /// The event again, its data wrapped with its topic. Read back from its own bytes, so that nothing is kept twice.
     fn enveloped(&self, epoch: Epoch, topic: &Topic) -> Bytes {
-        let mut event = Event::builder().id(id(Position { epoch, seq: self.seq }));
+        let mut event = Event::builder().id(Position { epoch, seq: self.seq }.id());
         let mut data = Text::default();
         let mut retry = None;
         let mut name = None;
-        Parser::with_limits(sse_core::Limits::new(usize::MAX, usize::MAX)).feed(
-            &self.plain,
-            |item| match item {
-                Item::Event(read) => {
-                    data = envelope(topic, read.data(), self.json);
-                    name =
-                        EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
-                }
-                Item::Retry(time) => retry = Some(time),
-                _ => {}
-            },
-        );
+        Parser::with_limits(Limits::new(usize::MAX, usize::MAX)).feed(&self.plain, |item| match item {
+            Item::Event(read) => {
+                data = envelope(topic, read.data(), self.json);
+                name = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
+            }
+            Item::Retry(time) => retry = Some(time),
+            _ => {}
+        });
         if let Some(name) = name {
             event = event.name(name);
         }
@@ -94,11 +98,6 @@ impl Frame {
         }
         event.data(data).build().to_bytes()
     }
-}
-
-/// A position is an event ID as it stands.
-pub(super) fn id(position: Position) -> EventId {
-    EventId::new(position.to_string()).unwrap_or_default()
 }
 
 fn envelope(topic: &Topic, data: &str, json: bool) -> Text {
@@ -136,9 +135,9 @@ mod tests {
 
     #[test]
     fn plain() {
-        let (frame, topic, epoch) = frame("a\nb", false);
+        let (frame, _, _) = frame("a\nb", false);
         let expect = "event: tick\nid: 000000000000-00000000007\nretry: 2000\ndata: a\ndata: b\n\n";
-        assert_eq!(frame.bytes(false, epoch, &topic), expect);
+        assert_eq!(frame.plain(), expect);
     }
 
     #[test]
@@ -153,7 +152,8 @@ mod tests {
             let expect = format!(
                 "event: tick\nid: 000000000000-00000000007\nretry: 2000\ndata: {{\"topic\":\"a/\\\"b\\\"\",\"data\":{expect}}}\n\n"
             );
-            assert_eq!(frame.bytes(true, epoch, &topic), &expect);
+            assert_eq!(frame.envelope(epoch, &topic), (&Bytes::from(expect.clone()), expect.len()));
+            assert_eq!(frame.envelope(epoch, &topic).1, 0, "made once");
         }
     }
 }

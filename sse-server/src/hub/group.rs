@@ -10,6 +10,9 @@ use super::{Full, Log, Selectors, Topic, interest::Interest};
 /// How many matching events a group remembers. A cursor further behind reads the topics' own indexes.
 const INDEX: usize = 1024;
 
+/// How many joined writes are kept, of all groups together: those that are being made now. At most 64 KB each.
+const JOINED: usize = 64;
+
 /// A group's place in the table, good while it has members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct GroupId(u32);
@@ -33,15 +36,29 @@ pub(super) struct Group {
     pub(super) complete_after: u64,
     /// The latest matching event after `complete_after` that is known to be trimmed.
     trimmed: u64,
-    /// What the last write of several frames was joined from, and the bytes: for the members that stand at the same
-    /// place.
-    joined: Option<Joined>,
 }
 
-#[derive(Debug)]
-struct Joined {
-    seqs: (u64, u64),
-    bytes: Bytes,
+/// The last writes that were joined from several frames, for the members that stand at the same place. The oldest goes
+/// first.
+#[derive(Debug, Default)]
+pub(super) struct Joined(VecDeque<(GroupId, u64, u64, Bytes)>);
+
+impl Joined {
+    fn get(&self, group: GroupId, first: u64, last: u64) -> Option<&Bytes> {
+        let found = self.0.iter().find(|joined| (joined.0, joined.1, joined.2) == (group, first, last));
+        found.map(|joined| &joined.3)
+    }
+
+    fn keep(&mut self, group: GroupId, first: u64, last: u64, bytes: Bytes) {
+        if self.0.len() == JOINED {
+            self.0.pop_front();
+        }
+        self.0.push_back((group, first, last, bytes));
+    }
+
+    fn forget(&mut self, group: GroupId) {
+        self.0.retain(|joined| joined.0 != group);
+    }
 }
 
 impl Group {
@@ -67,35 +84,6 @@ impl Group {
     pub(super) fn seqs_after(&self, seq: u64) -> impl Iterator<Item = u64> {
         self.seqs.range(self.seqs.partition_point(|one| *one <= seq)..).copied()
     }
-
-    /// The frames of these sequence numbers in one piece, at most `room` bytes of them but at least one; and how many
-    /// they are.
-    pub(super) fn join(&mut self, log: &Log, seqs: &[u64], room: usize) -> (Bytes, usize) {
-        let envelope = self.selectors.envelope;
-        let frames = || {
-            seqs.iter().filter_map(|seq| log.frame(*seq)).map(|frame| log.bytes(frame, envelope))
-        };
-        let mut len = 0;
-        let count = frames()
-            .take_while(|frame| {
-                len += frame.len();
-                len <= room
-            })
-            .count()
-            .max(1);
-        if count == 1 {
-            return (frames().next().cloned().unwrap_or_default(), count);
-        }
-        let ends = (seqs[0], seqs[count - 1]);
-        if let Some(joined) = self.joined.as_ref().filter(|joined| joined.seqs == ends) {
-            return (joined.bytes.clone(), count);
-        }
-        let mut bytes = BytesMut::with_capacity(len);
-        frames().take(count).for_each(|frame| bytes.extend_from_slice(frame));
-        let bytes = bytes.freeze();
-        self.joined = Some(Joined { seqs: ends, bytes: bytes.clone() });
-        (bytes, count)
-    }
 }
 
 /// All groups, found by their selectors and by what they match.
@@ -105,6 +93,7 @@ pub(super) struct Groups {
     ids: HashMap<Selectors, GroupId>,
     interest: Interest,
     members: usize,
+    joined: Joined,
 }
 
 impl Groups {
@@ -122,6 +111,42 @@ impl Groups {
 
     pub(super) fn get_mut(&mut self, id: GroupId) -> &mut Group {
         &mut self.groups[id.index()]
+    }
+
+    /// How many nodes the patterns take.
+    pub(super) fn nodes(&self) -> usize {
+        self.interest.nodes()
+    }
+
+    /// The frames of these sequence numbers in one piece, at most `room` bytes of them but at least one; and how many
+    /// they are.
+    pub(super) fn joined(&mut self, id: GroupId, log: &Log, seqs: &[u64], room: usize) -> (Bytes, usize) {
+        let Self { groups, joined, .. } = self;
+        let group = &groups[id.index()];
+        let envelope = group.selectors.envelope;
+        let frames = || seqs.iter().filter_map(|seq| log.frame(*seq)).map(|frame| log.bytes(frame, envelope));
+        let mut len = 0;
+        let count = frames()
+            .take_while(|frame| {
+                len += frame.len();
+                len <= room
+            })
+            .count()
+            .max(1);
+        if count == 1 {
+            return (frames().next().cloned().unwrap_or_default(), count);
+        }
+        let (first, last) = (seqs[0], seqs[count - 1]);
+        if let Some(bytes) = joined.get(id, first, last) {
+            return (bytes.clone(), count);
+        }
+        let mut bytes = BytesMut::with_capacity(len.min(room));
+        frames().take(count).for_each(|frame| bytes.extend_from_slice(frame));
+        let bytes = bytes.freeze();
+        if group.members > 1 {
+            joined.keep(id, first, last, bytes.clone());
+        }
+        (bytes, count)
     }
 
     /// Adds a member to the group of these selectors, which is made if need be.
@@ -145,7 +170,6 @@ impl Groups {
                     seqs: VecDeque::new(),
                     complete_after: head,
                     trimmed: 0,
-                    joined: None,
                 });
                 self.ids.insert(selectors, id);
                 id
@@ -163,6 +187,7 @@ impl Groups {
         group.members -= 1;
         if group.members == 0 {
             let group = self.groups.remove(id.index());
+            self.joined.forget(id); // the next group may get the same place
             self.ids.remove(&group.selectors);
             self.interest.remove(&group.selectors, id);
         }

@@ -14,12 +14,7 @@ pub(super) struct Interest {
 
 impl Interest {
     /// Enters a group's selectors: all, or none.
-    pub(super) fn add(
-        &mut self,
-        selectors: &Selectors,
-        group: GroupId,
-        max_nodes: usize,
-    ) -> Result<(), Full> {
+    pub(super) fn add(&mut self, selectors: &Selectors, group: GroupId, max_nodes: usize) -> Result<(), Full> {
         for (added, selector) in selectors.iter().enumerate() {
             match selector {
                 Selector::Topic(topic) => {
@@ -28,10 +23,7 @@ impl Interest {
                 }
                 Selector::Pattern(pattern) => {
                     if let Err(full) = self.patterns.add(pattern, group, max_nodes) {
-                        selectors
-                            .iter()
-                            .take(added)
-                            .for_each(|selector| self.remove_one(selector, group));
+                        selectors.iter().take(added).for_each(|selector| self.remove_one(selector, group));
                         return Err(full);
                     }
                 }
@@ -62,6 +54,11 @@ impl Interest {
     pub(super) fn matching(&self, topic: &Topic, mut each: impl FnMut(GroupId)) {
         self.topics.get(topic).into_iter().flatten().for_each(|group| each(*group));
         self.patterns.matching(topic, each);
+    }
+
+    /// How many nodes the patterns take.
+    pub(super) fn nodes(&self) -> usize {
+        self.patterns.len()
     }
 
     pub(super) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {

@@ -1,6 +1,6 @@
 //! The window of recent events: one order for all topics, bounded in events, bytes and topics.
 
-use std::collections::VecDeque;
+use std::{cell::Cell, collections::VecDeque};
 
 use bytes::Bytes;
 
@@ -22,6 +22,8 @@ pub(crate) struct Log {
     /// between is `None`.
     slots: VecDeque<Slot>,
     bytes: usize,
+    /// Bytes of the other encodings, made while the log is only read; they are made up for at the next push.
+    envelope_bytes: Cell<usize>,
     events: usize,
     /// The last sequence number given out; 0 before the first.
     head: u64,
@@ -46,6 +48,7 @@ impl Log {
             bounds,
             slots: VecDeque::new(),
             bytes: 0,
+            envelope_bytes: Cell::new(0),
             events: 0,
             head: 0,
             topics: Topics::new(bounds.topics),
@@ -68,7 +71,7 @@ impl Log {
 
     /// Retained events, their bytes, and known topics.
     pub(crate) fn size(&self) -> (usize, usize, usize) {
-        (self.events, self.bytes, self.topics.len())
+        (self.events, self.held(), self.topics.len())
     }
 
     pub(super) const fn topics(&self) -> &Topics {
@@ -101,11 +104,13 @@ impl Log {
         self.head = seq;
         self.slots.push_back(Slot { seq, time, frame: Some(frame) });
         // The newest event stays, whatever its size: its size is bounded where it came in.
-        while self.events > 1
-            && (self.events > self.bounds.events || self.bytes > self.bounds.bytes)
-        {
+        while self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes) {
             self.pop_front();
         }
+    }
+
+    fn held(&self) -> usize {
+        self.bytes + self.envelope_bytes.get()
     }
 
     pub(super) fn frame(&self, seq: u64) -> Option<&Frame> {
@@ -134,9 +139,7 @@ impl Log {
 
     /// The index of the first slot at or after `seq`. Without gaps it is where the arithmetic says.
     fn index(&self, seq: u64) -> usize {
-        let guess = usize::try_from(seq.saturating_sub(self.start()))
-            .unwrap_or(usize::MAX)
-            .min(self.slots.len());
+        let guess = usize::try_from(seq.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.slots.len());
         let fits = |index: usize| self.slots.get(index).is_none_or(|slot| slot.seq >= seq);
         if fits(guess) && (guess == 0 || !fits(guess - 1)) {
             return guess;
@@ -146,8 +149,7 @@ impl Log {
 
     /// Trims the oldest retained event.
     fn pop_front(&mut self) -> bool {
-        let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq)
-        else {
+        let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq) else {
             return false;
         };
         self.trim(seq);
@@ -162,6 +164,7 @@ impl Log {
         self.trims += 1;
         self.trimmed = self.trimmed.max(seq);
         self.bytes -= frame.cost();
+        self.envelope_bytes.update(|bytes| bytes - frame.envelope_cost());
         self.events -= 1;
         let trimmed = Trimmed { through: seq, time, generation: self.trims };
         self.topics.note_trimmed(frame.topic, frame.cost(), trimmed);
@@ -177,15 +180,19 @@ impl Log {
     #[cfg(test)]
     pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Option<u64> {
         let id = self.topics.id(topic)?;
-        let seqs: Vec<_> =
-            self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
+        let seqs: Vec<_> = self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
         seqs.iter().for_each(|seq| self.trim(*seq));
         seqs.last().copied()
     }
 
     /// The frame as a group of this encoding gets it.
     pub(super) fn bytes<'a>(&self, frame: &'a Frame, envelope: bool) -> &'a Bytes {
-        frame.bytes(envelope, self.epoch, self.topic_of(frame.topic))
+        if !envelope {
+            return frame.plain();
+        }
+        let (bytes, made) = frame.envelope(self.epoch, self.topic_of(frame.topic));
+        self.envelope_bytes.update(|bytes| bytes + made);
+        bytes
     }
 
     pub(super) fn topic_of(&self, id: TopicId) -> &Topic {

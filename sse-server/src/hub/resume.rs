@@ -64,13 +64,7 @@ impl Reason {
 }
 
 impl Gap {
-    pub(super) fn new(
-        log: &Log,
-        reason: Reason,
-        requested: String,
-        seq: u64,
-        first: Option<u64>,
-    ) -> Self {
+    pub(super) fn new(log: &Log, reason: Reason, requested: String, seq: u64, first: Option<u64>) -> Self {
         Self { reason, requested, first: first.map(|first| log.at(first)), position: log.at(seq) }
     }
 }
@@ -81,27 +75,21 @@ pub(super) fn place(hub: &mut Hub, group: GroupId, start: &Start) -> (Cursor, Op
     match start {
         Start::Head => exact(hub, group, head),
         Start::Earliest => {
-            let before =
-                first_after(&hub.log, hub.groups.get(group), 0).map_or(head, |first| first - 1);
+            let before = first_after(&hub.log, hub.groups.get(group), 0).map_or(head, |first| first - 1);
             exact(hub, group, before)
         }
         Start::After(id) => match place_of(&hub.log, id) {
             Err(reason) => gap(hub, group, reason, id, 0),
-            Ok(seq) if lost(&hub.log, hub.groups.get_mut(group), seq, 0) => {
-                gap(hub, group, Reason::Trimmed, id, seq)
-            }
+            Ok(seq) if lost(&hub.log, hub.groups.get_mut(group), seq, 0) => gap(hub, group, Reason::Trimmed, id, seq),
             Ok(seq) => exact(hub, group, seq),
         },
         Start::Since { time, asked } => {
             let seq = hub.log.before(*time);
             let selectors = &hub.groups.get(group).selectors;
-            if any_topic(hub.log.topics(), selectors, |trimmed| {
-                trimmed.through > 0 && trimmed.time >= *time
-            }) {
+            if any_topic(hub.log.topics(), selectors, |trimmed| trimmed.through > 0 && trimmed.time >= *time) {
                 return gap(hub, group, Reason::Trimmed, asked, seq);
             }
-            let before =
-                first_after(&hub.log, hub.groups.get(group), seq).map_or(head, |first| first - 1);
+            let before = first_after(&hub.log, hub.groups.get(group), seq).map_or(head, |first| first - 1);
             exact(hub, group, before)
         }
     }
@@ -120,13 +108,7 @@ fn exact(hub: &Hub, group: GroupId, seq: u64) -> (Cursor, Opening) {
     (Cursor::new(group, seq, hub.log.trims()), Opening { position: hub.log.at(seq), gap: None })
 }
 
-fn gap(
-    hub: &Hub,
-    group: GroupId,
-    reason: Reason,
-    requested: &str,
-    after: u64,
-) -> (Cursor, Opening) {
+fn gap(hub: &Hub, group: GroupId, reason: Reason, requested: &str, after: u64) -> (Cursor, Opening) {
     let first = first_after(&hub.log, hub.groups.get(group), after);
     let seq = first.map_or(hub.log.head(), |first| first - 1);
     let gap = Gap::new(&hub.log, reason, requested.to_owned(), seq, first);

@@ -10,6 +10,7 @@ fn bounds() -> Bounds {
         bytes: 1 << 20,
         topics: 1000,
         groups: 3,
+        nodes: 1000,
         lag: Duration::from_secs(30),
         lag_policy: LagPolicy::Disconnect,
     }
@@ -24,13 +25,7 @@ fn selectors(texts: &[&str]) -> Selectors {
 }
 
 fn publish(hub: &mut Hub, topic: &str, time: Millis, data: &str) -> Vec<GroupId> {
-    let draft = Draft {
-        topic: Topic::new(topic).unwrap(),
-        name: None,
-        retry: None,
-        data: data.into(),
-        json: false,
-    };
+    let draft = Draft { topic: Topic::new(topic).unwrap(), name: None, retry: None, data: data.into(), json: false };
     let mut matched = Vec::new();
     hub.publish(hub.log().head() + 1, time, &draft, &mut matched);
     matched
@@ -74,10 +69,10 @@ fn groups_are_shared_and_bounded() {
     hub.subscribe(selectors(&["a"]), &Start::Head).unwrap();
     hub.subscribe(selectors(&["c/*"]), &Start::Head).unwrap();
     assert_eq!(hub.subscribe(selectors(&["d"]), &Start::Head).unwrap_err(), Full);
-    assert_eq!(hub.subscribers(), (4, 3));
+    assert_eq!(hub.subscribers(), (4, 3, 3));
     hub.leave(&a);
     hub.leave(&b);
-    assert_eq!(hub.subscribers(), (2, 2));
+    assert_eq!(hub.subscribers(), (2, 2, 3));
     assert!(hub.subscribe(selectors(&["d"]), &Start::Head).is_ok());
 }
 
@@ -137,8 +132,7 @@ fn trimming_one_topic_is_no_gap_to_readers_of_another() {
         publish(&mut hub, "busy", 0, "x");
     }
     let resume = |hub: &mut Hub, topic: &str| {
-        let (cursor, opening) =
-            hub.subscribe(selectors(&[topic]), &Start::After(id.clone())).unwrap();
+        let (cursor, opening) = hub.subscribe(selectors(&[topic]), &Start::After(id.clone())).unwrap();
         hub.leave(&cursor);
         opening.gap.map(|gap| gap.reason)
     };
@@ -156,12 +150,8 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
         publish(&mut hub, if i % 3000 == 2999 { "rare/x" } else { "other" }, 0, "x");
     }
     for selector in ["rare/x", "rare/*"] {
-        let (mut cursor, opening) =
-            hub.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap();
-        assert_eq!(
-            opening.gap.map(|gap| gap.reason),
-            Some(Reason::Trimmed).filter(|_| hub.log().start() > 3000)
-        );
+        let (mut cursor, opening) = hub.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap();
+        assert_eq!(opening.gap.map(|gap| gap.reason), Some(Reason::Trimmed).filter(|_| hub.log().start() > 3000));
         let mut seen = 0;
         loop {
             match cursor.next(&mut hub, 1000, 0) {

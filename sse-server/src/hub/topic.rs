@@ -4,6 +4,11 @@ use std::{borrow::Borrow, fmt, sync::Arc};
 
 const MAX_BYTES: usize = 256;
 
+/// A pattern's segments, and how many of them may be `*`. What a topic is compared with grows with both: without these
+/// bounds one subscriber could make every publish slow.
+const MAX_PATTERN_SEGMENTS: usize = 32;
+const MAX_STARS: usize = 4;
+
 /// A topic: 1 to 256 bytes of UTF-8 in `/`-separated segments.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Topic(Arc<str>);
@@ -52,24 +57,28 @@ impl Selector {
         check(text)?;
         let mut segments = text.split('/').peekable();
         let mut pattern = false;
+        let mut stars = 0;
         while let Some(segment) = segments.next() {
             match segment {
-                "*" => pattern = true,
+                "*" => {
+                    pattern = true;
+                    stars += 1;
+                }
                 "**" if segments.peek().is_none() => pattern = true,
                 "**" => return Err(TopicError("`**` can only be the last segment of a selector")),
                 _ if segment.contains('*') => {
-                    return Err(TopicError(
-                        "`*` must be a whole segment of a selector, `**` the last one",
-                    ));
+                    return Err(TopicError("`*` must be a whole segment of a selector, `**` the last one"));
                 }
                 _ => {}
             }
         }
-        Ok(if pattern {
-            Self::Pattern(Pattern(text.into()))
-        } else {
-            Self::Topic(Topic(text.into()))
-        })
+        if pattern && text.split('/').count() > MAX_PATTERN_SEGMENTS {
+            return Err(TopicError("a pattern can have 32 segments at most"));
+        }
+        if stars > MAX_STARS {
+            return Err(TopicError("a pattern can have four `*` at most, and a last `**`"));
+        }
+        Ok(if pattern { Self::Pattern(Pattern(text.into())) } else { Self::Topic(Topic(text.into())) })
     }
 
     pub(crate) fn matches(&self, topic: &Topic) -> bool {
@@ -83,6 +92,10 @@ impl Selector {
 impl Pattern {
     pub(crate) fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.segments().count()
     }
 
     fn matches(&self, topic: &Topic) -> bool {
@@ -120,6 +133,15 @@ impl Selectors {
 
     pub(crate) fn matches(&self, topic: &Topic) -> bool {
         self.iter().any(|selector| selector.matches(topic))
+    }
+
+    /// How many segments the patterns have together.
+    pub(super) fn pattern_segments(&self) -> usize {
+        let segments = |selector: &Selector| match selector {
+            Selector::Topic(_) => 0,
+            Selector::Pattern(pattern) => pattern.len(),
+        };
+        self.iter().map(segments).sum()
     }
 
     /// The topics, if no selector is a pattern.
@@ -175,20 +197,14 @@ mod tests {
     fn a_star_is_one_segment_and_two_are_one_or_more() {
         assert!(matches("a/*", "a/b") && matches("*/b", "a/b") && matches("*", "a"));
         assert!(!matches("a/*", "a") && !matches("a/*", "a/b/c") && !matches("*", "a/b"));
-        assert!(
-            matches("a/**", "a/b")
-                && matches("a/**", "a/b/c")
-                && matches("**", "a")
-                && matches("*/**", "a/b")
-        );
+        assert!(matches("a/**", "a/b") && matches("a/**", "a/b/c") && matches("**", "a") && matches("*/**", "a/b"));
         assert!(!matches("a/**", "a") && !matches("a/**", "b/c") && !matches("*/**", "a"));
     }
 
     #[test]
     fn what_is_no_topic() {
         let long = "x".repeat(257);
-        for text in ["", "/", "a//b", "a/", ".", "a/..", "a\n", "a\u{85}", "a\0", "a*", "*", &long]
-        {
+        for text in ["", "/", "a//b", "a/", ".", "a/..", "a\n", "a\u{85}", "a\0", "a*", "*", &long] {
             assert!(Topic::new(text).is_err(), "{text:?}");
         }
         for text in ["a", "a/b.c/...", "ä/ö", "a b", &long[1..]] {
@@ -198,16 +214,16 @@ mod tests {
 
     #[test]
     fn what_is_no_selector() {
-        for text in ["**/a", "a*", "a/**b", "***", "a/*/", "\r"] {
+        let deep = format!("{}*", "a/".repeat(32));
+        for text in ["**/a", "a*", "a/**b", "***", "a/*/", "\r", "*/*/*/*/*", &deep] {
             assert!(Selector::new(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn sets_are_canonical() {
-        let set = |texts: &[&str]| {
-            Selectors::new(texts.iter().map(|text| Selector::new(text).unwrap()).collect(), false)
-        };
+        let set =
+            |texts: &[&str]| Selectors::new(texts.iter().map(|text| Selector::new(text).unwrap()).collect(), false);
         assert_eq!(set(&["b", "a/*", "a", "b"]), set(&["a", "b", "a/*"]));
         assert!(set(&["a", "b"]).topics_only().is_some());
         assert!(set(&["a", "z/*"]).topics_only().is_none());

@@ -179,10 +179,7 @@ impl Topics {
 }
 
 /// The names after one, in order.
-pub(super) fn names_after<'a>(
-    names: &'a BTreeSet<Topic>,
-    after: Option<&str>,
-) -> impl Iterator<Item = &'a Topic> {
+pub(super) fn names_after<'a>(names: &'a BTreeSet<Topic>, after: Option<&str>) -> impl Iterator<Item = &'a Topic> {
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     names.range::<str, _>((from, Bound::Unbounded))
 }

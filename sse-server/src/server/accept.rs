@@ -21,7 +21,7 @@ use crate::{handle::Hub, http::Peer};
 const BACKLOG: u32 = 65_535;
 
 /// Connections beyond the limit that are still answered, to be told that the hub is full. Beyond these they are closed.
-const SURPLUS: usize = 64;
+pub(super) const SURPLUS: usize = 64;
 
 /// How long to wait when the system has no descriptor or memory for another connection.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -43,13 +43,14 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 #[derive(Debug)]
 pub(super) struct Acceptor {
     hub: Hub,
+    limit: usize,
     stopped: watch::Receiver<bool>,
     connections: TaskTracker,
 }
 
 impl Acceptor {
-    pub(super) fn new(hub: Hub, stopped: watch::Receiver<bool>) -> Self {
-        Self { hub, stopped, connections: TaskTracker::new() }
+    pub(super) fn new(hub: Hub, limit: usize, stopped: watch::Receiver<bool>) -> Self {
+        Self { hub, limit, stopped, connections: TaskTracker::new() }
     }
 
     /// How many connections are open.
@@ -65,11 +66,7 @@ impl Acceptor {
     /// Accepts until it is dropped.
     pub(super) async fn run<S, B>(self: Arc<Self>, listener: TcpListener, service: S)
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + Unpin
-            + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
         S::Future: Send + 'static,
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -88,18 +85,13 @@ impl Acceptor {
 
     fn take<S, B>(&self, stream: TcpStream, address: SocketAddr, service: S)
     where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-            + Clone
-            + Send
-            + Unpin
-            + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
         S::Future: Send + 'static,
         B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let limit = self.hub.config().limits.connections;
         let open = self.open();
-        if open >= limit + SURPLUS {
+        if open >= self.limit + SURPLUS {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }
@@ -107,9 +99,8 @@ impl Acceptor {
             tracing::debug!(%address, %error, "closed before it began");
             return;
         }
-        let peer = Peer { address, surplus: open >= limit };
-        let serve =
-            connection::serve(stream, peer, service, self.hub.clone(), self.stopped.clone());
+        let peer = Peer { address, surplus: open >= self.limit, needs_host: false };
+        let serve = connection::serve(stream, peer, service, self.hub.clone(), self.stopped.clone());
         self.connections.spawn(serve);
     }
 }

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
@@ -25,28 +25,31 @@ use crate::{handle::Hub, http::Peer};
 const BUFFER: usize = 64 << 10;
 
 /// Serves the connection until it closes, or, once stopped, until its request is answered.
-pub(super) async fn serve<S, B>(
-    stream: TcpStream,
-    peer: Peer,
-    service: S,
-    hub: Hub,
-    mut stopped: watch::Receiver<bool>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>
-        + Clone
-        + Send
-        + Unpin
-        + 'static,
+pub(super) async fn serve<S, B>(stream: TcpStream, peer: Peer, service: S, hub: Hub, mut stopped: watch::Receiver<bool>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send + 'static,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let metrics = hub.metrics();
-    metrics.connections.inc();
+    let _open = Open::count(&metrics.connections);
     let answer = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer);
+        let version = request.version();
+        // The target's authority, where there is one, is what counts (RFC 9112, 3.2.2).
+        let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        if let Some(authority) = authority {
+            request.headers_mut().insert(header::HOST, authority);
+        }
+        request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
         let mut service = service.clone();
-        Box::pin(async move { service.call(request).await })
+        Box::pin(async move {
+            let mut response = service.call(request).await?;
+            if version == Version::HTTP_10 {
+                *response.version_mut() = version; // hyper then leaves keep-alive alone
+            }
+            Ok::<_, Infallible>(response)
+        })
     });
     let io = TokioIo::new(Watched { stream, stalled: false, laggards: metrics.stalled.clone() });
     let mut connection = http1::Builder::new()
@@ -54,21 +57,46 @@ pub(super) async fn serve<S, B>(
         .header_read_timeout(hub.config().server.header_timeout)
         .max_buf_size(BUFFER)
         .serve_connection(io, answer);
+    let mut stop_sender = stopped.clone();
     let mut stopping = false;
     let served = loop {
         tokio::select! {
             served = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
-            _ = stopped.wait_for(|stopped| *stopped), if !stopping => {
+            stop = stopped.wait_for(|stopped| *stopped), if !stopping => {
+                if stop.is_err() {
+                    return; // whoever served is gone
+                }
                 stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();
             }
+            () = gone(&mut stop_sender), if stopping => return,
         }
     };
     if let Err(error) = served {
         tracing::debug!(address = %peer.address, %error, "connection broke");
     }
     linger(connection.into_parts().io.into_inner()).await;
-    metrics.connections.dec();
+}
+
+/// Waits until the server that the connection belongs to is gone.
+async fn gone(stopped: &mut watch::Receiver<bool>) {
+    while stopped.changed().await.is_ok() {}
+}
+
+/// A connection that is counted.
+struct Open(Gauge);
+
+impl Open {
+    fn count(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// A socket that counts itself while its peer takes nothing.
@@ -103,21 +131,13 @@ impl Drop for Watched {
 }
 
 impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Watched {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.note(written)
     }

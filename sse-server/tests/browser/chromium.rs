@@ -36,9 +36,7 @@ impl Chromium {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| {
-                panic!("can't start {driver}: {error}; `cargo xtask test` installs it")
-            });
+            .unwrap_or_else(|error| panic!("can't start {driver}: {error}; `cargo xtask test` installs it"));
         Self { driver: child, address: format!("http://127.0.0.1:{port}") }
     }
 
@@ -48,8 +46,7 @@ impl Chromium {
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
             "--disable-dev-shm-usage",
         ]});
-        let capabilities: Capabilities =
-            [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
+        let capabilities: Capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
         let deadline = Instant::now() + PATIENCE;
         loop {
             let connected = ClientBuilder::new(HttpConnector::new())
@@ -59,7 +56,7 @@ impl Chromium {
             match connected {
                 Ok(client) => return Page(client),
                 Err(error) => {
-                    assert!(Instant::now() < deadline, "no session with the driver: {error}")
+                    assert!(Instant::now() < deadline, "no session with the driver: {error}");
                 }
             }
             sleep(Duration::from_millis(50)).await;
@@ -77,9 +74,7 @@ impl Page {
 
     /// Runs a script in which `at(name)` is the element of that test id, and gives what it returns.
     async fn run(&self, script: &str) -> serde_json::Value {
-        let script = format!(
-            "const at = name => document.querySelector(`[data-testid=${{name}}]`); {script}"
-        );
+        let script = format!("const at = name => document.querySelector(`[data-testid=${{name}}]`); {script}");
         self.0.execute(&script, vec![]).await.unwrap()
     }
 
@@ -94,9 +89,7 @@ impl Page {
         while self.run(script).await != true {
             if Instant::now() >= deadline {
                 let page = self.run("return document.body.innerText").await;
-                panic!(
-                    "in {PATIENCE:?} it did not come to pass that {what}; the page says: {page}"
-                );
+                panic!("in {PATIENCE:?} it did not come to pass that {what}; the page says: {page}");
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -109,13 +102,7 @@ impl Page {
     }
 
     pub(crate) async fn click(&self, name: &str) {
-        self.0
-            .find(Locator::Css(&format!("[data-testid={name}]")))
-            .await
-            .unwrap()
-            .click()
-            .await
-            .unwrap();
+        self.0.find(Locator::Css(&format!("[data-testid={name}]"))).await.unwrap().click().await.unwrap();
     }
 
     pub(crate) async fn close(self) {

@@ -32,21 +32,11 @@ pub(crate) fn id(response: &Response) -> String {
 
 /// Sends JSON to `/publish`.
 pub(crate) async fn publish_json(client: &TestClient, json: impl Into<String>) -> Response {
-    client
-        .post("/publish")
-        .header("content-type", "application/json")
-        .body(json.into())
-        .send()
-        .await
+    client.post("/publish").header("content-type", "application/json").body(json.into()).send().await
 }
 
 pub(crate) async fn publish_ndjson(client: &TestClient, lines: impl Into<String>) -> Response {
-    client
-        .post("/publish")
-        .header("content-type", "application/x-ndjson")
-        .body(lines.into())
-        .send()
-        .await
+    client.post("/publish").header("content-type", "application/x-ndjson").body(lines.into()).send().await
 }
 
 /// A metric's value.
@@ -54,8 +44,7 @@ pub(crate) async fn metric(client: &TestClient, name: &str) -> f64 {
     let response = client.get("/metrics").send().await;
     let text = response.text();
     let line = text.lines().find(|line| line.split(' ').next() == Some(name));
-    line.and_then(|line| line.split(' ').nth(1)?.parse().ok())
-        .unwrap_or_else(|| panic!("no {name} in\n{text}"))
+    line.and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or_else(|| panic!("no {name} in\n{text}"))
 }
 
 /// The refusal that an answer is: its status and its sentence.

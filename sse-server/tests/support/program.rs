@@ -49,8 +49,7 @@ impl Program {
             .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address =
-            line.trim().strip_prefix("sse-server: listening on http://").unwrap().parse().unwrap();
+        let address = line.trim().strip_prefix("sse-server: listening on http://").unwrap().parse().unwrap();
         Self { process, address }
     }
 

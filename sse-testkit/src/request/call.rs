@@ -60,9 +60,8 @@ impl Call {
 
     /// Why nothing may have come in time, if that is the test's own doing.
     pub(crate) fn late_because(&self, timeline: &Timeline) -> Option<String> {
-        (self.transport.is_socket() && timeline.is_virtual()).then(|| {
-            "the clock is paused, so it ran ahead of the socket: over TCP leave it running".into()
-        })
+        (self.transport.is_socket() && timeline.is_virtual())
+            .then(|| "the clock is paused, so it ran ahead of the socket: over TCP leave it running".into())
     }
 
     /// Sends it and reads the whole answer; fails if that can't be had in time.
@@ -75,9 +74,7 @@ impl Call {
             Ok(body) => {
                 return Response { status: head.status, headers: head.headers, body, timeline };
             }
-            Err(Unread::Late) => {
-                (format!("a part of it within {time:?}"), self.late_because(&timeline))
-            }
+            Err(Unread::Late) => (format!("a part of it within {time:?}"), self.late_because(&timeline)),
             Err(Unread::Long) => (format!("more than {RESPONSE} bytes"), None),
             Err(Unread::Broken(how)) => (format!("a broken one: {how}"), None),
         };
@@ -86,11 +83,7 @@ impl Call {
     }
 
     /// Sends it and awaits the head of the answer; fails if none comes in time.
-    pub(crate) async fn answer(
-        &mut self,
-        timeline: &mut Timeline,
-        caller: &'static Location<'static>,
-    ) -> Answer {
+    pub(crate) async fn answer(&mut self, timeline: &mut Timeline, caller: &'static Location<'static>) -> Answer {
         let line = format!("{} {}", self.method, self.uri);
         let expected = format!("an answer to {line}");
         let Some(request) = self.next_request() else {
@@ -140,11 +133,7 @@ enum Unread {
     Broken(String),
 }
 
-async fn read(
-    mut body: AnswerBody,
-    deadline: Instant,
-    timeline: &mut Timeline,
-) -> Result<Bytes, Unread> {
+async fn read(mut body: AnswerBody, deadline: Instant, timeline: &mut Timeline) -> Result<Bytes, Unread> {
     let mut whole = BytesMut::new();
     loop {
         match timeout_at(deadline, body.frame()).await {

@@ -63,10 +63,7 @@ impl TestStream {
     ///
     /// If the next event is another, or none comes in the time allowed.
     #[track_caller]
-    pub fn expect_event<'m>(
-        &mut self,
-        matcher: impl Into<EventMatcher<'m>>,
-    ) -> impl Future<Output = Event> {
+    pub fn expect_event<'m>(&mut self, matcher: impl Into<EventMatcher<'m>>) -> impl Future<Output = Event> {
         let caller = Location::caller();
         let matcher = matcher.into();
         async move {
@@ -130,10 +127,7 @@ impl TestStream {
     ///
     /// If no such event comes in the time allowed.
     #[track_caller]
-    pub fn collect_until(
-        &mut self,
-        mut last: impl FnMut(&Event) -> bool,
-    ) -> impl Future<Output = Vec<Event>> {
+    pub fn collect_until(&mut self, mut last: impl FnMut(&Event) -> bool) -> impl Future<Output = Vec<Event>> {
         let caller = Location::caller();
         async move {
             let mut wait = self.wait();
@@ -400,13 +394,7 @@ impl TestStream {
         self.fail(caller, &format!("{which}{matcher}"), got, because)
     }
 
-    fn fail(
-        &self,
-        caller: Caller,
-        expected: &dyn fmt::Display,
-        got: &Got,
-        because: Option<String>,
-    ) -> ! {
+    fn fail(&self, caller: Caller, expected: &dyn fmt::Display, got: &Got, because: Option<String>) -> ! {
         let here = matches!(got, Got::Seen(_));
         let because = match got {
             Got::Late(_) => self.call.late_because(&self.timeline),

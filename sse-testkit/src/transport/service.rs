@@ -49,11 +49,9 @@ where
             poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
             let answer = service.call(request).await.map_err(Into::into)?;
             Ok(answer.map(|body| {
-                body.map_frame(|frame| {
-                    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
-                })
-                .map_err(Into::into)
-                .boxed_unsync()
+                body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+                    .map_err(Into::into)
+                    .boxed_unsync()
             }))
         })
     }

@@ -84,10 +84,7 @@ impl http_body::Body for Driven {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         self.driver.drive(cx);
         // if it is pending, it has told the connection that it wants more, which wakes this task
         Pin::new(&mut self.incoming).poll_frame(cx)

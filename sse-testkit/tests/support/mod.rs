@@ -28,9 +28,7 @@ pub(crate) async fn sleep(millis: u64) {
 }
 
 /// The report of an expectation that has to fail, without the line that says where.
-pub(crate) async fn failure<T: Send + 'static>(
-    expectation: impl Future<Output = T> + Send + 'static,
-) -> String {
+pub(crate) async fn failure<T: Send + 'static>(expectation: impl Future<Output = T> + Send + 'static) -> String {
     let Err(error) = tokio::spawn(expectation).await else { panic!("no failure") };
     without_place(&error.into_panic())
 }

@@ -7,7 +7,7 @@ const connection = new Connection({
     const wanted = new URLSearchParams(selectors.map((s) => ["topic", s]));
     wanted.append("envelope", "json");
     if (connection.lastEventId === "" && $("since").value) wanted.append("since", $("since").value);
-    return `/events?${wanted}`;
+    return `${BASE}events?${wanted}`;
   },
   onevent(entry) {
     if (!entry.event.startsWith("sse-")) {
@@ -79,7 +79,7 @@ function drawSelectors() {
   $("empty-text").textContent = idle ? "Add a topic or a pattern, and what is published to it shows up here."
     : "Events show up here as soon as they are published. Try it from a terminal:";
   $("command").hidden = $("example").hidden = idle;
-  const url = location.origin + (publishPath(exampleTopic()) ?? "/publish/news");
+  const url = location.origin + (publishPath(exampleTopic()) ?? `${BASE}publish/news`);
   $("curl").textContent = $("curl-copy").dataset.copy = `curl -d hello ${url.includes("[") ? `'${url}'` : url}`;
   $("example").textContent = `Or publish “hello” to ${exampleTopic()} from here`;
 }
@@ -106,7 +106,7 @@ async function loadTopics() {
   topicsListed = false;
   let note = "", topics = [];
   try {
-    const response = await fetch("/topics", { headers: { Accept: "application/json" }, cache: "no-store" });
+    const response = await fetch(`${BASE}topics`, { headers: { Accept: "application/json" }, cache: "no-store" });
     if (response.ok) {
       const page = await response.json();
       topics = page.topics.slice(0, TOPICS);
@@ -138,7 +138,7 @@ let trip = null; // the publish whose event has not come back: {started, id, see
 function publishPath(topic) {
   const segments = topic.split("/");
   if (/\p{Surrogate}/u.test(topic) || segments.some((s) => s === "" || s === "." || s === "..")) return null;
-  return "/publish/" + segments.map((s) => encodeURIComponent(s).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)).join("/");
+  return `${BASE}publish/` + segments.map((s) => encodeURIComponent(s).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`)).join("/");
 }
 
 async function publish(topic, event, data) {

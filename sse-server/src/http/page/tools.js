@@ -1,4 +1,6 @@
 // ---------------------------------------------------------------- small tools
+// Where the hub is mounted: the page may be called with or without a slash behind it.
+const BASE = location.pathname.replace(/\/?$/, "/");
 const $ = (id) => document.getElementById(id);
 
 /** Makes an element. Text only ever becomes a text node: nothing from the wire is parsed as HTML. */

@@ -2,21 +2,23 @@
 
 use std::{fmt, str, time::Duration};
 
+use http::StatusCode;
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{Error, SeqAccess, Visitor},
+    de::{SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use sse_core::Text;
 use warp::reply::Response;
 
 use super::{
-    Hub, Key, Keyed, Limit, Problem, Receipt, Request, Scope, event_name, json_response, key,
-    not_utf8, one_event, publish_one, receipt, refusal,
+    Hub, Key, Keyed, Limit, Problem, Receipt, Request, Scope, event_name, json_response, key, not_utf8, one_event,
+    publish_one, receipt, refusal,
 };
 use crate::{
     config::Publish,
     hub::{Draft, Topic},
+    metrics::Refused,
 };
 
 /// How many events an array has at most; more are better sent as NDJSON.
@@ -25,71 +27,74 @@ const MAX_EVENTS: usize = 10_000;
 pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response, Problem> {
     let config = &hub.config().publish;
     let request_key = key::of_request(&request.headers)?;
-    let limit =
-        |piece: &[u8]| if is_array(piece) { many_events(config) } else { one_event(config) };
-    let body = request.body.read(&request.headers, limit).await?;
-    let text = str::from_utf8(&body).map_err(|error| not_utf8(&error))?;
-    if !is_array(&body) {
+    let limit = |body: &[u8]| if is_array(body) { many_events(config) } else { one_event(config) };
+    let larger =
+        if config.max_request_bytes > config.max_event_bytes { many_events(config) } else { one_event(config) };
+    let body = request.body.read(&request.headers, larger, limit).await?;
+    let text = str::from_utf8(&body.bytes).map_err(|error| not_utf8("the body", &error))?;
+    if !is_array(&body.bytes) {
         let (draft, own_key) = read(text, config)?;
         let text = one_key(request_key, own_key)?;
         let key = text.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
         return publish_one(hub, draft, key);
     }
     let events: Array<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let content = request_key.is_some().then(|| hub.digest(&body));
+    if events.0.len() > MAX_EVENTS {
+        let detail = format!("the array has more than {MAX_EVENTS} events; send them as application/x-ndjson");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Refused::too_large, detail));
+    }
     let at = |i: usize| move |problem: Problem| problem.with("index", i);
     let mut drafts = Vec::with_capacity(events.0.len());
+    let mut keys = Vec::with_capacity(events.0.len());
     for (i, event) in events.0.iter().enumerate() {
         if event.get().len() > config.max_event_bytes {
             return Err(one_event(config).exceeded().with("index", i));
         }
         let (draft, own_key) = read(event.get(), config).map_err(at(i))?;
-        let scope = match &request_key {
-            Some(_) => Scope::Request(i as u64),
-            None => Scope::Topic(draft.topic.clone()),
-        };
-        let key =
-            one_key(request_key.clone(), own_key).map_err(at(i))?.map(|text| Key { scope, text });
-        drafts.push(Keyed { draft, key, content });
+        one_key(request_key.clone(), own_key.clone()).map_err(at(i))?;
+        keys.push(own_key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text }));
+        drafts.push(draft);
     }
+    let topics: Vec<_> = drafts.iter().map(|draft| draft.topic.to_string()).collect();
+    let published = match request_key {
+        Some(text) => {
+            let content = hub.fingerprint(&("array", &body.bytes));
+            hub.publish_request(&drafts, Key { scope: Scope::Request, text }, content)
+        }
+        None => {
+            let keyed = drafts.into_iter().zip(keys).map(|(draft, key)| {
+                let key = key.map(|key| (key, hub.fingerprint(&draft)));
+                Keyed { draft, key }
+            });
+            hub.publish(keyed.collect())
+        }
+    };
     #[derive(Serialize)]
     struct Receipts {
         events: Vec<Receipt>,
     }
-    let topics: Vec<_> = drafts.iter().map(|event| event.draft.topic.to_string()).collect();
-    let published = hub.publish(drafts).map_err(refusal)?;
-    let events = published
-        .into_iter()
-        .zip(topics)
-        .map(|(published, topic)| receipt(published, topic))
-        .collect();
+    let published = published.map_err(refusal)?;
+    let events = published.into_iter().zip(topics).map(|(published, topic)| receipt(published, topic)).collect();
     Ok(json_response(&Receipts { events }))
 }
 
 /// Reads one event and the key that it names.
 pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String>), Problem> {
     let event: Event<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let topic = Topic::new(&event.topic).map_err(|error| {
-        Problem::invalid(format!("the member `topic` is {:?}: {error}", event.topic))
-    })?;
+    let topic = Topic::new(&event.topic)
+        .map_err(|error| Problem::invalid(format!("the member `topic` is {:?}: {error}", event.topic)))?;
     let Some(raw) = event.data else {
-        return Err(Problem::invalid(
-            "there is no member `data`; give any JSON value, null included",
-        ));
+        return Err(Problem::invalid("there is no member `data`; give any JSON value, null included"));
     };
     let (data, json) = data(raw)?;
-    let retry =
-        event.retry.map(|ms| Duration::from_millis(ms).clamp(config.retry_min, config.retry_max));
+    let retry = event.retry.map(|ms| Duration::from_millis(ms).clamp(config.retry_min, config.retry_max));
     let name = event.event.as_deref().map(event_name).transpose()?;
     let key = event.key.as_deref().map(key::of_event).transpose()?;
     Ok((Draft { topic, name, retry, data, json }, key))
 }
 
 /// A key comes with the request or with the event.
-pub(super) fn one_key(
-    request: Option<String>,
-    event: Option<String>,
-) -> Result<Option<String>, Problem> {
+pub(super) fn one_key(request: Option<String>, event: Option<String>) -> Result<Option<String>, Problem> {
     if request.is_some() && event.is_some() {
         return Err(Problem::invalid(
             "there is a member `key` and a header Idempotency-Key, which covers the whole request; give one",
@@ -102,9 +107,7 @@ pub(super) fn one_key(
 fn data(raw: &RawValue) -> Result<(Text, bool), Problem> {
     if raw.get().starts_with('"') {
         let text: String = serde_json::from_str(raw.get()).map_err(|error| {
-            Problem::invalid(format!(
-                "the member `data` is no text: {error}; half a surrogate pair is no character"
-            ))
+            Problem::invalid(format!("the member `data` is no text: {error}; half a surrogate pair is no character"))
         })?;
         return Ok((text.into(), false));
     }
@@ -153,9 +156,7 @@ struct Event<'a> {
 }
 
 /// A `null` is there, a missing member is not.
-fn present<'de: 'a, 'a, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<&'a RawValue>, D::Error> {
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
@@ -173,18 +174,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
                 f.write_str("an array of events")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(
-                self,
-                mut elements: A,
-            ) -> Result<Self::Value, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
                 while let Some(element) = elements.next_element()? {
-                    if all.len() == MAX_EVENTS {
-                        return Err(A::Error::custom(format!(
-                            "an array has at most {MAX_EVENTS} events"
-                        )));
+                    // one more than there may be says that there are too many
+                    if all.len() <= MAX_EVENTS {
+                        all.push(element);
                     }
-                    all.push(element);
                 }
                 Ok(all)
             }
@@ -221,13 +217,10 @@ mod tests {
     #[test]
     fn the_reconnection_time_is_clamped() {
         let config = Publish::default();
-        for (retry, expect) in [
-            (0, config.retry_min),
-            (u64::MAX, config.retry_max),
-            (1234, Duration::from_millis(1234)),
-        ] {
-            let (draft, _) =
-                read(&format!(r#"{{"topic":"a","data":1,"retry":{retry}}}"#), &config).unwrap();
+        for (retry, expect) in
+            [(0, config.retry_min), (u64::MAX, config.retry_max), (1234, Duration::from_millis(1234))]
+        {
+            let (draft, _) = read(&format!(r#"{{"topic":"a","data":1,"retry":{retry}}}"#), &config).unwrap();
             assert_eq!(draft.retry, Some(expect));
         }
     }

@@ -11,12 +11,8 @@ pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<String>, Problem>
     let mut keys = headers.get_all("idempotency-key").iter();
     match (keys.next(), keys.next()) {
         (None, _) => Ok(None),
-        (Some(key), None) => {
-            check(&String::from_utf8_lossy(key.as_bytes()), "the header Idempotency-Key").map(Some)
-        }
-        (Some(_), Some(_)) => {
-            Err(Problem::invalid("the header Idempotency-Key is given twice; give it once"))
-        }
+        (Some(key), None) => check(&String::from_utf8_lossy(key.as_bytes()), "the header Idempotency-Key").map(Some),
+        (Some(_), Some(_)) => Err(Problem::invalid("the header Idempotency-Key is given twice; give it once")),
     }
 }
 
@@ -29,7 +25,5 @@ fn check(key: &str, what: &str) -> Result<String, Problem> {
     if (1..=MAX_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(key.to_owned());
     }
-    Err(Problem::invalid(format!(
-        "{what} is {key:?}; it takes 1 to {MAX_BYTES} visible ASCII characters"
-    )))
+    Err(Problem::invalid(format!("{what} is {key:?}; it takes 1 to {MAX_BYTES} visible ASCII characters")))
 }

@@ -27,12 +27,19 @@ struct Lines<'a> {
     request_key: Option<String>,
     /// The line that is being read, from 1.
     line: u64,
+    /// Lines so far that were not blank.
+    events: u64,
     summary: Summary,
 }
 
 pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response, Problem> {
     let request_key = key::of_request(&request.headers)?;
-    let mut lines = Lines { hub, request_key, line: 1, summary: Summary::default() };
+    if let Some(text) = request_key.clone() {
+        // the key is this form's from here on
+        let content = hub.fingerprint(&"lines");
+        hub.publish_request(&[], Key { scope: Scope::Request, text }, content).map_err(refusal)?;
+    }
+    let mut lines = Lines { hub, request_key, line: 1, events: 0, summary: Summary::default() };
     match lines.read(&mut request).await {
         Ok(()) => Ok(json_response(&lines.summary)),
         Err(problem) => Err(problem
@@ -74,17 +81,19 @@ impl Lines<'_> {
     }
 
     fn publish(&mut self, line: &[u8]) -> Result<(), Problem> {
-        let text = str::from_utf8(line).map_err(|error| not_utf8(&error))?;
+        let text = str::from_utf8(line).map_err(|error| not_utf8("the line", &error))?;
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
         let (draft, own_key) = read(text, &self.hub.config().publish)?;
         let scope = match &self.request_key {
-            Some(_) => Scope::Request(self.line),
+            Some(_) => Scope::Line(self.events),
             None => Scope::Topic(draft.topic.clone()),
         };
+        self.events += 1;
         let key = one_key(self.request_key.clone(), own_key)?.map(|text| Key { scope, text });
-        for event in self.hub.publish(vec![Keyed { draft, key, content: None }]).map_err(refusal)? {
+        let key = key.map(|key| (key, self.hub.fingerprint(&draft)));
+        for event in self.hub.publish(vec![Keyed { draft, key }]).map_err(refusal)? {
             let id = event.position.to_string();
             if event.duplicate {
                 self.summary.duplicates += 1;
