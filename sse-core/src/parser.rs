@@ -8,19 +8,24 @@
 //!
 //! Source: [Interpreting an event stream](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 
-use core::{mem, str, time::Duration};
+mod block;
+mod carried;
+mod dispatch;
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use core::{mem, time::Duration};
+
+use alloc::{string::String, vec::Vec};
 
 use bytes::Bytes;
 
 use crate::{
     Event, EventId, FieldError, Limit, Limits,
-    item::{EventRef, Item, NotUtf8, Place},
+    item::Item,
     line::{self, Line},
     scan::LineEnds,
     utf8,
 };
+use block::{Block, Input, Value};
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -86,60 +91,6 @@ enum Carried {
     Data {
         over: Option<Limit>,
     },
-}
-
-/// Where a field's value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Value {
-    Absent,
-    /// In the present input. Never so between two calls.
-    Input {
-        start: usize,
-        end: usize,
-    },
-    /// In the parser's buffer of that field.
-    Kept,
-}
-
-/// The fields of the block so far.
-#[derive(Debug, Clone, Copy)]
-struct Block {
-    /// A field was set or a limit exceeded: there is something to do at the blank line.
-    begun: bool,
-    data: Value,
-    name: Value,
-    id: Value,
-    /// The limit that it went over: then it has no data to speak of.
-    over: Option<Limit>,
-}
-
-impl Block {
-    const EMPTY: Self = Self { begun: false, data: Value::Absent, name: Value::Absent, id: Value::Absent, over: None };
-
-    fn go_over(&mut self, limit: Limit) {
-        self.begun = true;
-        self.over.get_or_insert(limit);
-    }
-}
-
-/// The input of one call, and what is known of it.
-struct Input<'a> {
-    bytes: &'a [u8],
-    /// Its text as far as it is UTF-8, once someone asked.
-    text: Option<&'a str>,
-    /// The last event ID, if it was committed in this input and not yet copied.
-    id: Option<(usize, usize)>,
-}
-
-impl<'a> Input<'a> {
-    #[inline(always)]
-    fn text(&mut self, start: usize, end: usize) -> Cow<'a, str> {
-        let text = *self.text.get_or_insert_with(|| utf8::prefix(self.bytes));
-        match text.get(start..end) {
-            Some(text) => Cow::Borrowed(text),
-            None => utf8::lossy(&self.bytes[start..end]),
-        }
-    }
 }
 
 impl Default for Parser {
@@ -364,38 +315,6 @@ impl Parser {
         }
     }
 
-    /// The carried line has ended.
-    fn end_carried(&mut self, input: &mut Input<'_>, each: &mut impl FnMut(Item<'_>)) {
-        let line = mem::take(&mut self.line);
-        let mut block = self.block;
-        if let Carried::Data { over } = self.carried {
-            if self.line_len > self.limits.line {
-                block.over = over.or(Some(Limit::Line)); // as if the line had come whole
-            }
-        } else if self.line_len > self.limits.line {
-            long_line(&line, &mut block);
-        } else {
-            let (kind, from) = line::read(&line);
-            let value = &line[from..];
-            block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
-            match kind {
-                Line::Data => self.push_data_line(value, &mut block),
-                Line::Blank if block.begun => self.dispatch(input, &mut block, each),
-                Line::Name if value.len() > self.limits.name => block.go_over(Limit::Name),
-                Line::Name => block.name = keep(value, &mut self.name),
-                Line::Id if value.contains(&0) => {}
-                Line::Id if value.len() > self.limits.id => block.go_over(Limit::Id),
-                Line::Id => block.id = keep(value, &mut self.id),
-                Line::Comment => each(Item::Comment(&utf8::lossy(value))),
-                Line::Retry => self.set_retry(value, each),
-                Line::Blank | Line::Ignored => {}
-            }
-        }
-        self.block = block;
-        self.line = line;
-        self.end_line();
-    }
-
     fn set_retry(&mut self, value: &[u8], each: &mut impl FnMut(Item<'_>)) {
         if let Some(time) = line::milliseconds(value) {
             self.retry = Some(time);
@@ -456,134 +375,6 @@ impl Parser {
     fn commit(&mut self, id: &[u8]) {
         self.last_event_id.clear();
         self.last_event_id.push_str(&utf8::lossy(id));
-    }
-
-    /// Keeps a piece of an unfinished line.
-    #[inline]
-    fn carry(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
-            return;
-        }
-        self.line_len = self.line_len.saturating_add(piece.len());
-        if let Carried::Data { .. } = self.carried {
-            let mut block = self.block;
-            if self.line_len > self.limits.line {
-                self.data.clear();
-                block.go_over(Limit::Line);
-            } else {
-                self.push_data(piece, &mut block);
-            }
-            self.block = block;
-            return;
-        }
-        self.carry_start(piece);
-    }
-
-    /// The same while it is not known what the line is.
-    fn carry_start(&mut self, piece: &[u8]) {
-        if self.carried == Carried::Nothing && self.begins_data(piece) {
-            return;
-        }
-        self.carried = Carried::Line;
-        let room = self.limits.line.saturating_add(1) - self.line.len();
-        self.line.extend_from_slice(&piece[..piece.len().min(room)]);
-        let line = mem::take(&mut self.line);
-        let data = self.begins_data(&line);
-        self.line = line;
-        if data {
-            self.line.clear();
-        }
-    }
-
-    /// If so begins a line of data, its value goes straight to the data from here on.
-    fn begins_data(&mut self, line: &[u8]) -> bool {
-        // One byte more than the colon: it says whether a space is to be taken off.
-        let data = line.len() > DATA.len() && line.starts_with(DATA) && self.line_len <= self.limits.line;
-        if data {
-            let mut block = self.block;
-            self.carried = Carried::Data { over: block.over };
-            let (_, from) = line::read(line);
-            self.push_data_line(&line[from..], &mut block);
-            self.block = block;
-        }
-        data
-    }
-
-    fn end_line(&mut self) {
-        self.carried = Carried::Nothing;
-        self.line_len = 0;
-        give_back(&mut self.line);
-    }
-
-    /// The blank line: commits the ID, and dispatches if there is data.
-    #[inline]
-    fn dispatch(&mut self, input: &mut Input<'_>, block: &mut Block, each: &mut impl FnMut(Item<'_>)) {
-        let fault = if self.strict { self.fault(input.bytes, block) } else { None };
-        match block.id {
-            Value::Absent => {}
-            Value::Input { start, end } => input.id = Some((start, end)),
-            Value::Kept => {
-                let id = mem::take(&mut self.id);
-                self.commit(&id);
-                self.id = id;
-                input.id = None;
-            }
-        }
-        if let Some(limit) = block.over {
-            self.dropped += 1;
-            each(Item::Dropped(limit));
-        } else if let Some(fault) = fault {
-            each(Item::NotUtf8(fault));
-        } else if block.data != Value::Absent {
-            let id = match input.id {
-                Some((start, end)) => input.text(start, end),
-                None => Cow::Borrowed(self.last_event_id.as_str()),
-            };
-            let name = match block.name {
-                Value::Absent => Cow::Borrowed(""),
-                Value::Input { start, end } => input.text(start, end),
-                Value::Kept => utf8::lossy(&self.name),
-            };
-            let data = match block.data {
-                Value::Absent => Cow::Borrowed(""),
-                Value::Input { start, end } => input.text(start, end),
-                Value::Kept => utf8::lossy(&self.data),
-            };
-            let name = if name.is_empty() { "message" } else { &name };
-            each(Item::Event(EventRef { name, data: &data, id: &id }));
-        }
-        if block.data == Value::Kept {
-            give_back(&mut self.data);
-        }
-        *block = Block::EMPTY;
-    }
-
-    /// The first part of the block that is not UTF-8. An ID that is not is taken out of it.
-    #[cold]
-    fn fault(&self, input: &[u8], block: &mut Block) -> Option<NotUtf8> {
-        let parts = [
-            (Place::Id, block.id, &self.id),
-            (Place::Name, block.name, &self.name),
-            (Place::Data, block.data, &self.data),
-        ];
-        let fault = parts.into_iter().find_map(|(place, value, kept)| {
-            let bytes = match value {
-                Value::Absent => return None,
-                Value::Input { start, end } => &input[start..end],
-                Value::Kept => kept,
-            };
-            let error = str::from_utf8(bytes).err()?;
-            Some(NotUtf8 { place, valid_up_to: error.valid_up_to() })
-        })?;
-        if fault.place == Place::Id {
-            block.id = Value::Absent;
-        }
-        Some(fault)
-    }
-
-    fn end_block(&mut self) {
-        self.block = Block::EMPTY;
-        give_back(&mut self.data);
     }
 }
 

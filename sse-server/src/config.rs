@@ -1,5 +1,6 @@
 //! What can be set, with its defaults and their reasons.
 
+mod keys;
 mod load;
 mod print;
 mod setting;
@@ -9,7 +10,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 pub use load::{ConfigError, Source};
 
 use crate::hub::LagPolicy;
-use setting::{Check, Field, Visitor, choices, lines};
+use setting::{Field, Visitor, choices, lines};
 
 choices! {
     /// What a subscriber that fell too far behind gets.
@@ -236,195 +237,7 @@ impl Default for Telemetry {
     }
 }
 
-const MS: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
-const DAY: Duration = Duration::from_secs(24 * 3600);
-
 impl Config {
-    /// Every key, with what it means and what is allowed: the one list that reading and printing go through.
-    fn visit<V: Visitor>(&mut self, v: &mut V) -> Result<(), V::Error> {
-        let Self { server, stream, log, store, publish, cors, limits, telemetry } = self;
-
-        v.section("server", "the listener and its connections");
-        v.key(
-            "listen",
-            "Address and port. Loopback by default: opening a hub to a network is a decision.",
-            Field::Address(&mut server.listen),
-        )?;
-        v.key(
-            "admin_listen",
-            "Where /topics and /metrics are, if not beside the other routes. Empty: beside them.",
-            Field::OptionalAddress(&mut server.admin_listen),
-        )?;
-        v.key(
-            "hosts",
-            "Names under which the hub is reached, besides loopback and the listen address. Other names are answered 421, so that no web page reaches a hub on someone's localhost through a name of its own.",
-            Field::List(&mut server.hosts, Check::Host),
-        )?;
-        v.key(
-            "public_origin",
-            "The origin of the hub's page behind a proxy, such as https://hub.example. Empty: http:// and the name it was called by.",
-            Field::OptionalText(&mut server.public_origin, Check::Origin),
-        )?;
-        v.key(
-            "header_timeout",
-            "How long a client may take for a request's head, or stay idle between requests. Longer ones hold a descriptor for nothing.",
-            Field::Time(&mut server.header_timeout, 100 * MS..=300 * SECOND),
-        )?;
-        v.key(
-            "body_timeout",
-            "How long a publisher may pause within a body.",
-            Field::Time(&mut server.body_timeout, 100 * MS..=300 * SECOND),
-        )?;
-        v.key(
-            "drain",
-            "Over how long the streams end at a shutdown, so that not all clients come back at once. Process managers kill after 30 s or more.",
-            Field::Time(&mut server.drain, Duration::ZERO..=300 * SECOND),
-        )?;
-
-        v.section("stream", "what subscribers get");
-        v.key(
-            "heartbeat",
-            "How long a stream is silent before a heartbeat. Below the 30 s to 60 s after which proxies cut an idle connection. A client that takes nothing for as long is cut off.",
-            Field::Time(&mut stream.heartbeat, SECOND..=300 * SECOND),
-        )?;
-        v.key(
-            "retry",
-            "The least reconnection time that clients are told. Up to as much again is added for each connection, so that they do not all come back at once.",
-            Field::Time(&mut stream.retry, 10 * MS..=300 * SECOND),
-        )?;
-        v.key(
-            "max_age",
-            "How long a stream lives, give or take a tenth. Ended, the client resumes; a browser that died behind a proxy is freed only so. 0s: for ever.",
-            Field::Time(&mut stream.max_age, Duration::ZERO..=30 * DAY),
-        )?;
-        v.key(
-            "lag",
-            "What happens to a subscriber that falls too far behind: disconnect (it resumes by its last event ID) or gap (the stream goes on after an sse-gap).",
-            stream.lag.field(),
-        )?;
-        v.key(
-            "lag_time",
-            "How old the first event may be that a connected subscriber has not taken. One whose socket takes nothing at all is cut off after a heartbeat already.",
-            Field::Time(&mut stream.lag_time, SECOND..=DAY),
-        )?;
-        v.key(
-            "overload",
-            "How a stream is turned away: retry (200, a reconnection time, end: anything else makes an EventSource give up for good) or status (429 or 503).",
-            stream.overload.field(),
-        )?;
-
-        v.section("log", "the window of recent events in memory, from which everything is sent");
-        v.key(
-            "events",
-            "Events. At 200 bytes each they take about 20 MB.",
-            Field::Number(&mut log.events, 1..=100_000_000),
-        )?;
-        v.key(
-            "bytes",
-            "Bytes of events as they are sent, and what keeping them costs.",
-            Field::Number(&mut log.bytes, 1 << 16..=1 << 40),
-        )?;
-        v.key(
-            "topics",
-            "Topics that have been published to; about 300 bytes each. Beyond, those without events are forgotten, the oldest first.",
-            Field::Number(&mut log.topics, 1..=10_000_000),
-        )?;
-
-        v.section("store", "where the log is kept");
-        v.key("kind", "memory: the window is all there is, and a restart begins a new log.", store.kind.field())?;
-        v.key("path", "The directory of a store on disk; memory has none.", Field::Path(&mut store.path))?;
-
-        v.section("publish", "what publishers may send");
-        v.key(
-            "max_event_bytes",
-            "Bytes of one event: a text body, a JSON object, a line of NDJSON. Each one is held in memory whole.",
-            Field::Number(&mut publish.max_event_bytes, 1..=16 << 20),
-        )?;
-        v.key(
-            "max_request_bytes",
-            "Bytes of a JSON array. NDJSON is streamed and has no end.",
-            Field::Number(&mut publish.max_request_bytes, 1..=1 << 30),
-        )?;
-        v.key(
-            "max_bytes_in_flight",
-            "Bytes of all bodies together that are being read to be published whole. Beyond, publishers are told to come again.",
-            Field::Number(&mut publish.max_bytes_in_flight, 1 << 20..=1 << 40),
-        )?;
-        v.key(
-            "retry_min",
-            "The least reconnection time that an event may set; less becomes this.",
-            Field::Time(&mut publish.retry_min, MS..=DAY),
-        )?;
-        v.key(
-            "retry_max",
-            "The greatest reconnection time that an event may set; more becomes this.",
-            Field::Time(&mut publish.retry_max, MS..=DAY),
-        )?;
-        v.key(
-            "keys",
-            "Idempotency keys remembered; about 200 bytes each. Beyond, the oldest are forgotten.",
-            Field::Number(&mut publish.keys, 0..=100_000_000),
-        )?;
-        v.key(
-            "key_window",
-            "How long a key is remembered: longer than a publisher keeps trying.",
-            Field::Time(&mut publish.key_window, SECOND..=30 * DAY),
-        )?;
-
-        v.section("cors", "which web pages of other origins may use the hub");
-        v.key(
-            "origins",
-            "Origins, such as https://app.example; * is any, without credentials. None by default: a page of another origin is answered 403.",
-            Field::List(&mut cors.origins, Check::OriginOrAny),
-        )?;
-        v.key(
-            "credentials",
-            "Whether pages of the listed origins may send cookies.",
-            Field::Flag(&mut cors.credentials),
-        )?;
-        v.key(
-            "max_age",
-            "How long a browser may remember the answer to a preflight.",
-            Field::Time(&mut cors.max_age, Duration::ZERO..=DAY),
-        )?;
-
-        v.section("limits", "how much of everything");
-        v.key(
-            "connections",
-            "Connections in all; the descriptors that the process may open are the other limit.",
-            Field::Number(&mut limits.connections, 1..=10_000_000),
-        )?;
-        v.key(
-            "per_address",
-            "Streams from one address. 0: no limit, since behind a proxy all come from one.",
-            Field::Number(&mut limits.per_address, 0..=10_000_000),
-        )?;
-        v.key("selectors", "Selectors of one stream.", Field::Number(&mut limits.selectors, 1..=10_000))?;
-        v.key(
-            "groups",
-            "Distinct sets of selectors among the subscribers; up to 9 KB each.",
-            Field::Number(&mut limits.groups, 1..=10_000_000),
-        )?;
-        v.key(
-            "pattern_nodes",
-            "Segments of all patterns together, those in common counted once; about 200 bytes each. The patterns of one stream may have 256.",
-            Field::Number(&mut limits.pattern_nodes, 1..=100_000_000),
-        )?;
-
-        v.section("telemetry", "what the hub tells of itself");
-        v.key(
-            "log",
-            "Which log lines: error, warn, info, debug, trace, or a filter such as sse_server=debug.",
-            Field::Text(&mut telemetry.log, Check::LogFilter),
-        )?;
-        v.key(
-            "format",
-            "How log lines look: text, json, or auto (text on a terminal, else json).",
-            telemetry.format.field(),
-        )
-    }
-
     /// The effective configuration as commented TOML.
     #[must_use]
     pub fn to_toml(&self) -> String {

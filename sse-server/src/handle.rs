@@ -1,5 +1,7 @@
 //! The hub as the service uses it: the pure hub behind a short lock, with a clock, wakers and counters.
 
+mod state;
+
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
@@ -17,11 +19,12 @@ use tokio::{
 
 use crate::{
     config::Config,
-    hub::{Bounds, Cursor, Draft, Epoch, GroupId, Millis, Opening, Position, Selectors, Start, Step, Topic, TopicInfo},
-    keys::{Fingerprint, Key, Keys, Seen},
+    hub::{Bounds, Cursor, Draft, Epoch, Millis, Opening, Position, Selectors, Start, Step, Topic, TopicInfo},
+    keys::{Fingerprint, Key, Keys},
     metrics::Metrics,
     store::memory::Memory,
 };
+use state::State;
 
 /// A hub: the log, and those who read it. Clones are the same hub.
 #[derive(Debug, Clone)]
@@ -40,20 +43,6 @@ struct Shared {
     epoch: Epoch,
     /// Told when the last stream has ended.
     empty: Notify,
-}
-
-#[derive(Debug)]
-struct State {
-    hub: crate::hub::Hub,
-    store: Memory,
-    keys: Keys,
-    /// Who waits for an event of its group.
-    waiting: HashMap<GroupId, Waiting>,
-    next_id: u64,
-    by_address: HashMap<IpAddr, usize>,
-    drain: Option<Drain>,
-    /// What the last publish matched; kept to reuse its memory.
-    matched: Vec<GroupId>,
 }
 
 type Waiting = HashMap<SubscriberId, Waker>;
@@ -311,77 +300,6 @@ impl Hub {
         self.metrics().pattern_nodes.set(i64::try_from(nodes).unwrap_or(i64::MAX));
         self.metrics().subscribers.set(i64::try_from(subscribers).unwrap_or(i64::MAX));
         self.metrics().groups.set(i64::try_from(groups).unwrap_or(i64::MAX));
-    }
-}
-
-impl State {
-    fn publish(
-        &mut self,
-        events: Vec<Keyed>,
-        now: Millis,
-        wake: &mut Vec<Waiting>,
-    ) -> Result<Vec<Published>, PublishError> {
-        self.check_keys(&events, now)?;
-        let mut published = Vec::with_capacity(events.len());
-        for Keyed { draft, key } in events {
-            let seen = key.as_ref().map_or(Seen::New, |(key, content)| self.keys.look_up(key, *content, now));
-            if let Seen::Before(seqs) = seen {
-                published.extend(seqs.iter().map(|seq| self.published(*seq, true)));
-                continue;
-            }
-            let seq = self.append(&draft, now, wake);
-            if let Some((key, content)) = key {
-                self.keys.remember(key, content, [seq].into(), now);
-            }
-            published.push(self.published(seq, false));
-        }
-        Ok(published)
-    }
-
-    fn publish_request(
-        &mut self,
-        drafts: &[Draft],
-        key: Key,
-        content: Fingerprint,
-        now: Millis,
-        wake: &mut Vec<Waiting>,
-    ) -> Result<Vec<Published>, PublishError> {
-        match self.keys.look_up(&key, content, now) {
-            Seen::Conflict => Err(PublishError::Conflict(None)),
-            Seen::Before(seqs) => Ok(seqs.iter().map(|seq| self.published(*seq, true)).collect()),
-            Seen::New => {
-                let seqs: Arc<[u64]> = drafts.iter().map(|draft| self.append(draft, now, wake)).collect();
-                self.keys.remember(key, content, seqs.clone(), now);
-                Ok(seqs.iter().map(|seq| self.published(*seq, false)).collect())
-            }
-        }
-    }
-
-    const fn published(&self, seq: u64, duplicate: bool) -> Published {
-        Published { position: self.hub.log().at(seq), duplicate }
-    }
-
-    fn append(&mut self, draft: &Draft, now: Millis, wake: &mut Vec<Waiting>) -> u64 {
-        let (seq, time) = self.store.append(now);
-        self.hub.publish(seq, time, draft, &mut self.matched);
-        for group in self.matched.drain(..) {
-            wake.extend(self.waiting.remove(&group));
-        }
-        seq
-    }
-
-    /// Refuses all if one key was used for other content, here or before.
-    fn check_keys(&mut self, events: &[Keyed], now: Millis) -> Result<(), PublishError> {
-        let mut here: HashMap<&Key, Fingerprint> = HashMap::new();
-        for (i, event) in events.iter().enumerate() {
-            let Some((key, content)) = &event.key else { continue };
-            let seen = self.keys.look_up(key, *content, now);
-            let twice = here.insert(key, *content).is_some_and(|earlier| earlier != *content);
-            if twice || seen == Seen::Conflict {
-                return Err(PublishError::Conflict(Some(i)));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -40,13 +40,7 @@ impl Builder<Message> {
 
 impl<T: 'static> Builder<T> {
     fn new(reader: Result<Reader<T>, ConnectError>, url: String) -> Self {
-        Self {
-            reader,
-            url,
-            last_event_id: EventId::default(),
-            with_credentials: false,
-            queue: DEFAULT_QUEUE,
-        }
+        Self { reader, url, last_event_id: EventId::default(), with_credentials: false, queue: DEFAULT_QUEUE }
     }
 
     /// Resumes after this event. The ID takes the place of a `last_event_id` in the URL's query.
@@ -76,12 +70,6 @@ impl<T: 'static> Builder<T> {
     ///
     /// [`ConnectError`] if the type is no schema, a name is not to be listened for, or the browser refuses the URL.
     pub fn connect(self) -> Result<EventSource<T>, ConnectError> {
-        EventSource::connect(
-            &self.url,
-            self.with_credentials,
-            self.reader?,
-            self.queue,
-            self.last_event_id,
-        )
+        EventSource::connect(&self.url, self.with_credentials, self.reader?, self.queue, self.last_event_id)
     }
 }

@@ -20,9 +20,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Name(#[from] FieldError),
     /// The name belongs to the hub, whose events come as [`Signal`](crate::Signal)s. Rename the event.
-    #[error(
-        "the event name `{0}` is the hub's own: what it says comes as a signal; rename the event"
-    )]
+    #[error("the event name `{0}` is the hub's own: what it says comes as a signal; rename the event")]
     Reserved(EventName),
     /// The browser made no `EventSource`, and says why. Correct the URL.
     #[error("the browser made no EventSource: {0}")]
@@ -60,11 +58,7 @@ impl DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Undecoded { delivery, cause } = &*self.0;
-        write!(
-            f,
-            "the event `{}` with id `{}` does not decode: {cause}",
-            delivery.value.name, delivery.id
-        )
+        write!(f, "the event `{}` with id `{}` does not decode: {cause}", delivery.value.name, delivery.id)
     }
 }
 

@@ -73,10 +73,7 @@ impl<T> Inbox<T> {
         self.signaller.end();
     }
 
-    pub(crate) fn poll_delivery(
-        &self,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Delivery<T>, DecodeError>>> {
+    pub(crate) fn poll_delivery(&self, context: &mut Context<'_>) -> Poll<Option<Result<Delivery<T>, DecodeError>>> {
         self.deliveries.poll_next(context)
     }
 
@@ -138,8 +135,7 @@ mod tests {
     /// What is there without waiting.
     fn delivered(inbox: &Inbox<Sent>) -> Vec<Result<Delivery<Sent>, DecodeError>> {
         let mut items = Vec::new();
-        while let Some(Some(item)) = poll_fn(|context| inbox.poll_delivery(context)).now_or_never()
-        {
+        while let Some(Some(item)) = poll_fn(|context| inbox.poll_delivery(context)).now_or_never() {
             items.push(item);
         }
         items
@@ -164,11 +160,8 @@ mod tests {
         inbox.handle_event(event("number", "7", "e-1"));
         inbox.handle_event(event("error", "", "e-2"));
         let items: Vec<_> = delivered(&inbox).into_iter().map(Result::unwrap).collect();
-        let expected = |value, id| Delivery {
-            value,
-            id: EventId::from_static(id),
-            origin: "http://hub.example".into(),
-        };
+        let expected =
+            |value, id| Delivery { value, id: EventId::from_static(id), origin: "http://hub.example".into() };
         assert_eq!(items, [expected(Sent::Number(7), "e-1"), expected(Sent::Error, "e-2")]);
         assert_eq!(inbox.last_event_id().as_str(), "e-2");
     }
@@ -219,17 +212,9 @@ mod tests {
     fn what_the_hub_says_of_its_own_comes_as_signals() {
         let inbox = inbox(8);
         let mut signals = inbox.signals();
-        inbox.handle_event(event(
-            "sse-gap",
-            r#"{"reason":"unknown","requested":"x","first":"e-2"}"#,
-            "e-1",
-        ));
+        inbox.handle_event(event("sse-gap", r#"{"reason":"unknown","requested":"x","first":"e-2"}"#, "e-1"));
         inbox.handle_event(event("sse-drain", r#"{"reason":"age"}"#, "e-2"));
-        let gap = Gap {
-            reason: GapReason::Unknown,
-            requested: "x".into(),
-            first: Some(EventId::from_static("e-2")),
-        };
+        let gap = Gap { reason: GapReason::Unknown, requested: "x".into(), first: Some(EventId::from_static("e-2")) };
         assert_eq!(
             signalled(&mut signals),
             [
@@ -262,10 +247,7 @@ mod tests {
         inbox.handle_lost();
         assert_eq!(inbox.state(), CLOSED);
         assert_eq!(delivered(&inbox).len(), 1);
-        assert_eq!(
-            signalled(&mut signals),
-            [State::Connecting, State::Open, CLOSED].map(Signal::State)
-        );
+        assert_eq!(signalled(&mut signals), [State::Connecting, State::Open, CLOSED].map(Signal::State));
         assert!(has_ended(&inbox, &mut signals));
 
         let mut late = inbox.signals();
@@ -279,8 +261,7 @@ mod tests {
         for number in ["1", "2", "3"] {
             inbox.handle_event(event("number", number, ""));
         }
-        let values: Vec<_> =
-            delivered(&inbox).into_iter().map(|item| item.unwrap().value).collect();
+        let values: Vec<_> = delivered(&inbox).into_iter().map(|item| item.unwrap().value).collect();
         assert_eq!((values, inbox.dropped()), (vec![Sent::Number(2), Sent::Number(3)], 1));
     }
 

@@ -25,13 +25,7 @@ impl<T> Queue<T> {
     /// An empty queue. A capacity of 0 is taken for 1.
     pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self(RefCell::new(Inner {
-            items: VecDeque::new(),
-            capacity,
-            dropped: 0,
-            ended: false,
-            reader: None,
-        }))
+        Self(RefCell::new(Inner { items: VecDeque::new(), capacity, dropped: 0, ended: false, reader: None }))
     }
 
     /// Adds an item. After the end there is none.
@@ -40,8 +34,7 @@ impl<T> Queue<T> {
             if queue.ended {
                 return None;
             }
-            let oldest =
-                (queue.items.len() == queue.capacity).then(|| queue.items.pop_front()).flatten();
+            let oldest = (queue.items.len() == queue.capacity).then(|| queue.items.pop_front()).flatten();
             queue.dropped += u64::from(oldest.is_some());
             queue.items.push_back(item);
             oldest
@@ -116,10 +109,7 @@ mod tests {
         for item in 1..=3 {
             queue.push(item);
         }
-        assert_eq!(
-            [poll(&queue), poll(&queue), poll(&queue)],
-            [1, 2, 3].map(|item| Poll::Ready(Some(item)))
-        );
+        assert_eq!([poll(&queue), poll(&queue), poll(&queue)], [1, 2, 3].map(|item| Poll::Ready(Some(item))));
         assert_eq!(poll(&queue), Poll::Pending);
         assert_eq!(queue.dropped(), 0);
     }
@@ -149,10 +139,7 @@ mod tests {
         queue.push(1);
         queue.end();
         queue.push(2);
-        assert_eq!(
-            [poll(&queue), poll(&queue), poll(&queue)],
-            [Some(1), None, None].map(Poll::Ready)
-        );
+        assert_eq!([poll(&queue), poll(&queue), poll(&queue)], [Some(1), None, None].map(Poll::Ready));
     }
 
     #[test]

@@ -63,10 +63,7 @@ impl<T> Reader<T> {
     }
 
     /// Reads an event, if it is of one of the names.
-    pub(crate) fn read(
-        &self,
-        delivery: Delivery<Message>,
-    ) -> Option<Result<Delivery<T>, DecodeError>> {
+    pub(crate) fn read(&self, delivery: Delivery<Message>) -> Option<Result<Delivery<T>, DecodeError>> {
         self.names.contains(&delivery.value.name).then(|| (self.read)(delivery))
     }
 }
@@ -142,9 +139,6 @@ mod tests {
     #[test]
     fn a_name_that_no_event_has_is_refused() {
         assert!(matches!(Reader::untyped().listen("a\nb"), Err(ConnectError::Name(_))));
-        assert_eq!(
-            Reader::untyped().listen("sse-cursor").unwrap_err(),
-            ConnectError::Reserved(CURSOR)
-        );
+        assert_eq!(Reader::untyped().listen("sse-cursor").unwrap_err(), ConnectError::Reserved(CURSOR));
     }
 }

@@ -118,11 +118,7 @@ impl Gap {
             first: Option<String>,
         }
         let Data { reason, requested, first } = read(data);
-        Self {
-            reason,
-            requested: requested.into(),
-            first: first.and_then(|id| EventId::new(id).ok()),
-        }
+        Self { reason, requested: requested.into(), first: first.and_then(|id| EventId::new(id).ok()) }
     }
 }
 
@@ -207,11 +203,7 @@ mod tests {
         let gap = Gap::read(r#"{"reason":"trimmed","requested":"é\"\r","first":"e-4"}"#);
         assert_eq!(
             gap,
-            Gap {
-                reason: GapReason::Trimmed,
-                requested: "é\"\r".into(),
-                first: Some(EventId::from_static("e-4")),
-            }
+            Gap { reason: GapReason::Trimmed, requested: "é\"\r".into(), first: Some(EventId::from_static("e-4")) }
         );
         assert_eq!(Gap::read(r#"{"reason":"epoch","requested":"x","first":null}"#).first, None);
     }

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use sse_core::EventId;
 
 use crate::{
-    Builder, ConnectError, DecodeError, Delivery, Message, Signals, State, connection::Connection,
-    inbox::Inbox, reader::Reader,
+    Builder, ConnectError, DecodeError, Delivery, Message, Signals, State, connection::Connection, inbox::Inbox,
+    reader::Reader,
 };
 
 /// A connection to an event stream, as a [`Stream`] of its events.

@@ -78,15 +78,10 @@ mod tests {
     fn every_transition() {
         use State::{Connecting, Open};
 
-        for (state, received, lost, refused) in [
-            (Connecting, Open, Connecting, CLOSED),
-            (Open, Open, Connecting, CLOSED),
-            (CLOSED, CLOSED, CLOSED, CLOSED),
-        ] {
-            assert_eq!(
-                (state.received(), state.lost(), state.refused()),
-                (received, lost, refused)
-            );
+        for (state, received, lost, refused) in
+            [(Connecting, Open, Connecting, CLOSED), (Open, Open, Connecting, CLOSED), (CLOSED, CLOSED, CLOSED, CLOSED)]
+        {
+            assert_eq!((state.received(), state.lost(), state.refused()), (received, lost, refused));
         }
     }
 }

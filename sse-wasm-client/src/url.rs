@@ -58,10 +58,7 @@ mod tests {
     #[test]
     fn an_id_that_is_there_is_replaced() {
         assert_eq!(with("?last_event_id=e-1&topic=a", "e-2"), "?topic=a&last_event_id=e-2");
-        assert_eq!(
-            with("?topic=a&last_event_id&last_event_id=", "e-2"),
-            "?topic=a&last_event_id=e-2"
-        );
+        assert_eq!(with("?topic=a&last_event_id&last_event_id=", "e-2"), "?topic=a&last_event_id=e-2");
         assert_eq!(with("?last%5fevent_%69d=e-1&lastEventId=e-0", "e-2"), "?last_event_id=e-2");
         let once = with("/events?topic=a", "e-1");
         assert_eq!(with(&once, "e-1"), once);
@@ -69,17 +66,13 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_it_stays() {
-        let url =
-            "/last_event_id?x_last_event_id=1&topic=last_event_id&LAST_EVENT_ID=2&last+event+id=3";
+        let url = "/last_event_id?x_last_event_id=1&topic=last_event_id&LAST_EVENT_ID=2&last+event+id=3";
         assert_eq!(with(url, ""), url);
     }
 
     #[test]
     fn the_fragment_stays_last() {
-        assert_eq!(
-            with("/events#a?last_event_id=e-1", "e-2"),
-            "/events?last_event_id=e-2#a?last_event_id=e-1"
-        );
+        assert_eq!(with("/events#a?last_event_id=e-1", "e-2"), "/events?last_event_id=e-2#a?last_event_id=e-1");
     }
 
     #[test]

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use sse_wasm_client::{
-    CloseReason, ConnectError, Delivery, Drain, DrainReason, EventId, EventSource, Gap, GapReason,
-    Message, Signal, State, typed,
+    CloseReason, ConnectError, Delivery, Drain, DrainReason, EventId, EventSource, Gap, GapReason, Message, Signal,
+    State, typed,
 };
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 mod support;
 use support::{
-    HUB, clear_books, events, listener_calls, listeners, next, open_sources, publish,
-    publish_value, reach, take, topic, until, within,
+    HUB, clear_books, events, listener_calls, listeners, next, open_sources, publish, publish_value, reach, take,
+    topic, until, within,
 };
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -109,10 +109,7 @@ async fn untyped_messages_and_chosen_names() {
         let Message { name, data } = delivery.unwrap().value;
         received.push((name.to_string(), data.to_string()));
     }
-    assert_eq!(
-        received,
-        [("message".into(), " kept as\nit is ".into()), ("tick".into(), String::new())]
-    );
+    assert_eq!(received, [("message".into(), " kept as\nit is ".into()), ("tick".into(), String::new())]);
 }
 
 #[wasm_bindgen_test]
@@ -130,8 +127,7 @@ async fn a_resume_by_id_misses_nothing() {
 
     let seen = published[2].1.clone();
     let url = format!("{}&last_event_id={}", events(&topic), published[8].1); // to be replaced
-    let mut resumed =
-        EventSource::<Any>::builder(url).last_event_id(seen.clone()).connect().unwrap();
+    let mut resumed = EventSource::<Any>::builder(url).last_event_id(seen.clone()).connect().unwrap();
     let mut signals = resumed.signals();
     assert_eq!((resumed.state(), resumed.last_event_id()), (State::Connecting, seen));
     assert_eq!(values(&mut resumed, 7).await, published[3..]);
@@ -152,14 +148,10 @@ async fn an_id_that_is_none_of_the_hubs_is_a_gap() {
 
     let mut signals = source.signals();
     reach(&mut signals, State::Open).await;
-    let Signal::Gap(Gap { reason, requested, first: follows, .. }) = next(&mut signals).await
-    else {
+    let Signal::Gap(Gap { reason, requested, first: follows, .. }) = next(&mut signals).await else {
         panic!("the gap is told first");
     };
-    assert_eq!(
-        (reason, requested.as_str(), follows),
-        (GapReason::Unknown, "garbage&é", Some(first.clone()))
-    );
+    assert_eq!((reason, requested.as_str(), follows), (GapReason::Unknown, "garbage&é", Some(first.clone())));
     assert_eq!(values(&mut source, 1).await, [(Any::Nothing, first)]);
 }
 

@@ -14,8 +14,7 @@ use crate::{
 };
 
 /// Names that Chrome and Chromium go by on the path.
-const NAMES: &[&str] =
-    &["google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome"];
+const NAMES: &[&str] = &["google-chrome", "google-chrome-stable", "chromium", "chromium-browser", "chrome"];
 
 /// Where they lie on systems that don't put them on the path.
 const PLACES: &[&str] = &[
@@ -33,9 +32,7 @@ pub(crate) fn set_up() -> Result<PathBuf> {
         let on_path = || named.to_str().and_then(find_program);
         return named.is_file().then(|| named.clone()).or_else(on_path).ok_or_else(|| {
             let named = named.display();
-            Failure::new(format!(
-                "CHROMEDRIVER names {named}, which is not there: correct or unset it"
-            ))
+            Failure::new(format!("CHROMEDRIVER names {named}, which is not there: correct or unset it"))
         });
     }
     if let Some(driver) = installed() {
@@ -75,9 +72,7 @@ fn advice(distribution: Distribution) -> Failure {
             "install Google Chrome and the chromedriver of its version \
              (https://googlechromelabs.github.io/chrome-for-testing/), since Ubuntu's chromium is a snap"
         }
-        Distribution::Other => {
-            "install Chrome or Chromium and put the chromedriver of its version on PATH"
-        }
+        Distribution::Other => "install Chrome or Chromium and put the chromedriver of its version on PATH",
     };
     Failure::new(format!(
         "there is no browser with its driver: {install}, or leave these tests out with `cargo xtask test --native`"
@@ -87,8 +82,7 @@ fn advice(distribution: Distribution) -> Failure {
 /// The native tests that start a browser themselves.
 pub(crate) fn tests(context: &Context) -> Result<()> {
     let driver = context.chromedriver()?;
-    let hub: &[&str] =
-        &["--package", "sse-server", "--features", "browser-tests", "--test", "browser"];
+    let hub: &[&str] = &["--package", "sse-server", "--features", "browser-tests", "--test", "browser"];
     let dashboard: &[&str] = &["--package", "host-dashboard", "--features", "browser-tests"];
     for arguments in [hub, dashboard] {
         let mut test = context.cargo();

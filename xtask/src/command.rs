@@ -64,11 +64,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_named() {
-        let failure =
-            run(&mut Command::new("no-such-program-here")).expect_err("there is no such program");
-        assert!(
-            failure.to_string().starts_with("cannot start `no-such-program-here`: "),
-            "{failure}"
-        );
+        let failure = run(&mut Command::new("no-such-program-here")).expect_err("there is no such program");
+        assert!(failure.to_string().starts_with("cannot start `no-such-program-here`: "), "{failure}");
     }
 }

@@ -33,9 +33,7 @@ impl Context {
     pub(crate) fn new() -> Result<Self> {
         let root = env::var_os("CARGO_MANIFEST_DIR")
             .and_then(|dir| Path::new(&dir).parent().map(Path::to_owned))
-            .ok_or_else(|| {
-                Failure::new("start this program as `cargo xtask`, inside the workspace")
-            })?;
+            .ok_or_else(|| Failure::new("start this program as `cargo xtask`, inside the workspace"))?;
         // <target>/<profile>/xtask: true whatever the user's configuration says about the target
         // directory.
         let target = env::current_exe()
@@ -78,12 +76,10 @@ impl Context {
     pub(crate) fn wasm_bindgen(&self) -> Result<&Path> {
         let directory = once(&self.wasm_bindgen, || {
             let path = self.root.join("Cargo.lock");
-            let lock = fs::read_to_string(&path)
-                .map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?;
+            let lock =
+                fs::read_to_string(&path).map_err(|e| Failure::new(format!("cannot read {}: {e}", path.display())))?;
             let version = lockfile::version(&lock, "wasm-bindgen").ok_or_else(|| {
-                Failure::new(
-                    "Cargo.lock has no wasm-bindgen: run `cargo update --workspace` and try again",
-                )
+                Failure::new("Cargo.lock has no wasm-bindgen: run `cargo update --workspace` and try again")
             })?;
             tools::ensure(self, &Tool::wasm_bindgen(version))
         })?;

@@ -41,21 +41,13 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
         .env("SSE_TEST_HUB", &hub.url);
     // The runner gives one test program 20 seconds, and a slow machine's driver 5, unless told
     // otherwise.
-    for (name, seconds) in
-        [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")]
-    {
+    for (name, seconds) in [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")] {
         if env::var_os(name).is_none() {
             test.env(name, seconds);
         }
     }
     // The runner prefers any of these to the driver found here.
-    for name in [
-        "GECKODRIVER",
-        "GECKODRIVER_REMOTE",
-        "SAFARIDRIVER",
-        "SAFARIDRIVER_REMOTE",
-        "CHROMEDRIVER_REMOTE",
-    ] {
+    for name in ["GECKODRIVER", "GECKODRIVER_REMOTE", "SAFARIDRIVER", "SAFARIDRIVER_REMOTE", "CHROMEDRIVER_REMOTE"] {
         test.env_remove(name);
     }
     println!("SSE_TEST_HUB={} {}", hub.url, command::line(&test));
@@ -82,9 +74,7 @@ impl Hub {
         let program = format!("release/sse-server{}", env::consts::EXE_SUFFIX);
         let mut server = context.command(context.target().join(program));
         // The user's own configuration must not decide a test.
-        for (name, _) in
-            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__"))
-        {
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__")) {
             server.env_remove(name);
         }
         server
@@ -126,9 +116,7 @@ impl Hub {
                     )));
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Failure::new(
-                        "sse-server ended before it listened: its own words above say why",
-                    ));
+                    return Err(Failure::new("sse-server ended before it listened: its own words above say why"));
                 }
             }
         }
@@ -157,14 +145,8 @@ mod tests {
     #[test]
     fn finds_the_port_wherever_it_stands() {
         assert_eq!(listening_port("listening on http://127.0.0.1:4321"), Some(4321));
-        assert_eq!(
-            listening_port("INFO sse_server: listening on http://127.0.0.1:80/ store=memory"),
-            Some(80)
-        );
-        assert_eq!(
-            listening_port("\x1b[1mlistening on http://127.0.0.1:65535\x1b[0m"),
-            Some(65535)
-        );
+        assert_eq!(listening_port("INFO sse_server: listening on http://127.0.0.1:80/ store=memory"), Some(80));
+        assert_eq!(listening_port("\x1b[1mlistening on http://127.0.0.1:65535\x1b[0m"), Some(65535));
     }
 
     #[test]

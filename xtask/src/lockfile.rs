@@ -7,9 +7,7 @@
 pub(crate) fn version<'a>(lock: &'a str, name: &str) -> Option<&'a str> {
     let mut versions = lock.split("[[package]]").skip(1).filter_map(|package| {
         let value = |key: &str| {
-            package
-                .lines()
-                .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"'))
+            package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"'))
         };
         (value("name")? == name).then(|| value("version"))?
     });

@@ -76,8 +76,7 @@ impl Chore {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let style = Style::of_stdout();
-    let done =
-        Context::new().and_then(|context| run::all(&context, &arguments.chore.steps(), style));
+    let done = Context::new().and_then(|context| run::all(&context, &arguments.chore.steps(), style));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

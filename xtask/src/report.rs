@@ -47,11 +47,7 @@ pub(crate) struct Row {
 
 /// `[3/11] tests: cargo test --workspace`
 pub(crate) fn heading(number: usize, of: usize, name: &str, what: &str, style: Style) -> String {
-    format!(
-        "{} {}: {what}",
-        style.paint("1;36", &format!("[{number}/{of}]")),
-        style.paint("1", name)
-    )
+    format!("{} {}: {what}", style.paint("1;36", &format!("[{number}/{of}]")), style.paint("1", name))
 }
 
 /// `error: …`
@@ -94,20 +90,12 @@ mod tests {
     const PLAIN: Style = Style { coloured: false };
 
     fn row(name: &str, millis: u64, note: Option<&str>) -> Row {
-        Row {
-            name: name.to_owned(),
-            took: Duration::from_millis(millis),
-            note: note.map(str::to_owned),
-        }
+        Row { name: name.to_owned(), took: Duration::from_millis(millis), note: note.map(str::to_owned) }
     }
 
     #[test]
     fn the_table_lines_up() {
-        let rows = [
-            row("format", 940, None),
-            row("tests", 125_999, None),
-            row("dependencies", 59_999, Some("half")),
-        ];
+        let rows = [row("format", 940, None), row("tests", 125_999, None), row("dependencies", 59_999, Some("half"))];
         let expected = "  format             0.9 s\n  \
                           tests         2 min 05 s\n  \
                           dependencies      59.9 s  half\n";
@@ -121,18 +109,9 @@ mod tests {
 
     #[test]
     fn headings_and_closing_line() {
-        assert_eq!(
-            heading(3, 11, "tests", "cargo test --workspace", PLAIN),
-            "[3/11] tests: cargo test --workspace"
-        );
-        assert_eq!(
-            success_line(11, Duration::from_secs(754), PLAIN),
-            "all 11 steps passed in 12 min 34 s"
-        );
-        assert_eq!(
-            success_line(1, Duration::from_millis(999), PLAIN),
-            "1 step passed in 0 min 0 s"
-        );
+        assert_eq!(heading(3, 11, "tests", "cargo test --workspace", PLAIN), "[3/11] tests: cargo test --workspace");
+        assert_eq!(success_line(11, Duration::from_secs(754), PLAIN), "all 11 steps passed in 12 min 34 s");
+        assert_eq!(success_line(1, Duration::from_millis(999), PLAIN), "1 step passed in 0 min 0 s");
     }
 
     #[test]

@@ -86,9 +86,7 @@ impl Step {
             Self::Outside => "cargo test in each crate that uses the workspace from outside",
             Self::Dependencies => "cargo deny check",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
-            Self::WasmBindgen => {
-                "look for wasm-bindgen-cli of the version in Cargo.lock, else build it"
-            }
+            Self::WasmBindgen => "look for wasm-bindgen-cli of the version in Cargo.lock, else build it",
             Self::Browser => "look for Chrome or Chromium and its driver, else install Debian's",
             Self::WasmTests => "start a hub and run sse-wasm-client's tests in the browser",
             Self::BrowserTests => "drive the browser against sse-server and host-dashboard",
@@ -115,18 +113,7 @@ impl Step {
             }
             Self::Lints => {
                 tools::ensure_component(context, "clippy", "clippy")?;
-                cargo(
-                    context,
-                    &[
-                        "clippy",
-                        "--workspace",
-                        "--all-targets",
-                        "--all-features",
-                        "--",
-                        "-D",
-                        "warnings",
-                    ],
-                )
+                cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
             }
             Self::Tests => cargo(context, &["test", "--workspace"]),
             Self::Docs => {
@@ -142,9 +129,7 @@ impl Step {
                 Ok(Some(toolchain.to_string()))
             }
             Self::WasmBindgen => context.wasm_bindgen().map(|_| None),
-            Self::Browser => {
-                context.chromedriver().map(|driver| Some(driver.display().to_string()))
-            }
+            Self::Browser => context.chromedriver().map(|driver| Some(driver.display().to_string())),
             Self::WasmTests => hub::wasm_tests(context).map(|()| None),
             Self::BrowserTests => browser::tests(context).map(|()| None),
             Self::Components => {

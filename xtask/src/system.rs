@@ -14,9 +14,7 @@ use crate::{
 /// The program of this name on the path.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|directory| directory.join(&file))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(&file)).find(|path| path.is_file())
 }
 
 /// The path with this directory before all others.
@@ -82,10 +80,7 @@ impl Apt {
         // An old list names versions that the server no longer has. If it can't be renewed the
         // install may still work.
         let update = self.run(&["update", "--quiet=2"], &[]);
-        let install = self.run(
-            &["install", "--yes", "--quiet=2", "--no-install-recommends", "--no-remove"],
-            packages,
-        );
+        let install = self.run(&["install", "--yes", "--quiet=2", "--no-install-recommends", "--no-remove"], packages);
         install.and(Ok(())).map_err(|failure| match update {
             Ok(()) => failure,
             Err(earlier) => Failure::new(format!("{earlier}, and {failure}")),
@@ -111,8 +106,7 @@ mod tests {
 
     #[test]
     fn tells_debian_from_ubuntu_and_the_rest() {
-        let debian =
-            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n";
+        let debian = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\nID=debian\n";
         let ubuntu = "NAME=\"Ubuntu\"\nID=ubuntu\nID_LIKE=debian\n";
         let mint = "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n";
         let raspbian = "ID=raspbian\nID_LIKE=debian\n";

@@ -34,12 +34,7 @@ impl Tool {
 
     /// The version that `deny.toml` is written for.
     pub(crate) fn cargo_deny() -> Self {
-        Self {
-            name: "cargo-deny",
-            package: "cargo-deny",
-            program: "cargo-deny",
-            version: "0.20.2".to_owned(),
-        }
+        Self { name: "cargo-deny", package: "cargo-deny", program: "cargo-deny", version: "0.20.2".to_owned() }
     }
 
     /// The program's path in this directory.
@@ -62,8 +57,7 @@ fn says_version(said: &str, version: &str) -> bool {
 
 /// The directory of the tool: on the path, in the cache, or in the cache after building it.
 pub(crate) fn ensure(context: &Context, tool: &Tool) -> Result<PathBuf> {
-    let found =
-        system::find_program(tool.program).and_then(|path| path.parent().map(Path::to_owned));
+    let found = system::find_program(tool.program).and_then(|path| path.parent().map(Path::to_owned));
     let cached = cache()?.join(format!("{}-{}", tool.name, tool.version));
     let binaries = cached.join("bin");
     for directory in found.iter().chain([&binaries]) {
@@ -72,12 +66,7 @@ pub(crate) fn ensure(context: &Context, tool: &Tool) -> Result<PathBuf> {
             return Ok(directory.clone());
         }
     }
-    println!(
-        "building {} {} into {}: some minutes, once",
-        tool.package,
-        tool.version,
-        cached.display()
-    );
+    println!("building {} {} into {}: some minutes, once", tool.package, tool.version, cached.display());
     // A registry mirror may lag behind the package's own lock file: then any versions that fit will
     // do.
     install(context, tool, &cached, true).or_else(|failure| {
@@ -87,13 +76,7 @@ pub(crate) fn ensure(context: &Context, tool: &Tool) -> Result<PathBuf> {
     if tool.is_in(&binaries) {
         return Ok(binaries);
     }
-    Err(Failure::new(format!(
-        "{} is not {} {}: remove {}",
-        tool.program,
-        tool.package,
-        tool.version,
-        cached.display()
-    )))
+    Err(Failure::new(format!("{} is not {} {}: remove {}", tool.program, tool.package, tool.version, cached.display())))
 }
 
 fn install(context: &Context, tool: &Tool, root: &Path, locked: bool) -> Result<()> {
@@ -111,11 +94,7 @@ fn cache() -> Result<PathBuf> {
     named
         .or_else(|| env::home_dir().map(|home| home.join(".cache")))
         .map(|caches| caches.join("sse-tools"))
-        .ok_or_else(|| {
-            Failure::new(
-                "there is no home directory: set XDG_CACHE_HOME to where tools may be kept",
-            )
-        })
+        .ok_or_else(|| Failure::new("there is no home directory: set XDG_CACHE_HOME to where tools may be kept"))
 }
 
 /// Adds a rustup component unless its cargo subcommand works.

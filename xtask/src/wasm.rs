@@ -33,9 +33,7 @@ impl fmt::Display for Toolchain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain => f.write_str("the Rust in use"),
-            Self::Packaged { .. } => {
-                f.write_str("the system's packaged Rust, with its own build of the library")
-            }
+            Self::Packaged { .. } => f.write_str("the system's packaged Rust, with its own build of the library"),
         }
     }
 }
@@ -52,13 +50,7 @@ impl Toolchain {
             Self::Packaged { linker } => {
                 let mut cargo = context.command("/usr/bin/cargo");
                 cargo
-                    .args([
-                        subcommand,
-                        "--target",
-                        TARGET,
-                        "-Zbuild-std=std,panic_abort",
-                        "--target-dir",
-                    ])
+                    .args([subcommand, "--target", TARGET, "-Zbuild-std=std,panic_abort", "--target-dir"])
                     .arg(self.target(context))
                     .env("RUSTC", "/usr/bin/rustc")
                     .env("RUSTDOC", "/usr/bin/rustdoc")
@@ -140,8 +132,7 @@ fn linker(context: &Context) -> Option<PathBuf> {
     let sysroot = command::ask(context.command("rustc").args(["--print", "sysroot"]))?;
     let host = command::ask(context.command("rustc").args(["--print", "host-tuple"]))?;
     let program = format!("rust-lld{}", env::consts::EXE_SUFFIX);
-    Some(Path::new(&sysroot).join("lib/rustlib").join(host).join("bin").join(program))
-        .filter(|path| path.is_file())
+    Some(Path::new(&sysroot).join("lib/rustlib").join(host).join("bin").join(program)).filter(|path| path.is_file())
 }
 
 /// Whether the system's own Rust is recent enough and comes with the standard library's source.
@@ -171,9 +162,7 @@ pub(crate) fn build_client(context: &Context) -> Result<String> {
     command::run(&mut build)?;
 
     let module = toolchain.target(context).join(TARGET).join("release/sse_wasm_client.wasm");
-    let size = fs::metadata(&module)
-        .map_err(|e| Failure::new(format!("cannot read {}: {e}", module.display())))?
-        .len();
+    let size = fs::metadata(&module).map_err(|e| Failure::new(format!("cannot read {}: {e}", module.display())))?.len();
     let note = format!("{size} bytes before wasm-bindgen");
     println!("{}: {note}", module.display());
     Ok(note)

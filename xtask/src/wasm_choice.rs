@@ -69,27 +69,15 @@ fn minor(version: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
-    const NOTHING: Facts = Facts {
-        library: false,
-        add_target: Attempt::Closed,
-        packaged: false,
-        install: Attempt::Closed,
-    };
+    const NOTHING: Facts =
+        Facts { library: false, add_target: Attempt::Closed, packaged: false, install: Attempt::Closed };
 
     #[test]
     fn rustup_comes_before_packages() {
-        let all = Facts {
-            library: true,
-            add_target: Attempt::Open,
-            packaged: true,
-            install: Attempt::Open,
-        };
+        let all = Facts { library: true, add_target: Attempt::Open, packaged: true, install: Attempt::Open };
         assert_eq!(choose(all), Action::UsePlain);
         assert_eq!(choose(Facts { library: false, ..all }), Action::AddTarget);
-        assert_eq!(
-            choose(Facts { packaged: true, install: Attempt::Open, ..NOTHING }),
-            Action::UsePackaged
-        );
+        assert_eq!(choose(Facts { packaged: true, install: Attempt::Open, ..NOTHING }), Action::UsePackaged);
         assert_eq!(choose(Facts { install: Attempt::Open, ..NOTHING }), Action::Install);
         assert_eq!(choose(NOTHING), Action::GiveUp);
     }
@@ -112,10 +100,7 @@ mod tests {
 
     #[test]
     fn versions_compare_as_numbers() {
-        assert!(is_at_least(
-            "rustc 1.96.0 (0123abc 2026-08-01) (built from a source tarball)",
-            "1.90"
-        ));
+        assert!(is_at_least("rustc 1.96.0 (0123abc 2026-08-01) (built from a source tarball)", "1.90"));
         assert!(is_at_least("cargo 1.90.0", "1.90"));
         assert!(is_at_least("rustc 1.100.0-nightly", "1.90.0"));
         assert!(!is_at_least("rustc 1.63.0", "1.90"));

@@ -14,8 +14,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestInit, Response};
 
 /// The hub's address, which allows the tests' page.
-pub(crate) const HUB: &str =
-    env!("SSE_TEST_HUB", "run these tests by `cargo xtask test --only wasm-tests`");
+pub(crate) const HUB: &str = env!("SSE_TEST_HUB", "run these tests by `cargo xtask test --only wasm-tests`");
 
 /// Long enough for a slow machine.
 const PATIENCE_MS: i32 = 10_000;
@@ -99,9 +98,7 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
 async fn sleep(milliseconds: i32) {
     let promise = Promise::new(&mut |resolve, _| {
         let window = web_sys::window().expect("the tests run in a page");
-        window
-            .set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds)
-            .unwrap();
+        window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds).unwrap();
     });
     let _: Result<JsValue, JsValue> = JsFuture::from(promise).await;
 }

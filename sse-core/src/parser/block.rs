@@ -1,0 +1,60 @@
+//! What is known of the block that is being read.
+
+use alloc::borrow::Cow;
+
+use crate::{Limit, utf8};
+
+/// Where a field's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Value {
+    Absent,
+    /// In the present input. Never so between two calls.
+    Input {
+        start: usize,
+        end: usize,
+    },
+    /// In the parser's buffer of that field.
+    Kept,
+}
+
+/// The fields of the block so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block {
+    /// A field was set or a limit exceeded: there is something to do at the blank line.
+    pub(super) begun: bool,
+    pub(super) data: Value,
+    pub(super) name: Value,
+    pub(super) id: Value,
+    /// The limit that it went over: then it has no data to speak of.
+    pub(super) over: Option<Limit>,
+}
+
+impl Block {
+    pub(super) const EMPTY: Self =
+        Self { begun: false, data: Value::Absent, name: Value::Absent, id: Value::Absent, over: None };
+
+    pub(super) fn go_over(&mut self, limit: Limit) {
+        self.begun = true;
+        self.over.get_or_insert(limit);
+    }
+}
+
+/// The input of one call, and what is known of it.
+pub(super) struct Input<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Its text as far as it is UTF-8, once someone asked.
+    pub(super) text: Option<&'a str>,
+    /// The last event ID, if it was committed in this input and not yet copied.
+    pub(super) id: Option<(usize, usize)>,
+}
+
+impl<'a> Input<'a> {
+    #[inline(always)]
+    pub(super) fn text(&mut self, start: usize, end: usize) -> Cow<'a, str> {
+        let text = *self.text.get_or_insert_with(|| utf8::prefix(self.bytes));
+        match text.get(start..end) {
+            Some(text) => Cow::Borrowed(text),
+            None => utf8::lossy(&self.bytes[start..end]),
+        }
+    }
+}

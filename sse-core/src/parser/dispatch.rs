@@ -1,0 +1,89 @@
+//! The blank line.
+
+use core::{mem, str};
+
+use alloc::borrow::Cow;
+
+use super::{
+    Parser,
+    block::{Block, Input, Value},
+    give_back,
+};
+use crate::{
+    Item,
+    item::{EventRef, NotUtf8, Place},
+    utf8,
+};
+
+impl Parser {
+    /// The blank line: commits the ID, and dispatches if there is data.
+    #[inline]
+    pub(super) fn dispatch(&mut self, input: &mut Input<'_>, block: &mut Block, each: &mut impl FnMut(Item<'_>)) {
+        let fault = if self.strict { self.fault(input.bytes, block) } else { None };
+        match block.id {
+            Value::Absent => {}
+            Value::Input { start, end } => input.id = Some((start, end)),
+            Value::Kept => {
+                let id = mem::take(&mut self.id);
+                self.commit(&id);
+                self.id = id;
+                input.id = None;
+            }
+        }
+        if let Some(limit) = block.over {
+            self.dropped += 1;
+            each(Item::Dropped(limit));
+        } else if let Some(fault) = fault {
+            each(Item::NotUtf8(fault));
+        } else if block.data != Value::Absent {
+            let id = match input.id {
+                Some((start, end)) => input.text(start, end),
+                None => Cow::Borrowed(self.last_event_id.as_str()),
+            };
+            let name = match block.name {
+                Value::Absent => Cow::Borrowed(""),
+                Value::Input { start, end } => input.text(start, end),
+                Value::Kept => utf8::lossy(&self.name),
+            };
+            let data = match block.data {
+                Value::Absent => Cow::Borrowed(""),
+                Value::Input { start, end } => input.text(start, end),
+                Value::Kept => utf8::lossy(&self.data),
+            };
+            let name = if name.is_empty() { "message" } else { &name };
+            each(Item::Event(EventRef { name, data: &data, id: &id }));
+        }
+        if block.data == Value::Kept {
+            give_back(&mut self.data);
+        }
+        *block = Block::EMPTY;
+    }
+
+    /// The first part of the block that is not UTF-8. An ID that is not is taken out of it.
+    #[cold]
+    pub(super) fn fault(&self, input: &[u8], block: &mut Block) -> Option<NotUtf8> {
+        let parts = [
+            (Place::Id, block.id, &self.id),
+            (Place::Name, block.name, &self.name),
+            (Place::Data, block.data, &self.data),
+        ];
+        let fault = parts.into_iter().find_map(|(place, value, kept)| {
+            let bytes = match value {
+                Value::Absent => return None,
+                Value::Input { start, end } => &input[start..end],
+                Value::Kept => kept,
+            };
+            let error = str::from_utf8(bytes).err()?;
+            Some(NotUtf8 { place, valid_up_to: error.valid_up_to() })
+        })?;
+        if fault.place == Place::Id {
+            block.id = Value::Absent;
+        }
+        Some(fault)
+    }
+
+    pub(super) fn end_block(&mut self) {
+        self.block = Block::EMPTY;
+        give_back(&mut self.data);
+    }
+}
