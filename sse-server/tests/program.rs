@@ -69,6 +69,23 @@ fn a_port_in_use_is_one_line_and_status_1() {
 }
 
 #[test]
+fn the_documentation_has_every_key_with_its_default() {
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md")).unwrap();
+    let mut sections = document.split("\n## ").map(|section| section.split_once('\n').unwrap());
+    let printed = String::from_utf8(run(&["--print-config"], &[]).stdout).unwrap();
+    let mut text = "";
+    for line in printed.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            text = sections.find(|(heading, _)| *heading == name).unwrap_or_else(|| panic!("no section {name}")).1;
+        } else {
+            let (key, default) = line.split_once(" = ").unwrap();
+            let row = format!("| `{key}` | `{default}` |");
+            assert!(text.contains(&row), "no {row}");
+        }
+    }
+}
+
+#[test]
 fn the_help_names_every_flag() {
     let help = String::from_utf8(run(&["--help"], &[]).stdout).unwrap();
     for flag in ["--config", "--listen", "--store", "--data", "--print-config"] {
@@ -132,12 +149,12 @@ async fn a_second_signal_ends_it_at_once_with_status_1() {
     let mut stream = client.get("/events?topic=a").connect().await;
     stream.expect_event(event("sse-cursor")).await;
     hub.signal("INT");
-    loop {
-        if client.get("/ready").send().await.status == 503 {
-            break;
+    let draining = async {
+        while client.get("/ready").send().await.status != 503 {
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(30), draining).await.expect("it drains");
     hub.signal("TERM");
     assert_eq!(hub.wait().code(), Some(1));
 }

@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     sync::oneshot,
+    time::timeout,
 };
 
 /// A hub that listens, until it is dropped.
@@ -56,11 +57,20 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
 
 const SUBSCRIBE: &str = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
+/// Waits until something is so.
+async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let asked = async {
+        while !so().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    let in_time = timeout(Duration::from_secs(30), asked).await;
+    assert!(in_time.is_ok(), "in 30 s it did not come to pass that {what}");
+}
+
 /// Waits until nobody subscribes to `a`.
 async fn all_gone(hub: &Listening) {
-    while hub.client.get("/topics/a").send().await.status != 404 {
-        tokio::task::yield_now().await;
-    }
+    until("all are gone", async || hub.client.get("/topics/a").send().await.status == 404).await;
 }
 
 #[tokio::test]
@@ -69,7 +79,8 @@ async fn a_client_that_sends_half_a_head_is_dropped() {
     for half in ["", "G", "GET /events?topic=a HTTP/1.1\r\nhost:"] {
         let mut stream = raw(hub.address, half).await;
         let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).await.unwrap();
+        let dropped = timeout(Duration::from_secs(30), stream.read_to_end(&mut rest)).await;
+        dropped.expect("it is dropped in time").unwrap();
     }
 }
 
@@ -109,14 +120,10 @@ async fn a_reader_that_stalls_costs_the_others_nothing_and_is_counted() {
         let id = publish(&hub.client, "a", &format!("{i} {data}")).await;
         reader.expect_event(event("message").id(&id)).await;
     }
-    while metric(&hub.client, "sse_laggards").await != 1.0 {
-        tokio::task::yield_now().await;
-    }
+    until("it is counted", async || metric(&hub.client, "sse_laggards").await == 1.0).await;
     assert!(metric(&hub.client, "sse_log_bytes").await <= f64::from(4 << 20));
     drop(stalled);
-    while metric(&hub.client, "sse_laggards").await != 0.0 {
-        tokio::task::yield_now().await;
-    }
+    until("it is forgotten", async || metric(&hub.client, "sse_laggards").await == 0.0).await;
 }
 
 #[tokio::test]
@@ -148,9 +155,7 @@ async fn connections_beyond_the_limit_are_told_so() {
     let refused = hub.client.post("/publish/a").body("x").send().await;
     assert_eq!(problem(&refused).0, 503);
     drop(streams);
-    while hub.client.post("/publish/a").body("x").send().await.status != 200 {
-        tokio::task::yield_now().await;
-    }
+    until("there is room", async || publish_status(&hub.client).await == 200).await;
 }
 
 #[tokio::test]
