@@ -31,16 +31,18 @@ pub(super) fn load(sources: &[Source]) -> Result<Config, ConfigError> {
         match source {
             Source::File(path) => {
                 let shown = path.display();
-                if !path.is_file() {
-                    return Err(ConfigError(format!("{shown}: there is no such file; --config takes a TOML file")));
-                }
-                let file = File::from(path.clone()).format(FileFormat::Toml);
-                let tables = file.collect().map_err(|error| one_line(&format!("{shown}: {error}")))?;
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| one_line(&format!("{shown}: can't be read as a TOML file: {error}")))?;
+                let tables = File::from_str(&text, FileFormat::Toml)
+                    .collect()
+                    .map_err(|error| one_line(&format!("{shown}: {error}")))?;
                 flatten("", &Value::from(tables), &shown.to_string(), &mut settings)?;
             }
             Source::Environment => {
                 let variables = Environment::with_prefix("SSE").prefix_separator("__").separator("__");
-                let tables = variables.collect().map_err(|error| one_line(&format!("the environment: {error}")))?;
+                let tables = variables.collect().map_err(|error| {
+                    one_line(&format!("the environment: {error}; variables that begin with SSE__ must be Unicode"))
+                })?;
                 for (key, value) in tables {
                     flatten(&key, &value, "the environment", &mut settings)?;
                 }

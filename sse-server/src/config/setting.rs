@@ -152,7 +152,9 @@ impl Field<'_> {
         let text = match given {
             Given::Text(text) => text.trim().to_owned(),
             // the file's own lists read like the environment's, which are one text
-            Given::List(list) if matches!(self, Field::List(..)) => list.join(","),
+            Given::List(list) if matches!(self, Field::List(..)) && !list.iter().any(|text| text.contains(',')) => {
+                list.join(",")
+            }
             Given::List(_) => return None,
         };
         let text = text.as_str();
