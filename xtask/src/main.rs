@@ -23,7 +23,7 @@ mod wasm_choice;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{context::Context, report::Style, steps::Step};
 
@@ -59,6 +59,18 @@ enum Chore {
     Wasm,
     /// Only set up what `test` needs
     Setup,
+    /// Measure, against others in the same run
+    Bench {
+        /// What is measured
+        #[arg(value_enum)]
+        what: Bench,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bench {
+    /// Parsers: time per event, and the ratio to the best of the others
+    Parse,
 }
 
 impl Chore {
@@ -69,6 +81,7 @@ impl Chore {
             Self::Test { native: false, .. } => [steps::NATIVE, steps::BROWSER].concat(),
             Self::Wasm => steps::WASM.to_vec(),
             Self::Setup => steps::SETUP.to_vec(),
+            Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
         }
     }
 }

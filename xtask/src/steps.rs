@@ -15,6 +15,9 @@ pub(crate) const BROWSER: &[Step] =
 /// The steps of `cargo xtask wasm`.
 pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBuild];
 
+/// The steps of `cargo xtask bench parse`.
+pub(crate) const BENCH_PARSE: &[Step] = &[Step::BenchParse];
+
 /// The steps of `cargo xtask setup`.
 pub(crate) const SETUP: &[Step] =
     &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser];
@@ -53,6 +56,8 @@ pub(crate) enum Step {
     CargoDeny,
     /// Build the browser client for release and print its size
     WasmBuild,
+    /// Compare sse-core's parser with others
+    BenchParse,
 }
 
 impl Step {
@@ -73,6 +78,7 @@ impl Step {
             Self::Components => "components",
             Self::CargoDeny => "cargo-deny",
             Self::WasmBuild => "wasm-build",
+            Self::BenchParse => "bench-parse",
         }
     }
 
@@ -81,8 +87,8 @@ impl Step {
         match self {
             Self::Format => "cargo fmt --all --check",
             Self::Lints => "cargo clippy --workspace --all-targets --all-features -- -D warnings",
-            Self::Tests => "cargo test --workspace",
-            Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps",
+            Self::Tests => "cargo test --workspace, then sse-core with all its features",
+            Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
             Self::Outside => "cargo test in each crate that uses the workspace from outside",
             Self::Dependencies => "cargo deny check",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
@@ -93,13 +99,14 @@ impl Step {
             Self::Components => "look for rustfmt and clippy, else add them",
             Self::CargoDeny => "look for cargo-deny, else build it",
             Self::WasmBuild => "build sse-wasm-client for release",
+            Self::BenchParse => "compare sse-core's parser with others on the same streams",
         }
     }
 
     /// The command that repeats the step alone.
     pub(crate) fn repeat(self) -> String {
         match self {
-            Self::Format | Self::Lints | Self::Tests | Self::Docs => self.what().to_owned(),
+            Self::Format | Self::Lints | Self::Docs => self.what().to_owned(),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
     }
@@ -115,10 +122,13 @@ impl Step {
                 tools::ensure_component(context, "clippy", "clippy")?;
                 cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
             }
-            Self::Tests => cargo(context, &["test", "--workspace"]),
+            Self::Tests => {
+                cargo(context, &["test", "--workspace"])?;
+                cargo(context, &["test", "-p", "sse-core", "--all-features"])
+            }
             Self::Docs => {
                 let mut doc = context.cargo();
-                doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+                doc.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
                 command::run(&mut doc).map(|()| None)
             }
             Self::Outside => outside(context),
@@ -138,6 +148,7 @@ impl Step {
             }
             Self::CargoDeny => supply::set_up(context).map(|_| None),
             Self::WasmBuild => wasm::build_client(context).map(Some),
+            Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
         }
     }
 }
@@ -171,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_step_repeats_by_its_command_or_by_only() {
-        assert_eq!(Step::Tests.repeat(), "cargo test --workspace");
+        assert_eq!(Step::Format.repeat(), "cargo fmt --all --check");
         assert_eq!(Step::WasmTests.repeat(), "cargo xtask test --only wasm-tests");
     }
 }

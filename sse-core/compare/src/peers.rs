@@ -89,7 +89,11 @@ fn source(pieces: &[Bytes]) -> impl futures_util::Stream<Item = Result<Bytes, In
 }
 
 fn count<T>(stream: impl futures_util::Stream<Item = T>) -> usize {
-    let counted = stream.map(|event| { black_box(event); }).count();
+    let counted = stream
+        .map(|event| {
+            black_box(event);
+        })
+        .count();
     counted.now_or_never().expect("all pieces are there")
 }
 
