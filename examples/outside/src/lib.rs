@@ -109,8 +109,7 @@ mod tests {
     #[test]
     fn what_is_none_of_a_stations_is_told_and_passed() {
         let mut reader = Reader::new().unwrap();
-        let wire =
-            "event: tide\ndata: 3\n\nevent: measured\ndata: warm\n\nevent: closed\ndata:\n\n";
+        let wire = "event: tide\ndata: 3\n\nevent: measured\ndata: warm\n\nevent: closed\ndata:\n\n";
         let read = reader.feed(wire.as_bytes());
         assert!(matches!(&read[0], Err(DecodeError::Name(name)) if name == "tide"), "{read:?}");
         assert!(matches!(&read[1], Err(DecodeError::Data(_))), "{read:?}");

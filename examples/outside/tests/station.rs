@@ -18,8 +18,7 @@ fn measured(hour: u32) -> Event {
 /// A station that measures every hour, and goes on after the ID that a client comes with. Every six hours it closes.
 fn station() -> TestClient {
     TestClient::from_fn(async |request| {
-        let id =
-            request.headers().get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+        let id = request.headers().get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
         let (feed, body) = Body::channel();
         let first = id.map_or(0, |id: u32| id + 1);
         tokio::spawn(async move {

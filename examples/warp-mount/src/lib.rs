@@ -25,14 +25,11 @@ use warp::{
 const TOPIC: &str = "book";
 
 /// The whole program as one filter: its own routes, then the hub's.
-pub fn program(
-    hub: Hub,
-) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
+pub fn program(hub: Hub) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
     let signatures = Arc::new(AtomicU64::new(0));
     let own = hub.clone();
-    let hello = warp::path!("hello" / String)
-        .and(warp::get())
-        .map(|name: String| format!("hello, {name}\n").into_response());
+    let hello =
+        warp::path!("hello" / String).and(warp::get()).map(|name: String| format!("hello, {name}\n").into_response());
     let sign = warp::path!("sign" / String).and(warp::post()).then(move |name: String| {
         let (signatures, hub) = (signatures.clone(), own.clone());
         async move {

@@ -31,8 +31,7 @@ async fn who_watches_sees_who_signs() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_has_missed_nothing() {
     let client = client(&hub());
-    let mut stream =
-        client.get("/live/events?topic=book").skip_events(["sse-cursor"]).connect().await;
+    let mut stream = client.get("/live/events?topic=book").skip_events(["sse-cursor"]).connect().await;
     stream.expect_retry().await;
     client.post("/sign/ann").send().await;
     stream.expect_event("ann is number 1").await;
@@ -59,8 +58,7 @@ async fn the_routes_live_side_by_side() {
 async fn a_drained_hub_ends_its_streams_and_the_rest_goes_on() {
     let hub = hub();
     let client = client(&hub);
-    let mut stream =
-        client.get("/live/events?topic=book").within(Duration::from_secs(60)).connect().await;
+    let mut stream = client.get("/live/events?topic=book").within(Duration::from_secs(60)).connect().await;
     stream.expect_event(event("sse-cursor")).await;
     hub.drain();
     stream.expect_event(event("sse-drain").json_at("/reason", "shutdown")).await;
