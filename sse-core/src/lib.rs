@@ -1,5 +1,5 @@
-//! Server-Sent Events without IO: an incremental [`Parser`], an encoder that can't be injected ([`Event`]), and typed
-//! events.
+//! Server-Sent Events without IO: an incremental [`Parser`], an encoder that can't be injected ([`Event`]), typed events,
+//! and a client's [`session`].
 //!
 //! ```
 //! use sse_core::{Event, Item, Parser};
@@ -12,15 +12,44 @@
 //! });
 //! ```
 //!
-//! The format is that of [WHATWG HTML, 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html). This crate
-//! opens no connection and knows no clock: bring your own bytes.
+//! # Forms
+//!
+//! | to read | use | text is |
+//! |---|---|---|
+//! | pieces as they arrive, at the least cost | [`Parser::feed`] | lent, from the piece where it lies whole in it |
+//! | the same, to keep | [`Parser::feed_bytes`] | owned, sharing the piece where it can |
+//! | a `Stream` of pieces | `EventStream` | owned |
+//! | an `AsyncRead` | `EventCodec` with `tokio_util`'s `FramedRead` | owned |
+//! | a connection, with reconnecting | [`session::Session`] | lent |
+//!
+//! To write: [`Event::encode`] into a buffer, [`Event::to_bytes`], or `EventCodec`.
+//!
+//! # What is implemented
+//!
+//! Of [WHATWG HTML, 9.2](https://html.spec.whatwg.org/multipage/server-sent-events.html):
+//!
+//! - [parsing](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream): one byte order
+//!   mark is stripped; CR, LF and CRLF end a line, a CR at once;
+//! - [interpretation](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation):
+//!   `event`, `data`, `id`, `retry`; a block without data commits its ID; an unfinished block is discarded; invalid UTF-8
+//!   becomes U+FFFD;
+//! - the [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model), in
+//!   [`session`]: which answers open a stream, which end it, and when to reconnect.
+//!
+//! Memory is bounded by [`Limits`], on by default.
+//!
+//! # What it does not do
+//!
+//! It opens no connection, follows no redirect and knows no clock: bring your own bytes, time and randomness.
+//!
+//! # Features
 //!
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `std` | yes | run-time CPU detection in `memchr`; without it the crate is `no_std` with `alloc` |
-//! | `serde` | yes | [`typed`] events and [`Event::json`] |
-//! | `stream` | no | [`EventStream`], over any stream of bytes |
-//! | `codec` | no | [`EventCodec`], for `tokio_util`'s `Framed` |
+//! | `serde` | yes | `typed` events and `Event::json` |
+//! | `stream` | no | `EventStream`, over any stream of bytes |
+//! | `codec` | no | `EventCodec`, for `tokio_util`'s `Framed` |
 
 #![no_std]
 
