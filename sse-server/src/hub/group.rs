@@ -41,23 +41,31 @@ pub(super) struct Group {
 /// The last writes that were joined from several frames, for the members that stand at the same place. The oldest goes
 /// first.
 #[derive(Debug, Default)]
-pub(super) struct Joined(VecDeque<(GroupId, u64, u64, Bytes)>);
+pub(super) struct Joined(VecDeque<(Span, Bytes)>);
+
+/// What a write was joined from. The count tells it from one between the same ends before something was trimmed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    group: GroupId,
+    first: u64,
+    last: u64,
+    count: usize,
+}
 
 impl Joined {
-    fn get(&self, group: GroupId, first: u64, last: u64) -> Option<&Bytes> {
-        let found = self.0.iter().find(|joined| (joined.0, joined.1, joined.2) == (group, first, last));
-        found.map(|joined| &joined.3)
+    fn get(&self, span: Span) -> Option<&Bytes> {
+        self.0.iter().find(|(joined, _)| *joined == span).map(|(_, bytes)| bytes)
     }
 
-    fn keep(&mut self, group: GroupId, first: u64, last: u64, bytes: Bytes) {
+    fn keep(&mut self, span: Span, bytes: Bytes) {
         if self.0.len() == JOINED {
             self.0.pop_front();
         }
-        self.0.push_back((group, first, last, bytes));
+        self.0.push_back((span, bytes));
     }
 
     fn forget(&mut self, group: GroupId) {
-        self.0.retain(|joined| joined.0 != group);
+        self.0.retain(|(joined, _)| joined.group != group);
     }
 }
 
@@ -136,15 +144,15 @@ impl Groups {
         if count == 1 {
             return (frames().next().cloned().unwrap_or_default(), count);
         }
-        let (first, last) = (seqs[0], seqs[count - 1]);
-        if let Some(bytes) = joined.get(id, first, last) {
+        let span = Span { group: id, first: seqs[0], last: seqs[count - 1], count };
+        if let Some(bytes) = joined.get(span) {
             return (bytes.clone(), count);
         }
         let mut bytes = BytesMut::with_capacity(len.min(room));
         frames().take(count).for_each(|frame| bytes.extend_from_slice(frame));
         let bytes = bytes.freeze();
         if group.members > 1 {
-            joined.keep(id, first, last, bytes.clone());
+            joined.keep(span, bytes.clone());
         }
         (bytes, count)
     }

@@ -104,6 +104,23 @@ fn members_at_the_same_place_share_one_joined_write() {
 }
 
 #[test]
+fn what_was_trimmed_in_the_middle_is_not_in_a_shared_write() {
+    let mut hub = hub(Bounds { lag_policy: LagPolicy::Gap, ..bounds() });
+    let mut one = hub.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().0;
+    let mut two = hub.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().0;
+    for topic in ["a", "b", "a"] {
+        publish(&mut hub, topic, 0, topic);
+    }
+    assert!(matches!(one.next(&mut hub, 1000, 0), Step::Write { events: 3, .. }));
+    hub.trim_topic(&Topic::new("b").unwrap(), 3);
+    assert!(matches!(two.next(&mut hub, 1000, 0), Step::Gap(_)));
+    match two.next(&mut hub, 1000, 0) {
+        Step::Write { bytes, events: 2 } => assert!(!String::from_utf8(bytes.to_vec()).unwrap().contains("data: b")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn one_who_was_at_the_head_and_leaves_an_event_too_long_lags() {
     let mut hub = hub(bounds());
     let mut cursor = hub.subscribe(selectors(&["a"]), &Start::Head).unwrap().0;
