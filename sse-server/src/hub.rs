@@ -43,7 +43,7 @@ pub(crate) use topics::TopicInfo;
 use group::Groups;
 
 /// How many segments the patterns of one subscriber may have together, so that none can use up the nodes of all.
-const MAX_PATTERN_SEGMENTS: usize = 256;
+pub(crate) const MAX_PATTERN_SEGMENTS: usize = 256;
 
 /// A publish time: milliseconds since the Unix epoch. It never goes back along the log.
 pub(crate) type Millis = u64;
@@ -100,9 +100,6 @@ impl Hub {
 
     /// Puts a subscriber at its place in the log.
     pub(crate) fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<(Cursor, Opening), Full> {
-        if selectors.pattern_segments() > MAX_PATTERN_SEGMENTS {
-            return Err(Full);
-        }
         let group = self.groups.join(selectors, self.log.head(), self.bounds.groups, self.bounds.nodes)?;
         Ok(resume::place(self, group, start))
     }

@@ -121,6 +121,9 @@ impl Metrics {
         for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));
         }
+        for reason in [Reason::Trimmed, Reason::Epoch, Reason::Unknown, Reason::Lagged] {
+            drop(metrics.gaps.get_or_create(&GapLabels { reason: reason.as_str() }));
+        }
         metrics
     }
 

@@ -35,6 +35,10 @@ async fn selectors_are_bounded() {
     let (_, client) = hub(|config| config.limits.selectors = 3);
     let path = "/events?topic=a&topic=b&topic=c&topic=d";
     assert_eq!(problem(&client.get(path).send().await).0, 400);
+    let patterns: String = (0..30).map(|i| format!("topic={i}/a/b/c/d/e/f/g/h/*&")).collect();
+    let (status, detail) = problem(&default_hub().get(&format!("/events?{patterns}")).send().await);
+    assert_eq!(status, 400);
+    assert!(detail.contains("300 segments"), "{detail}");
 }
 
 #[tokio::test(start_paused = true)]

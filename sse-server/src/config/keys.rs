@@ -29,7 +29,7 @@ impl Config {
         )?;
         v.key(
             "hosts",
-            "Names under which the hub is reached, besides loopback and the listen address. Other names are answered 421, so that no web page reaches a hub on someone's localhost through a name of its own.",
+            "Names and addresses under which the hub is reached, besides loopback and the listen address. Other names are answered 421, so that no web page reaches a hub on someone's localhost through a name of its own.",
             Field::List(&mut server.hosts, Check::Host),
         )?;
         v.key(
@@ -49,7 +49,7 @@ impl Config {
         )?;
         v.key(
             "drain",
-            "Over how long the streams end at a shutdown, so that not all clients come back at once. Process managers kill after 30 s or more.",
+            "Over how long the streams end at a shutdown, so that not all clients come back at once. Keep it below the time after which your process manager kills: 10 s for Docker, 30 s and more for others.",
             Field::Time(&mut server.drain, Duration::ZERO..=300 * SECOND),
         )?;
 
@@ -134,7 +134,7 @@ impl Config {
         )?;
         v.key(
             "keys",
-            "Idempotency keys remembered; about 200 bytes each. Beyond, the oldest are forgotten.",
+            "Idempotency keys remembered; about 300 to 800 bytes each. Beyond, the oldest are forgotten.",
             Field::Number(&mut publish.keys, 0..=100_000_000),
         )?;
         v.key(

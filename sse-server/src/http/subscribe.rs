@@ -16,7 +16,7 @@ use crate::{
     config::Overload,
     driver::body::{EventBody, Heartbeat, reconnection_time},
     handle::{Busy, Hub},
-    hub::{Selector, Selectors, Start},
+    hub::{MAX_PATTERN_SEGMENTS, Selector, Selectors, Start},
     metrics::Refused,
     wire,
 };
@@ -72,7 +72,7 @@ fn turn_away(hub: &Hub, busy: Busy, accept: Accept) -> Result<Response, Problem>
         Busy::Full => (
             Refused::full,
             StatusCode::SERVICE_UNAVAILABLE,
-            "the hub has as many streams as it may have; come back later",
+            "the hub has as many connections, sets of topics or patterns as it may have; come back later",
         ),
         Busy::Address => (
             Refused::full,
@@ -127,6 +127,13 @@ impl Wish {
             let detail = format!("{} topics are more than the {most} that one stream may have", selectors.len());
             return Err(Problem::invalid(detail));
         }
+        let selectors = Selectors::new(selectors, envelope.is_some());
+        let segments = selectors.pattern_segments();
+        if segments > MAX_PATTERN_SEGMENTS {
+            let detail =
+                format!("the patterns have {segments} segments together; one stream may have {MAX_PATTERN_SEGMENTS}");
+            return Err(Problem::invalid(detail));
+        }
         let not_empty = |id: &String| !id.is_empty();
         let id = last_event_id(headers).filter(not_empty).or(id.filter(not_empty));
         let start = match (id, since) {
@@ -138,11 +145,7 @@ impl Wish {
             }
             (None, None) => Start::Head,
         };
-        Ok(Self {
-            selectors: Selectors::new(selectors, envelope.is_some()),
-            start,
-            heartbeat: heartbeat.unwrap_or_default(),
-        })
+        Ok(Self { selectors, start, heartbeat: heartbeat.unwrap_or_default() })
     }
 }
 

@@ -136,7 +136,7 @@ impl Selectors {
     }
 
     /// How many segments the patterns have together.
-    pub(super) fn pattern_segments(&self) -> usize {
+    pub(crate) fn pattern_segments(&self) -> usize {
         let segments = |selector: &Selector| match selector {
             Selector::Topic(_) => 0,
             Selector::Pattern(pattern) => pattern.len(),
