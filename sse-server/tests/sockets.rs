@@ -234,10 +234,14 @@ async fn a_thousand_subscribers_get_exactly_their_events_a_third_of_them_cut_and
         let mut stream = request.connect().await;
         stream.expect_event(event("sse-cursor")).await;
         reading.push(tokio::spawn(async move {
-            // every third is cut after a number of events of its own, again and again
-            let patience = if i % 3 == 0 { 1 + i % 37 } else { usize::MAX };
+            // every third is cut again and again, each time after a number of events drawn anew
+            let mut draw = i as u64;
+            let mut patience = || {
+                draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                if i % 3 == 0 { 1 + (draw >> 33) as usize % 37 } else { usize::MAX }
+            };
             let mut seen = Vec::new();
-            let mut until_cut = patience;
+            let mut until_cut = patience();
             loop {
                 match stream.next().await {
                     Some(Seen::Event(event)) if event.name == "sse-cursor" => {}
@@ -251,7 +255,7 @@ async fn a_thousand_subscribers_get_exactly_their_events_a_third_of_them_cut_and
                     None => panic!("subscriber {i} was cut off"),
                 }
                 if until_cut == 0 {
-                    until_cut = patience;
+                    until_cut = patience();
                     stream.reconnect().await;
                 }
             }
