@@ -149,16 +149,17 @@ impl Parser {
             let Some(end) = ends.next() else { return self.carry(bytes) };
             self.carry(&bytes[..end]);
             self.end_carried(&mut input, &mut each);
-            start = self.after_line_end(bytes, end);
+            start = after_line_end(bytes, end);
         }
         // on the stack while there are whole lines
         let mut block = self.block;
         for end in ends {
-            if end < start {
-                continue; // the LF of a CRLF
-            }
-            self.line_of_input(&mut input, start, end, &mut block, &mut each);
-            start = self.after_line_end(bytes, end);
+            let Some(line) = bytes.get(start..end) else { continue }; // the LF of a CRLF
+            self.line_of_input(&mut input, start, line, &mut block, &mut each);
+            start = after_line_end(bytes, end);
+        }
+        if let Some(last) = bytes.last() {
+            self.after_cr = *last == b'\r';
         }
         self.keep(&input, block);
         self.carry(&bytes[start..]);
@@ -253,33 +254,16 @@ impl Parser {
         input
     }
 
-    /// Where the next line starts, after the line end at `end`.
-    #[inline]
-    fn after_line_end(&mut self, input: &[u8], end: usize) -> usize {
-        if input[end] == b'\n' {
-            return end + 1;
-        }
-        match input.get(end + 1) {
-            Some(b'\n') => end + 2,
-            Some(_) => end + 1,
-            None => {
-                self.after_cr = true;
-                end + 1
-            }
-        }
-    }
-
     /// A line that lies whole in the input.
     #[inline(always)]
     fn line_of_input(
         &mut self,
         input: &mut Input<'_>,
         start: usize,
-        end: usize,
+        line: &[u8],
         block: &mut Block,
         each: &mut impl FnMut(Item<'_>),
     ) {
-        let line = &input.bytes[start..end];
         if line.len() > self.limits.line {
             return long_line(&line[..=self.limits.line], block);
         }
@@ -290,6 +274,7 @@ impl Parser {
             return;
         }
         let (kind, from) = line::read(line);
+        let end = start + line.len();
         if kind == Line::Comment {
             return each(Item::Comment(&input.text(start + from, end)));
         }
@@ -376,6 +361,12 @@ impl Parser {
         self.last_event_id.clear();
         self.last_event_id.push_str(&utf8::lossy(id));
     }
+}
+
+/// Where the next line starts, after the line end at `end`: a CR and an LF after it are one.
+#[inline]
+fn after_line_end(input: &[u8], end: usize) -> usize {
+    if let Some([b'\r', b'\n', ..]) = input.get(end..) { end + 2 } else { end + 1 }
 }
 
 /// A line over its limit: of a field that makes the block incomplete, or of no consequence.

@@ -37,7 +37,9 @@ impl Iterator for LineEnds<'_> {
                     self.mask = line_ends(block);
                     self.scanned += BLOCK;
                     if self.mask == 0 {
-                        return self.next_long();
+                        let end = long_line_end(self.input, self.scanned);
+                        self.scanned = end.map_or(usize::MAX, |end| end + 1);
+                        return end;
                     }
                 }
                 None => {
@@ -55,22 +57,11 @@ impl Iterator for LineEnds<'_> {
     }
 }
 
-impl LineEnds<'_> {
-    /// The next line end where there was none in a whole block.
-    fn next_long(&mut self) -> Option<usize> {
-        let found = memchr2(b'\n', b'\r', &self.input[self.scanned..]);
-        match found {
-            Some(at) => {
-                let at = self.scanned + at;
-                self.scanned = at + 1;
-                Some(at)
-            }
-            None => {
-                self.scanned = usize::MAX;
-                None
-            }
-        }
-    }
+/// The next line end where there was none in a whole block. It takes no reference to the iterator, which would keep
+/// its mask out of a register.
+#[inline(never)]
+fn long_line_end(input: &[u8], from: usize) -> Option<usize> {
+    Some(from + memchr2(b'\n', b'\r', &input[from..])?)
 }
 
 /// One bit for each CR or LF, the first byte's lowest.

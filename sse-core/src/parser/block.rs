@@ -51,10 +51,18 @@ pub(super) struct Input<'a> {
 impl<'a> Input<'a> {
     #[inline(always)]
     pub(super) fn text(&mut self, start: usize, end: usize) -> Cow<'a, str> {
-        let text = *self.text.get_or_insert_with(|| utf8::prefix(self.bytes));
+        let text = match self.text {
+            Some(text) => text,
+            None => self.read(),
+        };
         match text.get(start..end) {
             Some(text) => Cow::Borrowed(text),
             None => utf8::lossy(&self.bytes[start..end]),
         }
+    }
+
+    #[cold]
+    fn read(&mut self) -> &'a str {
+        self.text.insert(utf8::prefix(self.bytes))
     }
 }
