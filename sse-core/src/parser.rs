@@ -26,18 +26,13 @@ use crate::{
     utf8,
 };
 use block::{Block, Input, Value};
+use carried::Carried;
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
-
-/// How a data line begins.
-const DATA: &[u8] = b"data:";
 
 /// A buffer that grew beyond this for one event is given back after it: large enough that events of 64 KiB, a common
 /// bound, do not allocate anew each time.
 const KEPT_CAPACITY: usize = 256 << 10;
-
-/// How much is copied at once.
-const COPIED_AT_ONCE: usize = 4096;
 
 /// Reads an event stream from pieces of any size and hands out what is in it.
 ///
@@ -79,18 +74,6 @@ pub struct Parser {
     dropped: u64,
     last_event_id: String,
     retry: Option<Duration>,
-}
-
-/// An unfinished line, kept from one input to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Carried {
-    Nothing,
-    /// In `line`.
-    Line,
-    /// The line is known to be data; its value goes straight to `data`. `over` is what held before it.
-    Data {
-        over: Option<Limit>,
-    },
 }
 
 impl Default for Parser {
@@ -148,15 +131,29 @@ impl Parser {
         if self.carried != Carried::Nothing {
             let Some(end) = ends.next() else { return self.carry(bytes) };
             self.carry(&bytes[..end]);
-            self.end_carried(&mut input, &mut each);
+            self.end_carried(&mut each);
             start = after_line_end(bytes, end);
         }
         // on the stack while there are whole lines
         let mut block = self.block;
-        for end in ends {
-            let Some(line) = bytes.get(start..end) else { continue }; // the LF of a CRLF
-            self.line_of_input(&mut input, start, line, &mut block, &mut each);
-            start = after_line_end(bytes, end);
+        while let Some(end) = ends.next() {
+            let Some(line) = bytes.get(start..end) else { continue }; // of a line end already passed
+            let mut blank = line.is_empty();
+            if !blank {
+                self.line_of_input(&mut input, start, line, &mut block, &mut each);
+            }
+            start = match bytes[end..] {
+                [b'\n', b'\n', ..] if !blank => {
+                    blank = true;
+                    ends.pass();
+                    end + 2
+                }
+                [b'\r', b'\n', ..] => end + 2,
+                _ => end + 1,
+            };
+            if blank && block.begun {
+                self.dispatch(&mut input, &mut block, &mut each);
+            }
         }
         if let Some(last) = bytes.last() {
             self.after_cr = *last == b'\r';
@@ -254,7 +251,7 @@ impl Parser {
         input
     }
 
-    /// A line that lies whole in the input.
+    /// A line that lies whole in the input and is not blank.
     #[inline(always)]
     fn line_of_input(
         &mut self,
@@ -266,12 +263,6 @@ impl Parser {
     ) {
         if line.len() > self.limits.line {
             return long_line(&line[..=self.limits.line], block);
-        }
-        if line.is_empty() {
-            if block.begun {
-                self.dispatch(input, block, each);
-            }
-            return;
         }
         let (kind, from) = line::read(line);
         let end = start + line.len();
@@ -295,13 +286,13 @@ impl Parser {
             Line::Id if line[from..].contains(&0) => {}
             Line::Id if len > self.limits.id => block.go_over(Limit::Id),
             Line::Id => block.id = value,
-            Line::Retry => self.set_retry(&line[from..], each),
+            Line::Retry => self.set_retry(line::milliseconds(&line[from..]), each),
             Line::Blank | Line::Comment | Line::Ignored => {}
         }
     }
 
-    fn set_retry(&mut self, value: &[u8], each: &mut impl FnMut(Item<'_>)) {
-        if let Some(time) = line::milliseconds(value) {
+    fn set_retry(&mut self, time: Option<Duration>, each: &mut impl FnMut(Item<'_>)) {
+        if let Some(time) = time {
             self.retry = Some(time);
             each(Item::Retry(time));
         }
@@ -312,33 +303,7 @@ impl Parser {
         if let Value::Input { start, end } = block.data {
             block.data = keep(&input[start..end], &mut self.data);
         }
-        self.push_data_line(value, block);
-    }
-
-    /// A line of data, into the buffer that has those before it.
-    fn push_data_line(&mut self, value: &[u8], block: &mut Block) {
-        if block.data == Value::Absent {
-            self.data.clear();
-        } else {
-            self.push_data(b"\n", block);
-        }
-        block.data = Value::Kept;
-        block.begun = true;
-        self.push_data(value, block);
-    }
-
-    fn push_data(&mut self, piece: &[u8], block: &mut Block) {
-        if block.over.is_some() {
-            return;
-        }
-        if piece.len() > self.limits.event - self.data.len() {
-            self.data.clear();
-            return block.go_over(Limit::Event);
-        }
-        // In parts: for a large copy the C library may choose `rep movsb`, which is several times slower than its loop
-        // where source and target do not lie alike, as here.
-        self.data.reserve(piece.len());
-        piece.chunks(COPIED_AT_ONCE).for_each(|part| self.data.extend_from_slice(part));
+        block.push_data_line(&mut self.data, value, self.limits.event);
     }
 
     /// Keeps what there is of the block for the next input.
@@ -346,6 +311,9 @@ impl Parser {
     fn keep(&mut self, input: &Input<'_>, mut block: Block) {
         if let Some((start, end)) = input.id {
             self.commit(&input.bytes[start..end]);
+        }
+        if !block.begun && !self.block.begun {
+            return; // both are empty
         }
         for (value, buffer) in
             [(&mut block.data, &mut self.data), (&mut block.name, &mut self.name), (&mut block.id, &mut self.id)]
@@ -387,6 +355,7 @@ fn keep(value: &[u8], buffer: &mut Vec<u8>) -> Value {
     Value::Kept
 }
 
+#[inline]
 fn give_back(buffer: &mut Vec<u8>) {
     buffer.clear();
     if buffer.capacity() > KEPT_CAPACITY {

@@ -57,6 +57,15 @@ impl Iterator for LineEnds<'_> {
     }
 }
 
+impl LineEnds<'_> {
+    /// Passes over the next line end, if it is already found. For one that the caller saw: if it is not found yet, it
+    /// will be given, and is to be told by its place.
+    #[inline]
+    pub(crate) const fn pass(&mut self) {
+        self.mask &= self.mask.wrapping_sub(1);
+    }
+}
+
 /// The next line end where there was none in a whole block. It takes no reference to the iterator, which would keep
 /// its mask out of a register.
 #[inline(never)]
@@ -87,7 +96,9 @@ fn short_line_ends(bytes: &[u8]) -> u64 {
         return mask | u64::from(sixteen(last)) << (bytes.len() - 16);
     }
     if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        return u64::from(eight(*first)) | u64::from(eight(*last)) << (bytes.len() - 8);
+        let both = u128::from(u64::from_le_bytes(*last)) << 64 | u128::from(u64::from_le_bytes(*first));
+        let both = sixteen(&both.to_le_bytes());
+        return u64::from(both & 0xFF) | u64::from(both >> 8) << (bytes.len() - 8);
     }
     bytes.iter().rev().fold(0, |mask, byte| mask << 1 | u64::from(matches!(byte, b'\n' | b'\r')))
 }
@@ -117,6 +128,7 @@ fn sixteen(bytes: &[u8; 16]) -> u16 {
 }
 
 /// One bit for each CR or LF among eight bytes, without SIMD.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 #[inline]
 const fn eight(bytes: [u8; 8]) -> u8 {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);

@@ -1,8 +1,11 @@
 //! What is known of the block that is being read.
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, vec::Vec};
 
 use crate::{Limit, utf8};
+
+/// How much is copied at once.
+const COPIED_AT_ONCE: usize = 4096;
 
 /// Where a field's value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,37 @@ impl Block {
     pub(super) fn go_over(&mut self, limit: Limit) {
         self.begun = true;
         self.over.get_or_insert(limit);
+    }
+
+    /// Begins a line of data in the buffer that has those before it.
+    #[inline]
+    pub(super) fn push_data_line(&mut self, buffer: &mut Vec<u8>, value: &[u8], limit: usize) {
+        if self.data == Value::Absent {
+            buffer.clear();
+        } else {
+            self.push_data(buffer, b"\n", limit);
+        }
+        self.data = Value::Kept;
+        self.begun = true;
+        self.push_data(buffer, value, limit);
+    }
+
+    #[inline]
+    pub(super) fn push_data(&mut self, buffer: &mut Vec<u8>, piece: &[u8], limit: usize) {
+        if self.over.is_some() {
+            return;
+        }
+        if piece.len() > limit - buffer.len() {
+            buffer.clear();
+            return self.go_over(Limit::Event);
+        }
+        if piece.len() <= COPIED_AT_ONCE {
+            return buffer.extend_from_slice(piece);
+        }
+        // In parts: for a large copy the C library may choose `rep movsb`, which is several times slower than its loop
+        // where source and target do not lie alike, as here.
+        buffer.reserve(piece.len());
+        piece.chunks(COPIED_AT_ONCE).for_each(|part| buffer.extend_from_slice(part));
     }
 }
 

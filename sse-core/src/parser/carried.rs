@@ -1,47 +1,30 @@
 //! Lines that do not lie whole in one input.
 
-use core::mem;
-
-use super::{Carried, DATA, Parser, block::Input, give_back, keep, long_line};
+use super::{Parser, give_back, keep, long_line};
 use crate::{
     Item, Limit,
     line::{self, Line},
     utf8,
 };
 
-impl Parser {
-    /// The carried line has ended.
-    pub(super) fn end_carried(&mut self, input: &mut Input<'_>, each: &mut impl FnMut(Item<'_>)) {
-        let line = mem::take(&mut self.line);
-        let mut block = self.block;
-        if let Carried::Data { over } = self.carried {
-            if self.line_len > self.limits.line {
-                block.over = over.or(Some(Limit::Line)); // as if the line had come whole
-            }
-        } else if self.line_len > self.limits.line {
-            long_line(&line, &mut block);
-        } else {
-            let (kind, from) = line::read(&line);
-            let value = &line[from..];
-            block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
-            match kind {
-                Line::Data => self.push_data_line(value, &mut block),
-                Line::Blank if block.begun => self.dispatch(input, &mut block, each),
-                Line::Name if value.len() > self.limits.name => block.go_over(Limit::Name),
-                Line::Name => block.name = keep(value, &mut self.name),
-                Line::Id if value.contains(&0) => {}
-                Line::Id if value.len() > self.limits.id => block.go_over(Limit::Id),
-                Line::Id => block.id = keep(value, &mut self.id),
-                Line::Comment => each(Item::Comment(&utf8::lossy(value))),
-                Line::Retry => self.set_retry(value, each),
-                Line::Blank | Line::Ignored => {}
-            }
-        }
-        self.block = block;
-        self.line = line;
-        self.end_line();
-    }
+/// How a data line begins.
+const DATA: &[u8] = b"data:";
 
+/// An unfinished line, kept from one input to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carried {
+    Nothing,
+    /// In `line`, and so short that it may turn out to be data.
+    Start,
+    /// In `line`, and not data that has a value.
+    Line,
+    /// The line is known to be data; its value goes straight to `data`. `over` is what held before it.
+    Data {
+        over: Option<Limit>,
+    },
+}
+
+impl Parser {
     /// Keeps a piece of an unfinished line.
     #[inline]
     pub(super) fn carry(&mut self, piece: &[u8]) {
@@ -49,50 +32,79 @@ impl Parser {
             return;
         }
         self.line_len = self.line_len.saturating_add(piece.len());
-        if let Carried::Data { .. } = self.carried {
-            let mut block = self.block;
-            if self.line_len > self.limits.line {
-                self.data.clear();
-                block.go_over(Limit::Line);
-            } else {
-                self.push_data(piece, &mut block);
+        match self.carried {
+            Carried::Nothing if piece[0] != DATA[0] => {
+                self.carried = Carried::Line;
+                self.carry_line(piece);
             }
-            self.block = block;
-            return;
+            Carried::Nothing | Carried::Start => self.carry_start(piece),
+            Carried::Line => self.carry_line(piece),
+            Carried::Data { .. } if self.line_len > self.limits.line => {
+                self.data.clear();
+                self.block.go_over(Limit::Line);
+            }
+            Carried::Data { .. } => self.block.push_data(&mut self.data, piece, self.limits.event),
         }
-        self.carry_start(piece);
+    }
+
+    #[inline]
+    fn carry_line(&mut self, piece: &[u8]) {
+        if self.line_len <= self.limits.line {
+            return self.line.extend_from_slice(piece);
+        }
+        let room = self.limits.line.saturating_add(1) - self.line.len();
+        self.line.extend_from_slice(&piece[..piece.len().min(room)]);
     }
 
     /// The same while it is not known what the line is.
-    pub(super) fn carry_start(&mut self, piece: &[u8]) {
-        if self.carried == Carried::Nothing && self.begins_data(piece) {
-            return;
-        }
-        self.carried = Carried::Line;
-        let room = self.limits.line.saturating_add(1) - self.line.len();
-        self.line.extend_from_slice(&piece[..piece.len().min(room)]);
-        let line = mem::take(&mut self.line);
-        let data = self.begins_data(&line);
-        self.line = line;
-        if data {
-            self.line.clear();
+    fn carry_start(&mut self, piece: &[u8]) {
+        let (seen, to_come) = DATA.split_at(self.line.len().min(DATA.len()));
+        let value = if self.line == seen { piece.strip_prefix(to_come) } else { None };
+        match value {
+            // One byte more than the colon: it says whether a space is to be taken off.
+            Some([first, rest @ ..]) if self.line_len <= self.limits.line => {
+                self.line.clear();
+                self.carried = Carried::Data { over: self.block.over };
+                let value = if *first == b' ' { rest } else { &piece[to_come.len()..] };
+                self.block.push_data_line(&mut self.data, value, self.limits.event);
+            }
+            _ => {
+                self.carry_line(piece);
+                self.carried = if DATA.starts_with(&self.line) { Carried::Start } else { Carried::Line };
+            }
         }
     }
 
-    /// If so begins a line of data, its value goes straight to the data from here on.
-    pub(super) fn begins_data(&mut self, line: &[u8]) -> bool {
-        // One byte more than the colon: it says whether a space is to be taken off.
-        let data = line.len() > DATA.len() && line.starts_with(DATA) && self.line_len <= self.limits.line;
-        if data {
-            let mut block = self.block;
-            self.carried = Carried::Data { over: block.over };
-            let (_, from) = line::read(line);
-            self.push_data_line(&line[from..], &mut block);
-            self.block = block;
+    /// The carried line has ended.
+    pub(super) fn end_carried(&mut self, each: &mut impl FnMut(Item<'_>)) {
+        let block = &mut self.block;
+        if let Carried::Data { over } = self.carried {
+            if self.line_len > self.limits.line {
+                block.over = over.or(Some(Limit::Line)); // as if the line had come whole
+            }
+        } else if self.line_len > self.limits.line {
+            long_line(&self.line, block);
+        } else {
+            let (kind, from) = line::read(&self.line);
+            let value = &self.line[from..];
+            block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
+            match kind {
+                Line::Comment => each(Item::Comment(&utf8::lossy(value))),
+                // with a value it is carried as data
+                Line::Data => block.push_data_line(&mut self.data, value, self.limits.event),
+                Line::Name if value.len() > self.limits.name => block.go_over(Limit::Name),
+                Line::Name => block.name = keep(value, &mut self.name),
+                Line::Id if value.contains(&0) => {}
+                Line::Id if value.len() > self.limits.id => block.go_over(Limit::Id),
+                Line::Id => block.id = keep(value, &mut self.id),
+                Line::Retry => self.set_retry(line::milliseconds(value), each),
+                Line::Blank | Line::Ignored => {}
+            }
         }
-        data
+        self.end_line();
     }
 
+    #[inline]
     pub(super) fn end_line(&mut self) {
         self.carried = Carried::Nothing;
         self.line_len = 0;
