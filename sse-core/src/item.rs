@@ -2,9 +2,7 @@
 
 use core::time::Duration;
 
-use bytes::Bytes;
-
-use crate::{Event, EventId, EventName, Limit, Text};
+use crate::{Event, EventId, EventName, Limit};
 
 /// Something whole in the stream, lent for the time of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,18 +73,13 @@ impl<'a> EventRef<'a> {
     /// A copy to keep. The last event ID becomes the event's own, if it is not empty.
     #[must_use]
     pub fn to_event(&self) -> Event {
-        self.event_in(&Bytes::new())
-    }
-
-    /// A copy to keep, whose text shares `input` where it lies in it.
-    pub(crate) fn event_in(self, input: &Bytes) -> Event {
         // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
         Event {
             comment: None,
-            name: (self.name != "message").then(|| EventName::trusted(Text::within(input, self.name))),
-            id: (!self.id.is_empty()).then(|| EventId::trusted(Text::within(input, self.id))),
+            name: (self.name != "message").then(|| EventName::trusted(self.name.into())),
+            id: (!self.id.is_empty()).then(|| EventId::trusted(self.id.into())),
             retry: None,
-            data: Some(Text::within(input, self.data)),
+            data: Some(self.data.into()),
         }
     }
 }

@@ -11,6 +11,7 @@
 mod block;
 mod carried;
 mod dispatch;
+mod owned;
 
 use core::{mem, time::Duration};
 
@@ -27,6 +28,8 @@ use crate::{
 };
 use block::{Block, Input, Value};
 use carried::Carried;
+use dispatch::Sink;
+use owned::Owner;
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
@@ -124,42 +127,7 @@ impl Parser {
     where
         F: FnMut(Item<'_>),
     {
-        let bytes = self.skip_start(input);
-        let mut input = Input { bytes, text: None, id: None };
-        let mut ends = LineEnds::new(bytes);
-        let mut start = 0;
-        if self.carried != Carried::Nothing {
-            let Some(end) = ends.next() else { return self.carry(bytes) };
-            self.carry(&bytes[..end]);
-            self.end_carried(&mut each);
-            start = after_line_end(bytes, end);
-        }
-        // on the stack while there are whole lines
-        let mut block = self.block;
-        while let Some(end) = ends.next() {
-            let Some(line) = bytes.get(start..end) else { continue }; // of a line end already passed
-            let mut blank = line.is_empty();
-            if !blank {
-                self.line_of_input(&mut input, start, line, &mut block, &mut each);
-            }
-            start = match bytes[end..] {
-                [b'\n', b'\n', ..] if !blank => {
-                    blank = true;
-                    ends.pass();
-                    end + 2
-                }
-                [b'\r', b'\n', ..] => end + 2,
-                _ => end + 1,
-            };
-            if blank && block.begun {
-                self.dispatch(&mut input, &mut block, &mut each);
-            }
-        }
-        if let Some(last) = bytes.last() {
-            self.after_cr = *last == b'\r';
-        }
-        self.keep(&input, block);
-        self.carry(&bytes[start..]);
+        self.read(input, &mut each);
     }
 
     /// Reads the next piece of the stream and calls `each` with every event, owned: its text shares the piece where it
@@ -174,15 +142,49 @@ impl Parser {
     /// Parser::new().feed_bytes(&Bytes::from_static(b"data: hello\n\n"), |event| events.push(event));
     /// assert_eq!(events[0].data().unwrap(), "hello");
     /// ```
-    pub fn feed_bytes<F>(&mut self, input: &Bytes, mut each: F)
+    pub fn feed_bytes<F>(&mut self, input: &Bytes, each: F)
     where
         F: FnMut(Event),
     {
-        self.feed(input, |item| {
-            if let Item::Event(event) = item {
-                each(event.event_in(input));
+        self.read(input, &mut Owner { input, each });
+    }
+
+    #[inline(always)]
+    fn read(&mut self, input: &[u8], sink: &mut impl Sink) {
+        let bytes = self.skip_start(input);
+        let mut input = Input { bytes, text: None, id: None };
+        let mut ends = LineEnds::new(bytes);
+        let mut start = 0;
+        if self.carried != Carried::Nothing {
+            let Some(end) = ends.next() else { return self.carry(bytes) };
+            self.carry(&bytes[..end]);
+            self.end_carried(sink);
+            start = after_line_end(bytes, end);
+        }
+        while let Some(end) = ends.next() {
+            let Some(line) = bytes.get(start..end) else { continue }; // of a line end already passed
+            let mut blank = line.is_empty();
+            if !blank {
+                self.line_of_input(&mut input, start, line, sink);
             }
-        });
+            start = match bytes[end..] {
+                [b'\n', b'\n', ..] if !blank => {
+                    blank = true;
+                    ends.pass();
+                    end + 2
+                }
+                [b'\r', b'\n', ..] => end + 2,
+                _ => end + 1,
+            };
+            if blank && self.block.begun {
+                self.dispatch(&mut input, sink);
+            }
+        }
+        if let Some(last) = bytes.last() {
+            self.after_cr = *last == b'\r';
+        }
+        self.keep(&input);
+        self.carry(&bytes[start..]);
     }
 
     /// Sets the last event ID, as if it had come with an earlier connection. The empty one is none.
@@ -253,22 +255,16 @@ impl Parser {
 
     /// A line that lies whole in the input and is not blank.
     #[inline(always)]
-    fn line_of_input(
-        &mut self,
-        input: &mut Input<'_>,
-        start: usize,
-        line: &[u8],
-        block: &mut Block,
-        each: &mut impl FnMut(Item<'_>),
-    ) {
+    fn line_of_input(&mut self, input: &mut Input<'_>, start: usize, line: &[u8], sink: &mut impl Sink) {
         if line.len() > self.limits.line {
-            return long_line(&line[..=self.limits.line], block);
+            return long_line(&line[..=self.limits.line], &mut self.block);
         }
         let (kind, from) = line::read(line);
         let end = start + line.len();
         if kind == Line::Comment {
-            return each(Item::Comment(&input.text(start + from, end)));
+            return sink.item(Item::Comment(&input.text(start + from, end)));
         }
+        let block = &mut self.block;
         let value = Value::Input { start: start + from, end };
         let len = line.len() - from;
         block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
@@ -280,26 +276,27 @@ impl Parser {
                     block.go_over(Limit::Event);
                 }
             }
-            Line::Data => self.next_data_line(input.bytes, &line[from..], block),
+            Line::Data => self.next_data_line(input.bytes, &line[from..]),
             Line::Name if len > self.limits.name => block.go_over(Limit::Name),
             Line::Name => block.name = value,
             Line::Id if line[from..].contains(&0) => {}
             Line::Id if len > self.limits.id => block.go_over(Limit::Id),
             Line::Id => block.id = value,
-            Line::Retry => self.set_retry(line::milliseconds(&line[from..]), each),
+            Line::Retry => self.set_retry(line::milliseconds(&line[from..]), sink),
             Line::Blank | Line::Comment | Line::Ignored => {}
         }
     }
 
-    fn set_retry(&mut self, time: Option<Duration>, each: &mut impl FnMut(Item<'_>)) {
+    fn set_retry(&mut self, time: Option<Duration>, sink: &mut impl Sink) {
         if let Some(time) = time {
             self.retry = Some(time);
-            each(Item::Retry(time));
+            sink.item(Item::Retry(time));
         }
     }
 
     /// A line of data after the first: they are joined in the parser's buffer.
-    fn next_data_line(&mut self, input: &[u8], value: &[u8], block: &mut Block) {
+    fn next_data_line(&mut self, input: &[u8], value: &[u8]) {
+        let block = &mut self.block;
         if let Value::Input { start, end } = block.data {
             block.data = keep(&input[start..end], &mut self.data);
         }
@@ -308,21 +305,19 @@ impl Parser {
 
     /// Keeps what there is of the block for the next input.
     #[inline]
-    fn keep(&mut self, input: &Input<'_>, mut block: Block) {
+    fn keep(&mut self, input: &Input<'_>) {
         if let Some((start, end)) = input.id {
             self.commit(&input.bytes[start..end]);
         }
-        if !block.begun && !self.block.begun {
-            return; // both are empty
+        if !self.block.begun {
+            return;
         }
-        for (value, buffer) in
-            [(&mut block.data, &mut self.data), (&mut block.name, &mut self.name), (&mut block.id, &mut self.id)]
-        {
+        let Block { data, name, id, .. } = &mut self.block;
+        for (value, buffer) in [(data, &mut self.data), (name, &mut self.name), (id, &mut self.id)] {
             if let Value::Input { start, end } = *value {
                 *value = keep(&input.bytes[start..end], buffer);
             }
         }
-        self.block = block;
     }
 
     fn commit(&mut self, id: &[u8]) {

@@ -26,12 +26,16 @@ impl Text {
     }
 
     /// The text, sharing `bytes` if it lies in them, else copied.
+    #[inline]
     pub(crate) fn within(bytes: &Bytes, text: &str) -> Self {
         let start = (text.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
-        match bytes.get(start..start.wrapping_add(text.len())) {
-            Some(_) if !text.is_empty() => Self(bytes.slice(start..start + text.len())),
-            _ => Self::from(text),
-        }
+        let lies_within = start <= bytes.len() && text.len() <= bytes.len() - start && !text.is_empty();
+        if lies_within { Self(bytes.slice(start..start + text.len())) } else { Self::from(text) }
+    }
+
+    /// Bytes that the caller has checked.
+    pub(crate) const fn trusted(bytes: Bytes) -> Self {
+        Self(bytes)
     }
 
     /// The text.

@@ -1,6 +1,6 @@
 //! Lines that do not lie whole in one input.
 
-use super::{Parser, give_back, keep, long_line};
+use super::{Parser, dispatch::Sink, give_back, keep, long_line};
 use crate::{
     Item, Limit,
     line::{self, Line},
@@ -26,7 +26,7 @@ pub(super) enum Carried {
 
 impl Parser {
     /// Keeps a piece of an unfinished line.
-    #[inline]
+    #[inline(never)]
     pub(super) fn carry(&mut self, piece: &[u8]) {
         if piece.is_empty() {
             return;
@@ -76,7 +76,7 @@ impl Parser {
     }
 
     /// The carried line has ended.
-    pub(super) fn end_carried(&mut self, each: &mut impl FnMut(Item<'_>)) {
+    pub(super) fn end_carried(&mut self, sink: &mut impl Sink) {
         let block = &mut self.block;
         if let Carried::Data { over } = self.carried {
             if self.line_len > self.limits.line {
@@ -89,7 +89,7 @@ impl Parser {
             let value = &self.line[from..];
             block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
             match kind {
-                Line::Comment => each(Item::Comment(&utf8::lossy(value))),
+                Line::Comment => sink.item(Item::Comment(&utf8::lossy(value))),
                 // with a value it is carried as data
                 Line::Data => block.push_data_line(&mut self.data, value, self.limits.event),
                 Line::Name if value.len() > self.limits.name => block.go_over(Limit::Name),
@@ -97,7 +97,7 @@ impl Parser {
                 Line::Id if value.contains(&0) => {}
                 Line::Id if value.len() > self.limits.id => block.go_over(Limit::Id),
                 Line::Id => block.id = keep(value, &mut self.id),
-                Line::Retry => self.set_retry(line::milliseconds(value), each),
+                Line::Retry => self.set_retry(line::milliseconds(value), sink),
                 Line::Blank | Line::Ignored => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use core::{mem, str};
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, vec::Vec};
 
 use super::{
     Parser,
@@ -15,11 +15,33 @@ use crate::{
     utf8,
 };
 
+/// Takes what becomes whole.
+pub(super) trait Sink {
+    /// Anything, but for events whose data is in the parser's buffer.
+    fn item(&mut self, item: Item<'_>);
+
+    /// An event whose data is in the parser's buffer, to be read or taken.
+    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>);
+}
+
+impl<F: FnMut(Item<'_>)> Sink for F {
+    #[inline(always)]
+    fn item(&mut self, item: Item<'_>) {
+        self(item);
+    }
+
+    #[inline(always)]
+    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>) {
+        self(Item::Event(EventRef { name, id, data: &utf8::lossy(data) }));
+    }
+}
+
 impl Parser {
     /// The blank line: commits the ID, and dispatches if there is data.
     #[inline]
-    pub(super) fn dispatch(&mut self, input: &mut Input<'_>, block: &mut Block, each: &mut impl FnMut(Item<'_>)) {
-        let fault = if self.strict { self.fault(input.bytes, block) } else { None };
+    pub(super) fn dispatch(&mut self, input: &mut Input<'_>, sink: &mut impl Sink) {
+        let fault = if self.strict { self.fault(input.bytes) } else { None };
+        let block = self.block;
         match block.id {
             Value::Absent => {}
             Value::Input { start, end } => input.id = Some((start, end)),
@@ -32,9 +54,9 @@ impl Parser {
         }
         if let Some(limit) = block.over {
             self.dropped += 1;
-            each(Item::Dropped(limit));
+            sink.item(Item::Dropped(limit));
         } else if let Some(fault) = fault {
-            each(Item::NotUtf8(fault));
+            sink.item(Item::NotUtf8(fault));
         } else if block.data != Value::Absent {
             let id = match input.id {
                 Some((start, end)) => input.text(start, end),
@@ -45,23 +67,25 @@ impl Parser {
                 Value::Input { start, end } => input.text(start, end),
                 Value::Kept => utf8::lossy(&self.name),
             };
-            let data = match block.data {
-                Value::Absent => Cow::Borrowed(""),
-                Value::Input { start, end } => input.text(start, end),
-                Value::Kept => utf8::lossy(&self.data),
-            };
             let name = if name.is_empty() { "message" } else { &name };
-            each(Item::Event(EventRef { name, data: &data, id: &id }));
+            match block.data {
+                Value::Input { start, end } => {
+                    let data = &input.text(start, end);
+                    sink.item(Item::Event(EventRef { name, data, id: &id }));
+                }
+                _ => sink.kept(name, &id, &mut self.data),
+            }
         }
         if block.data == Value::Kept {
             give_back(&mut self.data);
         }
-        *block = Block::EMPTY;
+        self.block = Block::EMPTY;
     }
 
     /// The first part of the block that is not UTF-8. An ID that is not is taken out of it.
     #[cold]
-    pub(super) fn fault(&self, input: &[u8], block: &mut Block) -> Option<NotUtf8> {
+    pub(super) fn fault(&mut self, input: &[u8]) -> Option<NotUtf8> {
+        let block = &mut self.block;
         let parts = [
             (Place::Id, block.id, &self.id),
             (Place::Name, block.name, &self.name),
