@@ -23,7 +23,7 @@ pub(crate) const SETUP: &[Step] =
     &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser];
 
 /// Crates that the workspace excludes: they use it from outside, as a user's would.
-const OUTSIDE: &[&str] = &["examples/outside", "examples/warp-mount"];
+const OUTSIDE: &[&str] = &["examples/follow", "examples/outside", "examples/warp-mount"];
 
 /// A step of a chore. Set-up is idempotent, so any step can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,0 +1,12 @@
+//! The follower against prepared answers, against a real hub, and as a program.
+
+mod script;
+
+mod answers;
+mod hub;
+mod program;
+
+use std::time::Duration;
+
+/// How long a test that hangs takes to fail.
+const DEADLINE: Duration = Duration::from_secs(30);
