@@ -46,7 +46,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `std` | yes | run-time CPU detection in `memchr`; without it the crate is `no_std` with `alloc` |
+//! | `std` | yes | run-time CPU detection in `memchr`, sources of errors; without it the crate is `no_std` with `alloc` |
 //! | `serde` | yes | `typed` events and `Event::json` |
 //! | `stream` | no | `EventStream`, over any stream of bytes |
 //! | `codec` | no | `EventCodec`, for `tokio_util`'s `Framed` |

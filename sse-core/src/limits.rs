@@ -1,5 +1,7 @@
 //! How much a peer can make the parser keep.
 
+use core::fmt;
+
 /// How much of a stream the parser keeps in memory for one event. All sizes are bytes as they arrive, before
 /// invalid UTF-8 is replaced.
 ///
@@ -45,4 +47,15 @@ pub enum Limit {
     Id,
     /// The event name was too long.
     Name,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Line => "a line is too long",
+            Self::Event => "the data is too long",
+            Self::Id => "the event ID is too long",
+            Self::Name => "the event name is too long",
+        })
+    }
 }

@@ -187,7 +187,8 @@ impl Parser {
         self.carry(&bytes[start..]);
     }
 
-    /// Sets the last event ID, as if it had come with an earlier connection. The empty one is none.
+    /// Sets the last event ID, as if it had come with an earlier connection. The empty one is none. Limits do not apply:
+    /// it is the caller's own.
     ///
     /// # Errors
     ///

@@ -11,29 +11,68 @@
 //! ```
 //!
 //! Source: [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model).
-//! The session knows no clock and no randomness: `now` is the time since any origin of the caller's, and entropy is 64
-//! random bits.
+//!
+//! The session knows no clock and no randomness. `now` is the time since an origin of the caller's, one for the session's
+//! whole life, and never goes back: `Instant::elapsed` will do. Entropy is 64 uniformly random bits, new for each call;
+//! they spread waits and keep no secret, so any generator will do.
+//!
+//! What it leaves to the caller:
+//!
+//! - the request: a `GET` with `Accept: text/event-stream`, `Cache-Control: no-cache` and, if there is one,
+//!   `Last-Event-ID` with the [last event ID](Session::last_event_id) as UTF-8 bytes. An ID may hold control characters
+//!   that some HTTP libraries refuse in a header;
+//! - redirects, which are followed before the head is handed in;
+//! - silence. A connection that says nothing stays open for ever here: give the transport a read timeout, and call
+//!   [`handle_end`](Session::handle_end) when it strikes.
+//!
+//! A whole client over reqwest is in the project's `examples/follow`; its bones are these:
 //!
 //! ```
 //! use core::time::Duration;
-//! use sse_core::session::{Head, Session, State};
+//! use sse_core::{Item, session::{Closed, Head, Session}};
 //!
+//! # struct Answer { head: Head<'static>, pieces: &'static [&'static str] }
+//! # let mut answers = [
+//! #     (200, "", &["id: 41\ndata: x\n\n", "data: unfinished"] as &[_]),
+//! #     (204, "41", &[]),
+//! # ].into_iter();
+//! # let mut request = |last_event_id: &str| {
+//! #     let (status, expect, pieces) = answers.next().unwrap();
+//! #     assert_eq!(last_event_id, expect);
+//! #     Answer { head: Head { status, content_type: Some("text/event-stream"), retry_after: None }, pieces }
+//! # };
+//! # let entropy = || 4;
+//! # let mut now = Duration::ZERO;
 //! let mut session = Session::default();
-//! let mut now = Duration::ZERO;
-//! assert!(session.is_connecting()); // send the request, with session.last_event_id()
-//! session.handle_head(&Head { status: 200, content_type: Some("text/event-stream"), retry_after: None }, now, 7);
-//! session.handle_bytes(b"id: 41\ndata: x\n\n", now, |_item| {});
-//!
-//! session.handle_end(now, 7); // the connection broke
-//! let State::Waiting { until, .. } = session.state() else { panic!() };
-//! now = until;
-//! assert!(session.handle_time(now)); // connect again
-//! assert_eq!(session.last_event_id(), "41");
+//! let why = loop {
+//!     if session.is_connecting() {
+//!         let answer = request(session.last_event_id());
+//!         session.handle_head(&answer.head, now, entropy());
+//!         if session.is_open() { // else its body is of no use
+//!             for piece in answer.pieces {
+//!                 session.handle_bytes(piece.as_bytes(), now, |item| {
+//!                     if let Item::Event(event) = item {
+//!                         assert_eq!(event.data(), "x");
+//!                     }
+//!                 });
+//!             }
+//!         }
+//!         session.handle_end(now, entropy()); // changes nothing if the head has decided already
+//!     }
+//!     if let Some(until) = session.next_time() {
+//!         now = until; // sleep
+//!         session.handle_time(now);
+//!     }
+//!     if let Some(why) = session.closed() {
+//!         break why;
+//!     }
+//! };
+//! assert_eq!(why, Closed::NoContent);
 //! ```
 
 mod policy;
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use crate::{FieldError, Item, Limits, Parser};
 
@@ -54,7 +93,7 @@ pub enum State {
     Waiting {
         /// When that is.
         until: Duration,
-        /// How many tries in a row had come to nothing before the one that failed last; 0 after a stable connection.
+        /// How many tries in a row have failed before the last; 0 if the last ended a stable stream.
         failures: u32,
     },
     /// For good.
@@ -75,6 +114,17 @@ pub enum Closed {
     ByCaller,
 }
 
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoContent => f.write_str("the server wants no more of this client (status 204)"),
+            Self::Status(status) => write!(f, "the answer's status is {status}"),
+            Self::ContentType => f.write_str("the answer is no event stream"),
+            Self::ByCaller => f.write_str("closed by the caller"),
+        }
+    }
+}
+
 /// The head of an answer, after redirects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head<'a> {
@@ -82,7 +132,8 @@ pub struct Head<'a> {
     pub status: u16,
     /// The value of `Content-Type`, if there is one.
     pub content_type: Option<&'a str>,
-    /// The time that `Retry-After` names, if it does.
+    /// The time that `Retry-After` names, if it does: its seconds, or the time until its date. To read it is the caller's
+    /// business.
     pub retry_after: Option<Duration>,
 }
 
@@ -108,8 +159,16 @@ impl Session {
         Self { policy, parser: Parser::with_limits(limits), state: State::Connecting, failures: 0 }
     }
 
-    /// The answer has begun. Anything but a 200 that is an event stream closes the session, as the standard has it,
-    /// unless the policy says to retry that status.
+    /// The same session, but with a [strict](Parser::strict) parser.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.parser = self.parser.strict();
+        self
+    }
+
+    /// The answer has begun; [`state`](Self::state) has the verdict. Anything but a 200 that is an event stream closes
+    /// the session, as the standard has it, unless the policy says to retry that status. Unless the session is open then,
+    /// drop the body. Does nothing but while [connecting](State::Connecting).
     pub fn handle_head(&mut self, head: &Head<'_>, now: Duration, entropy: u64) {
         if self.state != State::Connecting {
             return;
@@ -126,7 +185,11 @@ impl Session {
         }
     }
 
-    /// Bytes of the body; `each` is called for what became whole. Nothing is read unless the stream is open.
+    /// Bytes of the body; `each` is called for what became whole. [`Item::Retry`] is for its information: the session
+    /// heeds it itself. Nothing is read unless the stream is [open](State::Open).
+    ///
+    /// All events of `bytes` count as read, also where the caller stops heeding them: who stops in the middle keeps
+    /// [the event's ID](crate::EventRef::id) rather than [`last_event_id`](Self::last_event_id).
     pub fn handle_bytes<F: FnMut(Item<'_>)>(&mut self, bytes: &[u8], now: Duration, each: F) {
         if let State::Open { since } = self.state {
             self.parser.feed(bytes, each);
@@ -136,7 +199,8 @@ impl Session {
         }
     }
 
-    /// The body has ended, or the connection broke, or could not be made.
+    /// The body has ended, or the connection broke, or could not be made: the session waits. Does nothing when it waits
+    /// or is closed already.
     pub fn handle_end(&mut self, now: Duration, entropy: u64) {
         match self.state {
             State::Open { since } => {
@@ -189,6 +253,21 @@ impl Session {
         matches!(self.state, State::Connecting)
     }
 
+    /// Whether the stream is open: there are bytes to read.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Why the session is over, if it is.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Closed> {
+        match self.state {
+            State::Closed(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
     #[must_use]
     pub const fn next_time(&self) -> Option<Duration> {
@@ -213,15 +292,21 @@ impl Session {
         self.parser.set_last_event_id(id)
     }
 
-    /// The reconnection time: the server's, or the policy's until it gives one.
+    /// The reconnection time: the server's, at most [`Policy::max_asked`], or the policy's until the server gives one.
     #[must_use]
     pub fn reconnection_time(&self) -> Duration {
-        self.parser.retry().unwrap_or(self.policy.reconnection_time)
+        self.parser.retry().map_or(self.policy.reconnection_time, |asked| asked.min(self.policy.max_asked))
+    }
+
+    /// How many blocks went over a limit and were dropped, over all connections.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.parser.dropped()
     }
 
     fn wait(&mut self, now: Duration, entropy: u64, at_least: Option<Duration>) {
         let wait = self.policy.wait(self.reconnection_time(), self.failures, entropy);
-        let wait = at_least.map_or(wait, |least| wait.max(least.min(self.policy.max_retry_after)));
+        let wait = at_least.map_or(wait, |least| wait.max(least.min(self.policy.max_asked)));
         self.state = State::Waiting { until: now.saturating_add(wait), failures: self.failures };
         self.failures = self.failures.saturating_add(1);
     }

@@ -104,6 +104,15 @@ fn failures_in_a_row_wait_longer_and_a_stable_stream_forgets_them() {
 }
 
 #[test]
+fn a_server_cannot_silence_a_client_for_ever() {
+    let mut session = Session::default();
+    session.handle_head(&OK, S, 0);
+    session.handle_bytes(b"retry: 99999999999999999999\n", S, |_| {});
+    session.handle_end(S, u64::MAX);
+    assert_eq!(waits(&session, S), 600 * S);
+}
+
+#[test]
 fn closed_is_closed() {
     let mut session = Session::default();
     session.close();
@@ -111,7 +120,7 @@ fn closed_is_closed() {
     session.handle_end(S, 0);
     session.handle_bytes(b"data: x\n\n", S, |_| panic!("closed"));
     assert!(!session.handle_time(Duration::MAX) && !session.hurry());
-    assert_eq!(session.state(), State::Closed(Closed::ByCaller));
+    assert_eq!(session.closed(), Some(Closed::ByCaller));
 }
 
 proptest! {

@@ -12,7 +12,7 @@ use std::{
 use reqwest::{Client, ClientBuilder, Response, Url, header};
 use sse_core::{
     Item,
-    session::{Closed, Head, Session, State},
+    session::{Closed, Head, Session},
 };
 use tokio::time::sleep;
 
@@ -63,7 +63,7 @@ pub async fn follow(
             ended => ended.err(),
         };
         session.handle_end(start.elapsed(), entropy()); // changes nothing if the head has decided already
-        if let State::Closed(why) = session.state() {
+        if let Some(why) = session.closed() {
             return Ok(why);
         }
         while let Some(until) = session.next_time() {
@@ -97,7 +97,7 @@ async fn connect(
         retry_after: retry_after(&response),
     };
     session.handle_head(&head, start.elapsed(), entropy());
-    if !matches!(session.state(), State::Open { .. }) {
+    if !session.is_open() {
         return response.error_for_status().map(drop);
     }
     on_change(Change::Open);

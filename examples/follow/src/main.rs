@@ -47,9 +47,7 @@ async fn run(arguments: Vec<OsString>) -> Result<(), String> {
 
     match follow(&client, &url, session, print, tell).await.map_err(|error| causes(&error))? {
         Closed::NoContent | Closed::ByCaller => Ok(()), // the server wants no more, or nobody reads what is printed
-        Closed::Status(status) => Err(format!("the answer's status is {status}")),
-        Closed::ContentType => Err("the answer is no event stream".into()),
-        why => Err(format!("closed: {why:?}")),
+        why => Err(why.to_string()),
     }
 }
 
@@ -60,7 +58,7 @@ fn print(item: Item<'_>) -> ControlFlow<()> {
             let printed = writeln!(io::stdout(), "{}\t{}\t{data}", event.name(), event.id());
             return printed.map_or(ControlFlow::Break(()), ControlFlow::Continue);
         }
-        Item::Dropped(limit) => eprintln!("an event was dropped: it goes over a limit ({limit:?})"),
+        Item::Dropped(limit) => eprintln!("an event was dropped: {limit}"),
         _ => {}
     }
     ControlFlow::Continue(())

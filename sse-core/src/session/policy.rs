@@ -5,19 +5,32 @@ use core::time::Duration;
 use alloc::vec::Vec;
 
 /// How a [`Session`](super::Session) reconnects.
+///
+/// The first wait is the reconnection time itself. After *n* failures in a row it is drawn between the reconnection
+/// time and 2ⁿ times it, or [`max_wait`](Self::max_wait) if that is less: never sooner than the server asked, and with
+/// full jitter above that.
+///
+/// ```
+/// use core::time::Duration;
+/// use sse_core::session::Policy;
+///
+/// let mut policy = Policy::patient(); // or `default`; then set what is to differ
+/// policy.max_wait = Duration::from_secs(60);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
     /// The reconnection time until the server gives one. Default 3 s, as browsers have it.
     pub reconnection_time: Duration,
-    /// The longest wait that failures in a row lead to. Default 30 s: a user waits no longer. A server's reconnection
-    /// time above it is honoured all the same.
+    /// The longest wait that failures in a row lead to. Default 30 s: a user waits no longer. A server that asks for
+    /// more gets more, up to [`max_asked`](Self::max_asked).
     pub max_wait: Duration,
-    /// How long a stream must have been open to make failures before it forgotten. Default 5 s; with none, a server
-    /// that accepts and drops at once would be asked again without end.
+    /// Once a stream has been open for this long, the failures before it are forgotten. Default 5 s. With zero, a
+    /// server that accepts and drops at once would be asked again and again without a longer wait.
     pub stable_after: Duration,
-    /// The longest `Retry-After` that is honoured. Default 10 min.
-    pub max_retry_after: Duration,
+    /// The longest wait that a server can ask for, by `retry` or by `Retry-After`. Default 10 min: `retry` has no upper
+    /// bound in the standard, so one slip could silence a client for ever.
+    pub max_asked: Duration,
     /// Statuses after which to try again. Default none: by the standard, all but 200 end it.
     pub retry_statuses: Vec<u16>,
 }
@@ -28,7 +41,7 @@ impl Default for Policy {
             reconnection_time: Duration::from_secs(3),
             max_wait: Duration::from_secs(30),
             stable_after: Duration::from_secs(5),
-            max_retry_after: Duration::from_secs(600),
+            max_asked: Duration::from_secs(600),
             retry_statuses: Vec::new(),
         }
     }
@@ -49,8 +62,7 @@ impl Policy {
         open_for >= self.stable_after
     }
 
-    /// The wait after so many failures: never below the reconnection time, which is the server's wish, and above it full
-    /// jitter over a span that doubles with each failure. The first wait is the reconnection time itself.
+    /// The wait after so many failures in a row.
     pub(super) fn wait(&self, reconnection_time: Duration, failures: u32, entropy: u64) -> Duration {
         let doubled = reconnection_time.max(Duration::from_millis(100)).saturating_mul(1 << failures.min(20));
         let span = doubled.min(self.max_wait).saturating_sub(reconnection_time);
