@@ -358,3 +358,40 @@ fn give_back(buffer: &mut Vec<u8>) {
         buffer.shrink_to(KEPT_CAPACITY);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String, vec};
+
+    use super::*;
+    use crate::{scan::SCANNED, utf8::CHECKED};
+
+    /// How often each byte is scanned for line ends, and how often it is checked as UTF-8, at most.
+    fn looks(stream: &[u8], cut: usize, events: usize) -> (f64, f64) {
+        let mut limits = Limits::default();
+        (limits.line, limits.event) = (16 << 20, 16 << 20);
+        let mut parser = Parser::with_limits(limits);
+        let mut seen = 0;
+        let (scanned, checked) = (SCANNED.get(), CHECKED.get());
+        for piece in stream.chunks(cut) {
+            parser.feed(piece, |item| seen += usize::from(matches!(item, Item::Event(_))));
+        }
+        assert_eq!(seen, events);
+        let each = |bytes: usize| bytes as f64 / stream.len() as f64;
+        (each(SCANNED.get() - scanned), each(CHECKED.get() - checked))
+    }
+
+    #[test]
+    fn each_byte_is_scanned_once_and_checked_at_most_twice_however_the_input_is_cut() {
+        let length = if cfg!(miri) { 64 << 10 } else { 8 << 20 };
+        let long = [b"data: ", &*vec![b'x'; length], b"\n\n"].concat();
+        let ticks: String = (0..1000).map(|i| format!("event: tick\nid: {i}\ndata: {i}\n\n: alive\r\n\r\n")).collect();
+        for (stream, events) in [(long.as_slice(), 1), (ticks.as_bytes(), 1000)] {
+            for cut in [1, 10, 1024, 16 << 10, stream.len()] {
+                let (scanned, checked) = looks(stream, cut, events);
+                assert!(scanned <= 1.0, "in pieces of {cut}: scanned {scanned} times");
+                assert!(checked <= 2.0, "in pieces of {cut}: checked {checked} times");
+            }
+        }
+    }
+}

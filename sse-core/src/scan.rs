@@ -4,6 +4,20 @@ use memchr::memchr2;
 
 const BLOCK: usize = 64;
 
+#[cfg(test)]
+std::thread_local! {
+    /// How many bytes tests of this thread had scanned for line ends.
+    pub(crate) static SCANNED: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
+
+/// Counts what is scanned, in this crate's unit tests alone.
+#[inline(always)]
+#[cfg_attr(not(test), expect(unused_variables))]
+fn count(bytes: usize) {
+    #[cfg(test)]
+    SCANNED.with(|scanned| scanned.set(scanned.get() + bytes));
+}
+
 /// The places of CR and LF in the input, in order. Each byte is looked at once.
 ///
 /// Short lines are found by a bitmask of 64 bytes at a time, a few instructions for each line end where a call to
@@ -34,6 +48,7 @@ impl Iterator for LineEnds<'_> {
             self.block = self.scanned;
             match rest.first_chunk::<BLOCK>() {
                 Some(block) => {
+                    count(BLOCK);
                     self.mask = line_ends(block);
                     self.scanned += BLOCK;
                     if self.mask == 0 {
@@ -43,6 +58,7 @@ impl Iterator for LineEnds<'_> {
                     }
                 }
                 None => {
+                    count(rest.len());
                     self.mask = short_line_ends(rest);
                     self.scanned = usize::MAX;
                     if self.mask == 0 {
@@ -70,7 +86,9 @@ impl LineEnds<'_> {
 /// its mask out of a register.
 #[inline(never)]
 fn long_line_end(input: &[u8], from: usize) -> Option<usize> {
-    Some(from + memchr2(b'\n', b'\r', &input[from..])?)
+    let end = memchr2(b'\n', b'\r', &input[from..]);
+    count(end.map_or(input.len() - from, |end| end + 1));
+    Some(from + end?)
 }
 
 /// One bit for each CR or LF, the first byte's lowest.

@@ -4,6 +4,12 @@ use core::str;
 
 use alloc::{borrow::Cow, string::String};
 
+#[cfg(test)]
+std::thread_local! {
+    /// How many bytes tests of this thread had checked.
+    pub(crate) static CHECKED: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
+}
+
 /// The text that bytes begin with, as far as they are UTF-8.
 #[inline]
 pub(crate) fn prefix(bytes: &[u8]) -> &str {
@@ -30,6 +36,8 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
 #[inline]
 #[allow(unsafe_code)]
 fn ascii(bytes: &[u8]) -> Option<&str> {
+    #[cfg(test)]
+    CHECKED.with(|checked| checked.set(checked.get() + bytes.len()));
     // SAFETY: ASCII is UTF-8.
     bytes.is_ascii().then(|| unsafe { str::from_utf8_unchecked(bytes) })
 }
