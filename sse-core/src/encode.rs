@@ -3,9 +3,8 @@
 use core::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use memchr::memchr2;
 
-use crate::{Event, EventId, EventName};
+use crate::{Event, scan::LineEnds};
 
 impl Event {
     /// Appends the event: comment, name, ID, reconnection time, data, and the blank line that dispatches it.
@@ -22,22 +21,23 @@ impl Event {
     ///
     /// Only where `buf` can't grow and has less room than [`encoded_len`](Self::encoded_len).
     pub fn encode(&self, buf: &mut impl BufMut) {
+        let mut lines = Lines { buf, begun: false };
         if let Some(text) = &self.comment {
-            comment(text.as_bytes(), buf);
+            each_line(text.as_bytes(), |line| lines.put(b"\n: ", line));
         }
-        if let Some(value) = &self.name {
-            name(value, buf);
+        if let Some(name) = &self.name {
+            lines.put(b"\nevent: ", name.text().as_bytes());
         }
-        if let Some(value) = &self.id {
-            id(value, buf);
+        if let Some(id) = &self.id {
+            lines.put(b"\nid: ", id.text().as_bytes());
         }
-        if let Some(value) = self.retry {
-            retry(value, buf);
+        if let Some(time) = self.retry {
+            lines.put(b"\nretry: ", Decimal::new(millis(time)).as_bytes());
         }
         if let Some(text) = &self.data {
-            data(text.as_bytes(), buf);
+            each_line(text.as_bytes(), |line| lines.put(b"\ndata: ", line));
         }
-        end(buf);
+        lines.end();
     }
 
     /// The exact number of bytes that [`encode`](Self::encode) appends.
@@ -61,40 +61,30 @@ impl Event {
     }
 }
 
-fn comment(text: &[u8], buf: &mut impl BufMut) {
-    lines(b": ", text, buf);
+/// Lines of an event. A line end is written with the next line: one call less for each.
+struct Lines<'a, B> {
+    buf: &'a mut B,
+    begun: bool,
 }
 
-fn name(name: &EventName, buf: &mut impl BufMut) {
-    field(b"event: ", name.text().as_bytes(), buf);
-}
+impl<B: BufMut> Lines<'_, B> {
+    /// A field: a line end and its name, and its value, which stands on one line: its type or [`each_line`] says so.
+    #[inline(always)]
+    fn put<const LEN: usize>(&mut self, name: &[u8; LEN], value: &[u8]) {
+        if self.begun {
+            self.buf.put_slice(name);
+        } else {
+            self.buf.put_slice(&name[1..]);
+            self.begun = true;
+        }
+        self.buf.put_slice(value);
+    }
 
-fn id(id: &EventId, buf: &mut impl BufMut) {
-    field(b"id: ", id.text().as_bytes(), buf);
-}
-
-fn retry(time: Duration, buf: &mut impl BufMut) {
-    field(b"retry: ", Decimal::new(millis(time)).as_bytes(), buf);
-}
-
-fn data(text: &[u8], buf: &mut impl BufMut) {
-    lines(b"data: ", text, buf);
-}
-
-fn end(buf: &mut impl BufMut) {
-    buf.put_u8(b'\n');
-}
-
-/// The value stands on one line: its type says so.
-fn field(name: &[u8], value: &[u8], buf: &mut impl BufMut) {
-    buf.put_slice(name);
-    buf.put_slice(value);
-    buf.put_u8(b'\n');
-}
-
-/// One field for each line of the text, so that a line end in it can't end the field.
-fn lines(name: &[u8], text: &[u8], buf: &mut impl BufMut) {
-    each_line(text, |line| field(name, line, buf));
+    /// The blank line.
+    #[inline]
+    fn end(self) {
+        self.buf.put_slice(if self.begun { b"\n\n" } else { b"\n" });
+    }
 }
 
 fn lines_len(name: &str, text: &[u8]) -> usize {
@@ -104,13 +94,15 @@ fn lines_len(name: &str, text: &[u8]) -> usize {
 }
 
 /// Splits at CRLF, CR and LF; a text that ends with a line end has an empty last line.
-fn each_line(mut text: &[u8], mut line: impl FnMut(&[u8])) {
-    while let Some(end) = memchr2(b'\n', b'\r', text) {
-        line(&text[..end]);
-        let crlf = text[end..].starts_with(b"\r\n");
-        text = &text[end + 1 + usize::from(crlf)..];
+#[inline]
+fn each_line(text: &[u8], mut line: impl FnMut(&[u8])) {
+    let mut start = 0;
+    for end in LineEnds::new(text) {
+        let Some(whole) = text.get(start..end) else { continue }; // the LF of a CRLF
+        line(whole);
+        start = end + if text[end..].starts_with(b"\r\n") { 2 } else { 1 };
     }
-    line(text);
+    line(&text[start..]);
 }
 
 fn millis(time: Duration) -> u64 {

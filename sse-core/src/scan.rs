@@ -43,28 +43,26 @@ impl Iterator for LineEnds<'_> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
-        if self.mask == 0 {
+        while self.mask == 0 {
             let rest = self.input.get(self.scanned..)?;
             self.block = self.scanned;
-            match rest.first_chunk::<BLOCK>() {
-                Some(block) => {
-                    count(BLOCK);
-                    self.mask = line_ends(block);
-                    self.scanned += BLOCK;
-                    if self.mask == 0 {
-                        let end = long_line_end(self.input, self.scanned);
-                        self.scanned = end.map_or(usize::MAX, |end| end + 1);
-                        return end;
-                    }
-                }
-                None => {
-                    count(rest.len());
-                    self.mask = short_line_ends(rest);
-                    self.scanned = usize::MAX;
-                    if self.mask == 0 {
-                        return None;
-                    }
-                }
+            let Some(block) = rest.first_chunk::<BLOCK>() else {
+                self.scanned = usize::MAX;
+                count(rest.len());
+                self.mask = match self.input.last_chunk::<BLOCK>() {
+                    // the last whole block, and of it what is left
+                    Some(block) if !rest.is_empty() => line_ends(block) >> (BLOCK - rest.len()),
+                    _ => short_line_ends(rest),
+                };
+                continue;
+            };
+            self.scanned += BLOCK;
+            count(BLOCK);
+            self.mask = line_ends(block);
+            if self.mask == 0 && rest.len() >= 2 * BLOCK {
+                let end = long_line_end(self.input, self.scanned);
+                self.scanned = end.map_or(usize::MAX, |end| end + 1);
+                return end;
             }
         }
         let bit = self.mask.trailing_zeros() as usize;

@@ -3,19 +3,25 @@
 mod peers;
 mod work;
 
-use std::time::{Duration, Instant};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use peers::PARSERS;
-use work::Work;
+use work::{CUTS, Work, cut_name};
 
 /// How long one parser gets in one round.
 const TURN: Duration = Duration::from_millis(40);
 const ROUNDS: usize = 5;
 
+/// Arguments pick works by parts of their names; `encoding` is one.
 fn main() {
     let only: Vec<String> = std::env::args().skip(1).collect();
-    for work in work::all().iter().filter(|work| only.is_empty() || only.iter().any(|name| work.name.contains(name))) {
-        table(work);
+    let picked = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
+    work::all().iter().filter(|work| picked(work.name)).for_each(table);
+    if picked("encoding") {
+        encoding();
     }
 }
 
@@ -23,8 +29,8 @@ fn table(work: &Work) {
     println!("\n{} ({} bytes an event), ns per event", work.name, work.stream.len() / work.events);
     print!("{:>10}", "cut");
     PARSERS.iter().for_each(|parser| print!("{:>20}", parser.name));
-    println!("{:>9}{:>9}", "push x", "owned x");
-    for cut in work.cuts() {
+    println!("{:>9}{:>9}{:>13}", "push x", "owned x", "of memchr2");
+    for cut in CUTS {
         let pieces = work.cut(cut);
         let mut times = vec![Vec::new(); PARSERS.len()];
         for parser in PARSERS {
@@ -34,23 +40,58 @@ fn table(work: &Work) {
         }
         for _ in 0..ROUNDS {
             for (parser, times) in PARSERS.iter().zip(&mut times) {
-                let began = Instant::now();
-                let mut runs = 0;
-                while runs == 0 || began.elapsed() < TURN {
-                    std::hint::black_box((parser.run)(std::hint::black_box(&pieces)));
-                    runs += 1;
-                }
-                times.push(began.elapsed().as_secs_f64() * 1e9 / (runs * work.events) as f64);
+                times.push(time(1, || _ = black_box((parser.run)(black_box(&pieces)))) / work.events as f64);
             }
         }
         let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();
         let named = |name: &str| PARSERS.iter().position(|parser| parser.name == name).map(|at| medians[at]).unwrap();
         let best = PARSERS.iter().zip(&medians).filter(|(parser, _)| parser.other).map(|(_, time)| *time);
         let best = best.fold(f64::INFINITY, f64::min);
-        print!("{:>10}", if cut == usize::MAX { "whole".to_owned() } else { cut.to_string() });
+        print!("{:>10}", cut_name(cut));
         medians.iter().for_each(|median| print!("{median:>20.1}"));
-        println!("{:>9.2}{:>9.2}", best / named("ours, push"), best / named("ours, owned"));
+        let (push, owned) = (named("ours, push"), named("ours, owned"));
+        println!("{:>9.2}{:>9.2}{:>13.2}", best / push, best / owned, push / named("memchr2 alone"));
     }
+}
+
+/// Encoding into a reused buffer, beside the least that it could cost: copying the same bytes line by line.
+fn encoding() {
+    let event = sse_core::Event::builder()
+        .name(sse_core::EventName::from_static("tick"))
+        .id(sse_core::EventId::from_static("000041"))
+        .data("x".repeat(69))
+        .build();
+    let wire = event.to_bytes();
+    let lines: Vec<&[u8]> = wire.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut buffer = Vec::with_capacity(256);
+    let (mut ours, mut copied) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(time(1000, || {
+            buffer.clear();
+            black_box(&event).encode(black_box(&mut buffer));
+        }));
+        copied.push(time(1000, || {
+            buffer.clear();
+            black_box(&lines).iter().for_each(|line| black_box(&mut buffer).extend_from_slice(line));
+        }));
+    }
+    let (ours, copied) = (median(&mut ours), median(&mut copied));
+    println!(
+        "\nencoding an event of {} bytes, ns: {ours:.1}; copied line by line: {copied:.1}; ratio {:.2}",
+        wire.len(),
+        ours / copied
+    );
+}
+
+/// Nanoseconds for one run, over as many as its turn lasts. The clock is looked at after each batch.
+fn time(batch: u64, mut run: impl FnMut()) -> f64 {
+    let began = Instant::now();
+    let mut runs = 0_u64;
+    while runs == 0 || began.elapsed() < TURN {
+        (0..batch).for_each(|_| run());
+        runs += batch;
+    }
+    began.elapsed().as_secs_f64() * 1e9 / runs as f64
 }
 
 fn median(times: &mut [f64]) -> f64 {

@@ -2,12 +2,21 @@
 
 use bytes::Bytes;
 
+/// The sizes of pieces that are tried; `usize::MAX` is one piece.
+pub const CUTS: [usize; 5] = [10, 128, 1400, 16_384, usize::MAX];
+
+pub fn cut_name(cut: usize) -> String {
+    if cut == usize::MAX { "whole".to_owned() } else { cut.to_string() }
+}
+
 pub struct Work {
     pub name: &'static str,
     pub stream: Vec<u8>,
     /// Blocks in the stream, by which time is divided.
+    #[allow(dead_code, reason = "the crate's own benches measure bytes")]
     pub events: usize,
     /// Events that are dispatched.
+    #[allow(dead_code, reason = "as above")]
     pub dispatched: usize,
 }
 
@@ -15,11 +24,6 @@ impl Work {
     fn new(name: &'static str, events: usize, dispatches: bool, block: impl Fn(usize) -> String) -> Self {
         let stream = (0..events).map(block).collect::<String>().into_bytes();
         Self { name, stream, events, dispatched: if dispatches { events } else { 0 } }
-    }
-
-    /// The sizes of pieces that are tried; `usize::MAX` is one piece.
-    pub fn cuts(&self) -> Vec<usize> {
-        vec![10, 128, 1400, 16_384, usize::MAX]
     }
 
     pub fn cut(&self, size: usize) -> Vec<Bytes> {
