@@ -1,4 +1,5 @@
 //! Encoding into a reused buffer, beside copying the same bytes line by line, which is the least that it could cost.
+#![allow(missing_docs, reason = "criterion's macros write functions without")]
 
 use std::hint::black_box;
 

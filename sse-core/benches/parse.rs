@@ -1,4 +1,5 @@
 //! Parsing: each work in pieces of each size, borrowed and owned. `cargo xtask bench parse` compares with other crates.
+#![allow(missing_docs, reason = "criterion's macros write functions without")]
 
 #[path = "../compare/src/work.rs"]
 mod work;

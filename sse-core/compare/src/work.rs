@@ -3,21 +3,21 @@
 use bytes::Bytes;
 
 /// The sizes of pieces that are tried; `usize::MAX` is one piece.
-pub const CUTS: [usize; 5] = [10, 128, 1400, 16_384, usize::MAX];
+pub(crate) const CUTS: [usize; 5] = [10, 128, 1400, 16_384, usize::MAX];
 
-pub fn cut_name(cut: usize) -> String {
+pub(crate) fn cut_name(cut: usize) -> String {
     if cut == usize::MAX { "whole".to_owned() } else { cut.to_string() }
 }
 
-pub struct Work {
-    pub name: &'static str,
-    pub stream: Vec<u8>,
+pub(crate) struct Work {
+    pub(crate) name: &'static str,
+    pub(crate) stream: Vec<u8>,
     /// Blocks in the stream, by which time is divided.
     #[allow(dead_code, reason = "the crate's own benches measure bytes")]
-    pub events: usize,
+    pub(crate) events: usize,
     /// Events that are dispatched.
     #[allow(dead_code, reason = "as above")]
-    pub dispatched: usize,
+    pub(crate) dispatched: usize,
 }
 
 impl Work {
@@ -26,12 +26,12 @@ impl Work {
         Self { name, stream, events, dispatched: if dispatches { events } else { 0 } }
     }
 
-    pub fn cut(&self, size: usize) -> Vec<Bytes> {
+    pub(crate) fn cut(&self, size: usize) -> Vec<Bytes> {
         self.stream.chunks(size.min(self.stream.len())).map(Bytes::copy_from_slice).collect()
     }
 }
 
-pub fn all() -> Vec<Work> {
+pub(crate) fn all() -> Vec<Work> {
     let delta = |i: usize| {
         let word = ["Hello", " there", ", how", " are you", " today? \\u2019"][i % 5];
         format!(
