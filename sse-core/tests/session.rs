@@ -45,6 +45,21 @@ fn it_opens_reads_and_comes_back_with_the_last_id() {
 }
 
 #[test]
+fn the_lf_that_a_broken_connection_owed_is_not_taken_from_the_next() {
+    let mut session = Session::default();
+    session.handle_head(&OK, S, 0);
+    session.handle_bytes(b"data: x\r", S, |_| {});
+    session.handle_end(S, 0);
+    assert!(session.hurry());
+    session.handle_head(&OK, S, 0);
+    let mut events = 0;
+    for piece in [b"data: y", &b"\n"[..], b"\n"] {
+        session.handle_bytes(piece, S, |_| events += 1);
+    }
+    assert_eq!(events, 1);
+}
+
+#[test]
 fn the_verdicts_of_the_standard() {
     let closes = |head: Head<'_>| {
         let mut session = Session::default();

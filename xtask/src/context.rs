@@ -26,6 +26,7 @@ pub(crate) struct Context {
     wasm_toolchain: OnceCell<Toolchain>,
     wasm_bindgen: OnceCell<PathBuf>,
     chromedriver: OnceCell<PathBuf>,
+    cargo_fuzz: OnceCell<PathBuf>,
 }
 
 impl Context {
@@ -46,7 +47,13 @@ impl Context {
             wasm_toolchain: OnceCell::new(),
             wasm_bindgen: OnceCell::new(),
             chromedriver: OnceCell::new(),
+            cargo_fuzz: OnceCell::new(),
         })
+    }
+
+    /// The workspace's directory.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The directory that cargo builds this workspace in.
@@ -90,6 +97,13 @@ impl Context {
     pub(crate) fn chromedriver(&self) -> Result<&Path> {
         let driver = once(&self.chromedriver, browser::set_up)?;
         Ok(driver)
+    }
+
+    /// The program `cargo-fuzz`; set up at the first call.
+    pub(crate) fn cargo_fuzz(&self) -> Result<&Path> {
+        let tool = Tool::cargo_fuzz();
+        let program = once(&self.cargo_fuzz, || Ok(tool.path_in(&tools::ensure(self, &tool)?)))?;
+        Ok(program)
     }
 }
 

@@ -2,14 +2,15 @@
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`supply`], [`wasm`], [`browser`] and [`hub`] know how; [`tools`], [`system`] and
-//! [`command`] reach the machine; [`report`] speaks. What decides or parses is kept apart from what
+//! in turn; [`supply`], [`fuzz`], [`wasm`], [`browser`] and [`hub`] know how; [`tools`], [`system`]
+//! and [`command`] reach the machine; [`report`] speaks. What decides or parses is kept apart from what
 //! touches the machine: [`wasm_choice`], [`lockfile`] and the functions with tests.
 
 mod browser;
 mod command;
 mod context;
 mod failure;
+mod fuzz;
 mod hub;
 mod lockfile;
 mod report;
@@ -65,6 +66,12 @@ enum Chore {
         #[arg(value_enum)]
         what: Bench,
     },
+    /// Fuzz sse-core: its parser, its encoder and its session, one after the other
+    Fuzz {
+        /// How long each of the three is fuzzed
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,6 +89,7 @@ impl Chore {
             Self::Wasm => steps::WASM.to_vec(),
             Self::Setup => steps::SETUP.to_vec(),
             Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
+            Self::Fuzz { seconds } => steps::fuzz(*seconds),
         }
     }
 }
@@ -104,6 +112,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::fuzz::Target;
 
     fn steps(line: &str) -> Vec<Step> {
         Arguments::parse_from(line.split(' ')).chore.steps()
@@ -119,6 +128,14 @@ mod tests {
         assert_eq!(steps("xtask test").len(), 11);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
         assert_eq!(steps::NATIVE.len(), 6);
+    }
+
+    #[test]
+    fn fuzz_gives_each_target_the_same_time() {
+        let targets = |seconds| Target::ALL.map(|target| Step::Fuzz { target, seconds });
+        assert_eq!(steps("xtask fuzz")[1..], targets(10));
+        assert_eq!(steps("xtask fuzz --seconds 60")[1..], targets(60));
+        assert!(Arguments::try_parse_from(["xtask", "fuzz", "--seconds", "0"]).is_err(), "it would not end");
     }
 
     #[test]

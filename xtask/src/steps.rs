@@ -2,7 +2,13 @@
 
 use clap::ValueEnum;
 
-use crate::{browser, command, context::Context, failure::Result, hub, supply, tools, wasm};
+use crate::{
+    browser, command,
+    context::Context,
+    failure::Result,
+    fuzz::{self, Target},
+    hub, supply, tools, wasm,
+};
 
 /// The steps of `cargo xtask test --native`.
 pub(crate) const NATIVE: &[Step] =
@@ -17,6 +23,12 @@ pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBuild];
 
 /// The steps of `cargo xtask bench parse`.
 pub(crate) const BENCH_PARSE: &[Step] = &[Step::BenchParse];
+
+/// The steps of `cargo xtask fuzz`.
+pub(crate) fn fuzz(seconds: u32) -> Vec<Step> {
+    let targets = Target::ALL.map(|target| Step::Fuzz { target, seconds });
+    [&[Step::FuzzTargets], &targets[..]].concat()
+}
 
 /// The steps of `cargo xtask setup`.
 pub(crate) const SETUP: &[Step] =
@@ -58,6 +70,11 @@ pub(crate) enum Step {
     WasmBuild,
     /// Compare sse-core's parser with others
     BenchParse,
+    /// Set up cargo-fuzz and build sse-core's fuzz targets
+    FuzzTargets,
+    /// Fuzz with one target
+    #[value(skip)]
+    Fuzz { target: Target, seconds: u32 },
 }
 
 impl Step {
@@ -79,6 +96,10 @@ impl Step {
             Self::CargoDeny => "cargo-deny",
             Self::WasmBuild => "wasm-build",
             Self::BenchParse => "bench-parse",
+            Self::FuzzTargets => "fuzz-targets",
+            Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
+            Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
+            Self::Fuzz { target: Target::Session, .. } => "fuzz-session",
         }
     }
 
@@ -100,6 +121,10 @@ impl Step {
             Self::CargoDeny => "look for cargo-deny, else build it",
             Self::WasmBuild => "build sse-wasm-client for release",
             Self::BenchParse => "compare sse-core's parser with others on the same streams",
+            Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
+            Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
+            Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
+            Self::Fuzz { target: Target::Session, .. } => "a session's inputs in any order",
         }
     }
 
@@ -107,6 +132,7 @@ impl Step {
     pub(crate) fn repeat(self) -> String {
         match self {
             Self::Format | Self::Lints | Self::Docs => self.what().to_owned(),
+            Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
     }
@@ -149,6 +175,8 @@ impl Step {
             Self::CargoDeny => supply::set_up(context).map(|_| None),
             Self::WasmBuild => wasm::build_client(context).map(Some),
             Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
+            Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
+            Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
         }
     }
 }

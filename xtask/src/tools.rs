@@ -37,6 +37,11 @@ impl Tool {
         Self { name: "cargo-deny", package: "cargo-deny", program: "cargo-deny", version: "0.20.2".to_owned() }
     }
 
+    /// Builds and runs fuzz targets.
+    pub(crate) fn cargo_fuzz() -> Self {
+        Self { name: "cargo-fuzz", package: "cargo-fuzz", program: "cargo-fuzz", version: "0.13.2".to_owned() }
+    }
+
     /// The program's path in this directory.
     pub(crate) fn path_in(&self, directory: &Path) -> PathBuf {
         directory.join(format!("{}{}", self.program, env::consts::EXE_SUFFIX))

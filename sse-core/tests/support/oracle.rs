@@ -4,13 +4,22 @@
 
 use std::time::Duration;
 
-use sse_core::{Limit, Limits};
+use sse_core::{Limit, Limits, NotUtf8, Place};
 
 use super::Outcome;
 
 /// Reads a whole stream. Invalid UTF-8 is replaced in each value, which is the same as in the whole stream, since lines
 /// and fields are told apart by ASCII.
 pub(crate) fn read(stream: &[u8], limits: Limits, last_event_id: &str) -> Outcome {
+    interpret(stream, limits, last_event_id, dispatch)
+}
+
+/// The same where what is not UTF-8 is dropped. That is not the standard's, but the documentation's of `Parser::strict`.
+pub(crate) fn read_strict(stream: &[u8], limits: Limits, last_event_id: &str) -> Outcome {
+    interpret(stream, limits, last_event_id, dispatch_strict)
+}
+
+fn interpret(stream: &[u8], limits: Limits, last_event_id: &str, dispatch: fn(Block, &mut Outcome)) -> Outcome {
     let mut outcome = Outcome { last_event_id: last_event_id.into(), ..Outcome::default() };
     // "One leading U+FEFF BYTE ORDER MARK character must be ignored if any are present."
     let stream = stream.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(stream);
@@ -120,4 +129,22 @@ fn dispatch(block: Block, outcome: &mut Outcome) {
         let name = if block.name.is_empty() { "message".into() } else { text(&block.name) };
         outcome.events.push((name, text(data), outcome.last_event_id.clone()));
     }
+}
+
+fn dispatch_strict(mut block: Block, outcome: &mut Outcome) {
+    let parts = [(Place::Id, &block.id), (Place::Name, &Some(block.name.clone())), (Place::Data, &block.data)];
+    let fault = parts.into_iter().find_map(|(place, value)| {
+        let error = std::str::from_utf8(value.as_ref()?).err()?;
+        Some(NotUtf8 { place, valid_up_to: error.valid_up_to() })
+    });
+    if let Some(fault) = fault {
+        if fault.place == Place::Id {
+            block.id = None;
+        }
+        if block.over.is_none() {
+            outcome.faults.push(fault);
+        }
+        block.data = None; // it dispatches nothing
+    }
+    dispatch(block, outcome);
 }

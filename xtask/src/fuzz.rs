@@ -1,0 +1,114 @@
+//! Fuzzing sse-core: the targets in `sse-core/fuzz`, each for a while.
+
+use std::{fs, path::PathBuf, process::Command};
+
+use crate::{
+    command,
+    context::Context,
+    failure::{Failure, Result},
+};
+
+const DIRECTORY: &str = "sse-core/fuzz";
+
+/// A program that libFuzzer feeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A stream, its cuts and its limits
+    Parse,
+    /// Events of any fields
+    Encode,
+    /// The inputs of a client's session
+    Session,
+}
+
+impl Target {
+    pub(crate) const ALL: [Self; 3] = [Self::Parse, Self::Encode, Self::Session];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Parse => "parse",
+            Self::Encode => "encode",
+            Self::Session => "session",
+        }
+    }
+}
+
+/// Finds or builds cargo-fuzz, and builds the targets.
+pub(crate) fn set_up(context: &Context) -> Result<()> {
+    command::run(&mut cargo_fuzz(context, "build")?).map_err(|failure| {
+        Failure::new(format!(
+            "{failure}; if a C++ compiler or the address sanitizer is missing, install g++ or clang, and Rust by rustup"
+        ))
+    })
+}
+
+/// Fuzzes the target, beginning with what is in `seeds` and what earlier runs found worth keeping. The note says how
+/// many inputs were tried.
+pub(crate) fn run(context: &Context, target: Target, seconds: u32) -> Result<Option<String>> {
+    let name = target.name();
+    let [grown, seeds] = ["corpus", "seeds"].map(|kind| PathBuf::from(DIRECTORY).join(kind).join(name));
+    let directory = context.root().join(&grown);
+    fs::create_dir_all(&directory).map_err(|e| Failure::new(format!("cannot make {}: {e}", directory.display())))?;
+
+    let mut run = cargo_fuzz(context, "run")?;
+    run.arg(name).args([grown, seeds]).args(["--", "-verbosity=0", "-print_final_stats=1", "-timeout=10"]);
+    run.arg(format!("-max_total_time={seconds}"));
+    let output = run.output().map_err(|e| command::unstartable(&run, &e))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        return Ok(executions(&said).map(|number| format!("{number} executions")));
+    }
+    eprintln!("{said}");
+    let Some(input) = written(&said) else {
+        return Err(Failure::new(format!("`{}` ended with {}", command::line(&run), output.status)));
+    };
+    let mut repeat = cargo_fuzz(context, "run")?;
+    repeat.args([name, input]);
+    Err(Failure::new(format!("{name} found something, `RUSTC_BOOTSTRAP=1 {}` shows it", command::line(&repeat))))
+}
+
+fn cargo_fuzz(context: &Context, subcommand: &str) -> Result<Command> {
+    let mut command = context.command(context.cargo_fuzz()?);
+    command.args([subcommand, "--fuzz-dir", DIRECTORY, "--target-dir"]).arg(context.target().join("fuzz"));
+    // The sanitizer's flags are unstable; with this a stable compiler takes them too.
+    command.env("RUSTC_BOOTSTRAP", "1");
+    Ok(command)
+}
+
+/// What libFuzzer's closing statistics say.
+fn executions(said: &str) -> Option<&str> {
+    said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:")).map(str::trim)
+}
+
+/// The input that libFuzzer kept because it found something with it.
+fn written(said: &str) -> Option<&str> {
+    said.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executions_are_read_off_the_statistics() {
+        let said = "###### End of recommended dictionary. ######\n\
+            stat::number_of_executed_units: 12942\nstat::average_exec_per_sec:     3235\n";
+        assert_eq!((executions(said), written(said)), (Some("12942"), None));
+    }
+
+    #[test]
+    fn the_input_that_found_something_is_read_off_the_report() {
+        let said = "==1== ERROR: libFuzzer: deadly signal\n\
+            artifact_prefix='artifacts/parse/'; Test unit written to artifacts/parse/crash-12df2e40\nBase64: BwA=\n";
+        assert_eq!((executions(said), written(said)), (None, Some("artifacts/parse/crash-12df2e40")));
+    }
+
+    #[test]
+    fn each_target_has_its_program_and_seeds() {
+        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(DIRECTORY);
+        for name in Target::ALL.map(Target::name) {
+            assert!(directory.join(format!("targets/{name}.rs")).is_file(), "{name}");
+            assert!(fs::read_dir(directory.join("seeds").join(name)).unwrap().count() > 0, "{name}");
+        }
+    }
+}
