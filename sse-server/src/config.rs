@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use load::{ConfigError, Source};
 
-use crate::hub::LagPolicy;
+use crate::{driver::shard::MAX_SHARDS, hub::LagPolicy};
 use setting::{Field, Visitor, choices, lines};
 
 choices! {
@@ -72,6 +72,10 @@ pub struct Server {
     pub body_timeout: Duration,
     /// Over how long the streams end at a shutdown.
     pub drain: Duration,
+    /// Whether streams over HTTP/1 are taken out of the HTTP library and carried by threads of their own.
+    pub handoff: bool,
+    /// How many of these threads; 0 is one for each core.
+    pub shards: usize,
 }
 
 /// What subscribers get.
@@ -172,6 +176,17 @@ pub struct Telemetry {
     pub format: LogFormat,
 }
 
+impl Server {
+    /// How many threads carry streams.
+    pub(crate) fn shards(&self) -> usize {
+        match self.shards {
+            _ if !self.handoff => 0,
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS),
+            shards => shards,
+        }
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -182,6 +197,8 @@ impl Default for Server {
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(10),
+            handoff: cfg!(target_os = "linux"),
+            shards: 0,
         }
     }
 }

@@ -19,7 +19,11 @@ use tokio::{
 
 use crate::{
     config::Config,
-    hub::{Bounds, Cursor, Draft, Epoch, Millis, Opening, Position, Selectors, Start, Step, Topic, TopicInfo},
+    driver::shard::{self, Inbox},
+    hub::{
+        Bounds, Cursor, Draft, Epoch, GroupId, Millis, Opening, Place, Position, Selectors, Start, Step, Topic,
+        TopicInfo,
+    },
     keys::{Fingerprint, Key, Keys},
     metrics::Metrics,
     store::memory::Memory,
@@ -46,6 +50,13 @@ struct Shared {
 }
 
 type Waiting = HashMap<SubscriberId, Waker>;
+
+/// Whom a change concerns: told when the lock is released.
+#[derive(Debug, Default)]
+struct Wake {
+    tasks: Vec<Waiting>,
+    shards: Vec<(usize, GroupId)>,
+}
 
 /// A shutdown that has begun: streams end within the window.
 #[derive(Debug, Clone, Copy)]
@@ -124,6 +135,8 @@ impl Hub {
                 store: Memory::new(),
                 keys: Keys::new(config.publish.keys, config.publish.key_window),
                 waiting: HashMap::new(),
+                armed: Vec::new(),
+                shards: [].into(),
                 next_id: 0,
                 by_address: HashMap::new(),
                 drain: None,
@@ -155,8 +168,14 @@ impl Hub {
 
     /// Milliseconds since the Unix epoch.
     pub(crate) fn now(&self) -> Millis {
+        self.millis(Instant::now())
+    }
+
+    /// The same of a moment.
+    pub(crate) fn millis(&self, moment: Instant) -> Millis {
         let (instant, millis) = self.0.started;
-        millis.saturating_add(u64::try_from(instant.elapsed().as_millis()).unwrap_or(Millis::MAX))
+        let since = moment.saturating_duration_since(instant);
+        millis.saturating_add(u64::try_from(since.as_millis()).unwrap_or(Millis::MAX))
     }
 
     /// A panic elsewhere leaves the state whole: nothing in it is changed half-way by code that can panic on input.
@@ -182,18 +201,20 @@ impl Hub {
     /// Publishes under the lock, and wakes whom it concerns after it.
     fn change(
         &self,
-        publish: impl FnOnce(&mut State, Millis, &mut Vec<Waiting>) -> Result<Vec<Published>, PublishError>,
+        publish: impl FnOnce(&mut State, Millis, &mut Wake) -> Result<Vec<Published>, PublishError>,
     ) -> Result<Vec<Published>, PublishError> {
         let now = self.now();
-        let mut wake = Vec::new();
+        let mut wake = Wake::default();
         let mut state = self.state();
         if state.drain.is_some() {
             return Err(PublishError::Draining);
         }
         let published = publish(&mut state, now, &mut wake);
         self.note_log(&state);
+        let shards = state.shards.clone();
         drop(state);
-        wake.into_iter().flat_map(HashMap::into_values).for_each(Waker::wake);
+        wake.tasks.into_iter().flat_map(HashMap::into_values).for_each(Waker::wake);
+        shard::ready(&shards, &wake.shards);
         let published = published?;
         let duplicates = published.iter().filter(|event| event.duplicate).count() as u64;
         self.metrics().duplicates.inc_by(duplicates);
@@ -238,8 +259,15 @@ impl Hub {
             state.drain = Some(Drain { began: Instant::now(), window: self.config().server.drain });
         }
         let waiting = std::mem::take(&mut state.waiting);
+        let shards = state.shards.clone();
         drop(state);
         waiting.into_values().flat_map(HashMap::into_values).for_each(Waker::wake);
+        shards.iter().for_each(Inbox::drain);
+    }
+
+    /// From now on these shards are told of what their members wait for.
+    pub(crate) fn attach(&self, shards: Arc<[Inbox]>) {
+        self.state().shards = shards;
     }
 
     pub(crate) fn draining(&self) -> Option<Drain> {
@@ -327,6 +355,31 @@ impl Subscriber {
             Step::Wait | Step::Again | Step::Lagged => {}
         }
         step
+    }
+
+    /// The same for a shard, which is told of the group's next event where there is nothing yet. What it counts is the
+    /// shard's to count.
+    pub(crate) fn next(&mut self, room: usize, shard: usize) -> Step {
+        let now = self.hub.now();
+        let mut state = self.hub.state();
+        let step = self.cursor.next(&mut state.hub, room, now);
+        if step == Step::Wait {
+            state.arm(self.cursor.group(), shard);
+        }
+        step
+    }
+
+    pub(crate) const fn group(&self) -> GroupId {
+        self.cursor.group()
+    }
+
+    pub(crate) const fn place(&self) -> Place {
+        self.cursor.place()
+    }
+
+    /// Goes where another member of the group went from the same place.
+    pub(crate) const fn follow(&mut self, place: Place) {
+        self.cursor.follow(place);
     }
 
     /// The position through which the subscriber has been served.

@@ -16,7 +16,7 @@ use std::{net::SocketAddr, sync::Arc};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use warp::{Filter, Rejection, reply::Response};
 
-use crate::{handle::Hub, metrics::Refused};
+use crate::{driver::handoff::Handoff, handle::Hub, metrics::Refused};
 use body::Body;
 use guard::Guard;
 use problem::Problem;
@@ -84,11 +84,12 @@ fn filter(
         .and(query)
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional::<Peer>())
+        .and(warp::ext::optional::<Handoff>())
         .and(warp::body::stream())
-        .then(move |route, method, query, headers, peer, body| {
+        .then(move |route, method, query, headers, peer, handoff, body| {
             let (hub, guard) = (hub.clone(), guard.clone());
             async move {
-                let request = Request { method, query, headers, peer, body: Body::new(body, &hub) };
+                let request = Request { method, query, headers, peer, handoff, body: Body::new(body, &hub) };
                 answer(&hub, &guard, route, request).await
             }
         })
@@ -100,6 +101,8 @@ struct Request {
     query: String,
     headers: HeaderMap,
     peer: Option<Peer>,
+    /// Where a stream is left that is to go on without hyper.
+    handoff: Option<Handoff>,
     body: Body,
 }
 

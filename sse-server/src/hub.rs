@@ -30,7 +30,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub(crate) use cursor::{Cursor, Step};
+pub(crate) use cursor::{Cursor, Place, Step};
 pub(crate) use draft::Draft;
 pub(crate) use frame::Name;
 pub(crate) use group::GroupId;

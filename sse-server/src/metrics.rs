@@ -67,6 +67,7 @@ pub(crate) struct Metrics {
     pub(crate) keys: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) stalled: Gauge,
+    pub(crate) pinned: Gauge,
     pub(crate) published: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) deliveries: Counter,
@@ -90,6 +91,7 @@ impl Metrics {
             keys: Gauge::default(),
             connections: Gauge::default(),
             stalled: Gauge::default(),
+            pinned: Gauge::default(),
             published: Counter::default(),
             duplicates: Counter::default(),
             deliveries: Counter::default(),
@@ -109,6 +111,11 @@ impl Metrics {
         r.register("keys", "Idempotency keys remembered", metrics.keys.clone());
         r.register("connections", "Open connections", metrics.connections.clone());
         r.register("laggards", "Connections whose peer takes no bytes at the moment", metrics.stalled.clone());
+        r.register(
+            "pinned_bytes",
+            "Bytes kept for peers that have taken only a part of a write",
+            metrics.pinned.clone(),
+        );
         r.register("published", "Events appended to the log", metrics.published.clone());
         r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());
         r.register("deliveries", "Events handed to subscribers", metrics.deliveries.clone());

@@ -3,6 +3,7 @@
 mod accept;
 mod connection;
 mod linger;
+mod open;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,10 +16,12 @@ use tokio::{
 
 use crate::{
     config::{Config, ConfigError},
+    driver::shard::Shards,
     handle::Hub,
     http::{Face, all_routes},
 };
 use accept::Acceptor;
+pub(crate) use open::Open;
 
 /// What connections get at the end of the drain window, when the streams are done.
 const LAST_MOMENTS: Duration = Duration::from_millis(250);
@@ -36,6 +39,8 @@ pub struct Server {
     public: TcpListener,
     admin: Option<TcpListener>,
     address: SocketAddr,
+    /// Who carries the streams, unless hyper does.
+    shards: Option<Arc<Shards>>,
 }
 
 /// Why the hub does not listen.
@@ -53,6 +58,9 @@ pub enum ServeError {
     /// The configuration is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The threads that carry the streams can't be started.
+    #[error("can't start the threads that carry the streams: {0}")]
+    Shards(#[source] io::Error),
     /// The log can't be begun.
     #[error("can't begin a log: {0}")]
     Log(#[source] io::Error),
@@ -87,7 +95,11 @@ impl Server {
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
         let hub = Hub::new(config).map_err(ServeError::Log)?;
-        Ok(Self { hub, public, admin, address })
+        let shards = match hub.config().server.shards() {
+            0 => None,
+            count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
+        };
+        Ok(Self { hub, public, admin, address, shards })
     }
 
     /// Where it listens: the port is known even if 0 was asked for.
@@ -115,8 +127,8 @@ impl Server {
         let window = config.server.drain;
         let (stopping, stopped) = watch::channel(false);
         let limit = connection_limit(config.limits.connections);
-        let public = Arc::new(Acceptor::new(self.hub.clone(), limit, stopped.clone()));
-        let admin = Arc::new(Acceptor::new(self.hub.clone(), ADMIN_CONNECTIONS, stopped));
+        let public = Arc::new(Acceptor::new(self.hub.clone(), limit, stopped.clone(), self.shards));
+        let admin = Arc::new(Acceptor::new(self.hub.clone(), ADMIN_CONNECTIONS, stopped, None));
         let face = if self.admin.is_some() { Face::Public } else { Face::All };
         let mut accepting = JoinSet::new();
         accepting.spawn(public.clone().run(self.public, warp::service(all_routes(self.hub.clone(), face))));

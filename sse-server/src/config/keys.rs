@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Config,
+    Config, MAX_SHARDS,
     setting::{Check, Field, Visitor},
 };
 
@@ -51,6 +51,17 @@ impl Config {
             "drain",
             "Over how long the streams end at a shutdown, so that not all clients come back at once. Keep it below the time after which your process manager kills: 10 s for Docker, 30 s and more for others.",
             Field::Time(&mut server.drain, Duration::ZERO..=300 * SECOND),
+        )?;
+
+        v.key(
+            "handoff",
+            "Whether streams over HTTP/1 are taken out of the HTTP library and carried by threads of their own: a tenth of the memory and less CPU. By default on Linux, where it is measured and tested.",
+            Field::Flag(&mut server.handoff),
+        )?;
+        v.key(
+            "shards",
+            "How many threads carry the streams. 0: one for each core.",
+            Field::Number(&mut server.shards, 0..=MAX_SHARDS),
         )?;
 
         v.section("stream", "what subscribers get");

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::life;
 use crate::{
     handle::Subscriber,
     hub::{Opening, Step},
@@ -69,9 +70,7 @@ impl EventBody {
         let now = Instant::now();
         let interval = config.heartbeat;
         let silent_until = now + interval;
-        let age = config.max_age;
-        // a tenth less or more, so that streams that began together do not end together
-        let end = (!age.is_zero()).then(|| (now + age * 9 / 10 + random::part_of(age / 5), DrainReason::Age));
+        let end = life::age(config.max_age).map(|age| (now + Duration::from_millis(age), DrainReason::Age));
         let bytes = wire::opening(reconnection_time(config.retry), opening.position, opening.gap.as_ref());
         Self {
             phase: Phase::Opening(bytes),
@@ -105,11 +104,7 @@ impl EventBody {
 
     fn last_words(&mut self, reason: DrainReason) -> Poll<Option<Result<Bytes, Infallible>>> {
         self.phase = Phase::Ended;
-        self.ended = match reason {
-            DrainReason::Shutdown => Ended::shutdown,
-            DrainReason::Age => Ended::age,
-            DrainReason::Lag => Ended::lag,
-        };
+        self.ended = life::ended(reason);
         let retry = reconnection_time(self.subscriber.hub().config().stream.retry);
         self.wrote(wire::drain(retry, self.subscriber.position(), reason))
     }

@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use super::{Drain, Keyed, PublishError, Published, Waiting};
+use super::{Drain, Keyed, PublishError, Published, Waiting, Wake};
 use crate::{
+    driver::shard::Inbox,
     hub::{Draft, GroupId, Millis},
     keys::{Fingerprint, Key, Keys, Seen},
     store::memory::Memory,
@@ -16,6 +17,10 @@ pub(super) struct State {
     pub(super) keys: Keys,
     /// Who waits for an event of its group.
     pub(super) waiting: HashMap<GroupId, Waiting>,
+    /// By group, the shards that have members waiting for an event of it: a bit each. It may be set for none.
+    pub(super) armed: Vec<u64>,
+    /// The shards' inboxes.
+    pub(super) shards: Arc<[Inbox]>,
     pub(super) next_id: u64,
     pub(super) by_address: HashMap<IpAddr, usize>,
     pub(super) drain: Option<Drain>,
@@ -28,7 +33,7 @@ impl State {
         &mut self,
         events: Vec<Keyed>,
         now: Millis,
-        wake: &mut Vec<Waiting>,
+        wake: &mut Wake,
     ) -> Result<Vec<Published>, PublishError> {
         self.check_keys(&events, now)?;
         let mut published = Vec::with_capacity(events.len());
@@ -53,7 +58,7 @@ impl State {
         key: Key,
         content: Fingerprint,
         now: Millis,
-        wake: &mut Vec<Waiting>,
+        wake: &mut Wake,
     ) -> Result<Vec<Published>, PublishError> {
         match self.keys.look_up(&key, content, now) {
             Seen::Conflict => Err(PublishError::Conflict(None)),
@@ -66,15 +71,28 @@ impl State {
         }
     }
 
+    /// Has a shard told of the group's next event.
+    pub(super) fn arm(&mut self, group: GroupId, shard: usize) {
+        if self.armed.len() <= group.index() {
+            self.armed.resize(group.index() + 1, 0);
+        }
+        self.armed[group.index()] |= 1 << shard;
+    }
+
     const fn published(&self, seq: u64, duplicate: bool) -> Published {
         Published { position: self.hub.log().at(seq), duplicate }
     }
 
-    fn append(&mut self, draft: &Draft, now: Millis, wake: &mut Vec<Waiting>) -> u64 {
+    fn append(&mut self, draft: &Draft, now: Millis, wake: &mut Wake) -> u64 {
         let (seq, time) = self.store.append(now);
         self.hub.publish(seq, time, draft, &mut self.matched);
         for group in self.matched.drain(..) {
-            wake.extend(self.waiting.remove(&group));
+            wake.tasks.extend(self.waiting.remove(&group));
+            let mut shards = self.armed.get_mut(group.index()).map(std::mem::take).unwrap_or_default();
+            while shards != 0 {
+                wake.shards.push((shards.trailing_zeros() as usize, group));
+                shards &= shards - 1;
+            }
         }
         seq
     }

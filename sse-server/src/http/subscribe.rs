@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     config::Overload,
-    driver::body::{EventBody, Heartbeat, reconnection_time},
+    driver::{
+        body::{EventBody, Heartbeat, reconnection_time},
+        handoff::Handed,
+    },
     handle::{Busy, Hub},
     hub::{MAX_PATTERN_SEGMENTS, Selector, Selectors, Start},
     metrics::Refused,
@@ -39,7 +42,10 @@ pub(super) fn subscribe(hub: &Hub, request: &Request) -> Result<Response, Proble
     }
     let address = request.peer.map(|peer| peer.address.ip());
     match hub.subscribe(wish.selectors, &wish.start, address) {
-        Ok((subscriber, opening)) => Ok(head(hub, EventBody::new(subscriber, &opening, wish.heartbeat))),
+        Ok((subscriber, opening)) => Ok(match &request.handoff {
+            Some(handoff) => head(hub, handoff.leave(Handed { subscriber, opening, heartbeat: wish.heartbeat })),
+            None => head(hub, EventBody::new(subscriber, &opening, wish.heartbeat)),
+        }),
         Err(reason) => busy(reason),
     }
 }

@@ -31,6 +31,13 @@ const SCAN: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Cursor {
     group: GroupId,
+    place: Place,
+}
+
+/// All that decides, within a group, what comes next: members at the same place get the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The sequence number through which the subscriber has been served.
     seq: u64,
     /// Trims up to this one have been told to the subscriber, or did not concern it.
     told: u64,
@@ -39,7 +46,7 @@ pub(crate) struct Cursor {
 }
 
 /// What a subscriber gets next.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Frames to write; the cursor stands behind them.
     Write { bytes: Bytes, events: usize },
@@ -55,7 +62,7 @@ pub(crate) enum Step {
 
 impl Cursor {
     pub(super) const fn new(group: GroupId, seq: u64, told: u64) -> Self {
-        Self { group, seq, told, caught_up: false }
+        Self { group, place: Place { seq, told, caught_up: false } }
     }
 
     pub(crate) const fn group(&self) -> GroupId {
@@ -64,39 +71,49 @@ impl Cursor {
 
     /// The sequence number through which the subscriber has been served.
     pub(crate) const fn seq(&self) -> u64 {
-        self.seq
+        self.place.seq
+    }
+
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Goes where [`next`](Self::next) took another member of the group from the same place.
+    pub(crate) const fn follow(&mut self, place: Place) {
+        self.place = place;
     }
 
     /// What comes next: at most `room` bytes of frames, but at least one frame.
     pub(crate) fn next(&mut self, hub: &mut Hub, room: usize, now: Millis) -> Step {
         let Hub { log, groups, bounds } = hub;
         let group = groups.get_mut(self.group);
-        if lost(log, group, self.seq, self.told) {
+        let place = &mut self.place;
+        if lost(log, group, place.seq, place.told) {
             if bounds.lag_policy == LagPolicy::Disconnect {
                 return Step::Lagged;
             }
-            let requested = log.at(self.seq);
-            let first = first_after(log, group, self.seq);
-            self.seq = first.map_or(log.head(), |first| first - 1);
-            self.told = log.trims();
-            return Step::Gap(Gap::new(log, Reason::Lagged, requested.to_string(), self.seq, first));
+            let requested = log.at(place.seq);
+            let first = first_after(log, group, place.seq);
+            place.seq = first.map_or(log.head(), |first| first - 1);
+            place.told = log.trims();
+            return Step::Gap(Gap::new(log, Reason::Lagged, requested.to_string(), place.seq, first));
         }
-        let found = matching_after(log, group, self.seq, PAGE);
+        let found = matching_after(log, group, place.seq, PAGE);
         let Some(first) = found.seqs.first() else {
-            self.seq = found.through;
-            if self.seq < log.head() {
+            place.seq = found.through;
+            if place.seq < log.head() {
                 return Step::Again;
             }
-            self.caught_up = true;
+            place.caught_up = true;
             return Step::Wait;
         };
         let waited = now.saturating_sub(log.time(*first).unwrap_or(now));
-        let late = self.caught_up && u128::from(waited) > bounds.lag.as_millis();
+        let late = place.caught_up && u128::from(waited) > bounds.lag.as_millis();
         if late && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }
         let (bytes, events) = groups.joined(self.group, log, &found.seqs, room);
-        self.seq = found.seqs[events - 1];
+        place.seq = found.seqs[events - 1];
         Step::Write { bytes, events }
     }
 }

@@ -10,11 +10,14 @@ use tokio::{
     sync::watch,
     time::sleep,
 };
-use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::{ServeError, connection};
-use crate::{handle::Hub, http::Peer};
+use super::{
+    ServeError,
+    connection::{self, Serving},
+    open::Connections,
+};
+use crate::{driver::shard::Shards, handle::Hub, http::Peer};
 
 /// As long as the kernel allows: it cuts this down to `net.core.somaxconn`. A full queue makes clients retry for
 /// seconds.
@@ -45,22 +48,23 @@ pub(super) struct Acceptor {
     hub: Hub,
     limit: usize,
     stopped: watch::Receiver<bool>,
-    connections: TaskTracker,
+    connections: Connections,
+    shards: Option<Arc<Shards>>,
 }
 
 impl Acceptor {
-    pub(super) fn new(hub: Hub, limit: usize, stopped: watch::Receiver<bool>) -> Self {
-        Self { hub, limit, stopped, connections: TaskTracker::new() }
+    pub(super) fn new(hub: Hub, limit: usize, stopped: watch::Receiver<bool>, shards: Option<Arc<Shards>>) -> Self {
+        let connections = Connections::new(hub.metrics().connections.clone());
+        Self { hub, limit, stopped, connections, shards }
     }
 
     /// How many connections are open.
     pub(super) fn open(&self) -> usize {
-        self.connections.len()
+        self.connections.count()
     }
 
     pub(super) async fn connections_closed(&self) {
-        self.connections.close();
-        self.connections.wait().await;
+        self.connections.closed().await;
     }
 
     /// Accepts until it is dropped.
@@ -100,8 +104,8 @@ impl Acceptor {
             return;
         }
         let peer = Peer { address, surplus: open >= self.limit, needs_host: false };
-        let serve = connection::serve(stream, peer, service, self.hub.clone(), self.stopped.clone());
-        self.connections.spawn(serve);
+        let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open: self.connections.open() };
+        tokio::spawn(connection::serve(stream, peer, service, serving, self.stopped.clone()));
     }
 }
 

@@ -4,10 +4,15 @@ use std::{
     convert::Infallible,
     io::{self, IoSlice},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
 use http::{HeaderValue, Request, Response, Version, header};
+use http_body::Body as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::metrics::gauge::Gauge;
@@ -18,22 +23,50 @@ use tokio::{
 };
 use tower_service::Service;
 
-use super::linger::linger;
-use crate::{handle::Hub, http::Peer};
+use super::{linger::linger, open::Open};
+use crate::{
+    driver::{handoff::Handoff, shard::Shards},
+    handle::Hub,
+    http::Peer,
+};
 
 /// What hyper may buffer of a request's head, or of a response that its client does not take.
 const BUFFER: usize = 64 << 10;
 
+/// What a connection is served with.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) hub: Hub,
+    /// Who takes streams out of hyper, if anyone.
+    pub(super) shards: Option<Arc<Shards>>,
+    pub(super) open: Open,
+}
+
+/// How hyper is done with a connection.
+enum Served {
+    Closed(hyper::Result<()>),
+    /// The head of a stream is out; the rest is a shard's.
+    HandedOff,
+}
+
 /// Serves the connection until it closes, or, once stopped, until its request is answered.
-pub(super) async fn serve<S, B>(stream: TcpStream, peer: Peer, service: S, hub: Hub, mut stopped: watch::Receiver<bool>)
-where
+pub(super) async fn serve<S, B>(
+    stream: TcpStream,
+    peer: Peer,
+    service: S,
+    serving: Serving,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
     S::Future: Send + 'static,
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let metrics = hub.metrics();
-    let _open = Open::count(&metrics.connections);
+    let Serving { hub, shards, open } = serving;
+    let handoff = shards.is_some().then(Handoff::default);
+    let slot = handoff.clone();
+    let chunked = Arc::new(AtomicBool::new(true));
+    let is_chunked = chunked.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
         // The target's authority, where there is one, is what counts (RFC 9112, 3.2.2).
@@ -42,6 +75,11 @@ where
             request.headers_mut().insert(header::HOST, authority);
         }
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
+        // A body that is not read yet would be lost with the connection.
+        if let Some(handoff) = slot.clone().filter(|_| request.body().is_end_stream()) {
+            request.extensions_mut().insert(handoff);
+        }
+        is_chunked.store(version == Version::HTTP_11, Ordering::Relaxed);
         let mut service = service.clone();
         Box::pin(async move {
             let mut response = service.call(request).await?;
@@ -51,17 +89,22 @@ where
             Ok::<_, Infallible>(response)
         })
     });
-    let io = TokioIo::new(Watched { stream, stalled: false, laggards: metrics.stalled.clone() });
+    let io = Watched { stream, stall: Stall::new(hub.metrics().stalled.clone()), handoff: handoff.clone() };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(hub.config().server.header_timeout)
         .max_buf_size(BUFFER)
-        .serve_connection(io, answer);
+        .serve_connection(TokioIo::new(io), answer);
     let mut stop_sender = stopped.clone();
     let mut stopping = false;
     let served = loop {
+        let served = std::future::poll_fn(|cx| match connection.poll_without_shutdown(cx) {
+            Poll::Ready(served) => Poll::Ready(Served::Closed(served)),
+            Poll::Pending if handoff.as_ref().is_some_and(Handoff::is_sent) => Poll::Ready(Served::HandedOff),
+            Poll::Pending => Poll::Pending,
+        });
         tokio::select! {
-            served = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
+            served = served => break served,
             stop = stopped.wait_for(|stopped| *stopped), if !stopping => {
                 if stop.is_err() {
                     return; // whoever served is gone
@@ -72,10 +115,22 @@ where
             () = gone(&mut stop_sender), if stopping => return,
         }
     };
-    if let Err(error) = served {
-        tracing::debug!(address = %peer.address, %error, "connection broke");
+    let io = connection.into_parts().io.into_inner().stream;
+    match served {
+        Served::Closed(served) => {
+            if let Err(error) = served {
+                tracing::debug!(address = %peer.address, %error, "connection broke");
+            }
+            linger(io).await;
+        }
+        Served::HandedOff => {
+            let (Some(shards), Some(stream)) = (shards, handoff.and_then(|handoff| handoff.take())) else { return };
+            match io.into_std() {
+                Ok(socket) => shards.adopt(socket, stream, chunked.load(Ordering::Relaxed), open),
+                Err(error) => tracing::debug!(address = %peer.address, %error, "can't take the connection"),
+            }
+        }
     }
-    linger(connection.into_parts().io.into_inner()).await;
 }
 
 /// Waits until the server that the connection belongs to is gone.
@@ -83,31 +138,26 @@ async fn gone(stopped: &mut watch::Receiver<bool>) {
     while stopped.changed().await.is_ok() {}
 }
 
-/// A connection that is counted.
-struct Open(Gauge);
-
-impl Open {
-    fn count(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
-/// A socket that counts itself while its peer takes nothing.
+/// A socket that counts itself while its peer takes nothing, and tells when what was written has left.
 #[derive(Debug)]
 struct Watched {
     stream: TcpStream,
+    stall: Stall,
+    handoff: Option<Handoff>,
+}
+
+/// Counts a connection while it is stalled.
+#[derive(Debug)]
+struct Stall {
     stalled: bool,
     laggards: Gauge,
 }
 
-impl Watched {
+impl Stall {
+    const fn new(laggards: Gauge) -> Self {
+        Self { stalled: false, laggards }
+    }
+
     fn note<T>(&mut self, written: Poll<T>) -> Poll<T> {
         let stalled = written.is_pending();
         if stalled != self.stalled {
@@ -122,7 +172,7 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for Stall {
     fn drop(&mut self) {
         if self.stalled {
             self.laggards.dec();
@@ -139,7 +189,7 @@ impl AsyncRead for Watched {
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.note(written)
+        self.stall.note(written)
     }
 
     fn poll_write_vectored(
@@ -148,7 +198,7 @@ impl AsyncWrite for Watched {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.note(written)
+        self.stall.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -156,7 +206,12 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        // hyper flushes when it has written all that it had
+        if let Some(handoff) = &self.handoff {
+            handoff.flushed();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,0 +1,199 @@
+//! Streams over sockets taken out of hyper: a few threads, each with a readiness loop and all the connections it was
+//! given. Nothing is kept for a subscriber but its place, its socket and what is half written.
+//!
+//! ```text
+//!  accept ── socket, subscriber ──▶ inbox ──▶ streams (slab, groups, timers) ──▶ sockets
+//!  publish ── group is ready ───────▲                       ▲
+//!                                                 readiness ┘
+//! ```
+
+mod connection;
+mod frames;
+mod groups;
+mod streams;
+mod timers;
+
+use std::{
+    io,
+    net::TcpStream,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use super::handoff::Handed;
+use crate::{
+    handle::Hub,
+    hub::{GroupId, Millis},
+    server::Open,
+};
+use streams::Streams;
+
+/// How many sockets' readiness is taken at once.
+const EVENTS: usize = 1024;
+
+const WAKE: Token = Token(usize::MAX);
+
+/// As many as there are bits for.
+pub(crate) const MAX_SHARDS: usize = 64;
+
+/// A shard's messages, and what wakes it.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    messages: Mutex<Vec<Message>>,
+    /// It was woken and has not looked yet.
+    told: AtomicBool,
+    waker: Waker,
+}
+
+#[derive(Debug)]
+enum Message {
+    Join(Box<Joining>),
+    /// There is an event for the group.
+    Ready(GroupId),
+    /// A shutdown has begun.
+    Drain,
+    Stop,
+}
+
+/// A connection on its way to a shard.
+#[derive(Debug)]
+struct Joining {
+    socket: TcpStream,
+    stream: Handed,
+    chunked: bool,
+    open: Open,
+}
+
+impl Inbox {
+    fn new(waker: Waker) -> Self {
+        Self { messages: Mutex::new(Vec::new()), told: AtomicBool::new(false), waker }
+    }
+
+    fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
+        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, messages: impl IntoIterator<Item = Message>) {
+        self.messages().extend(messages);
+        // One wake, however much comes until the shard looks.
+        if !self.told.swap(true, Ordering::AcqRel)
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::error!(%error, "can't wake a shard");
+        }
+    }
+
+    fn take(&self) -> Vec<Message> {
+        self.told.store(false, Ordering::Release);
+        std::mem::take(&mut self.messages())
+    }
+
+    /// Tells of a shutdown.
+    pub(crate) fn drain(&self) {
+        self.put([Message::Drain]);
+    }
+}
+
+/// Tells each shard of its groups for which there is an event.
+pub(crate) fn ready(shards: &[Inbox], groups: &[(usize, GroupId)]) {
+    for (index, inbox) in shards.iter().enumerate() {
+        let mut of_shard = groups.iter().filter(|(shard, _)| *shard == index).map(|(_, group)| *group).peekable();
+        if of_shard.peek().is_some() {
+            inbox.put(of_shard.map(Message::Ready));
+        }
+    }
+}
+
+/// The threads. They end when this is dropped, and their connections with them.
+#[derive(Debug)]
+pub(crate) struct Shards {
+    inboxes: Arc<[Inbox]>,
+    threads: Vec<JoinHandle<()>>,
+    next: AtomicUsize,
+}
+
+impl Shards {
+    /// Starts so many shards for a hub.
+    pub(crate) fn start(hub: &Hub, count: usize) -> io::Result<Self> {
+        let polls = (0..count.min(MAX_SHARDS)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
+        let inboxes: Arc<[Inbox]> = wakers.into_iter().map(Inbox::new).collect();
+        let mut shards = Self { inboxes: inboxes.clone(), threads: Vec::new(), next: AtomicUsize::new(0) };
+        for (index, poll) in polls.into_iter().enumerate() {
+            let (hub, inboxes) = (hub.clone(), inboxes.clone());
+            let thread = thread::Builder::new().name(format!("sse-shard-{index}"));
+            shards.threads.push(thread.spawn(move || run(&hub, index, &inboxes[index], poll))?);
+        }
+        hub.attach(inboxes);
+        Ok(shards)
+    }
+
+    /// Gives a connection to the next shard in turn.
+    pub(crate) fn adopt(&self, socket: TcpStream, stream: Handed, chunked: bool, open: Open) {
+        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+        self.inboxes[index].put([Message::Join(Box::new(Joining { socket, stream, chunked, open }))]);
+    }
+}
+
+impl Drop for Shards {
+    fn drop(&mut self) {
+        self.inboxes.iter().for_each(|inbox| inbox.put([Message::Stop]));
+        for thread in self.threads.drain(..) {
+            let _ = thread.join(); // a panic was reported where it happened
+        }
+    }
+}
+
+/// A shard's life.
+fn run(hub: &Hub, shard: usize, inbox: &Inbox, mut poll: Poll) {
+    let mut streams = Streams::new(hub.clone(), shard);
+    let mut events = Events::with_capacity(EVENTS);
+    let mut busy = false;
+    loop {
+        let now = hub.now();
+        let wait = if busy { Some(Duration::ZERO) } else { streams.due().map(|due| until(due, now)) };
+        match poll.poll(&mut events, wait) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                tracing::error!(%error, shard, "a shard ends, and its streams with it");
+                return;
+            }
+            _ => {}
+        }
+        let now = hub.now();
+        for event in &events {
+            if event.token() != WAKE {
+                streams.on_event(event.token().0, event.is_readable() || event.is_error(), now);
+            }
+        }
+        for message in inbox.take() {
+            match message {
+                Message::Join(joining) => join(&poll, &mut streams, *joining, now),
+                Message::Ready(group) => streams.ready(group),
+                Message::Drain => streams.drain(),
+                Message::Stop => return,
+            }
+        }
+        busy = streams.turn(now);
+    }
+}
+
+/// Rounded up: what is due is due when the wait ends.
+fn until(due: Millis, now: Millis) -> Duration {
+    Duration::from_millis(due.saturating_sub(now))
+}
+
+fn join(poll: &Poll, streams: &mut Streams<mio::net::TcpStream>, joining: Joining, now: Millis) {
+    let Joining { socket, stream, chunked, open } = joining;
+    let mut socket = mio::net::TcpStream::from_std(socket);
+    let token = Token(streams.vacant());
+    match poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE) {
+        Ok(()) => streams.join(socket, stream, chunked, open, now),
+        Err(error) => tracing::warn!(%error, "can't watch a connection; it is closed"),
+    }
+}

@@ -1,0 +1,392 @@
+//! The streams of a shard, whatever their sockets are and whatever waits for them.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+use slab::Slab;
+
+use super::{
+    connection::{Connection, Input, Sent, Socket},
+    frames::{Chunk, LAST_CHUNK, Memo, Next},
+    groups::Groups,
+    timers::{Id, Timers},
+};
+use crate::{
+    driver::{
+        body::{Heartbeat, reconnection_time},
+        handoff::Handed,
+        life,
+    },
+    handle::Hub,
+    hub::{GroupId, Millis},
+    metrics::Ended,
+    server::Open,
+    wire::{self, DrainReason},
+};
+
+/// How many members of a group get their write before another group has its turn.
+const TURN: usize = 512;
+
+/// How many writes one connection gets in a row where it is served alone.
+const ROW: usize = 16;
+
+/// How long a client may take to end its side.
+const PATIENCE: Millis = 1000;
+
+/// How many timers go off before sockets are looked at again.
+const TIMERS: usize = 1024;
+
+/// A shard's connections.
+#[derive(Debug)]
+pub(super) struct Streams<S> {
+    hub: Hub,
+    connections: Slab<Connection<S>>,
+    /// How often a place of the slab was used.
+    uses: u32,
+    groups: Groups,
+    timers: Timers,
+    /// Connections that have more to do than their last turn had room for.
+    more: VecDeque<Id>,
+    memo: Memo,
+    draining: bool,
+    delivered: u64,
+    bytes: u64,
+}
+
+/// Whether a connection is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    Yes,
+    No,
+}
+
+impl<S: Socket> Streams<S> {
+    pub(super) fn new(hub: Hub, shard: usize) -> Self {
+        Self {
+            hub,
+            connections: Slab::new(),
+            uses: 0,
+            groups: Groups::default(),
+            timers: Timers::default(),
+            more: VecDeque::new(),
+            memo: Memo::new(shard),
+            draining: false,
+            delivered: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Where the next connection will be.
+    pub(super) fn vacant(&self) -> usize {
+        self.connections.vacant_key()
+    }
+
+    /// Begins a stream.
+    pub(super) fn join(&mut self, socket: S, stream: Handed, chunked: bool, open: Open, now: Millis) {
+        let Handed { subscriber, opening, heartbeat } = stream;
+        let entry = self.connections.vacant_entry();
+        let index = entry.key();
+        let Ok(place) = u32::try_from(index) else { return };
+        self.uses = self.uses.wrapping_add(1);
+        let id = Id { index: place, use_count: self.uses };
+        let config = &self.hub.config().stream;
+        let member = self.groups.join(subscriber.group(), place);
+        let mut connection = Connection::new(socket, id, subscriber, chunked, open);
+        connection.member = member;
+        connection.heartbeat = heartbeat;
+        connection.silent_until = now + life::millis(config.heartbeat);
+        connection.end = life::age(config.max_age).map(|age| (now + age, DrainReason::Age));
+        let bytes = wire::opening(reconnection_time(config.retry), opening.position, opening.gap.as_ref());
+        entry.insert(connection);
+        if self.draining {
+            self.leave_soon(index);
+        }
+        self.timers.set(self.connections[index].due(), id);
+        if self.write(index, &Chunk::new(&bytes), now) == Stays::Yes {
+            self.serve(index, now);
+        }
+    }
+
+    /// The group may have something for its members.
+    pub(super) fn ready(&mut self, group: GroupId) {
+        self.groups.ready(group);
+    }
+
+    /// The socket at this place takes more, or has input.
+    pub(super) fn on_event(&mut self, index: usize, input: bool, now: Millis) {
+        if !self.connections.contains(index) {
+            return;
+        }
+        if input && self.drop_input(index) == Stays::No {
+            return;
+        }
+        if self.connections[index].is_blocked() {
+            self.unblock(index, now);
+        }
+    }
+
+    /// A shutdown has begun: each stream gets a moment of its own within the window.
+    pub(super) fn drain(&mut self) {
+        if std::mem::replace(&mut self.draining, true) {
+            return;
+        }
+        let indices: Vec<_> = self.connections.iter().map(|(index, _)| index).collect();
+        indices.into_iter().for_each(|index| self.leave_soon(index));
+        self.refresh_timers();
+    }
+
+    fn leave_soon(&mut self, index: usize) {
+        if let Some(drain) = self.hub.draining() {
+            let at = self.hub.millis(drain.began) + life::part_of(drain.window.mul_f64(0.9));
+            self.connections[index].end = Some((at, DrainReason::Shutdown));
+        }
+    }
+
+    /// When there is something to do, if nothing happens before.
+    pub(super) fn due(&self) -> Option<Millis> {
+        self.timers.next()
+    }
+
+    /// Does some of what there is to do. `true`: there is more.
+    pub(super) fn turn(&mut self, now: Millis) -> bool {
+        self.memo.clear(); // what it remembers is of before
+        self.run_timers(now);
+        for _ in 0..self.more.len() {
+            let Some(id) = self.more.pop_front() else { break };
+            if let Some(index) = self.find(id)
+                && self.drop_input(index) == Stays::Yes
+                && !self.connections[index].is_blocked()
+            {
+                self.serve(index, now);
+            }
+        }
+        if let Some(group) = self.groups.turn() {
+            self.walk(group, now);
+        }
+        let metrics = self.hub.metrics();
+        metrics.deliveries.inc_by(std::mem::take(&mut self.delivered));
+        metrics.bytes.inc_by(std::mem::take(&mut self.bytes));
+        self.groups.is_ready() || !self.more.is_empty() || self.due().is_some_and(|due| due <= now)
+    }
+
+    /// One write for each member that can take it.
+    fn walk(&mut self, group: GroupId, now: Millis) {
+        self.memo.clear();
+        for _ in 0..TURN {
+            let Some(member) = self.groups.member(group) else { break };
+            let index = member as usize;
+            if self.connections[index].is_blocked() {
+                self.groups.visited(group, true, false);
+                continue;
+            }
+            let (stays, again) = self.step(index, now);
+            self.groups.visited(group, stays == Stays::Yes, again);
+        }
+        self.memo.clear();
+        self.groups.turned(group);
+    }
+
+    /// Serves one connection until there is nothing more, or it takes no more, or others should have their turn.
+    fn serve(&mut self, index: usize, now: Millis) {
+        let id = self.connections[index].id;
+        for _ in 0..ROW {
+            self.memo.clear();
+            let (stays, again) = self.step(index, now);
+            if stays == Stays::No || !again || self.connections[index].is_blocked() {
+                return;
+            }
+        }
+        self.more.push_back(id);
+    }
+
+    /// Gives a connection, which can take it, what comes next. Whether it stays, and whether there may be more.
+    fn step(&mut self, index: usize, now: Millis) -> (Stays, bool) {
+        let connection = &mut self.connections[index];
+        let Some(subscriber) = &mut connection.subscriber else { return (Stays::Yes, false) };
+        if connection.leaving.is_some_and(|through| subscriber.has_reached(through)) {
+            return (self.end(index, now), false);
+        }
+        match self.memo.next(subscriber) {
+            Next::Events { chunk, events } => {
+                self.delivered += events as u64;
+                self.bytes += chunk.payload() as u64;
+                (self.write(index, &chunk, now), true)
+            }
+            Next::Gap(gap) => {
+                self.hub.metrics().gap(gap.reason);
+                (self.write(index, &Chunk::new(&wire::gap(&gap)), now), true)
+            }
+            Next::Lagged => {
+                connection.end = Some((now, DrainReason::Lag));
+                connection.leaving = Some(0);
+                (self.end(index, now), false)
+            }
+            Next::Again => (Stays::Yes, true),
+            Next::Wait => {
+                let leaves = connection.leaving.is_some();
+                (if leaves { self.end(index, now) } else { Stays::Yes }, false)
+            }
+        }
+    }
+
+    fn write(&mut self, index: usize, chunk: &Chunk, now: Millis) -> Stays {
+        let bytes = chunk.bytes(self.connections[index].chunked);
+        self.send(index, bytes, now)
+    }
+
+    fn send(&mut self, index: usize, bytes: Bytes, now: Millis) -> Stays {
+        let heartbeat = life::millis(self.hub.config().stream.heartbeat);
+        let connection = &mut self.connections[index];
+        connection.silent_until = now + heartbeat;
+        match connection.send(bytes) {
+            Sent::Whole => Stays::Yes,
+            Sent::Blocked => {
+                self.hub.metrics().stalled.inc();
+                self.hub.metrics().pinned.inc_by(connection.pinned() as i64);
+                Stays::Yes
+            }
+            Sent::Gone => self.close(index),
+        }
+    }
+
+    /// The last words, and the end of our side.
+    fn end(&mut self, index: usize, now: Millis) -> Stays {
+        let connection = &mut self.connections[index];
+        let (Some(subscriber), Some((_, reason))) = (&connection.subscriber, connection.end) else { return Stays::Yes };
+        let retry = reconnection_time(self.hub.config().stream.retry);
+        let words = Chunk::new(&wire::drain(retry, subscriber.position(), reason));
+        let mut bytes = BytesMut::from(words.bytes(connection.chunked));
+        if connection.chunked {
+            bytes.extend_from_slice(LAST_CHUNK);
+        }
+        self.leave(index, life::ended(reason));
+        if self.send(index, bytes.freeze(), now) == Stays::No {
+            return Stays::No;
+        }
+        let connection = &mut self.connections[index];
+        let written = !connection.is_blocked();
+        if written && !connection.shutdown() {
+            return self.close(index);
+        }
+        connection.silent_until = now + PATIENCE;
+        self.timers.set(now + PATIENCE, connection.id);
+        Stays::Yes
+    }
+
+    /// The socket takes more.
+    fn unblock(&mut self, index: usize, now: Millis) {
+        let connection = &mut self.connections[index];
+        let before = connection.pinned();
+        let sent = connection.flush();
+        let after = connection.pinned();
+        if sent == Sent::Gone {
+            self.close(index);
+            return;
+        }
+        self.hub.metrics().pinned.dec_by((before - after) as i64);
+        if sent == Sent::Blocked {
+            return;
+        }
+        self.hub.metrics().stalled.dec();
+        if self.connections[index].subscriber.is_some() {
+            self.serve(index, now);
+        } else if !self.connections[index].shutdown() {
+            self.close(index);
+        }
+    }
+
+    fn drop_input(&mut self, index: usize) -> Stays {
+        match self.connections[index].drop_input() {
+            Input::Nothing => Stays::Yes,
+            Input::More => {
+                self.more.push_back(self.connections[index].id);
+                Stays::Yes
+            }
+            Input::End => self.close(index),
+        }
+    }
+
+    fn run_timers(&mut self, now: Millis) {
+        for _ in 0..TIMERS {
+            let Some(id) = self.timers.pop(now) else { break };
+            let Some(index) = self.find(id) else { continue };
+            if self.connections[index].due() <= now && self.on_time(index, now) == Stays::No {
+                continue;
+            }
+            if let Some(index) = self.find(id) {
+                self.timers.set(self.connections[index].due().max(now + 1), id);
+            }
+        }
+        if self.timers.is_crowded(self.connections.len()) {
+            self.refresh_timers();
+        }
+    }
+
+    fn refresh_timers(&mut self) {
+        self.timers.replace(self.connections.iter().map(|(_, connection)| (connection.due(), connection.id)));
+    }
+
+    fn on_time(&mut self, index: usize, now: Millis) -> Stays {
+        let connection = &mut self.connections[index];
+        if connection.subscriber.is_none() {
+            return self.close(index);
+        }
+        let id = connection.id;
+        if connection.leaving.is_none() && connection.end.is_some_and(|(at, _)| at <= now) {
+            connection.leaving = Some(self.hub.head());
+        }
+        if connection.is_blocked() {
+            // A heartbeat would have to wait as well; the system ends a connection that takes nothing for so long.
+            connection.silent_until =
+                connection.silent_until.max(now + life::millis(self.hub.config().stream.heartbeat));
+            return Stays::Yes;
+        }
+        self.serve(index, now);
+        match self.find(id) {
+            None => Stays::No,
+            Some(index) => self.beat(index, now),
+        }
+    }
+
+    /// A heartbeat, if nothing was written for its interval.
+    fn beat(&mut self, index: usize, now: Millis) -> Stays {
+        let connection = &self.connections[index];
+        let Some(subscriber) = &connection.subscriber else { return Stays::Yes };
+        if connection.silent_until > now || connection.is_blocked() {
+            return Stays::Yes;
+        }
+        let beat = match connection.heartbeat {
+            Heartbeat::Cursor => wire::cursor(subscriber.position()),
+            Heartbeat::Comment => wire::comment(""),
+        };
+        self.hub.metrics().heartbeats.inc();
+        self.write(index, &Chunk::new(&beat), now)
+    }
+
+    /// The connection with this name, if it is still there.
+    fn find(&self, id: Id) -> Option<usize> {
+        let index = id.index as usize;
+        self.connections.get(index).filter(|connection| connection.id == id).map(|_| index)
+    }
+
+    /// Takes the subscriber out of the hub.
+    fn leave(&mut self, index: usize, ended: Ended) {
+        let connection = &mut self.connections[index];
+        let Some(subscriber) = connection.subscriber.take() else { return };
+        let at = connection.member;
+        if let Some(moved) = self.groups.leave(subscriber.group(), at) {
+            self.connections[moved as usize].member = at;
+        }
+        self.hub.metrics().ended(ended);
+    }
+
+    fn close(&mut self, index: usize) -> Stays {
+        self.leave(index, Ended::client);
+        let connection = self.connections.remove(index);
+        if connection.is_blocked() {
+            self.hub.metrics().stalled.dec();
+            self.hub.metrics().pinned.dec_by(connection.pinned() as i64);
+        }
+        Stays::No
+    }
+}
