@@ -103,6 +103,9 @@ mod report;
 mod time;
 mod timeline;
 
+#[cfg(feature = "load")]
+pub mod load;
+
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use client::TestClient;
 pub use matcher::{EventMatcher, any_event, data, event, message};
