@@ -47,7 +47,7 @@ async fn a_burst_comes_whole_however_it_is_framed() {
 async fn what_is_lost() {
     assert_eq!(account(&published(&[(3, Fate::Lose)], "-n 5 --rate max --events 10").await), [5, 0, 0, 45]);
     // nothing comes after the last
-    let published = published(&[(9, Fate::Lose)], "-n 5 --rate max --events 10 --timeout 100ms").await;
+    let published = published(&[(9, Fate::Lose)], "-n 5 --rate max --events 10 --timeout 500ms").await;
     assert_eq!(account(&published), [5, 0, 0, 45]);
     assert_eq!(published["timed_out"], true);
 }
@@ -66,7 +66,7 @@ async fn what_is_out_of_order() {
 
 #[tokio::test]
 async fn what_a_gap_announces_is_not_lost_without_a_word() {
-    let published = published(&[(3, Fate::Gap)], "-n 5 --lockstep --events 10 --timeout 100ms").await;
+    let published = published(&[(3, Fate::Gap)], "-n 5 --lockstep --events 10 --timeout 500ms").await;
     assert_eq!(account(&published), [0, 0, 0, 45]);
     assert_eq!(published["lost_announced"], 5);
 }
@@ -84,7 +84,7 @@ async fn in_lockstep_each_waits_for_the_last() {
 
 #[tokio::test]
 async fn lockstep_goes_on_after_a_loss() {
-    let published = published(&[(3, Fate::Lose)], "-n 5 --lockstep --events 10 --timeout 100ms").await;
+    let published = published(&[(3, Fate::Lose)], "-n 5 --lockstep --events 10 --timeout 500ms").await;
     assert_eq!(account(&published), [5, 0, 0, 45]);
     assert_eq!(published["timed_out"], false, "what came later told that it is lost");
 }
@@ -99,7 +99,8 @@ async fn who_leaves_and_resumes_loses_nothing() {
     assert_eq!(account(published), [0, 0, 0, 4000]);
     let disconnects = published["churn"]["disconnects"].as_u64().unwrap();
     assert!(disconnects >= 10, "{report}");
-    assert_eq!(server.resumed() as u64, disconnects);
+    // who left last may not be back when the last event has come
+    assert!((1..=disconnects).contains(&(server.resumed() as u64)), "{} of {disconnects}", server.resumed());
 }
 
 #[tokio::test]
@@ -126,6 +127,13 @@ async fn a_refused_event_is_sent_again() {
     let published = published(&[(3, Fate::Refuse)], "-n 5 --rate max --events 10").await;
     assert_eq!(account(&published), [0, 0, 0, 50]);
     assert_eq!(published["refused"], 1);
+}
+
+#[tokio::test]
+async fn an_event_without_an_answer_is_not_sent_twice_and_not_lost() {
+    let published = published(&[(3, Fate::Cut)], "-n 5 --rate max --events 10").await;
+    assert_eq!(account(&published), [0, 0, 0, 50]);
+    assert_eq!(published["unknown"], 1);
 }
 
 #[tokio::test]

@@ -166,22 +166,26 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
         self.fleet.churn(true, &self.ground);
         let timeout = nanos(self.options.timeout);
         let mut churning = true;
+        self.desk.last = self.ground.now();
         loop {
             if churning && self.desk.is_all_issued(&self.ground) {
                 churning = false;
                 self.fleet.churn(false, &self.ground);
             }
-            let progressed = self.counts.last_arrival.max(self.desk.last);
-            let stalled = self.ground.now().saturating_sub(progressed) > timeout && self.desk.first.is_some();
+            let stalls_at = self.progressed().saturating_add(timeout);
+            let stalled = self.ground.now() > stalls_at;
             if self.desk.is_done(&self.ground) && (self.has_arrived() || stalled) {
-                self.publishing = false;
-                return Ok(!self.has_arrived());
+                break;
             }
-            if stalled && self.desk.is_all_issued(&self.ground) {
-                return Ok(true); // an answer to a publisher is missing, and all subscribers wait
+            if stalled && !self.desk.is_able(&self.ground) {
+                self.desk.give_up(&mut self.ground, &mut self.counts);
+                break;
             }
-            self.turn(Some(progressed.saturating_add(timeout).saturating_add(1)))?;
+            self.turn((!stalled).then_some(stalls_at.saturating_add(1)))?;
         }
+        self.publishing = false;
+        self.fleet.churn(false, &self.ground);
+        Ok(!self.has_arrived())
     }
 
     fn hold(&mut self, time: Duration) -> Result<(), Kind> {
@@ -198,10 +202,14 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
     }
 
     fn may_go_on(&self) -> bool {
-        let progressed = self.counts.last_arrival.max(self.desk.last);
-        self.has_arrived()
-            || (self.options.pace() == Pace::Lockstep
-                && self.ground.now().saturating_sub(progressed) > nanos(self.options.timeout))
+        let lockstep = self.options.pace() == Pace::Lockstep;
+        let stalls_at = self.progressed().saturating_add(nanos(self.options.timeout));
+        self.has_arrived() || (lockstep && self.ground.now() > stalls_at)
+    }
+
+    /// When something was sent last, or arrived.
+    fn progressed(&self) -> u64 {
+        self.counts.last_arrival.max(self.desk.last)
     }
 
     /// One look at all that is ready or due. Waits for it until `until` at the longest.

@@ -27,6 +27,8 @@ pub(crate) enum Fate {
     Gap,
     /// It is not taken the first time.
     Refuse,
+    /// It is taken, but the connection breaks before the answer.
+    Cut,
 }
 
 /// How the server behaves.
@@ -135,30 +137,31 @@ impl State {
             socket.read_exact(&mut body).await?;
             let topic = target.strip_prefix("/publish/").unwrap_or_default();
             let answer: &[u8] = match self.publish(topic, &String::from_utf8_lossy(&body)) {
-                true => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-                false => b"HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 4\r\n\r\nbusy",
+                Fate::Cut => return Ok(()),
+                Fate::Refuse => b"HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 4\r\n\r\nbusy",
+                _ => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
             };
             socket.write_all(answer).await?;
             socket.flush().await?;
         }
     }
 
-    /// `false` if it is refused.
-    fn publish(&self, topic: &str, data: &str) -> bool {
+    /// What becomes of an event.
+    fn publish(&self, topic: &str, data: &str) -> Fate {
         let mut log = self.log.lock().unwrap();
         let log = &mut *log;
         let fate = self.behaviour.fates.iter().find(|(number, _)| *number == log.published);
         let fate = fate.map_or(Fate::Pass, |(_, fate)| *fate);
         if fate == Fate::Refuse && !log.refused {
             log.refused = true;
-            return false;
+            return fate;
         }
         log.published += 1;
         self.written_at_publish.lock().unwrap().push(self.written.load(Ordering::Relaxed));
         let entry = (topic.to_owned(), format!("data: {data}\n"));
         let held = log.held.take();
         match fate {
-            Fate::Pass | Fate::Refuse => log.entries.push(entry),
+            Fate::Pass | Fate::Refuse | Fate::Cut => log.entries.push(entry),
             Fate::Lose => {}
             Fate::Double => log.entries.extend([entry.clone(), entry]),
             Fate::Swap => log.held = Some(entry),
@@ -166,7 +169,7 @@ impl State {
         }
         log.entries.extend(held);
         self.grown.send_replace(log.entries.len());
-        true
+        if fate == Fate::Refuse { Fate::Pass } else { fate }
     }
 
     async fn stream(&self, mut socket: BufStream<TcpStream>, target: &str, after: Option<usize>) -> io::Result<()> {

@@ -26,8 +26,9 @@ pub(super) struct Desk<'a> {
     random: Random,
     /// Where the search for an idle one begins.
     turn: usize,
-    /// When the first event went out, and the last.
+    /// When the first event went out.
     pub(super) first: Option<u64>,
+    /// When the last one went out; before the first: when publishing began.
     pub(super) last: u64,
 }
 
@@ -62,6 +63,18 @@ impl<'a> Desk<'a> {
 
     pub(super) fn is_all_issued(&self, ground: &Ground) -> bool {
         self.due(ground.now(), true) == Due::Done
+    }
+
+    /// Whether one could publish now, and it is not time for the last word.
+    pub(super) fn is_able(&self, ground: &Ground) -> bool {
+        !self.is_all_issued(ground) && self.publishers.iter().any(Publisher::is_idle)
+    }
+
+    /// Publishes no more. Of what was not answered it is not known whether it was published.
+    pub(super) fn give_up(&mut self, ground: &mut Ground, counts: &mut Counts) {
+        for publisher in self.publishers.iter_mut().filter(|publisher| !publisher.is_idle()) {
+            note(Some(publisher.broken()), ground, counts);
+        }
     }
 
     /// When something is to be sent, if nothing happens before. 0: at once.

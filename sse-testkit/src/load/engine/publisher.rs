@@ -134,7 +134,11 @@ impl Publisher {
         if self.is_stale() {
             self.stream = None;
         }
-        self.connect(options, registry)?;
+        if self.connect(options, registry).is_err() {
+            // it was there before, so it may be only restarting
+            self.state = State::Refused { until: now.saturating_add(AGAIN) };
+            return Ok(Some(Outcome::Refused));
+        }
         self.since = now;
         self.answer = Answer::default();
         self.head = None;
@@ -215,7 +219,8 @@ impl Publisher {
         }
     }
 
-    fn broken(&mut self) -> Outcome {
+    /// The connection broke, or is given up, before the answer.
+    pub(super) fn broken(&mut self) -> Outcome {
         self.stream = None;
         self.state = State::Idle;
         let (lane, seq) = self.event;

@@ -47,6 +47,8 @@ pub(super) struct Subscriber {
     known: bool,
     /// It is coming back after it left by itself.
     resuming: bool,
+    /// It is back after the server ended its stream, if an event comes now.
+    back: bool,
     /// It is in the queue of those with more to read.
     pub(super) unread: bool,
 }
@@ -86,6 +88,7 @@ impl Subscriber {
             heard: false,
             known: false,
             resuming: false,
+            back: false,
             unread: false,
         }
     }
@@ -264,6 +267,10 @@ impl Subscriber {
                 _ => {}
             });
         });
+        if self.back && self.heard {
+            self.back = false;
+            counts.reconnects += 1;
+        }
         match read {
             Err(malformed) => Err(self.unusable(malformed.to_string(), ground)),
             Ok(_) if self.answer.is_done() => Ok(Step::Over),
@@ -300,9 +307,7 @@ impl Subscriber {
         if let Link::Asked { since } = self.link {
             let times = if self.resuming { &mut counts.resume } else { &mut counts.connect };
             times.saturating_record(now.saturating_sub(since));
-            if self.known && !self.resuming {
-                counts.reconnects += 1;
-            }
+            self.back = self.known && !self.resuming;
         }
         self.link = Link::Open;
         self.known = true;
