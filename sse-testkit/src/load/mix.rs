@@ -48,7 +48,7 @@ impl Mix {
     pub(crate) fn new(options: &Options, random: &mut Random) -> Result<Self, Mismatch> {
         check(options)?;
         let name = options.topic_name();
-        let named = |n: &str, group: u32| name.replace("{n}", n).replace("{group}", &group.to_string());
+        let named = |n: &str, group: u32| name.replace("{number}", n).replace("{group}", &group.to_string());
         let topics: Vec<String> = (0..options.topics).map(|n| named(&n.to_string(), n / GROUP)).collect();
         let with_patterns = count(options.patterns, options.subscribers);
         let groups = options.topics.div_ceil(GROUP);
@@ -63,8 +63,12 @@ impl Mix {
                     .collect();
                 let group = |group: u32| group * GROUP..((group + 1) * GROUP).min(options.topics);
                 let mut taken = if patterns { drawn.into_iter().flat_map(group).collect() } else { drawn };
-                if options.hot.is_some() && taken.first() != Some(&0) {
+                let has_hot = taken.first() == Some(&0);
+                if options.hot.is_some() && !has_hot {
                     taken.insert(0, 0);
+                }
+                // beside a pattern that takes it, too: an event that two selectors take is to come once
+                if options.hot.is_some() && (patterns || !has_hot) {
                     selectors.push(topics[0].clone());
                 }
                 sets.push(Set { selectors, topics: taken.into_boxed_slice() });
@@ -157,9 +161,9 @@ fn check(options: &Options) -> Result<(), Mismatch> {
             return mismatch(format!("{flag} '{path}': allowed is a path from / on, in ASCII without spaces or #"));
         }
     }
-    if topics > 1 && !name.contains("{n}") {
+    if topics > 1 && !name.contains("{number}") {
         return mismatch(format!(
-            "--topic '{name}': with --topics {topics} it needs {{n}}, or all would have one name"
+            "--topic '{name}': with --topics {topics} it needs {{number}}, or all would have one name"
         ));
     }
     if topics > 1 && !options.publish_path.contains(template::TOPIC) {
@@ -182,7 +186,7 @@ fn check(options: &Options) -> Result<(), Mismatch> {
     }
     if options.patterns > 0.0 && !(topics > 1 && name.contains("{group}")) {
         return mismatch(format!(
-            "--patterns {}%: allowed with --topics of 2 or more, whose --topic has {{group}} and {{n}}",
+            "--patterns {}%: allowed with --topics of 2 or more, whose --topic has {{group}} and {{number}}",
             options.patterns * 100.0
         ));
     }
@@ -277,7 +281,7 @@ mod tests {
     fn what_does_not_go_together() {
         for (line, told) in [
             ("--topics 5 -k 6", "--topics-per-subscriber 6: allowed is 1 to the number of --topics, 5"),
-            ("--topics 5 --topic x", "--topic 'x': with --topics 5 it needs {n}"),
+            ("--topics 5 --topic x", "--topic 'x': with --topics 5 it needs {number}"),
             ("--topics 5 -k 2 --subscribe-path /e/{topic}", "--subscribe-path '/e/{topic}': several topics"),
             ("--topics 5 --subscribe-path /e", "--subscribe-path '/e': several topics"),
             ("--topics 5 --publish-path /p", "--publish-path '/p': several topics"),

@@ -25,7 +25,7 @@ pub struct Options {
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = target)]
     pub(crate) target: Target,
 
-    /// Subscribers, each with a connection of its own
+    /// Subscribers, each with a connection of its own, 1 to 1,000,000
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1000, help_heading = SUBSCRIBERS)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) subscribers: u32,
@@ -49,12 +49,13 @@ pub struct Options {
     #[arg(help_heading = SUBSCRIBERS)]
     pub(crate) connect_timeout: Duration,
 
-    /// Addresses to connect from, 127.0.0.1 and up. One has about 28,000 ports to one server. Loopback only
+    /// Addresses to connect from, 127.0.0.1 and up, 1 to 250. One has about 28,000 ports to one server. More than one:
+    /// for a server on IPv4 loopback only
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = SUBSCRIBERS)]
     #[arg(value_parser = clap::value_parser!(u8).range(1..=250))]
     pub(crate) sources: u8,
 
-    /// Share of slow subscribers. They are not waited for, and what they miss at the end is not lost
+    /// Share of slow subscribers, 0% to 100%. They are not waited for, and what they miss at the end is not lost
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = share, help_heading = SUBSCRIBERS)]
     pub(crate) slow: f64,
 
@@ -72,13 +73,13 @@ pub struct Options {
     #[arg(long, value_name = "SHARE", default_value = "20%", value_parser = share, help_heading = SUBSCRIBERS)]
     pub(crate) churn_share: f64,
 
-    /// Topics
+    /// Topics, 1 to 1,000,000
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = TOPICS)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) topics: u32,
 
-    /// Their names: {n} is replaced by a topic's number, {group} by a tenth of it [default: load, or
-    /// load/{group}/{n} with several topics]
+    /// Their names: {number} is replaced by a topic's number, {group} by a tenth of it [default: load, or
+    /// load/{group}/{number} with several topics]
     #[arg(long, value_name = "NAME", help_heading = TOPICS)]
     pub(crate) topic: Option<String>,
 
@@ -87,7 +88,7 @@ pub struct Options {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) topics_per_subscriber: u32,
 
-    /// Share of subscribers with K patterns in place of K topics: a whole group each, with * for {n}
+    /// Share of subscribers with K patterns in place of K topics: a group of ten each, with * for {number}
     #[arg(long, value_name = "SHARE", default_value = "0%", value_parser = share, help_heading = TOPICS)]
     pub(crate) patterns: f64,
 
@@ -103,7 +104,7 @@ pub struct Options {
     #[arg(long, conflicts_with = "rate", help_heading = EVENTS)]
     pub(crate) lockstep: bool,
 
-    /// Events in all, over all topics [default: 60, or without end with --for]
+    /// Events in all, over all topics, 1 to 1,000,000,000 [default: 60, or without end with --for]
     #[arg(short, long, value_name = "N", help_heading = EVENTS)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000_000))]
     pub(crate) events: Option<u32>,
@@ -148,7 +149,7 @@ pub struct Options {
     #[arg(long, value_name = "PID", help_heading = REPORT)]
     pub(crate) pid: Vec<u32>,
 
-    /// What random choices begin with
+    /// What random choices begin with: any whole number
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = REPORT)]
     pub(crate) seed: u64,
 
@@ -189,7 +190,7 @@ impl Options {
     }
 
     pub(crate) fn topic_name(&self) -> &str {
-        self.topic.as_deref().unwrap_or(if self.topics == 1 { "load" } else { "load/{group}/{n}" })
+        self.topic.as_deref().unwrap_or(if self.topics == 1 { "load" } else { "load/{group}/{number}" })
     }
 }
 
@@ -298,7 +299,7 @@ mod tests {
         assert_eq!(options.bounds(), (60, Duration::MAX));
         assert_eq!(options.topic_name(), "load");
         assert_eq!(parse("--for 10s --topics 2").unwrap().bounds(), (u32::MAX, Duration::from_secs(10)));
-        assert_eq!(parse("--topics 2").unwrap().topic_name(), "load/{group}/{n}");
+        assert_eq!(parse("--topics 2").unwrap().topic_name(), "load/{group}/{number}");
     }
 
     #[test]
