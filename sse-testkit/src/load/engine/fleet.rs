@@ -123,7 +123,7 @@ impl<'a> Fleet<'a> {
         while let Some((at, purpose)) = self.timers.pop(ground.now()) {
             match purpose {
                 Purpose::Connect if self.subscribers[at as usize].is_time(ground) => {
-                    counts.retried += 1;
+                    counts.retried += u64::from(self.subscribers[at as usize].was_refused());
                     self.queue.push_back(at);
                 }
                 Purpose::Connect => {}

@@ -182,6 +182,11 @@ impl Subscriber {
         matches!(self.link, Link::Connecting { .. } | Link::Asked { .. })
     }
 
+    /// Whether its last connection came to nothing.
+    pub(super) const fn was_refused(&self) -> bool {
+        !self.heard
+    }
+
     pub(super) const fn is_slow(&self) -> bool {
         matches!(self.manner, Manner::Slow)
     }
