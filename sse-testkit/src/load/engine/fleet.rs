@@ -133,7 +133,8 @@ impl<'a> Fleet<'a> {
         for _ in 0..self.unread.len() {
             if let Some(at) = self.unread.pop_front() {
                 self.subscribers[at as usize].unread = false;
-                self.step(at, false, registry, ground, counts)?;
+                // its end may have been told already, while there was still much to read
+                self.step(at, true, registry, ground, counts)?;
             }
         }
         self.leave(ground, counts);
@@ -166,7 +167,9 @@ impl<'a> Fleet<'a> {
                 if let Some(stream) = subscriber.socket() {
                     registry.deregister(stream).map_err(Kind::Socket)?;
                 }
-                self.timers.set(ground.now() + SECOND, at, Purpose::Read);
+                if !mem::replace(&mut subscriber.timed, true) {
+                    self.timers.set(ground.now() + SECOND, at, Purpose::Read);
+                }
             }
         }
         match step {
@@ -199,6 +202,7 @@ impl<'a> Fleet<'a> {
     /// A slow subscriber's second is over.
     fn read_slowly(&mut self, at: u32, ground: &Ground, counts: &mut Counts) -> Result<(), Kind> {
         let subscriber = &mut self.subscribers[at as usize];
+        subscriber.timed = false;
         if !subscriber.is_slow_now() {
             return Ok(());
         }
@@ -206,7 +210,10 @@ impl<'a> Fleet<'a> {
         let room = room.min(self.buffer.len());
         match subscriber.step(&mut self.buffer[..room], false, ground, counts)? {
             Step::Over => self.end(at, ground),
-            _ => self.timers.set(ground.now() + SECOND, at, Purpose::Read),
+            _ => {
+                subscriber.timed = true;
+                self.timers.set(ground.now() + SECOND, at, Purpose::Read);
+            }
         }
         Ok(())
     }

@@ -51,6 +51,8 @@ pub(super) struct Subscriber {
     back: bool,
     /// It is in the queue of those with more to read.
     pub(super) unread: bool,
+    /// A time to read is set for it, as for slow ones.
+    pub(super) timed: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Subscriber {
             resuming: false,
             back: false,
             unread: false,
+            timed: false,
         }
     }
 
