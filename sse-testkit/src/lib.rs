@@ -85,6 +85,12 @@
 //!
 //! It does not reconnect by itself, follow redirects or judge an answer as a browser would: a test sees what was sent.
 //! It speaks HTTP/1.1 without TLS.
+//!
+//! # Features
+//!
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `load` | no | the module `load` and the binary `sse-load`: many subscribers, and an account of every event |
 
 mod client;
 mod request;
@@ -102,6 +108,9 @@ mod escape;
 mod report;
 mod time;
 mod timeline;
+
+#[cfg(feature = "load")]
+pub mod load;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use client::TestClient;

@@ -108,7 +108,7 @@ impl Step {
         match self {
             Self::Format => "cargo fmt --all --check",
             Self::Lints => "cargo clippy --workspace --all-targets --all-features -- -D warnings",
-            Self::Tests => "cargo test --workspace, then sse-core with all its features",
+            Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with all their features",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
             Self::Outside => "cargo test in each crate that uses the workspace from outside",
             Self::Dependencies => "cargo deny check",
@@ -150,7 +150,8 @@ impl Step {
             }
             Self::Tests => {
                 cargo(context, &["test", "--workspace"])?;
-                cargo(context, &["test", "-p", "sse-core", "--all-features"])
+                cargo(context, &["test", "-p", "sse-core", "--all-features"])?;
+                cargo(context, &["test", "-p", "sse-testkit", "--features", "load"])
             }
             Self::Docs => {
                 let mut doc = context.cargo();

@@ -1,0 +1,66 @@
+//! Load for a server of events: many subscribers, some publishers, and an account of every event (feature `load`).
+//!
+//! The binary `sse-load` is this module with a command line. It knows nothing of the server but two paths: where a
+//! subscriber asks, and where an event is posted.
+//!
+//! ```no_run
+//! use clap::Parser;
+//! use sse_testkit::load::{self, Options};
+//!
+//! let options = Options::parse_from(["sse-load", "-n", "5000", "--lockstep", "127.0.0.1:8080"]);
+//! let report = load::run(&options, |_progress| {})?;
+//! assert!(report.is_clean(), "{report}");
+//! # Ok::<(), load::LoadError>(())
+//! ```
+//!
+//! One thread drives all sockets by readiness. What needs no socket is apart from it, and is tested without one: the
+//! mix of topics, the schedule, the ledger of sequence numbers, the framing of HTTP.
+
+mod options;
+
+mod mix;
+mod random;
+mod template;
+
+mod pace;
+
+mod ledger;
+mod payload;
+
+mod engine;
+mod http;
+mod process;
+
+mod error;
+mod report;
+
+pub use error::LoadError;
+pub use options::Options;
+pub use report::Report;
+
+/// How far a run is, for a display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// What is going on, such as `connecting`.
+    pub phase: &'static str,
+    /// Streams that are open.
+    pub open: u32,
+    /// Streams that there are to be.
+    pub subscribers: u32,
+    /// Events published so far.
+    pub events: u64,
+    /// Deliveries so far, slow subscribers included.
+    pub deliveries: u64,
+}
+
+/// Makes the load, and blocks until it is over. `progress` is called some five times a second.
+///
+/// The process's descriptor limit is raised to the hard one.
+///
+/// # Errors
+///
+/// [`LoadError`] if the load can't be made. Events that are lost are no error: the [`Report`] has them.
+pub fn run(options: &Options, progress: impl FnMut(&Progress)) -> Result<Report, LoadError> {
+    engine::Engine::new(options, progress)?.run()
+}

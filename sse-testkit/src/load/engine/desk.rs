@@ -1,0 +1,171 @@
+//! All publishers: which event goes out next, over which connection.
+
+use mio::{Registry, Token};
+
+use super::{
+    fleet::Fleet,
+    ground::{Counts, Ground},
+    publisher::{Outcome, Publisher},
+};
+use crate::load::{
+    error::Kind,
+    options::Options,
+    pace::{Due, Pace, Schedule},
+    payload::Payload,
+    random::Random,
+};
+
+/// Publishers whose answers are looked for between the readings of subscribers, and not only when the system says that
+/// they are ready: with more, there is always one that is.
+const LOOKED_FOR: usize = 4;
+
+pub(super) struct Desk<'a> {
+    options: &'a Options,
+    publishers: Vec<Publisher>,
+    schedule: Schedule,
+    random: Random,
+    /// Where the search for an idle one begins.
+    turn: usize,
+    /// When the first event went out.
+    pub(super) first: Option<u64>,
+    /// When the last one went out; before the first: when publishing began.
+    pub(super) last: u64,
+}
+
+impl<'a> Desk<'a> {
+    /// Publishers whose sockets have the tokens from `first_token` on.
+    pub(super) fn new(options: &'a Options, first_token: u32, random: &mut Random) -> Self {
+        let (events, time) = options.bounds();
+        let publisher = |at| Publisher::new(Token((first_token + at) as usize));
+        Self {
+            options,
+            publishers: (0..options.publishers).map(publisher).collect(),
+            schedule: Schedule::new(options.pace(), events.into(), time),
+            random: Random::new(random.next()),
+            turn: 0,
+            first: None,
+            last: 0,
+        }
+    }
+
+    pub(super) fn connect(&mut self, registry: &Registry) -> Result<(), Kind> {
+        self.publishers.iter_mut().try_for_each(|publisher| publisher.connect(self.options, registry))
+    }
+
+    pub(super) const fn issued(&self) -> u64 {
+        self.schedule.issued()
+    }
+
+    /// Whether nothing is left to send and no answer is missing.
+    pub(super) fn is_done(&self, ground: &Ground) -> bool {
+        self.is_all_issued(ground) && self.publishers.iter().all(Publisher::is_idle)
+    }
+
+    pub(super) fn is_all_issued(&self, ground: &Ground) -> bool {
+        self.due(ground.now(), true) == Due::Done
+    }
+
+    /// Whether one could publish now, and it is not time for the last word.
+    pub(super) fn is_able(&self, ground: &Ground) -> bool {
+        !self.is_all_issued(ground) && self.publishers.iter().any(Publisher::is_idle)
+    }
+
+    /// Publishes no more. Of what was not answered it is not known whether it was published.
+    pub(super) fn give_up(&mut self, ground: &mut Ground, counts: &mut Counts) {
+        for publisher in self.publishers.iter_mut().filter(|publisher| !publisher.is_idle()) {
+            note(Some(publisher.broken()), ground, counts);
+        }
+    }
+
+    /// When something is to be sent, if nothing happens before. 0: at once.
+    pub(super) fn next(&self, ground: &Ground, arrived: bool) -> Option<u64> {
+        let again = self.publishers.iter().filter_map(Publisher::again_at).min();
+        let due = match self.due(ground.now(), arrived) {
+            _ if !self.publishers.iter().any(Publisher::is_idle) => None,
+            Due::Now => Some(0),
+            Due::At(time) => {
+                let since = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                Some(self.first.unwrap_or_else(|| ground.now()).saturating_add(since))
+            }
+            Due::Wait | Due::Done => None,
+        };
+        [again, due].into_iter().flatten().min()
+    }
+
+    /// A publisher's socket is ready.
+    pub(super) fn step(&mut self, at: u32, ground: &mut Ground, counts: &mut Counts) -> Result<(), Kind> {
+        let outcome = self.publishers[at as usize].step(ground.now(), self.options)?;
+        note(outcome, ground, counts);
+        Ok(())
+    }
+
+    /// Looks for answers while subscribers are read, for what goes out back to back.
+    pub(super) fn look(&mut self, ground: &mut Ground, counts: &mut Counts) -> Result<(), Kind> {
+        if self.options.pace() != Pace::Max {
+            return Ok(());
+        }
+        for publisher in self.publishers.iter_mut().filter(|publisher| publisher.is_busy()).take(LOOKED_FOR) {
+            let outcome = publisher.step(ground.now(), self.options)?;
+            note(outcome, ground, counts);
+        }
+        Ok(())
+    }
+
+    /// Sends all that is due. `arrived` says that all have what was sent so far.
+    pub(super) fn turn(
+        &mut self,
+        fleet: &Fleet<'_>,
+        registry: &Registry,
+        ground: &mut Ground,
+        counts: &mut Counts,
+        mut arrived: bool,
+    ) -> Result<(), Kind> {
+        for publisher in &mut self.publishers {
+            if publisher.again_at().is_some_and(|time| time <= ground.now()) {
+                let outcome = publisher.send(ground.now(), self.options, registry)?;
+                note(outcome, ground, counts);
+            }
+        }
+        while self.due(ground.now(), arrived) == Due::Now {
+            let publishers = self.publishers.len();
+            let idle = |at: &usize| self.publishers[*at].is_idle();
+            let Some(at) = (0..publishers).map(|step| (self.turn + step) % publishers).find(idle) else { break };
+            self.turn = at + 1;
+            let topic = ground.mix.draw(&mut self.random);
+            let lane = ground.mix.lane(topic, at as u32);
+            let seq = ground.issued[lane as usize];
+            if seq == u32::MAX {
+                break;
+            }
+            ground.issued[lane as usize] = seq + 1;
+            counts.expected += u64::from(fleet.listeners(topic));
+            self.schedule.issue();
+            let nanos = ground.now();
+            self.first.get_or_insert(nanos);
+            self.last = nanos;
+            let event = Payload { lane, seq, nanos };
+            let name = &ground.mix.topics()[topic as usize];
+            let outcome = self.publishers[at].publish(event, ground.run, name, self.options, registry)?;
+            note(outcome, ground, counts);
+            arrived = fleet.listeners(topic) == 0;
+        }
+        Ok(())
+    }
+
+    fn due(&self, now: u64, arrived: bool) -> Due {
+        let since = now.saturating_sub(self.first.unwrap_or(now));
+        self.schedule.due(std::time::Duration::from_nanos(since), arrived)
+    }
+}
+
+fn note(outcome: Option<Outcome>, ground: &mut Ground, counts: &mut Counts) {
+    match outcome {
+        None => {}
+        Some(Outcome::Accepted { took }) => counts.publish.saturating_record(took),
+        Some(Outcome::Refused) => counts.publish_refused += 1,
+        Some(Outcome::Unknown { lane, seq }) => {
+            counts.publish_unknown += 1;
+            ground.make_void(lane, seq);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Random numbers that a seed repeats.
+
+/// SplitMix64: small, quick and good enough to draw topics.
+#[derive(Debug, Clone)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
+    }
+
+    /// One of `0..n`; 0 if there is none.
+    pub(crate) fn below(&mut self, n: u32) -> u32 {
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as u32
+    }
+
+    /// True in that share of the cases.
+    pub(crate) fn chance(&mut self, share: f64) -> bool {
+        ((self.next() >> 11) as f64) < share * (1_u64 << 53) as f64
+    }
+
+    /// `k` different ones of `0..n`, in order; all of them if there are no more.
+    pub(crate) fn distinct(&mut self, k: u32, n: u32) -> Vec<u32> {
+        // Floyd's: as many draws as numbers, whatever n is
+        let mut drawn = std::collections::BTreeSet::new();
+        for last in n.saturating_sub(k)..n {
+            let candidate = self.below(last + 1);
+            if !drawn.insert(candidate) {
+                drawn.insert(last);
+            }
+        }
+        drawn.into_iter().collect()
+    }
+
+    /// The numbers `0..n` in any order.
+    pub(crate) fn order(&mut self, n: u32) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..n).collect();
+        for last in (1..n).rev() {
+            order.swap(last as usize, self.below(last + 1) as usize);
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_repeats() {
+        let draw = |seed| {
+            let mut random = Random::new(seed);
+            (random.distinct(5, 1000), random.order(20), random.below(100))
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn distinct_numbers_in_order() {
+        let mut random = Random::new(7);
+        for k in 0..=10 {
+            let drawn = random.distinct(k, 10);
+            assert_eq!(drawn.len(), k as usize);
+            assert!(drawn.is_sorted_by(|a, b| a < b) && drawn.iter().all(|n| *n < 10), "{drawn:?}");
+        }
+        assert_eq!(random.distinct(20, 3), [0, 1, 2]);
+        assert_eq!(random.below(0), 0);
+    }
+
+    #[test]
+    fn each_number_is_as_likely_as_another() {
+        let mut random = Random::new(3);
+        let mut seen = [0; 10];
+        for _ in 0..10_000 {
+            for n in random.distinct(3, 10) {
+                seen[n as usize] += 1;
+            }
+        }
+        assert!(seen.iter().all(|times| (2_800..3_200).contains(times)), "{seen:?}");
+    }
+
+    #[test]
+    fn an_order_has_every_number_once() {
+        let mut order = Random::new(1).order(100);
+        assert_ne!(order, (0..100).collect::<Vec<_>>());
+        order.sort_unstable();
+        assert_eq!(order, (0..100).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_share_of_the_cases() {
+        let mut random = Random::new(5);
+        let times = (0..10_000).filter(|_| random.chance(0.2)).count();
+        assert!((1_800..2_200).contains(&times), "{times}");
+        assert!((0..100).all(|_| random.chance(1.0) && !random.chance(0.0)));
+    }
+}

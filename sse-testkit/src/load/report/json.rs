@@ -1,0 +1,110 @@
+//! The report for programs. Its names are part of the tool's interface.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Churn, Publish, Report, Server, Slow, Times, per_second};
+
+pub(super) fn report(report: &Report) -> Value {
+    let stream = &report.stream;
+    json!({
+        "clean": report.is_clean(),
+        "subscribers": report.subscribers,
+        "topics": report.topics,
+        "selector_sets": report.sets,
+        "publishers": report.publishers,
+        "payload_bytes": report.size,
+        "pace": report.pace,
+        "seed": report.seed,
+        "connect": {
+            "seconds": report.connect.took.as_secs_f64(),
+            "refused": report.connect.refused,
+            "retried": report.connect.retried,
+            "ms": times(&report.connect.times),
+        },
+        "publish": report.publish.as_ref().map(publish),
+        "idle": report.idle.map(|idle| json!({ "seconds": idle.held.as_secs_f64() })),
+        "streams": {
+            "gaps": stream.gaps,
+            "drains": stream.drains,
+            "ends": stream.ends,
+            "reconnects": stream.reconnects,
+            "heartbeats": stream.heartbeats,
+            "bytes": stream.bytes,
+        },
+        "server": report.server.map(|used| server(&used, report)),
+        "tool_cpu_percent": report.own_cpu.map(|share| share * 100.0),
+    })
+}
+
+fn publish(publish: &Publish) -> Value {
+    json!({
+        "events": publish.events,
+        "seconds": publish.took.as_secs_f64(),
+        "events_per_second": publish.rate(),
+        "ms": times(&publish.times),
+        "refused": publish.refused,
+        "unknown": publish.unknown,
+        "deliveries": publish.deliveries,
+        "delivery_seconds": publish.delivered_in.as_secs_f64(),
+        "deliveries_per_second": per_second(publish.deliveries, publish.delivered_in),
+        "latency_ms": times(&publish.latency),
+        "lost": publish.losses.lost,
+        "lost_announced": publish.losses.announced,
+        "doubled": publish.doubled,
+        "out_of_order": publish.out_of_order,
+        "stray": publish.stray,
+        "foreign": publish.foreign,
+        "timed_out": publish.timed_out,
+        "slow": publish.slow.as_ref().map(slow),
+        "churn": publish.churn.as_ref().map(churn),
+    })
+}
+
+fn slow(slow: &Slow) -> Value {
+    json!({
+        "deliveries": slow.deliveries,
+        "lost": slow.losses.lost,
+        "lost_announced": slow.losses.announced,
+        "doubled": slow.doubled,
+        "out_of_order": slow.out_of_order,
+    })
+}
+
+fn churn(churn: &Churn) -> Value {
+    json!({ "disconnects": churn.disconnects, "skipped": churn.skipped, "resume_ms": times(&churn.times) })
+}
+
+fn server(server: &Server, report: &Report) -> Value {
+    let deliveries = report.publish.as_ref().map_or(0, |publish| publish.deliveries);
+    let micros = server.cpu.as_secs_f64() * 1e6;
+    json!({
+        "cpu_seconds": server.cpu.as_secs_f64(),
+        "cpu_percent": server.cpu_share() * 100.0,
+        "cpu_us_per_delivery": (deliveries > 0).then(|| micros / deliveries as f64),
+        "rss_bytes": {
+            "before": server.resident_before,
+            "connected": server.resident_connected,
+            "after": server.resident_after,
+            "per_subscriber": server.resident_each(report.subscribers),
+        },
+        "private_dirty_bytes": server.dirty_each(report.subscribers).map(|each| json!({
+            "before": server.dirty_before,
+            "connected": server.dirty_connected,
+            "after": server.dirty_after,
+            "per_subscriber": each,
+        })),
+    })
+}
+
+fn times(times: &Times) -> Value {
+    let ms = |time: Duration| time.as_nanos() as f64 / 1e6;
+    json!({
+        "p50": ms(times.p50),
+        "p90": ms(times.p90),
+        "p99": ms(times.p99),
+        "p99_9": ms(times.p999),
+        "max": ms(times.max),
+    })
+}
