@@ -16,6 +16,10 @@
 //!
 //! Everything a subscriber receives is read from one log through a cursor; live delivery and replay are the same code.
 
+// the tests that run on both drivers are shared with those of the library's users
+#[cfg(test)]
+extern crate self as sse_server;
+
 mod config;
 mod server;
 

@@ -13,8 +13,11 @@ mod groups;
 mod streams;
 mod timers;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
-    io,
+    fmt, io,
     net::TcpStream,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -48,7 +51,18 @@ pub(crate) struct Inbox {
     messages: Mutex<Vec<Message>>,
     /// It was woken and has not looked yet.
     told: AtomicBool,
-    waker: Waker,
+    waker: Box<dyn Wake>,
+}
+
+/// Wakes a shard.
+trait Wake: fmt::Debug + Send + Sync {
+    fn wake(&self) -> io::Result<()>;
+}
+
+impl Wake for Waker {
+    fn wake(&self) -> io::Result<()> {
+        Self::wake(self)
+    }
 }
 
 #[derive(Debug)]
@@ -71,8 +85,8 @@ struct Joining {
 }
 
 impl Inbox {
-    fn new(waker: Waker) -> Self {
-        Self { messages: Mutex::new(Vec::new()), told: AtomicBool::new(false), waker }
+    fn new(waker: impl Wake + 'static) -> Self {
+        Self { messages: Mutex::new(Vec::new()), told: AtomicBool::new(false), waker: Box::new(waker) }
     }
 
     fn messages(&self) -> MutexGuard<'_, Vec<Message>> {

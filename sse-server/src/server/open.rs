@@ -50,6 +50,14 @@ impl Connections {
     }
 }
 
+#[cfg(test)]
+impl Open {
+    /// One of no listener.
+    pub(crate) fn uncounted() -> Self {
+        Connections::new(Gauge::default()).open()
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.gauge.dec();

@@ -1,0 +1,85 @@
+//! The shard's logic over sockets in memory, in virtual time: what every driver must do, and what only this one can
+//! get wrong.
+
+#[path = "../../../tests/streams/cases.rs"]
+mod cases;
+mod pipe;
+mod support;
+
+use std::time::Duration;
+
+use sse_testkit::event;
+use support::{hub_over, metric, publish};
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_takes_one_byte_at_a_time_loses_none() {
+    let (_, client) = hub_over(1, |_| {});
+    let mut stream = client.get("/events?topic=a").connect().await;
+    stream.expect_event(event("sse-cursor")).await;
+    for i in 0..20 {
+        publish(&client, "a", &format!("{i} {}", "x".repeat(i * 10))).await;
+    }
+    for i in 0..20 {
+        stream.expect_event(&*format!("{i} {}", "x".repeat(i * 10))).await;
+    }
+    stream.within(Duration::from_secs(3700)).expect_event(event("sse-cursor")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_one_does_not_read_the_others_of_its_group_do() {
+    let (_, client) = hub_over(300, |_| {});
+    let mut blocked = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
+    let mut reader = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
+    reader.expect_retry().await;
+    for i in 0..100 {
+        publish(&client, "a", &i.to_string()).await;
+        reader.expect_event(&*i.to_string()).await;
+    }
+    assert_eq!(metric(&client, "sse_laggards").await, 1.0);
+    let pinned = metric(&client, "sse_pinned_bytes").await;
+    assert!((1.0..300.0).contains(&pinned), "{pinned}");
+    for i in 0..100 {
+        blocked.expect_event(&*i.to_string()).await;
+    }
+    assert_eq!(metric(&client, "sse_laggards").await, 0.0);
+    assert_eq!(metric(&client, "sse_pinned_bytes").await, 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_come_and_go_during_a_walk_miss_nothing() {
+    let (hub, client) = hub_over(1 << 16, |_| {});
+    let mut streams = Vec::new();
+    for _ in 0..1200 {
+        let mut stream = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
+        stream.expect_retry().await;
+        streams.push(stream);
+    }
+    for i in 0..10 {
+        publish(&client, "a", &i.to_string()).await;
+        // some go, spread over the whole walk, others come
+        let kept = streams.len();
+        let mut at = 0;
+        streams.retain(|_| {
+            at += 1;
+            at % 7 != i % 7
+        });
+        tokio::task::yield_now().await;
+        assert!(streams.len() < kept);
+    }
+    for stream in &mut streams {
+        for i in 0..10 {
+            stream.expect_event(&*i.to_string()).await;
+        }
+    }
+    let left = streams.len();
+    assert_eq!(hub.subscribers(), left);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_end_its_side_is_cut_off() {
+    let (hub, client) = hub_over(300, |config| config.stream.max_age = Duration::from_secs(10));
+    let mut stream = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
+    stream.within(Duration::from_secs(12)).expect_event(event("sse-drain")).await;
+    stream.expect_closed().await;
+    assert_eq!(hub.subscribers(), 0);
+}

@@ -1,0 +1,164 @@
+//! A socket in memory: what a shard writes is a response's body, read as slowly as a test likes.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
+use tokio::sync::Notify;
+
+use super::super::connection::Socket;
+
+/// What both ends see.
+#[derive(Debug, Default)]
+struct State {
+    /// Written and not yet read.
+    bytes: BytesMut,
+    /// Our side has ended.
+    shut: bool,
+    /// A write found no room.
+    blocked: bool,
+    /// There is something that the shard has not been told of.
+    event: bool,
+    client_gone: bool,
+    reader: Option<Waker>,
+}
+
+/// The shard's end.
+#[derive(Debug, Clone)]
+pub(super) struct Pipe {
+    state: Arc<Mutex<State>>,
+    room: usize,
+    shard: Arc<Notify>,
+}
+
+impl Pipe {
+    /// A socket that takes so many bytes, and tells of its readiness here.
+    pub(super) fn new(room: usize, shard: Arc<Notify>) -> Self {
+        Self { state: Arc::default(), room, shard }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Whether there is an event: the client has read or is gone.
+    pub(super) fn take_event(&self) -> bool {
+        std::mem::take(&mut self.state().event)
+    }
+
+    /// The client's end.
+    pub(super) fn body(&self) -> PipeBody {
+        PipeBody { pipe: self.clone(), chunk: BytesMut::new(), ended: false }
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        if self.state().client_gone { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) }
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.state();
+        assert!(!state.shut, "written after the end");
+        if state.client_gone {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let taken = bytes.len().min(self.room - state.bytes.len());
+        if taken == 0 {
+            state.blocked = true;
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        state.bytes.extend_from_slice(&bytes[..taken]);
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Socket for Pipe {
+    fn shutdown(&self) -> io::Result<()> {
+        let mut state = self.state();
+        state.shut = true;
+        if let Some(reader) = state.reader.take() {
+            reader.wake();
+        }
+        Ok(())
+    }
+}
+
+/// A chunked body, checked to the byte.
+#[derive(Debug)]
+pub(super) struct PipeBody {
+    pipe: Pipe,
+    /// What was read and is not yet a whole chunk.
+    chunk: BytesMut,
+    ended: bool,
+}
+
+impl PipeBody {
+    /// The payload of the next whole chunk.
+    fn chunk(&mut self) -> Option<Bytes> {
+        let line = self.chunk.windows(2).position(|two| two == b"\r\n")?;
+        let size = std::str::from_utf8(&self.chunk[..line]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        let end = line + 2 + size + 2;
+        if self.chunk.len() < end {
+            return None;
+        }
+        let chunk = self.chunk.split_to(end).freeze();
+        assert_eq!(&chunk[end - 2..], b"\r\n");
+        self.ended = size == 0;
+        Some(chunk.slice(line + 2..end - 2))
+    }
+}
+
+impl http_body::Body for PipeBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        loop {
+            if let Some(chunk) = self.chunk()
+                && !self.ended
+            {
+                return Poll::Ready(Some(Ok(Frame::data(chunk))));
+            }
+            let pipe = self.pipe.clone();
+            let mut state = pipe.state();
+            if state.bytes.is_empty() {
+                if state.shut {
+                    assert!(self.ended && self.chunk.is_empty(), "the body ended without its last chunk");
+                    return Poll::Ready(None);
+                }
+                state.reader = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            self.chunk.extend_from_slice(&state.bytes.split());
+            if std::mem::take(&mut state.blocked) {
+                state.event = true;
+                pipe.shard.notify_one();
+            }
+        }
+    }
+}
+
+impl Drop for PipeBody {
+    fn drop(&mut self) {
+        let mut state = self.pipe.state();
+        state.client_gone = true;
+        state.event = true;
+        self.pipe.shard.notify_one();
+    }
+}

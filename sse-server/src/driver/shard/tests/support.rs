@@ -1,0 +1,130 @@
+//! A hub in this process whose streams are a shard's, over sockets in memory. Its clock is tokio's.
+
+#[path = "../../../../tests/support/mod.rs"]
+mod shared;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use sse_testkit::{Body, TestClient};
+use tokio::sync::Notify;
+use tower_service::Service;
+
+pub(super) use shared::{metric, publish, publish_json};
+
+use super::{
+    super::{Inbox, Message, Wake, streams::Streams},
+    pipe::Pipe,
+};
+use crate::{
+    config::Config,
+    driver::handoff::{Handed, Handoff},
+    handle::Hub,
+    http::{Face, routes},
+    server::Open,
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How many bytes a socket takes while its client does not read.
+const ROOM: usize = 300;
+
+#[derive(Debug)]
+struct Told(Arc<Notify>);
+
+impl Wake for Told {
+    fn wake(&self) -> io::Result<()> {
+        self.0.notify_one();
+        Ok(())
+    }
+}
+
+/// Streams on their way to the shard.
+type Joining = Mutex<Vec<(Handed, Pipe)>>;
+
+pub(super) fn default_hub() -> TestClient {
+    hub(|_| {}).1
+}
+
+pub(super) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
+    hub_over(ROOM, set)
+}
+
+/// A hub whose sockets take so many bytes while their clients do not read.
+pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
+    let mut config = Config::default();
+    set(&mut config);
+    let hub = Hub::new(config).unwrap();
+    let notify = Arc::new(Notify::new());
+    let joining = Arc::new(Joining::default());
+    let inboxes: Arc<[Inbox]> = [Inbox::new(Told(notify.clone()))].into();
+    hub.attach(inboxes.clone());
+    tokio::spawn(run(hub.clone(), inboxes, notify.clone(), Arc::downgrade(&joining)));
+    let service = warp::service(routes(hub.clone(), Face::All));
+    let client = TestClient::from_fn(move |mut request: Request<Body>| {
+        let handoff = Handoff::default();
+        request.extensions_mut().insert(handoff.clone());
+        let mut service = service.clone();
+        let (joining, notify) = (joining.clone(), notify.clone());
+        async move {
+            let (head, body) = service.call(request).await.unwrap().into_parts();
+            let body: UnsyncBoxBody<Bytes, BoxError> = match handoff.take() {
+                None => body.map_err(BoxError::from).boxed_unsync(),
+                Some(stream) => {
+                    let pipe = Pipe::new(room, notify.clone());
+                    let body = pipe.body().map_err(BoxError::from).boxed_unsync();
+                    joining.lock().unwrap().push((stream, pipe));
+                    notify.notify_one();
+                    body
+                }
+            };
+            Response::from_parts(head, body)
+        }
+    });
+    (hub, client)
+}
+
+/// The shard's loop, as a task, while there is a client.
+async fn run(hub: Hub, inboxes: Arc<[Inbox]>, notify: Arc<Notify>, joining: Weak<Joining>) {
+    let mut streams = Streams::new(hub.clone(), 0);
+    let mut pipes: Vec<(usize, Pipe)> = Vec::new();
+    while let Some(joining) = joining.upgrade() {
+        let now = hub.now();
+        for (index, pipe) in &pipes {
+            if pipe.take_event() {
+                streams.on_event(*index, true, now);
+            }
+        }
+        let joined = std::mem::take(&mut *joining.lock().unwrap());
+        for (stream, pipe) in joined {
+            let index = streams.vacant();
+            pipes.retain(|(other, _)| *other != index);
+            pipes.push((index, pipe.clone()));
+            streams.join(pipe, stream, true, Open::uncounted(), now);
+        }
+        for message in inboxes[0].take() {
+            match message {
+                Message::Ready(group) => streams.ready(group),
+                Message::Drain => streams.drain(),
+                Message::Join(_) | Message::Stop => unreachable!("nothing sends it here"),
+            }
+        }
+        if streams.turn(now) {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        drop(joining);
+        let due =
+            streams.due().map_or(Duration::from_secs(3600), |due| Duration::from_millis(due - hub.now().min(due)));
+        tokio::select! {
+            () = notify.notified() => {}
+            () = tokio::time::sleep(due) => {}
+        }
+    }
+}
