@@ -2,8 +2,10 @@
 
 mod accept;
 mod connection;
+mod http2;
 mod linger;
 mod open;
+mod socket;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 

@@ -110,6 +110,38 @@ async fn http_1_0_gets_the_stream_until_the_end_of_the_connection() {
 }
 
 #[tokio::test]
+async fn http_2_by_prior_knowledge_carries_streams_and_publishes_on_one_connection() {
+    use http_body_util::{BodyExt, Empty, Full};
+    use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+
+    let hub = listen(|_| {}).await;
+    let url = |path: &str| format!("http://{}{path}", hub.address).parse::<http::Uri>().unwrap();
+    let client = || Client::builder(TokioExecutor::new()).http2_only(true).clone();
+    let reader = client().build_http::<Empty<bytes::Bytes>>();
+    let publisher = client().build_http::<Full<bytes::Bytes>>();
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let response = reader.get(url("/events?topic=a")).await.unwrap();
+        assert_eq!((response.status().as_u16(), response.version()), (200, http::Version::HTTP_2));
+        assert!(!response.headers().contains_key("connection"));
+        streams.push(response.into_body());
+    }
+    assert_eq!(metric(&hub.client, "sse_subscribers").await, 3.0);
+    let request = http::Request::post(url("/publish/a")).body(Full::from("hello")).unwrap();
+    assert_eq!(publisher.request(request).await.unwrap().status(), 200);
+    for mut stream in streams {
+        let mut read = Vec::new();
+        while !read.ends_with(b"data: hello\n\n") {
+            read.extend_from_slice(stream.frame().await.unwrap().unwrap().data_ref().unwrap());
+        }
+        assert!(read.starts_with(b"retry: "), "{}", String::from_utf8_lossy(&read));
+    }
+    // the connection is still open: each stream was reset by itself
+    until("all are gone", async || metric(&hub.client, "sse_subscribers").await == 0.0).await;
+    drop(reader);
+}
+
+#[tokio::test]
 async fn a_reader_that_stalls_costs_the_others_nothing_and_is_counted() {
     let hub = listen(|config| config.log.bytes = 4 << 20).await;
     let mut stalled = raw(hub.address, SUBSCRIBE).await;

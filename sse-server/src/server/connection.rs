@@ -2,28 +2,30 @@
 
 use std::{
     convert::Infallible,
-    io::{self, IoSlice},
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::Poll,
 };
 
 use http::{HeaderValue, Request, Response, Version, header};
 use http_body::Body as _;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use prometheus_client::metrics::gauge::Gauge;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::watch,
+use hyper::{
+    body::Incoming,
+    server::conn::http1::{self, Parts},
+    service::service_fn,
 };
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpStream, sync::watch};
 use tower_service::Service;
 
-use super::{linger::linger, open::Open};
+use super::{
+    http2,
+    linger::linger,
+    open::Open,
+    socket::{Rewound, Watched},
+};
 use crate::{
     driver::{handoff::Handoff, shard::Shards},
     handle::Hub,
@@ -76,7 +78,7 @@ pub(super) async fn serve<S, B>(
         }
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
         // A body that is not read yet would be lost with the connection.
-        if let Some(handoff) = slot.clone().filter(|_| request.body().is_end_stream()) {
+        if let Some(handoff) = slot.clone().filter(|_| version != Version::HTTP_2 && request.body().is_end_stream()) {
             request.extensions_mut().insert(handoff);
         }
         is_chunked.store(version == Version::HTTP_11, Ordering::Relaxed);
@@ -89,7 +91,7 @@ pub(super) async fn serve<S, B>(
             Ok::<_, Infallible>(response)
         })
     });
-    let io = Watched { stream, stall: Stall::new(hub.metrics().stalled.clone()), handoff: handoff.clone() };
+    let io = Watched::new(stream, hub.metrics().stalled.clone(), handoff.clone());
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(hub.config().server.header_timeout)
@@ -115,17 +117,21 @@ pub(super) async fn serve<S, B>(
             () = gone(&mut stop_sender), if stopping => return,
         }
     };
-    let io = connection.into_parts().io.into_inner().stream;
+    let Parts { io, read_buf, service, .. } = connection.into_parts();
+    let io = io.into_inner();
     match served {
+        Served::Closed(Err(error)) if error.is_parse_version_h2() => {
+            http2::serve(Rewound::new(read_buf, io), service, &hub, peer.address, stopped).await;
+        }
         Served::Closed(served) => {
             if let Err(error) = served {
                 tracing::debug!(address = %peer.address, %error, "connection broke");
             }
-            linger(io).await;
+            linger(io.stream).await;
         }
         Served::HandedOff => {
             let (Some(shards), Some(stream)) = (shards, handoff.and_then(|handoff| handoff.take())) else { return };
-            match io.into_std() {
+            match io.stream.into_std() {
                 Ok(socket) => shards.adopt(socket, stream, chunked.load(Ordering::Relaxed), open),
                 Err(error) => tracing::debug!(address = %peer.address, %error, "can't take the connection"),
             }
@@ -134,88 +140,6 @@ pub(super) async fn serve<S, B>(
 }
 
 /// Waits until the server that the connection belongs to is gone.
-async fn gone(stopped: &mut watch::Receiver<bool>) {
+pub(super) async fn gone(stopped: &mut watch::Receiver<bool>) {
     while stopped.changed().await.is_ok() {}
-}
-
-/// A socket that counts itself while its peer takes nothing, and tells when what was written has left.
-#[derive(Debug)]
-struct Watched {
-    stream: TcpStream,
-    stall: Stall,
-    handoff: Option<Handoff>,
-}
-
-/// Counts a connection while it is stalled.
-#[derive(Debug)]
-struct Stall {
-    stalled: bool,
-    laggards: Gauge,
-}
-
-impl Stall {
-    const fn new(laggards: Gauge) -> Self {
-        Self { stalled: false, laggards }
-    }
-
-    fn note<T>(&mut self, written: Poll<T>) -> Poll<T> {
-        let stalled = written.is_pending();
-        if stalled != self.stalled {
-            self.stalled = stalled;
-            if stalled {
-                self.laggards.inc()
-            } else {
-                self.laggards.dec()
-            };
-        }
-        written
-    }
-}
-
-impl Drop for Stall {
-    fn drop(&mut self) {
-        if self.stalled {
-            self.laggards.dec();
-        }
-    }
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.stall.note(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.stall.note(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        // hyper flushes when it has written all that it had
-        if let Some(handoff) = &self.handoff {
-            handoff.flushed();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        Poll::Ready(Ok(()))
-    }
 }

@@ -1,0 +1,66 @@
+//! HTTP/2 by prior knowledge, as proxies speak it to what is behind them. Its streams are the body driver's.
+
+use std::{net::SocketAddr, time::Duration};
+
+use hyper::{body::Incoming, server::conn::http2, service::HttpService};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::watch;
+
+use super::{connection::gone, socket::Rewound};
+use crate::handle::Hub;
+
+/// Requests at a time on one connection. A proxy opens further connections.
+const STREAMS: u32 = 256;
+
+/// What one request's head may have.
+const HEAD_BYTES: u32 = 64 << 10;
+
+/// How much of one stream may wait for its client to take it.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// How long the peer may take to answer a ping.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves the connection until it closes, or, once stopped, until its requests are answered.
+pub(super) async fn serve<S, B>(
+    io: Rewound,
+    service: S,
+    hub: &Hub,
+    address: SocketAddr,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Future: Send + 'static,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut connection = std::pin::pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEAD_BYTES)
+            .max_send_buf_size(SEND_BUFFER)
+            .keep_alive_interval(hub.config().stream.heartbeat)
+            .keep_alive_timeout(PATIENCE)
+            .serve_connection(TokioIo::new(io), service)
+    );
+    let mut stop_sender = stopped.clone();
+    let mut stopping = false;
+    let served = loop {
+        tokio::select! {
+            served = &mut connection => break served,
+            stop = stopped.wait_for(|stopped| *stopped), if !stopping => {
+                if stop.is_err() {
+                    return; // whoever served is gone
+                }
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = gone(&mut stop_sender), if stopping => return,
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%address, %error, "connection broke");
+    }
+}
