@@ -2,12 +2,10 @@
 
 use std::io;
 
-use alloc::collections::VecDeque;
-
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::{Event, Limits, Parser};
+use crate::{Event, Parser, ready::Ready};
 
 /// Reads and writes events, for `tokio_util`'s `Framed`, `FramedRead` and `FramedWrite`.
 ///
@@ -25,10 +23,7 @@ use crate::{Event, Limits, Parser};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Default)]
-pub struct EventCodec {
-    parser: Parser,
-    ready: VecDeque<Event>,
-}
+pub struct EventCodec(Ready);
 
 impl EventCodec {
     /// A codec at the start of a stream.
@@ -37,16 +32,16 @@ impl EventCodec {
         Self::default()
     }
 
-    /// A codec that reads within limits of one's own.
+    /// A codec that reads with a parser of one's own: with limits, strict, or with a last event ID.
     #[must_use]
-    pub fn with_limits(limits: Limits) -> Self {
-        Self { parser: Parser::with_limits(limits), ready: VecDeque::new() }
+    pub const fn with_parser(parser: Parser) -> Self {
+        Self(Ready::new(parser))
     }
 
     /// What it reads with: it knows the last event ID and the reconnection time.
     #[must_use]
     pub const fn parser(&self) -> &Parser {
-        &self.parser
+        &self.0.parser
     }
 }
 
@@ -55,12 +50,7 @@ impl Decoder for EventCodec {
     type Error = io::Error;
 
     fn decode(&mut self, input: &mut BytesMut) -> io::Result<Option<Event>> {
-        if !input.is_empty() {
-            let piece = input.split().freeze();
-            let Self { parser, ready } = self;
-            parser.feed_bytes(&piece, |event| ready.push_back(event));
-        }
-        Ok(self.ready.pop_front())
+        Ok(self.0.next(|most| (!input.is_empty()).then(|| input.split_to(most.min(input.len())).freeze())))
     }
 }
 

@@ -15,7 +15,7 @@ pub enum Item<'a> {
     /// A comment line, without its colon and one leading space.
     Comment(&'a str),
     /// A block went over one of the [`Limits`](crate::Limits): it dispatches nothing. Its ID is committed, unless it
-    /// is the ID that was too long.
+    /// is the ID, or its line, that was too long.
     Dropped(Limit),
     /// A block that is not UTF-8, where the parser is [strict](crate::Parser::strict): it dispatches nothing.
     NotUtf8(NotUtf8),

@@ -22,7 +22,55 @@
 //! | an `AsyncRead` | `EventCodec` with `tokio_util`'s `FramedRead` | owned |
 //! | a connection, with reconnecting | [`session::Session`] | lent |
 //!
-//! To write: [`Event::encode`] into a buffer, [`Event::to_bytes`], or `EventCodec`.
+//! Pieces may be cut anywhere. What is dropped is told:
+//!
+//! ```
+//! use sse_core::{Item, Limits, Parser};
+//!
+//! let mut parser = Parser::with_limits(Limits::new(1 << 20, 8)); // data of at most 8 bytes
+//! let mut items = Vec::new();
+//! for piece in ["id: 1\nda", "ta: short\n\nid: 2\ndata: too long for this\n\n"] {
+//!     parser.feed(piece.as_bytes(), |item| {
+//!         items.push(match item {
+//!             Item::Event(event) => event.data().to_owned(),
+//!             other => format!("{other:?}"),
+//!         });
+//!     });
+//! }
+//! assert_eq!(items, ["short", "Dropped(Event)"]);
+//! assert_eq!(parser.last_event_id(), "2"); // to go on after it
+//! parser.reconnect(); // a new connection: what was unfinished is discarded
+//! ```
+//!
+//! Owned, as a stream:
+//!
+//! ```
+//! # #[cfg(feature = "stream")] {
+//! use futures_util::{FutureExt, StreamExt, stream};
+//! use sse_core::EventStream;
+//!
+//! let body = stream::iter([Ok::<_, std::io::Error>("data: a\n\ndata: b\n\n")]);
+//! let events = EventStream::new(body).map(|event| event.unwrap().data().unwrap().to_string());
+//! assert_eq!(events.collect::<Vec<_>>().now_or_never().unwrap(), ["a", "b"]);
+//! # }
+//! ```
+//!
+//! From anything that reads:
+//!
+//! ```
+//! # #[cfg(feature = "codec")] {
+//! use futures_util::{FutureExt, StreamExt};
+//! use sse_core::EventCodec;
+//! use tokio_util::codec::FramedRead;
+//!
+//! let mut events = FramedRead::new(&b"event: add\ndata: 1\n\n"[..], EventCodec::new());
+//! let event = events.next().now_or_never().flatten().unwrap().unwrap();
+//! assert_eq!(event.name(), "add");
+//! # }
+//! ```
+//!
+//! To write: [`Event::encode`] into a buffer, [`Event::to_bytes`], or `EventCodec`. Events that are the variants of an
+//! enum: `typed`. A connection's life: [`session`].
 //!
 //! # What is implemented
 //!
@@ -36,6 +84,9 @@
 //! - the [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model), in
 //!   [`session`]: which answers open a stream, which end it, and when to reconnect.
 //!
+//! By the letter the last event ID buffer is empty at the start of each connection, so that a first event without an ID
+//! would take the ID back; like browsers, the parser keeps it until another comes.
+//!
 //! Memory is bounded by [`Limits`], on by default.
 //!
 //! # What it does not do
@@ -46,7 +97,7 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `std` | yes | run-time CPU detection in `memchr`, sources of errors; without it the crate is `no_std` with `alloc` |
+//! | `std` | yes | run-time CPU detection in `memchr`; without it the crate is `no_std` with `alloc` |
 //! | `serde` | yes | `typed` events and `Event::json` |
 //! | `stream` | no | `EventStream`, over any stream of bytes |
 //! | `codec` | no | `EventCodec`, for `tokio_util`'s `Framed` |
@@ -54,7 +105,7 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
 
 mod parser;
@@ -78,6 +129,8 @@ pub mod typed;
 
 #[cfg(feature = "codec")]
 mod codec;
+#[cfg(any(feature = "codec", feature = "stream"))]
+mod ready;
 #[cfg(feature = "stream")]
 mod stream;
 

@@ -3,7 +3,8 @@
 use core::fmt;
 
 /// How much of a stream the parser keeps in memory for one event. All sizes are bytes as they arrive, before
-/// invalid UTF-8 is replaced.
+/// invalid UTF-8 is replaced. Buffers grow by doubling, so a connection holds at most twice [`line`](Self::line) and
+/// [`event`](Self::event) together, 16 MiB by default, and half a megabyte between events.
 ///
 /// A block that goes over a limit dispatches nothing; it is reported as [`Item::Dropped`](crate::Item::Dropped), its
 /// ID is committed all the same (or a client would ask for the same event again for ever), and parsing goes on after
@@ -11,9 +12,10 @@ use core::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// One line, without its end. Default 4 MiB: a JSON document of a size that one still sends as an event.
+    /// One line, without its end. Default 4 MiB: a JSON document of a size that one still sends as an event. Below 6 a
+    /// line's field can't be told, and a line over the limit may be dropped without being reported.
     pub line: usize,
-    /// The data of one event, its lines joined by LF. Default 4 MiB, the memory that one connection can hold.
+    /// The data of one event, its lines joined by LF. Default 4 MiB, for the same reason.
     pub event: usize,
     /// An event ID. Default 1 KiB: it is sent back in a request header, and servers refuse long ones.
     pub id: usize,

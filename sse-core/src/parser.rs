@@ -121,7 +121,11 @@ impl Parser {
         self
     }
 
-    /// Reads the next piece of the stream, of any length, and calls `each` for whatever became whole.
+    /// Reads the next piece of the stream, of any length, and calls `each` for whatever became whole. Should `each`
+    /// panic, [`reconnect`](Self::reconnect) before the parser is used again.
+    ///
+    /// Source: [parsing](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream) and
+    /// [interpretation](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
     #[inline]
     pub fn feed<F>(&mut self, input: &[u8], mut each: F)
     where
@@ -131,8 +135,9 @@ impl Parser {
     }
 
     /// Reads the next piece of the stream and calls `each` with every event, owned: its text shares the piece where it
-    /// lies whole in it. What is not an event is left out; [`retry`](Self::retry) and [`dropped`](Self::dropped) know
-    /// of it.
+    /// lies whole in it. So an event that is kept keeps the whole piece; copy its text, as with `Text::from(&*text)`,
+    /// to let go of it. What is not an event is left out; [`retry`](Self::retry) and [`dropped`](Self::dropped) know of
+    /// it.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -146,7 +151,7 @@ impl Parser {
     where
         F: FnMut(Event),
     {
-        self.read(input, &mut Owner { input, each });
+        self.read(input, &mut Owner::new(input, each));
     }
 
     #[inline(always)]
@@ -212,7 +217,8 @@ impl Parser {
         self.retry
     }
 
-    /// How many blocks went over a limit and were dropped, in all.
+    /// How many blocks were dropped, in all: they went over a limit, or were not UTF-8 where the parser is
+    /// [strict](Self::strict).
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
@@ -386,10 +392,11 @@ mod tests {
         let length = if cfg!(miri) { 64 << 10 } else { 8 << 20 };
         let long = [b"data: ", &*vec![b'x'; length], b"\n\n"].concat();
         let ticks: String = (0..1000).map(|i| format!("event: tick\nid: {i}\ndata: {i}\n\n: alive\r\n\r\n")).collect();
-        for (stream, events) in [(long.as_slice(), 1), (ticks.as_bytes(), 1000)] {
+        let inherited = [&b"id: \xFF"[..], &[b'i'; 1000], b"\n\n", &b"data\n\n".repeat(1000)].concat();
+        for (stream, events) in [(long.as_slice(), 1), (ticks.as_bytes(), 1000), (&inherited, 1000)] {
             for cut in [1, 10, 1024, 16 << 10, stream.len()] {
                 let (scanned, checked) = looks(stream, cut, events);
-                assert!(scanned <= 1.0, "in pieces of {cut}: scanned {scanned} times");
+                assert!((0.9..=1.0).contains(&scanned), "in pieces of {cut}: scanned {scanned} times");
                 assert!(checked <= 2.0, "in pieces of {cut}: checked {checked} times");
             }
         }

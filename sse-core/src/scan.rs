@@ -4,6 +4,9 @@ use memchr::memchr2;
 
 const BLOCK: usize = 64;
 
+/// With so much to come and no line end in a block, a call to `memchr2` pays.
+const LONG: usize = 4 * BLOCK;
+
 #[cfg(test)]
 std::thread_local! {
     /// How many bytes tests of this thread had scanned for line ends.
@@ -18,7 +21,8 @@ fn count(bytes: usize) {
     SCANNED.with(|scanned| scanned.set(scanned.get() + bytes));
 }
 
-/// The places of CR and LF in the input, in order. Each byte is looked at once.
+/// The places of CR and LF in the input, in order. Each byte is looked at once, but for up to 63 that are loaded again
+/// with the last block.
 ///
 /// Short lines are found by a bitmask of 64 bytes at a time, a few instructions for each line end where a call to
 /// `memchr2` would cost ten nanoseconds; a block without any hands over to `memchr2`, which is faster over a long line.
@@ -59,7 +63,7 @@ impl Iterator for LineEnds<'_> {
             self.scanned += BLOCK;
             count(BLOCK);
             self.mask = line_ends(block);
-            if self.mask == 0 && rest.len() >= 2 * BLOCK {
+            if self.mask == 0 && rest.len() >= LONG {
                 let end = long_line_end(self.input, self.scanned);
                 self.scanned = end.map_or(usize::MAX, |end| end + 1);
                 return end;

@@ -315,5 +315,6 @@ impl Session {
 /// `text/event-stream`, whatever its parameters: the standard ignores them, and decodes as UTF-8.
 fn is_event_stream(content_type: Option<&str>) -> bool {
     let essence = content_type.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/event-stream"))
+    essence
+        .is_some_and(|essence| essence.trim_matches([' ', '\t', '\r', '\n']).eq_ignore_ascii_case("text/event-stream"))
 }

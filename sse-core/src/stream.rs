@@ -6,19 +6,18 @@ use core::{
     time::Duration,
 };
 
-use alloc::collections::VecDeque;
-
 use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::{Event, FieldError, Limits, Parser};
+use crate::{Event, FieldError, Parser, ready::Ready};
 
 pin_project! {
     /// The events of a stream of bytes, such as the body of a response.
     ///
     /// An error of the source is an item; the stream goes on after it if the source does. What is unfinished when the
-    /// source ends is discarded, as the standard has it. At most the events of one piece are held.
+    /// source ends is discarded, as the standard has it. At most one piece is held, and the events of 16 KiB of it. An
+    /// event's text shares the piece where it lies whole in it: kept events keep their pieces.
     ///
     /// ```
     /// use futures_util::{FutureExt, StreamExt, stream};
@@ -34,8 +33,8 @@ pin_project! {
     pub struct EventStream<S> {
         #[pin]
         source: S,
-        parser: Parser,
-        ready: VecDeque<Event>,
+        ready: Ready,
+        unread: Bytes,
         ended: bool,
     }
 }
@@ -43,12 +42,12 @@ pin_project! {
 impl<S> EventStream<S> {
     /// Reads events from `source`.
     pub fn new(source: S) -> Self {
-        Self::with_limits(source, Limits::default())
+        Self::with_parser(source, Parser::new())
     }
 
-    /// Reads events from `source` within limits of one's own.
-    pub fn with_limits(source: S, limits: Limits) -> Self {
-        Self { source, parser: Parser::with_limits(limits), ready: VecDeque::new(), ended: false }
+    /// Reads events from `source` with a parser of one's own: with limits, strict, or with a last event ID.
+    pub const fn with_parser(source: S, parser: Parser) -> Self {
+        Self { source, ready: Ready::new(parser), unread: Bytes::new(), ended: false }
     }
 
     /// Begins with the last event ID of an earlier connection.
@@ -57,28 +56,28 @@ impl<S> EventStream<S> {
     ///
     /// [`FieldError`] if it holds CR, LF or NUL: no stream can have sent it.
     pub fn set_last_event_id(&mut self, id: &str) -> Result<(), FieldError> {
-        self.parser.set_last_event_id(id)
+        self.ready.parser.set_last_event_id(id)
     }
 
     /// The last event ID of what was read from the source. Events that were not taken yet may be before it.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
-        self.parser.last_event_id()
+        self.ready.parser.last_event_id()
     }
 
     /// The reconnection time last set by the stream.
     #[must_use]
     pub const fn retry(&self) -> Option<Duration> {
-        self.parser.retry()
+        self.ready.parser.retry()
     }
 
-    /// How many events went over a limit and were dropped.
+    /// How many blocks were [dropped](Parser::dropped).
     #[must_use]
     pub const fn dropped(&self) -> u64 {
-        self.parser.dropped()
+        self.ready.parser.dropped()
     }
 
-    /// The source again.
+    /// The source again. Events that were read and not taken are gone.
     pub fn into_inner(self) -> S {
         self.source
     }
@@ -94,16 +93,16 @@ where
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut this = self.project();
         loop {
-            if let Some(event) = this.ready.pop_front() {
+            let unread = &mut *this.unread;
+            let event = this.ready.next(|most| (!unread.is_empty()).then(|| unread.split_to(most.min(unread.len()))));
+            if let Some(event) = event {
                 return Poll::Ready(Some(Ok(event)));
             }
             if *this.ended {
                 return Poll::Ready(None);
             }
             match ready!(this.source.as_mut().poll_next(cx)) {
-                Some(Ok(piece)) => {
-                    this.parser.feed_bytes(&piece.into(), |event| this.ready.push_back(event));
-                }
+                Some(Ok(piece)) => *this.unread = piece.into(),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => *this.ended = true,
             }

@@ -57,7 +57,9 @@ impl<T: DeserializeOwned> Schema<T> {
         }
     }
 
-    /// The names of the events, aliases included: what a browser has to listen for.
+    /// The names of the events: what a browser has to listen for. Aliases are included, and the own name of the variant
+    /// that is `#[serde(other)]`, if there is one: serde lists them alike. An event of that very name is read as any unit
+    /// variant is, so its data has to be empty or `null`; under every other name the variant takes any data.
     #[must_use]
     pub const fn names(&self) -> &'static [&'static str] {
         self.names

@@ -2,7 +2,8 @@
 
 mod support;
 
-use sse_core::{Item, Parser};
+use bytes::Bytes;
+use sse_core::{Event, Item, Parser};
 use support::memory::{ALLOCATIONS, Counting, LIVE};
 
 #[global_allocator]
@@ -35,6 +36,36 @@ fn nothing_is_allocated_for_an_event_whole_or_cut() {
         read(&mut parser); // buffers grow to what they need
         assert_eq!(allocations(|| read(&mut parser)), 0, "in pieces of {cut}");
     }
+}
+
+#[test]
+fn an_id_that_is_not_utf8_is_decoded_once_and_not_for_every_event_that_inherits_it() {
+    let stream = [b"id: \xFFx\n\n".as_slice(), &b"data\n\n".repeat(1000)].concat();
+    let mut parser = Parser::new();
+    let mut events = 0;
+    let count = allocations(|| {
+        parser.feed(&stream, |item| {
+            if let Item::Event(event) = item {
+                assert_eq!(event.id(), "\u{FFFD}x");
+                events += 1;
+            }
+        });
+    });
+    assert_eq!(events, 1000);
+    assert!(count < 5, "{count} allocations");
+}
+
+#[test]
+fn owned_events_share_the_id_that_they_inherit() {
+    let mut parser = Parser::new();
+    parser.feed_bytes(&format!("id: {}\n\n", "i".repeat(1000)).into(), |_| unreachable!("no data"));
+    let piece = Bytes::from(b"data: x\n\n".repeat(1000));
+    let before = LIVE.get();
+    let mut events = Vec::with_capacity(1000);
+    parser.feed_bytes(&piece, |event| events.push(event));
+    assert!(events.iter().all(|event| event.id().unwrap().as_str().len() == 1000));
+    let each = (LIVE.get() - before) as usize / events.len();
+    assert!(each < size_of::<Event>() + 100, "{each} bytes for each event");
 }
 
 #[test]

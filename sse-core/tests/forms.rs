@@ -1,9 +1,16 @@
 //! The other forms: a stream of events, and a codec.
 #![cfg(all(feature = "stream", feature = "codec"))]
 
+mod support;
+
+use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
-use sse_core::{Event, EventCodec, EventStream};
+use sse_core::{Event, EventCodec, EventStream, Parser};
+use support::memory::{Counting, LIVE};
 use tokio_util::codec::{FramedRead, FramedWrite};
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
 
 #[test]
 fn a_stream_of_pieces_is_a_stream_of_events() {
@@ -17,6 +24,28 @@ fn a_stream_of_pieces_is_a_stream_of_events() {
     assert_eq!(next(), None);
     assert_eq!(next(), None);
     assert_eq!(events.last_event_id(), "1");
+}
+
+#[test]
+fn a_strict_stream_counts_what_it_dropped() {
+    let pieces = stream::iter([Ok::<_, ()>(&b"data: \xFF\n\ndata: a\n\n"[..])]);
+    let mut events = EventStream::with_parser(pieces, Parser::new().strict());
+    let event = events.next().now_or_never().flatten().unwrap().unwrap();
+    assert_eq!((event.data().unwrap().as_str(), events.dropped()), ("a", 1));
+}
+
+#[test]
+fn a_large_piece_is_read_a_part_at_a_time() {
+    let before = LIVE.get();
+    let piece = Bytes::from(b"data\n\n".repeat(100_000));
+    let mut events = EventStream::new(stream::iter([Ok::<_, ()>(piece)]));
+    let mut count = 0;
+    while events.next().now_or_never().flatten().is_some() {
+        count += 1;
+        let held = LIVE.get() - before;
+        assert!(held < 2 << 20, "{held} bytes are held for a piece of 600 KB");
+    }
+    assert_eq!(count, 100_000);
 }
 
 #[tokio::test]

@@ -84,6 +84,9 @@ fn other_takes_any_name_with_any_data() {
     let schema = Schema::<Open>::new().unwrap();
     assert_eq!(schema.decode("news", "not json").unwrap(), Open::Unknown);
     assert_eq!(schema.decode("Known", "3").unwrap(), Open::Known(3));
+    // its own name is a variant's like any other
+    assert_eq!(schema.decode("Unknown", "").unwrap(), Open::Unknown);
+    assert!(matches!(schema.decode("Unknown", "not json"), Err(DecodeError::Unit)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    hub, supply, tools, wasm,
+    hub, supply, system, tools, wasm,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -36,6 +36,9 @@ pub(crate) const SETUP: &[Step] =
 
 /// Crates that the workspace excludes: they use it from outside, as a user's would.
 const OUTSIDE: &[&str] = &["examples/follow", "examples/outside", "examples/warp-mount"];
+
+/// Packages outside the workspace that are not run with the tests, so that they go on compiling.
+const COMPILED: &[&str] = &["sse-core/compare", "sse-core/fuzz"];
 
 /// A step of a chore. Set-up is idempotent, so any step can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,9 +111,9 @@ impl Step {
         match self {
             Self::Format => "cargo fmt --all --check",
             Self::Lints => "cargo clippy --workspace --all-targets --all-features -- -D warnings",
-            Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with all their features",
+            Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with their features, and without",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
-            Self::Outside => "cargo test in each crate that uses the workspace from outside",
+            Self::Outside => "cargo test in each crate that uses the workspace from outside; the others compile",
             Self::Dependencies => "cargo deny check",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
             Self::WasmBindgen => "look for wasm-bindgen-cli of the version in Cargo.lock, else build it",
@@ -151,6 +154,10 @@ impl Step {
             Self::Tests => {
                 cargo(context, &["test", "--workspace"])?;
                 cargo(context, &["test", "-p", "sse-core", "--all-features"])?;
+                cargo(context, &["test", "-p", "sse-core", "--no-default-features", "--lib"])?;
+                for feature in ["serde", "stream", "codec"] {
+                    cargo(context, &["check", "-p", "sse-core", "--no-default-features", "--features", feature])?;
+                }
                 cargo(context, &["test", "-p", "sse-testkit", "--features", "load"])
             }
             Self::Docs => {
@@ -194,6 +201,18 @@ fn outside(context: &Context) -> Result<Option<String>> {
             .env("CARGO_TARGET_DIR", context.target().join("outside"));
         println!("{}", command::line(&test));
         command::run(&mut test)?;
+    }
+    for directory in COMPILED {
+        let mut check = context.cargo();
+        check
+            .args(["check", "--manifest-path", &format!("{directory}/Cargo.toml")])
+            .env("CARGO_TARGET_DIR", context.target().join("outside"));
+        println!("{}", command::line(&check));
+        if *directory == "sse-core/fuzz" && system::find_program("c++").is_none() {
+            println!("left out: the fuzzer's runtime needs a C++ compiler");
+            continue;
+        }
+        command::run(&mut check)?;
     }
     Ok(None)
 }

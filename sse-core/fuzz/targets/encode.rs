@@ -10,7 +10,7 @@ mod support;
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
-use sse_core::{Event, EventBuilder, EventCodec, EventId, EventName, Limits};
+use sse_core::{Event, EventBuilder, EventCodec, EventId, EventName, Limits, Parser};
 use support::{Outcome, parse_within, sent};
 use tokio_util::codec::{Decoder, Encoder};
 
@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     let expect = sent(&events);
     assert_eq!(parse_within(wide, wire.chunks(cut)), expect);
 
-    let (mut codec, mut seen) = (EventCodec::with_limits(wide), Outcome::default());
+    let (mut codec, mut seen) = (EventCodec::with_parser(Parser::with_limits(wide)), Outcome::default());
     for piece in wire.chunks(cut) {
         let mut piece = BytesMut::from(piece);
         while let Some(event) = codec.decode(&mut piece).unwrap() {

@@ -33,7 +33,7 @@ fn policy(text: &str) -> Policy {
     let mut policy = Policy::default();
     let mut numbers = text.split(' ').filter(|number| !number.is_empty());
     for time in
-        [&mut policy.reconnection_time, &mut policy.max_wait, &mut policy.stable_after, &mut policy.max_retry_after]
+        [&mut policy.reconnection_time, &mut policy.max_wait, &mut policy.stable_after, &mut policy.max_asked]
     {
         if let Some(number) = numbers.next() {
             *time = input::time(number);
@@ -170,7 +170,7 @@ impl Client {
             panic!("{:?} instead of waiting", self.session.state());
         };
         assert_eq!(failures, self.failures);
-        let retry_after = retry_after.unwrap_or_default().min(self.policy.max_retry_after);
+        let retry_after = retry_after.unwrap_or_default().min(self.policy.max_asked);
         let least = self.session.reconnection_time().max(retry_after);
         let most = if failures == 0 { least } else { least.max(self.policy.max_wait) };
         assert!(until >= self.now.saturating_add(least), "{until:?} is before {:?} and {least:?}", self.now);
@@ -200,7 +200,8 @@ impl Client {
         assert_eq!(self.session.is_connecting(), state == State::Connecting);
         let until = if let State::Waiting { until, .. } = state { Some(until) } else { None };
         assert_eq!(self.session.next_time(), until);
-        assert_eq!(self.session.reconnection_time(), self.retry.unwrap_or(self.policy.reconnection_time));
+        let asked = self.retry.map(|retry| retry.min(self.policy.max_asked));
+        assert_eq!(self.session.reconnection_time(), asked.unwrap_or(self.policy.reconnection_time));
         assert!(!self.session.last_event_id().contains(['\r', '\n', '\0']));
     }
 }

@@ -95,6 +95,16 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Whether these bytes lie in what is UTF-8 from the start of the input on.
+    #[inline(always)]
+    pub(super) fn is_text(&mut self, start: usize, end: usize) -> bool {
+        let text = match self.text {
+            Some(text) => text,
+            None => self.read(),
+        };
+        text.get(start..end).is_some()
+    }
+
     #[cold]
     fn read(&mut self) -> &'a str {
         self.text.insert(utf8::prefix(self.bytes))

@@ -44,7 +44,12 @@ impl Parser {
         let block = self.block;
         match block.id {
             Value::Absent => {}
-            Value::Input { start, end } => input.id = Some((start, end)),
+            Value::Input { start, end } if input.is_text(start, end) => input.id = Some((start, end)),
+            Value::Input { start, end } => {
+                // decoded once, and not anew for every event that inherits it
+                self.commit(&input.bytes[start..end]);
+                input.id = None;
+            }
             Value::Kept => {
                 let id = mem::take(&mut self.id);
                 self.commit(&id);
@@ -56,6 +61,7 @@ impl Parser {
             self.dropped += 1;
             sink.item(Item::Dropped(limit));
         } else if let Some(fault) = fault {
+            self.dropped += 1;
             sink.item(Item::NotUtf8(fault));
         } else if block.data != Value::Absent {
             let id = match input.id {

@@ -13,8 +13,10 @@ const TAKEN_FROM: usize = 4096;
 
 /// Makes events whose text shares one input where it lies in it.
 pub(super) struct Owner<'a, F> {
-    pub(super) input: &'a Bytes,
-    pub(super) each: F,
+    input: &'a Bytes,
+    /// The last event ID that was copied: events inherit it, and share the copy.
+    id: Text,
+    each: F,
 }
 
 impl<F: FnMut(Event)> Sink for Owner<'_, F> {
@@ -32,14 +34,28 @@ impl<F: FnMut(Event)> Sink for Owner<'_, F> {
     }
 }
 
-impl<F: FnMut(Event)> Owner<'_, F> {
+impl<'a, F: FnMut(Event)> Owner<'a, F> {
+    pub(super) const fn new(input: &'a Bytes, each: F) -> Self {
+        Self { input, id: Text::from_static(""), each }
+    }
+
+    fn id(&mut self, id: &str) -> Text {
+        if self.id != id {
+            match Text::shared(self.input, id) {
+                Some(id) => return id,
+                None => self.id = Text::from(id),
+            }
+        }
+        self.id.clone()
+    }
+
     #[inline(always)]
     fn event(&mut self, name: &str, id: &str, data: Text) {
         // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
         let event = Event {
             comment: None,
             name: (name != "message").then(|| EventName::trusted(Text::within(self.input, name))),
-            id: (!id.is_empty()).then(|| EventId::trusted(Text::within(self.input, id))),
+            id: (!id.is_empty()).then(|| EventId::trusted(self.id(id))),
             retry: None,
             data: Some(data),
         };

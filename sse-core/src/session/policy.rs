@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 /// How a [`Session`](super::Session) reconnects.
 ///
-/// The first wait is the reconnection time itself. After *n* failures in a row it is drawn between the reconnection
-/// time and 2ⁿ times it, or [`max_wait`](Self::max_wait) if that is less: never sooner than the server asked, and with
-/// full jitter above that.
+/// The first wait is the reconnection time itself, the second is drawn between it and twice it, the third between it and
+/// four times it, and so on up to [`max_wait`](Self::max_wait): never sooner than the server asked, and with full jitter
+/// above that. For this, a reconnection time below 100 ms is doubled from 100 ms.
 ///
 /// ```
 /// use core::time::Duration;
@@ -31,7 +31,8 @@ pub struct Policy {
     /// The longest wait that a server can ask for, by `retry` or by `Retry-After`. Default 10 min: `retry` has no upper
     /// bound in the standard, so one slip could silence a client for ever.
     pub max_asked: Duration,
-    /// Statuses after which to try again. Default none: by the standard, all but 200 end it.
+    /// Statuses after which to try again. Default none: by the standard, all but 200 end it. 200 itself has no effect
+    /// here.
     pub retry_statuses: Vec<u16>,
 }
 
