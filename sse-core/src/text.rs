@@ -28,15 +28,9 @@ impl Text {
     /// The text, sharing `bytes` if it lies in them, else copied.
     #[inline]
     pub(crate) fn within(bytes: &Bytes, text: &str) -> Self {
-        Self::shared(bytes, text).unwrap_or_else(|| Self::from(text))
-    }
-
-    /// The text, sharing `bytes`, if it lies in them.
-    #[inline]
-    pub(crate) fn shared(bytes: &Bytes, text: &str) -> Option<Self> {
         let start = (text.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
         let lies_within = start <= bytes.len() && text.len() <= bytes.len() - start && !text.is_empty();
-        lies_within.then(|| Self(bytes.slice(start..start + text.len())))
+        if lies_within { Self(bytes.slice(start..start + text.len())) } else { Self::from(text) }
     }
 
     /// Bytes that the caller has checked.

@@ -56,6 +56,21 @@ fn an_id_that_is_not_utf8_is_decoded_once_and_not_for_every_event_that_inherits_
 }
 
 #[test]
+fn owned_events_inherit_the_last_id_and_no_earlier_one() {
+    let mut ids = Vec::new();
+    let stream = Bytes::from_static(b"id: 1\n\ndata\n\ndata\n\nid: 2\n\ndata\n\nid: 3\ndata\n\ndata\n\nid\n\ndata\n\n");
+    for cut in 1..stream.len() {
+        let mut parser = Parser::new();
+        ids.clear();
+        for piece in stream.chunks(cut) {
+            let piece = stream.slice_ref(piece);
+            parser.feed_bytes(&piece, |event| ids.push(event.id().map(ToString::to_string).unwrap_or_default()));
+        }
+        assert_eq!(ids, ["1", "1", "2", "3", "3", ""], "in pieces of {cut}");
+    }
+}
+
+#[test]
 fn owned_events_share_the_id_that_they_inherit() {
     let mut parser = Parser::new();
     parser.feed_bytes(&format!("id: {}\n\n", "i".repeat(1000)).into(), |_| unreachable!("no data"));

@@ -17,11 +17,14 @@ use crate::{
 
 /// Takes what becomes whole.
 pub(super) trait Sink {
-    /// Anything, but for events whose data is in the parser's buffer.
+    /// Anything but an event.
     fn item(&mut self, item: Item<'_>);
 
+    /// An event, and whether its ID is of an earlier one.
+    fn event(&mut self, event: EventRef<'_>, inherits: bool);
+
     /// An event whose data is in the parser's buffer, to be read or taken.
-    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>);
+    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>, inherits: bool);
 }
 
 impl<F: FnMut(Item<'_>)> Sink for F {
@@ -31,7 +34,12 @@ impl<F: FnMut(Item<'_>)> Sink for F {
     }
 
     #[inline(always)]
-    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>) {
+    fn event(&mut self, event: EventRef<'_>, _: bool) {
+        self(Item::Event(event));
+    }
+
+    #[inline(always)]
+    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>, _: bool) {
         self(Item::Event(EventRef { name, id, data: &utf8::lossy(data) }));
     }
 }
@@ -74,12 +82,13 @@ impl Parser {
                 Value::Kept => utf8::lossy(&self.name),
             };
             let name = if name.is_empty() { "message" } else { &name };
+            let inherits = block.id == Value::Absent;
             match block.data {
                 Value::Input { start, end } => {
                     let data = &input.text(start, end);
-                    sink.item(Item::Event(EventRef { name, data, id: &id }));
+                    sink.event(EventRef { name, data, id: &id }, inherits);
                 }
-                _ => sink.kept(name, &id, &mut self.data),
+                _ => sink.kept(name, &id, &mut self.data, inherits),
             }
         }
         if block.data == Value::Kept {

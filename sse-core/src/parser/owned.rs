@@ -6,7 +6,7 @@ use alloc::{borrow::Cow, vec::Vec};
 use bytes::Bytes;
 
 use super::{KEPT_CAPACITY, dispatch::Sink};
-use crate::{Event, EventId, EventName, Item, Text, utf8};
+use crate::{Event, EventId, EventName, EventRef, Item, Text, utf8};
 
 /// Data from this size on takes the buffer with it instead of a copy, if that is not much larger.
 const TAKEN_FROM: usize = 4096;
@@ -14,52 +14,51 @@ const TAKEN_FROM: usize = 4096;
 /// Makes events whose text shares one input where it lies in it.
 pub(super) struct Owner<'a, F> {
     input: &'a Bytes,
-    /// The last event ID that was copied: events inherit it, and share the copy.
-    id: Text,
+    /// A copy of the last event ID, for the events that inherit it.
+    inherited: Option<Text>,
     each: F,
 }
 
 impl<F: FnMut(Event)> Sink for Owner<'_, F> {
     #[inline(always)]
-    fn item(&mut self, item: Item<'_>) {
-        if let Item::Event(event) = item {
-            let data = Text::within(self.input, event.data);
-            self.event(event.name, event.id, data);
-        }
+    fn item(&mut self, _: Item<'_>) {}
+
+    #[inline(always)]
+    fn event(&mut self, event: EventRef<'_>, inherits: bool) {
+        let data = Text::within(self.input, event.data);
+        self.give(event.name, event.id, data, inherits);
     }
 
     #[inline(never)]
-    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>) {
-        self.event(name, id, text(data));
+    fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>, inherits: bool) {
+        self.give(name, id, text(data), inherits);
     }
 }
 
 impl<'a, F: FnMut(Event)> Owner<'a, F> {
     pub(super) const fn new(input: &'a Bytes, each: F) -> Self {
-        Self { input, id: Text::from_static(""), each }
-    }
-
-    fn id(&mut self, id: &str) -> Text {
-        if self.id != id {
-            match Text::shared(self.input, id) {
-                Some(id) => return id,
-                None => self.id = Text::from(id),
-            }
-        }
-        self.id.clone()
+        Self { input, inherited: None, each }
     }
 
     #[inline(always)]
-    fn event(&mut self, name: &str, id: &str, data: Text) {
+    fn give(&mut self, name: &str, id: &str, data: Text, inherits: bool) {
         // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
         let event = Event {
             comment: None,
             name: (name != "message").then(|| EventName::trusted(Text::within(self.input, name))),
-            id: (!id.is_empty()).then(|| EventId::trusted(self.id(id))),
+            id: (!id.is_empty()).then(|| EventId::trusted(self.id(id, inherits))),
             retry: None,
             data: Some(data),
         };
         (self.each)(event);
+    }
+
+    fn id(&mut self, id: &str, inherits: bool) -> Text {
+        match &self.inherited {
+            Some(inherited) if inherits && inherited == id => inherited.clone(),
+            _ if inherits => self.inherited.insert(Text::within(self.input, id)).clone(),
+            _ => Text::within(self.input, id),
+        }
     }
 }
 
