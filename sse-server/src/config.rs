@@ -92,6 +92,10 @@ pub struct Stream {
     pub lag: Lag,
     /// How old the first event may be that a connected subscriber has not taken.
     pub lag_time: Duration,
+    /// How many bytes may have been published since that event; 0: as many as the log's window holds.
+    pub lag_bytes: usize,
+    /// How long a subscriber's socket may take nothing.
+    pub write_stall: Duration,
     /// How a stream is turned away.
     pub overload: Overload,
 }
@@ -164,6 +168,8 @@ pub struct Limits {
     pub groups: usize,
     /// Segments of all their patterns together, those in common counted once.
     pub pattern_nodes: usize,
+    /// Bytes kept for subscribers that have taken only a part of a write, all together.
+    pub pinned_bytes: usize,
 }
 
 /// What the hub tells of itself.
@@ -211,6 +217,8 @@ impl Default for Stream {
             max_age: Duration::from_secs(3600),
             lag: Lag::Disconnect,
             lag_time: Duration::from_secs(30),
+            lag_bytes: 0,
+            write_stall: Duration::from_secs(10),
             overload: Overload::Retry,
         }
     }
@@ -244,7 +252,14 @@ impl Default for Cors {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 100_000, per_address: 0, selectors: 64, groups: 20_000, pattern_nodes: 500_000 }
+        Self {
+            connections: 100_000,
+            per_address: 0,
+            selectors: 64,
+            groups: 20_000,
+            pattern_nodes: 500_000,
+            pinned_bytes: 256 << 20,
+        }
     }
 }
 

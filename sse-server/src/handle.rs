@@ -122,6 +122,7 @@ impl Hub {
             groups: config.limits.groups,
             nodes: config.limits.pattern_nodes,
             lag: config.stream.lag_time,
+            lag_bytes: config.stream.lag_bytes,
             lag_policy: config.stream.lag.policy(),
         };
         let epoch = Memory::epoch()?;

@@ -67,7 +67,7 @@ impl Config {
         v.section("stream", "what subscribers get");
         v.key(
             "heartbeat",
-            "How long a stream is silent before a heartbeat. Below the 30 s to 60 s after which proxies cut an idle connection. A client that takes nothing for as long is cut off.",
+            "How long a stream is silent before a heartbeat. Below the 30 s to 60 s after which proxies cut an idle connection.",
             Field::Time(&mut stream.heartbeat, SECOND..=300 * SECOND),
         )?;
         v.key(
@@ -87,8 +87,18 @@ impl Config {
         )?;
         v.key(
             "lag_time",
-            "How old the first event may be that a connected subscriber has not taken. One whose socket takes nothing at all is cut off after a heartbeat already.",
+            "How old the first event may be that a connected subscriber has not taken.",
             Field::Time(&mut stream.lag_time, SECOND..=DAY),
+        )?;
+        v.key(
+            "lag_bytes",
+            "How many bytes, of all topics, may have been published since that event. 0: as many as the window holds.",
+            Field::Number(&mut stream.lag_bytes, 0..=1 << 40),
+        )?;
+        v.key(
+            "write_stall",
+            "How long a subscriber's socket may take nothing of what waits for it. Then it is cut off, and resumes by its last event ID.",
+            Field::Time(&mut stream.write_stall, SECOND..=DAY),
         )?;
         v.key(
             "overload",
@@ -192,6 +202,11 @@ impl Config {
             "pattern_nodes",
             "Segments of all patterns together, those in common counted once; about 200 bytes each. The patterns of one stream may have 256.",
             Field::Number(&mut limits.pattern_nodes, 1..=100_000_000),
+        )?;
+        v.key(
+            "pinned_bytes",
+            "Bytes kept for subscribers that have taken only a part of a write, all together; at most 64 KB or one event for each. Beyond, those that stall are cut off.",
+            Field::Number(&mut limits.pinned_bytes, 1 << 20..=1 << 40),
         )?;
 
         v.section("telemetry", "what the hub tells of itself");

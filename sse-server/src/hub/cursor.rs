@@ -108,8 +108,9 @@ impl Cursor {
             return Step::Wait;
         };
         let waited = now.saturating_sub(log.time(*first).unwrap_or(now));
-        let late = place.caught_up && u128::from(waited) > bounds.lag.as_millis();
-        if late && bounds.lag_policy == LagPolicy::Disconnect {
+        let late = u128::from(waited) > bounds.lag.as_millis();
+        let far = bounds.lag_bytes > 0 && log.bytes_since(*first) > bounds.lag_bytes as u64;
+        if place.caught_up && (late || far) && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }
         let (bytes, events) = groups.joined(self.group, log, &found.seqs, room);

@@ -27,6 +27,8 @@ pub(crate) struct Log {
     events: usize,
     /// The last sequence number given out; 0 before the first.
     head: u64,
+    /// The bytes of all events ever published.
+    published: u64,
     topics: Topics,
     /// The latest sequence number ever trimmed.
     trimmed: u64,
@@ -38,6 +40,8 @@ pub(crate) struct Log {
 struct Slot {
     seq: u64,
     time: Millis,
+    /// The bytes of all events ever published before it.
+    before: u64,
     frame: Option<Frame>,
 }
 
@@ -51,6 +55,7 @@ impl Log {
             envelope_bytes: Cell::new(0),
             events: 0,
             head: 0,
+            published: 0,
             topics: Topics::new(bounds.topics),
             trimmed: 0,
             trims: 0,
@@ -102,7 +107,8 @@ impl Log {
         self.bytes += cost;
         self.events += 1;
         self.head = seq;
-        self.slots.push_back(Slot { seq, time, frame: Some(frame) });
+        self.slots.push_back(Slot { seq, time, before: self.published, frame: Some(frame) });
+        self.published += cost as u64;
         // The newest event stays, whatever its size: its size is bounded where it came in.
         while self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes) {
             self.pop_front();
@@ -120,6 +126,11 @@ impl Log {
     /// When the event was published.
     pub(super) fn time(&self, seq: u64) -> Option<Millis> {
         self.slot(seq).map(|slot| slot.time)
+    }
+
+    /// How many bytes were published since an event, itself included.
+    pub(super) fn bytes_since(&self, seq: u64) -> u64 {
+        self.slot(seq).map_or(0, |slot| self.published - slot.before)
     }
 
     fn slot(&self, seq: u64) -> Option<&Slot> {

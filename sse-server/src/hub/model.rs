@@ -85,6 +85,7 @@ impl Model {
             groups: 100,
             nodes: 1000,
             lag: Duration::MAX,
+            lag_bytes: 0,
             lag_policy: policy,
         };
         Self {

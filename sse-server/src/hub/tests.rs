@@ -12,6 +12,7 @@ fn bounds() -> Bounds {
         groups: 3,
         nodes: 1000,
         lag: Duration::from_secs(30),
+        lag_bytes: 0,
         lag_policy: LagPolicy::Disconnect,
     }
 }

@@ -99,7 +99,7 @@ impl Acceptor {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }
-        if let Err(error) = prepare(&stream, self.hub.config().stream.heartbeat) {
+        if let Err(error) = prepare(&stream, patience(&self.hub)) {
             tracing::debug!(%address, %error, "closed before it began");
             return;
         }
@@ -109,13 +109,19 @@ impl Acceptor {
     }
 }
 
-/// Events leave at once; a peer that acknowledges nothing for the time of a heartbeat is gone.
-fn prepare(stream: &TcpStream, heartbeat: Duration) -> io::Result<()> {
+/// A peer that acknowledges nothing for the time of a heartbeat is gone, unless it may stall for longer.
+fn patience(hub: &Hub) -> Duration {
+    let stream = &hub.config().stream;
+    stream.heartbeat.max(stream.write_stall)
+}
+
+/// Events leave at once; a peer that acknowledges nothing for so long is gone.
+fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
-    SockRef::from(stream).set_tcp_user_timeout(Some(heartbeat))?;
+    SockRef::from(stream).set_tcp_user_timeout(Some(patience))?;
     #[cfg(not(target_os = "linux"))]
-    let _ = (SockRef::from(stream), heartbeat);
+    let _ = (SockRef::from(stream), patience);
     Ok(())
 }
 

@@ -34,6 +34,8 @@ pub(super) struct Connection<S> {
     pub(super) heartbeat: Heartbeat,
     /// When a heartbeat is due, or, without a subscriber, when patience ends.
     pub(super) silent_until: Millis,
+    /// The time of its entry among the timers.
+    pub(super) timer: Millis,
     /// When the stream is to end, and why.
     pub(super) end: Option<(Millis, DrainReason)>,
     /// On its way out: after the event of this sequence number come the last words.
@@ -47,6 +49,8 @@ pub(super) struct Connection<S> {
 struct Pending {
     bytes: Bytes,
     written: usize,
+    /// When the socket took something last.
+    moved: Millis,
 }
 
 /// How a write went.
@@ -79,6 +83,7 @@ impl<S: Socket> Connection<S> {
             chunked,
             heartbeat: Heartbeat::Cursor,
             silent_until: 0,
+            timer: Millis::MAX,
             end: None,
             leaving: None,
             pending: None,
@@ -95,6 +100,11 @@ impl<S: Socket> Connection<S> {
         self.pending.as_ref().map_or(0, |pending| pending.bytes.len() - pending.written)
     }
 
+    /// When the socket took something last, if something is pending.
+    pub(super) fn stalled_since(&self) -> Option<Millis> {
+        self.pending.as_ref().map(|pending| pending.moved)
+    }
+
     /// When it is to be looked at, if nothing happens before.
     pub(super) fn due(&self) -> Millis {
         match self.end {
@@ -104,22 +114,26 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Writes, with nothing pending before.
-    pub(super) fn send(&mut self, bytes: Bytes) -> Sent {
+    pub(super) fn send(&mut self, bytes: Bytes, now: Millis) -> Sent {
         debug_assert!(self.pending.is_none(), "what is half written is finished first");
         let written = match write(&mut self.socket, &bytes) {
             Ok(written) if written == bytes.len() => return Sent::Whole,
             Ok(written) => written,
             Err(_) => return Sent::Gone,
         };
-        self.pending = Some(Box::new(Pending { bytes, written }));
+        self.pending = Some(Box::new(Pending { bytes, written, moved: now }));
         Sent::Blocked
     }
 
     /// Writes what is pending.
-    pub(super) fn flush(&mut self) -> Sent {
+    pub(super) fn flush(&mut self, now: Millis) -> Sent {
         let Some(pending) = &mut self.pending else { return Sent::Whole };
         match write(&mut self.socket, &pending.bytes[pending.written..]) {
-            Ok(written) => pending.written += written,
+            Ok(0) => {}
+            Ok(written) => {
+                pending.written += written;
+                pending.moved = now;
+            }
             Err(_) => return Sent::Gone,
         }
         if pending.written < pending.bytes.len() {

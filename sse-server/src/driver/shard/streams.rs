@@ -101,7 +101,7 @@ impl<S: Socket> Streams<S> {
         if self.draining {
             self.leave_soon(index);
         }
-        self.timers.set(self.connections[index].due(), id);
+        self.set_timer(index, self.connections[index].due());
         if self.write(index, &Chunk::new(&bytes), now) == Stays::Yes {
             self.serve(index, now);
         }
@@ -235,17 +235,26 @@ impl<S: Socket> Streams<S> {
     }
 
     fn send(&mut self, index: usize, bytes: Bytes, now: Millis) -> Stays {
-        let heartbeat = life::millis(self.hub.config().stream.heartbeat);
         let connection = &mut self.connections[index];
-        connection.silent_until = now + heartbeat;
-        match connection.send(bytes) {
+        connection.silent_until = now + life::millis(self.hub.config().stream.heartbeat);
+        match connection.send(bytes, now) {
             Sent::Whole => Stays::Yes,
             Sent::Blocked => {
                 self.hub.metrics().stalled.inc();
-                self.hub.metrics().pinned.inc_by(connection.pinned() as i64);
+                let pinned = connection.pinned() as i64;
+                let others = self.hub.metrics().pinned.inc_by(pinned);
+                let most = i64::try_from(self.hub.config().limits.pinned_bytes).unwrap_or(i64::MAX);
+                if others.saturating_add(pinned) > most {
+                    return self.close(index, Ended::lag);
+                }
+                // until it takes more there is no heartbeat, but a look at whether it stalls for too long
+                let connection = &mut self.connections[index];
+                connection.silent_until = now + life::millis(self.hub.config().stream.write_stall);
+                let due = connection.due();
+                self.set_timer(index, due);
                 Stays::Yes
             }
-            Sent::Gone => self.close(index),
+            Sent::Gone => self.close(index, Ended::client),
         }
     }
 
@@ -266,10 +275,10 @@ impl<S: Socket> Streams<S> {
         let connection = &mut self.connections[index];
         let written = !connection.is_blocked();
         if written && !connection.shutdown() {
-            return self.close(index);
+            return self.close(index, Ended::client);
         }
         connection.silent_until = now + PATIENCE;
-        self.timers.set(now + PATIENCE, connection.id);
+        self.set_timer(index, now + PATIENCE);
         Stays::Yes
     }
 
@@ -277,10 +286,10 @@ impl<S: Socket> Streams<S> {
     fn unblock(&mut self, index: usize, now: Millis) {
         let connection = &mut self.connections[index];
         let before = connection.pinned();
-        let sent = connection.flush();
+        let sent = connection.flush(now);
         let after = connection.pinned();
         if sent == Sent::Gone {
-            self.close(index);
+            self.close(index, Ended::client);
             return;
         }
         self.hub.metrics().pinned.dec_by((before - after) as i64);
@@ -288,10 +297,14 @@ impl<S: Socket> Streams<S> {
             return;
         }
         self.hub.metrics().stalled.dec();
-        if self.connections[index].subscriber.is_some() {
+        let connection = &mut self.connections[index];
+        if connection.subscriber.is_some() {
+            connection.silent_until = now + life::millis(self.hub.config().stream.heartbeat);
             self.serve(index, now);
-        } else if !self.connections[index].shutdown() {
-            self.close(index);
+        } else if connection.shutdown() {
+            connection.silent_until = now + PATIENCE;
+        } else {
+            self.close(index, Ended::client);
         }
     }
 
@@ -302,19 +315,17 @@ impl<S: Socket> Streams<S> {
                 self.more.push_back(self.connections[index].id);
                 Stays::Yes
             }
-            Input::End => self.close(index),
+            Input::End => self.close(index, Ended::client),
         }
     }
 
     fn run_timers(&mut self, now: Millis) {
         for _ in 0..TIMERS {
-            let Some(id) = self.timers.pop(now) else { break };
-            let Some(index) = self.find(id) else { continue };
-            if self.connections[index].due() <= now && self.on_time(index, now) == Stays::No {
-                continue;
-            }
-            if let Some(index) = self.find(id) {
-                self.timers.set(self.connections[index].due().max(now + 1), id);
+            let Some((at, id)) = self.timers.pop(now) else { break };
+            let Some(index) = self.find(id).filter(|index| self.connections[*index].timer == at) else { continue };
+            self.connections[index].timer = Millis::MAX;
+            if self.connections[index].due() > now || self.on_time(index, now) == Stays::Yes {
+                self.set_timer(index, self.connections[index].due().max(now + 1));
             }
         }
         if self.timers.is_crowded(self.connections.len()) {
@@ -322,23 +333,37 @@ impl<S: Socket> Streams<S> {
         }
     }
 
+    /// Looks at a connection at this time, or before.
+    fn set_timer(&mut self, index: usize, at: Millis) {
+        let connection = &mut self.connections[index];
+        if at < connection.timer {
+            connection.timer = at;
+            self.timers.set(at, connection.id);
+        }
+    }
+
     fn refresh_timers(&mut self) {
-        self.timers.replace(self.connections.iter().map(|(_, connection)| (connection.due(), connection.id)));
+        self.timers.replace(self.connections.iter_mut().map(|(_, connection)| {
+            connection.timer = connection.due();
+            (connection.timer, connection.id)
+        }));
     }
 
     fn on_time(&mut self, index: usize, now: Millis) -> Stays {
         let connection = &mut self.connections[index];
         if connection.subscriber.is_none() {
-            return self.close(index);
+            return self.close(index, Ended::client);
         }
         let id = connection.id;
         if connection.leaving.is_none() && connection.end.is_some_and(|(at, _)| at <= now) {
             connection.leaving = Some(self.hub.head());
         }
-        if connection.is_blocked() {
-            // A heartbeat would have to wait as well; the system ends a connection that takes nothing for so long.
-            connection.silent_until =
-                connection.silent_until.max(now + life::millis(self.hub.config().stream.heartbeat));
+        if let Some(since) = connection.stalled_since() {
+            let until = since + life::millis(self.hub.config().stream.write_stall);
+            if until <= now {
+                return self.close(index, Ended::lag);
+            }
+            connection.silent_until = until;
             return Stays::Yes;
         }
         self.serve(index, now);
@@ -380,8 +405,8 @@ impl<S: Socket> Streams<S> {
         self.hub.metrics().ended(ended);
     }
 
-    fn close(&mut self, index: usize) -> Stays {
-        self.leave(index, Ended::client);
+    fn close(&mut self, index: usize, ended: Ended) -> Stays {
+        self.leave(index, ended);
         let connection = self.connections.remove(index);
         if connection.is_blocked() {
             self.hub.metrics().stalled.dec();

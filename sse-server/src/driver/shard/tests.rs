@@ -83,3 +83,58 @@ async fn a_client_that_does_not_end_its_side_is_cut_off() {
     stream.expect_closed().await;
     assert_eq!(hub.subscribers(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_for_too_long_is_cut_off_and_resumes() {
+    let (hub, client) = hub_over(300, |config| config.stream.write_stall = Duration::from_secs(5));
+    let mut stalled = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
+    stalled.expect_retry().await;
+    // each is a write of its own
+    for i in 0..20 {
+        publish(&client, "a", &format!("{i} {}", "x".repeat(40_000))).await;
+    }
+    // some of it is taken, later than half the time: then all of the time begins again
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    stalled.expect_event(event("message").matching(|event| event.data.starts_with("0 "))).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(hub.subscribers(), 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(hub.subscribers(), 0);
+    assert_eq!(metric(&client, "sse_ends_total{reason=\"lag\"}").await, 1.0);
+    assert_eq!(metric(&client, "sse_pinned_bytes").await, 0.0);
+    stalled.reconnect().await;
+    for i in 1..20 {
+        stalled.expect_event(event("message").matching(|event| event.data.starts_with(&format!("{i} ")))).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_for_stalled_readers_has_a_bound() {
+    let (hub, client) = hub_over(300, |config| config.limits.pinned_bytes = 1 << 20);
+    let mut stalled = Vec::new();
+    for _ in 0..10 {
+        let mut stream = client.get("/events?topic=a").connect().await;
+        stream.expect_retry().await;
+        stalled.push(stream);
+    }
+    publish(&client, "a", &"x".repeat(250_000)).await;
+    while metric(&client, "sse_ends_total{reason=\"lag\"}").await < 6.0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(metric(&client, "sse_pinned_bytes").await <= f64::from(1 << 20));
+    assert_eq!(hub.subscribers(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_too_many_bytes_behind_is_ended() {
+    let (_, client) = hub_over(300, |config| config.stream.lag_bytes = 10_000);
+    let mut slow = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
+    slow.expect_retry().await;
+    for i in 0..40 {
+        publish(&client, "a", &format!("{i} {}", "x".repeat(300))).await;
+    }
+    slow.expect_event(event("sse-drain").data(r#"{"reason":"lag"}"#)).await;
+    slow.expect_closed().await;
+    slow.reconnect().await;
+    slow.expect_event(event("message").matching(|event| event.data.starts_with("0 "))).await;
+}

@@ -14,8 +14,9 @@ pub(super) struct Id {
     pub(super) use_count: u32,
 }
 
-/// One entry for each connection, at the time when it was last known to be due or before. A connection that has become
-/// due later is entered anew when its entry comes up, so a write moves nothing.
+/// One entry that counts for each connection, at the time when it was last known to be due or before. A connection that
+/// has become due later is entered anew when its entry comes up, so a write moves nothing; one that has become due
+/// earlier is entered once more, and remembers which entry counts.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BinaryHeap<Reverse<(Millis, Id)>>);
 
@@ -29,11 +30,11 @@ impl Timers {
     }
 
     /// An entry that has come up.
-    pub(super) fn pop(&mut self, now: Millis) -> Option<Id> {
+    pub(super) fn pop(&mut self, now: Millis) -> Option<(Millis, Id)> {
         if self.next()? > now {
             return None;
         }
-        self.0.pop().map(|Reverse((_, id))| id)
+        self.0.pop().map(|Reverse(entry)| entry)
     }
 
     /// Whether it is worth to [`replace`](Self::replace) the entries: many are of connections that are gone.
