@@ -12,6 +12,9 @@ fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(&[&[u8]])) {
     each(&[&whole]);
     each(&chunks.iter().map(Vec::as_slice).collect::<Vec<_>>());
     each(&whole.chunks(1).collect::<Vec<_>>());
+    if cfg!(miri) {
+        return; // hours of it
+    }
     for at in 1..whole.len() {
         let (first, second) = whole.split_at(at);
         each(&[first, second]);
@@ -27,6 +30,9 @@ fn without_comments(mut outcome: Outcome) -> Outcome {
 #[test]
 fn every_parse_vector_under_every_cut() {
     for vector in vectors::parse().into_iter().chain(vectors::parse_seeded()) {
+        if cfg!(miri) && vector.chunks.concat().len() > 1000 {
+            continue;
+        }
         every_cut(&vector.chunks, |cut| {
             let seen = without_comments(parse_from(&vector.initial_last_event_id, cut));
             let lengths = || cut.iter().map(|piece| piece.len()).collect::<Vec<_>>();

@@ -2,9 +2,9 @@
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`supply`], [`fuzz`], [`wasm`], [`browser`] and [`hub`] know how; [`tools`], [`system`]
-//! and [`command`] reach the machine; [`report`] speaks. What decides or parses is kept apart from what
-//! touches the machine: [`wasm_choice`], [`lockfile`] and the functions with tests.
+//! in turn; [`supply`], [`fuzz`], [`miri`], [`wasm`], [`browser`] and [`hub`] know how; [`tools`],
+//! [`system`] and [`command`] reach the machine; [`report`] speaks. What decides or parses is kept
+//! apart from what touches the machine: [`wasm_choice`], [`lockfile`] and the functions with tests.
 
 mod browser;
 mod command;
@@ -13,6 +13,7 @@ mod failure;
 mod fuzz;
 mod hub;
 mod lockfile;
+mod miri;
 mod report;
 mod run;
 mod steps;
@@ -72,6 +73,8 @@ enum Chore {
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
+    /// Run sse-core's tests in Miri, the judge of unsafe code: some minutes
+    Miri,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -89,6 +92,7 @@ impl Chore {
             Self::Wasm => steps::WASM.to_vec(),
             Self::Setup => steps::SETUP.to_vec(),
             Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
+            Self::Miri => steps::MIRI.to_vec(),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    hub, supply, system, tools, wasm,
+    hub, miri, supply, system, tools, wasm,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -29,6 +29,9 @@ pub(crate) fn fuzz(seconds: u32) -> Vec<Step> {
     let targets = Target::ALL.map(|target| Step::Fuzz { target, seconds });
     [&[Step::FuzzTargets], &targets[..]].concat()
 }
+
+/// The steps of `cargo xtask miri`.
+pub(crate) const MIRI: &[Step] = &[Step::Miri];
 
 /// The steps of `cargo xtask setup`.
 pub(crate) const SETUP: &[Step] =
@@ -75,6 +78,8 @@ pub(crate) enum Step {
     BenchParse,
     /// Set up cargo-fuzz and build sse-core's fuzz targets
     FuzzTargets,
+    /// Run sse-core's tests in Miri
+    Miri,
     /// Fuzz with one target
     #[value(skip)]
     Fuzz { target: Target, seconds: u32 },
@@ -99,6 +104,7 @@ impl Step {
             Self::CargoDeny => "cargo-deny",
             Self::WasmBuild => "wasm-build",
             Self::BenchParse => "bench-parse",
+            Self::Miri => "miri",
             Self::FuzzTargets => "fuzz-targets",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
@@ -124,6 +130,7 @@ impl Step {
             Self::CargoDeny => "look for cargo-deny, else build it",
             Self::WasmBuild => "build sse-wasm-client for release",
             Self::BenchParse => "compare sse-core's parser with others on the same streams",
+            Self::Miri => "run sse-core's tests in Miri, with a nightly Rust",
             Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
@@ -183,6 +190,7 @@ impl Step {
             Self::CargoDeny => supply::set_up(context).map(|_| None),
             Self::WasmBuild => wasm::build_client(context).map(Some),
             Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
+            Self::Miri => miri::tests(context).map(|()| None),
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
         }

@@ -32,9 +32,7 @@ fuzz_target!(|input: &[u8]| {
 fn policy(text: &str) -> Policy {
     let mut policy = Policy::default();
     let mut numbers = text.split(' ').filter(|number| !number.is_empty());
-    for time in
-        [&mut policy.reconnection_time, &mut policy.max_wait, &mut policy.stable_after, &mut policy.max_asked]
-    {
+    for time in [&mut policy.reconnection_time, &mut policy.max_wait, &mut policy.stable_after, &mut policy.max_asked] {
         if let Some(number) = numbers.next() {
             *time = input::time(number);
         }
@@ -200,7 +198,9 @@ impl Client {
         assert_eq!(self.session.is_connecting(), state == State::Connecting);
         let until = if let State::Waiting { until, .. } = state { Some(until) } else { None };
         assert_eq!(self.session.next_time(), until);
-        let asked = self.retry.map(|retry| retry.min(self.policy.max_asked));
+        assert_eq!(self.session.is_open(), matches!(state, State::Open { .. }));
+        assert_eq!(self.session.closed().is_some(), matches!(state, State::Closed(_)));
+        let asked = self.retry.map(|asked| asked.min(self.policy.max_asked));
         assert_eq!(self.session.reconnection_time(), asked.unwrap_or(self.policy.reconnection_time));
         assert!(!self.session.last_event_id().contains(['\r', '\n', '\0']));
     }
