@@ -101,7 +101,7 @@ pub(crate) struct Published {
 
 /// A publish was refused whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PublishError {
+pub(crate) enum Rejected {
     /// The key of the event at this index, or of the whole request, was used for other content.
     Conflict(Option<usize>),
     Draining,
@@ -185,30 +185,30 @@ impl Hub {
     }
 
     /// Appends all events, or none; a repeated one is found by its key.
-    pub(crate) fn publish(&self, events: Vec<Keyed>) -> Result<Vec<Published>, PublishError> {
+    pub(crate) fn append(&self, events: Vec<Keyed>) -> Result<Vec<Published>, Rejected> {
         self.change(|state, now, wake| state.publish(events, now, wake))
     }
 
     /// Appends all events, or none; a repeat of the whole request is found by its key.
-    pub(crate) fn publish_request(
+    pub(crate) fn append_request(
         &self,
         drafts: &[Draft],
         key: Key,
         content: Fingerprint,
-    ) -> Result<Vec<Published>, PublishError> {
+    ) -> Result<Vec<Published>, Rejected> {
         self.change(|state, now, wake| state.publish_request(drafts, key, content, now, wake))
     }
 
     /// Publishes under the lock, and wakes whom it concerns after it.
     fn change(
         &self,
-        publish: impl FnOnce(&mut State, Millis, &mut Wake) -> Result<Vec<Published>, PublishError>,
-    ) -> Result<Vec<Published>, PublishError> {
+        publish: impl FnOnce(&mut State, Millis, &mut Wake) -> Result<Vec<Published>, Rejected>,
+    ) -> Result<Vec<Published>, Rejected> {
         let now = self.now();
         let mut wake = Wake::default();
         let mut state = self.state();
         if state.drain.is_some() {
-            return Err(PublishError::Draining);
+            return Err(Rejected::Draining);
         }
         let published = publish(&mut state, now, &mut wake);
         self.note_log(&state);

@@ -28,6 +28,7 @@ mod keys;
 
 mod handle;
 mod hub;
+mod publish;
 mod store;
 
 mod driver;
@@ -42,4 +43,5 @@ pub use config::{
 };
 pub use handle::Hub;
 pub use http::{Face, routes};
+pub use publish::PublishError;
 pub use server::{ServeError, Server, Shutdown};

@@ -13,13 +13,9 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use sse_core::Event;
 use sse_server::{Face, Hub, routes};
-use tower_service::Service;
-use warp::{
-    Filter, Rejection, Reply,
-    http::{Request, StatusCode},
-    reply::Response,
-};
+use warp::{Filter, Rejection, Reply, http::StatusCode, reply::Response};
 
 /// The topic that the program publishes to.
 const TOPIC: &str = "book";
@@ -34,22 +30,14 @@ pub fn program(hub: Hub) -> impl Filter<Extract = (Response,), Error = Rejection
         let (signatures, hub) = (signatures.clone(), own.clone());
         async move {
             let count = signatures.fetch_add(1, Ordering::Relaxed) + 1;
-            publish(&hub, TOPIC, format!("{name} is number {count}")).await
+            match hub.publish(TOPIC, Event::message(format!("{name} is number {count}"))).await {
+                Ok(id) => id.as_str().to_owned().into_response(),
+                Err(error) => {
+                    warp::reply::with_status(error.to_string(), StatusCode::SERVICE_UNAVAILABLE).into_response()
+                }
+            }
         }
     });
     let live = warp::path("live").and(routes(hub, Face::Public));
     hello.or(sign).unify().or(live).unify()
-}
-
-/// Publishes in process: the hub's own route is called, with no socket between. On a task of its own, since warp keeps
-/// the request that it is working on with the task, and has room for one.
-async fn publish(hub: &Hub, topic: &str, text: String) -> Response {
-    let service = warp::service(routes(hub.clone(), Face::Public));
-    let request = Request::post(format!("/publish/{topic}")).body(text);
-    let answer = tokio::spawn(async move {
-        let (mut service, request) = (service, request.ok()?);
-        service.call(request).await.ok()
-    });
-    let failed = || StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    answer.await.ok().flatten().unwrap_or_else(failed)
 }

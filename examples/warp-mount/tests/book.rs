@@ -21,9 +21,8 @@ async fn who_watches_sees_who_signs() {
     stream.expect_retry().await;
     stream.expect_event(event("sse-cursor")).await;
 
-    let signed = client.post("/sign/ann").send().await.json();
-    let id = signed["id"].as_str().unwrap();
-    stream.expect_event(message("ann is number 1").id(id)).await;
+    let signed = client.post("/sign/ann").send().await;
+    stream.expect_event(message("ann is number 1").id(signed.text())).await;
     client.post("/sign/ben").send().await;
     stream.expect_event("ben is number 2").await;
 }

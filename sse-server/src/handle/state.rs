@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use super::{Drain, Keyed, PublishError, Published, Waiting, Wake};
+use super::{Drain, Keyed, Published, Rejected, Waiting, Wake};
 use crate::{
     driver::shard::Inbox,
     hub::{Draft, GroupId, Millis},
@@ -34,7 +34,7 @@ impl State {
         events: Vec<Keyed>,
         now: Millis,
         wake: &mut Wake,
-    ) -> Result<Vec<Published>, PublishError> {
+    ) -> Result<Vec<Published>, Rejected> {
         self.check_keys(&events, now)?;
         let mut published = Vec::with_capacity(events.len());
         for Keyed { draft, key } in events {
@@ -59,9 +59,9 @@ impl State {
         content: Fingerprint,
         now: Millis,
         wake: &mut Wake,
-    ) -> Result<Vec<Published>, PublishError> {
+    ) -> Result<Vec<Published>, Rejected> {
         match self.keys.look_up(&key, content, now) {
-            Seen::Conflict => Err(PublishError::Conflict(None)),
+            Seen::Conflict => Err(Rejected::Conflict(None)),
             Seen::Before(seqs) => Ok(seqs.iter().map(|seq| self.published(*seq, true)).collect()),
             Seen::New => {
                 let seqs: Arc<[u64]> = drafts.iter().map(|draft| self.append(draft, now, wake)).collect();
@@ -98,14 +98,14 @@ impl State {
     }
 
     /// Refuses all if one key was used for other content, here or before.
-    fn check_keys(&mut self, events: &[Keyed], now: Millis) -> Result<(), PublishError> {
+    fn check_keys(&mut self, events: &[Keyed], now: Millis) -> Result<(), Rejected> {
         let mut here: HashMap<&Key, Fingerprint> = HashMap::new();
         for (i, event) in events.iter().enumerate() {
             let Some((key, content)) = &event.key else { continue };
             let seen = self.keys.look_up(key, *content, now);
             let twice = here.insert(key, *content).is_some_and(|earlier| earlier != *content);
             if twice || seen == Seen::Conflict {
-                return Err(PublishError::Conflict(Some(i)));
+                return Err(Rejected::Conflict(Some(i)));
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::Publish,
-    handle::{Hub, Keyed, PublishError, Published},
+    handle::{Hub, Keyed, Published, Rejected},
     hub::{Draft, Name},
     keys::{Key, Scope},
     metrics::Refused,
@@ -97,7 +97,7 @@ fn draining() -> Problem {
 fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Result<Response, Problem> {
     let topic = draft.topic.to_string();
     let key = key.map(|key| (key, hub.fingerprint(&draft)));
-    let published = hub.publish(vec![Keyed { draft, key }]).map_err(refusal)?;
+    let published = hub.append(vec![Keyed { draft, key }]).map_err(refusal)?;
     let receipt = published.first().map(|published| receipt(*published, topic));
     Ok(json_response(&receipt))
 }
@@ -106,10 +106,10 @@ fn receipt(published: Published, topic: String) -> Receipt {
     Receipt { id: published.position.to_string(), topic, duplicate: published.duplicate }
 }
 
-fn refusal(error: PublishError) -> Problem {
+fn refusal(error: Rejected) -> Problem {
     match error {
-        PublishError::Draining => draining(),
-        PublishError::Conflict(index) => {
+        Rejected::Draining => draining(),
+        Rejected::Conflict(index) => {
             let detail = "the idempotency key was used for other content; use a new key for new content";
             let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Refused::key, detail);
             match index {

@@ -59,14 +59,14 @@ pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response, Pro
     let published = match request_key {
         Some(text) => {
             let content = hub.fingerprint(&("array", &body.bytes));
-            hub.publish_request(&drafts, Key { scope: Scope::Request, text }, content)
+            hub.append_request(&drafts, Key { scope: Scope::Request, text }, content)
         }
         None => {
             let keyed = drafts.into_iter().zip(keys).map(|(draft, key)| {
                 let key = key.map(|key| (key, hub.fingerprint(&draft)));
                 Keyed { draft, key }
             });
-            hub.publish(keyed.collect())
+            hub.append(keyed.collect())
         }
     };
     #[derive(Serialize)]

@@ -37,7 +37,7 @@ pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response,
     if let Some(text) = request_key.clone() {
         // the key is this form's from here on
         let content = hub.fingerprint(&"lines");
-        hub.publish_request(&[], Key { scope: Scope::Request, text }, content).map_err(refusal)?;
+        hub.append_request(&[], Key { scope: Scope::Request, text }, content).map_err(refusal)?;
     }
     let mut lines = Lines { hub, request_key, line: 1, events: 0, summary: Summary::default() };
     match lines.read(&mut request).await {
@@ -93,7 +93,7 @@ impl Lines<'_> {
         self.events += 1;
         let key = one_key(self.request_key.clone(), own_key)?.map(|text| Key { scope, text });
         let key = key.map(|key| (key, self.hub.fingerprint(&draft)));
-        for event in self.hub.publish(vec![Keyed { draft, key }]).map_err(refusal)? {
+        for event in self.hub.append(vec![Keyed { draft, key }]).map_err(refusal)? {
             let id = event.position.to_string();
             if event.duplicate {
                 self.summary.duplicates += 1;
