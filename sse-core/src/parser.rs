@@ -388,9 +388,9 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "megabytes, to be counted")]
     fn each_byte_is_scanned_once_and_checked_at_most_twice_however_the_input_is_cut() {
-        let length = if cfg!(miri) { 64 << 10 } else { 8 << 20 };
-        let long = [b"data: ", &*vec![b'x'; length], b"\n\n"].concat();
+        let long = [b"data: ", &*vec![b'x'; 8 << 20], b"\n\n"].concat();
         let ticks: String = (0..1000).map(|i| format!("event: tick\nid: {i}\ndata: {i}\n\n: alive\r\n\r\n")).collect();
         let inherited = [&b"id: \xFF"[..], &[b'i'; 1000], b"\n\n", &b"data\n\n".repeat(1000)].concat();
         for (stream, events) in [(long.as_slice(), 1), (ticks.as_bytes(), 1000), (&inherited, 1000)] {
