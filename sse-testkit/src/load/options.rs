@@ -25,9 +25,9 @@ pub struct Options {
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = target)]
     pub(crate) target: Target,
 
-    /// Subscribers, each with a connection of its own, 1 to 1,000,000
+    /// Subscribers, each with a connection of its own, 0 to 1,000,000
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1000, help_heading = SUBSCRIBERS)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub(crate) subscribers: u32,
 
     /// Where a subscriber asks. {topic} is replaced by the topic; a query parameter that has it is repeated for each
@@ -77,6 +77,12 @@ pub struct Options {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = TOPICS)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) topics: u32,
+
+    /// Topics besides, which nobody subscribes to, 0 to 1,000,000. Events go to them as to the others, or, with --hot, as to
+    /// the topics that are not hot
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = TOPICS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(crate) unread: u32,
 
     /// Their names: {number} is replaced by a topic's number, {group} by a tenth of it [default: load, or
     /// load/{group}/{number} with several topics]
@@ -190,7 +196,12 @@ impl Options {
     }
 
     pub(crate) fn topic_name(&self) -> &str {
-        self.topic.as_deref().unwrap_or(if self.topics == 1 { "load" } else { "load/{group}/{number}" })
+        self.topic.as_deref().unwrap_or(if self.all_topics() == 1 { "load" } else { "load/{group}/{number}" })
+    }
+
+    /// How many topics events go to.
+    pub(crate) const fn all_topics(&self) -> u32 {
+        self.topics + self.unread
     }
 }
 
@@ -300,6 +311,7 @@ mod tests {
         assert_eq!(options.topic_name(), "load");
         assert_eq!(parse("--for 10s --topics 2").unwrap().bounds(), (u32::MAX, Duration::from_secs(10)));
         assert_eq!(parse("--topics 2").unwrap().topic_name(), "load/{group}/{number}");
+        assert_eq!(parse("--unread 1").unwrap().topic_name(), "load/{group}/{number}");
     }
 
     #[test]
@@ -317,7 +329,7 @@ mod tests {
             ("--slow 120%", ["'120%'", "--slow", "0% to 100%"]),
             ("--size 10", ["10", "--size", "52..=1048576"]),
             ("--idle 1ms", ["'1ms'", "--idle", "from 1s to 1h"]),
-            ("-n 0", ["0", "--subscribers", "1..=1000000"]),
+            ("-n 1000001", ["1000001", "--subscribers", "0..=1000000"]),
             ("--header x", ["'x'", "--header", "name: value"]),
             ("--header host:x", ["'host:x'", "--header", "itself"]),
             ("https://a:1", ["https://a:1", "ADDRESS", "TLS is not spoken"]),
