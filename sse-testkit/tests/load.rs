@@ -139,6 +139,20 @@ async fn events_that_nobody_has_come_to_nobody() {
 }
 
 #[tokio::test]
+async fn several_events_in_each_request() {
+    let server = Server::start(Behaviour::default()).await;
+    let report =
+        run(&server, "-n 10 --topics 30 -k 4 --batch 25 --rate max --publishers 2 --events 110").await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    let json = report.to_json();
+    assert_eq!(json["publish"]["events"], 110, "the last request has fewer");
+    assert!(account(&json["publish"])[3] > 50, "{report}");
+
+    let published = published(&[(4, Fate::Cut)], "-n 5 --batch 5 --rate max --events 10").await;
+    assert_eq!(published["unknown"], 5, "what has no answer is not known of any of them");
+}
+
+#[tokio::test]
 async fn a_refused_event_is_sent_again() {
     let published = published(&[(3, Fate::Refuse)], "-n 5 --rate max --events 10").await;
     assert_eq!(account(&published), [0, 0, 0, 50]);

@@ -160,7 +160,7 @@ fn check(options: &Options) -> Result<(), Mismatch> {
     let mismatch = |text: String| Err(Mismatch(text));
     let (topics, of_each, name) = (options.topics, options.topics_per_subscriber, options.topic_name());
     let all = options.all_topics();
-    for (flag, path) in [("--subscribe-path", &options.subscribe_path), ("--publish-path", &options.publish_path)] {
+    for (flag, path) in [("--subscribe-path", &*options.subscribe_path), ("--publish-path", options.publish_path())] {
         if !template::is_request_target(path) {
             return mismatch(format!("{flag} '{path}': allowed is a path from / on, in ASCII without spaces or #"));
         }
@@ -171,8 +171,12 @@ fn check(options: &Options) -> Result<(), Mismatch> {
             "--topic '{name}': with --topics {topics}{unread} it needs {{number}}, or all would have one name"
         ));
     }
-    if all > 1 && !options.publish_path.contains(template::TOPIC) {
-        return mismatch(format!("--publish-path '{}': several topics need {{topic}} in it", options.publish_path));
+    let path = options.publish_path();
+    if all > 1 && options.batch == 1 && !path.contains(template::TOPIC) {
+        return mismatch(format!("--publish-path '{path}': several topics need {{topic}} in it"));
+    }
+    if options.batch > 1 && path.contains(template::TOPIC) {
+        return mismatch(format!("--publish-path '{path}': with --batch the topics are in the body, not in the path"));
     }
     if of_each > topics {
         return mismatch(format!(
@@ -304,6 +308,7 @@ mod tests {
             ("--topics 5 -k 2 --subscribe-path /e/{topic}", "--subscribe-path '/e/{topic}': several topics"),
             ("--topics 5 --subscribe-path /e", "--subscribe-path '/e': several topics"),
             ("--topics 5 --publish-path /p", "--publish-path '/p': several topics"),
+            ("--batch 2 --publish-path /p/{topic}", "--publish-path '/p/{topic}': with --batch"),
             ("--publish-path publish", "--publish-path 'publish': allowed is a path"),
             ("--patterns 10%", "--patterns 10%: allowed with"),
             ("--slow 60% --churn 5 --churn-share 50%", "more than 100% together"),

@@ -129,9 +129,15 @@ pub struct Options {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) publishers: u32,
 
-    /// Where an event is posted. {topic} is replaced by the topic
-    #[arg(long, value_name = "PATH", default_value = "/publish/{topic}", help_heading = EVENTS)]
-    pub(crate) publish_path: String,
+    /// Events in each request, 1 to 10,000. Several are one JSON array of objects with topic and data, as this hub takes
+    /// them
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "lockstep", help_heading = EVENTS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) batch: u32,
+
+    /// Where events are posted. {topic} is replaced by the topic [default: /publish/{topic}, or /publish with --batch]
+    #[arg(long, value_name = "PATH", help_heading = EVENTS)]
+    pub(crate) publish_path: Option<String>,
 
     /// A header of every request, such as 'authorization: Bearer x'; may be repeated
     #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = EVENTS)]
@@ -197,6 +203,10 @@ impl Options {
 
     pub(crate) fn topic_name(&self) -> &str {
         self.topic.as_deref().unwrap_or(if self.all_topics() == 1 { "load" } else { "load/{group}/{number}" })
+    }
+
+    pub(crate) fn publish_path(&self) -> &str {
+        self.publish_path.as_deref().unwrap_or(if self.batch == 1 { "/publish/{topic}" } else { "/publish" })
     }
 
     /// How many topics events go to.
@@ -311,6 +321,8 @@ mod tests {
         assert_eq!(options.topic_name(), "load");
         assert_eq!(parse("--for 10s --topics 2").unwrap().bounds(), (u32::MAX, Duration::from_secs(10)));
         assert_eq!(parse("--topics 2").unwrap().topic_name(), "load/{group}/{number}");
+        assert_eq!(parse("").unwrap().publish_path(), "/publish/{topic}");
+        assert_eq!(parse("--batch 2").unwrap().publish_path(), "/publish");
         assert_eq!(parse("--unread 1").unwrap().topic_name(), "load/{group}/{number}");
     }
 
