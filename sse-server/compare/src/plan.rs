@@ -20,8 +20,13 @@ pub(crate) enum Work {
     Burst,
     /// 60 events, each when all have the last.
     Lockstep,
-    /// Ten topics of 500 each, hardly two sets the same.
+    /// The 60 events in one request.
+    Together,
+    /// Ten topics of 500 each, hardly two sets the same. All events of the mixes come in one request or a few, so that
+    /// each subscriber has about 60 before it at once, as in a burst.
     Sets,
+    /// The same, each event in a request of its own: hardly two for the same subscriber at once.
+    SetsApart,
     /// Ten of 1,000 patterns each.
     Patterns,
     /// One hot topic for all, among 100,000 that get 99 of 100 events.
@@ -47,7 +52,9 @@ impl Work {
         match self {
             Self::Burst => "burst",
             Self::Lockstep => "lockstep",
+            Self::Together => "one topic, in one request",
             Self::Sets => "many sets",
+            Self::SetsApart => "many sets, one by one",
             Self::Patterns => "patterns",
             Self::Hot => "a hot topic among 100,000",
             Self::Pairs => "64 topics each",
@@ -66,10 +73,12 @@ impl Work {
         match self {
             Self::Burst => "--rate max --events 60",
             Self::Lockstep => "--lockstep --events 60",
-            Self::Sets => "--rate max --topics 500 -k 10 --events 3000",
-            Self::Patterns => "--rate max --topics 10000 -k 10 --patterns 100% --events 6000",
-            Self::Hot => "--rate max --unread 99999 --hot 1% --events 6000",
-            Self::Pairs => "--rate max --topics 5000 -k 64 --events 4700",
+            Self::Together => "--rate max --events 60 --batch 60",
+            Self::Sets => "--rate max --topics 500 -k 10 --events 3000 --batch 3000",
+            Self::SetsApart => "--rate max --topics 500 -k 10 --events 3000",
+            Self::Patterns => "--rate max --topics 10000 -k 10 --patterns 100% --events 6000 --batch 6000",
+            Self::Hot => "--rate max --unread 99999 --hot 1% --events 6000 --batch 6000",
+            Self::Pairs => "--rate max --topics 5000 -k 64 --events 4700 --batch 4700",
             Self::Unread => "--rate max --unread 100000 --hot 0% --events 20000",
             Self::Apart if quick => "--rate 100 --size 4096 --events 500",
             Self::Apart => "--rate 100 --size 4096 --events 2000",
@@ -146,9 +155,9 @@ impl Plan {
         }
         if wanted(Part::Mixes) {
             if !wanted(Part::Fanout) {
-                plan.add(Work::Burst, mixed, hub);
+                plan.add(Work::Lockstep, mixed, hub);
             }
-            for work in [Work::Sets, Work::Patterns, Work::Hot] {
+            for work in [Work::Together, Work::Sets, Work::Patterns, Work::Hot, Work::SetsApart] {
                 plan.add(work, mixed, hub);
             }
             plan.add(Work::Pairs, most, hub);
@@ -237,6 +246,6 @@ mod tests {
         let plan = Plan::new(false, &[Part::Publishing], true, 1 << 20);
         assert!(plan.cases().iter().all(|case| case.work == Work::Publish) && plan.cases().len() == 2);
         let mixes = Plan::new(false, &[Part::Mixes], true, 1 << 20);
-        assert_eq!(mixes.cases()[0].work, Work::Burst, "what the mixes are compared with");
+        assert_eq!(mixes.cases()[0].work, Work::Lockstep, "what the mixes are compared with");
     }
 }
