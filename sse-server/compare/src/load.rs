@@ -73,7 +73,7 @@ impl Load {
         let stderr = fs::File::create(&said).map_err(|error| format!("can't make {}: {error}", said.display()))?;
         let mut command = cores.load(&self.program);
         command.arg(server.address.to_string()).args(["-n", &case.subscribers.to_string()]);
-        command.args(SAME_FOR_ALL).args(case.work.options(case.quick).split(' '));
+        command.args(SAME_FOR_ALL).args(case.options().split(' '));
         for process in server.processes() {
             command.args(["--pid", &process.to_string()]);
         }

@@ -96,7 +96,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
                 Ok(figures) => results.add(case, figures),
                 Err(error) => {
                     progress.note(&format!("{case}: {error}"));
-                    results.fail(case, error);
+                    results.fail(case, &error);
                 }
             }
         }

@@ -18,7 +18,7 @@ const SPARE: u64 = 512;
 pub(crate) enum Work {
     /// 60 events back to back, one topic.
     Burst,
-    /// 60 events, each when all have the last.
+    /// Events one after the other, each when all have the last.
     Lockstep,
     /// The 60 events in one request.
     Together,
@@ -68,9 +68,10 @@ impl Work {
     }
 
     /// What the load tool is told, besides the number of subscribers. Each subscriber gets about 60 events where CPU for
-    /// each delivery is looked for.
-    pub(crate) const fn options(self, quick: bool) -> &'static str {
+    /// each delivery is looked for; in lockstep, where each costs alike, a third of them when there are many.
+    const fn options(self, quick: bool, many: bool) -> &'static str {
         match self {
+            Self::Lockstep if many => "--lockstep --events 20",
             Self::Burst => "--rate max --events 60",
             Self::Lockstep => "--lockstep --events 60",
             Self::Together => "--rate max --events 60 --batch 60",
@@ -101,6 +102,12 @@ pub(crate) struct Case {
     pub(crate) subscribers: u32,
     pub(crate) server: Kind,
     pub(crate) quick: bool,
+}
+
+impl Case {
+    pub(crate) const fn options(&self) -> &'static str {
+        self.work.options(self.quick, self.subscribers > MIXED)
+    }
 }
 
 impl fmt::Display for Case {

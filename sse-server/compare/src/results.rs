@@ -22,7 +22,7 @@ impl Results {
         self.figures.entry(*case).or_default().push(figures);
     }
 
-    pub(crate) fn fail(&mut self, case: &Case, error: String) {
+    pub(crate) fn fail(&mut self, case: &Case, error: &str) {
         self.remark(format!("{case}: {error}"));
     }
 
