@@ -85,7 +85,7 @@ enum Chore {
 enum Bench {
     /// Parsers: time per event, and the ratio to the best of the others
     Parse,
-    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes half an hour
+    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some forty minutes
     Fanout {
         /// Interleaved rounds, of which the medians are taken
         #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
