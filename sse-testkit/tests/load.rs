@@ -123,6 +123,39 @@ async fn each_gets_the_topics_that_it_asked_for() {
 }
 
 #[tokio::test]
+async fn events_that_nobody_has_come_to_nobody() {
+    let server = Server::start(Behaviour::default()).await;
+    let report = run(&server, "-n 10 --unread 20 --hot 10% --rate max --events 200").await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    let json = report.to_json();
+    let deliveries = account(&json["publish"])[3];
+    assert!(
+        (10..=600).contains(&deliveries) && deliveries.is_multiple_of(10),
+        "{deliveries}: a tenth of the events, ten times"
+    );
+    assert_eq!(json["unread_topics"], 20);
+
+    let report = run(&server, "-n 0 --publishers 8 --rate max --events 100").await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(report.to_json()["publish"]["events"], 100);
+    assert_eq!(account(&report.to_json()["publish"]), [0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn several_events_in_each_request() {
+    let server = Server::start(Behaviour::default()).await;
+    let report =
+        run(&server, "-n 10 --topics 30 -k 4 --batch 25 --rate max --publishers 2 --events 110").await.unwrap();
+    assert!(report.is_clean(), "{report}");
+    let json = report.to_json();
+    assert_eq!(json["publish"]["events"], 110, "the last request has fewer");
+    assert!(account(&json["publish"])[3] > 50, "{report}");
+
+    let published = published(&[(4, Fate::Cut)], "-n 5 --batch 5 --rate max --events 10").await;
+    assert_eq!(published["unknown"], 5, "what has no answer is not known of any of them");
+}
+
+#[tokio::test]
 async fn a_refused_event_is_sent_again() {
     let published = published(&[(3, Fate::Refuse)], "-n 5 --rate max --events 10").await;
     assert_eq!(account(&published), [0, 0, 0, 50]);

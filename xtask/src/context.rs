@@ -13,6 +13,7 @@ use crate::{
     browser,
     failure::{Failure, Result},
     lockfile,
+    nchan::{self, Nchan},
     tools::{self, Tool},
     wasm::{self, Toolchain},
 };
@@ -27,6 +28,7 @@ pub(crate) struct Context {
     wasm_bindgen: OnceCell<PathBuf>,
     chromedriver: OnceCell<PathBuf>,
     cargo_fuzz: OnceCell<PathBuf>,
+    nchan: OnceCell<Option<Nchan>>,
 }
 
 impl Context {
@@ -48,6 +50,7 @@ impl Context {
             wasm_bindgen: OnceCell::new(),
             chromedriver: OnceCell::new(),
             cargo_fuzz: OnceCell::new(),
+            nchan: OnceCell::new(),
         })
     }
 
@@ -104,6 +107,11 @@ impl Context {
         let tool = Tool::cargo_fuzz();
         let program = once(&self.cargo_fuzz, || Ok(tool.path_in(&tools::ensure(self, &tool)?)))?;
         Ok(program)
+    }
+
+    /// nginx with nchan, where that can be had; set up at the first call.
+    pub(crate) fn nchan(&self) -> Option<&Nchan> {
+        self.nchan.get_or_init(|| nchan::set_up(self)).as_ref()
     }
 }
 

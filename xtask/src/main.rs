@@ -2,18 +2,21 @@
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`supply`], [`fuzz`], [`miri`], [`wasm`], [`browser`] and [`hub`] know how; [`tools`],
-//! [`system`] and [`command`] reach the machine; [`report`] speaks. What decides or parses is kept
-//! apart from what touches the machine: [`wasm_choice`], [`lockfile`] and the functions with tests.
+//! in turn; [`supply`], [`fuzz`], [`miri`], [`fanout`], [`nchan`], [`wasm`], [`browser`] and [`hub`]
+//! know how; [`tools`], [`system`] and [`command`] reach the machine; [`report`] speaks. What decides or
+//! parses is kept apart from what touches the machine: [`wasm_choice`], [`lockfile`] and the functions
+//! with tests.
 
 mod browser;
 mod command;
 mod context;
 mod failure;
+mod fanout;
 mod fuzz;
 mod hub;
 mod lockfile;
 mod miri;
+mod nchan;
 mod report;
 mod run;
 mod steps;
@@ -25,9 +28,14 @@ mod wasm_choice;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 
-use crate::{context::Context, report::Style, steps::Step};
+use crate::{
+    context::Context,
+    fanout::{Extent, Part},
+    report::Style,
+    steps::Step,
+};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
@@ -42,7 +50,8 @@ What is missing is set up on the way:
   - tools from crates.io are built into a cache, ${XDG_CACHE_HOME:-~/.cache}/sse-tools;
   - rustup adds rustfmt, clippy and the target wasm32-unknown-unknown;
   - on Debian, as root or with passwordless sudo, apt-get installs Chromium with its driver, and,
-    where rustup cannot fetch the target, rustc-web, cargo-web and rust-web-src. It removes nothing.
+    where rustup cannot fetch the target, rustc-web, cargo-web and rust-web-src. It removes nothing;
+  - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 
 CHROMEDRIVER names a driver of your own. NO_COLOR turns colours off.";
 
@@ -63,8 +72,7 @@ enum Chore {
     Setup,
     /// Measure, against others in the same run
     Bench {
-        /// What is measured
-        #[arg(value_enum)]
+        #[command(subcommand)]
         what: Bench,
     },
     /// Fuzz sse-core: its parser, its encoder and its session, one after the other
@@ -77,10 +85,22 @@ enum Chore {
     Miri,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 enum Bench {
     /// Parsers: time per event, and the ratio to the best of the others
     Parse,
+    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some forty minutes
+    Fanout {
+        /// Interleaved rounds, of which the medians are taken
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+        rounds: u32,
+        /// One round with 1,000 subscribers
+        #[arg(long, conflicts_with = "rounds")]
+        quick: bool,
+        /// Only this part
+        #[arg(long, value_name = "PART")]
+        part: Option<Part>,
+    },
 }
 
 impl Chore {
@@ -93,6 +113,9 @@ impl Chore {
             Self::Setup => steps::SETUP.to_vec(),
             Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
             Self::Miri => steps::MIRI.to_vec(),
+            Self::Bench { what: Bench::Fanout { rounds, quick, part } } => {
+                steps::bench_fanout(Extent { rounds: *rounds, quick: *quick, part: *part })
+            }
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
         }
     }
@@ -140,6 +163,16 @@ mod tests {
         assert_eq!(steps("xtask fuzz")[1..], targets(10));
         assert_eq!(steps("xtask fuzz --seconds 60")[1..], targets(60));
         assert!(Arguments::try_parse_from(["xtask", "fuzz", "--seconds", "0"]).is_err(), "it would not end");
+    }
+
+    #[test]
+    fn bench_builds_what_it_measures() {
+        assert_eq!(steps("xtask bench parse"), steps::BENCH_PARSE);
+        let measured = |extent| [Step::Nchan, Step::FanoutPrograms, Step::BenchFanout { extent }];
+        assert_eq!(steps("xtask bench fanout"), measured(Extent { rounds: 5, quick: false, part: None }));
+        let short = Extent { rounds: 5, quick: true, part: Some(Part::Latency) };
+        assert_eq!(steps("xtask bench fanout --quick --part latency"), measured(short));
+        assert!(Arguments::try_parse_from(["xtask", "bench", "fanout", "--rounds", "0"]).is_err(), "no median");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{
     browser, command,
     context::Context,
     failure::Result,
+    fanout::{self, Extent},
     fuzz::{self, Target},
     hub, miri, supply, system, tools, wasm,
 };
@@ -24,6 +25,11 @@ pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBuild];
 /// The steps of `cargo xtask bench parse`.
 pub(crate) const BENCH_PARSE: &[Step] = &[Step::BenchParse];
 
+/// The steps of `cargo xtask bench fanout`.
+pub(crate) fn bench_fanout(extent: Extent) -> Vec<Step> {
+    vec![Step::Nchan, Step::FanoutPrograms, Step::BenchFanout { extent }]
+}
+
 /// The steps of `cargo xtask fuzz`.
 pub(crate) fn fuzz(seconds: u32) -> Vec<Step> {
     let targets = Target::ALL.map(|target| Step::Fuzz { target, seconds });
@@ -37,8 +43,8 @@ pub(crate) const MIRI: &[Step] = &[Step::Miri];
 pub(crate) const SETUP: &[Step] =
     &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser];
 
-/// Crates that the workspace excludes: they use it from outside, as a user's would.
-const OUTSIDE: &[&str] = &["examples/follow", "examples/outside", "examples/warp-mount"];
+/// Crates that the workspace excludes: they use it from outside, as a user's would, or compare it with others.
+const OUTSIDE: &[&str] = &["examples/follow", "examples/outside", "examples/warp-mount", "sse-server/compare"];
 
 /// Packages outside the workspace that are not run with the tests, so that they go on compiling.
 const COMPILED: &[&str] = &["sse-core/compare", "sse-core/fuzz"];
@@ -76,6 +82,13 @@ pub(crate) enum Step {
     WasmBuild,
     /// Compare sse-core's parser with others
     BenchParse,
+    /// Set up nginx with nchan, to compare with
+    Nchan,
+    /// Build the hub, the load tool and the servers to compare with
+    FanoutPrograms,
+    /// Compare the hub with other servers
+    #[value(skip)]
+    BenchFanout { extent: Extent },
     /// Set up cargo-fuzz and build sse-core's fuzz targets
     FuzzTargets,
     /// Run sse-core's tests in Miri
@@ -105,6 +118,9 @@ impl Step {
             Self::WasmBuild => "wasm-build",
             Self::BenchParse => "bench-parse",
             Self::Miri => "miri",
+            Self::Nchan => "nchan",
+            Self::FanoutPrograms => "fanout-programs",
+            Self::BenchFanout { .. } => "bench-fanout",
             Self::FuzzTargets => "fuzz-targets",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
@@ -131,6 +147,9 @@ impl Step {
             Self::WasmBuild => "build sse-wasm-client for release",
             Self::BenchParse => "compare sse-core's parser with others on the same streams",
             Self::Miri => "run sse-core's tests in Miri, with a nightly Rust",
+            Self::Nchan => "look for nginx with nchan, else unpack Debian's",
+            Self::FanoutPrograms => "build sse-server, sse-load and the servers to compare with",
+            Self::BenchFanout { .. } => "compare this hub with other servers of events under the same load",
             Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
@@ -142,6 +161,7 @@ impl Step {
     pub(crate) fn repeat(self) -> String {
         match self {
             Self::Format | Self::Lints | Self::Docs => self.what().to_owned(),
+            Self::BenchFanout { extent } => format!("cargo xtask bench fanout {}", extent.options().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
@@ -191,6 +211,9 @@ impl Step {
             Self::WasmBuild => wasm::build_client(context).map(Some),
             Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
             Self::Miri => miri::tests(context).map(|()| None),
+            Self::Nchan => Ok(context.nchan().is_none().then(|| "left out".to_owned())),
+            Self::FanoutPrograms => fanout::build(context).map(|()| None),
+            Self::BenchFanout { extent } => fanout::run(context, extent).map(|()| None),
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
         }

@@ -94,7 +94,7 @@ fn install(context: &Context, tool: &Tool, root: &Path, locked: bool) -> Result<
 }
 
 /// `${XDG_CACHE_HOME:-~/.cache}/sse-tools`
-fn cache() -> Result<PathBuf> {
+pub(crate) fn cache() -> Result<PathBuf> {
     let named = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     named
         .or_else(|| env::home_dir().map(|home| home.join(".cache")))

@@ -282,6 +282,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
             subscribers: options.subscribers,
             slow: self.fleet.subscribers().iter().filter(|subscriber| subscriber.is_slow()).count() as u32,
             topics: options.topics,
+            unread: options.unread,
             sets: self.ground.mix.sets().len() as u32,
             publishers: options.publishers,
             size: options.size,

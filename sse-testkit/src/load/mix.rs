@@ -13,6 +13,7 @@ const MOST_LANES: u64 = 1 << 28;
 /// Topics, and who listens to what.
 #[derive(Debug)]
 pub(crate) struct Mix {
+    /// Those of the subscribers, then the unread ones.
     topics: Vec<String>,
     sets: Vec<Set>,
     /// The set of each subscriber.
@@ -49,9 +50,11 @@ impl Mix {
         check(options)?;
         let name = options.topic_name();
         let named = |n: &str, group: u32| name.replace("{number}", n).replace("{group}", &group.to_string());
-        let topics: Vec<String> = (0..options.topics).map(|n| named(&n.to_string(), n / GROUP)).collect();
-        let with_patterns = count(options.patterns, options.subscribers);
         let groups = options.topics.div_ceil(GROUP);
+        // in groups of their own, which no pattern takes
+        let unread = (groups * GROUP..).take(options.unread as usize);
+        let topics: Vec<String> = (0..options.topics).chain(unread).map(|n| named(&n.to_string(), n / GROUP)).collect();
+        let with_patterns = count(options.patterns, options.subscribers);
         let (mut sets, mut known, mut of) = (Vec::new(), HashMap::new(), vec![0; options.subscribers as usize]);
         for (at, subscriber) in random.order(options.subscribers).into_iter().enumerate() {
             let patterns = at < with_patterns as usize;
@@ -156,18 +159,24 @@ fn count(share: f64, of: u32) -> u32 {
 fn check(options: &Options) -> Result<(), Mismatch> {
     let mismatch = |text: String| Err(Mismatch(text));
     let (topics, of_each, name) = (options.topics, options.topics_per_subscriber, options.topic_name());
-    for (flag, path) in [("--subscribe-path", &options.subscribe_path), ("--publish-path", &options.publish_path)] {
+    let all = options.all_topics();
+    for (flag, path) in [("--subscribe-path", &*options.subscribe_path), ("--publish-path", options.publish_path())] {
         if !template::is_request_target(path) {
             return mismatch(format!("{flag} '{path}': allowed is a path from / on, in ASCII without spaces or #"));
         }
     }
-    if topics > 1 && !name.contains("{number}") {
+    if all > 1 && !name.contains("{number}") {
+        let unread = if options.unread > 0 { format!(" and --unread {}", options.unread) } else { String::new() };
         return mismatch(format!(
-            "--topic '{name}': with --topics {topics} it needs {{number}}, or all would have one name"
+            "--topic '{name}': with --topics {topics}{unread} it needs {{number}}, or all would have one name"
         ));
     }
-    if topics > 1 && !options.publish_path.contains(template::TOPIC) {
-        return mismatch(format!("--publish-path '{}': several topics need {{topic}} in it", options.publish_path));
+    let path = options.publish_path();
+    if all > 1 && options.batch == 1 && !path.contains(template::TOPIC) {
+        return mismatch(format!("--publish-path '{path}': several topics need {{topic}} in it"));
+    }
+    if options.batch > 1 && path.contains(template::TOPIC) {
+        return mismatch(format!("--publish-path '{path}': with --batch the topics are in the body, not in the path"));
     }
     if of_each > topics {
         return mismatch(format!(
@@ -181,7 +190,7 @@ fn check(options: &Options) -> Result<(), Mismatch> {
             options.subscribe_path
         ));
     }
-    if topics > 1 && !options.subscribe_path.contains(template::TOPIC) {
+    if all > 1 && !options.subscribe_path.contains(template::TOPIC) {
         return mismatch(format!("--subscribe-path '{}': several topics need {{topic}} in it", options.subscribe_path));
     }
     if options.patterns > 0.0 && !(topics > 1 && name.contains("{group}")) {
@@ -192,9 +201,9 @@ fn check(options: &Options) -> Result<(), Mismatch> {
     }
     let of_a_subscriber = u64::from(of_each) * if options.patterns > 0.0 { u64::from(GROUP) } else { 1 } + 1;
     let lanes = u64::from(options.publishers) * of_a_subscriber.max(1) * u64::from(options.subscribers);
-    if lanes.max(u64::from(options.publishers) * u64::from(topics)) > MOST_LANES {
+    if lanes.max(u64::from(options.publishers) * u64::from(all)) > MOST_LANES {
         return mismatch(format!(
-            "-n, --topics-per-subscriber and --publishers together need {lanes} sequence numbers; {MOST_LANES} are allowed"
+            "-n, --topics-per-subscriber, --unread and --publishers together need {lanes} sequence numbers; {MOST_LANES} are allowed"
         ));
     }
     let share = options.slow + options.churn.map_or(0.0, |_| options.churn_share);
@@ -258,6 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_has_the_unread_topics() {
+        let some = mix("-n 20 --topics 15 --unread 5 --patterns 100%").unwrap();
+        assert_eq!(some.topics()[14..], ["load/1/14", "load/2/20", "load/2/21", "load/2/22", "load/2/23", "load/2/24"]);
+        assert!(some.sets().iter().all(|set| set.topics.iter().all(|topic| *topic < 15)));
+        assert!(some.sets().iter().all(|set| set.selectors.iter().all(|pattern| pattern != "load/2/*")));
+        let mut random = Random::new(1);
+        let unread = (0..10_000).filter(|_| some.draw(&mut random) >= 15).count();
+        assert!((2_300..2_700).contains(&unread), "{unread} of four");
+        let none = mix("-n 20 --unread 9 --hot 0%").unwrap();
+        assert!((0..1_000).all(|_| none.draw(&mut random) > 0), "all go past the subscribers");
+    }
+
+    #[test]
     fn a_lane_has_its_place_in_a_set() {
         let mix = mix("-n 1 --topics 30 -k 3 --publishers 4").unwrap();
         let set = &mix.sets()[0];
@@ -282,9 +304,11 @@ mod tests {
         for (line, told) in [
             ("--topics 5 -k 6", "--topics-per-subscriber 6: allowed is 1 to the number of --topics, 5"),
             ("--topics 5 --topic x", "--topic 'x': with --topics 5 it needs {number}"),
+            ("--unread 3 --topic x", "--topic 'x': with --topics 1 and --unread 3 it needs {number}"),
             ("--topics 5 -k 2 --subscribe-path /e/{topic}", "--subscribe-path '/e/{topic}': several topics"),
             ("--topics 5 --subscribe-path /e", "--subscribe-path '/e': several topics"),
             ("--topics 5 --publish-path /p", "--publish-path '/p': several topics"),
+            ("--batch 2 --publish-path /p/{topic}", "--publish-path '/p/{topic}': with --batch"),
             ("--publish-path publish", "--publish-path 'publish': allowed is a path"),
             ("--patterns 10%", "--patterns 10%: allowed with"),
             ("--slow 60% --churn 5 --churn-share 50%", "more than 100% together"),

@@ -25,9 +25,9 @@ pub struct Options {
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = target)]
     pub(crate) target: Target,
 
-    /// Subscribers, each with a connection of its own, 1 to 1,000,000
+    /// Subscribers, each with a connection of its own, 0 to 1,000,000
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1000, help_heading = SUBSCRIBERS)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub(crate) subscribers: u32,
 
     /// Where a subscriber asks. {topic} is replaced by the topic; a query parameter that has it is repeated for each
@@ -78,6 +78,12 @@ pub struct Options {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) topics: u32,
 
+    /// Topics besides, which nobody subscribes to, 0 to 1,000,000. Events go to them as to the others, or, with --hot, as to
+    /// the topics that are not hot
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = TOPICS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub(crate) unread: u32,
+
     /// Their names: {number} is replaced by a topic's number, {group} by a tenth of it [default: load, or
     /// load/{group}/{number} with several topics]
     #[arg(long, value_name = "NAME", help_heading = TOPICS)]
@@ -123,9 +129,15 @@ pub struct Options {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) publishers: u32,
 
-    /// Where an event is posted. {topic} is replaced by the topic
-    #[arg(long, value_name = "PATH", default_value = "/publish/{topic}", help_heading = EVENTS)]
-    pub(crate) publish_path: String,
+    /// Events in each request, 1 to 10,000. Several are one JSON array of objects with topic and data, as this hub takes
+    /// them
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "lockstep", help_heading = EVENTS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) batch: u32,
+
+    /// Where events are posted. {topic} is replaced by the topic [default: /publish/{topic}, or /publish with --batch]
+    #[arg(long, value_name = "PATH", help_heading = EVENTS)]
+    pub(crate) publish_path: Option<String>,
 
     /// A header of every request, such as 'authorization: Bearer x'; may be repeated
     #[arg(long, value_name = "NAME: VALUE", value_parser = header, help_heading = EVENTS)]
@@ -190,7 +202,16 @@ impl Options {
     }
 
     pub(crate) fn topic_name(&self) -> &str {
-        self.topic.as_deref().unwrap_or(if self.topics == 1 { "load" } else { "load/{group}/{number}" })
+        self.topic.as_deref().unwrap_or(if self.all_topics() == 1 { "load" } else { "load/{group}/{number}" })
+    }
+
+    pub(crate) fn publish_path(&self) -> &str {
+        self.publish_path.as_deref().unwrap_or(if self.batch == 1 { "/publish/{topic}" } else { "/publish" })
+    }
+
+    /// How many topics events go to.
+    pub(crate) const fn all_topics(&self) -> u32 {
+        self.topics + self.unread
     }
 }
 
@@ -300,6 +321,9 @@ mod tests {
         assert_eq!(options.topic_name(), "load");
         assert_eq!(parse("--for 10s --topics 2").unwrap().bounds(), (u32::MAX, Duration::from_secs(10)));
         assert_eq!(parse("--topics 2").unwrap().topic_name(), "load/{group}/{number}");
+        assert_eq!(parse("").unwrap().publish_path(), "/publish/{topic}");
+        assert_eq!(parse("--batch 2").unwrap().publish_path(), "/publish");
+        assert_eq!(parse("--unread 1").unwrap().topic_name(), "load/{group}/{number}");
     }
 
     #[test]
@@ -317,7 +341,7 @@ mod tests {
             ("--slow 120%", ["'120%'", "--slow", "0% to 100%"]),
             ("--size 10", ["10", "--size", "52..=1048576"]),
             ("--idle 1ms", ["'1ms'", "--idle", "from 1s to 1h"]),
-            ("-n 0", ["0", "--subscribers", "1..=1000000"]),
+            ("-n 1000001", ["1000001", "--subscribers", "0..=1000000"]),
             ("--header x", ["'x'", "--header", "name: value"]),
             ("--header host:x", ["'host:x'", "--header", "itself"]),
             ("https://a:1", ["https://a:1", "ADDRESS", "TLS is not spoken"]),

@@ -13,6 +13,7 @@ pub struct Report {
     pub(crate) subscribers: u32,
     pub(crate) slow: u32,
     pub(crate) topics: u32,
+    pub(crate) unread: u32,
     pub(crate) sets: u32,
     pub(crate) publishers: u32,
     pub(crate) size: u32,

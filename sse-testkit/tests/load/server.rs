@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
     net::{TcpListener, TcpStream},
@@ -136,7 +137,17 @@ impl State {
             let mut body = vec![0; length];
             socket.read_exact(&mut body).await?;
             let topic = target.strip_prefix("/publish/").unwrap_or_default();
-            let answer: &[u8] = match self.publish(topic, &String::from_utf8_lossy(&body)) {
+            // an array has one fate: that of its last event
+            let several = serde_json::from_slice(&body).ok().filter(|_| target == "/publish");
+            let fate = match several {
+                Some(Value::Array(events)) => {
+                    let text = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+                    let publish = |event| self.publish(&text(event, "topic"), &text(event, "data"));
+                    events.iter().map(publish).last().unwrap_or(Fate::Pass)
+                }
+                _ => self.publish(topic, &String::from_utf8_lossy(&body)),
+            };
+            let answer: &[u8] = match fate {
                 Fate::Cut => return Ok(()),
                 Fate::Refuse => b"HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 4\r\n\r\nbusy",
                 _ => b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",

@@ -1,4 +1,4 @@
-//! All publishers: which event goes out next, over which connection.
+//! All publishers: which events go out next, over which connection.
 
 use mio::{Registry, Token};
 
@@ -131,23 +131,32 @@ impl<'a> Desk<'a> {
             let idle = |at: &usize| self.publishers[*at].is_idle();
             let Some(at) = (0..publishers).map(|step| (self.turn + step) % publishers).find(idle) else { break };
             self.turn = at + 1;
-            let topic = ground.mix.draw(&mut self.random);
-            let lane = ground.mix.lane(topic, at as u32);
-            let seq = ground.issued[lane as usize];
-            if seq == u32::MAX {
+            let nanos = ground.now();
+            let mut topics = Vec::with_capacity(self.options.batch as usize);
+            let mut listeners = 0;
+            while topics.len() < self.options.batch as usize && self.due(nanos, arrived) != Due::Done {
+                let topic = ground.mix.draw(&mut self.random);
+                let lane = ground.mix.lane(topic, at as u32);
+                let seq = ground.issued[lane as usize];
+                if seq == u32::MAX {
+                    break;
+                }
+                ground.issued[lane as usize] = seq + 1;
+                listeners += u64::from(fleet.listeners(topic));
+                self.schedule.issue();
+                topics.push((Payload { lane, seq, nanos }, topic));
+            }
+            if topics.is_empty() {
                 break;
             }
-            ground.issued[lane as usize] = seq + 1;
-            counts.expected += u64::from(fleet.listeners(topic));
-            self.schedule.issue();
-            let nanos = ground.now();
+            counts.expected += listeners;
             self.first.get_or_insert(nanos);
             self.last = nanos;
-            let event = Payload { lane, seq, nanos };
-            let name = &ground.mix.topics()[topic as usize];
-            let outcome = self.publishers[at].publish(event, ground.run, name, self.options, registry)?;
+            let named = |&(event, topic): &(Payload, u32)| (event, ground.mix.topics()[topic as usize].as_str());
+            let events: Vec<_> = topics.iter().map(named).collect();
+            let outcome = self.publishers[at].publish(&events, ground.run, self.options, registry)?;
             note(outcome, ground, counts);
-            arrived = fleet.listeners(topic) == 0;
+            arrived = listeners == 0;
         }
         Ok(())
     }
@@ -163,9 +172,9 @@ fn note(outcome: Option<Outcome>, ground: &mut Ground, counts: &mut Counts) {
         None => {}
         Some(Outcome::Accepted { took }) => counts.publish.saturating_record(took),
         Some(Outcome::Refused) => counts.publish_refused += 1,
-        Some(Outcome::Unknown { lane, seq }) => {
-            counts.publish_unknown += 1;
-            ground.make_void(lane, seq);
+        Some(Outcome::Unknown(events)) => {
+            counts.publish_unknown += events.len() as u64;
+            events.into_iter().for_each(|(lane, seq)| ground.make_void(lane, seq));
         }
     }
 }

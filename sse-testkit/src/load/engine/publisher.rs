@@ -29,7 +29,8 @@ pub(super) struct Publisher {
     head: Option<Head>,
     shown: Vec<u8>,
     request: Vec<u8>,
-    event: (u32, u32),
+    /// Lane and number of the events in the request.
+    events: Vec<(u32, u32)>,
     since: u64,
 }
 
@@ -46,17 +47,17 @@ enum State {
     },
 }
 
-/// What became of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of the events of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     Accepted {
         /// How long the answer took, in nanoseconds.
         took: u64,
     },
-    /// Not taken; it is sent again.
+    /// Not taken; they are sent again.
     Refused,
-    /// The connection broke before the answer: this number of this lane may have been published or not.
-    Unknown { lane: u32, seq: u32 },
+    /// The connection broke before the answer: these, by lane and number, may have been published or not.
+    Unknown(Vec<(u32, u32)>),
 }
 
 impl Publisher {
@@ -69,7 +70,7 @@ impl Publisher {
             head: None,
             shown: Vec::new(),
             request: Vec::new(),
-            event: (0, 0),
+            events: Vec::new(),
             since: 0,
         }
     }
@@ -102,20 +103,27 @@ impl Publisher {
         Ok(())
     }
 
-    /// Sends an event.
+    /// Sends events with their topics: one as text, several as an array.
     pub(super) fn publish(
         &mut self,
-        event: Payload,
+        events: &[(Payload, &str)],
         run: u32,
-        topic: &str,
         options: &Options,
         registry: &Registry,
     ) -> Result<Option<Outcome>, Kind> {
-        let mut data = Vec::with_capacity(options.size as usize);
-        payload::write(run, event, options.size as usize, &mut data);
-        let path = template::fill(&options.publish_path, &[topic.to_owned()]);
+        let size = options.size as usize;
+        let topic = events.first().map_or("", |(_, topic)| topic);
+        let mut data = Vec::with_capacity(size);
+        let kind = if options.batch == 1 {
+            events.iter().for_each(|(event, _)| payload::write(run, *event, size, &mut data));
+            "text/plain; charset=utf-8"
+        } else {
+            array(events, run, size, &mut data);
+            "application/json"
+        };
+        let path = template::fill(options.publish_path(), &[topic.to_owned()]);
         let mut head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n",
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n",
             options.target.host,
             data.len()
         );
@@ -124,8 +132,9 @@ impl Publisher {
         self.request.clear();
         self.request.extend_from_slice(head.as_bytes());
         self.request.extend_from_slice(&data);
-        self.event = (event.lane, event.seq);
-        self.send(event.nanos, options, registry)
+        self.events.clear();
+        self.events.extend(events.iter().map(|(event, _)| (event.lane, event.seq)));
+        self.send(events.first().map_or(0, |(event, _)| event.nanos), options, registry)
     }
 
     /// Sends the request, perhaps again.
@@ -180,7 +189,7 @@ impl Publisher {
 
     fn take(&mut self, mut bytes: &[u8], options: &Options) -> Result<(), Kind> {
         let unusable = |malformed: crate::load::http::Malformed| Kind::Answer {
-            request: format!("POST {}", options.publish_path),
+            request: format!("POST {}", options.publish_path()),
             detail: malformed.to_string(),
         };
         if self.answer.is_before_body() {
@@ -213,7 +222,7 @@ impl Publisher {
                 Ok(Outcome::Refused)
             }
             status => Err(Kind::Answer {
-                request: format!("POST {}", options.publish_path),
+                request: format!("POST {}", options.publish_path()),
                 detail: format!("status {status}. {}", String::from_utf8_lossy(&self.shown).trim()),
             }),
         }
@@ -223,8 +232,7 @@ impl Publisher {
     pub(super) fn broken(&mut self) -> Outcome {
         self.stream = None;
         self.state = State::Idle;
-        let (lane, seq) = self.event;
-        Outcome::Unknown { lane, seq }
+        Outcome::Unknown(std::mem::take(&mut self.events))
     }
 
     /// Whether an idle connection was closed, or holds what nobody asked for.
@@ -232,5 +240,38 @@ impl Publisher {
         let Some(stream) = &mut self.stream else { return false };
         let looked = stream.read(&mut [0]);
         !matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+/// Events as a JSON array. What a payload has needs no escapes.
+fn array(events: &[(Payload, &str)], run: u32, size: usize, into: &mut Vec<u8>) {
+    into.push(b'[');
+    for (at, (event, topic)) in events.iter().enumerate() {
+        if at > 0 {
+            into.push(b',');
+        }
+        let topic = serde_json::Value::from(*topic);
+        // writing to a vector does not fail
+        let _ = write!(into, r#"{{"topic":{topic},"data":""#);
+        payload::write(run, *event, size, into);
+        into.extend_from_slice(br#""}"#);
+    }
+    into.push(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_events_are_an_array() {
+        let event = |seq| Payload { lane: 1, seq, nanos: 3 };
+        let mut body = Vec::new();
+        array(&[(event(0), "a/b"), (event(1), "quo\"te")], 7, 60, &mut body);
+        let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(value[0]["topic"], "a/b");
+        assert_eq!(value[1]["topic"], "quo\"te");
+        let data = value[1]["data"].as_str().unwrap();
+        assert_eq!((data.len(), payload::read(&payload::tag(7), data)), (60, Some(event(1))));
     }
 }

@@ -12,6 +12,7 @@ pub(super) fn report(report: &Report) -> Value {
         "clean": report.is_clean(),
         "subscribers": report.subscribers,
         "topics": report.topics,
+        "unread_topics": report.unread,
         "selector_sets": report.sets,
         "publishers": report.publishers,
         "payload_bytes": report.size,
@@ -78,10 +79,12 @@ fn churn(churn: &Churn) -> Value {
 
 fn server(server: &Server, report: &Report) -> Value {
     let deliveries = report.publish.as_ref().map_or(0, |publish| publish.deliveries);
+    let events = report.publish.as_ref().map_or(0, |publish| publish.events);
     let micros = server.cpu.as_secs_f64() * 1e6;
     json!({
         "cpu_seconds": server.cpu.as_secs_f64(),
         "cpu_percent": server.cpu_share() * 100.0,
+        "cpu_us_per_event": (events > 0).then(|| micros / events as f64),
         "cpu_us_per_delivery": (deliveries > 0).then(|| micros / deliveries as f64),
         "rss_bytes": {
             "before": server.resident_before,

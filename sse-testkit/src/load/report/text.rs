@@ -38,7 +38,11 @@ pub(super) fn report(report: &Report, colours: bool) -> String {
         (1, _) => "1 topic".to_owned(),
         (topics, sets) => format!("{} topics in {} sets", grouped(topics.into()), grouped(sets.into())),
     };
-    lines.add("subscribers", &format!("{} of {topics}", grouped(report.subscribers.into())));
+    let unread = match report.unread {
+        0 => String::new(),
+        unread => format!("; {} more that nobody has", grouped(unread.into())),
+    };
+    lines.add("subscribers", &format!("{} of {topics}{unread}", grouped(report.subscribers.into())));
     lines.add(
         "connect",
         &format!(
@@ -162,8 +166,15 @@ fn used(server: &Server, report: &Report, lines: &mut Lines) {
     let mut cpu =
         format!("{} in {}, {:.1}% of a core", time(server.cpu), time(server.window), server.cpu_share() * 100.0);
     let deliveries = report.publish.as_ref().map_or(0, |publish| publish.deliveries);
-    if deliveries > 0 {
-        let _ = write!(cpu, "; {:.3} µs a delivery", server.cpu.as_secs_f64() * 1e6 / deliveries as f64);
+    let events = report.publish.as_ref().map_or(0, |publish| publish.events);
+    match (deliveries, events) {
+        (0, 0) => {}
+        (0, events) => {
+            let _ = write!(cpu, "; {:.3} µs an event", server.cpu.as_secs_f64() * 1e6 / events as f64);
+        }
+        (deliveries, _) => {
+            let _ = write!(cpu, "; {:.3} µs a delivery", server.cpu.as_secs_f64() * 1e6 / deliveries as f64);
+        }
     }
     lines.add("server CPU", &cpu);
     let mut memory = format!(

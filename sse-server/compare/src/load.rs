@@ -1,0 +1,148 @@
+//! `sse-load` on a server, and what it found.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{cores::Cores, plan::Case, progress::Progress, server::Server};
+
+/// How long a run may take.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// What the tool is told in every run.
+const SAME_FOR_ALL: [&str; 4] = ["--settle", "500ms", "--seed", "1"];
+
+/// The load tool.
+#[derive(Debug)]
+pub(crate) struct Load {
+    program: PathBuf,
+    directory: TempDir,
+}
+
+/// What one run found. What does not apply is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Figures {
+    /// Microseconds of the server's CPU for each delivery, and for each event.
+    pub(crate) per_delivery: Option<f64>,
+    pub(crate) per_event: Option<f64>,
+    /// The server's CPU in percent of a core.
+    pub(crate) cpu: Option<f64>,
+    /// Bytes that the server grew by until all were connected.
+    pub(crate) grown: Option<f64>,
+    /// Until all were connected, in seconds.
+    pub(crate) connect: Option<f64>,
+    pub(crate) retried: Option<f64>,
+    pub(crate) deliveries: Option<f64>,
+    pub(crate) events: Option<f64>,
+    /// From publish to arrival, in milliseconds.
+    pub(crate) p50: Option<f64>,
+    pub(crate) p99: Option<f64>,
+    /// The tool's own CPU in percent of a core.
+    pub(crate) tool: Option<f64>,
+    /// What was lost, doubled, or out of order.
+    pub(crate) faults: u64,
+}
+
+impl Load {
+    pub(crate) fn new(program: PathBuf) -> Result<Self, String> {
+        if !program.is_file() {
+            return Err(format!("there is no {}: start this by `cargo xtask bench fanout`", program.display()));
+        }
+        let directory = TempDir::new().map_err(|error| format!("can't make a temporary directory: {error}"))?;
+        Ok(Self { program, directory })
+    }
+
+    /// # Errors
+    /// The load could not be made; the tool's own words say why. Events that were lost are figures.
+    pub(crate) fn run(
+        &self,
+        case: &Case,
+        server: &Server,
+        cores: &Cores,
+        progress: &Progress,
+    ) -> Result<Figures, String> {
+        let [report, said] = ["report", "stderr"].map(|name| self.directory.path().join(name));
+        let _ = fs::remove_file(&report);
+        let stderr = fs::File::create(&said).map_err(|error| format!("can't make {}: {error}", said.display()))?;
+        let mut command = cores.load(&self.program);
+        command.arg(server.address.to_string()).args(["-n", &case.subscribers.to_string()]);
+        command.args(SAME_FOR_ALL).args(case.options().split(' '));
+        for process in server.processes() {
+            command.args(["--pid", &process.to_string()]);
+        }
+        command.arg("--json").arg("--output").arg(&report);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+        let mut process = command.spawn().map_err(|error| format!("can't start sse-load: {error}"))?;
+        let deadline = Instant::now() + LONGEST;
+        while process.try_wait().map_err(|error| format!("can't wait for sse-load: {error}"))?.is_none() {
+            if Instant::now() > deadline {
+                let _ = process.kill();
+                let _ = process.wait();
+                return Err(format!("not done within {} s", LONGEST.as_secs()));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let figures = read(&report).ok_or_else(|| {
+            let said = fs::read_to_string(&said).unwrap_or_default();
+            said.trim().strip_prefix("sse-load: ").unwrap_or(said.trim()).to_owned()
+        })?;
+        if figures.faults > 0 {
+            progress.note(&format!("{case}: {} events lost, doubled or out of order", figures.faults));
+        }
+        Ok(figures)
+    }
+}
+
+fn read(report: &Path) -> Option<Figures> {
+    let report: Value = serde_json::from_slice(&fs::read(report).ok()?).ok()?;
+    Some(figures(&report))
+}
+
+fn figures(report: &Value) -> Figures {
+    let number = |path: &str| report.pointer(path).and_then(Value::as_f64);
+    let count = |name: &str| report.pointer(name).and_then(Value::as_u64).unwrap_or(0);
+    let memory = |when: &str| number(&format!("/server/rss_bytes/{when}"));
+    let slow = ["lost", "doubled", "out_of_order"].map(|name| count(&format!("/publish/slow/{name}")));
+    let others = ["lost", "doubled", "out_of_order", "stray"].map(|name| count(&format!("/publish/{name}")));
+    Figures {
+        per_delivery: number("/server/cpu_us_per_delivery"),
+        per_event: number("/server/cpu_us_per_event"),
+        cpu: number("/server/cpu_percent"),
+        grown: memory("connected").zip(memory("before")).map(|(connected, before)| connected - before),
+        connect: number("/connect/seconds"),
+        retried: number("/connect/retried"),
+        deliveries: number("/publish/deliveries_per_second"),
+        events: number("/publish/events_per_second"),
+        p50: number("/publish/latency_ms/p50"),
+        p99: number("/publish/latency_ms/p99"),
+        tool: number("/tool_cpu_percent"),
+        faults: slow.iter().sum::<u64>() + others.iter().sum::<u64>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_read() {
+        let report = json!({
+            "connect": { "seconds": 1.5, "retried": 2 },
+            "publish": { "lost": 1, "stray": 2, "latency_ms": { "p99": 3.5 }, "slow": { "doubled": 4 } },
+            "server": { "cpu_us_per_delivery": 0.25, "rss_bytes": { "before": 1000, "connected": 5000 } },
+        });
+        let figures = figures(&report);
+        assert_eq!((figures.per_delivery, figures.grown), (Some(0.25), Some(4000.0)));
+        assert_eq!((figures.connect, figures.retried, figures.p99), (Some(1.5), Some(2.0), Some(3.5)));
+        assert_eq!((figures.faults, figures.events), (7, None));
+    }
+}
