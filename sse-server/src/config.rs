@@ -92,7 +92,7 @@ pub struct Stream {
     pub lag: Lag,
     /// How old the first event may be that a connected subscriber has not taken.
     pub lag_time: Duration,
-    /// How many bytes may have been published since that event; 0: as many as the log's window holds.
+    /// How many bytes may have been published after that event; 0: as many as the log's window holds.
     pub lag_bytes: usize,
     /// How long a subscriber's socket may take nothing.
     pub write_stall: Duration,

@@ -25,7 +25,7 @@ use crate::{
         TopicInfo,
     },
     keys::{Fingerprint, Key, Keys},
-    metrics::Metrics,
+    metrics::{Ended, Metrics},
     store::memory::Memory,
 };
 use state::State;
@@ -75,6 +75,7 @@ pub(crate) struct Subscriber {
     id: SubscriberId,
     cursor: Cursor,
     address: Option<IpAddr>,
+    ended: Ended,
 }
 
 /// Why a subscriber is turned away.
@@ -239,6 +240,10 @@ impl Hub {
         if limit > 0 && standing >= limit {
             return Err(Busy::Address);
         }
+        // over HTTP/2 one connection has many
+        if state.hub.subscribers().0 >= self.config().limits.connections {
+            return Err(Busy::Full);
+        }
         let (cursor, opening) = state.hub.subscribe(selectors, start).map_err(|_| Busy::Full)?;
         if let Some(address) = address {
             *state.by_address.entry(address).or_default() += 1;
@@ -250,7 +255,7 @@ impl Hub {
         if let Some(gap) = &opening.gap {
             self.metrics().gap(gap.reason);
         }
-        Ok((Subscriber { hub: self.clone(), id, cursor, address }, opening))
+        Ok((Subscriber { hub: self.clone(), id, cursor, address, ended: Ended::client }, opening))
     }
 
     /// Begins to shut down: no more publishes and subscribers, and all streams end within the window.
@@ -388,6 +393,11 @@ impl Subscriber {
         self.hub.position(self.cursor.seq())
     }
 
+    /// Why the stream ends, where it is not that the client left.
+    pub(crate) const fn ends(&mut self, reason: Ended) {
+        self.ended = reason;
+    }
+
     pub(crate) const fn hub(&self) -> &Hub {
         &self.hub
     }
@@ -400,6 +410,7 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
+        self.hub.metrics().ended(self.ended);
         let mut state = self.hub.state();
         state.hub.leave(&self.cursor);
         if let Some(waiting) = state.waiting.get_mut(&self.cursor.group()) {

@@ -59,7 +59,7 @@ pub(crate) struct Bounds {
     pub(crate) nodes: usize,
     /// How old the first event not yet handed to a subscriber may be.
     pub(crate) lag: Duration,
-    /// How many bytes may have been published since that event; 0 is no bound but the window.
+    /// How many bytes may have been published after that event; 0 is no bound but the window.
     pub(crate) lag_bytes: usize,
     pub(crate) lag_policy: LagPolicy,
 }

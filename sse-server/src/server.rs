@@ -128,7 +128,7 @@ impl Server {
         let config = self.hub.config();
         let window = config.server.drain;
         let (stopping, stopped) = watch::channel(false);
-        let limit = connection_limit(config.limits.connections);
+        let limit = connection_limit(config.limits.connections, config.server.shards());
         let public = Arc::new(Acceptor::new(self.hub.clone(), limit, stopped.clone(), self.shards));
         let admin = Arc::new(Acceptor::new(self.hub.clone(), ADMIN_CONNECTIONS, stopped, None));
         let face = if self.admin.is_some() { Face::Public } else { Face::All };
@@ -157,10 +157,10 @@ impl Server {
 }
 
 /// As many as are configured, but no more than the process may open, less what it needs to be able to say so.
-fn connection_limit(configured: usize) -> usize {
+fn connection_limit(configured: usize, shards: usize) -> usize {
     #[cfg(unix)]
     if let Ok((descriptors, _)) = rlimit::Resource::NOFILE.get() {
-        let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(RESERVED);
+        let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(RESERVED + 2 * shards);
         if room < configured {
             tracing::info!(descriptors, connections = room, configured, "the descriptor limit bounds the connections");
         }

@@ -92,7 +92,7 @@ impl Config {
         )?;
         v.key(
             "lag_bytes",
-            "How many bytes, of all topics, may have been published since that event. 0: as many as the window holds.",
+            "How many bytes, of all topics, may have been published after that event. More than one request may publish, or each such request ends the streams that it is for. 0: as many as the window holds.",
             Field::Number(&mut stream.lag_bytes, 0..=1 << 40),
         )?;
         v.key(

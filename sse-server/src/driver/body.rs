@@ -20,7 +20,6 @@ use super::life;
 use crate::{
     handle::Subscriber,
     hub::{Opening, Step},
-    metrics::Ended,
     random,
     wire::{self, DrainReason},
 };
@@ -52,7 +51,6 @@ pub(crate) struct EventBody {
     draining: bool,
     /// Goes off at the earlier of the two.
     timer: Pin<Box<Sleep>>,
-    ended: Ended,
 }
 
 #[derive(Debug)]
@@ -80,7 +78,6 @@ impl EventBody {
             end,
             draining: false,
             timer: Box::pin(sleep_until(silent_until)),
-            ended: Ended::client,
             subscriber,
         }
     }
@@ -104,7 +101,7 @@ impl EventBody {
 
     fn last_words(&mut self, reason: DrainReason) -> Poll<Option<Result<Bytes, Infallible>>> {
         self.phase = Phase::Ended;
-        self.ended = life::ended(reason);
+        self.subscriber.ends(life::ended(reason));
         let retry = reconnection_time(self.subscriber.hub().config().stream.retry);
         self.wrote(wire::drain(retry, self.subscriber.position(), reason))
     }
@@ -167,12 +164,6 @@ impl Stream for EventBody {
                 return this.wrote(beat);
             }
         }
-    }
-}
-
-impl Drop for EventBody {
-    fn drop(&mut self) {
-        self.subscriber.hub().metrics().ended(self.ended);
     }
 }
 

@@ -48,7 +48,8 @@ pub(crate) const MAX_SHARDS: usize = 64;
 /// A shard's messages, and what wakes it.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    messages: Mutex<Vec<Message>>,
+    /// None once the shard is no more.
+    messages: Mutex<Option<Vec<Message>>>,
     /// It was woken and has not looked yet.
     told: AtomicBool,
     waker: Box<dyn Wake>,
@@ -86,26 +87,34 @@ struct Joining {
 
 impl Inbox {
     fn new(waker: impl Wake + 'static) -> Self {
-        Self { messages: Mutex::new(Vec::new()), told: AtomicBool::new(false), waker: Box::new(waker) }
+        Self { messages: Mutex::new(Some(Vec::new())), told: AtomicBool::new(false), waker: Box::new(waker) }
     }
 
-    fn messages(&self) -> MutexGuard<'_, Vec<Message>> {
+    fn messages(&self) -> MutexGuard<'_, Option<Vec<Message>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn put(&self, messages: impl IntoIterator<Item = Message>) {
-        self.messages().extend(messages);
+        match &mut *self.messages() {
+            Some(waiting) => waiting.extend(messages),
+            None => return,
+        }
         // One wake, however much comes until the shard looks.
         if !self.told.swap(true, Ordering::AcqRel)
             && let Err(error) = self.waker.wake()
         {
+            self.told.store(false, Ordering::Release);
             tracing::error!(%error, "can't wake a shard");
         }
     }
 
+    fn is_open(&self) -> bool {
+        self.messages().is_some()
+    }
+
     fn take(&self) -> Vec<Message> {
         self.told.store(false, Ordering::Release);
-        std::mem::take(&mut self.messages())
+        self.messages().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Tells of a shutdown.
@@ -148,10 +157,13 @@ impl Shards {
         Ok(shards)
     }
 
-    /// Gives a connection to the next shard in turn.
+    /// Gives a connection to the next shard in turn. Where there is none left it is closed.
     pub(crate) fn adopt(&self, socket: TcpStream, stream: Handed, chunked: bool, open: Open) {
-        let index = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
-        self.inboxes[index].put([Message::Join(Box::new(Joining { socket, stream, chunked, open }))]);
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+        let (before, from) = self.inboxes.split_at(turn);
+        if let Some(inbox) = from.iter().chain(before).find(|inbox| inbox.is_open()) {
+            inbox.put([Message::Join(Box::new(Joining { socket, stream, chunked, open }))]);
+        }
     }
 }
 
@@ -164,8 +176,19 @@ impl Drop for Shards {
     }
 }
 
+/// Closes a shard's inbox when the shard ends, however it does: nothing waits for it any more.
+struct Alive<'a>(&'a Inbox);
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        let left = self.0.messages().take();
+        drop(left);
+    }
+}
+
 /// A shard's life.
 fn run(hub: &Hub, shard: usize, inbox: &Inbox, mut poll: Poll) {
+    let _alive = Alive(inbox);
     let mut streams = Streams::new(hub.clone(), shard);
     let mut events = Events::with_capacity(EVENTS);
     let mut busy = false;

@@ -109,7 +109,7 @@ impl Cursor {
         };
         let waited = now.saturating_sub(log.time(*first).unwrap_or(now));
         let late = u128::from(waited) > bounds.lag.as_millis();
-        let far = bounds.lag_bytes > 0 && log.bytes_since(*first) > bounds.lag_bytes as u64;
+        let far = bounds.lag_bytes > 0 && log.bytes_after(*first) > bounds.lag_bytes as u64;
         if place.caught_up && (late || far) && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }

@@ -128,9 +128,10 @@ impl Log {
         self.slot(seq).map(|slot| slot.time)
     }
 
-    /// How many bytes were published since an event, itself included.
-    pub(super) fn bytes_since(&self, seq: u64) -> u64 {
-        self.slot(seq).map_or(0, |slot| self.published - slot.before)
+    /// How many bytes were published after an event.
+    pub(super) fn bytes_after(&self, seq: u64) -> u64 {
+        let own = |slot: &Slot| slot.frame.as_ref().map_or(0, |frame| frame.cost() as u64);
+        self.slot(seq).map_or(0, |slot| self.published - slot.before - own(slot))
     }
 
     fn slot(&self, seq: u64) -> Option<&Slot> {

@@ -127,6 +127,7 @@ pub(super) async fn serve<S, B>(
             if let Err(error) = served {
                 tracing::debug!(address = %peer.address, %error, "connection broke");
             }
+            drop(shards);
             linger(io.stream).await;
         }
         Served::HandedOff => {

@@ -40,6 +40,10 @@ pub(super) struct Connection<S> {
     pub(super) end: Option<(Millis, DrainReason)>,
     /// On its way out: after the event of this sequence number come the last words.
     pub(super) leaving: Option<u64>,
+    /// It waits for another turn.
+    pub(super) queued: bool,
+    /// There is more input to drop.
+    pub(super) unread: bool,
     pending: Option<Box<Pending>>,
     _open: Open,
 }
@@ -73,7 +77,7 @@ pub(super) enum Input {
     End,
 }
 
-impl<S: Socket> Connection<S> {
+impl<S> Connection<S> {
     pub(super) const fn new(socket: S, id: Id, subscriber: Subscriber, chunked: bool, open: Open) -> Self {
         Self {
             socket,
@@ -86,6 +90,8 @@ impl<S: Socket> Connection<S> {
             timer: Millis::MAX,
             end: None,
             leaving: None,
+            queued: false,
+            unread: false,
             pending: None,
             _open: open,
         }
@@ -95,9 +101,9 @@ impl<S: Socket> Connection<S> {
         self.pending.is_some()
     }
 
-    /// How many bytes are pending.
+    /// How many bytes are kept while something is pending: all of the write, until it is out.
     pub(super) fn pinned(&self) -> usize {
-        self.pending.as_ref().map_or(0, |pending| pending.bytes.len() - pending.written)
+        self.pending.as_ref().map_or(0, |pending| pending.bytes.len())
     }
 
     /// When the socket took something last, if something is pending.
@@ -112,7 +118,9 @@ impl<S: Socket> Connection<S> {
             _ => self.silent_until,
         }
     }
+}
 
+impl<S: Socket> Connection<S> {
     /// Writes, with nothing pending before.
     pub(super) fn send(&mut self, bytes: Bytes, now: Millis) -> Sent {
         debug_assert!(self.pending.is_none(), "what is half written is finished first");

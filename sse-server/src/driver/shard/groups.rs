@@ -37,7 +37,7 @@ impl Groups {
     pub(super) fn leave(&mut self, group: GroupId, index: usize) -> Option<u32> {
         let members = &mut self.members[group.index()];
         members.ids.swap_remove(index);
-        members.again = true; // the walk may have passed the index
+        members.again |= index <= members.next; // another takes a place that the walk has passed
         if members.ids.is_empty() {
             members.ids = Vec::new();
         }

@@ -103,7 +103,15 @@ impl<S: Socket> Streams<S> {
         }
         self.set_timer(index, self.connections[index].due());
         if self.write(index, &Chunk::new(&bytes), now) == Stays::Yes {
-            self.serve(index, now);
+            self.queue(index);
+        }
+    }
+
+    /// Gives a connection another turn.
+    fn queue(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !std::mem::replace(&mut connection.queued, true) {
+            self.more.push_back(connection.id);
         }
     }
 
@@ -136,6 +144,9 @@ impl<S: Socket> Streams<S> {
     }
 
     fn leave_soon(&mut self, index: usize) {
+        if self.connections[index].leaving.is_some() {
+            return;
+        }
         if let Some(drain) = self.hub.draining() {
             let at = self.hub.millis(drain.began) + life::part_of(drain.window.mul_f64(0.9));
             self.connections[index].end = Some((at, DrainReason::Shutdown));
@@ -151,14 +162,14 @@ impl<S: Socket> Streams<S> {
     pub(super) fn turn(&mut self, now: Millis) -> bool {
         self.memo.clear(); // what it remembers is of before
         self.run_timers(now);
-        for _ in 0..self.more.len() {
-            let Some(id) = self.more.pop_front() else { break };
-            if let Some(index) = self.find(id)
-                && self.drop_input(index) == Stays::Yes
-                && !self.connections[index].is_blocked()
-            {
-                self.serve(index, now);
+        for _ in 0..self.more.len().min(TURN) {
+            let Some(index) = self.more.pop_front().and_then(|id| self.find(id)) else { continue };
+            let connection = &mut self.connections[index];
+            connection.queued = false;
+            if std::mem::take(&mut connection.unread) && self.drop_input(index) == Stays::No {
+                continue;
             }
+            self.serve(index, now);
         }
         if let Some(group) = self.groups.turn() {
             self.walk(group, now);
@@ -188,20 +199,22 @@ impl<S: Socket> Streams<S> {
 
     /// Serves one connection until there is nothing more, or it takes no more, or others should have their turn.
     fn serve(&mut self, index: usize, now: Millis) {
-        let id = self.connections[index].id;
         for _ in 0..ROW {
             self.memo.clear();
             let (stays, again) = self.step(index, now);
-            if stays == Stays::No || !again || self.connections[index].is_blocked() {
+            if stays == Stays::No || !again {
                 return;
             }
         }
-        self.more.push_back(id);
+        self.queue(index);
     }
 
-    /// Gives a connection, which can take it, what comes next. Whether it stays, and whether there may be more.
+    /// Gives a connection, if it can take it, what comes next. Whether it stays, and whether there may be more.
     fn step(&mut self, index: usize, now: Millis) -> (Stays, bool) {
         let connection = &mut self.connections[index];
+        if connection.is_blocked() {
+            return (Stays::Yes, false);
+        }
         let Some(subscriber) = &mut connection.subscriber else { return (Stays::Yes, false) };
         if connection.leaving.is_some_and(|through| subscriber.has_reached(through)) {
             return (self.end(index, now), false);
@@ -272,9 +285,39 @@ impl<S: Socket> Streams<S> {
         if self.send(index, bytes.freeze(), now) == Stays::No {
             return Stays::No;
         }
+        // else it is half closed when it has taken them
+        if self.connections[index].is_blocked() { Stays::Yes } else { self.half_close(index, now) }
+    }
+
+    /// The socket may take more.
+    fn unblock(&mut self, index: usize, now: Millis) {
         let connection = &mut self.connections[index];
-        let written = !connection.is_blocked();
-        if written && !connection.shutdown() {
+        let pinned = connection.pinned() as i64;
+        match connection.flush(now) {
+            Sent::Blocked => return,
+            Sent::Gone => {
+                self.close(index, Ended::client);
+                return;
+            }
+            Sent::Whole => {}
+        }
+        self.hub.metrics().pinned.dec_by(pinned);
+        self.hub.metrics().stalled.dec();
+        let connection = &mut self.connections[index];
+        if connection.subscriber.is_some() {
+            connection.silent_until = now + life::millis(self.hub.config().stream.heartbeat);
+            let due = connection.due();
+            self.set_timer(index, due);
+            self.serve(index, now);
+        } else {
+            self.half_close(index, now);
+        }
+    }
+
+    /// The last words are written: ends our side, and has patience until the client ends its own.
+    fn half_close(&mut self, index: usize, now: Millis) -> Stays {
+        let connection = &mut self.connections[index];
+        if !connection.shutdown() {
             return self.close(index, Ended::client);
         }
         connection.silent_until = now + PATIENCE;
@@ -282,37 +325,12 @@ impl<S: Socket> Streams<S> {
         Stays::Yes
     }
 
-    /// The socket takes more.
-    fn unblock(&mut self, index: usize, now: Millis) {
-        let connection = &mut self.connections[index];
-        let before = connection.pinned();
-        let sent = connection.flush(now);
-        let after = connection.pinned();
-        if sent == Sent::Gone {
-            self.close(index, Ended::client);
-            return;
-        }
-        self.hub.metrics().pinned.dec_by((before - after) as i64);
-        if sent == Sent::Blocked {
-            return;
-        }
-        self.hub.metrics().stalled.dec();
-        let connection = &mut self.connections[index];
-        if connection.subscriber.is_some() {
-            connection.silent_until = now + life::millis(self.hub.config().stream.heartbeat);
-            self.serve(index, now);
-        } else if connection.shutdown() {
-            connection.silent_until = now + PATIENCE;
-        } else {
-            self.close(index, Ended::client);
-        }
-    }
-
     fn drop_input(&mut self, index: usize) -> Stays {
         match self.connections[index].drop_input() {
             Input::Nothing => Stays::Yes,
             Input::More => {
-                self.more.push_back(self.connections[index].id);
+                self.connections[index].unread = true;
+                self.queue(index);
                 Stays::Yes
             }
             Input::End => self.close(index, Ended::client),
@@ -351,26 +369,36 @@ impl<S: Socket> Streams<S> {
 
     fn on_time(&mut self, index: usize, now: Millis) -> Stays {
         let connection = &mut self.connections[index];
-        if connection.subscriber.is_none() {
-            return self.close(index, Ended::client);
-        }
         let id = connection.id;
         if connection.leaving.is_none() && connection.end.is_some_and(|(at, _)| at <= now) {
             connection.leaving = Some(self.hub.head());
         }
-        if let Some(since) = connection.stalled_since() {
-            let until = since + life::millis(self.hub.config().stream.write_stall);
-            if until <= now {
-                return self.close(index, Ended::lag);
-            }
-            connection.silent_until = until;
-            return Stays::Yes;
+        if connection.is_blocked() {
+            return self.on_stall(index, now);
+        }
+        if connection.subscriber.is_none() {
+            return self.close(index, Ended::client);
         }
         self.serve(index, now);
         match self.find(id) {
             None => Stays::No,
             Some(index) => self.beat(index, now),
         }
+    }
+
+    /// The socket has told of no room for a while. It does so only where there is much, so it is tried once more.
+    fn on_stall(&mut self, index: usize, now: Millis) -> Stays {
+        let id = self.connections[index].id;
+        self.unblock(index, now);
+        let Some(index) = self.find(id) else { return Stays::No };
+        let stall = life::millis(self.hub.config().stream.write_stall);
+        let connection = &mut self.connections[index];
+        match connection.stalled_since() {
+            Some(since) if since + stall <= now => return self.close(index, Ended::lag),
+            Some(since) => connection.silent_until = since + stall,
+            None => {}
+        }
+        Stays::Yes
     }
 
     /// A heartbeat, if nothing was written for its interval.
@@ -397,12 +425,12 @@ impl<S: Socket> Streams<S> {
     /// Takes the subscriber out of the hub.
     fn leave(&mut self, index: usize, ended: Ended) {
         let connection = &mut self.connections[index];
-        let Some(subscriber) = connection.subscriber.take() else { return };
+        let Some(mut subscriber) = connection.subscriber.take() else { return };
         let at = connection.member;
         if let Some(moved) = self.groups.leave(subscriber.group(), at) {
             self.connections[moved as usize].member = at;
         }
-        self.hub.metrics().ended(ended);
+        subscriber.ends(ended);
     }
 
     fn close(&mut self, index: usize, ended: Ended) -> Stays {
@@ -413,5 +441,16 @@ impl<S: Socket> Streams<S> {
             self.hub.metrics().pinned.dec_by(connection.pinned() as i64);
         }
         Stays::No
+    }
+}
+
+impl<S> Drop for Streams<S> {
+    /// The hub may live on: what was counted of these connections is taken back.
+    fn drop(&mut self) {
+        let metrics = self.hub.metrics();
+        for (_, connection) in self.connections.iter().filter(|(_, connection)| connection.is_blocked()) {
+            metrics.stalled.dec();
+            metrics.pinned.dec_by(connection.pinned() as i64);
+        }
     }
 }
