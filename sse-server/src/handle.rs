@@ -1,6 +1,7 @@
 //! The hub as the service uses it: the pure hub behind a short lock, with a clock, wakers and counters.
 
 mod state;
+mod subscriber;
 
 use std::{
     collections::HashMap,
@@ -8,7 +9,7 @@ use std::{
     io,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Waker},
+    task::Waker,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,15 +21,13 @@ use tokio::{
 use crate::{
     config::Config,
     driver::shard::{self, Inbox},
-    hub::{
-        Bounds, Cursor, Draft, Epoch, GroupId, Millis, Opening, Place, Position, Selectors, Start, Step, Topic,
-        TopicInfo,
-    },
+    hub::{Bounds, Draft, Epoch, GroupId, Millis, Opening, Position, Selectors, Start, Topic, TopicInfo},
     keys::{Fingerprint, Key, Keys},
-    metrics::{Ended, Metrics},
+    metrics::Metrics,
     store::memory::Memory,
 };
 use state::State;
+pub(crate) use subscriber::Subscriber;
 
 /// A hub: the log, and those who read it. Clones are the same hub.
 #[derive(Debug, Clone)]
@@ -67,16 +66,6 @@ pub(crate) struct Drain {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct SubscriberId(u64);
-
-/// A subscriber that the hub counts until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Subscriber {
-    hub: Hub,
-    id: SubscriberId,
-    cursor: Cursor,
-    address: Option<IpAddr>,
-    ended: Ended,
-}
 
 /// Why a subscriber is turned away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -255,7 +244,7 @@ impl Hub {
         if let Some(gap) = &opening.gap {
             self.metrics().gap(gap.reason);
         }
-        Ok((Subscriber { hub: self.clone(), id, cursor, address, ended: Ended::client }, opening))
+        Ok((Subscriber::new(self.clone(), id, cursor, address), opening))
     }
 
     /// Begins to shut down: no more publishes and subscribers, and all streams end within the window.
@@ -334,102 +323,5 @@ impl Hub {
         self.metrics().pattern_nodes.set(i64::try_from(nodes).unwrap_or(i64::MAX));
         self.metrics().subscribers.set(i64::try_from(subscribers).unwrap_or(i64::MAX));
         self.metrics().groups.set(i64::try_from(groups).unwrap_or(i64::MAX));
-    }
-}
-
-impl Subscriber {
-    /// What comes next; where that is nothing yet, the task is woken when there is, or when a shutdown begins.
-    pub(crate) fn poll_next(&mut self, room: usize, cx: &Context<'_>) -> Step {
-        let now = self.hub.now();
-        let mut state = self.hub.state();
-        let step = self.cursor.next(&mut state.hub, room, now);
-        if step == Step::Wait {
-            let waiting = state.waiting.entry(self.cursor.group()).or_default();
-            waiting
-                .entry(self.id)
-                .and_modify(|waker| waker.clone_from(cx.waker()))
-                .or_insert_with(|| cx.waker().clone());
-        }
-        drop(state);
-        let metrics = self.hub.metrics();
-        match &step {
-            Step::Write { bytes, events } => {
-                metrics.deliveries.inc_by(*events as u64);
-                metrics.bytes.inc_by(bytes.len() as u64);
-            }
-            Step::Gap(gap) => metrics.gap(gap.reason),
-            Step::Wait | Step::Again | Step::Lagged => {}
-        }
-        step
-    }
-
-    /// The same for a shard, which is told of the group's next event where there is nothing yet. What it counts is the
-    /// shard's to count.
-    pub(crate) fn next(&mut self, room: usize, shard: usize) -> Step {
-        let now = self.hub.now();
-        let mut state = self.hub.state();
-        let step = self.cursor.next(&mut state.hub, room, now);
-        if step == Step::Wait {
-            state.arm(self.cursor.group(), shard);
-        }
-        step
-    }
-
-    pub(crate) const fn group(&self) -> GroupId {
-        self.cursor.group()
-    }
-
-    pub(crate) const fn place(&self) -> Place {
-        self.cursor.place()
-    }
-
-    /// Goes where another member of the group went from the same place.
-    pub(crate) const fn follow(&mut self, place: Place) {
-        self.cursor.follow(place);
-    }
-
-    /// The position through which the subscriber has been served.
-    pub(crate) fn position(&self) -> Position {
-        self.hub.position(self.cursor.seq())
-    }
-
-    /// Why the stream ends, where it is not that the client left.
-    pub(crate) const fn ends(&mut self, reason: Ended) {
-        self.ended = reason;
-    }
-
-    pub(crate) const fn hub(&self) -> &Hub {
-        &self.hub
-    }
-
-    /// Whether all that was published up to a position has been handed out.
-    pub(crate) const fn has_reached(&self, seq: u64) -> bool {
-        self.cursor.seq() >= seq
-    }
-}
-
-impl Drop for Subscriber {
-    fn drop(&mut self) {
-        self.hub.metrics().ended(self.ended);
-        let mut state = self.hub.state();
-        state.hub.leave(&self.cursor);
-        if let Some(waiting) = state.waiting.get_mut(&self.cursor.group()) {
-            waiting.remove(&self.id);
-            if waiting.is_empty() {
-                state.waiting.remove(&self.cursor.group());
-            }
-        }
-        if let Some(address) = self.address
-            && let Some(count) = state.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                state.by_address.remove(&address);
-            }
-        }
-        self.hub.note_subscribers(&state);
-        if state.hub.subscribers().0 == 0 {
-            self.hub.0.empty.notify_waiters();
-        }
     }
 }
