@@ -205,7 +205,7 @@ impl Hub {
         let shards = state.shards.clone();
         drop(state);
         wake.tasks.into_iter().flat_map(HashMap::into_values).for_each(Waker::wake);
-        shard::ready(&shards, &wake.shards);
+        shard::ready(&shards, &mut wake.shards);
         let published = published?;
         let duplicates = published.iter().filter(|event| event.duplicate).count() as u64;
         self.metrics().duplicates.inc_by(duplicates);

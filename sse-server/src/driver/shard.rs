@@ -124,11 +124,11 @@ impl Inbox {
 }
 
 /// Tells each shard of its groups for which there is an event.
-pub(crate) fn ready(shards: &[Inbox], groups: &[(usize, GroupId)]) {
-    for (index, inbox) in shards.iter().enumerate() {
-        let mut of_shard = groups.iter().filter(|(shard, _)| *shard == index).map(|(_, group)| *group).peekable();
-        if of_shard.peek().is_some() {
-            inbox.put(of_shard.map(Message::Ready));
+pub(crate) fn ready(shards: &[Inbox], groups: &mut [(usize, GroupId)]) {
+    groups.sort_unstable_by_key(|(shard, _)| *shard);
+    for of_shard in groups.chunk_by(|(one, _), (other, _)| one == other) {
+        if let Some(inbox) = of_shard.first().and_then(|(shard, _)| shards.get(*shard)) {
+            inbox.put(of_shard.iter().map(|(_, group)| Message::Ready(*group)));
         }
     }
 }

@@ -121,15 +121,15 @@ impl<S> Connection<S> {
 }
 
 impl<S: Socket> Connection<S> {
-    /// Writes, with nothing pending before.
-    pub(super) fn send(&mut self, bytes: Bytes, now: Millis) -> Sent {
+    /// Writes, with nothing pending before. The bytes are kept only if the socket does not take them all.
+    pub(super) fn send(&mut self, bytes: &Bytes, now: Millis) -> Sent {
         debug_assert!(self.pending.is_none(), "what is half written is finished first");
-        let written = match write(&mut self.socket, &bytes) {
+        let written = match write(&mut self.socket, bytes) {
             Ok(written) if written == bytes.len() => return Sent::Whole,
             Ok(written) => written,
             Err(_) => return Sent::Gone,
         };
-        self.pending = Some(Box::new(Pending { bytes, written, moved: now }));
+        self.pending = Some(Box::new(Pending { bytes: bytes.clone(), written, moved: now }));
         Sent::Blocked
     }
 

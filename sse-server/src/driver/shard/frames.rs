@@ -36,12 +36,17 @@ impl Chunk {
         Self { bytes: bytes.freeze(), start }
     }
 
-    pub(super) fn bytes(&self, chunked: bool) -> Bytes {
-        if chunked { self.bytes.clone() } else { self.bytes.slice(self.start..self.bytes.len() - 2) }
+    pub(super) const fn framed(&self) -> &Bytes {
+        &self.bytes
     }
 
-    /// How many bytes there are, the chunk's framing aside.
-    pub(super) const fn payload(&self) -> usize {
+    /// As it is where chunks are unknown.
+    pub(super) fn payload(&self) -> Bytes {
+        self.bytes.slice(self.start..self.bytes.len() - 2)
+    }
+
+    /// How many bytes there are, the framing aside.
+    pub(super) const fn len(&self) -> usize {
         self.bytes.len() - 2 - self.start
     }
 }

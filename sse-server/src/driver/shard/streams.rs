@@ -4,7 +4,7 @@ mod time;
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use slab::Slab;
 
 use super::{
@@ -217,7 +217,7 @@ impl<S: Socket> Streams<S> {
         match self.memo.next(subscriber) {
             Next::Events { chunk, events } => {
                 self.delivered += events as u64;
-                self.bytes += chunk.payload() as u64;
+                self.bytes += chunk.len() as u64;
                 (self.write(index, &chunk, now), true)
             }
             Next::Gap(gap) => {
@@ -238,11 +238,14 @@ impl<S: Socket> Streams<S> {
     }
 
     fn write(&mut self, index: usize, chunk: &Chunk, now: Millis) -> Stays {
-        let bytes = chunk.bytes(self.connections[index].chunked);
-        self.send(index, bytes, now)
+        if self.connections[index].chunked {
+            self.send(index, chunk.framed(), now)
+        } else {
+            self.send(index, &chunk.payload(), now)
+        }
     }
 
-    fn send(&mut self, index: usize, bytes: Bytes, now: Millis) -> Stays {
+    fn send(&mut self, index: usize, bytes: &Bytes, now: Millis) -> Stays {
         let connection = &mut self.connections[index];
         connection.silent_until = now + life::millis(self.hub.config().stream.heartbeat);
         match connection.send(bytes, now) {
@@ -272,12 +275,9 @@ impl<S: Socket> Streams<S> {
         let (Some(subscriber), Some((_, reason))) = (&connection.subscriber, connection.end) else { return Stays::Yes };
         let retry = reconnection_time(self.hub.config().stream.retry);
         let words = Chunk::new(&wire::drain(retry, subscriber.position(), reason));
-        let mut bytes = BytesMut::from(words.bytes(connection.chunked));
-        if connection.chunked {
-            bytes.extend_from_slice(LAST_CHUNK);
-        }
+        let bytes = if connection.chunked { [words.framed(), LAST_CHUNK].concat().into() } else { words.payload() };
         self.leave(index, life::ended(reason));
-        if self.send(index, bytes.freeze(), now) == Stays::No {
+        if self.send(index, &bytes, now) == Stays::No {
             return Stays::No;
         }
         // else it is half closed when it has taken them
