@@ -155,7 +155,6 @@ impl<S: Socket> Streams<S> {
 
     /// Does some of what there is to do. `true`: there is more.
     pub(super) fn turn(&mut self, now: Millis) -> bool {
-        self.memo.clear(); // what it remembers is of before
         self.run_timers(now);
         for _ in 0..self.more.len().min(TURN) {
             let Some(index) = self.more.pop_front().and_then(|id| self.find(id)) else { continue };
@@ -177,15 +176,10 @@ impl<S: Socket> Streams<S> {
 
     /// One write for each member that can take it.
     fn walk(&mut self, group: GroupId, now: Millis) {
-        self.memo.clear();
+        self.memo.clear(); // what it remembers is of another group, or of before
         for _ in 0..TURN {
             let Some(member) = self.groups.member(group) else { break };
-            let index = member as usize;
-            if self.connections[index].is_blocked() {
-                self.groups.visited(group, true, false);
-                continue;
-            }
-            let (stays, again) = self.step(index, now);
+            let (stays, again) = self.step(member as usize, now);
             self.groups.visited(group, stays == Stays::Yes, again);
         }
         self.memo.clear();
