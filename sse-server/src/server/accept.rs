@@ -26,6 +26,11 @@ const BACKLOG: u32 = 65_535;
 /// Connections beyond the limit that are still answered, to be told that the hub is full. Beyond these they are closed.
 pub(super) const SURPLUS: usize = 64;
 
+/// How many bytes the kernel takes for a peer that it can't send to yet. Without this bound a reader that has stopped is
+/// written to, event by event, until megabytes of send buffer are full; what it has not got is better left in the log.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 16 << 10;
+
 /// How long to wait when the system has no descriptor or memory for another connection.
 const BREATHER: Duration = Duration::from_millis(100);
 
@@ -115,11 +120,15 @@ fn patience(hub: &Hub) -> Duration {
     stream.heartbeat.max(stream.write_stall)
 }
 
-/// Events leave at once; a peer that acknowledges nothing for so long is gone.
+/// Events leave at once; a peer that acknowledges nothing for so long is gone; one whose window is shut takes no more.
 fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
-    SockRef::from(stream).set_tcp_user_timeout(Some(patience))?;
+    {
+        let socket = SockRef::from(stream);
+        socket.set_tcp_user_timeout(Some(patience))?;
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+    }
     #[cfg(not(target_os = "linux"))]
     let _ = (SockRef::from(stream), patience);
     Ok(())
