@@ -22,6 +22,7 @@ mod pattern;
 
 mod cursor;
 mod resume;
+mod write;
 
 #[cfg(test)]
 mod model;
@@ -39,6 +40,7 @@ pub(crate) use position::{Epoch, Position};
 pub(crate) use resume::{Gap, Opening, Reason, Start};
 pub(crate) use topic::{Selector, Selectors, Topic};
 pub(crate) use topics::TopicInfo;
+pub(crate) use write::{Chunk, Write};
 
 use group::Groups;
 

@@ -142,7 +142,7 @@ impl Stream for EventBody {
                 return this.last_words(reason);
             }
             match this.subscriber.poll_next(ROOM, cx) {
-                Step::Write { bytes, .. } => return this.wrote(bytes),
+                Step::Write { write, .. } => return this.wrote(write.payload()),
                 Step::Gap(gap) => return this.wrote(wire::gap(&gap)),
                 Step::Lagged => return this.last_words(DrainReason::Lag),
                 Step::Again => {

@@ -38,9 +38,9 @@ impl Subscriber {
         drop(state);
         let metrics = self.hub.metrics();
         match &step {
-            Step::Write { bytes, events } => {
+            Step::Write { write, events } => {
                 metrics.deliveries.inc_by(*events as u64);
-                metrics.bytes.inc_by(bytes.len() as u64);
+                metrics.bytes.inc_by(write.payload().len() as u64);
             }
             Step::Gap(gap) => metrics.gap(gap.reason),
             Step::Wait | Step::Again | Step::Lagged => {}

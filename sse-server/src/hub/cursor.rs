@@ -12,10 +12,8 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
 use super::{
-    Gap, GroupId, Hub, LagPolicy, Log, Millis, Reason, Selectors,
+    Gap, GroupId, Hub, LagPolicy, Log, Millis, Reason, Selectors, Write,
     frame::Frame,
     group::Group,
     topics::{TopicId, Topics, Trimmed},
@@ -49,7 +47,7 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Frames to write; the cursor stands behind them.
-    Write { bytes: Bytes, events: usize },
+    Write { write: Write, events: usize },
     /// Nothing to write until its group matches again. The cursor stands at the head.
     Wait,
     /// Nothing found yet: call again, when others have had their turn.
@@ -99,7 +97,7 @@ impl Cursor {
             return Step::Gap(Gap::new(log, Reason::Lagged, requested.to_string(), place.seq, first));
         }
         let found = matching_after(log, group, place.seq, PAGE);
-        let Some(first) = found.seqs.first() else {
+        let Some(first) = found.frames.first() else {
             place.seq = found.through;
             if place.seq < log.head() {
                 return Step::Again;
@@ -107,31 +105,30 @@ impl Cursor {
             place.caught_up = true;
             return Step::Wait;
         };
-        let waited = now.saturating_sub(log.time(*first).unwrap_or(now));
+        let waited = now.saturating_sub(log.time(first.seq).unwrap_or(now));
         let late = u128::from(waited) > bounds.lag.as_millis();
-        let far = bounds.lag_bytes > 0 && log.bytes_after(*first) > bounds.lag_bytes as u64;
+        let far = bounds.lag_bytes > 0 && log.bytes_after(first.seq) > bounds.lag_bytes as u64;
         if place.caught_up && (late || far) && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }
-        let (bytes, events) = groups.joined(self.group, log, &found.seqs, room);
-        place.seq = found.seqs[events - 1];
-        Step::Write { bytes, events }
+        let (write, events) = groups.joined(self.group, log, &found.frames, room);
+        place.seq = found.frames[events - 1].seq;
+        Step::Write { write, events }
     }
 }
 
 /// Matching events, and the sequence number up to which there are no others.
-pub(super) struct Found {
-    pub(super) seqs: Vec<u64>,
+pub(super) struct Found<'a> {
+    pub(super) frames: Vec<&'a Frame>,
     pub(super) through: u64,
 }
 
 /// Up to `count` retained events after `seq` that the group wants.
-pub(super) fn matching_after(log: &Log, group: &Group, seq: u64, count: usize) -> Found {
+pub(super) fn matching_after<'a>(log: &'a Log, group: &Group, seq: u64, count: usize) -> Found<'a> {
     let head = log.head();
-    let retained = |seq: &u64| log.frame(*seq).is_some();
     if seq >= group.complete_after {
-        let seqs: Vec<_> = group.seqs_after(seq).filter(retained).take(count).collect();
-        return Found { seqs, through: head };
+        let frames = group.seqs_after(seq).filter_map(|seq| log.frame(seq)).take(count).collect();
+        return Found { frames, through: head };
     }
     if let Some(topics) = group.selectors.topics_only() {
         let mut seqs = Vec::new();
@@ -142,21 +139,21 @@ pub(super) fn matching_after(log: &Log, group: &Group, seq: u64, count: usize) -
         }
         seqs.sort_unstable();
         seqs.truncate(count);
-        return Found { seqs, through: head };
+        return Found { frames: seqs.into_iter().filter_map(|seq| log.frame(seq)).collect(), through: head };
     }
     let mut wanted = Wanted::new(log, &group.selectors);
-    let mut seqs = Vec::new();
+    let mut frames = Vec::new();
     let mut through = head;
     for (scanned, frame) in log.frames_after(seq).enumerate() {
-        if scanned == SCAN || seqs.len() == count {
+        if scanned == SCAN || frames.len() == count {
             through = frame.seq - 1;
             break;
         }
         if wanted.takes(frame) {
-            seqs.push(frame.seq);
+            frames.push(frame);
         }
     }
-    Found { seqs, through }
+    Found { frames, through }
 }
 
 /// Whether selectors want a topic, asked once for each topic that a scan meets.
@@ -180,8 +177,8 @@ impl<'a> Wanted<'a> {
 /// The first retained event after `seq` that the group wants.
 pub(super) fn first_after(log: &Log, group: &Group, seq: u64) -> Option<u64> {
     let found = matching_after(log, group, seq, 1);
-    if !found.seqs.is_empty() || found.through == log.head() {
-        return found.seqs.first().copied();
+    if !found.frames.is_empty() || found.through == log.head() {
+        return found.frames.first().map(|frame| frame.seq);
     }
     let mut wanted = Wanted::new(log, &group.selectors);
     log.frames_after(found.through).find(|frame| wanted.takes(frame)).map(|frame| frame.seq)

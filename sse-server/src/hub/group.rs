@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use bytes::{Bytes, BytesMut};
 use slab::Slab;
 
-use super::{Full, Log, Selectors, Topic, interest::Interest};
+use super::{Chunk, Full, Log, Selectors, Topic, Write, frame::Frame, interest::Interest};
 
 /// How many matching events a group remembers. A cursor further behind reads the topics' own indexes.
 const INDEX: usize = 1024;
@@ -41,7 +40,7 @@ pub(super) struct Group {
 /// The last writes that were joined from several frames, for the members that stand at the same place. The oldest goes
 /// first.
 #[derive(Debug, Default)]
-pub(super) struct Joined(VecDeque<(Span, Bytes)>);
+pub(super) struct Joined(VecDeque<(Span, Chunk)>);
 
 /// What a write was joined from. The count tells it from one between the same ends before something was trimmed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +52,15 @@ struct Span {
 }
 
 impl Joined {
-    fn get(&self, span: Span) -> Option<&Bytes> {
-        self.0.iter().find(|(joined, _)| *joined == span).map(|(_, bytes)| bytes)
+    fn get(&self, span: Span) -> Option<&Chunk> {
+        self.0.iter().find(|(joined, _)| *joined == span).map(|(_, chunk)| chunk)
     }
 
-    fn keep(&mut self, span: Span, bytes: Bytes) {
+    fn keep(&mut self, span: Span, chunk: Chunk) {
         if self.0.len() == JOINED {
             self.0.pop_front();
         }
-        self.0.push_back((span, bytes));
+        self.0.push_back((span, chunk));
     }
 
     fn forget(&mut self, group: GroupId) {
@@ -126,35 +125,33 @@ impl Groups {
         self.interest.nodes()
     }
 
-    /// The frames of these sequence numbers in one piece, at most `room` bytes of them but at least one; and how many
-    /// they are.
-    pub(super) fn joined(&mut self, id: GroupId, log: &Log, seqs: &[u64], room: usize) -> (Bytes, usize) {
+    /// These frames in one piece, at most `room` bytes of them but at least one; and how many they are.
+    pub(super) fn joined(&mut self, id: GroupId, log: &Log, frames: &[&Frame], room: usize) -> (Write, usize) {
         let Self { groups, joined, .. } = self;
         let group = &groups[id.index()];
         let envelope = group.selectors.envelope;
-        let frames = || seqs.iter().filter_map(|seq| log.frame(*seq)).map(|frame| log.bytes(frame, envelope));
         let mut len = 0;
-        let count = frames()
-            .take_while(|frame| {
-                len += frame.len();
-                len <= room
-            })
-            .count()
-            .max(1);
+        let mut count = 0;
+        for frame in frames {
+            let longer = len + log.bytes(frame, envelope).len();
+            if count > 0 && longer > room {
+                break;
+            }
+            (len, count) = (longer, count + 1);
+        }
+        let pieces = || frames[..count].iter().map(|frame| log.bytes(frame, envelope));
         if count == 1 {
-            return (frames().next().cloned().unwrap_or_default(), count);
+            return (Write::One(pieces().next().cloned().unwrap_or_default()), count);
         }
-        let span = Span { group: id, first: seqs[0], last: seqs[count - 1], count };
-        if let Some(bytes) = joined.get(span) {
-            return (bytes.clone(), count);
+        let span = Span { group: id, first: frames[0].seq, last: frames[count - 1].seq, count };
+        if let Some(chunk) = joined.get(span) {
+            return (Write::Joined(chunk.clone()), count);
         }
-        let mut bytes = BytesMut::with_capacity(len.min(room));
-        frames().take(count).for_each(|frame| bytes.extend_from_slice(frame));
-        let bytes = bytes.freeze();
+        let chunk = Chunk::join(pieces().map(|bytes| &**bytes), len);
         if group.members > 1 {
-            joined.keep(span, bytes.clone());
+            joined.keep(span, chunk.clone());
         }
-        (bytes, count)
+        (Write::Joined(chunk), count)
     }
 
     /// Adds a member to the group of these selectors, which is made if need be.

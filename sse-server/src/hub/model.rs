@@ -267,7 +267,8 @@ impl Model {
                 subscriber.seq = expect.first().map_or(self.head(), |first| first - 1);
                 subscriber.told = self.trims;
             }
-            Step::Write { bytes, events } => {
+            Step::Write { write, events } => {
+                let bytes = write.payload();
                 prop_assert!(!lost, "events after a loss that was not told");
                 let seen = ids(&bytes);
                 prop_assert_eq!(seen.len(), events);

@@ -96,7 +96,7 @@ fn members_at_the_same_place_share_one_joined_write() {
     publish(&mut hub, "a", 0, "x");
     publish(&mut hub, "a", 0, "y");
     let bytes = |step| match step {
-        Step::Write { bytes, events: 2 } => bytes,
+        Step::Write { write, events: 2 } => write.payload(),
         other => panic!("{other:?}"),
     };
     let first = bytes(one.next(&mut hub, 1000, 0));
@@ -116,7 +116,7 @@ fn what_was_trimmed_in_the_middle_is_not_in_a_shared_write() {
     hub.trim_topic(&Topic::new("b").unwrap(), 3);
     assert!(matches!(two.next(&mut hub, 1000, 0), Step::Gap(_)));
     match two.next(&mut hub, 1000, 0) {
-        Step::Write { bytes, events: 2 } => assert!(!String::from_utf8(bytes.to_vec()).unwrap().contains("data: b")),
+        Step::Write { write, events: 2 } => assert!(!String::from_utf8(write.payload().to_vec()).unwrap().contains("data: b")),
         other => panic!("{other:?}"),
     }
 }

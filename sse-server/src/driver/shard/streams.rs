@@ -9,14 +9,14 @@ use slab::Slab;
 
 use super::{
     connection::{Connection, Input, Sent, Socket},
-    frames::{Chunk, LAST_CHUNK, Memo, Next},
+    frames::{LAST_CHUNK, Memo, Next},
     groups::Groups,
     timers::{Id, Timers},
 };
 use crate::{
     driver::{body::reconnection_time, handoff::Handed, life},
     handle::Hub,
-    hub::{GroupId, Millis},
+    hub::{Chunk, GroupId, Millis},
     metrics::Ended,
     server::Open,
     wire::{self, DrainReason},

@@ -5,9 +5,9 @@ use crate::{
     driver::{
         body::Heartbeat,
         life,
-        shard::{connection::Socket, frames::Chunk},
+        shard::connection::Socket,
     },
-    hub::Millis,
+    hub::{Chunk, Millis},
     metrics::Ended,
     wire,
 };

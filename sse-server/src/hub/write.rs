@@ -1,0 +1,87 @@
+//! What one write holds: a single frame as it is, or several joined and framed at once.
+
+use std::io::Write as _;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// The longest line before a chunk: sixteen digits and a line end.
+const HEAD: usize = 18;
+
+/// The events of one write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// One event: the frame that all share.
+    One(Bytes),
+    /// Several, copied once, with what frames them.
+    Joined(Chunk),
+}
+
+impl Write {
+    /// The events alone.
+    pub(crate) fn payload(&self) -> Bytes {
+        match self {
+            Self::One(bytes) => bytes.clone(),
+            Self::Joined(chunk) => chunk.payload(),
+        }
+    }
+
+    /// The events as a chunk.
+    pub(crate) fn into_chunk(self) -> Chunk {
+        match self {
+            Self::One(bytes) => Chunk::new(&bytes),
+            Self::Joined(chunk) => chunk,
+        }
+    }
+}
+
+/// Bytes as a chunk of a body (RFC 9112, 7.1), or as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    bytes: Bytes,
+    start: usize,
+}
+
+impl Chunk {
+    pub(crate) fn new(payload: &[u8]) -> Self {
+        Self::join([payload], payload.len())
+    }
+
+    /// Pieces of `len` bytes together.
+    pub(super) fn join<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, len: usize) -> Self {
+        let mut bytes = BytesMut::with_capacity(HEAD + len + 2);
+        // writing to memory does not fail
+        let _ = write!((&mut bytes).writer(), "{len:x}\r\n");
+        let start = bytes.len();
+        pieces.into_iter().for_each(|piece| bytes.extend_from_slice(piece));
+        debug_assert_eq!(bytes.len() - start, len, "the length goes out first");
+        bytes.extend_from_slice(b"\r\n");
+        Self { bytes: bytes.freeze(), start }
+    }
+
+    pub(crate) const fn framed(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// As it is where chunks are unknown.
+    pub(crate) fn payload(&self) -> Bytes {
+        self.bytes.slice(self.start..self.bytes.len() - 2)
+    }
+
+    /// How many bytes there are, the framing aside.
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len() - 2 - self.start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_frames_are_one_chunk() {
+        let joined = Write::Joined(Chunk::join([&b"data: a\n\n"[..], b"data: b\n\n"], 18));
+        assert_eq!(joined.payload(), "data: a\n\ndata: b\n\n");
+        let chunk = joined.into_chunk();
+        assert_eq!((chunk.framed(), chunk.len()), (&Bytes::from("12\r\ndata: a\n\ndata: b\n\n\r\n"), 18));
+    }
+}
