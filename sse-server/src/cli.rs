@@ -7,7 +7,7 @@ use sse_server::Source;
 
 /// A Server-Sent Events hub: publish over HTTP, fan out as SSE, resume exactly.
 ///
-/// Started with nothing at all it listens on 127.0.0.1:8080 and keeps its log in memory. Flags win over the environment
+/// Started with nothing at all it listens on 127.0.0.1:8080 and keeps its log in ./sse-data. Flags win over the environment
 /// (SSE__SECTION__KEY, such as SSE__STREAM__HEARTBEAT=30s), which wins over the file, which wins over the defaults.
 #[derive(Debug, Parser)]
 #[command(name = "sse-server", version)]
@@ -20,11 +20,11 @@ pub(crate) struct Command {
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
 
-    /// Where the log is kept: memory [default: memory]
+    /// Where the log is kept: redb, a file on disk, or memory [default: redb]
     #[arg(long, value_name = "KIND")]
     store: Option<String>,
 
-    /// The directory of a store on disk; memory has none
+    /// The directory of the log on disk [default: sse-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 

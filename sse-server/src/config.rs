@@ -3,13 +3,17 @@
 mod keys;
 mod load;
 mod print;
+mod retention;
 mod setting;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use load::{ConfigError, Source};
 
-use crate::{driver::shard::MAX_SHARDS, hub::LagPolicy};
+use crate::{
+    driver::shard::MAX_SHARDS,
+    hub::{LagPolicy, Selector},
+};
 use setting::{Field, Visitor, choices, lines};
 
 choices! {
@@ -24,7 +28,12 @@ choices! {
 
 choices! {
     /// Where the log is kept.
-    pub enum StoreKind { Memory = "memory" }
+    pub enum StoreKind { Redb = "redb", Memory = "memory" }
+}
+
+choices! {
+    /// When an event that was published is on the disk.
+    pub enum Durability { Interval = "interval", Always = "always", None = "none" }
 }
 
 choices! {
@@ -32,7 +41,8 @@ choices! {
     pub enum LogFormat { Auto = "auto", Text = "text", Json = "json" }
 }
 
-/// Everything that can be configured. [`Config::default`] is a hub on loopback with its log in memory.
+/// Everything that can be configured. [`Config::default`] is a hub on loopback with its log in `./sse-data`,
+/// [`Config::in_memory`] one that leaves nothing behind.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Config {
@@ -113,13 +123,41 @@ pub struct Log {
 }
 
 /// Where the log is kept.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Store {
     /// The kind of store.
     pub kind: StoreKind,
     /// The directory of a store on disk.
     pub path: PathBuf,
+    /// When an event that was published is on the disk.
+    pub durability: Durability,
+    /// With [`Durability::Interval`], within which time.
+    pub sync_interval: Duration,
+    /// Bytes of the file kept in memory.
+    pub cache: usize,
+    /// Events retained in all; 0 is no bound.
+    pub events: usize,
+    /// Bytes retained in all; 0 is no bound.
+    pub bytes: usize,
+    /// How long events are retained; zero is no bound.
+    pub age: Duration,
+    /// What is retained of some topics. The first that matches a topic is the topic's.
+    pub retention: Vec<Retention>,
+}
+
+/// What is retained of each topic that a selector matches, within the bounds of the whole log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    pub(crate) selector: Selector,
+    /// Events; 0 is no bound.
+    pub events: usize,
+    /// Bytes; 0 is no bound.
+    pub bytes: usize,
+    /// How long; zero is no bound.
+    pub age: Duration,
+    /// Only the last event, which stands for all before it: what it supersedes is not a loss.
+    pub last_only: bool,
 }
 
 /// What publishers may send.
@@ -230,6 +268,34 @@ impl Default for Log {
     }
 }
 
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            kind: StoreKind::Redb,
+            path: "sse-data".into(),
+            durability: Durability::Interval,
+            sync_interval: Duration::from_millis(50),
+            cache: 64 << 20,
+            events: 0,
+            bytes: 1 << 30,
+            age: Duration::ZERO,
+            retention: Vec::new(),
+        }
+    }
+}
+
+impl Retention {
+    /// No bounds yet, for each topic that a topic or pattern matches.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what a selector can be.
+    pub fn of(selector: &str) -> Result<Self, String> {
+        let selector = Selector::new(selector).map_err(|error| error.to_string())?;
+        Ok(Self { selector, events: 0, bytes: 0, age: Duration::ZERO, last_only: false })
+    }
+}
+
 impl Default for Publish {
     fn default() -> Self {
         Self {
@@ -270,6 +336,12 @@ impl Default for Telemetry {
 }
 
 impl Config {
+    /// The defaults, but for the log: it is in memory, and ends with the hub.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self { store: Store { kind: StoreKind::Memory, ..Store::default() }, ..Self::default() }
+    }
+
     /// The effective configuration as commented TOML.
     #[must_use]
     pub fn to_toml(&self) -> String {

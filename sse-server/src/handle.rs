@@ -1,16 +1,18 @@
 //! The hub as the service uses it: the pure hub behind a short lock, with a clock, wakers and counters.
 
+mod append;
+mod follow;
+mod open;
+mod read;
 mod state;
 mod subscriber;
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, Hash, RandomState},
-    io,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use tokio::{
@@ -20,12 +22,13 @@ use tokio::{
 
 use crate::{
     config::Config,
-    driver::shard::{self, Inbox},
-    hub::{Bounds, Draft, Epoch, GroupId, Millis, Opening, Position, Selectors, Start, Topic, TopicInfo},
-    keys::{Fingerprint, Key, Keys},
+    driver::shard::Inbox,
+    hub::{Cursor, Epoch, GroupId, Millis, Position, Topic, TopicInfo},
     metrics::Metrics,
-    store::memory::Memory,
+    store::{Store, StoreError},
 };
+pub(crate) use append::Publication;
+pub use open::HubError;
 use state::State;
 pub(crate) use subscriber::Subscriber;
 
@@ -37,7 +40,9 @@ pub struct Hub(Arc<Shared>);
 struct Shared {
     config: Config,
     metrics: Metrics,
-    hashers: (RandomState, RandomState),
+    store: Box<dyn Store>,
+    /// Events that leave the window are still in the store.
+    backed: bool,
     /// The clock is tokio's, so that it stands still when a test pauses it; this is what it began with.
     started: (Instant, Millis),
     state: Mutex<State>,
@@ -46,6 +51,8 @@ struct Shared {
     epoch: Epoch,
     /// Told when the last stream has ended.
     empty: Notify,
+    /// Told when a publish with a key has ended, whichever way.
+    keys_settled: Notify,
 }
 
 type Waiting = HashMap<SubscriberId, Waker>;
@@ -68,18 +75,13 @@ pub(crate) struct Drain {
 struct SubscriberId(u64);
 
 /// Why a subscriber is turned away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Busy {
     Draining,
     Full,
     Address,
-}
-
-/// An event to publish, with what makes it the same as an earlier one.
-#[derive(Debug)]
-pub(crate) struct Keyed {
-    pub(crate) draft: Draft,
-    pub(crate) key: Option<(Key, Fingerprint)>,
+    /// Its place depends on the store, which can't be read.
+    Store(StoreError),
 }
 
 /// Where a published event is.
@@ -90,56 +92,16 @@ pub(crate) struct Published {
 }
 
 /// A publish was refused whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rejected {
     /// The key of the event at this index, or of the whole request, was used for other content.
     Conflict(Option<usize>),
     Draining,
+    /// The store does not take it.
+    Store(StoreError),
 }
 
 impl Hub {
-    /// A new hub with an empty log.
-    ///
-    /// # Errors
-    ///
-    /// If a value of the configuration is not allowed, or the system gives no random numbers to name the log with.
-    pub fn new(config: Config) -> io::Result<Self> {
-        config.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let bounds = Bounds {
-            events: config.log.events,
-            bytes: config.log.bytes,
-            topics: config.log.topics,
-            groups: config.limits.groups,
-            nodes: config.limits.pattern_nodes,
-            lag: config.stream.lag_time,
-            lag_bytes: config.stream.lag_bytes,
-            lag_policy: config.stream.lag.policy(),
-        };
-        let epoch = Memory::epoch()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self(Arc::new(Shared {
-            metrics: Metrics::new(),
-            hashers: (RandomState::new(), RandomState::new()),
-            started: (Instant::now(), u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)),
-            state: Mutex::new(State {
-                hub: crate::hub::Hub::new(epoch, bounds),
-                store: Memory::new(),
-                keys: Keys::new(config.publish.keys, config.publish.key_window),
-                waiting: HashMap::new(),
-                armed: Vec::new(),
-                shards: [].into(),
-                next_id: 0,
-                by_address: HashMap::new(),
-                drain: None,
-                matched: Vec::new(),
-            }),
-            empty: Notify::new(),
-            body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
-            epoch,
-            config,
-        })))
-    }
-
     /// How the hub is configured.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -148,13 +110,6 @@ impl Hub {
 
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
-    }
-
-    /// What stands for this content while the hub lives, under two secret keys: publishers can't make two contents look
-    /// the same.
-    pub(crate) fn fingerprint(&self, content: &impl Hash) -> Fingerprint {
-        let (one, other) = &self.0.hashers;
-        Fingerprint::new(one.hash_one(content), other.hash_one(content))
     }
 
     /// Milliseconds since the Unix epoch.
@@ -174,77 +129,45 @@ impl Hub {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends all events, or none; a repeated one is found by its key.
-    pub(crate) fn append(&self, events: Vec<Keyed>) -> Result<Vec<Published>, Rejected> {
-        self.change(|state, now, wake| state.publish(events, now, wake))
-    }
-
-    /// Appends all events, or none; a repeat of the whole request is found by its key.
-    pub(crate) fn append_request(
-        &self,
-        drafts: &[Draft],
-        key: Key,
-        content: Fingerprint,
-    ) -> Result<Vec<Published>, Rejected> {
-        self.change(|state, now, wake| state.publish_request(drafts, key, content, now, wake))
-    }
-
-    /// Publishes under the lock, and wakes whom it concerns after it.
-    fn change(
-        &self,
-        publish: impl FnOnce(&mut State, Millis, &mut Wake) -> Result<Vec<Published>, Rejected>,
-    ) -> Result<Vec<Published>, Rejected> {
-        let now = self.now();
-        let mut wake = Wake::default();
-        let mut state = self.state();
-        if state.drain.is_some() {
-            return Err(Rejected::Draining);
-        }
-        let published = publish(&mut state, now, &mut wake);
-        self.note_log(&state);
-        let shards = state.shards.clone();
-        drop(state);
-        wake.tasks.into_iter().flat_map(HashMap::into_values).for_each(Waker::wake);
-        shard::ready(&shards, &mut wake.shards);
-        let published = published?;
-        let duplicates = published.iter().filter(|event| event.duplicate).count() as u64;
-        self.metrics().duplicates.inc_by(duplicates);
-        self.metrics().published.inc_by(published.len() as u64 - duplicates);
-        Ok(published)
-    }
-
-    /// Adds a subscriber, counted with its address.
-    pub(crate) fn subscribe(
-        &self,
-        selectors: Selectors,
-        start: &Start,
-        address: Option<IpAddr>,
-    ) -> Result<(Subscriber, Opening), Busy> {
-        let mut state = self.state();
-        if state.drain.is_some() {
-            return Err(Busy::Draining);
-        }
-        let limit = self.config().limits.per_address;
-        let standing = address.and_then(|address| state.by_address.get(&address)).copied().unwrap_or(0);
-        if limit > 0 && standing >= limit {
-            return Err(Busy::Address);
-        }
-        // over HTTP/2 one connection has many
-        if state.hub.subscribers().0 >= self.config().limits.connections {
-            return Err(Busy::Full);
-        }
-        let (cursor, opening) = state.hub.subscribe(selectors, start).map_err(|_| Busy::Full)?;
+    /// Counts a subscriber in, at its place.
+    fn subscriber(&self, state: &mut State, cursor: Cursor, address: Option<IpAddr>) -> Subscriber {
         if let Some(address) = address {
             *state.by_address.entry(address).or_default() += 1;
         }
         state.next_id += 1;
         let id = SubscriberId(state.next_id);
-        self.note_subscribers(&state);
-        drop(state);
-        if let Some(gap) = &opening.gap {
-            self.metrics().gap(gap.reason);
+        self.note_subscribers(state);
+        Subscriber::new(self.clone(), id, cursor, address)
+    }
+
+    /// The sequence number of a position in this log.
+    pub(crate) fn seq(&self, position: Position) -> Option<u64> {
+        (position.epoch == self.0.epoch).then_some(position.seq)
+    }
+
+    /// Drops what a topic retains through a sequence number.
+    pub(crate) async fn trim_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
+        if self.0.backed {
+            return self.0.store.trim(topic, through).await;
         }
-        Ok((Subscriber::new(self.clone(), id, cursor, address), opening))
+        let mut state = self.state();
+        state.hub.trim_topic(topic, through);
+        self.note_log(&state);
+        Ok(())
+    }
+
+    /// Whether the store takes events.
+    pub(crate) fn store_health(&self) -> Result<(), StoreError> {
+        self.0.store.health()
+    }
+
+    /// Makes all that was published durable, and publishes nothing more.
+    pub async fn close(&self) {
+        let hub = self.clone();
+        let closed = tokio::task::spawn_blocking(move || hub.0.store.close()).await;
+        if let Ok(Err(error)) = closed {
+            tracing::error!(%error, "the log was not closed in good order");
+        }
     }
 
     /// Begins to shut down: no more publishes and subscribers, and all streams end within the window.

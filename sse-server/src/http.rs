@@ -50,7 +50,7 @@ pub(crate) struct Peer {
 /// use sse_server::{Config, Face, Hub, routes};
 /// use warp::Filter;
 ///
-/// let hub = Hub::new(Config::default())?;
+/// let hub = Hub::new(Config::in_memory())?;
 /// let hello = warp::path("hello").map(|| "hello");
 /// let service = warp::service(warp::path("hub").and(routes(hub, Face::All)).or(hello));
 /// # drop(service);
@@ -185,7 +185,7 @@ async fn answer(hub: &Hub, guard: &Guard, route: Route, request: Request) -> Res
 async fn serve(hub: &Hub, route: Route, request: Request) -> Result<Response, Problem> {
     match route {
         Route::Page => Ok(page::page()),
-        Route::Events => subscribe::subscribe(hub, &request),
+        Route::Events => subscribe::subscribe(hub, request).await,
         Route::Publish => publish::publish(hub, request).await,
         Route::PublishTo(topic) => publish::publish_text(hub, &topic, request).await,
         Route::Topics => topics::list(hub, &request.query),

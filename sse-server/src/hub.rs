@@ -14,6 +14,7 @@ mod topic;
 mod draft;
 mod frame;
 mod log;
+mod retained;
 mod topics;
 
 mod group;
@@ -31,13 +32,14 @@ mod tests;
 
 use std::time::Duration;
 
-pub(crate) use cursor::{Cursor, Place, Step};
-pub(crate) use draft::Draft;
-pub(crate) use frame::Name;
+pub(crate) use cursor::{Cursor, Found, Place, Span, Step};
+pub(crate) use draft::{Draft, data_of};
+pub(crate) use frame::{Name, encode};
 pub(crate) use group::GroupId;
-pub(crate) use log::Log;
+pub(crate) use log::{Behind, Log};
 pub(crate) use position::{Epoch, Position};
-pub(crate) use resume::{Gap, Opening, Reason, Start};
+pub(crate) use resume::{Beginning, Gap, Opening, Placed, Reason, Start};
+pub(crate) use retained::{Hole, Retained, Trim};
 pub(crate) use topic::{Selector, Selectors, Topic};
 pub(crate) use topics::TopicInfo;
 pub(crate) use write::{Chunk, Write};
@@ -102,8 +104,47 @@ impl Hub {
         self.groups.note(seq, &draft.topic, matched);
     }
 
+    /// The hub of a log that a store has.
+    pub(crate) fn behind(&mut self, behind: Behind) {
+        self.log.behind(behind);
+    }
+
+    /// A topic of that log.
+    pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: (u64, Millis)) {
+        self.log.restore(topic, retained, trimmed);
+    }
+
+    /// Events through this one can be read from the store.
+    pub(crate) fn settle(&mut self, through: u64) {
+        self.log.settle(through);
+    }
+
+    /// The store is about to drop events.
+    pub(crate) fn trim(&mut self, trim: &Trim) {
+        self.log.trim_stored(trim);
+        if trim.lossy {
+            self.groups.note_trimmed(&trim.topic, trim.through);
+        }
+    }
+
+    /// Whether all that was published at or after a time is in memory.
+    pub(crate) fn reaches_back_to(&self, time: Millis) -> bool {
+        self.log.reaches_back_to(time)
+    }
+
+    /// Goes on placing a subscriber with the first event that the store has of the span, or with how far it has none.
+    pub(crate) fn looked_up(
+        &mut self,
+        cursor: Cursor,
+        beginning: Beginning,
+        first: Option<u64>,
+        through: u64,
+    ) -> Placed {
+        resume::looked_up(self, cursor, beginning, first, through)
+    }
+
     /// Puts a subscriber at its place in the log.
-    pub(crate) fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<(Cursor, Opening), Full> {
+    pub(crate) fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placed, Full> {
         let group = self.groups.join(selectors, self.log.head(), self.bounds.groups, self.bounds.nodes)?;
         Ok(resume::place(self, group, start))
     }
@@ -113,8 +154,7 @@ impl Hub {
         self.groups.leave(cursor.group());
     }
 
-    /// Drops what a topic retains through a sequence number.
-    #[cfg(test)]
+    /// Drops what a topic has in the window through a sequence number, where the window is all there is.
     pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64) {
         if let Some(seq) = self.log.trim_topic(topic, through) {
             self.groups.note_trimmed(topic, seq);

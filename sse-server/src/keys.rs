@@ -1,4 +1,10 @@
 //! Idempotency keys: which publishes were seen, within a window of time and count.
+//!
+//! ```text
+//!   new ── begin ──▶ under way ── done ──▶ before
+//!    ▲                  │
+//!    └───── failed ─────┘
+//! ```
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -6,7 +12,9 @@ use std::{
     time::Duration,
 };
 
-use crate::hub::{Millis, Topic};
+use sha2::{Digest, Sha256};
+
+use crate::hub::{Draft, Millis, Name, Topic};
 
 /// What makes a publish the same as an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -25,13 +33,30 @@ pub(crate) enum Scope {
     Line(u64),
 }
 
-/// The content that a key was used with.
+/// What stands for the content that a key was used with: half of a SHA-256, so that no two contents look the same,
+/// today or after a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fingerprint(u64, u64);
+pub(crate) struct Fingerprint(pub(crate) u128);
 
 impl Fingerprint {
-    pub(crate) const fn new(one: u64, other: u64) -> Self {
-        Self(one, other)
+    /// Of these parts, in this order.
+    pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash.finalize()[..16]);
+        Self(u128::from_le_bytes(half))
+    }
+
+    /// Of an event.
+    pub(crate) fn of_draft(draft: &Draft) -> Self {
+        let Draft { topic, name, retry, data, json } = draft;
+        let name = name.as_ref().map_or("", Name::as_str);
+        let retry = retry.map_or(u128::MAX, |retry| retry.as_millis()).to_le_bytes();
+        Self::of([topic.as_str().as_bytes(), name.as_bytes(), &retry, data.as_bytes(), &[u8::from(*json)]])
     }
 }
 
@@ -41,6 +66,8 @@ pub(crate) enum Seen {
     New,
     /// The same content, at these sequence numbers.
     Before(Arc<[u64]>),
+    /// The same content, which is being published just now.
+    UnderWay,
     /// Other content.
     Conflict,
 }
@@ -48,7 +75,8 @@ pub(crate) enum Seen {
 #[derive(Debug)]
 struct Entry {
     content: Fingerprint,
-    seqs: Arc<[u64]>,
+    /// `None` while it is being published.
+    seqs: Option<Arc<[u64]>>,
     time: Millis,
 }
 
@@ -75,23 +103,48 @@ impl Keys {
         self.expire(now);
         match self.entries.get(key) {
             None => Seen::New,
-            Some(entry) if entry.content == content => Seen::Before(entry.seqs.clone()),
-            Some(_) => Seen::Conflict,
+            Some(entry) if entry.content != content => Seen::Conflict,
+            Some(entry) => entry.seqs.clone().map_or(Seen::UnderWay, Seen::Before),
         }
     }
 
-    /// Remembers a key that is new.
-    pub(crate) fn remember(&mut self, key: Key, content: Fingerprint, seqs: Arc<[u64]>, now: Millis) {
+    /// A new key is being used.
+    pub(crate) fn begin(&mut self, key: Key, content: Fingerprint, now: Millis) {
+        self.enter(key, Entry { content, seqs: None, time: now });
+    }
+
+    /// It was used, and the events are at these sequence numbers.
+    pub(crate) fn done(&mut self, key: &Key, seqs: Arc<[u64]>) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.seqs = Some(seqs);
+        }
+    }
+
+    /// It was not used after all.
+    pub(crate) fn failed(&mut self, key: &Key) {
+        if self.entries.get(key).is_some_and(|entry| entry.seqs.is_none()) {
+            self.entries.remove(key);
+            self.order.retain(|other| other != key); // so seldom that it need not be quick
+        }
+    }
+
+    /// Remembers a key of earlier times.
+    pub(crate) fn remember(&mut self, key: Key, content: Fingerprint, seqs: Arc<[u64]>, time: Millis) {
+        self.enter(key, Entry { content, seqs: Some(seqs), time });
+    }
+
+    fn enter(&mut self, key: Key, entry: Entry) {
         if self.limit == 0 {
             return;
         }
-        if self.order.len() == self.limit
+        if self.order.len() >= self.limit
             && let Some(oldest) = self.order.pop_front()
         {
             self.entries.remove(&oldest);
         }
-        self.order.push_back(key.clone());
-        self.entries.insert(key, Entry { content, seqs, time: now });
+        if self.entries.insert(key.clone(), entry).is_none() {
+            self.order.push_back(key);
+        }
     }
 
     fn expire(&mut self, now: Millis) {
@@ -110,6 +163,10 @@ impl Keys {
 mod tests {
     use super::*;
 
+    fn fingerprint(text: &str) -> Fingerprint {
+        Fingerprint::of([text.as_bytes()])
+    }
+
     fn key(topic: &str, text: &str) -> Key {
         Key { scope: Scope::Topic(Topic::new(topic).unwrap()), text: text.into() }
     }
@@ -117,7 +174,7 @@ mod tests {
     #[test]
     fn a_key_is_its_topics_and_knows_its_content() {
         let mut keys = Keys::new(10, Duration::from_secs(1));
-        let (hi, ho) = (Fingerprint::new(1, 2), Fingerprint::new(1, 3));
+        let (hi, ho) = (fingerprint("hi"), fingerprint("ho"));
         keys.remember(key("a", "k"), hi, [7].into(), 0);
         assert_eq!(keys.look_up(&key("a", "k"), hi, 0), Seen::Before([7].into()));
         assert_eq!(keys.look_up(&key("a", "k"), ho, 0), Seen::Conflict);
@@ -125,9 +182,29 @@ mod tests {
     }
 
     #[test]
+    fn a_key_under_way_is_new_again_if_it_fails() {
+        let mut keys = Keys::new(2, Duration::from_secs(1));
+        let content = fingerprint("");
+        keys.begin(key("a", "k"), content, 0);
+        assert_eq!(keys.look_up(&key("a", "k"), content, 0), Seen::UnderWay);
+        keys.failed(&key("a", "k"));
+        assert_eq!(keys.look_up(&key("a", "k"), content, 0), Seen::New);
+        keys.begin(key("a", "k"), content, 0);
+        keys.done(&key("a", "k"), [7].into());
+        keys.failed(&key("a", "k"));
+        assert_eq!(keys.look_up(&key("a", "k"), content, 0), Seen::Before([7].into()));
+    }
+
+    #[test]
+    fn parts_do_not_run_together() {
+        let of = |parts: [&str; 2]| Fingerprint::of(parts.map(str::as_bytes));
+        assert_ne!(of(["ab", "c"]), of(["a", "bc"]));
+    }
+
+    #[test]
     fn keys_are_forgotten_by_age_and_by_count() {
         let mut keys = Keys::new(2, Duration::from_secs(1));
-        let content = Fingerprint::new(0, 0);
+        let content = fingerprint("");
         for (i, text) in ["k0", "k1", "k2"].into_iter().enumerate() {
             keys.remember(key("a", text), content, [i as u64].into(), i as u64);
         }

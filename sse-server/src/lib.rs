@@ -7,7 +7,7 @@
 //! use sse_server::{Config, Server};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let server = Server::bind(Config::default()).await?;
+//! let server = Server::bind(Config::in_memory()).await?;
 //! println!("http://{}", server.local_addr());
 //! server.run(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await;
 //! # Ok(())
@@ -38,10 +38,10 @@ mod metrics;
 mod random;
 
 pub use config::{
-    Config, ConfigError, Cors, Lag, Limits, Log, LogFormat, Overload, Publish, Server as ServerConfig, Source, Store,
-    StoreKind, Stream, Telemetry,
+    Config, ConfigError, Cors, Durability, Lag, Limits, Log, LogFormat, Overload, Publish, Retention,
+    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry,
 };
-pub use handle::Hub;
+pub use handle::{Hub, HubError};
 pub use http::{Face, routes};
 pub use publish::PublishError;
 pub use server::{ServeError, Server, Shutdown};

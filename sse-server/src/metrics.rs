@@ -36,6 +36,7 @@ pub(crate) enum Refused {
     origin,
     full,
     draining,
+    store,
     key,
     other,
 }
@@ -128,7 +129,7 @@ impl Metrics {
         for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));
         }
-        for reason in [Reason::Trimmed, Reason::Epoch, Reason::Unknown, Reason::Lagged] {
+        for reason in [Reason::Trimmed, Reason::Epoch, Reason::Unknown, Reason::Lost, Reason::Lagged] {
             drop(metrics.gaps.get_or_create(&GapLabels { reason: reason.as_str() }));
         }
         metrics

@@ -3,11 +3,11 @@
 use sse_core::{Event, EventId};
 
 use crate::{
-    handle::{Hub, Keyed},
-    hub::{Draft, Name, Topic},
+    handle::{Hub, Publication, Rejected},
+    hub::{Draft, Name, Position, Topic},
 };
 
-/// Why an event was not published.
+/// Why an event was not published, or not dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -38,6 +38,9 @@ pub enum PublishError {
         /// What is allowed.
         most: usize,
     },
+    /// The store does not take it: the disk is full, or fails. It tries again by itself; publish again later.
+    #[error("{0}")]
+    Store(String),
     /// The hub is shutting down.
     #[error("the hub is shutting down and takes no more events")]
     Draining,
@@ -60,7 +63,7 @@ impl Hub {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let hub = Hub::new(Config::default())?;
+    /// let hub = Hub::new(Config::in_memory())?;
     /// hub.publish("news/local", Event::message("hello")).await?;
     /// let id = hub.publish("chat", typed::encode(&Chat::Said("hi".into()))?.build()).await?;
     /// println!("{}", id.as_str());
@@ -73,9 +76,37 @@ impl Hub {
     /// [`PublishError`]; nothing is published then.
     pub async fn publish(&self, topic: &str, event: Event) -> Result<EventId, PublishError> {
         let draft = self.draft(topic, &event)?;
-        // The one way to be rejected without a key is a shutdown.
-        let published = self.append(vec![Keyed { draft, key: None }]).map_err(|_| PublishError::Draining)?;
+        let published = self.append(Publication::one(draft, None)).await.map_err(|rejected| match rejected {
+            Rejected::Store(error) => PublishError::Store(error.to_string()),
+            Rejected::Draining | Rejected::Conflict(_) => PublishError::Draining, // there is no key to conflict with
+        })?;
         published.first().map(|published| published.position.id()).ok_or(PublishError::Draining)
+    }
+
+    /// Drops what a topic retains, through the event with this ID. Who resumes before it is told of a gap.
+    ///
+    /// ```
+    /// use sse_core::Event;
+    /// use sse_server::{Config, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::new(Config::in_memory())?;
+    /// let secret = hub.publish("news", Event::message("not for everyone")).await?;
+    /// hub.trim("news", &secret).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`] if the topic is none, if the ID is none of this log's, or if the store fails.
+    pub async fn trim(&self, topic: &str, through: &EventId) -> Result<(), PublishError> {
+        let topic = named(topic)?;
+        let Some(seq) = Position::parse(through.as_str()).and_then(|position| self.seq(position)) else {
+            return Err(PublishError::Part("the ID is none of this log's"));
+        };
+        self.trim_topic(&topic, seq).await.map_err(|error| PublishError::Store(error.to_string()))
     }
 
     fn draft(&self, topic: &str, event: &Event) -> Result<Draft, PublishError> {
@@ -84,8 +115,7 @@ impl Hub {
             "message" => None,
             name => Some(Name::new(name).map_err(|why| PublishError::Name { name: name.to_owned(), why })?),
         };
-        let topic =
-            Topic::new(topic).map_err(|why| PublishError::Topic { topic: topic.to_owned(), why: why.to_string() })?;
+        let topic = named(topic)?;
         if event.id().is_some() {
             return Err(PublishError::Part("the event has an ID; the hub gives each event its own"));
         }
@@ -103,6 +133,10 @@ impl Hub {
     }
 }
 
+fn named(topic: &str) -> Result<Topic, PublishError> {
+    Topic::new(topic).map_err(|why| PublishError::Topic { topic: topic.to_owned(), why: why.to_string() })
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -115,7 +149,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_the_program_publishes_arrives_like_anything_else() {
-        let hub = Hub::new(Config::default()).unwrap();
+        let hub = Hub::new(Config::in_memory()).unwrap();
         let client = TestClient::new(warp::service(routes(hub.clone(), Face::All)));
         let mut stream = client.get("/events?topic=a/*").skip_events(["sse-cursor"]).connect().await;
         let published = Event::builder().name(EventName::from_static("e")).retry(Duration::ZERO).data("x\ny").build();
@@ -125,9 +159,25 @@ mod tests {
         stream.expect_event(event("e").data("x\ny").id(id.as_str())).await;
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn what_is_trimmed_is_a_gap() {
+        let hub = Hub::new(Config::in_memory()).unwrap();
+        let client = TestClient::new(warp::service(routes(hub.clone(), Face::All)));
+        let mut ids = Vec::new();
+        for data in ["1", "2", "3"] {
+            ids.push(hub.publish("a", Event::message(data)).await.unwrap());
+        }
+        hub.trim("a", &ids[1]).await.unwrap();
+        let mut stream = client.get("/events?topic=a").last_event_id(ids[0].as_str()).connect().await;
+        stream.expect_event(event("sse-gap").id(ids[1].as_str())).await;
+        stream.expect_event("3").await;
+        assert!(hub.trim("a", &EventId::from_static("nonsense")).await.is_err());
+        assert!(hub.trim("a//b", &ids[0]).await.is_err());
+    }
+
     #[tokio::test]
     async fn what_can_not_be_published_is_named() {
-        let mut config = Config::default();
+        let mut config = Config::in_memory();
         config.publish.max_event_bytes = 3;
         let hub = Hub::new(config).unwrap();
         let named = |name| Event::builder().name(EventName::from_static(name)).data("").build();

@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     config::{Config, ConfigError},
     driver::shard::Shards,
-    handle::Hub,
+    handle::{Hub, HubError},
     http::{Face, all_routes},
 };
 use accept::Acceptor;
@@ -63,9 +63,9 @@ pub enum ServeError {
     /// The threads that carry the streams can't be started.
     #[error("can't start the threads that carry the streams: {0}")]
     Shards(#[source] io::Error),
-    /// The log can't be begun.
-    #[error("can't begin a log: {0}")]
-    Log(#[source] io::Error),
+    /// The log can't be opened.
+    #[error(transparent)]
+    Hub(#[from] HubError),
 }
 
 fn reason(error: &io::Error) -> String {
@@ -96,7 +96,8 @@ impl Server {
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
-        let hub = Hub::new(config).map_err(ServeError::Log)?;
+        let hub = tokio::task::spawn_blocking(move || Hub::new(config)).await;
+        let hub = hub.map_err(|panic| HubError::Store(panic.to_string()))??;
         let shards = match hub.config().server.shards() {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
@@ -149,6 +150,7 @@ impl Server {
         let _ = stopping.send(true);
         let closed = async { tokio::join!(public.connections_closed(), admin.connections_closed()) };
         let _ = timeout_at(deadline, closed).await;
+        self.hub.close().await;
         match public.open() + admin.open() {
             0 => Shutdown::Drained,
             open => Shutdown::CutOff(open),

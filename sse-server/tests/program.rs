@@ -72,7 +72,7 @@ fn a_port_in_use_is_one_line_and_status_1() {
 fn the_documentation_has_every_key_with_its_default() {
     let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md")).unwrap();
     let mut sections = document.split("\n## ").map(|section| section.split_once('\n').unwrap());
-    let printed = String::from_utf8(run(&["--print-config"], &[]).stdout).unwrap();
+    let printed = String::from_utf8(run(&["--print-config", "--store", "redb"], &[]).stdout).unwrap();
     let mut text = "";
     for line in printed.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

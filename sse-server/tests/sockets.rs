@@ -24,7 +24,7 @@ struct Listening {
 
 async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let mut config = Config::default();
+    let mut config = Config::in_memory();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     set(&mut config);
     let server = Server::bind(config).await.unwrap();
@@ -205,7 +205,7 @@ async fn one_address_has_so_many_streams_and_no_more() {
 
 #[tokio::test]
 async fn the_operators_routes_move_to_their_own_listener() {
-    let mut config = Config::default();
+    let mut config = Config::in_memory();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     config.server.admin_listen = Some("127.0.0.1:0".parse().unwrap());
     let server = Server::bind(config).await.unwrap();

@@ -2,16 +2,16 @@
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`supply`], [`fuzz`], [`miri`], [`fanout`], [`nchan`], [`wasm`], [`browser`] and [`hub`]
+//! in turn; [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`browser`] and [`hub`]
 //! know how; [`tools`], [`system`] and [`command`] reach the machine; [`report`] speaks. What decides or
 //! parses is kept apart from what touches the machine: [`wasm_choice`], [`lockfile`] and the functions
 //! with tests.
 
 mod browser;
 mod command;
+mod compare;
 mod context;
 mod failure;
-mod fanout;
 mod fuzz;
 mod hub;
 mod lockfile;
@@ -30,12 +30,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{
-    context::Context,
-    fanout::{Extent, Part},
-    report::Style,
-    steps::Step,
-};
+use crate::{compare::Comparison, context::Context, report::Style, steps::Step};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
@@ -89,18 +84,8 @@ enum Chore {
 enum Bench {
     /// Parsers: time per event, and the ratio to the best of the others
     Parse,
-    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some forty minutes
-    Fanout {
-        /// Interleaved rounds, of which the medians are taken
-        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
-        rounds: u32,
-        /// One round with 1,000 subscribers
-        #[arg(long, conflicts_with = "rounds")]
-        quick: bool,
-        /// Only this part
-        #[arg(long, value_name = "PART")]
-        part: Option<Part>,
-    },
+    #[command(flatten)]
+    Compare(Comparison),
 }
 
 impl Chore {
@@ -113,9 +98,7 @@ impl Chore {
             Self::Setup => steps::SETUP.to_vec(),
             Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
             Self::Miri => steps::MIRI.to_vec(),
-            Self::Bench { what: Bench::Fanout { rounds, quick, part } } => {
-                steps::bench_fanout(Extent { rounds: *rounds, quick: *quick, part: *part })
-            }
+            Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
         }
     }
@@ -139,7 +122,10 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::fuzz::Target;
+    use crate::{
+        compare::{Extent, Part},
+        fuzz::Target,
+    };
 
     fn steps(line: &str) -> Vec<Step> {
         Arguments::parse_from(line.split(' ')).chore.steps()
@@ -168,11 +154,15 @@ mod tests {
     #[test]
     fn bench_builds_what_it_measures() {
         assert_eq!(steps("xtask bench parse"), steps::BENCH_PARSE);
-        let measured = |extent| [Step::Nchan, Step::FanoutPrograms, Step::BenchFanout { extent }];
-        assert_eq!(steps("xtask bench fanout"), measured(Extent { rounds: 5, quick: false, part: None }));
-        let short = Extent { rounds: 5, quick: true, part: Some(Part::Latency) };
-        assert_eq!(steps("xtask bench fanout --quick --part latency"), measured(short));
+        let fanout = |extent, part| {
+            [Step::Nchan, Step::BenchPrograms, Step::Bench { what: Comparison::Fanout { extent, part } }]
+        };
+        assert_eq!(steps("xtask bench fanout"), fanout(Extent { rounds: 5, quick: false }, None));
+        let short = Extent { rounds: 5, quick: true };
+        assert_eq!(steps("xtask bench fanout --quick --part latency"), fanout(short, Some(Part::Latency)));
         assert!(Arguments::try_parse_from(["xtask", "bench", "fanout", "--rounds", "0"]).is_err(), "no median");
+        let store = Comparison::Store { extent: Extent { rounds: 3, quick: false } };
+        assert_eq!(steps("xtask bench store --rounds 3"), [Step::BenchPrograms, Step::Bench { what: store }]);
     }
 
     #[test]

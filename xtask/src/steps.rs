@@ -4,9 +4,9 @@ use clap::ValueEnum;
 
 use crate::{
     browser, command,
+    compare::{self, Comparison},
     context::Context,
     failure::Result,
-    fanout::{self, Extent},
     fuzz::{self, Target},
     hub, miri, supply, system, tools, wasm,
 };
@@ -25,9 +25,10 @@ pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBuild];
 /// The steps of `cargo xtask bench parse`.
 pub(crate) const BENCH_PARSE: &[Step] = &[Step::BenchParse];
 
-/// The steps of `cargo xtask bench fanout`.
-pub(crate) fn bench_fanout(extent: Extent) -> Vec<Step> {
-    vec![Step::Nchan, Step::FanoutPrograms, Step::BenchFanout { extent }]
+/// The steps of `cargo xtask bench fanout` and `store`.
+pub(crate) fn bench(what: Comparison) -> Vec<Step> {
+    let others: &[Step] = if matches!(what, Comparison::Fanout { .. }) { &[Step::Nchan] } else { &[] };
+    [others, &[Step::BenchPrograms, Step::Bench { what }]].concat()
 }
 
 /// The steps of `cargo xtask fuzz`.
@@ -85,10 +86,10 @@ pub(crate) enum Step {
     /// Set up nginx with nchan, to compare with
     Nchan,
     /// Build the hub, the load tool and the servers to compare with
-    FanoutPrograms,
-    /// Compare the hub with other servers
+    BenchPrograms,
+    /// Compare the hub with other servers, or its stores with each other
     #[value(skip)]
-    BenchFanout { extent: Extent },
+    Bench { what: Comparison },
     /// Set up cargo-fuzz and build sse-core's fuzz targets
     FuzzTargets,
     /// Run sse-core's tests in Miri
@@ -119,8 +120,9 @@ impl Step {
             Self::BenchParse => "bench-parse",
             Self::Miri => "miri",
             Self::Nchan => "nchan",
-            Self::FanoutPrograms => "fanout-programs",
-            Self::BenchFanout { .. } => "bench-fanout",
+            Self::BenchPrograms => "bench-programs",
+            Self::Bench { what: Comparison::Fanout { .. } } => "bench-fanout",
+            Self::Bench { what: Comparison::Store { .. } } => "bench-store",
             Self::FuzzTargets => "fuzz-targets",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
@@ -148,8 +150,11 @@ impl Step {
             Self::BenchParse => "compare sse-core's parser with others on the same streams",
             Self::Miri => "run sse-core's tests in Miri, with a nightly Rust",
             Self::Nchan => "look for nginx with nchan, else unpack Debian's",
-            Self::FanoutPrograms => "build sse-server, sse-load and the servers to compare with",
-            Self::BenchFanout { .. } => "compare this hub with other servers of events under the same load",
+            Self::BenchPrograms => "build sse-server, sse-load and the servers to compare with",
+            Self::Bench { what: Comparison::Fanout { .. } } => {
+                "compare this hub with other servers of events under the same load"
+            }
+            Self::Bench { what: Comparison::Store { .. } } => "compare the hub's store on disk with that in memory",
             Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
@@ -161,7 +166,7 @@ impl Step {
     pub(crate) fn repeat(self) -> String {
         match self {
             Self::Format | Self::Lints | Self::Docs => self.what().to_owned(),
-            Self::BenchFanout { extent } => format!("cargo xtask bench fanout {}", extent.options().join(" ")),
+            Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
@@ -212,8 +217,8 @@ impl Step {
             Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
             Self::Miri => miri::tests(context).map(|()| None),
             Self::Nchan => Ok(context.nchan().is_none().then(|| "left out".to_owned())),
-            Self::FanoutPrograms => fanout::build(context).map(|()| None),
-            Self::BenchFanout { extent } => fanout::run(context, extent).map(|()| None),
+            Self::BenchPrograms => compare::build(context).map(|()| None),
+            Self::Bench { what } => compare::run(context, what).map(|()| None),
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
         }

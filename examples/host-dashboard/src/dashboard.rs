@@ -171,7 +171,7 @@ fn filter(own: Option<Hub>, hub: &HubUrl) -> BoxedFilter<(Response,)> {
 /// A hub with its log in memory, known by the address that it shares and the machine's own name in the network.
 fn begin_hub(address: SocketAddr, name: Option<String>) -> Result<Hub, Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let mut config = Config::default();
+    let mut config = Config::in_memory();
     config.server.listen = address;
     config.server.hosts = name.into_iter().filter(|name| name.bytes().all(plain)).collect();
     config.server.drain = DRAIN;

@@ -11,7 +11,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], 3030));
-    let mut config = Config::default();
+    let mut config = Config::in_memory();
     config.server.listen = address; // the hub answers only to names that it knows
     config.server.drain = DRAIN;
     let hub = Hub::new(config)?;

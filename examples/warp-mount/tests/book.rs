@@ -7,7 +7,7 @@ use sse_testkit::{TestClient, event, message};
 use warp_mount::program;
 
 fn hub() -> Hub {
-    Hub::new(Config::default()).unwrap()
+    Hub::new(Config::in_memory()).unwrap()
 }
 
 fn client(hub: &Hub) -> TestClient {

@@ -1,6 +1,10 @@
 //! Which cores the server gets and which the load tool, so that neither takes the other's time.
 
-use std::{ffi::OsStr, fs, process::Command};
+use std::{
+    ffi::OsStr,
+    fs,
+    process::{self, Command},
+};
 
 /// The first core for the load, the others for the server; nothing is said of cores where there is only one, or no
 /// `taskset` to say it with.
@@ -26,6 +30,14 @@ impl Cores {
     /// A command on the load tool's core.
     pub(crate) fn load(&self, program: impl AsRef<OsStr>) -> Command {
         on(self.split.as_ref().map(|(load, _)| load.as_str()), program.as_ref())
+    }
+
+    /// Keeps this process to the load's core, for what it measures itself.
+    pub(crate) fn keep_to_load(&self) {
+        if let Some((load, _)) = &self.split {
+            // where that fails, only the figures are less steady
+            let _ = Command::new("taskset").args(["-acp", load, &process::id().to_string()]).output();
+        }
     }
 
     pub(crate) fn describe(&self) -> String {

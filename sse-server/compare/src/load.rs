@@ -11,13 +11,16 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{cores::Cores, plan::Case, progress::Progress, server::Server};
+use crate::{cores::Cores, files, server::Server, table::grouped};
 
 /// How long a run may take.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// What the tool is told in every run.
 const SAME_FOR_ALL: [&str; 4] = ["--settle", "500ms", "--seed", "1"];
+
+/// Descriptors that a server or the load tool needs besides those of its subscribers.
+const SPARE: u64 = 512;
 
 /// The load tool.
 #[derive(Debug)]
@@ -52,28 +55,27 @@ pub(crate) struct Figures {
 
 impl Load {
     pub(crate) fn new(program: PathBuf) -> Result<Self, String> {
-        if !program.is_file() {
-            return Err(format!("there is no {}: start this by `cargo xtask bench fanout`", program.display()));
-        }
-        let directory = TempDir::new().map_err(|error| format!("can't make a temporary directory: {error}"))?;
-        Ok(Self { program, directory })
+        files::is_there(&program)?;
+        Ok(Self { program, directory: files::temporary()? })
     }
 
+    /// `options`: with blanks between.
+    ///
     /// # Errors
     /// The load could not be made; the tool's own words say why. Events that were lost are figures.
     pub(crate) fn run(
         &self,
-        case: &Case,
+        subscribers: u32,
+        options: &str,
         server: &Server,
         cores: &Cores,
-        progress: &Progress,
     ) -> Result<Figures, String> {
         let [report, said] = ["report", "stderr"].map(|name| self.directory.path().join(name));
         let _ = fs::remove_file(&report);
         let stderr = fs::File::create(&said).map_err(|error| format!("can't make {}: {error}", said.display()))?;
         let mut command = cores.load(&self.program);
-        command.arg(server.address.to_string()).args(["-n", &case.subscribers.to_string()]);
-        command.args(SAME_FOR_ALL).args(case.options().split(' '));
+        command.arg(server.address.to_string()).args(["-n", &subscribers.to_string()]);
+        command.args(SAME_FOR_ALL).args(options.split(' '));
         for process in server.processes() {
             command.args(["--pid", &process.to_string()]);
         }
@@ -89,15 +91,32 @@ impl Load {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        let figures = read(&report).ok_or_else(|| {
+        read(&report).ok_or_else(|| {
             let said = fs::read_to_string(&said).unwrap_or_default();
             said.trim().strip_prefix("sse-load: ").unwrap_or(said.trim()).to_owned()
-        })?;
-        if figures.faults > 0 {
-            progress.note(&format!("{case}: {} events lost, doubled or out of order", figures.faults));
-        }
-        Ok(figures)
+        })
     }
+}
+
+impl Figures {
+    /// What is wrong with them.
+    pub(crate) fn fault(&self) -> Option<String> {
+        (self.faults > 0).then(|| format!("{} events lost, doubled or out of order", self.faults))
+    }
+}
+
+/// # Errors
+/// So many subscribers need more descriptors than a process may open.
+pub(crate) fn room_for(subscribers: u32, descriptors: u64) -> Result<(), String> {
+    let needed = u64::from(subscribers) + SPARE;
+    if needed <= descriptors {
+        return Ok(());
+    }
+    Err(format!(
+        "{} subscribers: a process may open {descriptors} descriptors here and {needed} are needed; raise the hard \
+         limit (`ulimit -Hn`)",
+        grouped(subscribers),
+    ))
 }
 
 fn read(report: &Path) -> Option<Figures> {

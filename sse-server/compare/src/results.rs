@@ -1,45 +1,48 @@
 //! What was measured, over all rounds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use crate::{load::Figures, plan::Case};
+use crate::{load::Figures, progress::Progress};
 
-/// Failures that are remembered for the last words.
-const REMEMBERED: usize = 20;
-
-#[derive(Debug, Default)]
-pub(crate) struct Results {
-    figures: BTreeMap<Case, Vec<Figures>>,
-    /// Runs that came to nothing, and those with events lost, doubled or out of order.
-    pub(crate) remarks: Vec<String>,
+/// The figures of each case.
+#[derive(Debug)]
+pub(crate) struct Results<C, F> {
+    figures: BTreeMap<C, Vec<F>>,
 }
 
-impl Results {
-    pub(crate) fn add(&mut self, case: &Case, figures: Figures) {
-        if figures.faults > 0 {
-            self.remark(format!("{case}: {} events lost, doubled or out of order", figures.faults));
-        }
-        self.figures.entry(*case).or_default().push(figures);
+impl<C: Ord, F> Results<C, F> {
+    pub(crate) const fn new() -> Self {
+        Self { figures: BTreeMap::new() }
     }
 
-    pub(crate) fn fail(&mut self, case: &Case, error: &str) {
-        self.remark(format!("{case}: {error}"));
+    pub(crate) fn add(&mut self, case: C, figures: F) {
+        self.figures.entry(case).or_default().push(figures);
     }
 
     /// The median of a figure over the rounds that have it.
-    pub(crate) fn median(&self, case: &Case, figure: impl Fn(&Figures) -> Option<f64>) -> Option<f64> {
+    pub(crate) fn median(&self, case: &C, figure: impl Fn(&F) -> Option<f64>) -> Option<f64> {
         median(self.figures.get(case)?.iter().filter_map(figure).collect())
     }
+}
 
-    fn remark(&mut self, text: String) {
-        if self.remarks.len() < REMEMBERED {
-            self.remarks.push(text);
+impl<C: Ord + fmt::Display> Results<C, Figures> {
+    /// Takes what a run of the load came to; what is wrong with it is remarked.
+    pub(crate) fn take(&mut self, case: C, found: Result<Figures, String>, progress: &mut Progress) {
+        let fault = match &found {
+            Ok(figures) => figures.fault(),
+            Err(error) => Some(error.clone()),
+        };
+        if let Some(fault) = fault {
+            progress.remark(format!("{case}: {fault}"));
+        }
+        if let Ok(figures) = found {
+            self.add(case, figures);
         }
     }
 }
 
 /// Of an even number the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -58,5 +61,13 @@ mod tests {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    #[test]
+    fn of_those_that_have_the_figure() {
+        let mut results = Results::new();
+        [None, Some(1.0), Some(3.0)].into_iter().for_each(|figure| results.add("a", figure));
+        assert_eq!(results.median(&"a", |figure| *figure), Some(2.0));
+        assert_eq!(results.median(&"b", |figure| *figure), None);
     }
 }

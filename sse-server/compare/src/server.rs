@@ -1,10 +1,10 @@
-//! The servers that are compared, each a fresh process.
+//! A server that is measured, each a fresh process.
 
 use std::{
-    env, fmt, fs,
-    io::{self, BufRead, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    env, fs,
+    io::{BufRead, BufReader},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -13,160 +13,97 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{cores::Cores, nchan};
+use crate::cores::Cores;
 
 /// How long a server may take until it listens.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 
-/// How long nginx may take to end its worker.
-const END: Duration = Duration::from_secs(5);
+/// How long a server may take to end when it is asked to.
+const END: Duration = Duration::from_secs(60);
 
-/// A server that is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
-    /// This hub, streams carried by shards.
-    HubShards,
-    /// This hub, streams carried by hyper.
-    HubBody,
-    Warp,
-    Axum,
-    Nchan,
-    /// The bare write loop.
-    Loop,
-    /// A bare warp route, for publishing alone.
-    Route,
-}
-
-impl Kind {
-    /// Those that fan out.
-    pub(crate) const FANOUT: [Self; 6] =
-        [Self::HubShards, Self::HubBody, Self::Warp, Self::Axum, Self::Nchan, Self::Loop];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::HubShards => "this hub",
-            Self::HubBody => "this hub, handoff = false",
-            Self::Warp => "warp::sse",
-            Self::Axum => "axum Sse",
-            Self::Nchan => "nchan",
-            Self::Loop => "bare write loop",
-            Self::Route => "bare warp route",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Where the programs lie.
-#[derive(Debug)]
-pub(crate) struct Programs {
-    hub: PathBuf,
-    peer: PathBuf,
-    nchan: Option<(PathBuf, PathBuf)>,
-}
-
-/// A server that runs; it is ended when this is dropped.
+/// A server that runs; it is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
+    /// From the start of the process until it listened.
+    pub(crate) started_in: Duration,
     /// What it wrote to standard error, and a configuration.
     _directory: TempDir,
 }
 
-impl Programs {
-    /// The peers lie beside this program.
-    pub(crate) fn new(hub: PathBuf, nchan: Option<(PathBuf, PathBuf)>) -> Result<Self, String> {
-        let own = env::current_exe().map_err(|error| format!("can't tell where this program lies: {error}"))?;
-        let peer = own.with_file_name(format!("peer{}", env::consts::EXE_SUFFIX));
-        let nginx = nchan.iter().flat_map(|(nginx, module)| [nginx, module]);
-        for file in [&hub, &peer].into_iter().chain(nginx) {
-            if !file.is_file() {
-                return Err(format!("there is no {}: start this by `cargo xtask bench fanout`", file.display()));
-            }
-        }
-        Ok(Self { hub, peer, nchan })
+/// This hub, on a free port, with nothing that the user has configured: that must not decide a comparison.
+pub(crate) fn hub(program: &Path, cores: &Cores) -> Command {
+    let mut command = cores.server(program);
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__")) {
+        command.env_remove(name);
     }
-
-    pub(crate) const fn has_nchan(&self) -> bool {
-        self.nchan.is_some()
-    }
-
-    /// Starts a server and waits until it listens.
-    pub(crate) fn start(&self, kind: Kind, subscribers: u32, cores: &Cores) -> Result<Server, String> {
-        let directory = TempDir::new().map_err(|error| format!("can't make a temporary directory: {error}"))?;
-        let said = directory.path().join("stderr");
-        let stderr = fs::File::create(&said).map_err(|error| format!("can't make {}: {error}", said.display()))?;
-        let (mut command, port) = self.command(kind, subscribers, cores, directory.path())?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-        let process = command.spawn().map_err(|error| format!("can't start {kind}: {error}"))?;
-        let mut server = Server { process, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), _directory: directory };
-        let listening = match port {
-            Some(port) => answers(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-            None => server.said_address(),
-        };
-        let Some(address) = listening else {
-            let said = fs::read_to_string(&said).unwrap_or_default();
-            let seconds = START.as_secs();
-            return Err(format!("{kind} did not listen within {seconds} s; it said: {}", said.trim()));
-        };
-        server.address = address;
-        Ok(server)
-    }
-
-    /// The command, and the port where it can't choose one itself.
-    fn command(
-        &self,
-        kind: Kind,
-        subscribers: u32,
-        cores: &Cores,
-        directory: &Path,
-    ) -> Result<(Command, Option<u16>), String> {
-        let peer = |name| {
-            let mut command = cores.server(&self.peer);
-            command.arg(name);
-            Ok((command, None))
-        };
-        match kind {
-            Kind::HubShards | Kind::HubBody => {
-                let mut command = cores.server(&self.hub);
-                // the user's own configuration must not decide a comparison
-                for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__")) {
-                    command.env_remove(name);
-                }
-                command.args(["--listen", "127.0.0.1:0"]);
-                command.env("SSE__SERVER__HANDOFF", if kind == Kind::HubShards { "true" } else { "false" });
-                Ok((command, None))
-            }
-            Kind::Warp => peer("warp"),
-            Kind::Axum => peer("axum"),
-            Kind::Loop => peer("loop"),
-            Kind::Route => peer("route"),
-            Kind::Nchan => {
-                let (nginx, module) = self.nchan.as_ref().ok_or("nginx with nchan is not installed")?;
-                let port = free_port().map_err(|error| format!("no port is free on 127.0.0.1: {error}"))?;
-                let descriptors = rlimit::Resource::NOFILE.get_hard().unwrap_or(1024);
-                let text = nchan::configuration(module, directory, port, subscribers, descriptors);
-                let file = directory.join("nginx.conf");
-                fs::write(&file, text).map_err(|error| format!("can't write {}: {error}", file.display()))?;
-                let mut command = cores.server(nginx);
-                command.arg("-p").arg(directory).arg("-c").arg(file).args(["-e", "stderr"]);
-                Ok((command, Some(port)))
-            }
-        }
-    }
+    command.args(["--listen", "127.0.0.1:0"]);
+    command
 }
 
 impl Server {
+    /// Starts it and waits until it listens: on this port, or where it says.
+    pub(crate) fn start(
+        name: &str,
+        command: &mut Command,
+        port: Option<u16>,
+        directory: TempDir,
+    ) -> Result<Self, String> {
+        let said = directory.path().join("stderr");
+        let stderr = fs::File::create(&said).map_err(|error| format!("can't make {}: {error}", said.display()))?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let began = Instant::now();
+        let process = command.spawn().map_err(|error| format!("can't start {name}: {error}"))?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or_default()));
+        let mut server = Self { process, address, started_in: Duration::ZERO, _directory: directory };
+        let listening = if port.is_some() { answers(address) } else { server.said_address() };
+        let Some(address) = listening else {
+            let said = fs::read_to_string(&said).unwrap_or_default();
+            let seconds = START.as_secs();
+            return Err(format!("{name} did not listen within {seconds} s; it said: {}", said.trim()));
+        };
+        server.address = address;
+        server.started_in = began.elapsed();
+        Ok(server)
+    }
+
     /// The process and its children.
     pub(crate) fn processes(&self) -> Vec<u32> {
         let id = self.process.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         std::iter::once(id).chain(children.split_whitespace().filter_map(|child| child.parse().ok())).collect()
+    }
+
+    /// The bytes that are resident (`VmRSS`), as Linux tells it.
+    pub(crate) fn resident(&self) -> Option<f64> {
+        resident(&fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?)
+    }
+
+    /// Ends it as an operator does, by SIGTERM, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<(), String> {
+        if self.end() { Ok(()) } else { Err(format!("it did not end well within {} s of SIGTERM", END.as_secs())) }
+    }
+
+    /// Kills it, by SIGKILL.
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+
+    /// Asks it to end, and tells whether it has, with success.
+    fn end(&mut self) -> bool {
+        let command = format!("kill -TERM {}", self.process.id());
+        if !Command::new("sh").arg("-c").arg(command).status().is_ok_and(|status| status.success()) {
+            return false;
+        }
+        let deadline = Instant::now() + END;
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return status.success();
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        false
     }
 
     /// The address in a line that says `listening on http://…`.
@@ -192,27 +129,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // nginx's master ends its workers when it is asked to; killed, it would leave them
-        if self.processes().len() > 1 && ask_to_end(self.process.id()) {
-            let deadline = Instant::now() + END;
-            while Instant::now() < deadline {
-                if matches!(self.process.try_wait(), Ok(Some(_))) {
-                    return;
-                }
-                thread::sleep(Duration::from_millis(10));
-            }
+        if self.processes().len() > 1 && self.end() {
+            return;
         }
         // it may have ended by itself: then there is nothing to stop
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn ask_to_end(process: u32) -> bool {
-    Command::new("sh").arg("-c").arg(format!("kill -TERM {process}")).status().is_ok_and(|status| status.success())
-}
-
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Waits until something listens there.
@@ -225,4 +148,20 @@ fn answers(address: SocketAddr) -> Option<SocketAddr> {
         thread::sleep(Duration::from_millis(20));
     }
     None
+}
+
+fn resident(status: &str) -> Option<f64> {
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?;
+    Some(kib.trim().parse::<f64>().ok()? * 1024.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resident_memory_is_read() {
+        assert_eq!(resident("Name:\tx\nVmRSS:\t    1200 kB\nRssAnon:\t 7 kB\n"), Some(1_228_800.0));
+        assert_eq!(resident("Name:\tx\n"), None);
+    }
 }

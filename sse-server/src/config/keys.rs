@@ -124,8 +124,47 @@ impl Config {
         )?;
 
         v.section("store", "where the log is kept");
-        v.key("kind", "memory: the window is all there is, and a restart begins a new log.", store.kind.field())?;
+        v.key(
+            "kind",
+            "redb: a file on disk, with which clients resume exactly after a restart. memory: the window is all there is, and a restart begins a new log.",
+            store.kind.field(),
+        )?;
         v.key("path", "The directory of a store on disk; memory has none.", Field::Path(&mut store.path))?;
+        v.key(
+            "durability",
+            "When an event is on the disk. always: before the publisher has its answer and before anyone is sent it, at the price of a sync. interval: within sync_interval; a crash takes what was published in it, and subscribers are told so. none: when 8 MB are waiting or 10 s have passed.",
+            store.durability.field(),
+        )?;
+        v.key(
+            "sync_interval",
+            "How long an event may be acknowledged before it is synced to the disk, with durability = interval. After a pause of this length the next event is synced first, so that it is known after a crash whether anything was lost.",
+            Field::Time(&mut store.sync_interval, MS..=60 * SECOND),
+        )?;
+        v.key(
+            "cache",
+            "Bytes of the file kept in memory: enough for the events that readers far behind are at.",
+            Field::Number(&mut store.cache, 1 << 20..=1 << 40),
+        )?;
+        v.key(
+            "events",
+            "Events retained in all; beyond, the oldest go. 0: no bound.",
+            Field::Number(&mut store.events, 0..=1 << 40),
+        )?;
+        v.key(
+            "bytes",
+            "Bytes of the events retained in all; the file is about twice as large. 0: no bound.",
+            Field::Number(&mut store.bytes, 0..=1 << 50),
+        )?;
+        v.key(
+            "age",
+            "How long events are retained. 0s: no bound.",
+            Field::Time(&mut store.age, Duration::ZERO..=3650 * DAY),
+        )?;
+        v.key(
+            "retention",
+            "What is retained of some topics, each in a table [[store.retention]]: topic (a topic or pattern), and any of events, bytes, age and last_only (only the last event is kept, and stands for those before it). The first that matches a topic holds.",
+            Field::Retention(&mut store.retention),
+        )?;
 
         v.section("publish", "what publishers may send");
         v.key(

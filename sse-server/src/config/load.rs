@@ -125,6 +125,16 @@ fn flatten(key: &str, value: &Value, origin: &str, into: &mut Settings) -> Resul
             }
             return Ok(());
         }
+        ValueKind::Array(values) if values.iter().any(|value| matches!(value.kind, ValueKind::Table(_))) => {
+            let table = |value: &Value| {
+                let ValueKind::Table(table) = &value.kind else { return None };
+                let mut members: Vec<_> =
+                    table.iter().map(|(name, value)| Some((name.clone(), text(value)?))).collect::<Option<_>>()?;
+                members.sort_unstable();
+                Some(members)
+            };
+            values.iter().map(table).collect::<Option<_>>().map(Given::Tables)
+        }
         ValueKind::Array(values) => values.iter().map(text).collect::<Option<_>>().map(Given::List),
         _ => text(value).map(Given::Text),
     };

@@ -26,7 +26,16 @@ impl Visitor for Print {
         for line in lines(about, WIDTH) {
             let _ = writeln!(self.0, "# {line}");
         }
-        let _ = writeln!(self.0, "{name} = {}", field.show());
+        match field.show() {
+            // A table among the keys of another would take them: it comes as one line.
+            toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
+                let tables: Vec<_> = list.iter().map(ToString::to_string).collect();
+                let _ = writeln!(self.0, "{name} = [{}]", tables.join(", "));
+            }
+            value => {
+                let _ = writeln!(self.0, "{name} = {value}");
+            }
+        }
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, ops::RangeInclusive, path::PathBuf, time::Duration};
 
+use super::{Retention, retention};
+
 /// A value that a key stands for, and what it may be.
 pub(super) enum Field<'a> {
     Address(&'a mut SocketAddr),
@@ -13,6 +15,7 @@ pub(super) enum Field<'a> {
     OptionalText(&'a mut Option<String>, Check),
     List(&'a mut Vec<String>, Check),
     Path(&'a mut PathBuf),
+    Retention(&'a mut Vec<Retention>),
     Choice(&'a mut dyn Choice),
 }
 
@@ -130,6 +133,7 @@ fn is_host(text: &str) -> bool {
 pub(super) enum Given {
     Text(String),
     List(Vec<String>),
+    Tables(Vec<Vec<(String, String)>>),
 }
 
 impl fmt::Display for Given {
@@ -137,6 +141,13 @@ impl fmt::Display for Given {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
             Self::List(list) => write!(f, "{list:?}"),
+            Self::Tables(tables) => {
+                let table = |table: &Vec<(String, String)>| {
+                    let members: Vec<_> = table.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
+                    format!("{{ {} }}", members.join(", "))
+                };
+                write!(f, "[{}]", tables.iter().map(table).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }
@@ -149,13 +160,17 @@ impl Field<'_> {
     }
 
     fn try_set(self, given: &Given) -> Option<()> {
+        if let Field::Retention(rules) = self {
+            *rules = retention::read(given)?;
+            return Some(());
+        }
         let text = match given {
             Given::Text(text) => text.trim().to_owned(),
             // the file's own lists read like the environment's, which are one text
             Given::List(list) if matches!(self, Field::List(..)) && !list.iter().any(|text| text.contains(',')) => {
                 list.join(",")
             }
-            Given::List(_) => return None,
+            Given::List(_) | Given::Tables(_) => return None,
         };
         let text = text.as_str();
         match self {
@@ -182,6 +197,7 @@ impl Field<'_> {
                 *list = texts.map(|text| check.accepts(text).then(|| text.to_owned())).collect::<Option<_>>()?;
             }
             Field::Path(path) => *path = text.into(),
+            Field::Retention(_) => return None,
             Field::Choice(choice) => choice.choose(text).then_some(())?,
         }
         Some(())
@@ -202,6 +218,7 @@ impl Field<'_> {
             Field::Text(_, check) | Field::List(_, check) => check.allowed().into(),
             Field::OptionalText(_, check) => format!("{}, or nothing", check.allowed()),
             Field::Path(_) => "a path".into(),
+            Field::Retention(_) => retention::ALLOWED.into(),
             Field::Choice(choice) => choice.names().join(" or "),
         }
     }
@@ -210,6 +227,15 @@ impl Field<'_> {
     pub(super) fn given(&self) -> Given {
         match self.show() {
             toml::Value::String(text) => Given::Text(text),
+            toml::Value::Array(list) if matches!(self, Field::Retention(_)) => {
+                let text = |value: &toml::Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+                let tables = list.iter().filter_map(toml::Value::as_table);
+                Given::Tables(
+                    tables
+                        .map(|table| table.iter().map(|(name, value)| (name.clone(), text(value))).collect())
+                        .collect(),
+                )
+            }
             toml::Value::Array(list) => {
                 Given::List(list.iter().filter_map(|text| text.as_str()).map(ToOwned::to_owned).collect())
             }
@@ -229,6 +255,7 @@ impl Field<'_> {
             Field::OptionalText(text, _) => text.as_deref().unwrap_or_default().into(),
             Field::List(list, _) => toml::Value::Array(list.iter().map(|text| text.as_str().into()).collect()),
             Field::Path(path) => path.display().to_string().into(),
+            Field::Retention(rules) => retention::show(rules),
             Field::Choice(choice) => choice.name().into(),
         }
     }

@@ -7,6 +7,7 @@
 
 use std::{
     convert::Infallible,
+    future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -14,12 +15,15 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, Sleep, sleep_until},
+};
 
 use super::life;
 use crate::{
     handle::Subscriber,
-    hub::{Opening, Step},
+    hub::{Found, Opening, Span, Step},
     random,
     wire::{self, DrainReason},
 };
@@ -49,6 +53,8 @@ pub(crate) struct EventBody {
     /// When the stream is to end, and why.
     end: Option<(Instant, DrainReason)>,
     draining: bool,
+    /// What comes next, on its way from the store.
+    reading: Option<oneshot::Receiver<Found>>,
     /// Goes off at the earlier of the two.
     timer: Pin<Box<Sleep>>,
 }
@@ -77,6 +83,7 @@ impl EventBody {
             silent_until,
             end,
             draining: false,
+            reading: None,
             timer: Box::pin(sleep_until(silent_until)),
             subscriber,
         }
@@ -104,6 +111,27 @@ impl EventBody {
         self.subscriber.ends(life::ended(reason));
         let retry = reconnection_time(self.subscriber.hub().config().stream.retry);
         self.wrote(wire::drain(retry, self.subscriber.position(), reason))
+    }
+
+    /// What comes next. Where it is being read from the store, it is to be waited for.
+    fn next_step(&mut self, cx: &mut Context<'_>) -> Step {
+        let Some(reading) = &mut self.reading else { return self.subscriber.poll_next(ROOM, cx) };
+        match Pin::new(reading).poll(cx) {
+            Poll::Pending => Step::Wait,
+            Poll::Ready(found) => {
+                self.reading = None;
+                found.map_or(Step::Again, |found| self.subscriber.take_counted(found))
+            }
+        }
+    }
+
+    fn read(&mut self, span: Span) {
+        let (answer, answered) = oneshot::channel();
+        let hub = self.subscriber.hub().clone();
+        tokio::spawn(async move {
+            let _ = answer.send(hub.read(span, ROOM).await); // the client may be gone
+        });
+        self.reading = Some(answered);
     }
 
     /// Whether the timer went off, which is set to the next thing that is due.
@@ -141,13 +169,23 @@ impl Stream for EventBody {
             {
                 return this.last_words(reason);
             }
-            match this.subscriber.poll_next(ROOM, cx) {
+            match this.next_step(cx) {
                 Step::Write { write, .. } => return this.wrote(write.payload()),
                 Step::Gap(gap) => return this.wrote(wire::gap(&gap)),
                 Step::Lagged => return this.last_words(DrainReason::Lag),
                 Step::Again => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
+                }
+                Step::Read(span) => {
+                    this.read(span);
+                    continue;
+                }
+                // What is left in the store is much; the client comes back for it.
+                Step::Wait if this.reading.is_some() => {
+                    if let Phase::Leaving(_, reason) = this.phase {
+                        return this.last_words(reason);
+                    }
                 }
                 Step::Wait if matches!(this.phase, Phase::Leaving(..)) => continue,
                 Step::Wait => {}

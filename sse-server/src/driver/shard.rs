@@ -28,14 +28,16 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
+use tokio::runtime::Handle;
 
 use super::handoff::Handed;
 use crate::{
     handle::Hub,
-    hub::{GroupId, Millis},
+    hub::{Found, GroupId, Millis, Span},
     server::Open,
 };
 use streams::Streams;
+use timers::Id;
 
 /// How many sockets' readiness is taken at once.
 const EVENTS: usize = 1024;
@@ -71,9 +73,32 @@ enum Message {
     Join(Box<Joining>),
     /// There is an event for the group.
     Ready(GroupId),
+    /// What was read from the store for a connection.
+    Read(Id, Found),
     /// A shutdown has begun.
     Drain,
     Stop,
+}
+
+/// Where a shard's reads from the store go on: on the runtime, whose answers come to the inbox.
+#[derive(Debug, Clone)]
+struct Reader {
+    runtime: Handle,
+    inboxes: Arc<[Inbox]>,
+    shard: usize,
+}
+
+impl Reader {
+    /// Reads what is next for a connection.
+    fn read(&self, hub: &Hub, id: Id, span: Span) {
+        let (hub, reader) = (hub.clone(), self.clone());
+        self.runtime.spawn(async move {
+            let found = hub.read(span, frames::ROOM).await;
+            if let Some(inbox) = reader.inboxes.get(reader.shard) {
+                inbox.put([Message::Read(id, found)]);
+            }
+        });
+    }
 }
 
 /// A connection on its way to a shard.
@@ -142,8 +167,9 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// Starts so many shards for a hub.
+    /// Starts so many shards for a hub. The store is read on the runtime that this is called in.
     pub(crate) fn start(hub: &Hub, count: usize) -> io::Result<Self> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
         let polls = (0..count.min(MAX_SHARDS)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
         let inboxes: Arc<[Inbox]> = wakers.into_iter().map(Inbox::new).collect();
@@ -151,7 +177,8 @@ impl Shards {
         for (index, poll) in polls.into_iter().enumerate() {
             let (hub, inboxes) = (hub.clone(), inboxes.clone());
             let thread = thread::Builder::new().name(format!("sse-shard-{index}"));
-            shards.threads.push(thread.spawn(move || run(&hub, index, &inboxes[index], poll))?);
+            let reader = Reader { runtime: runtime.clone(), inboxes, shard: index };
+            shards.threads.push(thread.spawn(move || run(&hub, &reader, poll))?);
         }
         hub.attach(inboxes);
         Ok(shards)
@@ -187,9 +214,10 @@ impl Drop for Alive<'_> {
 }
 
 /// A shard's life.
-fn run(hub: &Hub, shard: usize, inbox: &Inbox, mut poll: Poll) {
+fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
+    let (shard, inbox) = (reader.shard, &reader.inboxes[reader.shard]);
     let _alive = Alive(inbox);
-    let mut streams = Streams::new(hub.clone(), shard);
+    let mut streams = Streams::new(hub.clone(), reader.clone());
     let mut events = Events::with_capacity(EVENTS);
     let mut busy = false;
     loop {
@@ -212,6 +240,7 @@ fn run(hub: &Hub, shard: usize, inbox: &Inbox, mut poll: Poll) {
             match message {
                 Message::Join(joining) => join(&poll, &mut streams, *joining, now),
                 Message::Ready(group) => streams.ready(group),
+                Message::Read(id, found) => streams.on_read(id, found, now),
                 Message::Drain => streams.drain(),
                 Message::Stop => return,
             }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, task::Context};
 
 use super::{Hub, SubscriberId};
 use crate::{
-    hub::{Cursor, GroupId, Place, Position, Step},
+    hub::{Cursor, Found, GroupId, Place, Position, Step},
     metrics::Ended,
 };
 
@@ -36,16 +36,20 @@ impl Subscriber {
                 .or_insert_with(|| cx.waker().clone());
         }
         drop(state);
+        self.count(&step);
+        step
+    }
+
+    fn count(&self, step: &Step) {
         let metrics = self.hub.metrics();
-        match &step {
+        match step {
             Step::Write { write, events } => {
                 metrics.deliveries.inc_by(*events as u64);
-                metrics.bytes.inc_by(write.payload().len() as u64);
+                metrics.bytes.inc_by(write.len() as u64);
             }
             Step::Gap(gap) => metrics.gap(gap.reason),
-            Step::Wait | Step::Again | Step::Lagged => {}
+            Step::Wait | Step::Again | Step::Lagged | Step::Read(_) => {}
         }
-        step
     }
 
     /// The same for a shard, which is told of the group's next event where there is nothing yet. What it counts is the
@@ -58,6 +62,30 @@ impl Subscriber {
             state.arm(self.cursor.group(), shard);
         }
         step
+    }
+
+    /// Goes on with what was read for the last [`Step::Read`].
+    pub(crate) fn take(&mut self, found: Found) -> Step {
+        let now = self.hub.now();
+        self.cursor.take(&mut self.hub.state().hub, found, now)
+    }
+
+    /// The same for a body, which leaves the counting to this.
+    pub(crate) fn take_counted(&mut self, found: Found) -> Step {
+        let step = self.take(found);
+        self.count(&step);
+        step
+    }
+
+    /// The cursor, to be placed.
+    pub(super) const fn cursor(&self) -> Cursor {
+        self.cursor.again()
+    }
+
+    /// Stands where the cursor was placed.
+    pub(super) fn placed(mut self, cursor: Cursor) -> Self {
+        self.cursor = cursor;
+        self
     }
 
     pub(crate) const fn group(&self) -> GroupId {

@@ -1,5 +1,7 @@
 //! `GET /live`, `/ready`, `/metrics`: for those who run the hub.
 
+use std::time::Duration;
+
 use http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
 
@@ -13,15 +15,15 @@ pub(super) fn live() -> Response {
 
 /// New publishes and streams are welcome.
 pub(super) fn ready(hub: &Hub) -> Result<Response, Problem> {
-    match hub.draining() {
-        None => Ok(text("ready\n", "text/plain; charset=utf-8")),
-        Some(drain) => Err(Problem::later(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Refused::draining,
-            "the hub is shutting down",
-            drain.window,
-        )),
+    let later =
+        |refused, detail: String, after| Problem::later(StatusCode::SERVICE_UNAVAILABLE, refused, detail, after);
+    if let Some(drain) = hub.draining() {
+        return Err(later(Refused::draining, "the hub is shutting down".into(), drain.window));
     }
+    if let Err(error) = hub.store_health() {
+        return Err(later(Refused::store, error.to_string(), Duration::from_secs(1)));
+    }
+    Ok(text("ready\n", "text/plain; charset=utf-8"))
 }
 
 pub(super) fn metrics(hub: &Hub) -> Response {

@@ -3,7 +3,7 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use http::{HeaderMap, StatusCode, header};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -46,7 +46,12 @@ impl Body {
 
     /// The next piece, or `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        match timeout(self.pause, self.frames.next()).await {
+        // Most bodies are there already: they need no timer.
+        let next = match self.frames.next().now_or_never() {
+            Some(next) => Ok(next),
+            None => timeout(self.pause, self.frames.next()).await,
+        };
+        match next {
             Ok(None) => Ok(None),
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
             Ok(Some(Err(_))) => Err(Problem::invalid("the body ended before it was whole").closing()),

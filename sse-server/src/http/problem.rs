@@ -51,7 +51,7 @@ impl Problem {
     }
 
     /// 429 or 503: come back later.
-    pub(super) fn later(status: StatusCode, refused: Refused, detail: &str, after: Duration) -> Self {
+    pub(super) fn later(status: StatusCode, refused: Refused, detail: impl Into<String>, after: Duration) -> Self {
         Self { retry_after: Some(after), ..Self::new(status, refused, detail) }
     }
 

@@ -21,10 +21,11 @@ use super::{
 };
 use crate::{
     config::Publish,
-    handle::{Hub, Keyed, Published, Rejected},
+    handle::{Hub, Publication, Published, Rejected},
     hub::{Draft, Name},
     keys::{Key, Scope},
     metrics::Refused,
+    store::StoreError,
 };
 
 /// What a publisher is told of one event.
@@ -53,7 +54,7 @@ pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Res
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
     let data = utf8(body.bytes.clone())?;
     let draft = Draft { topic, name, retry: None, data, json: false };
-    publish_one(hub, draft, key)
+    publish_one(hub, draft, key).await
 }
 
 /// `POST /publish`: events that name their topics.
@@ -94,10 +95,9 @@ fn draining() -> Problem {
     Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::draining, detail, Duration::from_secs(1)).closing()
 }
 
-fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Result<Response, Problem> {
+async fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Result<Response, Problem> {
     let topic = draft.topic.to_string();
-    let key = key.map(|key| (key, hub.fingerprint(&draft)));
-    let published = hub.append(vec![Keyed { draft, key }]).map_err(refusal)?;
+    let published = hub.append(Publication::one(draft, key)).await.map_err(refusal)?;
     let receipt = published.first().map(|published| receipt(*published, topic));
     Ok(json_response(&receipt))
 }
@@ -108,7 +108,11 @@ fn receipt(published: Published, topic: String) -> Receipt {
 
 fn refusal(error: Rejected) -> Problem {
     match error {
-        Rejected::Draining => draining(),
+        Rejected::Draining | Rejected::Store(StoreError::Closed) => draining(),
+        Rejected::Store(error) => {
+            let detail = format!("the event is not published: {error}; publish it again in a moment");
+            Problem::later(StatusCode::SERVICE_UNAVAILABLE, Refused::store, detail, Duration::from_secs(1))
+        }
         Rejected::Conflict(index) => {
             let detail = "the idempotency key was used for other content; use a new key for new content";
             let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Refused::key, detail);

@@ -26,7 +26,7 @@ use crate::{
 
 const KNOWN: &str = "topic, last_event_id, since, heartbeat and envelope";
 
-pub(super) fn subscribe(hub: &Hub, request: &Request) -> Result<Response, Problem> {
+pub(super) async fn subscribe(hub: &Hub, request: Request) -> Result<Response, Problem> {
     let accept = Accept::of(&request.headers);
     if accept == Accept::Refused {
         let detail = "this address sends text/event-stream, which Accept rules out";
@@ -36,12 +36,12 @@ pub(super) fn subscribe(hub: &Hub, request: &Request) -> Result<Response, Proble
     if request.method == Method::HEAD {
         return Ok(head(hub, stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>()));
     }
-    let busy = |busy| turn_away(hub, busy, accept);
+    let busy = |busy| turn_away(hub, &busy, accept);
     if request.peer.is_some_and(|peer| peer.surplus) {
         return busy(Busy::Full);
     }
     let address = request.peer.map(|peer| peer.address.ip());
-    match hub.subscribe(wish.selectors, &wish.start, address) {
+    match hub.subscribe(wish.selectors, wish.start, address).await {
         Ok((subscriber, opening)) => Ok(match &request.handoff {
             Some(handoff) => head(hub, handoff.leave(Handed { subscriber, opening, heartbeat: wish.heartbeat })),
             None => head(hub, EventBody::new(subscriber, &opening, wish.heartbeat)),
@@ -69,7 +69,7 @@ where
     response
 }
 
-fn turn_away(hub: &Hub, busy: Busy, accept: Accept) -> Result<Response, Problem> {
+fn turn_away(hub: &Hub, busy: &Busy, accept: Accept) -> Result<Response, Problem> {
     let retry = reconnection_time(hub.config().stream.retry);
     let (refused, status, detail) = match busy {
         Busy::Draining => {
@@ -84,6 +84,11 @@ fn turn_away(hub: &Hub, busy: Busy, accept: Accept) -> Result<Response, Problem>
             Refused::full,
             StatusCode::TOO_MANY_REQUESTS,
             "there are as many streams from this address as there may be; close some",
+        ),
+        Busy::Store(_) => (
+            Refused::store,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the log can't be read at the moment; come back in a moment",
         ),
     };
     // Any other status than 200 makes an EventSource give up for good.
@@ -147,7 +152,7 @@ impl Wish {
             (None, Some(Since::Earliest)) => Start::Earliest,
             (None, Some(Since::Back(time, asked))) => {
                 let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                Start::Since { time: hub.now().saturating_sub(back), asked }
+                Start::Since { time: hub.now().saturating_sub(back), asked, before: None }
             }
             (None, None) => Start::Head,
         };

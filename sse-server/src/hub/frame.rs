@@ -29,6 +29,10 @@ impl Name {
         }
         EventName::new(text).map(Self).map_err(|_| "it can't hold CR or LF")
     }
+
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
 }
 
 /// An event at its place in the log.
@@ -44,14 +48,7 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(super) fn new(position: Position, topic: TopicId, draft: &Draft) -> Self {
-        let mut event = Event::builder().id(position.id()).data(draft.data.clone());
-        if let Some(Name(name)) = &draft.name {
-            event = event.name(name.clone());
-        }
-        if let Some(retry) = draft.retry {
-            event = event.retry(retry);
-        }
-        let plain = event.build().to_bytes();
+        let plain = encode(position, draft, false);
         Self { seq: position.seq, topic, json: draft.json, plain, envelope: OnceCell::new() }
     }
 
@@ -98,6 +95,19 @@ impl Frame {
         }
         event.data(data).build().to_bytes()
     }
+}
+
+/// An event on its own, as a group of this encoding gets it.
+pub(crate) fn encode(position: Position, draft: &Draft, enveloped: bool) -> Bytes {
+    let data = if enveloped { envelope(&draft.topic, &draft.data, draft.json) } else { draft.data.clone() };
+    let mut event = Event::builder().id(position.id()).data(data);
+    if let Some(Name(name)) = &draft.name {
+        event = event.name(name.clone());
+    }
+    if let Some(retry) = draft.retry {
+        event = event.retry(retry);
+    }
+    event.build().to_bytes()
 }
 
 fn envelope(topic: &Topic, data: &str, json: bool) -> Text {

@@ -212,7 +212,6 @@ impl Groups {
     }
 
     /// Events of a topic, up to this one, were trimmed out of turn.
-    #[cfg(test)]
     pub(super) fn note_trimmed(&mut self, topic: &Topic, through: u64) {
         let Self { groups, interest, .. } = self;
         interest.matching(topic, |id| {

@@ -1,17 +1,29 @@
 //! The window of recent events: one order for all topics, bounded in events, bytes and topics.
+//!
+//! Alone, the window is all that is retained, and what leaves it is trimmed. With a store behind it, what leaves is still
+//! in the store, which says what it trims.
 
 use std::{cell::Cell, collections::VecDeque};
 
 use bytes::Bytes;
 
 use super::{
-    Bounds, Draft, Epoch, Millis, Position, Topic,
+    Bounds, Draft, Epoch, Hole, Millis, Position, Retained, Topic, Trim,
     frame::Frame,
     topics::{TopicId, Topics, Trimmed},
 };
 
 /// How many trimmed slots may lie between retained ones before all are taken out.
 const SPARE_SLOTS: usize = 1024;
+
+/// What a store has when it is opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Behind {
+    pub(crate) head: u64,
+    pub(crate) holes: Vec<Hole>,
+    /// How far topics were trimmed that are forgotten, and when the last of that was published.
+    pub(crate) floor: (u64, Millis),
+}
 
 /// The log's window in memory. The oldest events leave when it is full.
 #[derive(Debug)]
@@ -34,6 +46,15 @@ pub(crate) struct Log {
     trimmed: u64,
     /// How often something was trimmed.
     trims: u64,
+    /// There is a store behind the window.
+    backed: bool,
+    /// Events through this one were in the store already when it was opened.
+    found: u64,
+    /// Events through this one are in the store, and need not be in the window.
+    settled: u64,
+    /// Events through this one have left the window, and may be in the store.
+    evicted: u64,
+    holes: Vec<Hole>,
 }
 
 #[derive(Debug)]
@@ -59,7 +80,71 @@ impl Log {
             topics: Topics::new(bounds.topics),
             trimmed: 0,
             trims: 0,
+            backed: false,
+            found: 0,
+            settled: 0,
+            evicted: 0,
+            holes: Vec::new(),
         }
+    }
+
+    /// The window of what a store has. The store's last events can then be [pushed](Self::push), and new ones after them.
+    pub(super) fn behind(&mut self, behind: Behind) {
+        let Behind { head, holes, floor: (through, time) } = behind;
+        self.backed = true;
+        (self.head, self.found, self.evicted) = (head, head, head);
+        self.holes = holes;
+        self.note_trim(through);
+        self.topics.set_floor(Trimmed { through, time, generation: self.trims });
+    }
+
+    /// A topic as a store has it when it is opened.
+    pub(super) fn restore(&mut self, topic: &Topic, retained: Retained, (through, time): (u64, Millis)) {
+        self.note_trim(through);
+        self.topics.restore(topic, retained, Trimmed { through, time, generation: self.trims });
+    }
+
+    fn note_trim(&mut self, through: u64) {
+        self.trims += 1;
+        self.trimmed = self.trimmed.max(through);
+    }
+
+    /// Events through this one have left the window; if they are retained, then by the store.
+    pub(super) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The hole that takes something from someone who has been served through a sequence number.
+    pub(super) fn hole(&self, seq: u64) -> Option<&Hole> {
+        self.holes.iter().find(|hole| hole.takes(seq))
+    }
+
+    /// Events through this one can be read from the store.
+    pub(super) fn settle(&mut self, through: u64) {
+        self.settled = self.settled.max(through);
+        self.shrink();
+    }
+
+    /// The store is about to drop events of a topic.
+    pub(super) fn trim_stored(&mut self, trim: &Trim) {
+        if trim.lossy {
+            self.note_trim(trim.through);
+        }
+        let trimmed = trim.lossy.then_some(Trimmed { through: trim.through, time: trim.time, generation: self.trims });
+        let Some(id) = self.topics.id(&trim.topic) else {
+            if let Some(trimmed) = trimmed {
+                self.topics.raise_floor(trimmed);
+            }
+            return;
+        };
+        let seqs = &self.topics.state(id).seqs;
+        let gone: Vec<_> = seqs.iter().copied().take_while(|seq| *seq <= trim.through).collect();
+        for seq in gone {
+            self.take(seq);
+            self.topics.note_evicted(id);
+        }
+        self.topics.set_trimmed(id, trim.left, trimmed);
+        self.tidy();
     }
 
     pub(crate) const fn epoch(&self) -> Epoch {
@@ -98,20 +183,32 @@ impl Log {
     }
 
     pub(super) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) {
-        debug_assert!(seq > self.head, "positions strictly increase");
-        while self.topics.is_full_for(&draft.topic) && self.pop_front() {}
+        debug_assert!(seq > self.slots.back().map_or(0, |slot| slot.seq), "positions strictly increase");
+        while !self.backed && self.topics.is_full_for(&draft.topic) && self.pop_front() {}
         let topic = self.topics.enter(&draft.topic);
         let frame = Frame::new(self.at(seq), topic, draft);
         let cost = frame.cost();
-        self.topics.note(topic, seq, cost);
+        if seq <= self.found {
+            self.topics.note_again(topic, seq);
+            self.evicted = self.evicted.min(seq - 1);
+        } else {
+            self.topics.note(topic, seq, if self.backed { draft.weight() } else { cost });
+        }
         self.bytes += cost;
         self.events += 1;
-        self.head = seq;
+        self.head = self.head.max(seq);
         self.slots.push_back(Slot { seq, time, before: self.published, frame: Some(frame) });
         self.published += cost as u64;
-        // The newest event stays, whatever its size: its size is bounded where it came in.
+        self.shrink();
+    }
+
+    /// The newest event stays, whatever its size: its size is bounded where it came in. So does what is not in the store
+    /// yet, whose bound is the store's.
+    fn shrink(&mut self) {
         while self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes) {
-            self.pop_front();
+            if !self.pop_front() {
+                break;
+            }
         }
     }
 
@@ -132,6 +229,16 @@ impl Log {
     pub(super) fn bytes_after(&self, seq: u64) -> u64 {
         let own = |slot: &Slot| slot.frame.as_ref().map_or(0, |frame| frame.cost() as u64);
         self.slot(seq).map_or(0, |slot| self.published - slot.before - own(slot))
+    }
+
+    /// How many bytes were published since the first event in the window.
+    pub(super) fn bytes_in_window(&self) -> u64 {
+        self.slots.front().map_or(0, |slot| self.published - slot.before)
+    }
+
+    /// Whether all that was published at or after a time is in the window.
+    pub(super) fn reaches_back_to(&self, time: Millis) -> bool {
+        self.evicted == 0 || self.slots.front().is_some_and(|slot| slot.time < time)
     }
 
     fn slot(&self, seq: u64) -> Option<&Slot> {
@@ -159,27 +266,47 @@ impl Log {
         self.slots.partition_point(|slot| slot.seq < seq)
     }
 
-    /// Trims the oldest retained event.
+    /// Lets the oldest event go: out of the window, if it is in the store; else it is trimmed.
     fn pop_front(&mut self) -> bool {
         let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq) else {
             return false;
         };
-        self.trim(seq);
+        if !self.backed {
+            self.trim(seq);
+            return true;
+        }
+        if seq > self.settled {
+            return false;
+        }
+        if let Some((topic, ..)) = self.take(seq) {
+            self.topics.note_evicted(topic);
+        }
+        self.evicted = seq;
+        self.tidy();
         true
     }
 
     fn trim(&mut self, seq: u64) {
+        let Some((topic, cost, time)) = self.take(seq) else { return };
+        self.note_trim(seq);
+        self.topics.note_trimmed(topic, cost, Trimmed { through: seq, time, generation: self.trims });
+        self.tidy();
+    }
+
+    /// Takes an event's frame out of the window: whose it was, its cost and its time.
+    fn take(&mut self, seq: u64) -> Option<(TopicId, usize, Millis)> {
         let index = self.index(seq);
-        let Some(slot) = self.slots.get_mut(index) else { return };
-        let Some(frame) = slot.frame.take() else { return };
+        let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq)?;
+        let frame = slot.frame.take()?;
         let time = slot.time;
-        self.trims += 1;
-        self.trimmed = self.trimmed.max(seq);
         self.bytes -= frame.cost();
         self.envelope_bytes.update(|bytes| bytes - frame.envelope_cost());
         self.events -= 1;
-        let trimmed = Trimmed { through: seq, time, generation: self.trims };
-        self.topics.note_trimmed(frame.topic, frame.cost(), trimmed);
+        Some((frame.topic, frame.cost(), time))
+    }
+
+    /// Drops the slots of what was taken, at the front at once and in between when they are many.
+    fn tidy(&mut self) {
         while self.slots.front().is_some_and(|slot| slot.frame.is_none()) {
             self.slots.pop_front();
         }
@@ -189,7 +316,6 @@ impl Log {
     }
 
     /// Trims what a topic retains through a sequence number; gives the last one trimmed.
-    #[cfg(test)]
     pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Option<u64> {
         let id = self.topics.id(topic)?;
         let seqs: Vec<_> = self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();

@@ -1,6 +1,6 @@
 //! Places in the log, and how they read on the wire.
 
-use std::fmt;
+use std::{fmt, str};
 
 use sse_core::EventId;
 
@@ -17,6 +17,10 @@ impl Epoch {
     /// An epoch of 60 of the given bits.
     pub(crate) const fn new(bits: u64) -> Self {
         Self(bits & ((1 << (5 * EPOCH_DIGITS)) - 1))
+    }
+
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
     }
 }
 
@@ -44,17 +48,18 @@ impl Position {
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        digits(self.epoch.0, EPOCH_DIGITS, f)?;
-        f.write_str("-")?;
-        digits(self.seq, SEQ_DIGITS, f)
+        let mut text = [b'-'; EPOCH_DIGITS + 1 + SEQ_DIGITS];
+        digits(self.epoch.0, &mut text[..EPOCH_DIGITS]);
+        digits(self.seq, &mut text[EPOCH_DIGITS + 1..]);
+        f.write_str(str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
-fn digits(number: u64, count: usize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    (0..count).rev().try_for_each(|place| {
-        let digit = DIGITS[(number >> (5 * place)) as usize % DIGITS.len()];
-        fmt::Write::write_char(f, char::from(digit))
-    })
+fn digits(mut number: u64, text: &mut [u8]) {
+    for digit in text.iter_mut().rev() {
+        *digit = DIGITS[(number % DIGITS.len() as u64) as usize];
+        number /= DIGITS.len() as u64;
+    }
 }
 
 fn number(text: &str, count: usize) -> Option<u64> {

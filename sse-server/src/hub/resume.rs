@@ -1,8 +1,8 @@
 //! Where a new stream begins, and whether something was lost before it.
 
 use super::{
-    Cursor, GroupId, Hub, Log, Millis, Position,
-    cursor::{any_topic, first_after, lost},
+    Cursor, GroupId, Hub, Log, Millis, Position, Span,
+    cursor::{any_topic, first_after, is_stored, lost},
 };
 
 /// Where a subscriber wants to begin.
@@ -14,8 +14,25 @@ pub(crate) enum Start {
     After(String),
     /// With the oldest event retained.
     Earliest,
-    /// With the first event published at or after a time; asked for in these words.
-    Since { time: Millis, asked: String },
+    /// With the first event published at or after a time; asked for in these words. If the window does not reach back to
+    /// it, the last event before it was looked up in the store.
+    Since { time: Millis, asked: String, before: Option<u64> },
+}
+
+/// Where a subscriber begins, as far as it is known without the store.
+#[derive(Debug)]
+pub(crate) enum Placed {
+    Known(Cursor, Opening),
+    /// The first event that follows may be in the store: it is the first of this span, if there is one.
+    Open(Cursor, Span, Beginning),
+}
+
+/// A beginning that lacks the first event that follows.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    after: u64,
+    /// Why there is a gap, and what was asked for.
+    gap: Option<(Reason, String)>,
 }
 
 /// How a stream begins.
@@ -47,6 +64,8 @@ pub(crate) enum Reason {
     Epoch,
     /// The position is not one of this hub's, or beyond the head.
     Unknown,
+    /// A crash took events that were acknowledged but not synced to the disk yet.
+    Lost,
     /// In the middle of a stream: the subscriber was too slow.
     Lagged,
 }
@@ -58,6 +77,7 @@ impl Reason {
             Self::Trimmed => "trimmed",
             Self::Epoch => "epoch",
             Self::Unknown => "unknown",
+            Self::Lost => "lost",
             Self::Lagged => "lagged",
         }
     }
@@ -70,27 +90,28 @@ impl Gap {
 }
 
 /// Puts a member of a group at its start.
-pub(super) fn place(hub: &mut Hub, group: GroupId, start: &Start) -> (Cursor, Opening) {
-    let head = hub.log.head();
+pub(super) fn place(hub: &mut Hub, group: GroupId, start: &Start) -> Placed {
     match start {
-        Start::Head => exact(hub, group, head),
-        Start::Earliest => {
-            let before = first_after(&hub.log, hub.groups.get(group), 0).map_or(head, |first| first - 1);
-            exact(hub, group, before)
-        }
-        Start::After(id) => match place_of(&hub.log, id) {
-            Err(reason) => gap(hub, group, reason, id, 0),
-            Ok(seq) if lost(&hub.log, hub.groups.get_mut(group), seq, 0) => gap(hub, group, Reason::Trimmed, id, seq),
-            Ok(seq) => exact(hub, group, seq),
-        },
-        Start::Since { time, asked } => {
-            let seq = hub.log.before(*time);
-            let selectors = &hub.groups.get(group).selectors;
-            if any_topic(hub.log.topics(), selectors, |trimmed| trimmed.through > 0 && trimmed.time >= *time) {
-                return gap(hub, group, Reason::Trimmed, asked, seq);
+        Start::Head => exact(hub, group, hub.log.head()),
+        Start::Earliest => begin(hub, group, Beginning { after: 0, gap: None }),
+        Start::After(id) => {
+            let gap = |reason, after| Beginning { after, gap: Some((reason, id.clone())) };
+            match place_of(&hub.log, id) {
+                Err(reason) => begin(hub, group, gap(reason, 0)),
+                Ok(seq) if hub.log.hole(seq).is_some() => begin(hub, group, gap(Reason::Lost, seq)),
+                Ok(seq) if lost(&hub.log, hub.groups.get_mut(group), seq, 0) => {
+                    begin(hub, group, gap(Reason::Trimmed, seq))
+                }
+                Ok(seq) => exact(hub, group, seq),
             }
-            let before = first_after(&hub.log, hub.groups.get(group), seq).map_or(head, |first| first - 1);
-            exact(hub, group, before)
+        }
+        Start::Since { time, asked, before } => {
+            let after = before.unwrap_or_else(|| hub.log.before(*time));
+            let selectors = &hub.groups.get(group).selectors;
+            let trimmed =
+                any_topic(hub.log.topics(), selectors, |trimmed| trimmed.through > 0 && trimmed.time >= *time);
+            let gap = trimmed.then(|| (Reason::Trimmed, asked.clone()));
+            begin(hub, group, Beginning { after, gap })
         }
     }
 }
@@ -104,13 +125,48 @@ fn place_of(log: &Log, id: &str) -> Result<u64, Reason> {
     }
 }
 
-fn exact(hub: &Hub, group: GroupId, seq: u64) -> (Cursor, Opening) {
-    (Cursor::new(group, seq, hub.log.trims()), Opening { position: hub.log.at(seq), gap: None })
+fn exact(hub: &Hub, group: GroupId, seq: u64) -> Placed {
+    Placed::Known(Cursor::new(group, seq, hub.log.trims()), Opening { position: hub.log.at(seq), gap: None })
 }
 
-fn gap(hub: &Hub, group: GroupId, reason: Reason, requested: &str, after: u64) -> (Cursor, Opening) {
+fn begin(hub: &mut Hub, group: GroupId, beginning: Beginning) -> Placed {
+    let cursor = Cursor::new(group, beginning.after, hub.log.trims());
+    go_on(hub, cursor, beginning)
+}
+
+/// Ends a beginning, unless the first event that follows has to be looked up in the store.
+fn go_on(hub: &mut Hub, mut cursor: Cursor, beginning: Beginning) -> Placed {
+    let (group, after) = (cursor.group(), beginning.after);
+    if is_stored(&hub.log, hub.groups.get_mut(group), after) {
+        let selectors = hub.groups.get(group).selectors.clone();
+        return Placed::Open(cursor, Span { selectors, after, until: hub.log.evicted() }, beginning);
+    }
     let first = first_after(&hub.log, hub.groups.get(group), after);
-    let seq = first.map_or(hub.log.head(), |first| first - 1);
-    let gap = Gap::new(&hub.log, reason, requested.to_owned(), seq, first);
-    (Cursor::new(group, seq, hub.log.trims()), Opening { position: gap.position, gap: Some(gap) })
+    let opening = beginning.end(&hub.log, &mut cursor, first);
+    Placed::Known(cursor, opening)
+}
+
+/// Goes on with the first event of the span, if the store has one, or with how far it has none.
+pub(super) fn looked_up(
+    hub: &mut Hub,
+    mut cursor: Cursor,
+    mut beginning: Beginning,
+    first: Option<u64>,
+    through: u64,
+) -> Placed {
+    if first.is_some() {
+        let opening = beginning.end(&hub.log, &mut cursor, first);
+        return Placed::Known(cursor, opening);
+    }
+    beginning.after = beginning.after.max(through);
+    go_on(hub, cursor, beginning)
+}
+
+impl Beginning {
+    fn end(self, log: &Log, cursor: &mut Cursor, first: Option<u64>) -> Opening {
+        let seq = first.map_or(log.head(), |first| first - 1);
+        cursor.begin_at(seq);
+        let gap = self.gap.map(|(reason, requested)| Gap::new(log, reason, requested, seq, first));
+        Opening { position: log.at(seq), gap }
+    }
 }

@@ -176,6 +176,15 @@ impl fmt::Display for Topic {
     }
 }
 
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(topic) => f.write_str(&topic.0),
+            Self::Pattern(pattern) => f.write_str(&pattern.0),
+        }
+    }
+}
+
 impl fmt::Display for TopicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)

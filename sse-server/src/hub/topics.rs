@@ -1,16 +1,16 @@
 //! What the log knows of each topic.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     ops::Bound,
 };
 
 use slab::Slab;
 
-use super::{Millis, Topic};
+use super::{Millis, Retained, Topic};
 
 /// A topic's place in the table, good while the topic is known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct TopicId(usize);
 
 /// When an event was last trimmed, and how far.
@@ -34,9 +34,10 @@ impl Trimmed {
 #[derive(Debug)]
 pub(super) struct TopicState {
     pub(super) topic: Topic,
-    /// The events retained, in order.
+    /// The events in the window, in order.
     pub(super) seqs: VecDeque<u64>,
-    pub(super) bytes: usize,
+    /// With a store behind the window, there may be more than those.
+    pub(super) retained: Retained,
     pub(super) trimmed: Trimmed,
 }
 
@@ -48,7 +49,7 @@ pub(super) struct Topics {
     ids: HashMap<Topic, TopicId>,
     names: BTreeSet<Topic>,
     /// The topics without events, by the last event that was trimmed of them.
-    empty: BTreeMap<u64, TopicId>,
+    empty: BTreeSet<(u64, TopicId)>,
     /// The latest trim among the topics that are forgotten.
     floor: Trimmed,
 }
@@ -77,7 +78,7 @@ impl Topics {
             states: Slab::new(),
             ids: HashMap::new(),
             names: BTreeSet::new(),
-            empty: BTreeMap::new(),
+            empty: BTreeSet::new(),
             floor: Trimmed::default(),
         }
     }
@@ -119,7 +120,7 @@ impl Topics {
         let state = TopicState {
             topic: topic.clone(),
             seqs: VecDeque::new(),
-            bytes: 0,
+            retained: Retained::default(),
             // It may be a topic that was forgotten: then it lost all that the floor says.
             trimmed: self.floor,
         };
@@ -134,41 +135,78 @@ impl Topics {
         let state = self.states.remove(id.0);
         self.ids.remove(&state.topic);
         self.names.remove(&state.topic);
-        if state.trimmed.through > self.floor.through {
-            self.floor.through = state.trimmed.through;
-        }
-        self.floor.time = self.floor.time.max(state.trimmed.time);
-        self.floor.generation = self.floor.generation.max(state.trimmed.generation);
+        self.raise_floor(state.trimmed);
     }
 
+    /// Something was trimmed of a topic that is forgotten.
+    pub(super) fn raise_floor(&mut self, trimmed: Trimmed) {
+        self.floor.through = self.floor.through.max(trimmed.through);
+        self.floor.time = self.floor.time.max(trimmed.time);
+        self.floor.generation = self.floor.generation.max(trimmed.generation);
+    }
+
+    /// A new event.
     pub(super) fn note(&mut self, id: TopicId, seq: u64, cost: usize) {
         let state = &mut self.states[id.0];
-        if state.seqs.is_empty() {
-            self.empty.remove(&state.trimmed.through);
+        if state.retained.events == 0 {
+            self.empty.remove(&(state.trimmed.through, id));
         }
+        state.retained.add(seq, cost);
         state.seqs.push_back(seq);
-        state.bytes += cost;
+    }
+
+    /// An event that was retained before comes into the window.
+    pub(super) fn note_again(&mut self, id: TopicId, seq: u64) {
+        self.states[id.0].seqs.push_back(seq);
+    }
+
+    /// The topic's first event has left the window, and the store still has it.
+    pub(super) fn note_evicted(&mut self, id: TopicId) {
+        self.states[id.0].seqs.pop_front();
     }
 
     /// The topic's first retained event is gone.
     pub(super) fn note_trimmed(&mut self, id: TopicId, cost: usize, trimmed: Trimmed) {
         let state = &mut self.states[id.0];
         state.seqs.pop_front();
-        state.bytes -= cost;
-        state.trimmed = trimmed;
-        if state.seqs.is_empty() {
-            self.empty.insert(trimmed.through, id);
+        let mut left = state.retained;
+        left.take_away(cost);
+        left.first = state.seqs.front().copied().unwrap_or(0);
+        self.set_trimmed(id, left, Some(trimmed));
+    }
+
+    /// What a store has left of a topic.
+    pub(super) fn set_trimmed(&mut self, id: TopicId, left: Retained, trimmed: Option<Trimmed>) {
+        let state = &mut self.states[id.0];
+        self.empty.remove(&(state.trimmed.through, id));
+        state.retained = left;
+        if let Some(trimmed) = trimmed {
+            state.trimmed = trimmed;
         }
+        if left.events == 0 {
+            self.empty.insert((state.trimmed.through, id));
+        }
+    }
+
+    /// A topic as a store has it, when it is opened.
+    pub(super) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: Trimmed) {
+        let id = self.enter(topic);
+        self.set_trimmed(id, retained, Some(trimmed));
+    }
+
+    /// How far topics are trimmed that are forgotten.
+    pub(super) const fn set_floor(&mut self, floor: Trimmed) {
+        self.floor = floor;
     }
 
     pub(super) fn info(&self, topic: &Topic, subscribers: usize) -> Option<TopicInfo> {
         let state = self.state(self.id(topic)?);
         Some(TopicInfo {
             topic: topic.clone(),
-            events: state.seqs.len(),
-            bytes: state.bytes,
-            first: state.seqs.front().copied(),
-            last: state.seqs.back().copied(),
+            events: state.retained.events,
+            bytes: state.retained.bytes,
+            first: Some(state.retained.first).filter(|seq| *seq > 0),
+            last: Some(state.retained.last).filter(|seq| *seq > 0),
             subscribers,
         })
     }

@@ -17,11 +17,28 @@ pub(crate) enum Write {
 }
 
 impl Write {
+    /// Events in this order, at least one.
+    pub(crate) fn of(mut events: Vec<Bytes>) -> Self {
+        if events.len() == 1 {
+            return Self::One(events.remove(0));
+        }
+        let len = events.iter().map(Bytes::len).sum();
+        Self::Joined(Chunk::join(events.iter().map(|event| &**event), len))
+    }
+
     /// The events alone.
     pub(crate) fn payload(&self) -> Bytes {
         match self {
             Self::One(bytes) => bytes.clone(),
             Self::Joined(chunk) => chunk.payload(),
+        }
+    }
+
+    /// How many bytes they have.
+    pub(crate) const fn len(&self) -> usize {
+        match self {
+            Self::One(bytes) => bytes.len(),
+            Self::Joined(chunk) => chunk.len(),
         }
     }
 

@@ -96,6 +96,7 @@ pub(super) async fn serve<S, B>(
         .timer(TokioTimer::new())
         .header_read_timeout(hub.config().server.header_timeout)
         .max_buf_size(BUFFER)
+        .writev(false) // answers are small: copied behind their heads they cost less
         .serve_connection(TokioIo::new(io), answer);
     let mut stop_sender = stopped.clone();
     let mut stopping = false;

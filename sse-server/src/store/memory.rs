@@ -1,45 +1,176 @@
-//! A log that lives as long as the process: the hub's window is all that is retained.
+//! A log that lives as long as the process.
 
-use crate::hub::{Epoch, Millis};
+use std::{
+    collections::{HashMap, VecDeque},
+    future::ready,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-/// Gives out positions and publish times. A new one is a new epoch.
+use super::{Batch, Entry, Follower, Outline, Page, Query, Store, StoreError, Task, Told};
+use crate::hub::{Epoch, Millis, Retained, Topic, Trim};
+
+/// A log in memory: a new one is a new epoch.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    epoch: Epoch,
+    /// How many events are retained. A hub's own window is all that it needs, so for a hub none are kept twice.
+    retains: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     last_seq: u64,
     last_time: Millis,
+    entries: VecDeque<Entry>,
+    followers: Vec<Arc<dyn Follower>>,
+    closed: bool,
 }
 
 impl Memory {
-    /// A new, empty log.
-    pub(crate) const fn new() -> Self {
-        Self { last_seq: 0, last_time: 0 }
+    /// A new, empty log, named at random, so that no ID is ever used twice.
+    pub(crate) fn new(retains: usize) -> std::io::Result<Self> {
+        Ok(Self { epoch: Epoch::new(getrandom::u64()?), retains, state: Mutex::default() })
     }
 
-    /// A name for this incarnation of the log: random, so that no ID is ever used twice.
-    pub(crate) fn epoch() -> std::io::Result<Epoch> {
-        Ok(Epoch::new(getrandom::u64()?))
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next position, and the time, which never goes back even if the clock does.
-    pub(crate) fn append(&mut self, now: Millis) -> (u64, Millis) {
-        self.last_seq += 1;
-        self.last_time = self.last_time.max(now);
-        (self.last_seq, self.last_time)
+    fn append_now(&self, batch: Batch) -> Result<Vec<u64>, StoreError> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(StoreError::Closed);
+        }
+        state.last_time = state.last_time.max(batch.now);
+        let (first, time) = (state.last_seq + 1, state.last_time);
+        let entries: Vec<_> =
+            batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
+        state.last_seq += entries.len() as u64;
+        let last_seq = state.last_seq;
+        let mut told: Vec<Told> = Vec::new();
+        for follower in &state.followers {
+            told.push(follower.appended(&entries));
+            follower.settled(last_seq);
+        }
+        let seqs = (first..=last_seq).collect();
+        if self.retains > 0 {
+            state.entries.extend(entries);
+            told.extend(state.trim_oldest(self.retains));
+        }
+        drop(state);
+        told.into_iter().for_each(Told::wake);
+        Ok(seqs)
+    }
+}
+
+impl State {
+    /// Trims the oldest events until no more than so many are left.
+    fn trim_oldest(&mut self, retains: usize) -> Vec<Told> {
+        let surplus = self.entries.len().saturating_sub(retains);
+        let mut last: HashMap<Topic, u64> = HashMap::new();
+        for entry in self.entries.iter().take(surplus) {
+            last.insert(entry.draft.topic.clone(), entry.seq);
+        }
+        last.into_iter().flat_map(|(topic, through)| self.trim(&topic, through)).collect()
+    }
+
+    fn trim(&mut self, topic: &Topic, through: u64) -> Vec<Told> {
+        let goes = |entry: &Entry| entry.draft.topic == *topic && entry.seq <= through;
+        let Some(last) = self.entries.iter().rfind(|entry| goes(entry)) else { return Vec::new() };
+        let (through, time) = (last.seq, last.time);
+        let mut left = Retained::default();
+        let stays = self.entries.iter().filter(|entry| entry.draft.topic == *topic && entry.seq > through);
+        stays.for_each(|entry| left.add(entry.seq, entry.draft.weight()));
+        let trims = [Trim { topic: topic.clone(), through, time, lossy: true, left }];
+        let told = self.followers.iter().map(|follower| follower.trimming(&trims)).collect();
+        self.entries.retain(|entry| !goes(entry));
+        told
+    }
+}
+
+impl Store for Memory {
+    fn outline(&self) -> Outline {
+        Outline { epoch: self.epoch, head: 0, holes: Vec::new(), topics: Vec::new(), floor: (0, 0), keys: Vec::new() }
+    }
+
+    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
+        Box::pin(ready(self.append_now(batch)))
+    }
+
+    fn read(&self, query: Query) -> Task<'_, Page> {
+        let state = self.state();
+        let until = query.until.min(state.last_seq);
+        let mut page = Page { entries: Vec::new(), through: until };
+        let mut bytes = 0;
+        let after = state.entries.partition_point(|entry| entry.seq <= query.after);
+        for entry in state.entries.range(after..).take_while(|entry| entry.seq <= until) {
+            if !query.selectors.matches(&entry.draft.topic) {
+                continue;
+            }
+            bytes += entry.draft.weight();
+            if page.entries.len() == query.events || (bytes > query.bytes && !page.entries.is_empty()) {
+                page.through = page.entries.last().map_or(query.after, |last| last.seq);
+                break;
+            }
+            page.entries.push(entry.clone());
+        }
+        Box::pin(ready(Ok(page)))
+    }
+
+    fn seek(&self, time: Millis) -> Task<'_, u64> {
+        let state = self.state();
+        let at = state.entries.partition_point(|entry| entry.time < time);
+        let before = state.entries.get(at).map_or(state.last_seq, |entry| entry.seq - 1);
+        Box::pin(ready(Ok(before)))
+    }
+
+    fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError> {
+        let state = self.state();
+        let mut sum = 0;
+        let beyond = state.entries.iter().rev().enumerate().find(|(count, entry)| {
+            sum += entry.draft.weight();
+            *count == events || sum > bytes
+        });
+        Ok(beyond.map_or(0, |(_, entry)| entry.seq))
+    }
+
+    fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let from = state.entries.partition_point(|entry| entry.seq <= after);
+        let told = follower.appended(&state.entries.make_contiguous()[from..]);
+        follower.settled(state.last_seq);
+        state.followers.push(follower);
+        drop(state);
+        told.wake();
+        Ok(())
+    }
+
+    fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()> {
+        let told = self.state().trim(topic, through);
+        told.into_iter().for_each(Told::wake);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        if self.state().closed { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.state().closed = true;
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::suite;
 
-    #[test]
-    fn positions_go_up_and_time_never_goes_back() {
-        let mut store = Memory::new();
-        assert_eq!([store.append(5), store.append(3), store.append(9)], [(1, 5), (2, 5), (3, 9)]);
-    }
+    suite::suite!(on(Memory::new(1_000_000).unwrap(), ()));
 
     #[test]
     fn epochs_differ() {
-        assert_ne!(Memory::epoch().unwrap(), Memory::epoch().unwrap());
+        assert_ne!(Memory::new(0).unwrap().epoch, Memory::new(0).unwrap().epoch);
     }
 }

@@ -7,7 +7,7 @@ use sse_testkit::{Response, TestClient};
 
 /// A hub in this process, on the body driver, and a client for it. Its clock is tokio's.
 pub(crate) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
-    let mut config = Config::default();
+    let mut config = Config::in_memory();
     set(&mut config);
     let hub = Hub::new(config).unwrap();
     let client = TestClient::new(warp::service(routes(hub.clone(), Face::All)));

@@ -26,7 +26,7 @@ pub(crate) fn command(settings: &[(&str, &str)]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SSE__")) {
         command.env_remove(name);
     }
-    command.envs(settings.iter().copied());
+    command.env("SSE__STORE__KIND", "memory").envs(settings.iter().copied()); // leaves nothing behind
     command
 }
 

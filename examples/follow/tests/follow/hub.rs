@@ -35,7 +35,7 @@ async fn publish(client: &Client, hub: SocketAddr, text: &'static str) {
 
 #[tokio::test]
 async fn what_is_published_while_the_connection_is_down_comes_afterwards() {
-    let mut config = Config::default();
+    let mut config = Config::in_memory();
     config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.stream.retry = Duration::from_millis(10);
     let server = Server::bind(config).await.unwrap();

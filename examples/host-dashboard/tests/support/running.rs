@@ -52,7 +52,7 @@ pub(crate) struct RunningHub {
 impl RunningHub {
     /// A hub that lets pages of these origins in, and wants clients back soon.
     pub(crate) async fn start(listen: SocketAddr, origins: &[String]) -> Self {
-        let mut config = Config::default();
+        let mut config = Config::in_memory();
         config.server.listen = listen;
         config.server.drain = Duration::from_millis(100);
         config.stream.retry = Duration::from_millis(100);

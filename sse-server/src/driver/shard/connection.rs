@@ -44,6 +44,8 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// There is more input to drop.
     pub(super) unread: bool,
+    /// What comes next is being read from the store.
+    pub(super) reading: bool,
     pending: Option<Box<Pending>>,
     _open: Open,
 }
@@ -92,6 +94,7 @@ impl<S> Connection<S> {
             leaving: None,
             queued: false,
             unread: false,
+            reading: false,
             pending: None,
             _open: open,
         }

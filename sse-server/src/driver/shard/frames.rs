@@ -2,11 +2,11 @@
 
 use crate::{
     handle::Subscriber,
-    hub::{Chunk, Gap, Place, Step},
+    hub::{Chunk, Gap, Place, Span, Step},
 };
 
 /// How many bytes of events one write has at most, if it has more than one event.
-const ROOM: usize = 64 << 10;
+pub(super) const ROOM: usize = 64 << 10;
 
 /// How many places are remembered at a time. Members of a group are mostly at one or two.
 const PLACES: usize = 32;
@@ -19,9 +19,23 @@ pub(super) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 pub(super) enum Next {
     Events { chunk: Chunk, events: usize },
     Gap(Gap),
+    Read(Span),
     Wait,
     Again,
     Lagged,
+}
+
+impl From<Step> for Next {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Write { write, events } => Self::Events { chunk: write.into_chunk(), events },
+            Step::Gap(gap) => Self::Gap(gap),
+            Step::Read(span) => Self::Read(span),
+            Step::Wait => Self::Wait,
+            Step::Again => Self::Again,
+            Step::Lagged => Self::Lagged,
+        }
+    }
 }
 
 /// What members of one group got next, by where they were.
@@ -47,13 +61,7 @@ impl Memo {
             subscriber.follow(*to);
             return next.clone();
         }
-        let next = match subscriber.next(ROOM, self.shard) {
-            Step::Write { write, events } => Next::Events { chunk: write.into_chunk(), events },
-            Step::Gap(gap) => Next::Gap(gap),
-            Step::Wait => Next::Wait,
-            Step::Again => Next::Again,
-            Step::Lagged => Next::Lagged,
-        };
+        let next = Next::from(subscriber.next(ROOM, self.shard));
         if self.known.len() == PLACES {
             self.known.remove(0);
         }

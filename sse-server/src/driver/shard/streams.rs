@@ -8,6 +8,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::{
+    Reader,
     connection::{Connection, Input, Sent, Socket},
     frames::{LAST_CHUNK, Memo, Next},
     groups::Groups,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     driver::{body::reconnection_time, handoff::Handed, life},
     handle::Hub,
-    hub::{Chunk, GroupId, Millis},
+    hub::{Chunk, Found, GroupId, Millis},
     metrics::Ended,
     server::Open,
     wire::{self, DrainReason},
@@ -35,6 +36,7 @@ const PATIENCE: Millis = 1000;
 #[derive(Debug)]
 pub(super) struct Streams<S> {
     hub: Hub,
+    reader: Reader,
     connections: Slab<Connection<S>>,
     /// How often a place of the slab was used.
     uses: u32,
@@ -56,7 +58,7 @@ enum Stays {
 }
 
 impl<S: Socket> Streams<S> {
-    pub(super) fn new(hub: Hub, shard: usize) -> Self {
+    pub(super) fn new(hub: Hub, reader: Reader) -> Self {
         Self {
             hub,
             connections: Slab::new(),
@@ -64,7 +66,8 @@ impl<S: Socket> Streams<S> {
             groups: Groups::default(),
             timers: Timers::default(),
             more: VecDeque::new(),
-            memo: Memo::new(shard),
+            memo: Memo::new(reader.shard),
+            reader,
             draining: false,
             delivered: 0,
             bytes: 0,
@@ -201,14 +204,38 @@ impl<S: Socket> Streams<S> {
     /// Gives a connection, if it can take it, what comes next. Whether it stays, and whether there may be more.
     fn step(&mut self, index: usize, now: Millis) -> (Stays, bool) {
         let connection = &mut self.connections[index];
-        if connection.is_blocked() {
+        if connection.is_blocked() || connection.reading {
             return (Stays::Yes, false);
         }
         let Some(subscriber) = &mut connection.subscriber else { return (Stays::Yes, false) };
         if connection.leaving.is_some_and(|through| subscriber.has_reached(through)) {
             return (self.end(index, now), false);
         }
-        match self.memo.next(subscriber) {
+        let next = self.memo.next(subscriber);
+        self.give(index, next, now)
+    }
+
+    /// What was read from the store for a connection.
+    pub(super) fn on_read(&mut self, id: Id, found: Found, now: Millis) {
+        let Some(index) = self.find(id) else { return };
+        let connection = &mut self.connections[index];
+        connection.reading = false;
+        // Meanwhile a heartbeat may have been written in part: then it is read again.
+        if !connection.is_blocked()
+            && let Some(subscriber) = &mut connection.subscriber
+        {
+            let next = Next::from(subscriber.take(found));
+            if self.give(index, next, now).0 == Stays::No {
+                return;
+            }
+        }
+        self.queue(index);
+    }
+
+    /// Does what comes next for a connection.
+    fn give(&mut self, index: usize, next: Next, now: Millis) -> (Stays, bool) {
+        let connection = &mut self.connections[index];
+        match next {
             Next::Events { chunk, events } => {
                 self.delivered += events as u64;
                 self.bytes += chunk.len() as u64;
@@ -222,6 +249,13 @@ impl<S: Socket> Streams<S> {
                 connection.end = Some((now, DrainReason::Lag));
                 connection.leaving = Some(0);
                 (self.end(index, now), false)
+            }
+            // What is left is much; it comes back for it.
+            Next::Read(_) if connection.leaving.is_some() => (self.end(index, now), false),
+            Next::Read(span) => {
+                connection.reading = true;
+                self.reader.read(&self.hub, connection.id, span);
+                (Stays::Yes, false)
             }
             Next::Again => (Stays::Yes, true),
             Next::Wait => {

@@ -8,16 +8,16 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
-use sse_core::Text;
 use warp::reply::Response;
 
 use super::{
-    Hub, Key, Keyed, Limit, Problem, Receipt, Request, Scope, event_name, json_response, key, not_utf8, one_event,
-    publish_one, receipt, refusal,
+    Hub, Key, Limit, Problem, Publication, Receipt, Request, Scope, event_name, json_response, key, not_utf8,
+    one_event, publish_one, receipt, refusal,
 };
 use crate::{
     config::Publish,
-    hub::{Draft, Topic},
+    hub::{Draft, Topic, data_of},
+    keys::Fingerprint,
     metrics::Refused,
 };
 
@@ -36,7 +36,7 @@ pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response, Pro
         let (draft, own_key) = read(text, config)?;
         let text = one_key(request_key, own_key)?;
         let key = text.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
-        return publish_one(hub, draft, key);
+        return publish_one(hub, draft, key).await;
     }
     let events: Array<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     if events.0.len() > MAX_EVENTS {
@@ -56,19 +56,14 @@ pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response, Pro
         drafts.push(draft);
     }
     let topics: Vec<_> = drafts.iter().map(|draft| draft.topic.to_string()).collect();
-    let published = match request_key {
+    let publication = match request_key {
         Some(text) => {
-            let content = hub.fingerprint(&("array", &body.bytes));
-            hub.append_request(&drafts, Key { scope: Scope::Request, text }, content)
+            let content = Fingerprint::of([&b"array"[..], &body.bytes]);
+            Publication::whole(drafts, Key { scope: Scope::Request, text }, content)
         }
-        None => {
-            let keyed = drafts.into_iter().zip(keys).map(|(draft, key)| {
-                let key = key.map(|key| (key, hub.fingerprint(&draft)));
-                Keyed { draft, key }
-            });
-            hub.append(keyed.collect())
-        }
+        None => Publication::each(drafts, keys),
     };
+    let published = hub.append(publication).await;
     #[derive(Serialize)]
     struct Receipts {
         events: Vec<Receipt>,
@@ -86,7 +81,9 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
     let Some(raw) = event.data else {
         return Err(Problem::invalid("there is no member `data`; give any JSON value, null included"));
     };
-    let (data, json) = data(raw)?;
+    let (data, json) = data_of(raw).map_err(|error| {
+        Problem::invalid(format!("the member `data` is no text: {error}; half a surrogate pair is no character"))
+    })?;
     let retry = event.retry.map(|ms| Duration::from_millis(ms).clamp(config.retry_min, config.retry_max));
     let name = event.event.as_deref().map(event_name).transpose()?;
     let key = event.key.as_deref().map(key::of_event).transpose()?;
@@ -101,32 +98,6 @@ pub(super) fn one_key(request: Option<String>, event: Option<String>) -> Result<
         ));
     }
     Ok(request.or(event))
-}
-
-/// A string is its text; any other value its own, without insignificant white space.
-fn data(raw: &RawValue) -> Result<(Text, bool), Problem> {
-    if raw.get().starts_with('"') {
-        let text: String = serde_json::from_str(raw.get()).map_err(|error| {
-            Problem::invalid(format!("the member `data` is no text: {error}; half a surrogate pair is no character"))
-        })?;
-        return Ok((text.into(), false));
-    }
-    Ok((without_white_space(raw.get()).into(), true))
-}
-
-fn without_white_space(json: &str) -> String {
-    let (mut in_string, mut escaped) = (false, false);
-    json.chars()
-        .filter(|character| {
-            if in_string {
-                in_string = escaped || *character != '"';
-                escaped = !escaped && *character == '\\';
-                return true;
-            }
-            in_string = *character == '"';
-            !matches!(character, ' ' | '\t' | '\r' | '\n')
-        })
-        .collect()
 }
 
 fn not_json(error: &serde_json::Error) -> Problem {
@@ -192,18 +163,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn white_space_goes_where_it_means_nothing() {
-        for (json, expect) in [
-            ("{ \"b\" : 1.0 ,\n\t\"a\" : [ ] }", "{\"b\":1.0,\"a\":[]}"),
-            (r#"{"a b": "\" \\", "c": " \\\" "}"#, r#"{"a b":"\" \\","c":" \\\" "}"#),
-            (" null ", "null"),
-            ("1e400", "1e400"),
-        ] {
-            assert_eq!(without_white_space(json), expect);
-        }
-    }
 
     #[test]
     fn null_is_data_and_nothing_is_none() {

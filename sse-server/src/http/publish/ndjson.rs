@@ -8,10 +8,11 @@ use serde::Serialize;
 use warp::reply::Response;
 
 use super::{
-    Hub, Key, Keyed, Problem, Request, Scope,
+    Hub, Key, Problem, Publication, Request, Scope,
     json::{one_key, read},
     json_response, key, not_utf8, one_event, refusal,
 };
+use crate::keys::Fingerprint;
 
 /// What the publisher is told.
 #[derive(Default, Serialize)]
@@ -36,8 +37,9 @@ pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response,
     let request_key = key::of_request(&request.headers)?;
     if let Some(text) = request_key.clone() {
         // the key is this form's from here on
-        let content = hub.fingerprint(&"lines");
-        hub.append_request(&[], Key { scope: Scope::Request, text }, content).map_err(refusal)?;
+        let key = Key { scope: Scope::Request, text };
+        let marker = Publication::whole(Vec::new(), key, Fingerprint::of([&b"lines"[..]]));
+        hub.append(marker).await.map_err(refusal)?;
     }
     let mut lines = Lines { hub, request_key, line: 1, events: 0, summary: Summary::default() };
     match lines.read(&mut request).await {
@@ -62,10 +64,10 @@ impl Lines<'_> {
                     return Err(limit.exceeded());
                 }
                 if begun.is_empty() {
-                    self.publish(&rest[..end])?;
+                    self.publish(&rest[..end]).await?;
                 } else {
                     begun.extend_from_slice(&rest[..end]);
-                    self.publish(&mem::take(&mut begun))?;
+                    self.publish(&mem::take(&mut begun)).await?;
                 }
                 self.line += 1;
                 rest = &rest[end + 1..];
@@ -77,10 +79,10 @@ impl Lines<'_> {
             // A body that is always there would keep this task from ever giving way.
             tokio::task::yield_now().await;
         }
-        self.publish(&begun)
+        self.publish(&begun).await
     }
 
-    fn publish(&mut self, line: &[u8]) -> Result<(), Problem> {
+    async fn publish(&mut self, line: &[u8]) -> Result<(), Problem> {
         let text = str::from_utf8(line).map_err(|error| not_utf8("the line", &error))?;
         if text.trim_ascii().is_empty() {
             return Ok(());
@@ -92,8 +94,7 @@ impl Lines<'_> {
         };
         self.events += 1;
         let key = one_key(self.request_key.clone(), own_key)?.map(|text| Key { scope, text });
-        let key = key.map(|key| (key, self.hub.fingerprint(&draft)));
-        for event in self.hub.append(vec![Keyed { draft, key }]).map_err(refusal)? {
+        for event in self.hub.append(Publication::one(draft, key)).await.map_err(refusal)? {
             let id = event.position.to_string();
             if event.duplicate {
                 self.summary.duplicates += 1;

@@ -2,11 +2,7 @@
 
 use super::{Stays, Streams};
 use crate::{
-    driver::{
-        body::Heartbeat,
-        life,
-        shard::connection::Socket,
-    },
+    driver::{body::Heartbeat, life, shard::connection::Socket},
     hub::{Chunk, Millis},
     metrics::Ended,
     wire,
@@ -51,6 +47,9 @@ impl<S: Socket> Streams<S> {
         let id = connection.id;
         if connection.leaving.is_none() && connection.end.is_some_and(|(at, _)| at <= now) {
             connection.leaving = Some(self.hub.head());
+            if connection.reading && !connection.is_blocked() {
+                return self.end(index, now); // what is left is much; it comes back for it
+            }
         }
         if connection.is_blocked() {
             return self.on_stall(index, now);

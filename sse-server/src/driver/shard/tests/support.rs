@@ -19,7 +19,7 @@ use tower_service::Service;
 pub(super) use shared::{metric, publish, publish_json};
 
 use super::{
-    super::{Inbox, Message, Wake, streams::Streams},
+    super::{Inbox, Message, Reader, Wake, streams::Streams},
     pipe::Pipe,
 };
 use crate::{
@@ -58,7 +58,7 @@ pub(super) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
 
 /// A hub whose sockets take so many bytes while their clients do not read.
 pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
-    let mut config = Config::default();
+    let mut config = Config::in_memory();
     set(&mut config);
     let hub = Hub::new(config).unwrap();
     let notify = Arc::new(Notify::new());
@@ -92,7 +92,8 @@ pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, Test
 
 /// The shard's loop, as a task, while there is a client.
 async fn run(hub: Hub, inboxes: Arc<[Inbox]>, notify: Arc<Notify>, joining: Weak<Joining>) {
-    let mut streams = Streams::new(hub.clone(), 0);
+    let reader = Reader { runtime: tokio::runtime::Handle::current(), inboxes: inboxes.clone(), shard: 0 };
+    let mut streams = Streams::new(hub.clone(), reader);
     let mut pipes: Vec<(usize, Pipe)> = Vec::new();
     while let Some(joining) = joining.upgrade() {
         let now = hub.now();
@@ -111,6 +112,7 @@ async fn run(hub: Hub, inboxes: Arc<[Inbox]>, notify: Arc<Notify>, joining: Weak
         for message in inboxes[0].take() {
             match message {
                 Message::Ready(group) => streams.ready(group),
+                Message::Read(id, found) => streams.on_read(id, found, now),
                 Message::Drain => streams.drain(),
                 Message::Join(_) | Message::Stop => unreachable!("nothing sends it here"),
             }

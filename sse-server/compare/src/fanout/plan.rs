@@ -2,16 +2,14 @@
 
 use std::fmt;
 
-use crate::{Part, server::Kind};
+use super::{Part, peers::Kind};
+use crate::{load, table::grouped};
 
 /// Subscribers in bursts and lockstep, and of a short run.
 const SIZES: [u32; 3] = [1_000, 5_000, 15_000];
 
 /// Subscribers of the mixes.
 const MIXED: u32 = 5_000;
-
-/// Descriptors that a server or the load tool needs besides those of its subscribers.
-const SPARE: u64 = 512;
 
 /// What is done to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,15 +133,12 @@ impl Plan {
         let wanted = |part| parts.is_empty() || parts.contains(&part);
         let mut left_out = Vec::new();
         let all = if quick { &SIZES[..1] } else { &SIZES[..] };
-        let (sizes, too_many): (Vec<u32>, Vec<u32>) =
-            all.iter().partition(|size| u64::from(**size) + SPARE <= descriptors);
-        for size in too_many {
-            left_out.push(format!(
-                "{} subscribers: a process may open {descriptors} descriptors here and {} are needed; raise the hard \
-                 limit (`ulimit -Hn`)",
-                grouped(size),
-                u64::from(size) + SPARE,
-            ));
+        let mut sizes = Vec::new();
+        for size in all {
+            match load::room_for(*size, descriptors) {
+                Ok(()) => sizes.push(*size),
+                Err(lack) => left_out.push(lack),
+            }
         }
         if !nchan {
             left_out.push("nchan: nginx with its module is not installed".to_owned());
@@ -203,19 +198,6 @@ impl Plan {
         let case = self.case(work, subscribers, server);
         self.cases.push(case);
     }
-}
-
-/// A number with commas.
-pub(crate) fn grouped(number: u32) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

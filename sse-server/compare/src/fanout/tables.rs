@@ -1,21 +1,26 @@
-//! The medians as tables, which are text to read and Markdown alike.
+//! The medians as tables.
 
 use std::fmt::Write;
 
+use super::{
+    peers::Kind,
+    plan::{Case, Plan, Work},
+};
 use crate::{
     cores::Cores,
     load::Figures,
-    plan::{Plan, Work, grouped},
     results::Results,
-    server::Kind,
+    table::{self, Table, grouped, number, ratio, thousands},
 };
 
-/// What there is no figure for.
-const NONE: &str = "-";
-
-pub(crate) fn all(plan: &Plan, results: &Results, rounds: u32, cores: &Cores) -> String {
-    let rounds = if rounds == 1 { "one round".to_owned() } else { format!("medians of {rounds} interleaved rounds") };
-    let mut text = format!("\n{rounds}; {}\n", cores.describe());
+pub(crate) fn all(
+    plan: &Plan,
+    results: &Results<Case, Figures>,
+    remarks: &[String],
+    rounds: u32,
+    cores: &Cores,
+) -> String {
+    let mut text = table::heading(rounds, &cores.describe());
     let has = |work| plan.most(work).is_some();
     if has(Work::Burst) {
         plan.sizes.iter().for_each(|size| text.push_str(&fanout(plan, results, *size)));
@@ -31,11 +36,7 @@ pub(crate) fn all(plan: &Plan, results: &Results, rounds: u32, cores: &Cores) ->
     if has(Work::Latency) {
         text.push_str(&latency(plan, results));
     }
-    for (heading, lines) in [("Left out", &plan.left_out), ("Remarks", &results.remarks)] {
-        if !lines.is_empty() {
-            let _ = write!(text, "\n{heading}:\n\n- {}\n", lines.join("\n- "));
-        }
-    }
+    text.push_str(&table::last_words(&plan.left_out, remarks));
     text
 }
 
@@ -45,7 +46,7 @@ fn servers(plan: &Plan) -> Vec<Kind> {
     Kind::FANOUT.into_iter().filter(planned).collect()
 }
 
-fn fanout(plan: &Plan, results: &Results, subscribers: u32) -> String {
+fn fanout(plan: &Plan, results: &Results<Case, Figures>, subscribers: u32) -> String {
     let mut table = Table::new(&[
         "server",
         "burst, µs",
@@ -80,7 +81,7 @@ fn fanout(plan: &Plan, results: &Results, subscribers: u32) -> String {
     format!("\nCPU for each delivery, {} subscribers of one topic:\n\n{}", grouped(subscribers), table.render())
 }
 
-fn memory(plan: &Plan, results: &Results) -> String {
+fn memory(plan: &Plan, results: &Results<Case, Figures>) -> String {
     let sizes: Vec<String> = plan.sizes.iter().map(|size| grouped(*size)).collect();
     let mut header = vec!["server"];
     header.extend(sizes.iter().map(String::as_str));
@@ -111,7 +112,7 @@ fn memory(plan: &Plan, results: &Results) -> String {
     format!("\nProcess memory, bytes for each idle subscriber:\n\n{}", table.render())
 }
 
-fn mixes(plan: &Plan, results: &Results) -> String {
+fn mixes(plan: &Plan, results: &Results<Case, Figures>) -> String {
     let mut table = Table::new(&["this hub", "subscribers", "µs a delivery", "ratio", "µs an event", "bytes each"]);
     let per_delivery =
         |work| results.median(&plan.case(work, plan.mixed, Kind::HubShards), |figures| figures.per_delivery);
@@ -147,7 +148,7 @@ fn mixes(plan: &Plan, results: &Results) -> String {
     )
 }
 
-fn others(plan: &Plan, results: &Results) -> String {
+fn others(plan: &Plan, results: &Results<Case, Figures>) -> String {
     let median = |work, subscribers, figure: fn(&Figures) -> Option<f64>| {
         results.median(&plan.case(work, subscribers, Kind::HubShards), figure)
     };
@@ -176,7 +177,7 @@ fn others(plan: &Plan, results: &Results) -> String {
     text
 }
 
-fn publishing(plan: &Plan, results: &Results) -> String {
+fn publishing(plan: &Plan, results: &Results<Case, Figures>) -> String {
     let mut table = Table::new(&["server", "events/s", "of the route", "µs CPU an event", "tool's CPU"]);
     let route = results.median(&plan.case(Work::Publish, 0, Kind::Route), |figures| figures.events);
     for server in [Kind::HubShards, Kind::Route] {
@@ -193,7 +194,7 @@ fn publishing(plan: &Plan, results: &Results) -> String {
     format!("\nPublishing over 64 connections to a topic without subscribers:\n\n{}", table.render())
 }
 
-fn latency(plan: &Plan, results: &Results) -> String {
+fn latency(plan: &Plan, results: &Results<Case, Figures>) -> String {
     let mut table = Table::new(&["server", "p50, ms", "p99, ms", "of loop"]);
     let at =
         |server, figure: fn(&Figures) -> Option<f64>| results.median(&plan.case(Work::Latency, 1_000, server), figure);
@@ -208,72 +209,4 @@ fn latency(plan: &Plan, results: &Results) -> String {
         ]);
     }
     format!("\nFrom publish to arrival, 1,000 subscribers, 100 events a second:\n\n{}", table.render())
-}
-
-fn number(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.digits$}"))
-}
-
-fn thousands(value: Option<f64>) -> String {
-    value.map_or_else(|| NONE.to_owned(), |value| grouped(value.round().max(0.0) as u32))
-}
-
-fn ratio(own: Option<f64>, other: Option<f64>) -> String {
-    let value = own.zip(other).filter(|(_, other)| *other > 0.0).map(|(own, other)| own / other);
-    number(value, 2)
-}
-
-/// A table in Markdown with columns that line up: the first to the left, the others to the right.
-struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    fn new(header: &[&str]) -> Self {
-        Self { rows: vec![header.iter().map(|cell| (*cell).to_owned()).collect()] }
-    }
-
-    fn row(&mut self, cells: Vec<String>) {
-        debug_assert_eq!(cells.len(), self.rows[0].len());
-        self.rows.push(cells);
-    }
-
-    fn render(&self) -> String {
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(3);
-        let widths: Vec<usize> = (0..self.rows[0].len()).map(width).collect();
-        let mut text = String::new();
-        for (at, row) in self.rows.iter().enumerate() {
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let _ = if column == 0 { write!(text, "| {cell:<width$} ") } else { write!(text, "| {cell:>width$} ") };
-            }
-            text.push_str("|\n");
-            if at == 0 {
-                for (column, width) in widths.iter().enumerate() {
-                    let line = "-".repeat(*width);
-                    let _ = if column == 0 { write!(text, "| {line} ") } else { write!(text, "| {}: ", &line[1..]) };
-                }
-                text.push_str("|\n");
-            }
-        }
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_lines_up() {
-        let mut table = Table::new(&["server", "µs"]);
-        table.row(vec!["a".into(), "1.25".into()]);
-        assert_eq!(table.render(), "| server |   µs |\n| ------ | ---: |\n| a      | 1.25 |\n");
-    }
-
-    #[test]
-    fn ratios_of_what_there_is() {
-        assert_eq!(ratio(Some(1.0), Some(4.0)), "0.25");
-        assert_eq!([ratio(None, Some(1.0)), ratio(Some(1.0), None), ratio(Some(1.0), Some(0.0))], ["-", "-", "-"]);
-        assert_eq!(thousands(Some(5_400_000.4)), "5,400,000");
-    }
 }

@@ -1,0 +1,75 @@
+//! This hub compared with other servers of events: the same load on each.
+
+mod nchan;
+mod peers;
+mod plan;
+mod tables;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    Common,
+    cores::Cores,
+    load::{Figures, Load},
+    progress::Progress,
+    results::Results,
+};
+use peers::Programs;
+use plan::{Case, Plan};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    /// The program nginx, to compare with nchan
+    #[arg(long, value_name = "FILE", requires = "nchan")]
+    nginx: Option<PathBuf>,
+    /// nginx's module nchan, as a file
+    #[arg(long, value_name = "FILE", requires = "nginx")]
+    nchan: Option<PathBuf>,
+    /// Only this part; may be repeated
+    #[arg(long, value_name = "PART", value_enum)]
+    part: Vec<Part>,
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Bursts and lockstep on one topic, with memory and the time to connect
+    Fanout,
+    /// Many sets, patterns, topics that nobody reads, slow readers, and idling, of this hub alone
+    Mixes,
+    /// Events a second from 64 publishers
+    Publishing,
+    /// The time from publish to arrival at 1,000 subscribers
+    Latency,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+    let Arguments { common, nginx, nchan, part } = arguments;
+    let cores = Cores::here();
+    let programs = Programs::new(common.server.clone(), nginx.clone().zip(nchan.clone()))?;
+    let load = Load::new(common.load.clone())?;
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    let plan = Plan::new(common.quick, part, programs.has_nchan(), descriptors);
+    let rounds = common.rounds();
+
+    let mut results = Results::new();
+    let mut progress = Progress::new(plan.cases().len() as u32 * rounds);
+    for round in 1..=rounds {
+        for case in plan.cases() {
+            progress.step(&format!("round {round} of {rounds}: {case}"));
+            results.take(*case, measure(case, &programs, &load, &cores), &mut progress);
+        }
+    }
+    let remarks = progress.end();
+    print!("{}", tables::all(&plan, &results, &remarks, rounds, &cores));
+    Ok(())
+}
+
+fn measure(case: &Case, programs: &Programs, load: &Load, cores: &Cores) -> Result<Figures, String> {
+    let server = programs.start(case.server, case.subscribers, cores)?;
+    load.run(case.subscribers, case.options(), &server, cores)
+}

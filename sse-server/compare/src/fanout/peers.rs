@@ -1,0 +1,130 @@
+//! The servers that are compared.
+
+use std::{
+    env, fmt, fs, io,
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::nchan;
+use crate::{
+    cores::Cores,
+    files,
+    server::{self, Server},
+};
+
+/// A server that is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// This hub, streams carried by shards.
+    HubShards,
+    /// This hub, streams carried by hyper.
+    HubBody,
+    Warp,
+    Axum,
+    Nchan,
+    /// The bare write loop.
+    Loop,
+    /// A bare warp route, for publishing alone.
+    Route,
+}
+
+impl Kind {
+    /// Those that fan out.
+    pub(crate) const FANOUT: [Self; 6] =
+        [Self::HubShards, Self::HubBody, Self::Warp, Self::Axum, Self::Nchan, Self::Loop];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::HubShards => "this hub",
+            Self::HubBody => "this hub, handoff = false",
+            Self::Warp => "warp::sse",
+            Self::Axum => "axum Sse",
+            Self::Nchan => "nchan",
+            Self::Loop => "bare write loop",
+            Self::Route => "bare warp route",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where the programs lie.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    hub: PathBuf,
+    peer: PathBuf,
+    nchan: Option<(PathBuf, PathBuf)>,
+}
+
+impl Programs {
+    /// The peers lie beside this program.
+    pub(crate) fn new(hub: PathBuf, nchan: Option<(PathBuf, PathBuf)>) -> Result<Self, String> {
+        let own = env::current_exe().map_err(|error| format!("can't tell where this program lies: {error}"))?;
+        let peer = own.with_file_name(format!("peer{}", env::consts::EXE_SUFFIX));
+        let nginx = nchan.iter().flat_map(|(nginx, module)| [nginx, module]);
+        for file in [&hub, &peer].into_iter().chain(nginx) {
+            files::is_there(file)?;
+        }
+        Ok(Self { hub, peer, nchan })
+    }
+
+    pub(crate) const fn has_nchan(&self) -> bool {
+        self.nchan.is_some()
+    }
+
+    /// Starts a server and waits until it listens.
+    pub(crate) fn start(&self, kind: Kind, subscribers: u32, cores: &Cores) -> Result<Server, String> {
+        let directory = files::temporary()?;
+        let (mut command, port) = self.command(kind, subscribers, cores, directory.path())?;
+        Server::start(kind.name(), &mut command, port, directory)
+    }
+
+    /// The command, and the port where it can't choose one itself.
+    fn command(
+        &self,
+        kind: Kind,
+        subscribers: u32,
+        cores: &Cores,
+        directory: &Path,
+    ) -> Result<(Command, Option<u16>), String> {
+        let peer = |name| {
+            let mut command = cores.server(&self.peer);
+            command.arg(name);
+            Ok((command, None))
+        };
+        match kind {
+            Kind::HubShards | Kind::HubBody => {
+                let mut command = server::hub(&self.hub, cores);
+                // the peers keep nothing on disk either; what a store costs is measured on its own
+                command.args(["--store", "memory"]);
+                command.env("SSE__SERVER__HANDOFF", if kind == Kind::HubShards { "true" } else { "false" });
+                Ok((command, None))
+            }
+            Kind::Warp => peer("warp"),
+            Kind::Axum => peer("axum"),
+            Kind::Loop => peer("loop"),
+            Kind::Route => peer("route"),
+            Kind::Nchan => {
+                let (nginx, module) = self.nchan.as_ref().ok_or("nginx with nchan is not installed")?;
+                let port = free_port().map_err(|error| format!("no port is free on 127.0.0.1: {error}"))?;
+                let descriptors = rlimit::Resource::NOFILE.get_hard().unwrap_or(1024);
+                let text = nchan::configuration(module, directory, port, subscribers, descriptors);
+                let file = directory.join("nginx.conf");
+                fs::write(&file, text).map_err(|error| format!("can't write {}: {error}", file.display()))?;
+                let mut command = cores.server(nginx);
+                command.arg("-p").arg(directory).arg("-c").arg(file).args(["-e", "stderr"]);
+                Ok((command, Some(port)))
+            }
+        }
+    }
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

@@ -1,0 +1,270 @@
+//! A log on disk, in one file, in this process: redb.
+//!
+//! ```text
+//!  append ─▶ queue ─▶ writer: one thread, one transaction for all that waits ─▶ file
+//!              │         └─ told when it is written (durability always, and the first events after a pause)
+//!              └─ told at once (durability interval and none, while the file says that it may be behind)
+//!  read ─▶ a few threads, each on a snapshot of what is committed
+//! ```
+//!
+//! The file says durably that it may be behind before anything is shown that is not in it. So after a crash it is known
+//! whether events may have been lost.
+
+mod fault;
+mod file;
+mod queue;
+mod read;
+mod retention;
+mod write;
+mod writer;
+
+pub(crate) mod tables;
+
+#[cfg(test)]
+pub(crate) mod faulty;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use redb::Database;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use super::{Batch, Follower, Outline, Page, Query, Store, StoreError, Task};
+use crate::hub::{Millis, Topic};
+pub(crate) use fault::{Fault, OpenError};
+pub(crate) use file::Place;
+use queue::{Answer, Queue};
+pub(crate) use retention::{Bound, Retention, Rule};
+use writer::Writer;
+
+/// Bytes of events that may wait for the disk. Beyond, publishers wait, too.
+const ROOM: usize = 32 << 20;
+
+/// How many reads go on at once. Each holds a page of events.
+const READS: usize = 8;
+
+/// When an event is acknowledged and shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// When it is synced to the disk.
+    Always,
+    /// At once; it is synced within this time.
+    Interval(Duration),
+    /// At once; it is written when there is much, or after a while.
+    None,
+}
+
+/// How a log on disk is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) durability: Durability,
+    pub(crate) retention: Retention,
+    /// How many idempotency keys are kept, and for how long.
+    pub(crate) keys: usize,
+    pub(crate) key_window: Duration,
+}
+
+/// A log on disk.
+#[derive(Debug)]
+pub(crate) struct Redb {
+    shared: Arc<Shared>,
+    outline: Outline,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the writer shares with those who append and read.
+#[derive(Debug)]
+struct Shared {
+    place: Place,
+    options: Options,
+    queue: Mutex<Queue>,
+    work: std::sync::Condvar,
+    /// `None` while the file is being opened again.
+    database: RwLock<Option<Arc<Database>>>,
+    names: RwLock<Names>,
+    health: watch::Sender<Result<(), StoreError>>,
+    /// A permit for each byte that waits for the disk.
+    room: Arc<Semaphore>,
+    reads: Semaphore,
+}
+
+/// The topics by name and by number.
+#[derive(Debug, Default)]
+struct Names {
+    ids: HashMap<Topic, u32>,
+    topics: HashMap<u32, Topic>,
+}
+
+impl Redb {
+    /// Opens the log in a directory, or begins one. It blocks.
+    pub(crate) fn open(place: Place, options: Options) -> Result<Self, OpenError> {
+        let (database, mut loaded) = place.open_or_create()?;
+        let path = place.path();
+        let failed = |fault| OpenError::File { path: path.clone(), fault };
+        fault::guarded(|| file::begin(&database, &mut loaded)).map_err(&failed)?;
+        let outline = Outline {
+            epoch: loaded.epoch,
+            head: loaded.head,
+            holes: loaded.holes.clone(),
+            topics: loaded.topics.values().cloned().collect(),
+            floor: loaded.floor,
+            keys: loaded.keys.iter().map(|(_, key)| key.clone()).collect(),
+        };
+        let shared = Arc::new(Shared {
+            queue: Mutex::new(Queue::new(&loaded)),
+            work: std::sync::Condvar::new(),
+            database: RwLock::new(Some(Arc::new(database))),
+            names: RwLock::new(Names::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
+            health: watch::Sender::new(Ok(())),
+            room: Arc::new(Semaphore::new(ROOM)),
+            reads: Semaphore::new(READS),
+            place,
+            options,
+        });
+        let writer = Writer::new(shared.clone(), loaded);
+        let thread = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run());
+        let thread = thread.map_err(|error| failed(Fault::Io(error)))?;
+        Ok(Self { shared, outline, writer: Mutex::new(Some(thread)) })
+    }
+
+    /// Does something with a snapshot, on a thread that may block.
+    fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault> + Send + 'static,
+    ) -> Task<'_, T> {
+        Box::pin(async move {
+            let _turn = self.shared.reads.acquire().await.map_err(|_| StoreError::Closed)?;
+            let shared = self.shared.clone();
+            let read = tokio::task::spawn_blocking(move || shared.read(read));
+            read.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+}
+
+impl Names {
+    fn of<'a>(topics: impl Iterator<Item = (u32, &'a Topic)>) -> Self {
+        let mut names = Self::default();
+        topics.for_each(|(id, topic)| names.add(id, topic));
+        names
+    }
+
+    fn add(&mut self, id: u32, topic: &Topic) {
+        self.ids.insert(topic.clone(), id);
+        self.topics.insert(id, topic.clone());
+    }
+
+    fn remove(&mut self, id: u32) {
+        if let Some(topic) = self.topics.remove(&id) {
+            self.ids.remove(&topic);
+        }
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn database(&self) -> Option<Arc<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_database(&self, database: Option<Arc<Database>>) {
+        *self.database.write().unwrap_or_else(PoisonError::into_inner) = database;
+    }
+
+    /// Does something with a snapshot of what is committed.
+    fn read<T>(&self, read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
+        let Some(database) = self.database() else {
+            return Err(self.health.borrow().clone().err().unwrap_or(StoreError::Closed));
+        };
+        // What is committed from here on may be in the snapshot or not: only what is before certainly is.
+        let committed = self.queue().committed;
+        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, committed)?))
+            .map_err(|fault| StoreError::Unavailable(fault.to_string().into()))
+    }
+}
+
+impl Store for Redb {
+    fn outline(&self) -> Outline {
+        self.outline.clone()
+    }
+
+    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
+        Box::pin(async move {
+            let Shared { room, health, .. } = &*self.shared;
+            let weight: usize = batch.drafts.iter().map(crate::hub::Draft::weight).sum();
+            let permits = u32::try_from(weight.min(ROOM)).unwrap_or(u32::MAX);
+            let room = match room.clone().try_acquire_many_owned(permits) {
+                Ok(room) => room,
+                Err(_) => {
+                    let mut health = health.subscribe();
+                    tokio::select! {
+                        room = room.clone().acquire_many_owned(permits) => room.map_err(|_| StoreError::Closed)?,
+                        failed = health.wait_for(Result::is_err) => {
+                            return failed.map_or(Err(StoreError::Closed), |health| health.clone().map(|()| Vec::new()));
+                        }
+                    }
+                }
+            };
+            match self.shared.append(batch, room)? {
+                Answer::Now(seqs) => Ok(seqs),
+                Answer::Later(answer) => answer.await.unwrap_or(Err(StoreError::Closed)),
+            }
+        })
+    }
+
+    fn read(&self, query: Query) -> Task<'_, Page> {
+        self.reading(move |snapshot| snapshot.page(&query))
+    }
+
+    fn seek(&self, time: Millis) -> Task<'_, u64> {
+        self.reading(move |snapshot| snapshot.before(time))
+    }
+
+    fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError> {
+        self.shared.read(|snapshot| snapshot.tail(events, bytes))
+    }
+
+    fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
+        self.shared.follow(after, follower)
+    }
+
+    fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()> {
+        let topic = topic.clone();
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.shared.trim(topic, through, answer)?;
+            answered.await.unwrap_or(Err(StoreError::Closed))
+        })
+    }
+
+    fn health(&self) -> Result<(), StoreError> {
+        self.shared.health.borrow().clone()
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.shared.queue().closing = true;
+        self.shared.work.notify_all();
+        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join(); // a panic was reported where it happened
+        }
+        match self.health() {
+            Err(StoreError::Closed) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+impl Drop for Redb {
+    fn drop(&mut self) {
+        let _ = self.close();
+    }
+}

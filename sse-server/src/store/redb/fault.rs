@@ -1,0 +1,89 @@
+//! What can be wrong with the file, and how it is told.
+
+use std::{
+    any::Any,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+};
+
+use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
+
+/// Reading or writing the file went wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// The system says no: no space, no such device, no permission.
+    #[error("{0}")]
+    Io(io::Error),
+    /// The file is not what it should be.
+    #[error("{0}")]
+    Damaged(String),
+    /// A row holds what no version of this program writes.
+    #[error("a row is damaged: {0}")]
+    Row(String),
+    /// Another process has it.
+    #[error("another process uses it")]
+    InUse,
+    #[error("it was written by a later version of this program (schema {0})")]
+    Later(u64),
+}
+
+/// Why a log can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("{}: {fault}; {}", .path.display(), advice(.fault))]
+    File { path: PathBuf, fault: Fault },
+}
+
+fn advice(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Io(_) => "see that the directory can be written and has space, or choose another with --data",
+        Fault::Damaged(_) | Fault::Row(_) => {
+            "nothing was changed: bring it back from a backup, or move it away to begin an empty log, with which \
+             clients are told that they lost events"
+        }
+        Fault::InUse => "stop that process, or choose another directory with --data",
+        Fault::Later(_) => "start that version, or choose another directory with --data",
+    }
+}
+
+/// Does something with the file. The library panics on some damage that it does not look for.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Fault::Damaged(words(&*panic))))
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("the file is damaged: {}", text.unwrap_or_default())
+}
+
+impl From<redb::Error> for Fault {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Io(error) => Self::Io(error),
+            redb::Error::PreviousIo => Self::Io(io::Error::other("an earlier read or write failed")),
+            redb::Error::DatabaseClosed => Self::Io(io::Error::other("the file is closed")),
+            redb::Error::DatabaseAlreadyOpen => Self::InUse,
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}
+
+macro_rules! from_each {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Fault {
+            fn from(error: $error) -> Self {
+                Self::from(redb::Error::from(error))
+            }
+        }
+    )*};
+}
+
+from_each!(CommitError, DatabaseError, StorageError, TableError, TransactionError, redb::CompactionError);
+
+impl From<redb::SetDurabilityError> for Fault {
+    fn from(error: redb::SetDurabilityError) -> Self {
+        Self::Damaged(error.to_string())
+    }
+}

@@ -1,0 +1,112 @@
+//! A disk that fails: nothing acknowledged is lost, and it goes on when the disk is well again.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::store::{
+    Entry, Store, StoreError,
+    redb::faulty::Faults,
+    suite::{Heard, all, append, batch},
+};
+
+fn faulty(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
+    let mut place = place(directory);
+    place.faults = Some(faults);
+    Redb::open(place, options(durability)).unwrap()
+}
+
+fn texts(entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| entry.draft.data.to_string()).collect()
+}
+
+async fn well(store: &Redb) {
+    let mut health = store.shared.health.subscribe();
+    health.wait_for(Result::is_ok).await.unwrap();
+}
+
+/// How many calls of the file an append takes, as a bound on where it can fail.
+async fn calls(durability: Durability) -> i64 {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), durability));
+    let faults = Faults::none();
+    let store = faulty(directory.path(), durability, faults.clone());
+    append(&store, "a", "1").await;
+    let before = faults.calls();
+    append(&store, "a", "2").await;
+    i64::try_from(faults.calls() - before).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_always_a_failing_disk_refuses_and_then_goes_on() {
+    for nth in 0..calls(Durability::Always).await {
+        for short in [false, true] {
+            let directory = tempfile::tempdir().unwrap();
+            drop(open(directory.path(), Durability::Always));
+            let faults = Faults::after(i64::MAX, short);
+            let store = faulty(directory.path(), Durability::Always, faults.clone());
+            let heard = Arc::new(Heard::default());
+            store.follow(store.outline().head, heard.clone()).unwrap();
+            append(&store, "a", "before").await;
+            faults.allow(nth);
+            let refused = store.append(batch(1, [("a", "refused")])).await;
+            assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{nth}: {refused:?}");
+            let more = store.append(batch(1, [("a", "refused")])).await;
+            assert!(matches!(more, Err(StoreError::Unavailable(_))), "{nth}: {more:?}");
+            faults.allow(i64::MAX);
+            well(&store).await;
+            append(&store, "a", "after").await;
+            assert_eq!(texts(&heard.entries.lock().unwrap()), ["before", "after"], "{nth}");
+            assert_eq!(texts(&all(&store, &["a"], 0).await), ["before", "after"], "{nth}");
+            drop(store);
+            let store = open(directory.path(), Durability::Always);
+            assert_eq!(texts(&all(&store, &["a"], 0).await), ["before", "after"], "{nth}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_before_it_could_be_written_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let durability = Durability::Interval(Duration::from_millis(20));
+    drop(open(directory.path(), durability));
+    let faults = Faults::none();
+    let store = faulty(directory.path(), durability, faults.clone());
+    let mut acknowledged = vec!["0".to_owned()];
+    append(&store, "a", "0").await;
+    faults.allow(0);
+    // Until the failure is noticed, events are taken.
+    for at in 1.. {
+        match store.append(batch(1, [("a", at.to_string().as_str())])).await {
+            Ok(_) => acknowledged.push(at.to_string()),
+            Err(error) => {
+                assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+                break;
+            }
+        }
+    }
+    assert!(acknowledged.len() > 1);
+    faults.allow(i64::MAX);
+    well(&store).await;
+    append(&store, "a", "last").await;
+    acknowledged.push("last".into());
+    drop(store);
+    let store = open(directory.path(), durability);
+    assert_eq!(texts(&all(&store, &["a"], 0).await), acknowledged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_can_not_write_closes_all_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), NEVER));
+    let faults = Faults::none();
+    let store = faulty(directory.path(), NEVER, faults.clone());
+    append(&store, "a", "synced").await;
+    append(&store, "a", "not yet").await;
+    faults.allow(0);
+    let closed = tokio::task::block_in_place(|| store.close());
+    assert!(matches!(closed, Err(StoreError::Unavailable(_))), "{closed:?}");
+    drop(store);
+    let store = open(directory.path(), NEVER);
+    assert!(store.outline().holes[0].lossy);
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["synced"]);
+}

@@ -1,0 +1,171 @@
+//! Stopping and starting, in good order or not.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    hub::Hole,
+    keys::{Fingerprint, Key, Scope},
+    store::{
+        Batch, Mark, Store,
+        redb::{Fault, OpenError, file::BLOCK},
+        suite::{Heard, all, append, batch, draft, topic},
+    },
+};
+
+#[tokio::test]
+async fn a_stop_in_good_order_loses_and_skips_nothing() {
+    for durability in [Durability::Always, NEVER, Durability::None] {
+        let (store, directory) = new(durability);
+        let first = append(&store, "a", "1").await;
+        let second = append(&store, "a", "2").await;
+        let before = store.outline();
+        drop(store);
+        let store = open(directory.path(), durability);
+        let outline = store.outline();
+        assert_eq!((outline.epoch, outline.head, outline.holes.len()), (before.epoch, second, 0));
+        let seqs: Vec<_> = all(&store, &["a"], 0).await.iter().map(|entry| entry.seq).collect();
+        assert_eq!(seqs, [first, second]);
+        assert_eq!(append(&store, "a", "3").await, second + 1);
+    }
+}
+
+#[tokio::test]
+async fn what_a_crash_may_have_shown_is_never_given_out_again() {
+    let (store, directory) = new(NEVER);
+    // The first event is synced before it is acknowledged; the next is shown at once.
+    let first = append(&store, "a", "1").await;
+    let second = append(&store, "a", "2").await;
+    let crashed = crashed(directory.path());
+    let again = open(crashed.path(), NEVER);
+    let outline = again.outline();
+    assert_eq!(outline.epoch, store.outline().epoch);
+    let hole = outline.holes[0];
+    assert_eq!((hole.after, hole.lossy), (first, true));
+    assert!(hole.through >= second);
+    assert_eq!(all(&again, &["a"], 0).await.len(), 1);
+    assert!(append(&again, "a", "3").await > hole.through + 1);
+    for (seq, takes) in [(0, true), (first, true), (second, true), (hole.through, true), (outline.head, false)] {
+        assert_eq!(hole.takes(seq), takes, "{seq}");
+    }
+}
+
+#[tokio::test]
+async fn with_always_a_crash_takes_nothing() {
+    let (store, directory) = new(Durability::Always);
+    let first = append(&store, "a", "1").await;
+    let crashed = crashed(directory.path());
+    let again = open(crashed.path(), Durability::Always);
+    let hole = again.outline().holes[0];
+    assert_eq!(hole, Hole { after: first, through: hole.through, lossy: false });
+    assert!(!hole.takes(first) && hole.takes(first + 1));
+    assert_eq!(all(&again, &["a"], 0).await.len(), 1);
+}
+
+#[tokio::test]
+async fn when_all_is_synced_a_crash_takes_nothing() {
+    let (store, directory) = new(Durability::Interval(Duration::from_millis(1)));
+    append(&store, "a", "1").await;
+    let last = append(&store, "a", "2").await;
+    while store.shared.queue().behind {
+        tokio::task::yield_now().await;
+    }
+    // it is said in the file, too, once the writer has done what it took
+    while store.shared.queue().writing {
+        tokio::task::yield_now().await;
+    }
+    let crashed = crashed(directory.path());
+    let hole = open(crashed.path(), Durability::Always).outline().holes[0];
+    assert_eq!((hole.after, hole.lossy), (last, false));
+}
+
+#[tokio::test]
+async fn numbers_are_reserved_before_they_are_used_up() {
+    let (store, _directory) = new(NEVER);
+    let first = append(&store, "a", "1").await;
+    store.shared.queue().skip(BLOCK);
+    let heard = Arc::new(Heard::default());
+    store.follow(first, heard.clone()).unwrap();
+    let beyond = append(&store, "a", "2").await;
+    assert!(beyond > first + BLOCK);
+    assert_eq!(heard.seqs(), [beyond]);
+    assert!(store.shared.queue().reserved > beyond, "it was written first");
+}
+
+#[tokio::test]
+async fn holes_that_are_too_many_are_taken_together() {
+    let (store, directory) = new(Durability::Always);
+    drop(store);
+    let (database, mut loaded) = place(directory.path()).open().unwrap();
+    for _ in 0..1010 {
+        loaded.in_use = true;
+        crate::store::redb::file::begin(&database, &mut loaded).unwrap();
+    }
+    assert_eq!(loaded.holes.len(), 1000);
+    assert!(loaded.holes.windows(2).all(|pair| pair[0].through < pair[1].after + 2));
+    assert!(loaded.holes[0].takes(5));
+}
+
+#[tokio::test]
+async fn keys_survive_with_their_events() {
+    let (store, directory) = new(Durability::Always);
+    let key = |text: &str| Key { scope: Scope::Topic(topic("a")), text: text.into() };
+    let content = Fingerprint::of([&b"x"[..]]);
+    let keys = vec![
+        Mark { key: key("k"), content, events: 0..1 },
+        Mark { key: Key { scope: Scope::Line(3), text: "l".into() }, content, events: 1..2 },
+    ];
+    let drafts = vec![draft("a", "1"), draft("a", "2")];
+    let now = crate::store::redb::writer::now();
+    let seqs = store.append(Batch { drafts, keys, now }).await.unwrap();
+    drop(store);
+    let remembered = open(directory.path(), Durability::Always).outline().keys;
+    let of: Vec<_> = remembered.iter().map(|key| (key.key.text.as_str(), &*key.seqs, key.time)).collect();
+    assert_eq!(of, [("k", &seqs[..1], now), ("l", &seqs[1..], now)]);
+    assert_eq!(remembered[0].content, content);
+}
+
+#[tokio::test]
+async fn keys_are_bounded_in_number_and_age() {
+    let (store, directory) = new(Durability::Always);
+    let now = crate::store::redb::writer::now();
+    let mark =
+        |text: String| Mark { key: Key { scope: Scope::Request, text }, content: Fingerprint::of([]), events: 0..1 };
+    for at in 0..150 {
+        // the first ones are older than the window
+        let now = if at < 30 { now - 2 * 3_600_000 } else { now };
+        let keys = vec![mark(at.to_string())];
+        store.append(Batch { drafts: vec![draft("a", "x")], keys, now }).await.unwrap();
+    }
+    drop(store);
+    let keys = open(directory.path(), Durability::Always).outline().keys;
+    assert_eq!((keys.len(), keys[0].key.text.as_str()), (100, "50"));
+}
+
+#[tokio::test]
+async fn two_can_not_have_one_directory() {
+    let (_store, directory) = new(Durability::Always);
+    let OpenError::File { path, fault } = Redb::open(place(directory.path()), options(NEVER)).unwrap_err();
+    assert!(matches!(fault, Fault::InUse), "{fault}");
+    let text = OpenError::File { path, fault }.to_string();
+    assert!(text.contains("log.redb") && text.contains("another process uses it") && text.contains("--data"), "{text}");
+}
+
+#[tokio::test]
+async fn under_load_a_batch_is_one_transaction() {
+    let (store, _directory) = new(Durability::Always);
+    let store = Arc::new(store);
+    let heard = Arc::new(Heard::default());
+    store.follow(store.outline().head, heard.clone()).unwrap();
+    let publishers = (0..64).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move { store.append(batch(1, [("a", "x"), ("b", "y")])).await.unwrap() })
+    });
+    let mut seqs = Vec::new();
+    for publisher in publishers.collect::<Vec<_>>() {
+        seqs.extend(publisher.await.unwrap());
+    }
+    seqs.sort_unstable();
+    assert_eq!(heard.seqs(), seqs);
+    assert_eq!(seqs.len(), 128);
+}

@@ -1,0 +1,143 @@
+//! What is kept, and what is told of what is not.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    hub::{Retained, Selector},
+    store::{
+        Entry, Store,
+        redb::{Bound, Rule},
+        suite::{Heard, all, append, batch, draft},
+    },
+};
+
+fn keeping(most: Bound, topics: usize, rules: Vec<Rule>) -> (Redb, Arc<Heard>, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let retention = Retention { most, topics, rules };
+    let options = Options { retention, ..options(Durability::Always) };
+    let store = Redb::open(place(directory.path()), options).unwrap();
+    let heard = Arc::new(Heard::default());
+    store.follow(0, heard.clone()).unwrap();
+    (store, heard, directory)
+}
+
+fn rule(selector: &str, most: Bound, last_only: bool) -> Rule {
+    Rule { selector: Selector::new(selector).unwrap(), most, last_only }
+}
+
+fn texts(entries: &[Entry]) -> Vec<String> {
+    entries.iter().map(|entry| entry.draft.data.to_string()).collect()
+}
+
+/// Appends once more, so that what the last one brought is over.
+async fn kept(store: &Redb, of: &[&str]) -> Vec<String> {
+    append(store, "end", "").await;
+    texts(&all(store, of, 0).await)
+}
+
+#[tokio::test]
+async fn by_count() {
+    let (store, heard, _directory) = keeping(Bound { events: 3, ..Bound::default() }, 100, Vec::new());
+    let mut seqs = Vec::new();
+    for at in 0..6 {
+        seqs.push(append(&store, "a", &at.to_string()).await);
+    }
+    assert_eq!(kept(&store, &["a"]).await, ["4", "5"], "and the one at the end");
+    let trims = heard.trims.lock().unwrap();
+    assert_eq!(trims.last().map(|trim| (trim.through, trim.lossy)), Some((seqs[3], true)));
+}
+
+#[tokio::test]
+async fn by_bytes() {
+    let weight = draft("a", &"x".repeat(100)).weight() as u64;
+    let (store, _heard, _directory) = keeping(Bound { bytes: 3 * weight, ..Bound::default() }, 100, Vec::new());
+    for at in 0..6 {
+        append(&store, "a", &format!("{at}{}", "x".repeat(99))).await;
+    }
+    let kept = kept(&store, &["a"]).await;
+    assert_eq!(kept.iter().map(|text| &text[..1]).collect::<String>(), "45");
+}
+
+#[tokio::test]
+async fn by_age() {
+    let age = Duration::from_secs(3600);
+    let (store, heard, _directory) = keeping(Bound { age, ..Bound::default() }, 100, Vec::new());
+    let now = crate::store::redb::writer::now();
+    store.append(batch(now - 7_200_000, [("a", "old")])).await.unwrap();
+    store.append(batch(now - 60_000, [("a", "young")])).await.unwrap();
+    assert_eq!(kept(&store, &["a"]).await, ["young"]);
+    assert_eq!(heard.trims.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn by_topic_the_first_rule_that_matches_holds() {
+    let two = Bound { events: 2, ..Bound::default() };
+    let one = Bound { events: 1, ..Bound::default() };
+    let (store, heard, _directory) =
+        keeping(Bound::default(), 100, vec![rule("a/special", two, false), rule("a/*", one, false)]);
+    let mut last = 0;
+    for at in ["1", "2", "3"] {
+        for topic in ["a/special", "a/other", "b"] {
+            last = append(&store, topic, at).await;
+        }
+    }
+    assert_eq!(kept(&store, &["a/special"]).await, ["2", "3"]);
+    assert_eq!(kept(&store, &["a/other"]).await, ["3"]);
+    assert_eq!(kept(&store, &["b"]).await, ["1", "2", "3"]);
+    let trims = heard.trims.lock().unwrap();
+    let other = trims.iter().rfind(|trim| trim.topic.as_str() == "a/other").unwrap();
+    // The event that brought it was not heard of yet.
+    assert_eq!(other.left, Retained::default());
+    assert!(other.through < last - 1);
+}
+
+#[tokio::test]
+async fn by_topic_and_age() {
+    let hour = Bound { age: Duration::from_secs(3600), ..Bound::default() };
+    let (store, _heard, _directory) = keeping(Bound::default(), 100, vec![rule("a", hour, false)]);
+    let now = crate::store::redb::writer::now();
+    store.append(batch(now - 7_200_000, [("a", "old"), ("b", "old")])).await.unwrap();
+    assert_eq!(kept(&store, &["a", "b"]).await, ["old"]);
+}
+
+#[tokio::test]
+async fn the_last_event_stands_for_those_before() {
+    let (store, heard, directory) = keeping(Bound::default(), 100, vec![rule("state/**", Bound::default(), true)]);
+    for at in ["1", "2", "3"] {
+        append(&store, "state/a", at).await;
+    }
+    assert_eq!(kept(&store, &["state/a"]).await, ["3"]);
+    assert!(heard.trims.lock().unwrap().iter().all(|trim| !trim.lossy), "nobody misses them");
+    drop(store);
+    let outline = open(directory.path(), Durability::Always).outline();
+    let record = outline.topics.iter().find(|record| record.topic.as_str() == "state/a").unwrap();
+    assert_eq!((record.retained.events, record.trimmed), (1, (0, 0)));
+}
+
+#[tokio::test]
+async fn topics_are_bounded() {
+    let (store, _heard, directory) = keeping(Bound::default(), 3, Vec::new());
+    let mut seqs = Vec::new();
+    for topic in ["a", "b", "c", "d", "e"] {
+        seqs.push(append(&store, topic, "x").await);
+    }
+    append(&store, "e", "y").await;
+    drop(store);
+    let outline = open(directory.path(), Durability::Always).outline();
+    let mut names: Vec<_> = outline.topics.iter().map(|record| record.topic.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["c", "d", "e"]);
+    assert_eq!(outline.floor.0, seqs[1], "what was forgotten is known to be lost");
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_trim_is_what_followers_see() {
+    let most = Bound { events: 2, ..Bound::default() };
+    let (store, heard, _directory) = keeping(most, 100, Vec::new());
+    // In one transaction more come than are kept: followers have not heard of them when they hear of the trim.
+    store.append(batch(1, [("a", "1"), ("a", "2"), ("a", "3"), ("a", "4")])).await.unwrap();
+    let told = heard.trims.lock().unwrap().first().cloned();
+    assert!(told.is_none_or(|trim| trim.left.events <= 2));
+    assert_eq!(kept(&store, &["a"]).await, ["4"]);
+}

@@ -1,0 +1,279 @@
+//! The one thread that writes.
+//!
+//! ```text
+//!        ┌──────── work ◀── wait ◀────────────┐
+//!        ▼                                    │
+//!   transaction ── committed ──▶ told, answered
+//!        │
+//!        └── failed ──▶ refused ──▶ opened again, cut off, written once more ──▶ …
+//! ```
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    Fault, Names, Shared,
+    fault::guarded,
+    file::{BLOCK, Loaded},
+    queue::{Queue, Record, Work},
+    retention::Round,
+    tables::Rows,
+    write::{Topics, Writing},
+};
+use crate::{
+    hub::{Millis, Retained, Topic, Trim},
+    store::{Entry, StoreError, Told},
+};
+
+/// How long after a failure the file is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How many keys are forgotten in one transaction, besides as many as come.
+const KEYS: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    loaded: Loaded,
+    topics: Topics,
+    round: Round,
+    /// Keys from this one on are not in the file.
+    next_key: u64,
+    last: Instant,
+    /// Retention has more to do.
+    chores: bool,
+}
+
+impl Writer {
+    pub(super) fn new(shared: Arc<Shared>, loaded: Loaded) -> Self {
+        let topics = Topics::of(&loaded);
+        let next_key = loaded.next_key;
+        Self { shared, topics, loaded, round: Round::default(), next_key, last: Instant::now(), chores: true }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            let work = self.shared.wait(self.last, self.chores);
+            let closing = work.closing;
+            self.last = Instant::now();
+            match self.write(&work) {
+                Ok(()) => {
+                    self.written(work);
+                    if closing {
+                        self.shared.set_database(None);
+                        let _ = self.shared.health.send_replace(Err(StoreError::Closed));
+                        return;
+                    }
+                }
+                Err(fault) => {
+                    self.refuse(work, &fault);
+                    if !self.recover() {
+                        self.give_up();
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One transaction for all that waits.
+    fn write(&mut self, work: &Work) -> Rows<()> {
+        let shared = self.shared.clone();
+        guarded(|| {
+            let database = shared.database().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
+            let transaction = database.begin_write()?;
+            let head = self.head(work);
+            let now = now();
+            let mut writing = Writing::begin(&transaction, &mut self.loaded, &mut self.topics)?;
+            let mut entered = 0;
+            let mut keys = 0;
+            for record in work.records() {
+                writing.enter(record)?;
+                entered += record.entries.len();
+                keys += record.keys.len();
+            }
+            for trim in &work.trims {
+                writing.trim_topic(&trim.topic, trim.through)?;
+            }
+            let options = &shared.options;
+            self.chores = options.retention.step(&mut writing, entered, now, &mut self.round)?;
+            let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
+            writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
+            let reserved = if work.closing { head.0 } else { (head.0 + BLOCK / 2).max(writing.loaded.reserved) };
+            let reserved = if reserved > writing.loaded.reserved { head.0 + BLOCK } else { reserved };
+            let touched = writing.touched();
+            let trims = writing.finish(head, reserved, work.behind, !work.closing)?;
+            self.name(&touched);
+            self.tell_trims(trims, work);
+            transaction.commit()?;
+            Ok(())
+        })
+    }
+
+    /// The last sequence number and time of what will be in the file. Nothing is given out any more when it closes.
+    fn head(&self, work: &Work) -> (u64, Millis) {
+        if work.closing {
+            return self.shared.queue().head();
+        }
+        let last = work.records().filter_map(|record| record.entries.last()).last();
+        last.map_or((self.loaded.head, self.loaded.time), |entry| (entry.seq, entry.time))
+    }
+
+    /// Readers find topics by name before they can see their events.
+    fn name(&self, touched: &[u32]) {
+        let mut names = self.shared.names.write().unwrap_or_else(PoisonError::into_inner);
+        for id in touched {
+            match self.loaded.topics.get(id) {
+                Some(record) if !names.topics.contains_key(id) => names.add(*id, &record.topic),
+                Some(_) => {}
+                None => names.remove(*id),
+            }
+        }
+    }
+
+    /// Followers hear of it first. What is left of a topic is told as they see it: without what they have not heard of,
+    /// with what is not in the file yet.
+    fn tell_trims(&self, mut trims: Vec<Trim>, work: &Work) {
+        if trims.is_empty() {
+            return;
+        }
+        let queue = self.shared.queue();
+        let mut left: HashMap<&Topic, Retained> = trims.iter().map(|trim| (&trim.topic, trim.left)).collect();
+        let each = |records: &mut dyn Iterator<Item = &Record>, change: &mut dyn FnMut(&Entry)| {
+            records.flat_map(|record| &record.entries).for_each(change);
+        };
+        each(&mut work.waiting.iter().map(|waiting| &waiting.record), &mut |entry| {
+            if let Some(left) = left.get_mut(&entry.draft.topic) {
+                left.take_away(entry.draft.weight());
+            }
+        });
+        each(&mut queue.shown.iter(), &mut |entry| {
+            if let Some(left) = left.get_mut(&entry.draft.topic) {
+                left.add(entry.seq, entry.draft.weight());
+            }
+        });
+        let left: Vec<_> = trims.iter().map(|trim| left[&trim.topic]).collect();
+        trims.iter_mut().zip(left).for_each(|(trim, left)| trim.left = left);
+        let told: Vec<_> = queue.followers.iter().map(|follower| follower.trimming(&trims)).collect();
+        drop(queue);
+        told.into_iter().for_each(Told::wake);
+    }
+
+    /// All of it is in the file.
+    fn written(&mut self, work: Work) {
+        let mut queue = self.shared.queue();
+        if let Some(entry) = work.records().last().and_then(|record| record.entries.last()) {
+            queue.committed = queue.committed.max(entry.seq);
+        }
+        queue.reserved = self.loaded.reserved;
+        queue.behind = work.behind && !queue.closing;
+        queue.writing = false;
+        queue.note_write(work.waiting.len(), self.last.elapsed());
+        let told: Vec<_> = work.waiting.iter().flat_map(|waiting| queue.tell(&waiting.record.entries)).collect();
+        settle(&queue);
+        drop(queue);
+        self.shared.work.notify_all();
+        self.next_key = self.loaded.next_key;
+        told.into_iter().for_each(Told::wake);
+        for waiting in work.waiting {
+            let _ = waiting.answer.send(Ok(waiting.record.seqs())); // who asked may be gone
+        }
+        for trim in work.trims {
+            let _ = trim.answer.send(Ok(()));
+        }
+    }
+
+    /// It could not be written: whoever waits is told so, and what was shown is kept.
+    fn refuse(&self, work: Work, fault: &Fault) {
+        let error = StoreError::Unavailable(format!("{}: {fault}", self.shared.place.path().display()).into());
+        tracing::error!(%fault, file = %self.shared.place.path().display(), "the log can't be written; publishing is refused until it can");
+        let mut queue = self.shared.queue();
+        let _ = self.shared.health.send_replace(Err(error.clone()));
+        let waiting: Vec<_> = work.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
+        let trims: Vec<_> = work.trims.into_iter().chain(std::mem::take(&mut queue.trims)).collect();
+        queue.put_back(work.shown);
+        drop(queue);
+        self.shared.work.notify_all();
+        for waiting in waiting {
+            let _ = waiting.answer.send(Err(error.clone()));
+        }
+        for trim in trims {
+            let _ = trim.answer.send(Err(error.clone()));
+        }
+    }
+
+    /// Opens the file again and again until what was shown is in it. `false`: the store is to close, and it is not.
+    fn recover(&mut self) -> bool {
+        // After an error the library lets nothing through until the file is opened anew.
+        self.shared.set_database(None);
+        loop {
+            let closing = self.shared.rest(RETRY);
+            match self.reopen() {
+                Ok(()) => {
+                    tracing::info!(file = %self.shared.place.path().display(), "the log can be written again");
+                    let queue = self.shared.queue();
+                    let _ = self.shared.health.send_replace(Ok(()));
+                    drop(queue);
+                    self.last = Instant::now();
+                    return true;
+                }
+                Err(fault) => tracing::debug!(%fault, "the log can't be written yet"),
+            }
+            if closing {
+                return false;
+            }
+        }
+    }
+
+    fn reopen(&mut self) -> Rows<()> {
+        let shared = self.shared.clone();
+        guarded(|| {
+            let (database, loaded) = shared.place.open().map_err(|super::OpenError::File { fault, .. }| fault)?;
+            let committed = shared.queue().committed;
+            self.topics = Topics::of(&loaded);
+            self.loaded = loaded;
+            let transaction = database.begin_write()?;
+            let mut writing = Writing::begin(&transaction, &mut self.loaded, &mut self.topics)?;
+            writing.cut_off(committed, self.next_key)?;
+            let mut queue = shared.queue();
+            for record in &queue.shown {
+                writing.enter(record)?;
+            }
+            let head = queue.head();
+            writing.finish(head, head.0 + BLOCK, false, true)?;
+            transaction.commit()?;
+            // nothing could come in meanwhile
+            let last = queue.shown.iter().filter_map(|record| record.entries.last()).map(|entry| entry.seq).max();
+            queue.committed = last.unwrap_or(committed);
+            queue.reserved = self.loaded.reserved;
+            queue.put_back(VecDeque::new());
+            queue.shown.clear();
+            settle(&queue);
+            drop(queue);
+            self.next_key = self.loaded.next_key;
+            let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));
+            *shared.names.write().unwrap_or_else(PoisonError::into_inner) = Names::of(topics);
+            shared.set_database(Some(Arc::new(database)));
+            Ok(())
+        })
+    }
+
+    fn give_up(&self) {
+        let queue = self.shared.queue();
+        let events: usize = queue.shown.iter().map(|record| record.entries.len()).sum();
+        tracing::error!(events, "closed without them: acknowledged events that could not be written are lost");
+    }
+}
+
+fn settle(queue: &Queue) {
+    queue.followers.iter().for_each(|follower| follower.settled(queue.committed));
+}
+
+/// Milliseconds since the Unix epoch.
+pub(super) fn now() -> Millis {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)
+}

@@ -1,0 +1,260 @@
+//! What every store must do, run on each of them.
+
+use std::{
+    ops::Range,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use sse_core::Text;
+
+use super::{Batch, Entry, Follower, Mark, Query, Store, StoreError, Told};
+use crate::{
+    hub::{Draft, Millis, Name, Retained, Selector, Selectors, Topic, Trim},
+    keys::{Fingerprint, Key, Scope},
+};
+
+/// Mounts the suite on a store: `$open` gives a new, empty one, and what must live as long as it.
+macro_rules! suite {
+    (each $($test:ident),*; on $open:expr) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let (store, _kept) = $open;
+                crate::store::suite::$test(&store).await;
+            }
+        )*
+    };
+    (on $open:expr) => {
+        crate::store::suite::suite! {
+            each positions_strictly_increase_and_times_never_go_back, what_is_appended_is_read_back,
+            a_page_is_bounded_and_says_how_far_it_goes, patterns_and_topics_find_the_same,
+            following_hands_over_from_stored_to_live, a_place_is_found_by_time, the_tail_is_bounded,
+            a_trim_is_told_before_and_says_what_is_left, a_closed_store_takes_nothing; on $open
+        }
+    };
+}
+pub(crate) use suite;
+
+pub(crate) fn topic(name: &str) -> Topic {
+    Topic::new(name).unwrap()
+}
+
+pub(crate) fn draft(name: &str, data: &str) -> Draft {
+    Draft { topic: topic(name), name: None, retry: None, data: Text::from(data), json: false }
+}
+
+pub(crate) fn batch<'a>(now: Millis, events: impl IntoIterator<Item = (&'a str, &'a str)>) -> Batch {
+    let drafts = events.into_iter().map(|(topic, data)| draft(topic, data)).collect();
+    Batch { drafts, keys: Vec::new(), now }
+}
+
+pub(crate) fn selectors(of: &[&str]) -> Selectors {
+    Selectors::new(of.iter().map(|selector| Selector::new(selector).unwrap()).collect(), false)
+}
+
+pub(crate) fn query(of: &[&str], after: u64) -> Query {
+    Query { selectors: selectors(of), after, until: u64::MAX, events: 100, bytes: 1 << 20 }
+}
+
+/// Appends one event and gives its sequence number.
+pub(crate) async fn append(store: &dyn Store, topic: &str, data: &str) -> u64 {
+    store.append(batch(1, [(topic, data)])).await.unwrap()[0]
+}
+
+/// Everything that matches, page by page.
+pub(crate) async fn all(store: &dyn Store, of: &[&str], mut after: u64) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let until = store.outline().head + 1_000_000;
+    loop {
+        let page = store.read(Query { until, events: 7, ..query(of, after) }).await.unwrap();
+        let end = page.entries.is_empty();
+        entries.extend(page.entries);
+        if end {
+            return entries;
+        }
+        after = page.through;
+    }
+}
+
+/// A follower that writes down what it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub(crate) entries: Mutex<Vec<Entry>>,
+    pub(crate) trims: Mutex<Vec<Trim>>,
+    pub(crate) settled: Mutex<u64>,
+}
+
+impl Follower for Heard {
+    fn appended(&self, entries: &[Entry]) -> Told {
+        self.entries.lock().unwrap().extend_from_slice(entries);
+        Told::default()
+    }
+
+    fn trimming(&self, trims: &[Trim]) -> Told {
+        self.trims.lock().unwrap().extend_from_slice(trims);
+        Told::default()
+    }
+
+    fn settled(&self, through: u64) {
+        *self.settled.lock().unwrap() = through;
+    }
+}
+
+impl Heard {
+    pub(crate) fn seqs(&self) -> Vec<u64> {
+        self.entries.lock().unwrap().iter().map(|entry| entry.seq).collect()
+    }
+
+    /// Until events through one can be read: what is not synced at once is in a moment.
+    pub(crate) async fn settled(&self, through: u64) {
+        while *self.settled.lock().unwrap() < through {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn settled(store: &dyn Store, through: u64) {
+    let heard = Arc::new(Heard::default());
+    store.follow(0, heard.clone()).unwrap();
+    heard.settled(through).await;
+}
+
+pub(crate) async fn positions_strictly_increase_and_times_never_go_back(store: &dyn Store) {
+    let heard = Arc::new(Heard::default());
+    store.follow(store.outline().head, heard.clone()).unwrap();
+    let mut seqs = Vec::new();
+    for now in [5, 3, 9] {
+        seqs.extend(store.append(batch(now, [("a", "x"), ("b", "y")])).await.unwrap());
+    }
+    assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
+    assert_eq!(heard.seqs(), seqs, "told before the append resolves");
+    let times: Vec<_> = heard.entries.lock().unwrap().iter().map(|entry| entry.time).collect();
+    assert_eq!(times, [5, 5, 5, 5, 9, 9]);
+}
+
+pub(crate) async fn what_is_appended_is_read_back(store: &dyn Store) {
+    let mut drafts = vec![draft("a", "plain\nlines"), draft("a", "")];
+    drafts[0].name = Some(Name::new("tick").unwrap());
+    drafts[1].retry = Some(Duration::from_millis(1500));
+    drafts[1].json = true;
+    let key = Key { scope: Scope::Topic(topic("a")), text: "k".into() };
+    let keys = vec![Mark { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 } }];
+    let seqs = store.append(Batch { drafts: drafts.clone(), keys, now: 7 }).await.unwrap();
+    settled(store, seqs[1]).await;
+    let read = all(store, &["a"], 0).await;
+    let expect: Vec<_> = seqs.iter().zip(drafts).map(|(seq, draft)| Entry { seq: *seq, time: 7, draft }).collect();
+    assert_eq!(read, expect);
+}
+
+pub(crate) async fn a_page_is_bounded_and_says_how_far_it_goes(store: &dyn Store) {
+    let mut seqs = Vec::new();
+    for data in ["1", "2", "3", "4"] {
+        seqs.push(append(store, "a", data).await);
+        append(store, "other", data).await;
+    }
+    settled(store, seqs[3] + 1).await;
+    let two = store.read(Query { events: 2, ..query(&["a"], 0) }).await.unwrap();
+    assert_eq!((two.entries.len(), two.through), (2, seqs[1]));
+    let weight = two.entries[0].draft.weight();
+    let one = store.read(Query { bytes: weight + 1, ..query(&["a"], 0) }).await.unwrap();
+    assert_eq!((one.entries.len(), one.through), (1, seqs[0]));
+    let least = store.read(Query { bytes: 0, ..query(&["a"], 0) }).await.unwrap();
+    assert_eq!(least.entries.len(), 1, "one event, whatever its size");
+    let part = store.read(Query { until: seqs[2] - 1, ..query(&["a"], 0) }).await.unwrap();
+    assert_eq!((part.entries.len(), part.through), (2, seqs[2] - 1));
+    let none = store.read(Query { until: seqs[3], ..query(&["nothing"], seqs[0]) }).await.unwrap();
+    assert_eq!((none.entries.len(), none.through), (0, seqs[3]));
+}
+
+pub(crate) async fn patterns_and_topics_find_the_same(store: &dyn Store) {
+    let mut last = 0;
+    for at in 0..600 {
+        last = append(store, &format!("t/{}", at % 300), "x").await;
+    }
+    settled(store, last).await;
+    let scanned = all(store, &["t/*"], 0).await;
+    assert_eq!(scanned.len(), 600);
+    assert!(scanned.is_sorted_by(|a, b| a.seq < b.seq));
+    let few = all(store, &["t/7", "t/8", "t/9", "none"], 0).await;
+    let expect: Vec<_> =
+        scanned.into_iter().filter(|entry| ["t/7", "t/8", "t/9"].contains(&entry.draft.topic.as_str())).collect();
+    assert_eq!(few, expect);
+}
+
+pub(crate) async fn following_hands_over_from_stored_to_live(store: &dyn Store) {
+    let mut seqs: Vec<u64> = Vec::new();
+    for _ in 0..50 {
+        seqs.push(append(store, "a", "before").await);
+    }
+    let heard = Arc::new(Heard::default());
+    let (first, middle) = (seqs[0], seqs[20]);
+    // Appending goes on while it takes over.
+    let appending = async {
+        let mut seqs = Vec::new();
+        for _ in 0..200 {
+            seqs.push(append(store, "a", "meanwhile").await);
+            tokio::task::yield_now().await;
+        }
+        seqs
+    };
+    let following = async {
+        tokio::task::yield_now().await;
+        tokio::task::block_in_place(|| {
+            store.follow(first - 1, heard.clone()).unwrap();
+        });
+        let late = Arc::new(Heard::default());
+        tokio::task::block_in_place(|| store.follow(middle, late.clone()).unwrap());
+        late
+    };
+    let (meanwhile, late) = tokio::join!(appending, following);
+    seqs.extend(meanwhile);
+    assert_eq!(heard.seqs(), seqs);
+    assert_eq!(late.seqs(), seqs[21..]);
+}
+
+pub(crate) async fn a_place_is_found_by_time(store: &dyn Store) {
+    let mut seqs = Vec::new();
+    for now in [10, 10, 20, 30] {
+        seqs.extend(store.append(batch(now, [("a", "x")])).await.unwrap());
+    }
+    settled(store, seqs[3]).await;
+    for (time, before) in [(10, seqs[0] - 1), (11, seqs[1]), (20, seqs[1]), (30, seqs[2]), (31, seqs[3])] {
+        assert_eq!(store.seek(time).await.unwrap(), before, "{time}");
+    }
+}
+
+pub(crate) async fn the_tail_is_bounded(store: &dyn Store) {
+    let mut seqs = Vec::new();
+    for _ in 0..5 {
+        seqs.push(append(store, "a", &"x".repeat(1000)).await);
+    }
+    settled(store, seqs[4]).await;
+    assert_eq!(store.tail(2, usize::MAX).unwrap(), seqs[2]);
+    assert_eq!(store.tail(5, usize::MAX).unwrap(), 0);
+    assert!((seqs[2]..=seqs[3]).contains(&store.tail(100, 2500).unwrap()));
+}
+
+pub(crate) async fn a_trim_is_told_before_and_says_what_is_left(store: &dyn Store) {
+    let a = [append(store, "a", "1").await, append(store, "a", "2").await, append(store, "a", "3").await];
+    let b = append(store, "b", "1").await;
+    settled(store, b).await;
+    let heard = Arc::new(Heard::default());
+    store.follow(0, heard.clone()).unwrap();
+    store.trim(&topic("a"), a[1]).await.unwrap();
+    store.trim(&topic("none"), a[1]).await.unwrap();
+    let weight = draft("a", "3").weight();
+    let left = Retained { events: 1, bytes: weight, first: a[2], last: a[2] };
+    let trim = Trim { topic: topic("a"), through: a[1], time: 1, lossy: true, left };
+    assert_eq!(*heard.trims.lock().unwrap(), [trim]);
+    let seqs: Vec<_> = all(store, &["a", "b"], 0).await.iter().map(|entry| entry.seq).collect();
+    assert_eq!(seqs, [a[2], b]);
+}
+
+pub(crate) async fn a_closed_store_takes_nothing(store: &dyn Store) {
+    append(store, "a", "1").await;
+    assert_eq!(store.health(), Ok(()));
+    tokio::task::block_in_place(|| store.close().unwrap());
+    assert_eq!(store.append(batch(1, [("a", "2")])).await, Err(StoreError::Closed));
+    assert_eq!(store.health(), Err(StoreError::Closed));
+}
