@@ -1,8 +1,10 @@
 //! The command line.
 
+mod log;
+
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use sse_server::Source;
 
 /// A Server-Sent Events hub: publish over HTTP, fan out as SSE, resume exactly.
@@ -10,7 +12,7 @@ use sse_server::Source;
 /// Started with nothing at all it listens on 127.0.0.1:8080 and keeps its log in ./sse-data. Flags win over the environment
 /// (SSE__SECTION__KEY, such as SSE__STREAM__HEARTBEAT=30s), which wins over the file, which wins over the defaults.
 #[derive(Debug, Parser)]
-#[command(name = "sse-server", version)]
+#[command(name = "sse-server", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Command {
     /// A TOML file; --print-config shows what it can hold
     #[arg(long, value_name = "FILE")]
@@ -31,6 +33,16 @@ pub(crate) struct Command {
     /// Print the effective configuration as commented TOML, and exit
     #[arg(long)]
     pub(crate) print_config: bool,
+
+    #[command(subcommand)]
+    pub(crate) other: Option<Other>,
+}
+
+/// What it does other than to serve.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Other {
+    /// Look at the log on disk, take events out and put them in, check it, make it smaller: while the hub is stopped
+    Log(log::Command),
 }
 
 pub(crate) fn parse() -> Command {
@@ -40,9 +52,13 @@ pub(crate) fn parse() -> Command {
 impl Command {
     /// Where the configuration comes from, the strongest last.
     pub(crate) fn sources(&self) -> Vec<Source> {
-        let mut sources: Vec<_> = self.config.iter().cloned().map(Source::File).collect();
+        let (config, data) = match &self.other {
+            Some(Other::Log(log)) => (&log.config, &log.data),
+            None => (&self.config, &self.data),
+        };
+        let mut sources: Vec<_> = config.iter().cloned().map(Source::File).collect();
         sources.push(Source::Environment);
-        let path = self.data.as_ref().map(|path| path.display().to_string());
+        let path = data.as_ref().map(|path| path.display().to_string());
         let flags = [
             ("server.listen", self.listen.clone(), "--listen"),
             ("store.kind", self.store.clone(), "--store"),

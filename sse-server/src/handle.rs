@@ -29,6 +29,7 @@ use crate::{
 };
 pub(crate) use append::Publication;
 pub use open::HubError;
+pub(crate) use open::{options, place};
 use state::State;
 pub(crate) use subscriber::Subscriber;
 

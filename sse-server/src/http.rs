@@ -54,7 +54,7 @@ pub(crate) struct Peer {
 /// let hello = warp::path("hello").map(|| "hello");
 /// let service = warp::service(warp::path("hub").and(routes(hub, Face::All)).or(hello));
 /// # drop(service);
-/// # Ok::<(), std::io::Error>(())
+/// # Ok::<(), sse_server::HubError>(())
 /// ```
 pub fn routes(hub: Hub, face: Face) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
     filter(hub, face, false)

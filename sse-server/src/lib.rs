@@ -45,3 +45,4 @@ pub use handle::{Hub, HubError};
 pub use http::{Face, routes};
 pub use publish::PublishError;
 pub use server::{ServeError, Server, Shutdown};
+pub use store::redb::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};

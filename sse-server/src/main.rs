@@ -24,6 +24,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     log_to_stderr(&config);
+    if let Some(cli::Other::Log(log)) = &command.other {
+        return log.run(&config);
+    }
     let descriptors = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

@@ -54,7 +54,7 @@ pub(crate) struct EventBody {
     end: Option<(Instant, DrainReason)>,
     draining: bool,
     /// What comes next, on its way from the store.
-    reading: Option<oneshot::Receiver<Found>>,
+    reading: Option<oneshot::Receiver<Option<Found>>>,
     /// Goes off at the earlier of the two.
     timer: Pin<Box<Sleep>>,
 }
@@ -120,7 +120,15 @@ impl EventBody {
             Poll::Pending => Step::Wait,
             Poll::Ready(found) => {
                 self.reading = None;
-                found.map_or(Step::Again, |found| self.subscriber.take_counted(found))
+                match found {
+                    Ok(Some(found)) => self.subscriber.take_counted(found),
+                    // the store is closed: there is no more to be had
+                    Ok(None) => {
+                        self.phase = Phase::Leaving(0, DrainReason::Shutdown);
+                        Step::Again
+                    }
+                    Err(_) => Step::Again,
+                }
             }
         }
     }

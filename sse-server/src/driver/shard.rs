@@ -73,8 +73,8 @@ enum Message {
     Join(Box<Joining>),
     /// There is an event for the group.
     Ready(GroupId),
-    /// What was read from the store for a connection.
-    Read(Id, Found),
+    /// What was read from the store for a connection; nothing if it is closed.
+    Read(Id, Option<Found>),
     /// A shutdown has begun.
     Drain,
     Stop,

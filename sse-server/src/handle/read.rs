@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use super::{Busy, Hub, Subscriber};
 use crate::{
     hub::{Found, Opening, Placed, Selectors, Span, Start, Write},
-    store::{Page, Query},
+    store::{Page, Query, StoreError},
 };
 
 /// How many events one page has at most.
@@ -77,11 +77,12 @@ impl Hub {
     }
 
     /// Reads what is next for a subscriber: at most `room` bytes, but at least one event if there is one. A store that
-    /// can't be read is asked until it can.
-    pub(crate) async fn read(&self, span: Span, room: usize) -> Found {
+    /// can't be read is asked until it can; `None`: it is closed.
+    pub(crate) async fn read(&self, span: Span, room: usize) -> Option<Found> {
         loop {
             match self.0.store.read(query(&span, PAGE, room)).await {
-                Ok(page) => return self.found(&span, page),
+                Ok(page) => return Some(self.found(&span, page)),
+                Err(StoreError::Closed) => return None,
                 Err(error) => {
                     tracing::debug!(%error, "a subscriber waits for the store");
                     tokio::time::sleep(RETRY).await;

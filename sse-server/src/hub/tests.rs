@@ -124,7 +124,7 @@ fn what_was_trimmed_in_the_middle_is_not_in_a_shared_write() {
     assert!(matches!(two.next(&mut hub, 1000, 0), Step::Gap(_)));
     match two.next(&mut hub, 1000, 0) {
         Step::Write { write, events: 2 } => {
-            assert!(!String::from_utf8(write.payload().to_vec()).unwrap().contains("data: b"))
+            assert!(!String::from_utf8(write.payload().to_vec()).unwrap().contains("data: b"));
         }
         other => panic!("{other:?}"),
     }

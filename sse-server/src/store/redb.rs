@@ -12,6 +12,7 @@
 
 mod fault;
 mod file;
+mod offline;
 mod queue;
 mod read;
 mod retention;
@@ -33,12 +34,16 @@ use std::{
 };
 
 use redb::Database;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, oneshot, watch},
+};
 
 use super::{Batch, Follower, Outline, Page, Query, Store, StoreError, Task};
 use crate::hub::{Millis, Topic};
 pub(crate) use fault::{Fault, OpenError};
 pub(crate) use file::Place;
+pub use offline::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
 use queue::{Answer, Queue};
 pub(crate) use retention::{Bound, Retention, Rule};
 use writer::Writer;
@@ -89,6 +94,8 @@ struct Shared {
     database: RwLock<Option<Arc<Database>>>,
     names: RwLock<Names>,
     health: watch::Sender<Result<(), StoreError>>,
+    /// Where publishers wait for their answers, if that is known.
+    runtime: Option<Handle>,
     /// A permit for each byte that waits for the disk.
     room: Arc<Semaphore>,
     reads: Semaphore,
@@ -122,6 +129,7 @@ impl Redb {
             database: RwLock::new(Some(Arc::new(database))),
             names: RwLock::new(Names::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
             health: watch::Sender::new(Ok(())),
+            runtime: Handle::try_current().ok(),
             room: Arc::new(Semaphore::new(ROOM)),
             reads: Semaphore::new(READS),
             place,

@@ -215,11 +215,17 @@ impl<S: Socket> Streams<S> {
         self.give(index, next, now)
     }
 
-    /// What was read from the store for a connection.
-    pub(super) fn on_read(&mut self, id: Id, found: Found, now: Millis) {
+    /// What was read from the store for a connection; nothing if it is closed, and there is no more to be had.
+    pub(super) fn on_read(&mut self, id: Id, found: Option<Found>, now: Millis) {
         let Some(index) = self.find(id) else { return };
         let connection = &mut self.connections[index];
         connection.reading = false;
+        let Some(found) = found else {
+            connection.end = Some((now, DrainReason::Shutdown));
+            connection.leaving = Some(0);
+            self.queue(index);
+            return;
+        };
         // Meanwhile a heartbeat may have been written in part: then it is read again.
         if !connection.is_blocked()
             && let Some(subscriber) = &mut connection.subscriber

@@ -8,7 +8,7 @@ use serde::Serialize;
 use warp::reply::Response;
 
 use super::{
-    Hub, Key, Problem, Publication, Request, Scope,
+    Draft, Hub, Key, Problem, Publication, Published, Rejected, Request, Scope,
     json::{one_key, read},
     json_response, key, not_utf8, one_event, refusal,
 };
@@ -23,6 +23,10 @@ struct Summary {
     last_id: Option<String>,
 }
 
+/// How many lines are published at once, and how many bytes of them: those of a piece that has come.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+
 struct Lines<'a> {
     hub: &'a Hub,
     request_key: Option<String>,
@@ -30,7 +34,16 @@ struct Lines<'a> {
     line: u64,
     /// Lines so far that were not blank.
     events: u64,
+    /// Read and not published yet.
+    batch: Vec<Line>,
+    bytes: usize,
     summary: Summary,
+}
+
+struct Line {
+    number: u64,
+    draft: Draft,
+    key: Option<Key>,
 }
 
 pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response, Problem> {
@@ -41,8 +54,11 @@ pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response,
         let marker = Publication::whole(Vec::new(), key, Fingerprint::of([&b"lines"[..]]));
         hub.append(marker).await.map_err(refusal)?;
     }
-    let mut lines = Lines { hub, request_key, line: 1, events: 0, summary: Summary::default() };
-    match lines.read(&mut request).await {
+    let (batch, summary) = (Vec::new(), Summary::default());
+    let mut lines = Lines { hub, request_key, line: 1, events: 0, batch, bytes: 0, summary };
+    let read = lines.read(&mut request).await;
+    // what came before a line that is refused is published
+    match lines.flush().await.and(read) {
         Ok(()) => Ok(json_response(&lines.summary)),
         Err(problem) => Err(problem
             .with("line", lines.line)
@@ -64,14 +80,18 @@ impl Lines<'_> {
                     return Err(limit.exceeded());
                 }
                 if begun.is_empty() {
-                    self.publish(&rest[..end]).await?;
+                    self.take(&rest[..end])?;
                 } else {
                     begun.extend_from_slice(&rest[..end]);
-                    self.publish(&mem::take(&mut begun)).await?;
+                    self.take(&mem::take(&mut begun))?;
+                }
+                if self.batch.len() == BATCH || self.bytes >= BATCH_BYTES {
+                    self.flush().await?;
                 }
                 self.line += 1;
                 rest = &rest[end + 1..];
             }
+            self.flush().await?;
             if begun.len() + rest.len() > limit.bytes {
                 return Err(limit.exceeded());
             }
@@ -79,10 +99,11 @@ impl Lines<'_> {
             // A body that is always there would keep this task from ever giving way.
             tokio::task::yield_now().await;
         }
-        self.publish(&begun).await
+        self.take(&begun)
     }
 
-    async fn publish(&mut self, line: &[u8]) -> Result<(), Problem> {
+    /// Reads a line.
+    fn take(&mut self, line: &[u8]) -> Result<(), Problem> {
         let text = str::from_utf8(line).map_err(|error| not_utf8("the line", &error))?;
         if text.trim_ascii().is_empty() {
             return Ok(());
@@ -94,7 +115,42 @@ impl Lines<'_> {
         };
         self.events += 1;
         let key = one_key(self.request_key.clone(), own_key)?.map(|text| Key { scope, text });
-        for event in self.hub.append(Publication::one(draft, key)).await.map_err(refusal)? {
+        self.bytes += line.len();
+        self.batch.push(Line { number: self.line, draft, key });
+        Ok(())
+    }
+
+    /// Publishes what was read. If the store or a key refuses a line, those before it are published.
+    async fn flush(&mut self) -> Result<(), Problem> {
+        self.bytes = 0;
+        let batch = mem::take(&mut self.batch);
+        let Some(first) = batch.first().map(|line| line.number) else { return Ok(()) };
+        let of = |lines: &[Line]| {
+            let (drafts, keys) = lines.iter().map(|line| (line.draft.clone(), line.key.clone())).unzip();
+            Publication::each(drafts, keys)
+        };
+        let published = match self.hub.append(of(&batch)).await {
+            Err(Rejected::Conflict(Some(index))) => {
+                let before = &batch[..index.min(batch.len())];
+                if !before.is_empty() {
+                    let published = self.hub.append(of(before)).await.map_err(refusal)?;
+                    self.count(published);
+                }
+                self.line = batch.get(index).map_or(first, |line| line.number);
+                return Err(refusal(Rejected::Conflict(None)));
+            }
+            Err(error) => {
+                self.line = first;
+                return Err(refusal(error));
+            }
+            Ok(published) => published,
+        };
+        self.count(published);
+        Ok(())
+    }
+
+    fn count(&mut self, published: Vec<Published>) {
+        for event in published {
             let id = event.position.to_string();
             if event.duplicate {
                 self.summary.duplicates += 1;
@@ -104,6 +160,5 @@ impl Lines<'_> {
             self.summary.first_id.get_or_insert_with(|| id.clone());
             self.summary.last_id = Some(id);
         }
-        Ok(())
     }
 }

@@ -107,6 +107,11 @@ impl Record {
 }
 
 impl Work {
+    /// Nobody asked for anything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.shown.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
+    }
+
     /// All that is to be written, in order.
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
         self.shown.iter().chain(self.waiting.iter().map(|waiting| &waiting.record))
@@ -293,6 +298,22 @@ impl Shared {
             drop(queue);
             told.into_iter().for_each(Told::wake);
             return Ok(());
+        }
+    }
+
+    /// Answers those who waited. From within the runtime: each task that is woken from outside of it costs a system call.
+    pub(super) fn answer(&self, waiting: Vec<Waiting>, trims: Vec<Trimming>) {
+        let answer = move || {
+            for waiting in waiting {
+                let _ = waiting.answer.send(Ok(waiting.record.seqs())); // who asked may be gone
+            }
+            for trim in trims {
+                let _ = trim.answer.send(Ok(()));
+            }
+        };
+        match &self.runtime {
+            Some(runtime) => drop(runtime.spawn(async move { answer() })),
+            None => answer(),
         }
     }
 

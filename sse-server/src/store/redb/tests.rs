@@ -3,6 +3,7 @@
 mod damage;
 mod faults;
 mod life;
+mod offline;
 mod retained;
 
 use std::{path::Path, time::Duration};

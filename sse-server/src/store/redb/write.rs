@@ -27,6 +27,8 @@ pub(super) struct Writing<'t> {
     /// Topics whose rows have changed.
     touched: BTreeSet<u32>,
     trims: HashMap<u32, Cut>,
+    /// Keys were forgotten.
+    forgot: bool,
 }
 
 /// What the writer knows of the topics together.
@@ -77,7 +79,13 @@ impl<'t> Writing<'t> {
             topics,
             touched: BTreeSet::new(),
             trims: HashMap::new(),
+            forgot: false,
         })
+    }
+
+    /// Whether there is anything to commit.
+    pub(super) fn is_changed(&self) -> bool {
+        self.forgot || !self.touched.is_empty()
     }
 
     /// The topics that have changed.
@@ -209,6 +217,7 @@ impl<'t> Writing<'t> {
                 break;
             }
             self.keys.remove(ordinal)?;
+            self.forgot = true;
         }
         Ok(())
     }
@@ -235,7 +244,7 @@ impl<'t> Writing<'t> {
             };
         }
         (self.loaded.head, self.loaded.time) = head;
-        self.loaded.reserved = reserved;
+        (self.loaded.reserved, self.loaded.behind) = (reserved, behind);
         let mut numbers = self.transaction.open_table(META)?;
         for (name, number) in [
             (meta::HEAD, head.0),

@@ -102,6 +102,11 @@ impl Writer {
             self.chores = options.retention.step(&mut writing, entered, now, &mut self.round)?;
             let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
             writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
+            if work.is_idle() && work.behind == writing.loaded.behind && !writing.is_changed() {
+                drop(writing);
+                transaction.abort()?; // a look at what has become too old, and nothing had
+                return Ok(());
+            }
             let reserved = if work.closing { head.0 } else { (head.0 + BLOCK / 2).max(writing.loaded.reserved) };
             let reserved = if reserved > writing.loaded.reserved { head.0 + BLOCK } else { reserved };
             let touched = writing.touched();
@@ -178,12 +183,7 @@ impl Writer {
         self.shared.work.notify_all();
         self.next_key = self.loaded.next_key;
         told.into_iter().for_each(Told::wake);
-        for waiting in work.waiting {
-            let _ = waiting.answer.send(Ok(waiting.record.seqs())); // who asked may be gone
-        }
-        for trim in work.trims {
-            let _ = trim.answer.send(Ok(()));
-        }
+        self.shared.answer(work.waiting, work.trims);
     }
 
     /// It could not be written: whoever waits is told so, and what was shown is kept.
@@ -228,37 +228,46 @@ impl Writer {
         }
     }
 
+    /// Opens the file, and brings it to where the log is: nothing is appended meanwhile.
     fn reopen(&mut self) -> Rows<()> {
         let shared = self.shared.clone();
-        guarded(|| {
+        let (shown, committed, head) = {
+            let mut queue = shared.queue();
+            (std::mem::take(&mut queue.shown), queue.committed, queue.head())
+        };
+        let reopened = guarded(|| {
             let (database, loaded) = shared.place.open().map_err(|super::OpenError::File { fault, .. }| fault)?;
-            let committed = shared.queue().committed;
             self.topics = Topics::of(&loaded);
             self.loaded = loaded;
             let transaction = database.begin_write()?;
             let mut writing = Writing::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             writing.cut_off(committed, self.next_key)?;
-            let mut queue = shared.queue();
-            for record in &queue.shown {
+            for record in &shown {
                 writing.enter(record)?;
             }
-            let head = queue.head();
             writing.finish(head, head.0 + BLOCK, false, true)?;
             transaction.commit()?;
-            // nothing could come in meanwhile
-            let last = queue.shown.iter().filter_map(|record| record.entries.last()).map(|entry| entry.seq).max();
-            queue.committed = last.unwrap_or(committed);
-            queue.reserved = self.loaded.reserved;
-            queue.put_back(VecDeque::new());
-            queue.shown.clear();
-            settle(&queue);
-            drop(queue);
-            self.next_key = self.loaded.next_key;
-            let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));
-            *shared.names.write().unwrap_or_else(PoisonError::into_inner) = Names::of(topics);
-            shared.set_database(Some(Arc::new(database)));
-            Ok(())
-        })
+            Ok(database)
+        });
+        let mut queue = shared.queue();
+        let database = match reopened {
+            Ok(database) => database,
+            Err(fault) => {
+                queue.put_back(shown);
+                return Err(fault);
+            }
+        };
+        let last = shown.iter().filter_map(|record| record.entries.last()).map(|entry| entry.seq).max();
+        queue.committed = last.unwrap_or(committed);
+        queue.reserved = self.loaded.reserved;
+        queue.put_back(VecDeque::new());
+        settle(&queue);
+        drop(queue);
+        self.next_key = self.loaded.next_key;
+        let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));
+        *shared.names.write().unwrap_or_else(PoisonError::into_inner) = Names::of(topics);
+        shared.set_database(Some(Arc::new(database)));
+        Ok(())
     }
 
     fn give_up(&self) {

@@ -1,0 +1,169 @@
+//! `sse-server log`: the log on disk while no hub runs.
+
+mod progress;
+mod words;
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead, BufReader, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Subcommand};
+use sse_server::{Config, Form, Imported, LogFile};
+
+use progress::{Bar, Unit};
+
+/// The log on disk is that of --data, or of store.path in the configuration.
+#[derive(Debug, Args)]
+pub(crate) struct Command {
+    /// A TOML file, the hub's
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+
+    /// The directory of the log on disk [default: sse-data]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(super) data: Option<PathBuf>,
+
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Tell its epoch, what it retains of which topics, and its size
+    Info {
+        /// As JSON, with every topic
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the retained events, one JSON object a line, in the order of the log
+    Export {
+        /// A new file; without it they go to standard output
+        file: Option<PathBuf>,
+        /// Without IDs and times: what POST /publish takes as application/x-ndjson
+        #[arg(long)]
+        publishable: bool,
+    },
+    /// Append events, one JSON object a line as export writes them, under new IDs
+    ///
+    /// Each event keeps its time, if the log is not beyond it. A log is made if there is none. A line that is no event ends
+    /// it; what came before stays.
+    Import {
+        /// Without it they come from standard input
+        file: Option<PathBuf>,
+    },
+    /// Check that all of it can be read and agrees with itself; status 1 and a line for each finding if not
+    Verify,
+    /// Give the room that trimmed events left back to the file system
+    Compact,
+}
+
+/// Whether all is well, or a line that says what is not.
+type Done = Result<ExitCode, String>;
+
+impl Command {
+    /// Does it, and says how it went.
+    pub(crate) fn run(&self, config: &Config) -> ExitCode {
+        let done = match &self.task {
+            Task::Info { json } => info(config, *json),
+            Task::Export { file, publishable } => {
+                let form = if *publishable { Form::Publishable } else { Form::Whole };
+                export(config, file.as_deref(), form)
+            }
+            Task::Import { file } => import(config, file.as_deref()),
+            Task::Verify => verify(config),
+            Task::Compact => compact(config),
+        };
+        done.unwrap_or_else(|error| crate::fail(&error, 1))
+    }
+}
+
+fn open(config: &Config) -> Result<LogFile, String> {
+    LogFile::open(config).map_err(line)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
+fn line(error: impl ToString) -> String {
+    error.to_string()
+}
+
+fn info(config: &Config, json: bool) -> Done {
+    let info = open(config)?.info().map_err(line)?;
+    let text = if json { serde_json::to_string_pretty(&info).map_err(line)? + "\n" } else { words::info(&info) };
+    say(&text)
+}
+
+fn export(config: &Config, file: Option<&Path>, form: Form) -> Done {
+    let log = open(config)?;
+    let Some(path) = file else {
+        let bar = Bar::new(Unit::Events, None, !io::stdout().is_terminal());
+        let events = log.export(io::stdout().lock(), form, |done, total| bar.at(done, total)).map_err(line)?;
+        bar.end();
+        eprintln!("sse-server: events exported: {events}");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let failed = |error: io::Error| format!("can't write {}: {error}", path.display());
+    let mut out = File::create_new(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => format!("{} exists; give the name of a new file", path.display()),
+        _ => failed(error),
+    })?;
+    let bar = Bar::new(Unit::Events, None, true);
+    let exported = log.export(&mut out, form, |done, total| bar.at(done, total)).map_err(line);
+    bar.end();
+    let exported = exported.and_then(|events| out.sync_all().map(|()| events).map_err(failed));
+    match exported {
+        Ok(events) => say(&format!("events exported: {events}, to {}\n", path.display())),
+        Err(error) => {
+            drop(out);
+            let _ = fs::remove_file(path); // half of them would look like all
+            Err(error)
+        }
+    }
+}
+
+fn import(config: &Config, file: Option<&Path>) -> Done {
+    let imported = match file {
+        None => read_in(config, io::stdin().lock(), None)?,
+        Some(path) => {
+            let failed = |error: io::Error| format!("can't read {}: {error}", path.display());
+            let file = File::open(path).map_err(failed)?;
+            let bytes = file.metadata().map_err(failed)?.len();
+            read_in(config, BufReader::new(file), Some(bytes))?
+        }
+    };
+    say(&format!("{imported}\n"))
+}
+
+fn read_in(config: &Config, lines: impl BufRead, bytes: Option<u64>) -> Result<Imported, String> {
+    let bar = Bar::new(Unit::Bytes, bytes, true);
+    let imported = LogFile::import(config, lines, |done| bar.at(done, bytes.unwrap_or_default()));
+    bar.end();
+    imported.map_err(line)
+}
+
+fn verify(config: &Config) -> Done {
+    let mut log = open(config)?;
+    let bar = Bar::new(Unit::Rows, None, true);
+    let verified = log.verify(|done, total| bar.at(done, total));
+    bar.end();
+    say(&words::verified(&verified))?;
+    Ok(if verified.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn compact(config: &Config) -> Done {
+    let log = open(config)?;
+    let bar = Bar::new(Unit::Unknown, None, true);
+    let compacted = log.compact();
+    bar.end();
+    let (before, after) = compacted.map_err(line)?;
+    say(&format!("{} before, {} after\n", words::bytes(before), words::bytes(after)))
+}
+
+/// What was asked for: if it can't be told, it failed.
+fn say(text: &str) -> Done {
+    let mut out = io::stdout().lock();
+    let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    said.map(|()| ExitCode::SUCCESS).map_err(|error| format!("can't write to standard output: {error}"))
+}
