@@ -78,6 +78,12 @@ enum Chore {
     },
     /// Run sse-core's tests in Miri, the judge of unsafe code: some minutes
     Miri,
+    /// Kill a hub under load again and again, and look at what its log lost: the suite's crash tests, longer
+    Soak {
+        /// How often, with each durability; 200 take some nine minutes
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -100,6 +106,7 @@ impl Chore {
             Self::Miri => steps::MIRI.to_vec(),
             Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
+            Self::Soak { rounds } => vec![Step::Soak { rounds: *rounds }],
         }
     }
 }

@@ -97,6 +97,9 @@ pub(crate) enum Step {
     /// Fuzz with one target
     #[value(skip)]
     Fuzz { target: Target, seconds: u32 },
+    /// Crash tests of the hub's log, many rounds of them
+    #[value(skip)]
+    Soak { rounds: u32 },
 }
 
 impl Step {
@@ -124,6 +127,7 @@ impl Step {
             Self::Bench { what: Comparison::Fanout { .. } } => "bench-fanout",
             Self::Bench { what: Comparison::Store { .. } } => "bench-store",
             Self::FuzzTargets => "fuzz-targets",
+            Self::Soak { .. } => "soak",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
             Self::Fuzz { target: Target::Session, .. } => "fuzz-session",
@@ -156,6 +160,7 @@ impl Step {
             }
             Self::Bench { what: Comparison::Store { .. } } => "compare the hub's store on disk with that in memory",
             Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
+            Self::Soak { .. } => "kill hubs under load, and look at what their logs lost",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
             Self::Fuzz { target: Target::Session, .. } => "a session's inputs in any order",
@@ -168,6 +173,7 @@ impl Step {
             Self::Format | Self::Lints | Self::Docs => self.what().to_owned(),
             Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
+            Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
     }
@@ -221,6 +227,11 @@ impl Step {
             Self::Bench { what } => compare::run(context, what).map(|()| None),
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
+            Self::Soak { rounds } => {
+                let mut test = context.cargo();
+                test.args(["test", "-p", "sse-server", "--test", "crash", "--", "--nocapture", "with_"]);
+                command::run(test.env("SSE_CRASH_ROUNDS", rounds.to_string())).map(|()| None)
+            }
         }
     }
 }

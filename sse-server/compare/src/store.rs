@@ -29,6 +29,9 @@ use plan::{Case, Opened, Plan, Stopped, Store};
 /// Events that are published before a hub is killed, in one request.
 const LAST: u32 = 1_000;
 
+/// When everything is certainly synced, and the hub at rest.
+const SYNCED: Duration = Duration::from_millis(500);
+
 /// Between two streams, for the hub to be rid of the one before.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -138,6 +141,7 @@ fn restart(
         progress.remark(error);
     }
     client::publish(hub.address, log::lines(LAST, 0).as_bytes())?;
+    thread::sleep(SYNCED); // else they may be lost, and every stream begins with a gap, as it should
     hub.kill();
     start(Stopped::Killed).map(Server::kill)
 }

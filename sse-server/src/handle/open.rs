@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io,
     sync::{Arc, Mutex},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{
@@ -24,6 +24,9 @@ use crate::{
         redb::{self, Bound, Durability, Options, Place, Redb, Retention},
     },
 };
+
+/// How long after a failure the log's file is tried again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Why there is no hub.
 #[derive(Debug, thiserror::Error)]
@@ -153,5 +156,6 @@ pub(crate) fn options(config: &Config) -> Options {
         },
         keys: config.publish.keys,
         key_window: config.publish.key_window,
+        retry: RETRY,
     }
 }

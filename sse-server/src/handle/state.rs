@@ -35,7 +35,9 @@ impl State {
     pub(super) fn take_in(&mut self, entry: &Entry, wake: &mut Wake) {
         self.hub.publish(entry.seq, entry.time, &entry.draft, &mut self.matched);
         for group in self.matched.drain(..) {
-            wake.tasks.extend(self.waiting.remove(&group));
+            if !self.waiting.is_empty() {
+                wake.tasks.extend(self.waiting.remove(&group));
+            }
             let mut shards = self.armed.get_mut(group.index()).map(std::mem::take).unwrap_or_default();
             while shards != 0 {
                 wake.shards.push((shards.trailing_zeros() as usize, group));

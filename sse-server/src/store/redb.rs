@@ -73,6 +73,8 @@ pub(crate) struct Options {
     /// How many idempotency keys are kept, and for how long.
     pub(crate) keys: usize,
     pub(crate) key_window: Duration,
+    /// How long after a failure the file is tried again.
+    pub(crate) retry: Duration,
 }
 
 /// A log on disk.

@@ -70,8 +70,11 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) record: Record,
-    pub(super) answer: oneshot::Sender<Result<Vec<u64>, StoreError>>,
+    pub(super) answer: Answerer,
 }
+
+/// Who gets the sequence numbers of a batch.
+pub(super) type Answerer = oneshot::Sender<Result<Vec<u64>, StoreError>>;
 
 #[derive(Debug)]
 pub(super) struct Trimming {
@@ -197,7 +200,8 @@ impl Queue {
             Durability::Interval(_) => !self.shown.is_empty() || !self.waiting.is_empty(),
             Durability::None => self.behind || !self.waiting.is_empty(),
         };
-        self.behind &= behind;
+        // Nor is anything told of that comes after what nobody has heard of.
+        self.behind &= behind && self.waiting.is_empty();
         self.bytes = 0;
         self.writing = true;
         Work {
@@ -207,6 +211,16 @@ impl Queue {
             behind: behind && !self.closing,
             closing: self.closing,
         }
+    }
+
+    /// The file says that it may be behind: what came while that was written need not wait any more.
+    pub(super) fn release(&mut self) -> (Vec<Told>, Vec<Waiting>) {
+        let reserved = self.reserved;
+        let fits = |waiting: &Waiting| waiting.record.entries.last().is_none_or(|entry| entry.seq <= reserved);
+        let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
+        let released: Vec<_> = self.waiting.drain(..count).collect();
+        let told = released.iter().flat_map(|waiting| self.tell(&waiting.record.entries)).collect();
+        (told, released)
     }
 
     /// What could not be written, and was told of, is kept for the next time.
@@ -302,10 +316,10 @@ impl Shared {
     }
 
     /// Answers those who waited. From within the runtime: each task that is woken from outside of it costs a system call.
-    pub(super) fn answer(&self, waiting: Vec<Waiting>, trims: Vec<Trimming>) {
+    pub(super) fn answer(&self, waiting: Vec<(Answerer, Vec<u64>)>, trims: Vec<Trimming>) {
         let answer = move || {
-            for waiting in waiting {
-                let _ = waiting.answer.send(Ok(waiting.record.seqs())); // who asked may be gone
+            for (answer, seqs) in waiting {
+                let _ = answer.send(Ok(seqs)); // who asked may be gone
             }
             for trim in trims {
                 let _ = trim.answer.send(Ok(()));

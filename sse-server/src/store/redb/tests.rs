@@ -17,7 +17,7 @@ const NEVER: Durability = Durability::Interval(Duration::from_secs(3600));
 
 fn options(durability: Durability) -> Options {
     let retention = Retention { most: super::Bound::default(), topics: 1000, rules: Vec::new() };
-    Options { durability, retention, keys: 100, key_window: Duration::from_secs(3600) }
+    Options { durability, retention, keys: 100, key_window: Duration::from_secs(3600), retry: Duration::from_millis(5) }
 }
 
 fn place(directory: &Path) -> Place {

@@ -11,14 +11,14 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use super::{
     Fault, Names, Shared,
     fault::guarded,
     file::{BLOCK, Loaded},
-    queue::{Queue, Record, Work},
+    queue::{Queue, Record, Waiting, Work},
     retention::Round,
     tables::Rows,
     write::{Topics, Writing},
@@ -27,9 +27,6 @@ use crate::{
     hub::{Millis, Retained, Topic, Trim},
     store::{Entry, StoreError, Told},
 };
-
-/// How long after a failure the file is tried again.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// How many keys are forgotten in one transaction, besides as many as come.
 const KEYS: usize = 64;
@@ -177,13 +174,23 @@ impl Writer {
         queue.behind = work.behind && !queue.closing;
         queue.writing = false;
         queue.note_write(work.waiting.len(), self.last.elapsed());
-        let told: Vec<_> = work.waiting.iter().flat_map(|waiting| queue.tell(&waiting.record.entries)).collect();
+        let mut told: Vec<_> = work.waiting.iter().flat_map(|waiting| queue.tell(&waiting.record.entries)).collect();
+        let mut answers: Vec<_> =
+            work.waiting.into_iter().map(|waiting| (waiting.answer, waiting.record.seqs())).collect();
+        if queue.behind {
+            let (more, released) = queue.release();
+            told.extend(more);
+            for Waiting { record, answer } in released {
+                answers.push((answer, record.seqs()));
+                queue.shown.push_back(record);
+            }
+        }
         settle(&queue);
         drop(queue);
         self.shared.work.notify_all();
         self.next_key = self.loaded.next_key;
         told.into_iter().for_each(Told::wake);
-        self.shared.answer(work.waiting, work.trims);
+        self.shared.answer(answers, work.trims);
     }
 
     /// It could not be written: whoever waits is told so, and what was shown is kept.
@@ -210,7 +217,7 @@ impl Writer {
         // After an error the library lets nothing through until the file is opened anew.
         self.shared.set_database(None);
         loop {
-            let closing = self.shared.rest(RETRY);
+            let closing = self.shared.rest(self.shared.options.retry);
             match self.reopen() {
                 Ok(()) => {
                     tracing::info!(file = %self.shared.place.path().display(), "the log can be written again");
@@ -274,6 +281,22 @@ impl Writer {
         let queue = self.shared.queue();
         let events: usize = queue.shown.iter().map(|record| record.entries.len()).sum();
         tracing::error!(events, "closed without them: acknowledged events that could not be written are lost");
+    }
+}
+
+impl Drop for Writer {
+    /// Nobody is left waiting, whatever ended it.
+    fn drop(&mut self) {
+        if self.shared.health.borrow().is_ok() {
+            let gone = StoreError::Unavailable("the thread that writes the log is gone; restart the hub".into());
+            let _ = self.shared.health.send_replace(Err(gone));
+        }
+        let mut queue = self.shared.queue();
+        queue.writing = false;
+        let (waiting, trims) = (std::mem::take(&mut queue.waiting), std::mem::take(&mut queue.trims));
+        drop(queue);
+        drop((waiting, trims)); // who asked learns of it by that
+        self.shared.work.notify_all();
     }
 }
 

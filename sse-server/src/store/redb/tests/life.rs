@@ -169,3 +169,30 @@ async fn under_load_a_batch_is_one_transaction() {
     assert_eq!(heard.seqs(), seqs);
     assert_eq!(seqs.len(), 128);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_holds_when_the_file_begins_to_be_behind() {
+    let (store, _directory) = new(Durability::Interval(Duration::from_millis(1)));
+    let store = Arc::new(store);
+    let heard = Arc::new(Heard::default());
+    store.follow(store.outline().head, heard.clone()).unwrap();
+    for _ in 0..30 {
+        while store.shared.queue().behind {
+            tokio::task::yield_now().await;
+        }
+        let publishers = (0..8).map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for _ in 0..5 {
+                    append(&*store, "a", "x").await;
+                }
+            })
+        });
+        for publisher in publishers.collect::<Vec<_>>() {
+            publisher.await.unwrap();
+        }
+    }
+    let seqs = heard.seqs();
+    assert_eq!(seqs.len(), 30 * 8 * 5);
+    assert!(seqs.is_sorted_by(|a, b| a < b));
+}
