@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use sse_server::{Config, LogFormat, Server, Shutdown};
+use sse_server::{Config, LogFormat, Server, Shutdown, StoreKind};
 use tracing_subscriber::EnvFilter;
 
 /// A bad configuration.
@@ -115,6 +115,10 @@ fn greet(server: &Server) {
         "sse-server: listening on http://{at}\n  page    http://{at}/\n  \
          watch   curl -N 'http://{at}/events?topic=news'\n  publish curl -d hello http://{at}/publish/news\n"
     );
+    let store = &server.hub().config().store;
+    if store.kind == StoreKind::Redb {
+        text.push_str(&format!("  log     {}\n", store.path.display()));
+    }
     if let Some(admin) = server.admin_addr() {
         text.push_str(&format!("  admin   http://{admin}/metrics\n"));
     }

@@ -69,6 +69,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) stalled: Gauge,
     pub(crate) pinned: Gauge,
+    pub(crate) store_up: Gauge,
     pub(crate) published: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) deliveries: Counter,
@@ -93,6 +94,7 @@ impl Metrics {
             connections: Gauge::default(),
             stalled: Gauge::default(),
             pinned: Gauge::default(),
+            store_up: Gauge::default(),
             published: Counter::default(),
             duplicates: Counter::default(),
             deliveries: Counter::default(),
@@ -117,6 +119,7 @@ impl Metrics {
             "Bytes kept for peers that have taken only a part of a write",
             metrics.pinned.clone(),
         );
+        r.register("store_up", "1 while the log can be written, else 0", metrics.store_up.clone());
         r.register("published", "Events appended to the log", metrics.published.clone());
         r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());
         r.register("deliveries", "Events handed to subscribers", metrics.deliveries.clone());

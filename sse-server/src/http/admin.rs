@@ -27,6 +27,7 @@ pub(super) fn ready(hub: &Hub) -> Result<Response, Problem> {
 }
 
 pub(super) fn metrics(hub: &Hub) -> Response {
+    hub.metrics().store_up.set(i64::from(hub.store_health().is_ok()));
     text(hub.metrics().render(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
 }
 
