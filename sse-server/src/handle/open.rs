@@ -43,6 +43,12 @@ pub enum HubError {
     Store(String),
 }
 
+impl From<HubError> for io::Error {
+    fn from(error: HubError) -> Self {
+        Self::other(error)
+    }
+}
+
 impl Hub {
     /// A hub with the log that `store` of the configuration names: with [`StoreKind::Redb`] the one in its directory,
     /// which is made if there is none; with [`StoreKind::Memory`] a new one. It blocks while a log on disk is opened.
