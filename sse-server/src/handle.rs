@@ -40,13 +40,13 @@ pub struct Hub(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     config: Config,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     store: Box<dyn Store>,
     /// Events that leave the window are still in the store.
     backed: bool,
     /// The clock is tokio's, so that it stands still when a test pauses it; this is what it began with.
     started: (Instant, Millis),
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// What request bodies may hold together, a permit for each byte.
     body_room: Arc<Semaphore>,
     epoch: Epoch,
@@ -153,7 +153,7 @@ impl Hub {
         }
         let mut state = self.state();
         state.hub.trim_topic(topic, through);
-        self.note_log(&state);
+        state.note_log(self.metrics());
         Ok(())
     }
 
@@ -229,17 +229,6 @@ impl Hub {
 
     pub(crate) fn topics_after(&self, after: Option<&str>, count: usize) -> Vec<TopicInfo> {
         self.state().hub.topics_after(after, count)
-    }
-
-    fn note_log(&self, state: &State) {
-        let (events, bytes, topics) = state.hub.log().size();
-        let set = |gauge: &prometheus_client::metrics::gauge::Gauge, value: usize| {
-            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        };
-        set(&self.metrics().log_events, events);
-        set(&self.metrics().log_bytes, bytes);
-        set(&self.metrics().topics, topics);
-        set(&self.metrics().keys, state.keys.len());
     }
 
     fn note_subscribers(&self, state: &State) {

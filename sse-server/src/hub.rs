@@ -114,6 +114,12 @@ impl Hub {
         self.log.restore(topic, retained, trimmed);
     }
 
+    /// A store that failed has everything through an event, and what it has of each topic is to be
+    /// [restored](Self::restore): nothing of that is in the window any more.
+    pub(crate) fn begin_again(&mut self, through: u64) {
+        self.log.begin_again(through);
+    }
+
     /// Events through this one can be read from the store.
     pub(crate) fn settle(&mut self, through: u64) {
         self.log.settle(through);

@@ -78,6 +78,8 @@ struct Entry {
     /// `None` while it is being published.
     seqs: Option<Arc<[u64]>>,
     time: Millis,
+    /// Which of the keys in order it is.
+    ordinal: u64,
 }
 
 /// The keys of the last while. When full, the oldest is forgotten.
@@ -86,13 +88,14 @@ pub(crate) struct Keys {
     limit: usize,
     window: u128,
     entries: HashMap<Key, Entry>,
-    /// In the order in which they came, each once.
-    order: VecDeque<Key>,
+    /// In the order in which they came, with those that failed since.
+    order: VecDeque<(u64, Key)>,
+    next: u64,
 }
 
 impl Keys {
     pub(crate) fn new(limit: usize, window: Duration) -> Self {
-        Self { limit, window: window.as_millis(), entries: HashMap::new(), order: VecDeque::new() }
+        Self { limit, window: window.as_millis(), entries: HashMap::new(), order: VecDeque::new(), next: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -110,7 +113,7 @@ impl Keys {
 
     /// A new key is being used.
     pub(crate) fn begin(&mut self, key: Key, content: Fingerprint, now: Millis) {
-        self.enter(key, Entry { content, seqs: None, time: now });
+        self.enter(key, content, None, now);
     }
 
     /// It was used, and the events are at these sequence numbers.
@@ -124,37 +127,43 @@ impl Keys {
     pub(crate) fn failed(&mut self, key: &Key) {
         if self.entries.get(key).is_some_and(|entry| entry.seqs.is_none()) {
             self.entries.remove(key);
-            self.order.retain(|other| other != key); // so seldom that it need not be quick
         }
     }
 
     /// Remembers a key of earlier times.
     pub(crate) fn remember(&mut self, key: Key, content: Fingerprint, seqs: Arc<[u64]>, time: Millis) {
-        self.enter(key, Entry { content, seqs: Some(seqs), time });
+        self.enter(key, content, Some(seqs), time);
     }
 
-    fn enter(&mut self, key: Key, entry: Entry) {
+    fn enter(&mut self, key: Key, content: Fingerprint, seqs: Option<Arc<[u64]>>, time: Millis) {
         if self.limit == 0 {
             return;
         }
-        if self.order.len() >= self.limit
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.entries.remove(&oldest);
+        if self.order.len() >= self.limit {
+            self.forget_oldest();
         }
-        if self.entries.insert(key.clone(), entry).is_none() {
-            self.order.push_back(key);
+        let ordinal = self.next;
+        self.next += 1;
+        self.order.push_back((ordinal, key.clone()));
+        self.entries.insert(key, Entry { content, seqs, time, ordinal });
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((ordinal, key)) = self.order.pop_front() else { return };
+        // else it failed, and may have come again since
+        if self.entries.get(&key).is_some_and(|entry| entry.ordinal == ordinal) {
+            self.entries.remove(&key);
         }
     }
 
     fn expire(&mut self, now: Millis) {
-        while let Some(oldest) = self.order.front() {
-            let age = self.entries.get(oldest).map(|entry| now.saturating_sub(entry.time));
+        while let Some((ordinal, key)) = self.order.front() {
+            let entry = self.entries.get(key).filter(|entry| entry.ordinal == *ordinal);
+            let age = entry.map(|entry| now.saturating_sub(entry.time));
             if age.is_some_and(|age| u128::from(age) <= self.window) {
                 return;
             }
-            self.entries.remove(oldest);
-            self.order.pop_front();
+            self.forget_oldest();
         }
     }
 }

@@ -65,6 +65,10 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
 
     /// Events through this one can be read from the store.
     fn settled(&self, through: u64);
+
+    /// After a failure: this is what the store has through an event, which is the last one told of. A trim that was told
+    /// may not have come to pass.
+    fn reopened(&self, through: u64, topics: &[TopicRecord]);
 }
 
 /// What is left to be done once the store's locks are released: waking those whom it concerns.

@@ -137,7 +137,8 @@ impl EventBody {
         let (answer, answered) = oneshot::channel();
         let hub = self.subscriber.hub().clone();
         tokio::spawn(async move {
-            let _ = answer.send(hub.read(span, ROOM).await); // the client may be gone
+            let found = hub.read(span, ROOM, || !answer.is_closed()).await;
+            let _ = answer.send(found); // the client may be gone
         });
         self.reading = Some(answered);
     }

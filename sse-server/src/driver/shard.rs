@@ -89,15 +89,18 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads what is next for a connection.
-    fn read(&self, hub: &Hub, id: Id, span: Span) {
+    /// Reads what is next for a connection, while it keeps what it is given for it.
+    fn read(&self, hub: &Hub, id: Id, span: Span) -> Arc<()> {
         let (hub, reader) = (hub.clone(), self.clone());
+        let wanted = Arc::new(());
+        let waits = Arc::downgrade(&wanted);
         self.runtime.spawn(async move {
-            let found = hub.read(span, frames::ROOM).await;
+            let found = hub.read(span, frames::ROOM, || waits.strong_count() > 0).await;
             if let Some(inbox) = reader.inboxes.get(reader.shard) {
                 inbox.put([Message::Read(id, found)]);
             }
         });
+        wanted
     }
 }
 

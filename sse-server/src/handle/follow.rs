@@ -2,34 +2,37 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
 
-use super::{Hub, Shared, Wake};
+use super::{Wake, state::State};
 use crate::{
     driver::shard,
     hub::Trim,
-    store::{Entry, Follower, Told},
+    metrics::Metrics,
+    store::{Entry, Follower, Told, TopicRecord},
 };
 
-/// A hub as its store knows it, which does not keep it alive.
+/// A hub as its store knows it: what follows, without the store, which it must not keep alive.
 #[derive(Debug)]
-pub(super) struct Following(pub(super) Weak<Shared>);
+pub(super) struct Following {
+    pub(super) state: Arc<Mutex<State>>,
+    pub(super) metrics: Arc<Metrics>,
+}
 
 impl Following {
-    fn hub(&self) -> Option<Hub> {
-        self.0.upgrade().map(Hub)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Follower for Following {
     fn appended(&self, entries: &[Entry]) -> Told {
-        let Some(hub) = self.hub() else { return Told::default() };
         let mut wake = Wake::default();
-        let mut state = hub.state();
+        let mut state = self.state();
         entries.iter().for_each(|entry| state.take_in(entry, &mut wake));
-        hub.note_log(&state);
+        state.note_log(&self.metrics);
         if wake.tasks.is_empty() && wake.shards.is_empty() {
             return Told::default();
         }
@@ -41,17 +44,22 @@ impl Follower for Following {
     }
 
     fn trimming(&self, trims: &[Trim]) -> Told {
-        if let Some(hub) = self.hub() {
-            let mut state = hub.state();
-            trims.iter().for_each(|trim| state.hub.trim(trim));
-            hub.note_log(&state);
-        }
+        let mut state = self.state();
+        trims.iter().for_each(|trim| state.hub.trim(trim));
+        state.note_log(&self.metrics);
         Told::default()
     }
 
     fn settled(&self, through: u64) {
-        if let Some(hub) = self.hub() {
-            hub.state().hub.settle(through);
+        self.state().hub.settle(through);
+    }
+
+    fn reopened(&self, through: u64, topics: &[TopicRecord]) {
+        let mut state = self.state();
+        state.hub.begin_again(through);
+        for record in topics {
+            state.hub.restore(&record.topic, record.retained, record.trimmed);
         }
+        state.note_log(&self.metrics);
     }
 }

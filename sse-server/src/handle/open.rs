@@ -90,11 +90,11 @@ impl Hub {
         let window = (config.log.events, config.log.bytes);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let hub = Self(Arc::new(Shared {
-            metrics: Metrics::new(),
+            metrics: Arc::new(Metrics::new()),
             store,
             backed,
             started: (Instant::now(), u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)),
-            state: Mutex::new(state),
+            state: Arc::new(Mutex::new(state)),
             empty: Notify::new(),
             keys_settled: Notify::new(),
             body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
@@ -103,7 +103,8 @@ impl Hub {
         }));
         let follow = || -> Result<(), StoreError> {
             let after = hub.0.store.tail(window.0, window.1)?;
-            hub.0.store.follow(after, Arc::new(Following(Arc::downgrade(&hub.0))))
+            let (state, metrics) = (hub.0.state.clone(), hub.0.metrics.clone());
+            hub.0.store.follow(after, Arc::new(Following { state, metrics }))
         };
         follow().map_err(|error| HubError::Store(error.to_string()))?;
         Ok(hub)

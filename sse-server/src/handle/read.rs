@@ -77,15 +77,18 @@ impl Hub {
     }
 
     /// Reads what is next for a subscriber: at most `room` bytes, but at least one event if there is one. A store that
-    /// can't be read is asked until it can; `None`: it is closed.
-    pub(crate) async fn read(&self, span: Span, room: usize) -> Option<Found> {
+    /// can't be read is asked until it can, while someone waits; `None`: it is closed, or nobody does.
+    pub(crate) async fn read(&self, span: Span, room: usize, waits: impl Fn() -> bool) -> Option<Found> {
         loop {
             match self.0.store.read(query(&span, PAGE, room)).await {
                 Ok(page) => return Some(self.found(&span, page)),
                 Err(StoreError::Closed) => return None,
                 Err(error) => {
-                    tracing::debug!(%error, "a subscriber waits for the store");
+                    tracing::warn!(%error, "a subscriber waits for the store, which can't be read");
                     tokio::time::sleep(RETRY).await;
+                    if !waits() {
+                        return None;
+                    }
                 }
             }
         }

@@ -2,8 +2,10 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
+use prometheus_client::metrics::gauge::Gauge;
+
 use super::{Drain, Waiting, Wake};
-use crate::{driver::shard::Inbox, hub::GroupId, keys::Keys, store::Entry};
+use crate::{driver::shard::Inbox, hub::GroupId, keys::Keys, metrics::Metrics, store::Entry};
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -29,6 +31,17 @@ impl State {
             self.armed.resize(group.index() + 1, 0);
         }
         self.armed[group.index()] |= 1 << shard;
+    }
+
+    pub(super) fn note_log(&self, metrics: &Metrics) {
+        let (events, bytes, topics) = self.hub.log().size();
+        let set = |gauge: &Gauge, value: usize| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        set(&metrics.log_events, events);
+        set(&metrics.log_bytes, bytes);
+        set(&metrics.topics, topics);
+        set(&metrics.keys, self.keys.len());
     }
 
     /// An event of the store's comes into the window.

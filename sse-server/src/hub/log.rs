@@ -100,8 +100,25 @@ impl Log {
 
     /// A topic as a store has it when it is opened.
     pub(super) fn restore(&mut self, topic: &Topic, retained: Retained, (through, time): (u64, Millis)) {
-        self.note_trim(through);
-        self.topics.restore(topic, retained, Trimmed { through, time, generation: self.trims });
+        // What was told to be trimmed, and was not, is a gap that need not be; the other way round would be a loss.
+        let known =
+            self.topics.id(topic).map(|id| self.topics.state(id).trimmed).filter(|known| known.through >= through);
+        let trimmed = known.unwrap_or_else(|| {
+            self.note_trim(through);
+            Trimmed { through, time, generation: self.trims }
+        });
+        self.topics.restore(topic, retained, trimmed);
+    }
+
+    /// Everything through an event is in the store, and what it has of each topic comes next.
+    pub(super) fn begin_again(&mut self, through: u64) {
+        let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= through).collect();
+        for seq in gone {
+            self.take(seq);
+        }
+        self.tidy();
+        self.evicted = self.evicted.max(through);
+        self.topics.begin_again();
     }
 
     fn note_trim(&mut self, through: u64) {

@@ -295,3 +295,21 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
         assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(Reason::Lost), "{seq}");
     }
 }
+
+#[test]
+fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
+    let mut hub = backed(LagPolicy::Disconnect, 3);
+    let topic = Topic::new("a").unwrap();
+    // told, and then the store failed: events 1 to 3 are there all the same
+    let trim = Trim { topic: topic.clone(), through: 3, time: 0, lossy: false, left: Retained::default() };
+    hub.trim(&trim);
+    hub.begin_again(3);
+    hub.restore(&topic, Retained { events: 3, bytes: 3, first: 1, last: 3 }, (0, 0));
+    let id = hub.log().at(1).to_string();
+    let (mut cursor, opening) = hub.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().known();
+    assert_eq!(opening.gap, None);
+    let span = Span { selectors: selectors(&["a"]), after: 1, until: 3 };
+    assert_eq!(cursor.next(&mut hub, 1000, 0), Step::Read(span));
+    hub.publish(4, 0, &draft("a", "x"), &mut Vec::new());
+    assert_eq!(hub.topic(&topic).map(|info| info.events), Some(4));
+}

@@ -188,6 +188,15 @@ impl Topics {
         }
     }
 
+    /// Nothing is known any more of what is retained; that comes next.
+    pub(super) fn begin_again(&mut self) {
+        let ids: Vec<_> = self.states.iter().map(|(id, _)| TopicId(id)).collect();
+        for id in ids {
+            self.states[id.0].seqs.clear();
+            self.set_trimmed(id, Retained::default(), None);
+        }
+    }
+
     /// A topic as a store has it, when it is opened.
     pub(super) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: Trimmed) {
         let id = self.enter(topic);

@@ -34,10 +34,7 @@ use std::{
 };
 
 use redb::Database;
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, oneshot, watch},
-};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{Batch, Follower, Outline, Page, Query, Store, StoreError, Task};
 use crate::hub::{Millis, Topic};
@@ -89,6 +86,8 @@ pub(crate) struct Redb {
 #[derive(Debug)]
 struct Shared {
     place: Place,
+    /// No other process has the directory meanwhile.
+    _lock: std::fs::File,
     options: Options,
     queue: Mutex<Queue>,
     work: std::sync::Condvar,
@@ -96,8 +95,6 @@ struct Shared {
     database: RwLock<Option<Arc<Database>>>,
     names: RwLock<Names>,
     health: watch::Sender<Result<(), StoreError>>,
-    /// Where publishers wait for their answers, if that is known.
-    runtime: Option<Handle>,
     /// A permit for each byte that waits for the disk.
     room: Arc<Semaphore>,
     reads: Semaphore,
@@ -113,6 +110,7 @@ struct Names {
 impl Redb {
     /// Opens the log in a directory, or begins one. It blocks.
     pub(crate) fn open(place: Place, options: Options) -> Result<Self, OpenError> {
+        let lock = place.lock()?;
         let (database, mut loaded) = place.open_or_create()?;
         let path = place.path();
         let failed = |fault| OpenError::File { path: path.clone(), fault };
@@ -131,10 +129,10 @@ impl Redb {
             database: RwLock::new(Some(Arc::new(database))),
             names: RwLock::new(Names::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
             health: watch::Sender::new(Ok(())),
-            runtime: Handle::try_current().ok(),
             room: Arc::new(Semaphore::new(ROOM)),
             reads: Semaphore::new(READS),
             place,
+            _lock: lock,
             options,
         });
         let writer = Writer::new(shared.clone(), loaded);

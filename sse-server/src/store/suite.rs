@@ -8,7 +8,7 @@ use std::{
 
 use sse_core::Text;
 
-use super::{Batch, Entry, Follower, Mark, Query, Store, StoreError, Told};
+use super::{Batch, Entry, Follower, Mark, Query, Store, StoreError, Told, TopicRecord};
 use crate::{
     hub::{Draft, Millis, Name, Retained, Selector, Selectors, Topic, Trim},
     keys::{Fingerprint, Key, Scope},
@@ -83,6 +83,7 @@ pub(crate) struct Heard {
     pub(crate) entries: Mutex<Vec<Entry>>,
     pub(crate) trims: Mutex<Vec<Trim>>,
     pub(crate) settled: Mutex<u64>,
+    pub(crate) reopened: Mutex<Option<(u64, Vec<TopicRecord>)>>,
 }
 
 impl Follower for Heard {
@@ -98,6 +99,10 @@ impl Follower for Heard {
 
     fn settled(&self, through: u64) {
         *self.settled.lock().unwrap() = through;
+    }
+
+    fn reopened(&self, through: u64, topics: &[TopicRecord]) {
+        *self.reopened.lock().unwrap() = Some((through, topics.to_vec()));
     }
 }
 

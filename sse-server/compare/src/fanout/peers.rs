@@ -115,6 +115,9 @@ impl Programs {
                 let port = free_port().map_err(|error| format!("no port is free on 127.0.0.1: {error}"))?;
                 let descriptors = rlimit::Resource::NOFILE.get_hard().unwrap_or(1024);
                 let text = nchan::configuration(module, directory, port, subscribers, descriptors);
+                // With nchan, Debian's nginx wants its built-in place for bodies too, whatever it is told; it is not
+                // there where nginx is unpacked and not installed. If it can't be made, nginx says so.
+                let _ = fs::create_dir_all("/var/lib/nginx");
                 let file = directory.join("nginx.conf");
                 fs::write(&file, text).map_err(|error| format!("can't write {}: {error}", file.display()))?;
                 let mut command = cores.server(nginx);

@@ -1,6 +1,9 @@
 //! One connection of a shard: a socket, a subscriber, and what is half written.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -44,8 +47,8 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// There is more input to drop.
     pub(super) unread: bool,
-    /// What comes next is being read from the store.
-    pub(super) reading: bool,
+    /// What comes next is being read from the store, while this is kept.
+    pub(super) reading: Option<Arc<()>>,
     pending: Option<Box<Pending>>,
     _open: Open,
 }
@@ -94,7 +97,7 @@ impl<S> Connection<S> {
             leaving: None,
             queued: false,
             unread: false,
-            reading: false,
+            reading: None,
             pending: None,
             _open: open,
         }

@@ -204,7 +204,7 @@ impl<S: Socket> Streams<S> {
     /// Gives a connection, if it can take it, what comes next. Whether it stays, and whether there may be more.
     fn step(&mut self, index: usize, now: Millis) -> (Stays, bool) {
         let connection = &mut self.connections[index];
-        if connection.is_blocked() || connection.reading {
+        if connection.is_blocked() || connection.reading.is_some() {
             return (Stays::Yes, false);
         }
         let Some(subscriber) = &mut connection.subscriber else { return (Stays::Yes, false) };
@@ -219,7 +219,7 @@ impl<S: Socket> Streams<S> {
     pub(super) fn on_read(&mut self, id: Id, found: Option<Found>, now: Millis) {
         let Some(index) = self.find(id) else { return };
         let connection = &mut self.connections[index];
-        connection.reading = false;
+        connection.reading = None;
         let Some(found) = found else {
             connection.end = Some((now, DrainReason::Shutdown));
             connection.leaving = Some(0);
@@ -259,8 +259,7 @@ impl<S: Socket> Streams<S> {
             // What is left is much; it comes back for it.
             Next::Read(_) if connection.leaving.is_some() => (self.end(index, now), false),
             Next::Read(span) => {
-                connection.reading = true;
-                self.reader.read(&self.hub, connection.id, span);
+                connection.reading = Some(self.reader.read(&self.hub, connection.id, span));
                 (Stays::Yes, false)
             }
             Next::Again => (Stays::Yes, true),

@@ -133,6 +133,7 @@ impl Lines<'_> {
             Err(Rejected::Conflict(Some(index))) => {
                 let before = &batch[..index.min(batch.len())];
                 if !before.is_empty() {
+                    self.line = first;
                     let published = self.hub.append(of(before)).await.map_err(refusal)?;
                     self.count(published);
                 }

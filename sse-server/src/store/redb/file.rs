@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
 };
 
@@ -65,6 +65,22 @@ impl Place {
 
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.join(NAME)
+    }
+
+    /// Takes the directory for this process, until the file that is given back is dropped. The database locks its own file,
+    /// but lets go of it when it is opened anew after a failure.
+    pub(crate) fn lock(&self) -> Result<File, OpenError> {
+        let lock = || {
+            fs::create_dir_all(&self.directory).map_err(Fault::Io)?;
+            let open = File::options().create(true).append(true).open(self.directory.join("log.lock"));
+            let file = open.map_err(Fault::Io)?;
+            match file.try_lock() {
+                Ok(()) => Ok(file),
+                Err(TryLockError::WouldBlock) => Err(Fault::InUse),
+                Err(TryLockError::Error(error)) => Err(Fault::Io(error)),
+            }
+        };
+        lock().map_err(|fault| self.error(fault))
     }
 
     fn error(&self, fault: Fault) -> OpenError {

@@ -50,6 +50,8 @@ pub struct LogFile {
     place: Place,
     database: Database,
     loaded: Loaded,
+    /// No hub has the directory meanwhile.
+    _lock: fs::File,
 }
 
 /// Why something was not done with the log.
@@ -161,8 +163,10 @@ impl LogFile {
         if place.path().try_exists().is_ok_and(|exists| !exists) {
             return Err(missing());
         }
-        let (database, loaded) = place.open().map_err(|error| HubError::Store(error.to_string()))?;
-        Ok(Self { place, database, loaded })
+        let failed = |error: OpenError| HubError::Store(error.to_string());
+        let lock = place.lock().map_err(failed)?;
+        let (database, loaded) = place.open().map_err(failed)?;
+        Ok(Self { place, database, loaded, _lock: lock })
     }
 
     /// What is in it.

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, oneshot},
+};
 
 use super::{Durability, ROOM, Shared, file::Loaded};
 use crate::{
@@ -47,6 +50,8 @@ pub(super) struct Queue {
     /// The file says that it may be behind: events may be told of before they are written.
     pub(super) behind: bool,
     pub(super) trims: Vec<Trimming>,
+    /// Where the last publisher waits for its answer.
+    runtime: Option<Handle>,
     /// Since when there are some.
     waiting_since: Instant,
     /// How many batches the last write had, and how long it took. So many are worth as long a wait: with a write of its
@@ -133,6 +138,7 @@ impl Queue {
             bytes: 0,
             behind: false,
             trims: Vec::new(),
+            runtime: None,
             waiting_since: Instant::now(),
             crowd: (0, Duration::ZERO),
             writing: false,
@@ -261,6 +267,7 @@ impl Shared {
         if queue.waiting.is_empty() {
             queue.waiting_since = Instant::now();
         }
+        queue.runtime = Handle::try_current().ok();
         queue.waiting.push(Waiting { record, answer });
         let count = queue.waiting.len();
         let wake = count == 1 || count == queue.crowd.0 || queue.bytes >= EAGER;
@@ -325,7 +332,8 @@ impl Shared {
                 let _ = trim.answer.send(Ok(()));
             }
         };
-        match &self.runtime {
+        let runtime = self.queue().runtime.clone();
+        match runtime {
             Some(runtime) => drop(runtime.spawn(async move { answer() })),
             None => answer(),
         }

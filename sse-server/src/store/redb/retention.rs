@@ -1,6 +1,6 @@
 //! What is kept, and for how long.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use redb::ReadableTable;
 
@@ -11,7 +11,7 @@ use crate::hub::{Millis, Selector, Topic};
 /// but not so many that a publisher would notice.
 const STEP: usize = 256;
 
-/// How many topics' ages are looked at in one transaction.
+/// How many topics nobody publishes to are looked at in one transaction.
 const LOOKED_AT: usize = 64;
 
 /// How much is retained. What is beyond goes, the oldest first.
@@ -40,9 +40,13 @@ pub(crate) struct Rule {
     pub(crate) last_only: bool,
 }
 
-/// Where the looking at ages goes on.
+/// Which topics are looked at next.
 #[derive(Debug, Default)]
-pub(super) struct Round(u32);
+pub(super) struct Round {
+    next: u32,
+    /// These are beyond their bounds still.
+    beyond: BTreeSet<u32>,
+}
 
 impl Bound {
     fn is_exceeded(&self, events: u64, bytes: u64) -> bool {
@@ -61,30 +65,43 @@ impl Retention {
         self.rules.iter().find(|rule| rule.selector.matches(topic))
     }
 
-    /// Takes out some of what is beyond the bounds. `true`: there is more.
-    /// `entered`: how many events came in.
-    pub(super) fn step(&self, writing: &mut Writing<'_>, entered: usize, now: Millis, round: &mut Round) -> Rows<bool> {
+    /// Takes out some of what is beyond the bounds, but nothing after `told`: followers have not heard of it. `true`:
+    /// there is more. `entered`: how many events came in.
+    pub(super) fn step(
+        &self,
+        writing: &mut Writing<'_>,
+        entered: usize,
+        told: u64,
+        now: Millis,
+        round: &mut Round,
+    ) -> Rows<bool> {
         let mut left = STEP.max(2 * entered);
         if !self.rules.is_empty() {
-            let aging = self.rules.iter().any(|rule| rule.most.cutoff(now).is_some());
-            let others = if aging { round.next(writing) } else { Vec::new() };
-            for id in writing.touched().into_iter().chain(others) {
-                self.keep_topic(writing, id, now, &mut left)?;
+            let mut ids: BTreeSet<_> = writing.touched().into_iter().collect();
+            ids.append(&mut round.beyond);
+            ids.extend(round.next(writing));
+            for id in ids {
+                if self.keep_topic(writing, id, told, now, &mut left)? {
+                    round.beyond.insert(id);
+                }
             }
         }
         let cutoff = self.most.cutoff(now);
         while left > 0 {
             let totals = (writing.topics.events, writing.topics.bytes);
             let crowded = writing.loaded.topics.len() > self.topics;
-            if crowded && writing.forget().is_some() {
+            if crowded && writing.forget()?.is_some() {
                 continue;
             }
             let Some((oldest, time)) = writing.events.first()?.map(|(seq, row)| (seq.value(), row.value().0)) else {
-                return Ok(false);
+                return Ok(!round.beyond.is_empty());
             };
             let old = cutoff.is_some_and(|cutoff| time < cutoff);
             if !crowded && !old && !self.most.is_exceeded(totals.0, totals.1) {
-                return Ok(false);
+                return Ok(!round.beyond.is_empty());
+            }
+            if oldest > told {
+                break;
             }
             writing.trim(oldest, true)?;
             left -= 1;
@@ -92,13 +109,13 @@ impl Retention {
         Ok(true)
     }
 
-    /// What the topic's own rule says.
-    fn keep_topic(&self, writing: &mut Writing<'_>, id: u32, now: Millis, left: &mut usize) -> Rows<()> {
-        let Some(record) = writing.loaded.topics.get(&id) else { return Ok(()) };
-        let Some(rule) = self.rule(&record.topic) else { return Ok(()) };
+    /// What the topic's own rule says. `true`: it is beyond its bounds still.
+    fn keep_topic(&self, writing: &mut Writing<'_>, id: u32, told: u64, now: Millis, left: &mut usize) -> Rows<bool> {
+        let Some(record) = writing.loaded.topics.get(&id) else { return Ok(false) };
+        let Some(rule) = self.rule(&record.topic) else { return Ok(false) };
         let cutoff = rule.most.cutoff(now);
         let mut before = 0;
-        while *left > 0 {
+        loop {
             let Some(retained) = writing.loaded.topics.get(&id).map(|record| record.retained) else { break };
             let Some(first) = writing.next_of(id, before)? else { break };
             let superseded = rule.last_only && retained.events > 1;
@@ -109,19 +126,22 @@ impl Retention {
             if !superseded && !old && !rule.most.is_exceeded(retained.events as u64, retained.bytes as u64) {
                 break;
             }
+            if first > told || *left == 0 {
+                return Ok(true);
+            }
             writing.trim(first, !superseded)?;
             before = first;
             *left -= 1;
         }
-        Ok(())
+        Ok(false)
     }
 }
 
 impl Round {
     /// The next topics in turn.
     fn next(&mut self, writing: &Writing<'_>) -> Vec<u32> {
-        let ids: Vec<_> = writing.loaded.topics.range(self.0 + 1..).take(LOOKED_AT).map(|(id, _)| *id).collect();
-        self.0 = if ids.len() < LOOKED_AT { 0 } else { ids.last().copied().unwrap_or(0) };
+        let ids: Vec<_> = writing.loaded.topics.range(self.next..).take(LOOKED_AT).map(|(id, _)| *id).collect();
+        self.next = if ids.len() < LOOKED_AT { 0 } else { ids.last().map_or(0, |last| last + 1) };
         ids
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Writing<'t> {
     /// Topics whose rows have changed.
     touched: BTreeSet<u32>,
     trims: HashMap<u32, Cut>,
+    /// What was trimmed of topics that are forgotten since.
+    gone: Vec<Trim>,
     /// Keys were forgotten.
     forgot: bool,
 }
@@ -79,6 +81,7 @@ impl<'t> Writing<'t> {
             topics,
             touched: BTreeSet::new(),
             trims: HashMap::new(),
+            gone: Vec::new(),
             forgot: false,
         })
     }
@@ -150,8 +153,13 @@ impl<'t> Writing<'t> {
             let retained = &mut record.retained;
             retained.events = retained.events.saturating_sub(1);
             retained.bytes = retained.bytes.saturating_sub(weight as usize);
+            let was_empty = self.topics.empty.remove(&(record.trimmed.0, id));
             if lossy {
                 record.trimmed = (record.trimmed.0.max(seq), record.trimmed.1.max(time));
+            }
+            if was_empty || retained.events == 0 {
+                (record.retained.first, record.retained.last) = (0, 0);
+                self.topics.empty.insert((record.trimmed.0, id));
             }
         }
         self.topics.events = self.topics.events.saturating_sub(1);
@@ -162,15 +170,16 @@ impl<'t> Writing<'t> {
         Ok(true)
     }
 
-    /// Takes out a topic's events through one.
-    pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Rows<()> {
-        let Some(id) = self.topics.ids.get(topic).copied() else { return Ok(()) };
+    /// Takes out a topic's events through one, so many at the most. `false`: there are more.
+    pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64, most: usize) -> Rows<bool> {
+        let Some(id) = self.topics.ids.get(topic).copied() else { return Ok(true) };
         let mut before = 0;
-        while let Some(seq) = self.next_of(id, before)?.filter(|seq| *seq <= through) {
+        for _ in 0..most {
+            let Some(seq) = self.next_of(id, before)?.filter(|seq| *seq <= through) else { return Ok(true) };
             self.trim(seq, true)?;
             before = seq;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// The topic's first event after one.
@@ -198,14 +207,17 @@ impl<'t> Writing<'t> {
     }
 
     /// Forgets the topic without events of which the last was trimmed first.
-    pub(super) fn forget(&mut self) -> Option<u32> {
-        let (_, id) = self.topics.empty.pop_first()?;
-        let record = self.loaded.topics.remove(&id)?;
+    pub(super) fn forget(&mut self) -> Rows<Option<u32>> {
+        let Some((_, id)) = self.topics.empty.pop_first() else { return Ok(None) };
+        let Some(record) = self.loaded.topics.remove(&id) else { return Ok(None) };
         self.topics.ids.remove(&record.topic);
         let (through, time) = self.loaded.floor;
         self.loaded.floor = (through.max(record.trimmed.0), time.max(record.trimmed.1));
         self.touched.insert(id);
-        Some(id)
+        if let Some(Cut { through, time, lossy }) = self.trims.remove(&id) {
+            self.gone.push(Trim { topic: record.topic, through, time, lossy, left: Retained::default() });
+        }
+        Ok(Some(id))
     }
 
     /// Forgets keys that are too many or too old, and a few at a time.
@@ -224,15 +236,11 @@ impl<'t> Writing<'t> {
 
     /// Writes the topics' rows and the file's numbers. Gives what was trimmed.
     pub(super) fn finish(mut self, head: (u64, Millis), reserved: u64, behind: bool, in_use: bool) -> Rows<Vec<Trim>> {
-        let mut trims = Vec::new();
+        let mut trims = std::mem::take(&mut self.gone);
         for (id, cut) in std::mem::take(&mut self.trims) {
             let next = self.next_of(id, 0)?;
             let Some(record) = self.loaded.topics.get_mut(&id) else { continue };
             record.retained.first = next.unwrap_or(0);
-            if next.is_none() {
-                record.retained.last = 0;
-                self.topics.empty.insert((record.trimmed.0, id));
-            }
             let Cut { through, time, lossy } = cut;
             trims.push(Trim { topic: record.topic.clone(), through, time, lossy, left: record.retained });
         }

@@ -28,6 +28,9 @@ use crate::{
     store::{Entry, StoreError, Told},
 };
 
+/// How many events that someone wants trimmed go in one transaction.
+const TRIMMED: usize = 4096;
+
 /// How many keys are forgotten in one transaction, besides as many as come.
 const KEYS: usize = 64;
 
@@ -42,16 +45,28 @@ pub(super) struct Writer {
     last: Instant,
     /// Retention has more to do.
     chores: bool,
+    /// How many of the last write's trims were done.
+    trimmed: usize,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, loaded: Loaded) -> Self {
         let topics = Topics::of(&loaded);
         let next_key = loaded.next_key;
-        Self { shared, topics, loaded, round: Round::default(), next_key, last: Instant::now(), chores: true }
+        Self {
+            shared,
+            topics,
+            loaded,
+            round: Round::default(),
+            next_key,
+            last: Instant::now(),
+            chores: true,
+            trimmed: 0,
+        }
     }
 
     pub(super) fn run(mut self) {
+        let mut last_try = false;
         loop {
             let work = self.shared.wait(self.last, self.chores);
             let closing = work.closing;
@@ -67,7 +82,8 @@ impl Writer {
                 }
                 Err(fault) => {
                     self.refuse(work, &fault);
-                    if !self.recover() {
+                    // When it is to close, one more try has to do.
+                    if (closing && std::mem::replace(&mut last_try, true)) || !self.recover() {
                         self.give_up();
                         return;
                     }
@@ -92,11 +108,18 @@ impl Writer {
                 entered += record.entries.len();
                 keys += record.keys.len();
             }
+            // What nobody has heard of is not trimmed: followers would hear of the trim first.
+            let shown = work.shown.iter().filter_map(|record| record.entries.last()).next_back();
+            let told = shown.map_or_else(|| shared.queue().committed, |entry| entry.seq);
+            self.trimmed = 0;
             for trim in &work.trims {
-                writing.trim_topic(&trim.topic, trim.through)?;
+                if !writing.trim_topic(&trim.topic, trim.through.min(told), TRIMMED)? {
+                    break; // it goes on with the next write, and so do those after it
+                }
+                self.trimmed += 1;
             }
             let options = &shared.options;
-            self.chores = options.retention.step(&mut writing, entered, now, &mut self.round)?;
+            self.chores = options.retention.step(&mut writing, entered, told, now, &mut self.round)?;
             let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
             writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
             if work.is_idle() && work.behind == writing.loaded.behind && !writing.is_changed() {
@@ -185,12 +208,16 @@ impl Writer {
                 queue.shown.push_back(record);
             }
         }
+        let mut trims = work.trims;
+        let mut more = trims.split_off(self.trimmed.min(trims.len()));
+        more.append(&mut queue.trims);
+        queue.trims = more;
         settle(&queue);
         drop(queue);
         self.shared.work.notify_all();
         self.next_key = self.loaded.next_key;
         told.into_iter().for_each(Told::wake);
-        self.shared.answer(answers, work.trims);
+        self.shared.answer(answers, trims);
     }
 
     /// It could not be written: whoever waits is told so, and what was shown is kept.
@@ -269,6 +296,8 @@ impl Writer {
         queue.reserved = self.loaded.reserved;
         queue.put_back(VecDeque::new());
         settle(&queue);
+        let records: Vec<_> = self.loaded.topics.values().cloned().collect();
+        queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &records));
         drop(queue);
         self.next_key = self.loaded.next_key;
         let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));

@@ -47,7 +47,7 @@ impl<S: Socket> Streams<S> {
         let id = connection.id;
         if connection.leaving.is_none() && connection.end.is_some_and(|(at, _)| at <= now) {
             connection.leaving = Some(self.hub.head());
-            if connection.reading && !connection.is_blocked() {
+            if connection.reading.is_some() && !connection.is_blocked() {
                 return self.end(index, now); // what is left is much; it comes back for it
             }
         }

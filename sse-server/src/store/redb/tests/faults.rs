@@ -110,3 +110,44 @@ async fn a_store_that_can_not_write_closes_all_the_same() {
     assert!(store.outline().holes[0].lossy);
     assert_eq!(texts(&all(&store, &["a"], 0).await), ["synced"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trim_that_did_not_come_to_pass_is_taken_back() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let faults = Faults::none();
+    let mut place = place(directory.path());
+    place.faults = Some(faults.clone());
+    let selector = crate::hub::Selector::new("state").unwrap();
+    let rule = crate::store::redb::Rule { selector, most: crate::store::redb::Bound::default(), last_only: true };
+    let mut options = options(Durability::Always);
+    options.retention.rules = vec![rule];
+    let store = Redb::open(place, options).unwrap();
+    let heard = Arc::new(Heard::default());
+    store.follow(0, heard.clone()).unwrap();
+    let first = append(&store, "state", "acknowledged").await;
+    faults.allow(0);
+    assert!(store.append(batch(1, [("state", "refused")])).await.is_err());
+    assert_eq!(heard.trims.lock().unwrap()[0].through, first, "it was told");
+    faults.allow(i64::MAX);
+    well(&store).await;
+    let (through, topics) = heard.reopened.lock().unwrap().clone().unwrap();
+    assert_eq!((through, topics[0].retained.events, topics[0].retained.last), (first, 1, first));
+    assert_eq!(texts(&all(&store, &["state"], 0).await), ["acknowledged"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_else_can_take_the_file_while_it_is_opened_again() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let faults = Faults::none();
+    let store = faulty(directory.path(), Durability::Always, faults.clone());
+    faults.allow(0);
+    assert!(store.append(batch(1, [("a", "refused")])).await.is_err());
+    while store.shared.database().is_some() {
+        tokio::task::yield_now().await;
+    }
+    let taken = Redb::open(super::place(directory.path()), options(Durability::Always));
+    let super::super::OpenError::File { fault, .. } = taken.map(|store| store.outline()).unwrap_err();
+    assert!(matches!(fault, super::super::Fault::InUse), "{fault}");
+}
