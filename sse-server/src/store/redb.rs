@@ -86,8 +86,6 @@ pub(crate) struct Redb {
 #[derive(Debug)]
 struct Shared {
     place: Place,
-    /// No other process has the directory meanwhile.
-    _lock: std::fs::File,
     options: Options,
     queue: Mutex<Queue>,
     work: std::sync::Condvar,
@@ -132,10 +130,9 @@ impl Redb {
             room: Arc::new(Semaphore::new(ROOM)),
             reads: Semaphore::new(READS),
             place,
-            _lock: lock,
             options,
         });
-        let writer = Writer::new(shared.clone(), loaded);
+        let writer = Writer::new(shared.clone(), loaded, lock);
         let thread = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run());
         let thread = thread.map_err(|error| failed(Fault::Io(error)))?;
         Ok(Self { shared, outline, writer: Mutex::new(Some(thread)) })

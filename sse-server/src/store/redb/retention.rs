@@ -115,8 +115,7 @@ impl Retention {
         let Some(rule) = self.rule(&record.topic) else { return Ok(false) };
         let cutoff = rule.most.cutoff(now);
         let mut before = 0;
-        loop {
-            let Some(retained) = writing.loaded.topics.get(&id).map(|record| record.retained) else { break };
+        while let Some(retained) = writing.loaded.topics.get(&id).map(|record| record.retained) {
             let Some(first) = writing.next_of(id, before)? else { break };
             let superseded = rule.last_only && retained.events > 1;
             let old = match cutoff {

@@ -10,6 +10,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    fs::File,
     sync::{Arc, PoisonError},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -47,10 +48,12 @@ pub(super) struct Writer {
     chores: bool,
     /// How many of the last write's trims were done.
     trimmed: usize,
+    /// No other process has the directory meanwhile.
+    _lock: File,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, loaded: Loaded) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, loaded: Loaded, lock: File) -> Self {
         let topics = Topics::of(&loaded);
         let next_key = loaded.next_key;
         Self {
@@ -62,6 +65,7 @@ impl Writer {
             last: Instant::now(),
             chores: true,
             trimmed: 0,
+            _lock: lock,
         }
     }
 
