@@ -153,12 +153,11 @@ impl<'t> Writing<'t> {
             let retained = &mut record.retained;
             retained.events = retained.events.saturating_sub(1);
             retained.bytes = retained.bytes.saturating_sub(weight as usize);
-            let was_empty = self.topics.empty.remove(&(record.trimmed.0, id));
             if lossy {
                 record.trimmed = (record.trimmed.0.max(seq), record.trimmed.1.max(time));
             }
-            if was_empty || retained.events == 0 {
-                (record.retained.first, record.retained.last) = (0, 0);
+            if retained.events == 0 {
+                (retained.first, retained.last) = (0, 0);
                 self.topics.empty.insert((record.trimmed.0, id));
             }
         }
