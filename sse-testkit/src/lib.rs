@@ -105,6 +105,8 @@ mod matcher;
 mod seen;
 
 mod escape;
+#[cfg_attr(not(feature = "load"), allow(dead_code))]
+mod random;
 mod report;
 mod time;
 mod timeline;

@@ -19,7 +19,6 @@
 mod options;
 
 mod mix;
-mod random;
 mod template;
 
 mod pace;

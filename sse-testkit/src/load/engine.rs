@@ -28,9 +28,9 @@ use super::{
     options::Options,
     pace::Pace,
     process::{Cpu, Memory, Processes},
-    random::Random,
     report::{Churn, Connect, Idle, Publish, Report, Server, Slow, Stream, Times},
 };
+use crate::random::Random;
 use desk::Desk;
 use fleet::Fleet;
 use ground::{Counts, Ground};

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{options::Options, random::Random, template};
+use super::{options::Options, template};
+use crate::random::Random;
 
 /// Topics of one group, which one pattern covers.
 const GROUP: u32 = 10;

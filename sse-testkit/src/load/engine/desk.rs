@@ -7,11 +7,13 @@ use super::{
     ground::{Counts, Ground},
     publisher::{Outcome, Publisher},
 };
-use crate::load::{
-    error::Kind,
-    options::Options,
-    pace::{Due, Pace, Schedule},
-    payload::Payload,
+use crate::{
+    load::{
+        error::Kind,
+        options::Options,
+        pace::{Due, Pace, Schedule},
+        payload::Payload,
+    },
     random::Random,
 };
 

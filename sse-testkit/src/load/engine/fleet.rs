@@ -10,11 +10,13 @@ use super::{
     subscriber::{Step, Subscriber},
     timers::{Purpose, Timers},
 };
-use crate::load::{
-    error::Kind,
-    mix::{self, Manner},
-    options::Options,
-    pace::Beat,
+use crate::{
+    load::{
+        error::Kind,
+        mix::{self, Manner},
+        options::Options,
+        pace::Beat,
+    },
     random::Random,
 };
 
