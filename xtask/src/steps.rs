@@ -44,6 +44,9 @@ pub(crate) const MIRI: &[Step] = &[Step::Miri];
 pub(crate) const SETUP: &[Step] =
     &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser];
 
+/// The features of the libraries that tests of this machine need: all but those for a browser.
+const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/load";
+
 /// Crates that the workspace excludes: they use it from outside, as a user's would, or compare it with others.
 const OUTSIDE: &[&str] = &["examples/follow", "examples/outside", "examples/warp-mount", "sse-server/compare"];
 
@@ -190,13 +193,12 @@ impl Step {
                 cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
             }
             Self::Tests => {
-                cargo(context, &["test", "--workspace"])?;
-                cargo(context, &["test", "-p", "sse-core", "--all-features"])?;
+                cargo(context, &["test", "--workspace", "--features", ALL_NATIVE])?;
                 cargo(context, &["test", "-p", "sse-core", "--no-default-features", "--lib"])?;
                 for feature in ["serde", "stream", "codec"] {
                     cargo(context, &["check", "-p", "sse-core", "--no-default-features", "--features", feature])?;
                 }
-                cargo(context, &["test", "-p", "sse-testkit", "--features", "load"])
+                cargo(context, &["check", "-p", "sse-testkit", "--all-targets"])
             }
             Self::Docs => {
                 let mut doc = context.cargo();
