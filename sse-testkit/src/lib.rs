@@ -101,6 +101,8 @@ mod transport;
 mod response;
 mod stream;
 
+mod ledger;
+
 mod matcher;
 mod seen;
 
@@ -116,6 +118,7 @@ pub mod load;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use client::TestClient;
+pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use request::RequestBuilder;
 pub use response::Response;

@@ -1,6 +1,8 @@
 //! Small servers, and failures to look at.
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+pub(crate) mod toy_hub;
+
 use std::time::Duration;
 
 use sse_testkit::{Body, BodyDropped, BodySender, TestClient, event_stream};
