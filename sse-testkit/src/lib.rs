@@ -95,6 +95,9 @@
 mod client;
 mod request;
 
+mod browser;
+mod fleet;
+
 mod body;
 mod transport;
 
@@ -110,12 +113,15 @@ mod random;
 mod report;
 mod time;
 mod timeline;
+mod wait;
 
 #[cfg(feature = "load")]
 pub mod load;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
+pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
 pub use client::TestClient;
+pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use request::RequestBuilder;
 pub use response::Response;
