@@ -262,16 +262,17 @@ impl Fleet {
     #[track_caller]
     pub fn open(self, browser: impl Into<BrowserClient>) -> RunningFleet {
         let browser = browser.into();
-        let slots = (0..self.size).map(|n| {
+        let paths: Vec<String> = (0..self.size).map(&self.path).collect();
+        let slots = paths.iter().enumerate().map(|(n, path)| {
             let observers = self.observers.iter().map(|observe| observe(n)).collect();
-            Slot::new(View::new(n, (self.path)(n)), observers)
+            Slot::new(View::new(n, path.clone()), observers)
         });
         let crew = Arc::new(Crew::new(slots.collect()));
         let mut tasks = JoinSet::new();
-        for n in 0..self.size {
+        for (n, path) in paths.iter().enumerate() {
             let client = Client {
                 n,
-                stream: browser.open(&(self.path)(n)),
+                stream: browser.open(path),
                 crew: Arc::clone(&crew),
                 is_gap: Arc::clone(&self.is_gap),
                 random: Random::of(self.seed, n as u64),

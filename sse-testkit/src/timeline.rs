@@ -46,8 +46,14 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 enum What {
-    Request { line: String, headers: HeaderMap },
-    Head { status: StatusCode, headers: HeaderMap },
+    Request {
+        line: String,
+        headers: HeaderMap,
+    },
+    Head {
+        status: StatusCode,
+        headers: HeaderMap,
+    },
     Frame(Frame),
     Trailers(HeaderMap),
     End(End),

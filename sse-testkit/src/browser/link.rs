@@ -7,11 +7,7 @@
 //!    └────────────── None ◀──────┘
 //! ```
 
-use std::{
-    collections::VecDeque,
-    future::pending,
-    time::Duration,
-};
+use std::{collections::VecDeque, future::pending, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -102,11 +98,7 @@ impl Link {
             not_before: Duration::ZERO,
             redirects: 0,
             pending: VecDeque::new(),
-            seen: Standing {
-                ready_state: ReadyState::Connecting,
-                last_event_id: String::new(),
-                at: Duration::ZERO,
-            },
+            seen: Standing { ready_state: ReadyState::Connecting, last_event_id: String::new(), at: Duration::ZERO },
         }
     }
 

@@ -1,11 +1,6 @@
 //! The life of one client of a fleet.
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use tokio::{
     sync::watch,

@@ -45,7 +45,8 @@ async fn to_any_form_of_the_same_origin() {
         ("HTTP://LocalHost:80/x", "/x"),
         ("//localhost/x", "/x"),
     ] {
-        let mut stream = browser(move |n, _| if n == 0 { redirect(302, location) } else { open("data: a\n\n") }).open("/a/b");
+        let mut stream =
+            browser(move |n, _| if n == 0 { redirect(302, location) } else { open("data: a\n\n") }).open("/a/b");
         stream.expect_event("a").await;
         assert_eq!(targets(&stream), ["/a/b", target], "{location}");
     }

@@ -24,9 +24,13 @@ async fn it_follows_reads_and_comes_back() {
     let server = tokio::spawn(async move {
         let (mut socket, text) = request(&listener).await;
         assert!(text.starts_with("GET /a HTTP/1.1\r\n"), "{text}");
-        assert!(text.contains("accept: text/event-stream\r\n") && text.contains("cache-control: no-cache\r\n"), "{text}");
+        assert!(
+            text.contains("accept: text/event-stream\r\n") && text.contains("cache-control: no-cache\r\n"),
+            "{text}"
+        );
         assert!(!text.contains("last-event-id"), "{text}");
-        let head = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{address}/b\r\ncontent-length: 0\r\n\r\n");
+        let head =
+            format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: http://{address}/b\r\ncontent-length: 0\r\n\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
 
         let (mut socket, text) = request(&listener).await;

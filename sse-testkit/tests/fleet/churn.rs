@@ -35,7 +35,8 @@ async fn nothing_is_lost_or_doubled() {
         let numbers = numbers(&view);
         assert!(in_a_row(&numbers), "{view}");
         assert!(numbers[0] < 5 && *numbers.last().unwrap() == 1000, "{view}");
-        let (left, connected) = (count(&view, |saw| *saw == Saw::Left), count(&view, |saw| matches!(saw, Saw::Connected { .. })));
+        let (left, connected) =
+            (count(&view, |saw| *saw == Saw::Left), count(&view, |saw| matches!(saw, Saw::Connected { .. })));
         assert!(left >= 4 && connected == left, "{left}, {connected}: {view}"); // the last of both by `close`
     }
 }
@@ -122,7 +123,10 @@ async fn without_churn_they_stay_and_calm_is_no_more_than_waiting() {
     finish(&server, &mut fleet).await;
     for view in fleet.views() {
         assert_eq!(view.records.len(), 2);
-        assert_eq!(view.to_string(), format!("client {}, /events: connected, 1 events, last event id \"0\"", view.client));
+        assert_eq!(
+            view.to_string(),
+            format!("client {}, /events: connected, 1 events, last event id \"0\"", view.client)
+        );
     }
 }
 
@@ -136,7 +140,9 @@ async fn the_server_may_end_streams_as_well() {
         tokio::spawn(async move {
             let mut body = std::pin::pin!(body);
             let end = Instant::now() + 4 * S;
-            while let Ok(Some(Ok(frame))) = tokio::time::timeout_at(end, http_body_util::BodyExt::frame(&mut body)).await {
+            while let Ok(Some(Ok(frame))) =
+                tokio::time::timeout_at(end, http_body_util::BodyExt::frame(&mut body)).await
+            {
                 feed.send(frame.into_data().unwrap()).await?;
             }
             feed.abort().await;
@@ -149,7 +155,12 @@ async fn the_server_may_end_streams_as_well() {
     finish(&server, &mut fleet).await;
     for view in fleet.close() {
         assert!(in_a_row(&numbers(&view)), "{view}");
-        assert!(count(&view, |saw| matches!(saw, Saw::Broke { why } if why == "the stream broke off: the body was aborted")) > 2);
+        assert!(
+            count(
+                &view,
+                |saw| matches!(saw, Saw::Broke { why } if why == "the stream broke off: the body was aborted")
+            ) > 2
+        );
     }
 }
 

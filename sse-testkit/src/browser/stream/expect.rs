@@ -291,13 +291,11 @@ impl BrowserStream {
         }
     }
 
-    fn expect_error_with(&mut self, expected: ReadyState, caller: Caller) -> impl Future<Output = String> + Send {
-        async move {
-            let mut patience = self.patience();
-            match self.pull_past_open(&mut patience).await {
-                Got::Happened(Happening::Error { ready_state, why }) if ready_state == expected => why,
-                got => self.fail(caller, &format!("error, {expected}"), &got, None),
-            }
+    async fn expect_error_with(&mut self, expected: ReadyState, caller: Caller) -> String {
+        let mut patience = self.patience();
+        match self.pull_past_open(&mut patience).await {
+            Got::Happened(Happening::Error { ready_state, why }) if ready_state == expected => why,
+            got => self.fail(caller, &format!("error, {expected}"), &got, None),
         }
     }
 
