@@ -83,8 +83,19 @@ async fn twenty_in_a_row_and_no_more() {
     let mut stream = upto(21).open("/0");
     assert_eq!(stream.expect_error().await, "more than 20 redirects");
     assert_eq!(stream.requests().len(), 21);
-    stream.expect_event("a").await; // the next connection counts anew
+    stream.expect_event("a").await; // it comes back to where it had got
     assert_eq!(targets(&stream).last(), Some(&"/20"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_connection_counts_anew() {
+    let browser = browser(|n, _| if n % 16 == 15 { event_stream("data: a\n\n") } else { redirect(307, "/next") });
+    let mut stream = browser.open("/");
+    for _ in 0..3 {
+        stream.expect_event("a").await;
+        assert_eq!(stream.expect_error().await, "the stream ended");
+    }
+    assert_eq!(stream.requests().len(), 48);
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ fn count(view: &View, wanted: fn(&Saw) -> bool) -> usize {
 
 /// A fleet under churn while numbers are published, until all is calm and the last number has come.
 async fn run(server: &Numbers, seed: u64) -> Vec<View> {
-    let mut fleet = Fleet::of(30).seed(seed).churn(10 * S, 5 * S).open(&server.client());
+    let mut fleet = Fleet::of(30).seed(seed).churn(10 * S, 5 * S).open(server.client());
     server.publish_every(S / 10, 1000).await;
     finish(server, &mut fleet).await;
     fleet.close()
