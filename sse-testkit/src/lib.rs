@@ -58,6 +58,26 @@
 //! There is no task behind a stream. A body is polled while an expectation waits and at no other time, so a stream that
 //! the test leaves alone is a stalled reader, in process and over TCP.
 //!
+//! # A browser, and many of them
+//!
+//! A [`BrowserClient`] does what the standard says an `EventSource` does: it waits the reconnection time, comes back
+//! with the last event ID, follows redirects, and gives up where a browser does. A [`Fleet`] is many of them, that come
+//! and go as a seed has it.
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use sse_testkit::{BrowserClient, TestClient, event_stream};
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! # let client = TestClient::from_fn(async |_| event_stream("data: hello\nid: 7\n\n"));
+//! let mut stream = BrowserClient::new(client).open("/events");
+//! stream.expect_event("hello").await;
+//! stream.expect_error().await; // the server has ended the stream
+//! stream.expect_open().await; // 3 seconds later
+//! assert_eq!(stream.requests()[1].last_event_id, "7");
+//! # }
+//! ```
+//!
 //! # A failure
 //!
 //! It panics with what was expected, what came, where the test said so, and the whole timeline:
@@ -83,8 +103,8 @@
 //!
 //! # What it does not do
 //!
-//! It does not reconnect by itself, follow redirects or judge an answer as a browser would: a test sees what was sent.
-//! It speaks HTTP/1.1 without TLS.
+//! A [`TestStream`] does not reconnect by itself, follow redirects or judge an answer as a browser would: a test sees
+//! what was sent. The kit speaks HTTP/1.1 without TLS.
 //!
 //! # Features
 //!
@@ -101,6 +121,8 @@ mod transport;
 mod response;
 mod stream;
 
+mod browser;
+mod fleet;
 mod ledger;
 
 mod matcher;
@@ -112,12 +134,15 @@ mod random;
 mod report;
 mod time;
 mod timeline;
+mod wait;
 
 #[cfg(feature = "load")]
 pub mod load;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
+pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
 pub use client::TestClient;
+pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use request::RequestBuilder;

@@ -5,7 +5,7 @@
 //! ```
 
 mod expect;
-mod wait;
+mod got;
 
 use std::{fmt, panic::Location, time::Duration};
 
@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use sse_core::Parser;
 use tokio::time::timeout_at;
 
-use wait::{Got, Wait};
+use got::Got;
 
 use crate::{
     End, Seen,
@@ -25,6 +25,7 @@ use crate::{
     time::deadline,
     timeline::Timeline,
     transport::{AnswerBody, causes},
+    wait::Wait,
 };
 
 /// How much of an answer that is no event stream is read for the report, and for how long.
@@ -325,10 +326,10 @@ impl TestStream {
                 State::Open(body) => body,
             };
             if let Some(over) = wait.over() {
-                return over;
+                return Got::Over(over);
             }
             match timeout_at(wait.deadline, body.frame()).await {
-                Err(_) => return wait.late(),
+                Err(_) => return Got::Over(wait.late()),
                 Ok(None) => self.finish(End::Closed),
                 Ok(Some(Err(error))) => self.finish(End::Broken(causes(&*error))),
                 Ok(Some(Ok(frame))) => {

@@ -31,8 +31,9 @@ pub(crate) struct Timeline {
     entries: VecDeque<Entry>,
     frames: u64,
     forgotten: u64,
-    /// What the entries cost; at most [`KEPT`], or one entry.
+    /// What the entries cost; at most `limit`, or one entry.
     kept: usize,
+    limit: usize,
     /// How many items of the last frame the test has read. All frames before it are read.
     read: usize,
 }
@@ -45,11 +46,22 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 enum What {
-    Request { line: String, headers: HeaderMap },
-    Head { status: StatusCode, headers: HeaderMap },
+    Request {
+        line: String,
+        headers: HeaderMap,
+    },
+    Head {
+        status: StatusCode,
+        headers: HeaderMap,
+    },
     Frame(Frame),
     Trailers(HeaderMap),
     End(End),
+    Note {
+        text: String,
+        /// What can be said of now, if nothing comes after it.
+        now: Option<&'static str>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -78,8 +90,14 @@ impl Timeline {
             frames: 0,
             forgotten: 0,
             kept: 0,
+            limit: KEPT,
             read: 0,
         }
+    }
+
+    /// Keeps less, where there are many.
+    pub(crate) const fn keep(&mut self, bytes: usize) {
+        self.limit = bytes;
     }
 
     pub(crate) fn request(&mut self, line: String, headers: HeaderMap) {
@@ -112,10 +130,15 @@ impl Timeline {
         self.push(What::End(end));
     }
 
+    /// What the client made of it.
+    pub(crate) fn note(&mut self, text: String, now: Option<&'static str>) {
+        self.push(What::Note { text, now });
+    }
+
     fn push(&mut self, what: What) {
         self.kept += what.cost();
         self.entries.push_back(Entry { at: self.now(), what });
-        while self.kept > KEPT && self.entries.len() > 1 {
+        while self.kept > self.limit && self.entries.len() > 1 {
             let Some(oldest) = self.entries.pop_front() else { return };
             self.kept -= oldest.what.cost();
             self.forgotten += u64::from(matches!(oldest.what, What::Frame(_)));
@@ -215,12 +238,15 @@ impl fmt::Display for Shown<'_> {
                     fields(f, headers)?;
                 }
                 What::End(end) => line(f, at, end)?,
+                What::Note { text, .. } => line(f, at, text)?,
             }
         }
-        match entries.back() {
-            Some(Entry { what: What::End(_), .. }) => Ok(()),
-            _ => line(f, Clock(self.timeline.now()), "still open"),
-        }
+        let now = match entries.back() {
+            Some(Entry { what: What::End(_), .. }) => None,
+            Some(Entry { what: What::Note { now, .. }, .. }) => *now,
+            _ => Some("still open"),
+        };
+        now.map_or(Ok(()), |now| line(f, Clock(self.timeline.now()), now))
     }
 }
 

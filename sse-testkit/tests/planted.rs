@@ -5,8 +5,11 @@ mod support;
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
-use sse_testkit::{Finding, Ids, Ledger, TestStream, any_event};
-use support::toy_hub::{Bug, HEARTBEAT, ToyHub};
+use sse_testkit::{BrowserClient, Finding, Fleet, Ids, Ledger, TestStream, any_event};
+use support::{
+    sleep,
+    toy_hub::{Bug, HEARTBEAT, ToyHub},
+};
 
 const BUGS: [Bug; 6] = [
     Bug::LosesOneOnResume,
@@ -116,6 +119,35 @@ async fn a_loss_a_double_and_a_turned_order_are_in_the_ledger() {
         };
         assert_eq!(counts, expected, "{bug:?}: {findings}");
         assert_eq!(findings.all().len(), expected.iter().sum::<usize>(), "{bug:?}: {findings}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_comes_and_goes_finds_them_too() {
+    for bug in [Bug::None, Bug::LosesOneOnResume, Bug::DoublesOneOnResume] {
+        let hub = ToyHub::new(bug);
+        let ledger = Ledger::new().ids(Ids::Numeric);
+        let second = Duration::from_secs(1);
+        let browser = BrowserClient::new(hub.client()).reconnection_time(second / 10);
+        let mut fleet = Fleet::of(20).seed(7).churn(4 * second, second).ledger(&ledger).open(browser);
+        for n in 0..200 {
+            sleep(200).await;
+            let data = n.to_string();
+            ledger.publish("a", &data).acknowledged(hub.publish("a", &data));
+        }
+        fleet.calm().await;
+        ledger.publish("a", "the end").acknowledged(hub.publish("a", "the end"));
+        fleet.all_saw(|event| event.data == "the end").await;
+        let findings = ledger.check();
+        let only = |kind: fn(&Finding) -> bool| findings.all().len() > 20 && findings.all().iter().all(kind);
+        assert!(
+            match bug {
+                Bug::LosesOneOnResume => only(|finding| matches!(finding, Finding::Lost { .. })),
+                Bug::DoublesOneOnResume => only(|finding| matches!(finding, Finding::Doubled { .. })),
+                _ => findings.is_clean(),
+            },
+            "{bug:?}: {findings}"
+        );
     }
 }
 
