@@ -111,6 +111,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `load` | no | the module `load` and the binary `sse-load`: many subscribers, and an account of every event |
+//! | `proptest` | no | the module `strategy`: events, streams, cuts and schedules for [proptest](https://docs.rs/proptest) |
 
 mod client;
 mod request;
@@ -138,6 +139,8 @@ mod wait;
 
 #[cfg(feature = "load")]
 pub mod load;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};

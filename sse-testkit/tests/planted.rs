@@ -5,9 +5,9 @@ mod support;
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
-use sse_testkit::{BrowserClient, Finding, Fleet, Ids, Ledger, TestStream, any_event};
+use sse_testkit::{BrowserClient, Finding, Fleet, Ids, Ledger, any_event};
 use support::{
-    sleep,
+    next, sleep,
     toy_hub::{Bug, HEARTBEAT, ToyHub},
 };
 
@@ -55,16 +55,6 @@ async fn account(bug: Bug) -> Ledger {
     stays.complete();
     leaves.complete();
     ledger
-}
-
-/// The next event, if there is one within a second.
-async fn next(stream: &mut TestStream) -> Option<sse_testkit::Event> {
-    loop {
-        let seen = tokio::time::timeout(Duration::from_secs(1), stream.next()).await.ok()??;
-        if let Some(event) = seen.event() {
-            return Some(event.clone());
-        }
-    }
 }
 
 /// What an expectation says that fails, if it does.

@@ -65,10 +65,11 @@ impl ToyHub {
         let mut next = match (resume, bug) {
             (None, _) => told.borrow().0,
             (Some(id), Bug::LosesOneOnResume) => id + 1,
-            (Some(id), Bug::DoublesOneOnResume) => id - 1,
+            (Some(id), Bug::DoublesOneOnResume) => id.saturating_sub(1),
             (Some(id), _) => id,
         };
-        feed.send(":\n").await?;
+        // who leaves before the first event comes back to here
+        feed.send(format!(":\nid: {next}\n\n")).await?;
         loop {
             let (end, draining) = *told.borrow_and_update();
             for event in self.read(next, end) {
