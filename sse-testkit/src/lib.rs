@@ -46,6 +46,11 @@
 //! | an async function or closure | [`TestClient::from_fn`] |
 //! | a server in another process, or what only a socket shows | [`TestClient::tcp`] |
 //!
+//! # What to test a client with
+//!
+//! A [`script`](mod@script) is a server that does one thing after the other, and says which step failed and what came instead: in
+//! this process, on a port, or from JSON for tests in a browser.
+//!
 //! # Time
 //!
 //! Every wait is bounded: an expectation by 5 seconds, an answer by 10, unless the test says
@@ -112,6 +117,7 @@
 //! |---|---|---|
 //! | `load` | no | the module `load` and the binary `sse-load`: many subscribers, and an account of every event |
 //! | `proptest` | no | the module `strategy`: events, streams, cuts and schedules for [proptest](https://docs.rs/proptest) |
+//! | `script-host` | no | the binary `sse-script`: scripted servers for tests in a browser, or in another language |
 
 mod client;
 mod request;
@@ -124,6 +130,9 @@ mod stream;
 
 mod browser;
 mod fleet;
+
+pub mod script;
+
 mod ledger;
 
 mod matcher;
