@@ -131,6 +131,7 @@ mod stream;
 mod browser;
 mod fleet;
 
+mod faults;
 pub mod script;
 
 mod ledger;
@@ -139,7 +140,6 @@ mod matcher;
 mod seen;
 
 mod escape;
-#[cfg_attr(not(feature = "load"), allow(dead_code))]
 mod random;
 mod report;
 mod time;
@@ -154,6 +154,7 @@ pub mod strategy;
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
 pub use client::TestClient;
+pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
 pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     End, Seen,
     escape::{Quoted, quoted},
+    faults::Plan,
 };
 
 /// How many bytes are kept, with an allowance for each entry; beyond it the oldest entries are forgotten.
@@ -104,7 +105,15 @@ impl Timeline {
         self.push(What::Request { line, headers });
     }
 
-    pub(crate) fn head(&mut self, status: StatusCode, headers: HeaderMap) {
+    /// The head of an answer, with what the kit itself does to its body.
+    pub(crate) fn answer<B>(&mut self, answer: &http::Response<B>) {
+        self.head(answer.status(), answer.headers().clone());
+        if let Some(Plan(plan)) = answer.extensions().get() {
+            self.note(plan.clone(), None);
+        }
+    }
+
+    fn head(&mut self, status: StatusCode, headers: HeaderMap) {
         self.push(What::Head { status, headers });
     }
 

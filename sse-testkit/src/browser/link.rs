@@ -229,10 +229,12 @@ impl Link {
     fn answered(&mut self, answer: Result<Answer, BoxError>) {
         self.exchange = Exchange::None;
         let (head, body) = match answer {
-            Ok(answer) => answer.into_parts(),
+            Ok(answer) => {
+                self.timeline.answer(&answer);
+                answer.into_parts()
+            }
             Err(error) => return self.lose(&format!("no answer: {}", causes(&*error))),
         };
-        self.timeline.head(head.status, head.headers.clone());
         if let Some(location) = location(head.status, &head.headers) {
             return self.redirect(head.status, location.as_bytes());
         }
