@@ -216,6 +216,7 @@ mod faults;
 pub mod script;
 
 mod ledger;
+mod recording;
 
 mod matcher;
 mod seen;
@@ -239,6 +240,7 @@ pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
 pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
+pub use recording::{Piece, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
 pub use request::RequestBuilder;
 pub use response::Response;
 pub use seen::{End, Event, Seen};

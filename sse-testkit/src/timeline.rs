@@ -32,6 +32,8 @@ pub(crate) struct Timeline {
     entries: VecDeque<Entry>,
     frames: u64,
     forgotten: u64,
+    /// When the last head came, and how many frames there were before it.
+    head: (Duration, u64),
     /// What the entries cost; at most `limit`, or one entry.
     kept: usize,
     limit: usize,
@@ -73,6 +75,9 @@ struct Frame {
     seen: Vec<Seen>,
 }
 
+/// Frames, and the end if there was one, with their times since the head.
+pub(crate) type Played = (Vec<(Duration, Bytes)>, Option<Duration>);
+
 impl What {
     const fn cost(&self) -> usize {
         match self {
@@ -90,6 +95,7 @@ impl Timeline {
             entries: VecDeque::new(),
             frames: 0,
             forgotten: 0,
+            head: (Duration::ZERO, 0),
             kept: 0,
             limit: KEPT,
             read: 0,
@@ -106,7 +112,7 @@ impl Timeline {
     }
 
     /// The head of an answer, with what the kit itself does to its body.
-    pub(crate) fn answer<B>(&mut self, answer: &http::Response<B>) {
+    pub(crate) fn answered<B>(&mut self, answer: &http::Response<B>) {
         self.head(answer.status(), answer.headers().clone());
         if let Some(Plan(plan)) = answer.extensions().get() {
             self.note(plan.clone(), None);
@@ -114,6 +120,7 @@ impl Timeline {
     }
 
     fn head(&mut self, status: StatusCode, headers: HeaderMap) {
+        self.head = (self.now(), self.frames);
         self.push(What::Head { status, headers });
     }
 
@@ -199,6 +206,26 @@ impl Timeline {
             }
         }
         raw.freeze()
+    }
+
+    /// The frames of the last answer and its end, with their times since its head; or how many of its frames are no
+    /// longer kept.
+    pub(crate) fn answer(&self) -> Result<Played, u64> {
+        let (head, before) = self.head;
+        let mut frames = Vec::new();
+        let mut end = None;
+        for Entry { at, what } in &self.entries {
+            match what {
+                What::Head { .. } => end = None,
+                What::Frame(frame) if frame.number > before => frames.push((*at - head, frame.bytes.clone())),
+                What::End(_) => end = Some(at.saturating_sub(head)),
+                _ => {}
+            }
+        }
+        match self.frames - before - frames.len() as u64 {
+            0 => Ok((frames, end)),
+            forgotten => Err(forgotten),
+        }
     }
 
     /// All of it, for a person. With `here`, the item that was read last is pointed out.
@@ -316,6 +343,7 @@ mod tests {
         assert!(timeline.kept <= KEPT);
         assert_eq!((timeline.frames, timeline.forgotten), (5, 2));
         assert_eq!(timeline.raw().len(), 3 * (KEPT / 4));
+        assert_eq!(timeline.answer().unwrap_err(), 2);
         let shown = timeline.shown(false).to_string();
         assert!(shown.contains("the first 2 frames, no longer kept"), "{shown}");
     }

@@ -230,7 +230,7 @@ impl Link {
         self.exchange = Exchange::None;
         let (head, body) = match answer {
             Ok(answer) => {
-                self.timeline.answer(&answer);
+                self.timeline.answered(&answer);
                 answer.into_parts()
             }
             Err(error) => return self.lose(&format!("no answer: {}", causes(&*error))),

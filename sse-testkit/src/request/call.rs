@@ -105,7 +105,7 @@ impl Call {
         let time = self.within.unwrap_or(ANSWER);
         let (got, because) = match timeout_at(deadline(time), asking).await {
             Ok(Ok(answer)) => {
-                timeline.answer(&answer);
+                timeline.answered(&answer);
                 return answer;
             }
             Ok(Err(error)) => (format!("none: {}", causes(&*error)), None),
