@@ -104,10 +104,15 @@ mod stream;
 mod matcher;
 mod seen;
 
+mod conformance;
+mod encoding;
+mod vectors;
+
 mod escape;
 #[cfg_attr(not(feature = "load"), allow(dead_code))]
 mod random;
 mod report;
+mod table;
 mod time;
 mod timeline;
 
@@ -116,6 +121,8 @@ pub mod load;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use client::TestClient;
+pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
+pub use encoding::{Encoding, Fault, Fields, Finding, encoding};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use request::RequestBuilder;
 pub use response::Response;
