@@ -96,8 +96,11 @@ macro_rules! conformance {
 /// - whole,
 /// - as its vector cuts it,
 /// - one byte at a time,
-/// - and in every two-way split. Of the two streams that are longer than 8 KiB (one has 2000 lines of data, one a comment
-///   of 70 kB) it is every split in the first and last 256 bytes, and about 250 spread between.
+/// - and in every two-way split.
+///
+/// Two streams are longer than 8 KiB: one has 2000 lines of data, one a comment of 70 kB. They are read byte by byte only in
+/// their first and last 256 bytes, and by 13 bytes between; and are split everywhere in those 512 bytes, and at about 250
+/// places between.
 ///
 /// Each call is on its own: make a new parser in it. One that panics fails on that vector, and is not tried on its other
 /// cuts; the rest goes on. One that never returns can't be helped: the test hangs. Everything happens in this thread, so

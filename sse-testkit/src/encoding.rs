@@ -27,7 +27,7 @@ pub use fields::Fields;
 /// Attributes and docs before `fn` are the test's.
 ///
 /// ```
-/// use sse_testkit::{Fields, Fault, encoding};
+/// use sse_testkit::{Fields, EncodingFault, encoding};
 ///
 /// /// It knows LF, and nothing else.
 /// fn encoder(fields: &Fields<'_>) -> Option<String> {
@@ -38,7 +38,7 @@ pub use fields::Fields;
 ///     Some(lines.chain(["\n".to_owned()]).collect())
 /// }
 ///
-/// encoding!(fn known_faults, encoder, finds: [(Fault::Forged, "cr-is-a-line-end")]); // a #[test]
+/// encoding!(fn known_faults, encoder, finds: [(EncodingFault::Forged, "cr-is-a-line-end")]); // a #[test]
 ///
 /// let findings = encoding!(encoder); // by hand
 /// assert!(findings.findings().iter().any(|finding| finding.case == "leading-space-survives"));
@@ -134,7 +134,7 @@ where
 #[derive(Debug, Clone, Default)]
 pub struct Encoding {
     run: usize,
-    findings: Vec<Finding>,
+    findings: Vec<EncodingFinding>,
     not_run: Vec<String>,
     cases: BTreeSet<String>,
 }
@@ -154,14 +154,14 @@ impl Encoding {
     /// What was found: at most one finding a case, the gravest.
     ///
     /// ```
-    /// # use sse_testkit::{Fault, encoding};
+    /// # use sse_testkit::{EncodingFault, encoding};
     /// let findings = encoding(|fields| Some(format!("data: {}\n\n", fields.data?)));
     /// let finding = findings.findings().iter().find(|finding| finding.case == "cr-is-a-line-end").unwrap();
-    /// assert_eq!(finding.fault, Fault::Forged);
+    /// assert_eq!(finding.fault, EncodingFault::Forged);
     /// assert_eq!(finding.what, r#"the name is "admin", but none was sent"#);
     /// ```
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
+    pub fn findings(&self) -> &[EncodingFinding] {
         &self.findings
     }
 
@@ -199,7 +199,7 @@ impl Encoding {
     /// These faults are found in these cases and no other, in any order: what is known. What was not run is no finding.
     ///
     /// ```
-    /// # use sse_testkit::{Fault, encoding};
+    /// # use sse_testkit::{EncodingFault, encoding};
     /// // a sound encoder of data, but for CR
     /// let findings = encoding(|fields| {
     ///     if fields.name.is_some() || fields.id.is_some() || fields.comment.is_some() || fields.retry.is_some() {
@@ -208,13 +208,13 @@ impl Encoding {
     ///     Some(format!("data: {}\n\n", fields.data?.replace("\r\n", "\n").replace('\n', "\ndata: ")))
     /// });
     /// findings.expect_findings([
-    ///     (Fault::Forged, "cr-is-a-line-end"),
-    ///     (Fault::Forged, "data: CR, then an id"),
-    ///     (Fault::Forged, "data: CR, then retry"),
-    ///     (Fault::Forged, "data: two CR, then data"),
-    ///     (Fault::Changed, "data: CR"),
-    ///     (Fault::Changed, "data: CR at the end"),
-    ///     (Fault::Lost, "data: CR first"),
+    ///     (EncodingFault::Forged, "cr-is-a-line-end"),
+    ///     (EncodingFault::Forged, "data: CR, then an id"),
+    ///     (EncodingFault::Forged, "data: CR, then retry"),
+    ///     (EncodingFault::Forged, "data: two CR, then data"),
+    ///     (EncodingFault::Changed, "data: CR"),
+    ///     (EncodingFault::Changed, "data: CR at the end"),
+    ///     (EncodingFault::Lost, "data: CR first"),
     /// ]);
     /// ```
     ///
@@ -222,10 +222,11 @@ impl Encoding {
     ///
     /// If one is mended or new, or not a case's name, with which, and with the table.
     #[track_caller]
-    pub fn expect_findings<C: AsRef<str>>(&self, findings: impl IntoIterator<Item = (Fault, C)>) {
-        let known: Vec<(Fault, C)> = findings.into_iter().collect();
-        let known: BTreeSet<(&str, Fault)> = known.iter().map(|(fault, case)| (case.as_ref(), *fault)).collect();
-        let found: BTreeSet<(&str, Fault)> =
+    pub fn expect_findings<C: AsRef<str>>(&self, findings: impl IntoIterator<Item = (EncodingFault, C)>) {
+        let known: Vec<(EncodingFault, C)> = findings.into_iter().collect();
+        let known: BTreeSet<(&str, EncodingFault)> =
+            known.iter().map(|(fault, case)| (case.as_ref(), *fault)).collect();
+        let found: BTreeSet<(&str, EncodingFault)> =
             self.findings.iter().map(|finding| (&*finding.case, finding.fault)).collect();
         let mut wrong = String::new();
         for (case, fault) in found.difference(&known) {
@@ -267,21 +268,21 @@ impl fmt::Display for Encoding {
 /// One event that an encoder does not write as it should.
 ///
 /// ```
-/// # use sse_testkit::{Fault, encoding};
+/// # use sse_testkit::{EncodingFault, encoding};
 /// let findings = encoding(|fields| Some(format!("data:{}\n\n", fields.data.unwrap_or_default())));
 /// let finding = &findings.findings()[0];
-/// assert_eq!((&*finding.case, finding.fault), ("leading-space-survives", Fault::Changed));
+/// assert_eq!((&*finding.case, finding.fault), ("leading-space-survives", EncodingFault::Changed));
 /// assert_eq!(finding.event, r#"data " x""#);
 /// assert_eq!(finding.wire.as_deref(), Some(&b"data: x\n\n"[..]));
 /// assert_eq!(finding.what, r#"the data is "x", not " x""#);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Finding {
+pub struct EncodingFinding {
     /// The case's name: a vector's, or the field and what its text is, such as `id: NUL`.
     pub case: String,
     /// What kind of fault it is.
-    pub fault: Fault,
+    pub fault: EncodingFault,
     /// What was to be sent, on one line.
     pub event: String,
     /// What the encoder wrote, if it did.
@@ -293,12 +294,12 @@ pub struct Finding {
 /// What kind of fault an encoder has, the gravest first.
 ///
 /// ```
-/// # use sse_testkit::Fault;
-/// assert_eq!(Fault::Forged.to_string(), "forged");
+/// # use sse_testkit::EncodingFault;
+/// assert_eq!(EncodingFault::Forged.to_string(), "forged");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum EncodingFault {
     /// A client reads an event that was not sent, or in a field what was sent in none or in another: who chooses the text
     /// of one field chooses more than that.
     Forged,
@@ -312,7 +313,7 @@ pub enum Fault {
     Refused,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for EncodingFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Forged => "forged",
@@ -360,16 +361,22 @@ where
         let fields = case.fields();
         let (fault, wire, what) = match write(self.encoder, &fields) {
             Written::Refused if fields.can_be_carried() => {
-                (Fault::Refused, None, "it can be sent, but is refused".into())
+                (EncodingFault::Refused, None, "it can be sent, but is refused".into())
             }
             Written::Refused => return true,
-            Written::Panicked(text) => (Fault::Panicked, None, format!("a panic: {text}")),
+            Written::Panicked(text) => (EncodingFault::Panicked, None, format!("a panic: {text}")),
             Written::Bytes(wire) => match check(&fields, &wire) {
                 None => return true,
                 Some((fault, what)) => (fault, Some(wire), what),
             },
         };
-        self.result.findings.push(Finding { case: case.name.clone(), fault, event: fields.to_string(), wire, what });
+        self.result.findings.push(EncodingFinding {
+            case: case.name.clone(),
+            fault,
+            event: fields.to_string(),
+            wire,
+            what,
+        });
         false
     }
 }

@@ -86,6 +86,21 @@
 //!    1.250 s  still open
 //! ```
 //!
+//! # Parsers and encoders
+//!
+//! [`conformance!`] grades any parser by the standard's vectors under their cuts, [`encoding!`] any encoder by hostile
+//! text. Each is a value with a table, or a test; what is known to fail is held to exactly.
+//!
+//! ```
+//! use sse_testkit::{Fields, encoding};
+//!
+//! fn encode(fields: &Fields<'_>) -> Option<String> {
+//!     Some(format!("data: {}\n\n", fields.data?)) // forgets line breaks
+//! }
+//!
+//! assert!(encoding!(encode).to_string().contains(r#"the name is "admin", but none was sent"#));
+//! ```
+//!
 //! # What it does not do
 //!
 //! It does not reconnect by itself, follow redirects or judge an answer as a browser would: a test sees what was sent.
@@ -130,7 +145,7 @@ pub mod load;
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use client::TestClient;
 pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
-pub use encoding::{Encoding, Fault, Fields, Finding, encoding};
+pub use encoding::{Encoding, EncodingFault, EncodingFinding, Fields, encoding};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use request::RequestBuilder;
 pub use response::Response;

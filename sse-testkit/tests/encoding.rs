@@ -5,7 +5,7 @@ mod support;
 use std::fmt::Write;
 
 use sse_core::{Event, EventId, EventName};
-use sse_testkit::{Fault, Fields, encoding};
+use sse_testkit::{EncodingFault, Fields, encoding};
 
 use support::failure_of;
 
@@ -52,12 +52,12 @@ fn what_comes_of_no_care() {
     let findings = encoding(naive);
     let fault =
         |case: &str| findings.findings().iter().find(|finding| finding.case == case).map(|finding| finding.fault);
-    assert_eq!(fault("cr-is-a-line-end"), Some(Fault::Forged));
-    assert_eq!(fault("comment-multiline"), Some(Fault::Forged));
-    assert_eq!(fault("id-lf"), Some(Fault::Forged));
-    assert_eq!(fault("name: CR, then an id"), Some(Fault::Forged));
-    assert_eq!(fault("id: NUL"), Some(Fault::Lost));
-    assert_eq!(fault("data: LF"), Some(Fault::Changed));
+    assert_eq!(fault("cr-is-a-line-end"), Some(EncodingFault::Forged));
+    assert_eq!(fault("comment-multiline"), Some(EncodingFault::Forged));
+    assert_eq!(fault("id-lf"), Some(EncodingFault::Forged));
+    assert_eq!(fault("name: CR, then an id"), Some(EncodingFault::Forged));
+    assert_eq!(fault("id: NUL"), Some(EncodingFault::Lost));
+    assert_eq!(fault("data: LF"), Some(EncodingFault::Changed));
     assert_eq!(fault("data: a leading space"), None);
     assert_eq!(fault("retry: the longest"), None);
     // nothing that is mixed from what is sound is unsound, so it adds nothing
@@ -77,7 +77,7 @@ fn with(change: fn(&mut Fields<'_>)) -> impl Fn(&Fields<'_>) -> Option<Vec<u8>> 
 fn each_field_that_is_left_out_is_missed() {
     let lost = |change| {
         let findings = encoding(with(change));
-        findings.findings().iter().filter(|finding| finding.fault == Fault::Lost).count()
+        findings.findings().iter().filter(|finding| finding.fault == EncodingFault::Lost).count()
     };
     assert!(lost(|fields| fields.name = None) > 10);
     assert!(lost(|fields| fields.data = None) > 10);
@@ -132,7 +132,7 @@ fn what_is_not_written_at_all_is_told() {
     };
     let findings = encoding(data);
     assert!(!findings.is_perfect());
-    findings.expect_findings([(Fault::Lost, ""); 0]);
+    findings.expect_findings([(EncodingFault::Lost, ""); 0]);
     let shown = findings.to_string();
     assert!(shown.starts_with("0 of 39 events with a fault\n\nnot run"), "{shown}");
     assert!(
@@ -164,7 +164,8 @@ fn an_encoder_that_only_panics_is_told() {
     let findings = encoding(|_fields| -> Option<String> { panic!("no") });
     assert_eq!(findings.not_run().count(), 0);
     assert!(
-        findings.findings().len() > 150 && findings.findings().iter().all(|finding| finding.fault == Fault::Panicked)
+        findings.findings().len() > 150
+            && findings.findings().iter().all(|finding| finding.fault == EncodingFault::Panicked)
     );
 }
 
@@ -173,10 +174,10 @@ fn known_findings_are_held_to_exactly() {
     let trims = with(|fields| fields.data = fields.data.map(|data| data.strip_prefix(' ').unwrap_or(data)));
     let report = failure_of(|| {
         encoding(&trims).expect_findings([
-            (Fault::Changed, "data: a space"),
-            (Fault::Forged, "data: a space"),
-            (Fault::Changed, "data: CR"),
-            (Fault::Changed, "no-such"),
+            (EncodingFault::Changed, "data: a space"),
+            (EncodingFault::Forged, "data: a space"),
+            (EncodingFault::Changed, "data: CR"),
+            (EncodingFault::Changed, "no-such"),
         ]);
     });
     assert_eq!(

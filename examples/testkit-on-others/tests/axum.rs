@@ -15,7 +15,7 @@ use axum::{
 };
 use futures_util::{FutureExt, Stream, stream};
 use sse_testkit::{
-    Fault::{Changed, Lost},
+    EncodingFault::{Changed, Lost},
     Fields, TestClient, any_event, encoding, message,
 };
 use tokio::sync::watch;

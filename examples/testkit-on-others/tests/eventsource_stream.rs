@@ -47,9 +47,10 @@ conformance!(fn known_failures_of_eventsource_stream, parser, fails: [
     // An ID in a block without data is forgotten.
     "id-only-block-updates",
     "seed-replaced",
-    // The last event ID of an earlier connection is not that of the events.
+    // The last event ID of an earlier connection is not given to the events of this one, and lost with the first.
     "seed-persists-over-reconnect",
-    // What is not UTF-8 is an error, and its piece is lost, instead of U+FFFD.
+    // What is not UTF-8 should be U+FFFD. Here nothing after it is read any more, and at the end of the stream there is an
+    // error.
     "bom-partial-then-field",
     "bom-one-byte-then-lf",
     "bom-utf16-le-is-not-bom",

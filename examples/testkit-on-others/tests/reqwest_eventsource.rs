@@ -1,74 +1,17 @@
 //! The client `reqwest-eventsource`, over real sockets: what it does as the standard has it, and what not.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::TcpListener, time::Duration};
 
 use futures_util::StreamExt;
 use reqwest_eventsource::{Error, Event, EventSource, ReadyState, retry::ExponentialBackoff};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-    task::JoinHandle,
-    time::timeout,
-};
+use sse_testkit::{script, script::ScriptedServer};
+use tokio::time::timeout;
 
 /// As long as any wait may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
-/// Gives each connection the next of its answers, and closes it.
-struct Server {
-    address: SocketAddr,
-    requests: mpsc::Receiver<String>,
-    task: JoinHandle<()>,
-}
-
-impl Server {
-    async fn start<const N: usize>(answers: [String; N]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (heads, requests) = mpsc::channel(8);
-        let task = tokio::spawn(async move {
-            for answer in answers {
-                let (mut connection, _) = listener.accept().await.unwrap();
-                let head = head(&mut connection).await;
-                connection.write_all(answer.as_bytes()).await.unwrap();
-                heads.send(head).await.unwrap();
-            }
-        });
-        Self { address, requests, task }
-    }
-
-    fn client(&self) -> EventSource {
-        EventSource::get(format!("http://{}/events", self.address))
-    }
-
-    /// The last event ID that the next request has.
-    async fn last_event_id(&mut self) -> Option<String> {
-        let head = timeout(PATIENCE, self.requests.recv()).await.unwrap().unwrap();
-        head.lines().find_map(|line| Some(line.strip_prefix("last-event-id:")?.trim().to_owned()))
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn head(connection: &mut TcpStream) -> String {
-    let mut head = String::new();
-    let mut byte = [0];
-    while !head.ends_with("\r\n\r\n") {
-        connection.read_exact(&mut byte).await.unwrap();
-        head.push(byte[0].into());
-    }
-    head
-}
-
-/// A stream that ends after these bytes.
-fn events(stream: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n{stream}")
+fn client(server: &ScriptedServer) -> EventSource {
+    EventSource::get(server.url("/events"))
 }
 
 /// The next event or error; an opened stream is neither.
@@ -97,34 +40,81 @@ async fn expect_closed(client: &mut EventSource) {
     assert_eq!(client.ready_state(), ReadyState::Closed);
 }
 
+async fn expect_no_content(client: &mut EventSource) {
+    let end = next(client).await;
+    assert!(matches!(&end, Some(Err(Error::InvalidStatusCode(status, _))) if *status == 204), "{end:?}");
+    expect_closed(client).await;
+}
+
 /// As it should be.
 mod right {
     use super::*;
 
     #[tokio::test]
     async fn it_goes_on_after_the_last_event_until_it_is_told_to_stop() {
-        let first = events("retry: 10\nid: 7\ndata: a\n\ndata: unfinished");
-        let mut server = Server::start([first, events("data: b\n\n"), NO_CONTENT.into()]).await;
-        let mut client = server.client();
+        let server = script![
+            accept.path("/events").header("accept", "text/event-stream").no_last_event_id(),
+            head(200),
+            event("a").id("7").retry(10ms),
+            raw(b"data: unfin"),
+            end,
+            expect_reconnect().last_event_id("7").not_before(10ms),
+            head(200),
+            event("b").id("8"),
+            end,
+            expect_reconnect().last_event_id("8"),
+            status(204),
+        ];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
         expect_event(&mut client, "a").await;
-        assert_eq!(server.last_event_id().await, None);
         expect_end_of_stream(&mut client).await;
         expect_event(&mut client, "b").await;
-        assert_eq!(server.last_event_id().await.as_deref(), Some("7"));
         expect_end_of_stream(&mut client).await;
-        let end = next(&mut client).await;
-        assert!(matches!(&end, Some(Err(Error::InvalidStatusCode(status, _))) if *status == 204), "{end:?}");
-        expect_closed(&mut client).await;
+        expect_no_content(&mut client).await;
+        server.expect_finished().await;
     }
 
     #[tokio::test]
     async fn another_status_or_type_ends_it() {
-        for answer in ["HTTP/1.1 503 Busy\r\n", "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n"] {
-            let server = Server::start([format!("{answer}content-length: 0\r\n\r\n")]).await;
-            let mut client = server.client();
+        let answers = [
+            script![accept, status(503), expect_silence(1s)],
+            script![accept, status(200).header("content-type", "text/plain"), expect_silence(1s)],
+        ];
+        for answer in answers {
+            let server = answer.listen().await.unwrap();
+            let mut client = client(&server);
             assert!(next(&mut client).await.unwrap().is_err());
             expect_closed(&mut client).await;
+            server.expect_finished().await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_followed() {
+        let server =
+            script![accept.path("/events"), redirect("/other"), accept.path("/other"), head(200), event("a"), stall];
+        let server = server.listen().await.unwrap();
+        expect_event(&mut client(&server), "a").await;
+        server.expect_finished().await;
+    }
+
+    #[tokio::test]
+    async fn an_id_that_is_not_ascii_is_sent_as_it_is() {
+        let server = script![
+            accept,
+            head(200),
+            event("a").id("\u{fc}").retry(10ms),
+            end,
+            expect_reconnect().last_event_id("\u{fc}"),
+            status(204),
+        ];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
+        expect_event(&mut client, "a").await;
+        expect_end_of_stream(&mut client).await;
+        expect_no_content(&mut client).await;
+        server.expect_finished().await;
     }
 }
 
@@ -135,85 +125,129 @@ mod wrong {
     /// An ID in a block without data is the last event ID all the same. Here it is the one before.
     #[tokio::test]
     async fn an_id_without_data_is_forgotten() {
-        let first = events("retry: 10\nid: 7\ndata: a\n\nid: 8\n\n");
-        let mut server = Server::start([first, NO_CONTENT.into()]).await;
-        let mut client = server.client();
+        let server = script![
+            accept,
+            head(200),
+            event("a").id("7").retry(10ms),
+            raw(b"id: 8\n\n"),
+            end,
+            expect_reconnect().last_event_id("7"),
+            status(204), // 8
+        ];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
         expect_event(&mut client, "a").await;
         expect_end_of_stream(&mut client).await;
-        assert!(next(&mut client).await.unwrap().is_err());
-        assert_eq!(server.last_event_id().await, None);
-        assert_eq!(server.last_event_id().await.as_deref(), Some("7"), "should be 8");
+        expect_no_content(&mut client).await;
+        server.expect_finished().await;
     }
 
-    /// The reconnection time is set by its line. Here it is lost unless an event follows in its block: a server that asks
-    /// for an hour is asked again after 0.3 seconds.
+    /// An ID stays until another comes, over all connections. Here an event without one takes it back, if it comes over a
+    /// later connection: the next request asks for everything.
     #[tokio::test]
-    async fn a_reconnection_time_without_data_is_forgotten() {
-        let mut server = Server::start([events("retry: 3600000\n\ndata: a\n\n"), NO_CONTENT.into()]).await;
-        let mut client = server.client();
+    async fn an_id_of_an_earlier_connection_is_forgotten() {
+        let server = script![
+            accept,
+            head(200),
+            event("a").id("7").retry(10ms),
+            end,
+            expect_reconnect().last_event_id("7"),
+            head(200),
+            event("b").retry(10ms),
+            end,
+            expect_reconnect().last_event_id(""), // 7
+            status(204),
+        ];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
         expect_event(&mut client, "a").await;
         expect_end_of_stream(&mut client).await;
-        assert!(next(&mut client).await.unwrap().is_err());
-        assert_eq!(server.last_event_id().await, None);
-        assert!(server.last_event_id().await.is_some(), "should not come within the hour");
+        expect_event(&mut client, "b").await;
+        expect_end_of_stream(&mut client).await;
+        expect_no_content(&mut client).await;
+        server.expect_finished().await;
+    }
+
+    /// The reconnection time is set by its line. Here it is lost unless data follows in its block: a server that asks for an
+    /// hour is asked again after 0.3 seconds.
+    #[tokio::test]
+    async fn a_reconnection_time_without_data_is_forgotten() {
+        let server = script![
+            accept,
+            head(200),
+            retry(3600s),
+            event("a"),
+            end,
+            expect_reconnect().not_before(250ms),
+            status(204), // 3600s
+        ];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
+        expect_event(&mut client, "a").await;
+        expect_end_of_stream(&mut client).await;
+        expect_no_content(&mut client).await;
+        server.expect_finished().await;
     }
 
     /// Without a last event ID there is no header. Here it is there, and empty.
     #[tokio::test]
     async fn no_last_event_id_is_sent_as_an_empty_one() {
-        let mut server = Server::start([events("retry: 10\ndata: a\n\n"), NO_CONTENT.into()]).await;
-        let mut client = server.client();
+        let server = script![
+            accept.no_last_event_id(),
+            head(200),
+            event("a").retry(10ms),
+            end,
+            expect_reconnect().last_event_id(""),
+            status(204), // no_last_event_id()
+        ];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
         expect_event(&mut client, "a").await;
         expect_end_of_stream(&mut client).await;
-        assert!(next(&mut client).await.unwrap().is_err());
-        assert_eq!(server.last_event_id().await, None);
-        assert_eq!(server.last_event_id().await.as_deref(), Some(""), "should be none");
+        expect_no_content(&mut client).await;
+        server.expect_finished().await;
     }
 
-    /// An ID is sent as UTF-8, whatever it is. Here one that is not ASCII ends the client, at the next reconnect.
+    /// Only CR, LF and NUL can't be in an ID. Here another control character ends the client, at the next reconnect.
     #[tokio::test]
-    async fn an_id_that_is_not_ascii_ends_it() {
-        let server = Server::start([events("retry: 10\nid: ü\ndata: a\n\n"), NO_CONTENT.into()]).await;
-        let mut client = server.client();
+    async fn an_id_with_a_control_character_ends_it() {
+        let server = script![accept, head(200), event("a").id("7\u{1}").retry(10ms), end, expect_silence(1s)];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
         expect_event(&mut client, "a").await;
         expect_end_of_stream(&mut client).await;
         let end = next(&mut client).await;
-        assert!(matches!(&end, Some(Err(Error::InvalidLastEventId(id))) if id == "ü"), "{end:?}");
+        assert!(matches!(&end, Some(Err(Error::InvalidLastEventId(id))) if id == "7\u{1}"), "{end:?}");
         expect_closed(&mut client).await;
+        server.expect_finished().await;
     }
 
     /// A byte order mark at the start of a stream is ignored. Here whoever sends one makes the client panic.
     #[tokio::test]
     async fn a_byte_order_mark_is_a_panic() {
-        let server = Server::start([events("\u{feff}data: a\n\n")]).await;
-        let mut client = server.client();
+        let server = script![accept, head(200), raw("\u{feff}data: a\n\n"), stall];
+        let server = server.listen().await.unwrap();
+        let mut client = client(&server);
         let read = tokio::spawn(async move { next(&mut client).await.is_some() });
         assert!(read.await.unwrap_err().is_panic(), "should be an event");
     }
 
-    /// Bytes that are not UTF-8 become U+FFFD. Here they are an error, and the event is lost.
+    /// What is not UTF-8 becomes U+FFFD. Here nothing after it is read, and at the end of the stream there is an error.
     #[tokio::test]
-    async fn what_is_not_utf8_breaks_the_stream() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = EventSource::get(format!("http://{}", listener.local_addr().unwrap()));
-        let server = async {
-            let (mut connection, _) = listener.accept().await.unwrap();
-            head(&mut connection).await;
-            connection.write_all(events("data: a").as_bytes()).await.unwrap();
-            connection.write_all(b"\xff\n\n").await.unwrap();
-        };
-        let ((), read) = tokio::join!(server, next(&mut client));
+    async fn what_is_not_utf8_silences_the_stream() {
+        let server = script![accept, head(200), raw(b"data: a\xff\n\n"), event("b"), end];
+        let server = server.listen().await.unwrap();
+        let read = next(&mut client(&server)).await;
         assert!(matches!(read, Some(Err(Error::Utf8(_)))), "{read:?} (should be an event)");
+        server.expect_finished().await;
     }
 
     /// Its own policy: after so many failures in a row it gives up. Here only a limit of one is heeded, for the failures
     /// are not counted.
     #[tokio::test]
     async fn a_limit_of_retries_is_not_heeded() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        drop(listener); // nobody listens
-        let mut client = EventSource::get(format!("http://{address}"));
+        let deaf = TcpListener::bind("127.0.0.1:0").unwrap(); // never accepts, and is not asked: the address is wrong
+        let mut client = EventSource::get(format!("http://127.0.0.2:{}", deaf.local_addr().unwrap().port()));
         client.set_retry_policy(Box::new(ExponentialBackoff::new(Duration::from_millis(1), 1.0, None, Some(2))));
         for _ in 0..10 {
             assert!(matches!(next(&mut client).await, Some(Err(Error::Transport(_)))));

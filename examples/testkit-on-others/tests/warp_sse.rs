@@ -4,7 +4,7 @@ use std::{collections::HashMap, convert::Infallible};
 
 use futures_util::stream;
 use sse_testkit::{
-    Fault::{Changed, Forged, Lost},
+    EncodingFault::{Changed, Forged, Lost},
     Fields, TestClient, encoding, event, message,
 };
 use warp::{Filter, Rejection, Reply, sse::Event};

@@ -10,12 +10,17 @@ const ENDS: usize = 256;
 /// length they fall on every place of a line.
 const BETWEEN: usize = 250;
 
+/// In how small pieces a longer one is read between its ends: odd, for the same reason. One byte at a time would take
+/// minutes with a parser that looks at a line from its start for each piece.
+const PIECE: usize = 13;
+
 /// How a stream was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     Whole,
     AsGiven,
     Bytes,
+    Pieces,
     After(usize),
 }
 
@@ -25,6 +30,7 @@ impl fmt::Display for Cut {
             Self::Whole => f.write_str("whole"),
             Self::AsGiven => f.write_str("as the vector has it"),
             Self::Bytes => f.write_str("one byte at a time"),
+            Self::Pieces => f.write_str("a few bytes at a time"),
             Self::After(1) => f.write_str("cut after 1 byte"),
             Self::After(bytes) => write!(f, "cut after {bytes} bytes"),
         }
@@ -35,16 +41,25 @@ impl fmt::Display for Cut {
 pub(super) fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(Cut, &[&[u8]]) -> bool) {
     let whole = chunks.concat();
     let given: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
-    let bytes: Vec<&[u8]> = whole.chunks(1).collect();
+    let (small, pieces) = small_pieces(&whole);
     let goes_on = each(Cut::Whole, &[&whole])
         && (given.len() == 1 || each(Cut::AsGiven, &given)) // one piece is whole
-        && each(Cut::Bytes, &bytes);
+        && each(small, &pieces);
     if goes_on {
         let _ = splits(whole.len()).all(|at| {
             let (first, second) = whole.split_at(at);
             each(Cut::After(at), &[first, second])
         });
     }
+}
+
+fn small_pieces(whole: &[u8]) -> (Cut, Vec<&[u8]>) {
+    if whole.len() <= SPLIT_EVERYWHERE {
+        return (Cut::Bytes, whole.chunks(1).collect());
+    }
+    let (first, rest) = whole.split_at(ENDS);
+    let (between, last) = rest.split_at(rest.len() - ENDS);
+    (Cut::Pieces, first.chunks(1).chain(between.chunks(PIECE)).chain(last.chunks(1)).collect())
 }
 
 fn splits(len: usize) -> impl Iterator<Item = usize> {
@@ -92,6 +107,15 @@ mod tests {
         assert_eq!((splits.first(), splits.last()), (Some(&1), Some(&(len - 1))));
         // the lines of that stream have 8 bytes
         assert!((0..8).all(|place| splits.iter().filter(|at| **at > ENDS && **at % 8 == place).count() > 20));
+    }
+
+    #[test]
+    fn long_streams_are_read_in_small_pieces() {
+        let stream = vec![b'x'; SPLIT_EVERYWHERE + 1];
+        let (cut, pieces) = small_pieces(&stream);
+        assert_eq!((cut, pieces.concat()), (Cut::Pieces, stream.clone()));
+        assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
+        assert_eq!(small_pieces(&stream[1..]).0, Cut::Bytes);
     }
 
     #[test]

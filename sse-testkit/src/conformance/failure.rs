@@ -29,7 +29,8 @@ pub struct VectorFailure {
     pub failed: usize,
     /// Under how many cuts it was run.
     pub cuts: usize,
-    /// The first cut under which it failed: `whole`, `as the vector has it`, `one byte at a time`, or `cut after 3 bytes`.
+    /// The first cut under which it failed: `whole`, `as the vector has it`, `one byte at a time`, `a few bytes
+    /// at a time`, or `cut after 3 bytes`.
     pub first_cut: String,
     /// What was wrong under that cut, or the first of it.
     pub what: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sse_core::{EventRef, Item, Limits, Parser};
 
-use super::{Fault, Fields};
+use super::{EncodingFault, Fields};
 use crate::{Event, escape::clipped};
 
 /// Sent before the event, so that a lost ID or reconnection time shows.
@@ -15,28 +15,28 @@ const RETRY_BEFORE: Duration = Duration::from_millis(1);
 const AFTER: &str = "event: after\ndata: after\n\n";
 
 /// The gravest fault, and what is wrong in words.
-pub(super) fn check(fields: &Fields<'_>, wire: &[u8]) -> Option<(Fault, String)> {
+pub(super) fn check(fields: &Fields<'_>, wire: &[u8]) -> Option<(EncodingFault, String)> {
     let seen = Seen::of(wire);
     if !seen.ends {
         // what else there is, if it is graver
         let forged = check_read(fields, &Seen::of(&[wire, b"\n\n"].concat()));
         return forged
-            .filter(|(fault, _)| *fault == Fault::Forged)
-            .or_else(|| Some((Fault::Lost, "the event does not end before the next".into())));
+            .filter(|(fault, _)| *fault == EncodingFault::Forged)
+            .or_else(|| Some((EncodingFault::Lost, "the event does not end before the next".into())));
     }
     check_read(fields, &seen)
 }
 
-fn check_read(fields: &Fields<'_>, seen: &Seen) -> Option<(Fault, String)> {
+fn check_read(fields: &Fields<'_>, seen: &Seen) -> Option<(EncodingFault, String)> {
     let mut wrong = Vec::new();
     let sent = usize::from(fields.data.is_some());
     let events = &seen.events[..];
     if events.len() > sent {
         let forged = events[sent..].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        wrong.push((Fault::Forged, format!("more than was sent: {forged}")));
+        wrong.push((EncodingFault::Forged, format!("more than was sent: {forged}")));
     }
     match (fields.data, events.first()) {
-        (Some(_), None) => wrong.push((Fault::Lost, "no event".into())),
+        (Some(_), None) => wrong.push((EncodingFault::Lost, "no event".into())),
         (Some(data), Some(event)) => {
             let sent_name = fields.name.filter(|name| !name.is_empty());
             wrong.extend(differs("name", &event.name, sent_name, "message"));
@@ -47,7 +47,7 @@ fn check_read(fields: &Fields<'_>, seen: &Seen) -> Option<(Fault, String)> {
     wrong.extend(differs("id", &seen.last_event_id, fields.id, ID_BEFORE));
     wrong.extend(retry_differs(seen.retry, fields.retry));
     if fields.comment.is_some() && seen.comments == 0 {
-        wrong.push((Fault::Lost, "no comment".into()));
+        wrong.push((EncodingFault::Lost, "no comment".into()));
     }
     wrong.into_iter().min_by_key(|(fault, _)| *fault) // the first of several that are as grave
 }
@@ -96,20 +96,20 @@ fn lines(data: &str) -> String {
 }
 
 /// What is wrong with a field that reads `got`, and would read `without` if it were not sent.
-fn differs(field: &str, got: &str, sent: Option<&str>, without: &str) -> Option<(Fault, String)> {
+fn differs(field: &str, got: &str, sent: Option<&str>, without: &str) -> Option<(EncodingFault, String)> {
     let Some(sent) = sent else {
         return (got != without)
-            .then(|| (Fault::Forged, format!("the {field} is {}, but none was sent", clipped(got))));
+            .then(|| (EncodingFault::Forged, format!("the {field} is {}, but none was sent", clipped(got))));
     };
     if got == sent {
         return None;
     }
     let fault = if !is_made_of(got, sent) && got != without {
-        Fault::Forged
+        EncodingFault::Forged
     } else if got == without && !sent.is_empty() {
-        Fault::Lost
+        EncodingFault::Lost
     } else {
-        Fault::Changed
+        EncodingFault::Changed
     };
     Some((fault, format!("the {field} is {}, not {}", clipped(got), clipped(sent))))
 }
@@ -122,14 +122,14 @@ fn is_made_of(got: &str, sent: &str) -> bool {
     got.split('\n').all(|line| sent.contains(&letters(line)))
 }
 
-fn retry_differs(got: Option<Duration>, sent: Option<Duration>) -> Option<(Fault, String)> {
+fn retry_differs(got: Option<Duration>, sent: Option<Duration>) -> Option<(EncodingFault, String)> {
     let got = got.unwrap_or_default();
     match sent {
         None if got == RETRY_BEFORE => None,
-        None => Some((Fault::Forged, format!("the reconnection time is {got:?}, but none was sent"))),
+        None => Some((EncodingFault::Forged, format!("the reconnection time is {got:?}, but none was sent"))),
         Some(sent) if got.abs_diff(sent) < Duration::from_millis(1) => None,
-        Some(_) if got == RETRY_BEFORE => Some((Fault::Lost, "no reconnection time".into())),
-        Some(sent) => Some((Fault::Changed, format!("the reconnection time is {got:?}, not {sent:?}"))),
+        Some(_) if got == RETRY_BEFORE => Some((EncodingFault::Lost, "no reconnection time".into())),
+        Some(sent) => Some((EncodingFault::Changed, format!("the reconnection time is {got:?}, not {sent:?}"))),
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
     };
 
     #[track_caller]
-    fn found(fields: Fields<'_>, wire: &str, fault: Fault, what: &str) {
+    fn found(fields: Fields<'_>, wire: &str, fault: EncodingFault, what: &str) {
         assert_eq!(check(&fields, wire.as_bytes()), Some((fault, what.to_owned())));
     }
 
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_forged() {
-        let forged = |wire, what| found(DATA, wire, Fault::Forged, what);
+        let forged = |wire, what| found(DATA, wire, EncodingFault::Forged, what);
         forged("data: a\ndata: b\n\ndata: x\n\n", r#"more than was sent: event "message", data "x", id "before""#);
         forged("data: a\ndata: b\nevent: x\n\n", r#"the name is "x", but none was sent"#);
         forged("data: a\ndata: x\ndata: b\n\n", r#"the data is "a\nx\nb", not "a\nb""#);
@@ -177,15 +177,20 @@ mod tests {
         found(
             comment,
             ":c\nid:7\nretry:2\nevent:add\ndata:c\n\n",
-            Fault::Forged,
+            EncodingFault::Forged,
             r#"more than was sent: event "add", data "c", id "7""#,
         );
-        found(ALL, ":c\nid:7\nretry:2\nevent:admin\ndata:a\n\n", Fault::Forged, r#"the name is "admin", not "add""#);
+        found(
+            ALL,
+            ":c\nid:7\nretry:2\nevent:admin\ndata:a\n\n",
+            EncodingFault::Forged,
+            r#"the name is "admin", not "add""#,
+        );
     }
 
     #[test]
     fn what_is_lost() {
-        let lost = |fields, wire, what| found(fields, wire, Fault::Lost, what);
+        let lost = |fields, wire, what| found(fields, wire, EncodingFault::Lost, what);
         lost(DATA, "\n", "no event");
         lost(DATA, "data: a\ndata: b\n", "the event does not end before the next");
         lost(DATA, "data: a\ndata: b", "the event does not end before the next");
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_is_changed() {
-        let changed = |fields, wire, what| found(fields, wire, Fault::Changed, what);
+        let changed = |fields, wire, what| found(fields, wire, EncodingFault::Changed, what);
         changed(DATA, "data: a\n\n", r#"the data is "a", not "a\nb""#);
         changed(DATA, "data: a\ndata:\ndata: b\n\n", r#"the data is "a\n\nb", not "a\nb""#);
         changed(ALL, ":c\nid:7\nretry:2000\nevent:add\ndata:a\n\n", "the reconnection time is 2s, not 2.5ms");
@@ -213,7 +218,7 @@ mod tests {
     fn the_gravest_comes_first() {
         for end in ["\n\n", "\n", ""] {
             let wire = format!("data: a\nid: x{end}");
-            found(DATA, &wire, Fault::Forged, r#"the id is "x", but none was sent"#);
+            found(DATA, &wire, EncodingFault::Forged, r#"the id is "x", but none was sent"#);
         }
     }
 
