@@ -47,7 +47,7 @@
 //! | either of them over a bad network | [`Faults`] for a client or any stream of bytes; [`FaultProxy`] for sockets |
 //! | that nothing is lost, doubled or out of order | [`Ledger`], also across processes |
 //! | a parser | [`conformance!`]: all vectors, under all cuts |
-//! | an encoder | [`encoding()`]: hostile text in every field |
+//! | an encoder | [`encoding!`]: hostile text in every field |
 //! | laws of your own | [`strategy`](https://docs.rs/proptest): events, streams, cuts and schedules (feature `proptest`) |
 //! | what happened once | [`Recording`]: a stream with its cuts and times, to play again |
 //! | how much it bears | `sse-load` (feature `load`) |
@@ -187,6 +187,21 @@
 //! # }
 //! ```
 //!
+//! # Parsers and encoders
+//!
+//! [`conformance!`] grades any parser by the standard's vectors under their cuts, [`encoding!`] any encoder by hostile
+//! text. Each is a value with a table, or a test; what is known to fail is held to exactly.
+//!
+//! ```
+//! use sse_testkit::{Fields, encoding};
+//!
+//! fn encode(fields: &Fields<'_>) -> Option<String> {
+//!     Some(format!("data: {}\n\n", fields.data?)) // forgets line breaks
+//! }
+//!
+//! assert!(encoding!(encode).to_string().contains(r#"the name is "admin", but none was sent"#));
+//! ```
+//!
 //! # What it does not do
 //!
 //! A [`TestStream`] does not reconnect by itself, follow redirects or judge an answer as a browser would: a test sees
@@ -221,9 +236,14 @@ mod recording;
 mod matcher;
 mod seen;
 
+mod conformance;
+mod encoding;
+mod vectors;
+
 mod escape;
 mod random;
 mod report;
+mod table;
 mod time;
 mod timeline;
 mod wait;
@@ -236,6 +256,8 @@ pub mod strategy;
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
 pub use client::TestClient;
+pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
+pub use encoding::{Encoding, EncodingFault, EncodingFinding, Fields, encoding};
 pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
 pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
