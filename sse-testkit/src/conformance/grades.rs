@@ -48,7 +48,7 @@ impl Conformance {
         &self.failures
     }
 
-    /// The names of the vectors that were not run, each with [why](Outcome::not_run).
+    /// The names of the vectors that were not run, each with [why](crate::Outcome::not_run).
     ///
     /// ```
     /// # use sse_testkit::{Outcome, conformance};
