@@ -38,6 +38,15 @@ pub use options::Options;
 pub use report::Report;
 
 /// How far a run is, for a display.
+///
+/// ```
+/// use sse_testkit::load::Progress;
+///
+/// fn show(progress: &Progress) -> String {
+///     format!("{}: {} of {} streams", progress.phase, progress.open, progress.subscribers)
+/// }
+/// # let show: fn(&Progress) -> String = show; // for `load::run`
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -56,6 +65,15 @@ pub struct Progress {
 /// Makes the load, and blocks until it is over. `progress` is called some five times a second.
 ///
 /// The process's descriptor limit is raised to the hard one.
+///
+/// ```
+/// use clap::Parser;
+/// use sse_testkit::load::{self, Options};
+///
+/// let nobody = Options::parse_from(["sse-load", "-n", "1", "--connect-timeout", "1s", "127.0.0.1:1"]);
+/// let error = load::run(&nobody, |_progress| {}).unwrap_err();
+/// assert!(error.to_string().contains("0 of 1 subscribers were connected within 1 s"), "{error}");
+/// ```
 ///
 /// # Errors
 ///

@@ -225,10 +225,18 @@ impl Recording {
 
     /// Writes it to a file, over the one that is there.
     ///
-    /// ```no_run
-    /// # use sse_testkit::TestStream;
-    /// # fn f(stream: TestStream) -> Result<(), sse_testkit::RecordingError> {
-    /// stream.recording()?.save("tests/recordings/ticks.ndjson")
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/").connect().await;
+    /// # stream.expect_event("a").await;
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("ticks.ndjson");
+    /// stream.recording()?.save(&path)?;
+    /// assert_eq!(std::fs::read_to_string(&path)?.lines().count(), 3); // its head, its piece, its end
+    /// # Ok(())
     /// # }
     /// ```
     ///
@@ -241,10 +249,18 @@ impl Recording {
 
     /// Reads it from a file of up to 512 MiB.
     ///
-    /// ```no_run
-    /// # use sse_testkit::{Recording, TestClient};
-    /// # fn f() -> Result<(), sse_testkit::RecordingError> {
-    /// let client = TestClient::replay(Recording::load("tests/recordings/ticks.ndjson")?);
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), sse_testkit::RecordingError> {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/").connect().await;
+    /// # stream.expect_event("a").await;
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path().join("ticks.ndjson");
+    /// # stream.recording()?.save(&path)?;
+    /// let client = TestClient::replay(Recording::load(&path)?);
+    /// client.get("/events").connect().await.expect_event("a").await;
     /// # Ok(())
     /// # }
     /// ```
