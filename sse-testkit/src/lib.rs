@@ -263,7 +263,7 @@ pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use recording::{Piece, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
-pub use request::RequestBuilder;
+pub use request::{NoAnswer, RequestBuilder};
 pub use response::Response;
 pub use seen::{End, Event, Seen};
 pub use stream::TestStream;

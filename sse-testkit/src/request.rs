@@ -217,11 +217,62 @@ impl RequestBuilder {
     /// If there is no answer within the time allowed. An answer of any status is one.
     #[track_caller]
     pub fn connect(mut self) -> impl Future<Output = TestStream> + Send {
-        let accept = HeaderValue::from_static("text/event-stream");
-        self.call.headers.entry(ACCEPT).or_insert(accept);
+        self.accept_events();
         TestStream::connect(self.call, Location::caller())
     }
+
+    /// The same where the server may be gone: that there is no answer is one of the outcomes.
+    ///
+    /// ```
+    /// # use sse_testkit::TestClient;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let nobody = TestClient::tcp("127.0.0.1:1".parse().unwrap());
+    /// let refused = nobody.get("/events").try_connect().await.unwrap_err();
+    /// assert!(refused.to_string().starts_with("no answer: "), "{refused}");
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`NoAnswer`] if the connection was refused, or broke off before there was a head.
+    ///
+    /// # Panics
+    ///
+    /// If there is neither an answer nor an error within the time allowed.
+    #[track_caller]
+    pub fn try_connect(mut self) -> impl Future<Output = Result<TestStream, NoAnswer>> + Send {
+        self.accept_events();
+        TestStream::try_connect(self.call, Location::caller())
+    }
+
+    fn accept_events(&mut self) {
+        let accept = HeaderValue::from_static("text/event-stream");
+        self.call.headers.entry(ACCEPT).or_insert(accept);
+    }
 }
+
+/// There was no answer; the text says why.
+///
+/// ```
+/// # use sse_testkit::{NoAnswer, TestClient};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let client = TestClient::tcp("127.0.0.1:1".parse().unwrap());
+/// let up = !matches!(client.get("/events").try_connect().await, Err(NoAnswer { .. }));
+/// assert!(!up);
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoAnswer(pub(crate) String);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
 
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,13 +18,13 @@ use tokio::time::timeout_at;
 use got::Got;
 
 use crate::{
-    End, Recording, RecordingEnd, RecordingError, Seen,
+    End, NoAnswer, Recording, RecordingEnd, RecordingError, Seen,
     escape::quoted,
     report::Report,
     request::{Call, LAST_EVENT_ID},
     time::deadline,
     timeline::Timeline,
-    transport::{AnswerBody, causes},
+    transport::{Answer, AnswerBody, causes},
     wait::Wait,
 };
 
@@ -76,7 +76,20 @@ enum State {
 impl TestStream {
     pub(crate) async fn connect(mut call: Call, caller: &'static Location<'static>) -> Self {
         let mut timeline = Timeline::start();
-        let (head, body) = call.answer(&mut timeline, caller).await.into_parts();
+        let answer = call.answer(&mut timeline, caller).await;
+        Self::open(call, answer, timeline)
+    }
+
+    pub(crate) async fn try_connect(mut call: Call, caller: &'static Location<'static>) -> Result<Self, NoAnswer> {
+        let mut timeline = Timeline::start();
+        match call.try_answer(&mut timeline, caller).await {
+            Ok(answer) => Ok(Self::open(call, answer, timeline)),
+            Err(error) => Err(NoAnswer(causes(&*error))),
+        }
+    }
+
+    fn open(call: Call, answer: Answer, timeline: Timeline) -> Self {
+        let (head, body) = answer.into_parts();
         let last_event_id = call
             .headers
             .get(LAST_EVENT_ID)

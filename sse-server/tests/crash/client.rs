@@ -14,7 +14,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
-use sse_core::{EventRef, Parser};
+use sse_testkit::{self as testkit, Event, TestClient, TestStream};
 use tokio::time::timeout;
 
 use super::record::{End, Item, Outcome, Publish, Session, Start};
@@ -82,24 +82,24 @@ impl Client {
         selectors: &'static [&'static str],
         start: Start,
     ) -> Result<Subscription, Broken> {
-        let mut url = format!("http://{}/events?topic={}", self.hub, selectors.join("&topic="));
-        let mut request = Request::get("/").header("accept", "text/event-stream");
-        match &start {
-            Start::Head => {}
-            Start::Earliest => url.push_str("&since=earliest"),
-            Start::After(id) => request = request.header("last-event-id", id),
+        let mut path = format!("/events?topic={}", selectors.join("&topic="));
+        if start == Start::Earliest {
+            path.push_str("&since=earliest");
         }
-        let answer = self.send(request.uri(url).body(Full::default()).unwrap()).await?;
-        assert_eq!(answer.status(), StatusCode::OK);
+        let mut request = TestClient::tcp(self.hub).get(&path).within(PATIENCE);
+        if let Start::After(id) = &start {
+            request = request.last_event_id(id);
+        }
+        let mut stream = request.try_connect().await.map_err(|_| self.broken())?;
+        stream.expect_status(200);
         let session = Session { selectors, start, items: Vec::new(), end: End::Cut };
-        Ok(Subscription { body: answer.into_body(), parser: Parser::new(), clock: self.clock, session })
+        Ok(Subscription { stream, clock: self.clock, session })
     }
 }
 
 /// A stream that is open, and what came of it so far.
 pub(crate) struct Subscription {
-    body: Incoming,
-    parser: Parser,
+    stream: TestStream,
     clock: Instant,
     pub(crate) session: Session,
 }
@@ -108,15 +108,13 @@ impl Subscription {
     /// Reads until this is so; false if the stream ends first.
     pub(crate) async fn until(&mut self, so: impl Fn(&[Item]) -> bool) -> bool {
         while !so(&self.session.items) {
-            let frame = timeout(PATIENCE, self.body.frame()).await.expect("there is a heartbeat");
-            match frame {
-                Some(Ok(frame)) => self.read(frame.data_ref().map_or(&[], |data| data)),
-                Some(Err(_)) => {
-                    self.session.end = End::Broken { at: self.clock.elapsed() };
-                    return false;
-                }
+            match self.stream.next().await {
+                Some(seen) => self.session.items.extend(seen.event().map(of)),
                 None => {
-                    self.session.end = End::Closed;
+                    self.session.end = match self.stream.end() {
+                        Some(testkit::End::Closed) => End::Closed,
+                        _ => End::Broken { at: self.clock.elapsed() },
+                    };
                     return false;
                 }
             }
@@ -129,24 +127,15 @@ impl Subscription {
         let there = self.until(|items| items.last().is_some_and(|item| item.id() >= id)).await;
         assert!(there, "{:?} ended without {id}: {:?}", self.session.start, self.session.end);
     }
-
-    fn read(&mut self, bytes: &[u8]) {
-        let items = &mut self.session.items;
-        self.parser.feed(bytes, |item| {
-            if let sse_core::Item::Event(event) = item {
-                items.push(of(&event));
-            }
-        });
-    }
 }
 
-fn of(event: &EventRef<'_>) -> Item {
-    let id = event.id().to_owned();
-    match event.name() {
-        "message" => Item::Event { id, content: event.data().to_owned() },
+fn of(event: &Event) -> Item {
+    let id = event.id.clone();
+    match &*event.name {
+        "message" => Item::Event { id, content: event.data.clone() },
         "sse-cursor" => Item::Cursor { id },
         "sse-gap" => {
-            let data: Value = serde_json::from_str(event.data()).unwrap();
+            let data: Value = event.json();
             let text = |member: &str| data[member].as_str().map(ToOwned::to_owned);
             Item::Gap {
                 id,

@@ -15,7 +15,7 @@ use crate::{
     report::Report,
     time::deadline,
     timeline::Timeline,
-    transport::{Answer, AnswerBody, Answering, Transport, causes},
+    transport::{Answer, AnswerBody, Answering, BoxError, Transport, causes},
 };
 
 /// The time allowed for an answer, unless the request says otherwise.
@@ -95,23 +95,34 @@ impl Call {
         Some(self.transport.send(request))
     }
 
-    /// Sends it and awaits the head of the answer; fails if none comes in time.
+    /// Sends it and awaits the head of the answer; fails if there is none.
     pub(crate) async fn answer(&mut self, timeline: &mut Timeline, caller: &'static Location<'static>) -> Answer {
-        let expected = format!("an answer to {} {}", self.method, self.uri);
+        match self.try_answer(timeline, caller).await {
+            Ok(answer) => answer,
+            Err(error) => fail(&self.an_answer(), &format!("none: {}", causes(&*error)), None, caller, timeline),
+        }
+    }
+
+    /// The same; fails only if none comes in time.
+    pub(crate) async fn try_answer(
+        &mut self,
+        timeline: &mut Timeline,
+        caller: &'static Location<'static>,
+    ) -> Result<Answer, BoxError> {
         let Some(asking) = self.ask(timeline) else {
             let got = "a body that was written while it was sent, and can't be sent again";
-            fail(&expected, got, None, caller, timeline)
+            fail(&self.an_answer(), got, None, caller, timeline)
         };
         let time = self.within.unwrap_or(ANSWER);
-        let (got, because) = match timeout_at(deadline(time), asking).await {
-            Ok(Ok(answer)) => {
-                timeline.answered(&answer);
-                return answer;
-            }
-            Ok(Err(error)) => (format!("none: {}", causes(&*error)), None),
-            Err(_) => (format!("none within {time:?}"), self.late_because(timeline)),
+        let Ok(answer) = timeout_at(deadline(time), asking).await else {
+            let because = self.late_because(timeline);
+            fail(&self.an_answer(), &format!("none within {time:?}"), because, caller, timeline)
         };
-        fail(&expected, &got, because, caller, timeline)
+        answer.inspect(|answer| timeline.answered(answer))
+    }
+
+    fn an_answer(&self) -> String {
+        format!("an answer to {} {}", self.method, self.uri)
     }
 
     /// The request, as long as there is a body for it.
