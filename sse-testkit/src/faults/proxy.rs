@@ -17,13 +17,16 @@ use tokio::{
     net::{TcpListener, TcpStream, tcp::ReadHalf},
     sync::watch,
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::Faults;
 
 /// How long what a client still sends is read after the end.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long it waits when it can't accept a connection.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Bytes read at once.
 const BUFFER: usize = 16 << 10;
@@ -227,11 +230,14 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match client {
             Ok((client, _)) => {
                 let faults = shared.next_faults();
+                let control = shared.control.subscribe();
+                // whoever knows of the connection can sever it, though its task has yet to run
+                let severed = control.borrow().severed;
+                connections.spawn(connection(client, shared.server, faults, severed, control));
                 shared.control.send_modify(|control| control.connections += 1);
-                connections.spawn(connection(client, shared.server, faults, shared.control.subscribe()));
             }
-            // no descriptor is left: one has to be given back first
-            Err(_) => _ = connections.join_next().await,
+            // no descriptor is left, or that client has gone again
+            Err(_) => sleep(RETRY).await,
         }
     }
 }
@@ -245,10 +251,15 @@ impl Shared {
     }
 }
 
-async fn connection(mut client: TcpStream, server: SocketAddr, faults: Faults, control: watch::Receiver<Control>) {
+async fn connection(
+    mut client: TcpStream,
+    server: SocketAddr,
+    faults: Faults,
+    severed: u64,
+    control: watch::Receiver<Control>,
+) {
     // unless the end is orderly it is a reset, also when the proxy is dropped
     let client_is_set = client.set_nodelay(true).and_then(|()| client.set_zero_linger());
-    let severed = control.borrow().severed;
     let mut watched = control.clone();
     let is_orderly = tokio::select! {
         _ = watched.wait_for(|control| control.severed != severed) => false,
@@ -280,6 +291,7 @@ async fn pass(client: &mut TcpStream, server: SocketAddr, faults: &Faults, contr
                 return std::future::pending().await;
             }
         }
+        open(control.clone()).await; // that the client has left does not pass either
     };
     let down = async {
         let mut pieces = faults.stream(Incoming { socket: from_server, buffer: vec![0; BUFFER] });
