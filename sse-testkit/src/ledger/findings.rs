@@ -94,6 +94,17 @@ pub enum Finding {
         /// The events.
         events: [String; 2],
     },
+    /// An event has a lower id than one that was in the log before it was published.
+    LowerId {
+        /// Which event.
+        data: String,
+        /// Its id.
+        id: String,
+        /// What was there before.
+        after: String,
+        /// The id of that.
+        after_id: String,
+    },
     /// The same data was published to two topics: events must have data of their own, or nothing can be told.
     SameData {
         /// The data.
@@ -139,6 +150,11 @@ impl fmt::Display for Finding {
             }
             Self::SameId { id, events: [one, two] } => {
                 write!(f, "the id {} stands for {} and for {}", quoted(id), quoted(one), quoted(two))
+            }
+            Self::LowerId { data, id, after, after_id } => {
+                let (id, after_id) = (quoted(id), quoted(after_id));
+                write!(f, "{} has the id {id}, lower than {after_id} of {}", quoted(data), quoted(after))?;
+                f.write_str(", which was there before it")
             }
             Self::SameData { data, topics: [one, two] } => {
                 write!(f, "{} was published to {one} and to {two}: each event needs data of its own", quoted(data))
