@@ -113,7 +113,7 @@ async fn while_it_is_paused_the_server_is_not_told_that_a_client_has_left() {
     assert!(matches!(reading.await, Ok(0) | Err(_)));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_is_counted_can_be_severed() {
     let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
     for _ in 0..20 {
