@@ -4,8 +4,9 @@ use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
+    thread,
     time::Duration,
 };
 
@@ -35,7 +36,7 @@ const BUFFER: usize = 16 << 10;
 /// through.
 ///
 /// Offsets count all bytes of a connection, its head too. A reset is an RST, an end a FIN. A client that closes its side
-/// has left. Dropping the proxy resets what is open.
+/// has left. Dropping the proxy resets what is open; while a test fails, it prints its faults with their seed.
 ///
 /// ```
 /// use sse_testkit::{End, FaultProxy, Faults, TestClient, script};
@@ -131,7 +132,7 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn set(&self, faults: Faults) {
-        *self.shared.plan.lock().unwrap_or_else(PoisonError::into_inner) = (faults, 0);
+        *self.shared.plan() = (faults, 0);
     }
 
     /// How many connections there have been.
@@ -209,6 +210,17 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // the clients can't know what was done to them
+            let plan = self.shared.plan();
+            eprintln!(
+                "{} had {} connections, the last {} with these faults: {}",
+                self.address,
+                self.connections(),
+                plan.1,
+                plan.0
+            );
+        }
         self.accepting.abort(); // with all connections, which its task owns
     }
 }
@@ -243,8 +255,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 impl Shared {
+    fn plan(&self) -> MutexGuard<'_, (Faults, u64)> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next_faults(&self) -> Faults {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = self.plan();
         let faults = plan.0.of(plan.1);
         plan.1 += 1;
         faults
