@@ -258,6 +258,20 @@ impl Ledger {
         Reader { ledger: self.clone(), name: name.into().into() }
     }
 
+    /// Something was drawn, such as what is published: a failure shows it, so say it with its seed. A
+    /// [`Fleet`](crate::Fleet) says its own.
+    ///
+    /// ```
+    /// # use sse_testkit::Ledger;
+    /// let ledger = Ledger::new();
+    /// ledger.drawn("topics, seed 42");
+    /// // ...
+    /// ledger.check().expect_clean(); // or else it ends with "drawn topics, seed 42"
+    /// ```
+    pub fn drawn(&self, what: impl Into<String>) {
+        self.enter(Entry::Drawn { what: what.into() });
+    }
+
     /// What does not fit.
     ///
     /// ```

@@ -11,6 +11,9 @@ use super::{Entry, Finding, Findings, Ids};
 use book::{Book, Item, Seen};
 use order::Order;
 
+/// How many things that were drawn a failure shows.
+const DRAWN: usize = 20;
+
 pub(super) fn check(records: &[Entry], ids: Ids) -> Findings {
     let mut all = Vec::new();
     let book = Book::of(records, ids, &mut all);
@@ -25,7 +28,16 @@ pub(super) fn check(records: &[Entry], ids: Ids) -> Findings {
     if !all.iter().any(|finding| matches!(finding, Finding::OutOfOrder { .. })) {
         all.extend(order::disagreement(&book));
     }
-    Findings { all, events: book.events.len(), readers: book.readers.len() }
+    let mut drawn: Vec<String> = Vec::new();
+    for record in records {
+        if let Entry::Drawn { what } = record
+            && !drawn.contains(what)
+            && drawn.len() < DRAWN
+        {
+            drawn.push(what.clone());
+        }
+    }
+    Findings { all, drawn, events: book.events.len(), readers: book.readers.len() }
 }
 
 /// Where a reader saw an event first.

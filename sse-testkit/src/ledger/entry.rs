@@ -83,6 +83,11 @@ pub enum Entry {
         /// The reader's name.
         reader: String,
     },
+    /// Something was drawn.
+    Drawn {
+        /// What, and with which seed.
+        what: String,
+    },
     /// What follows was recorded elsewhere, as in another process: it is in no order with what is before.
     Elsewhere {},
 }

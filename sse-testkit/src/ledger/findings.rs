@@ -173,6 +173,8 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Findings {
     pub(super) all: Vec<Finding>,
+    /// With their seeds.
+    pub(super) drawn: Vec<String>,
     pub(super) events: usize,
     pub(super) readers: usize,
 }
@@ -207,11 +209,15 @@ impl Findings {
     ///
     /// # Panics
     ///
-    /// If there are any; the first 20 are in the message.
+    /// If there are any; the first 20 are in the message, and what was drawn, with its seed.
     #[track_caller]
     pub fn expect_clean(&self) {
         let Self { events, readers, .. } = self;
-        assert!(self.is_clean(), "expected a clean ledger of {events} events and {readers} readers\n     got {self}");
+        let drawn: String = self.drawn.iter().map(|what| format!("   drawn {what}\n")).collect();
+        assert!(
+            self.is_clean(),
+            "expected a clean ledger of {events} events and {readers} readers\n     got {self}{drawn}"
+        );
     }
 }
 

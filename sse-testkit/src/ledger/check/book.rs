@@ -125,7 +125,7 @@ impl<'a> Book<'a> {
         named: &mut Vec<(&'a str, usize)>,
     ) {
         match record {
-            Entry::Published { .. } | Entry::Elsewhere {} => {}
+            Entry::Published { .. } | Entry::Drawn { .. } | Entry::Elsewhere {} => {}
             Entry::Acknowledged { publish, id } => {
                 // one that was never begun can be in a file that somebody has edited, and says nothing
                 if let Some(event) = publishes.get(publish) {
