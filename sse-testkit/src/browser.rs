@@ -261,6 +261,11 @@ impl BrowserClient {
         let link = Link::new(call, self.firefox, self.reconnection_time);
         BrowserStream::new(link, self.listened.clone())
     }
+
+    /// What is done to the answers on purpose, with its seed.
+    pub(crate) fn plan(&self) -> Option<String> {
+        self.client.plan()
+    }
 }
 
 impl From<TestClient> for BrowserClient {

@@ -128,6 +128,11 @@ impl TestClient {
         Self { transport: Arc::new(transport) }
     }
 
+    /// What is done to the answers on purpose, with its seed.
+    pub(crate) fn plan(&self) -> Option<String> {
+        self.transport.faults()
+    }
+
     pub(crate) fn transport(&self) -> Arc<dyn Transport> {
         Arc::clone(&self.transport)
     }

@@ -5,30 +5,28 @@
 //! ```
 
 mod client;
+mod credits;
 mod cuts;
 mod faulty;
 mod machine;
 mod proxy;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
-
-use tokio::sync::Semaphore;
+use std::{fmt, time::Duration};
 
 use crate::random::Random;
 
 pub(crate) use client::Plan;
+pub use credits::Credits;
 pub use cuts::every_cut;
 pub use faulty::{Faulty, FaultyError};
 pub use proxy::FaultProxy;
 
 /// A plan of what happens to a stream of bytes on its way to its reader.
 ///
-/// The same plan does the same to the same bytes, however they were cut when they came in. Offsets count the bytes of
-/// the source, from 0 on. [`Display`](fmt::Display) says all of it, with the seed.
+/// The same plan does the same to the same bytes: it cuts, corrupts and ends at the same places, however they were cut
+/// when they came in. Those cuts stay, and each piece of them has its [delay](Self::delay), unless pieces are
+/// [merged](Self::merge). Offsets count the bytes of the source, from 0 on. [`Display`](fmt::Display) says all of it,
+/// with the seed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -349,7 +347,7 @@ impl fmt::Display for Faults {
         }
         let mut parts: Vec<String> = self.cuts.iter().map(Cut::to_string).collect();
         let mut part = |is: bool, text: String| parts.extend(is.then_some(text));
-        part(self.merge > 0, format!("merged up to {} bytes", self.merge));
+        part(self.merge > 0, format!("merged to {} bytes and more", self.merge));
         part(!self.delay.is_zero(), format!("{:?} before each", self.delay));
         if let Some(one_of) = self.corrupt {
             part(true, format!("one of {one_of} bytes corrupt"));
@@ -383,71 +381,5 @@ impl fmt::Display for Cut {
             Self::InCharacters => f.write_str("cut in characters"),
             Self::BetweenCrAndLf => f.write_str("cut between CR and LF"),
         }
-    }
-}
-
-/// How many bytes a slow reader takes. Clones are the same account.
-///
-/// ```
-/// # use sse_testkit::{Credits, Faults};
-/// let credits = Credits::new(0);
-/// let faults = Faults::none().credits(&credits);
-/// credits.grant(100);
-/// assert_eq!(credits.left(), 100);
-/// ```
-#[derive(Debug, Clone)]
-pub struct Credits(Arc<Account>);
-
-#[derive(Debug)]
-struct Account {
-    semaphore: Semaphore,
-    /// Grants beyond what a semaphore holds are kept back.
-    granting: Mutex<()>,
-}
-
-impl Credits {
-    /// So many bytes.
-    ///
-    /// ```
-    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
-    /// ```
-    #[must_use]
-    pub fn new(bytes: usize) -> Self {
-        let semaphore = Semaphore::new(bytes.min(Semaphore::MAX_PERMITS));
-        Self(Arc::new(Account { semaphore, granting: Mutex::new(()) }))
-    }
-
-    /// So many bytes more.
-    ///
-    /// ```
-    /// # let credits = sse_testkit::Credits::new(7);
-    /// credits.grant(3);
-    /// assert_eq!(credits.left(), 10);
-    /// ```
-    pub fn grant(&self, bytes: usize) {
-        let _one_at_a_time = self.0.granting.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = Semaphore::MAX_PERMITS - self.0.semaphore.available_permits();
-        self.0.semaphore.add_permits(bytes.min(room));
-    }
-
-    /// Uses up to so many, as far as there are any.
-    fn take(&self, bytes: usize) -> usize {
-        self.0.semaphore.forget_permits(bytes)
-    }
-
-    /// Until there are some.
-    async fn some(self) {
-        // the account is never closed
-        let _ = self.0.semaphore.acquire().await;
-    }
-
-    /// How many bytes may pass before the reader waits.
-    ///
-    /// ```
-    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
-    /// ```
-    #[must_use]
-    pub fn left(&self) -> usize {
-        self.0.semaphore.available_permits()
     }
 }

@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::{BrowserClient, Event, Ledger, random::Random};
 use client::{Churn, Client, IsGap};
 use crew::{Crew, Observer, Slot};
+use running::Drawn;
 
 pub use running::RunningFleet;
 pub use view::{Record, Saw, View};
@@ -71,6 +72,7 @@ pub struct Fleet {
     path: Box<dyn Fn(usize) -> String + Send>,
     is_gap: IsGap,
     observers: Vec<Box<dyn Fn(usize) -> Observer + Send>>,
+    ledgers: Vec<Ledger>,
     within: Duration,
 }
 
@@ -94,6 +96,7 @@ impl Fleet {
             path: Box::new(|_| "/events".into()),
             is_gap: Arc::new(|_| false),
             observers: Vec::new(),
+            ledgers: Vec::new(),
             within: WITHIN,
         }
     }
@@ -221,7 +224,8 @@ impl Fleet {
         self
     }
 
-    /// Enters what each client sees into a ledger, as readers named `client 0`, `client 1` and so on.
+    /// Enters what each client sees into a ledger, as readers named `client 0`, `client 1` and so on, and the seed, which
+    /// the ledger shows when it is not clean.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, Ledger, TestClient, event_stream};
@@ -235,7 +239,8 @@ impl Fleet {
     /// ledger.check().expect_clean();
     /// # }
     /// ```
-    pub fn ledger(self, ledger: &Ledger) -> Self {
+    pub fn ledger(mut self, ledger: &Ledger) -> Self {
+        self.ledgers.push(ledger.clone());
         let ledger = ledger.clone();
         self.observe(move |client| {
             let reader = ledger.reader(format!("client {client}"));
@@ -295,6 +300,11 @@ impl Fleet {
             Slot::new(View::new(n, path.clone()), observers)
         });
         let crew = Arc::new(Crew::new(slots.collect()));
+        let faults = browser.plan();
+        for ledger in &self.ledgers {
+            let over = faults.as_ref().map_or_else(String::new, |faults| format!(", over {faults}"));
+            ledger.drawn(format!("a fleet of {}, seed {}{over}", self.size, self.seed));
+        }
         let mut tasks = JoinSet::new();
         for (n, path) in paths.iter().enumerate() {
             let client = Client {
@@ -306,7 +316,7 @@ impl Fleet {
             };
             tasks.spawn(client.live(self.churn));
         }
-        RunningFleet::new(crew, tasks, self.seed, self.within)
+        RunningFleet::new(crew, tasks, Drawn { seed: self.seed, faults }, self.within)
     }
 }
 

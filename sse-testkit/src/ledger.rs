@@ -63,16 +63,16 @@ use crate::Event;
 /// - Nothing is **doubled**, also not by a resume.
 /// - Nothing is **out of order**, nor do two readers **disagree** on the order of what both saw, across all topics.
 /// - Nothing that was acknowledged is **lost**, unless a [gap](Reader::gap) was announced at that place.
-/// - An id stands for one event, and an event has one **id**.
+/// - An id stands for one event, and an event has one **id**; where ids compare, they grow with the log.
 ///
 /// # What is known of the order
 ///
 /// One event comes before another in the log if its publish was acknowledged, or it was seen, before the other's began:
 /// that is the order in which the ledger was told. Where publishes overlap, only the ids can tell, if
 /// [`ids`](Self::ids) says how they compare. An event is lost if it surely lies between two that the reader saw one
-/// after the other; before its first if it lies after the first [`connected`](Reader::connected) or the reader
-/// [began at the start](Reader::from_start); after its last if the reader is [complete](Reader::complete). What may lie
-/// outside is not missed.
+/// after the other; before its first if it lies after it [connected](Reader::connected), for the last time that it did so
+/// without an id, or the reader [began at the start](Reader::from_start); after its last if the reader is
+/// [complete](Reader::complete). What may lie outside is not missed.
 #[derive(Clone, Default)]
 pub struct Ledger(Arc<Mutex<Book>>);
 
@@ -84,8 +84,6 @@ struct Book {
     publishes: u64,
     log: Option<Log>,
     torn: bool,
-    /// Of several files: what comes from different ones is in no order.
-    merged: bool,
 }
 
 /// How event ids compare.
@@ -161,7 +159,7 @@ impl Ledger {
     /// If the file can't be read, or a line is none of a ledger: file, line and what is allowed.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         let (records, torn) = file::read(path.as_ref())?;
-        let publishes = records.iter().filter(|record| matches!(record, Entry::Published { .. })).count() as u64;
+        let publishes = records.iter().filter_map(Entry::published).max().map_or(0, |last| last.saturating_add(1));
         Ok(Self(Arc::new(Mutex::new(Book { records, torn, publishes, ..Book::default() }))))
     }
 
@@ -186,8 +184,9 @@ impl Ledger {
         self.book().records.iter().try_for_each(|record| log.append(record))
     }
 
-    /// One ledger of several, such as those of several processes. Between them only [ids](Self::ids) tell the order; they
-    /// are those of the first. Readers of the same name are one, in the order of the ledgers.
+    /// One ledger of several, such as those of several processes. What is in one of them is in order, as ever; between
+    /// them only [ids](Self::ids) tell, which are those of the first. Readers of the same name are one, in the order of the
+    /// ledgers.
     ///
     /// ```
     /// # use sse_testkit::{Ids, Ledger};
@@ -205,12 +204,13 @@ impl Ledger {
             let book = ledger.book();
             if number == 0 {
                 all.ids = book.ids;
+            } else {
+                all.records.push(Entry::Elsewhere {});
             }
             let base = all.publishes;
             all.records.extend(book.records.iter().map(|record| record.renumbered(base)));
-            all.publishes += book.publishes;
+            all.publishes = base.saturating_add(book.publishes);
             all.torn |= book.torn;
-            all.merged |= number > 0 || book.merged;
         }
         Self(Arc::new(Mutex::new(all)))
     }
@@ -239,7 +239,7 @@ impl Ledger {
     pub fn publish(&self, topic: impl Into<String>, data: impl Into<String>) -> Publishing {
         let mut book = self.book();
         let publish = book.publishes;
-        book.publishes += 1;
+        book.publishes = publish.saturating_add(1);
         book.enter(Entry::Published { publish, topic: topic.into(), data: data.into() });
         drop(book);
         Publishing { ledger: self.clone(), publish }
@@ -258,6 +258,20 @@ impl Ledger {
         Reader { ledger: self.clone(), name: name.into().into() }
     }
 
+    /// Something was drawn, such as what is published: a failure shows it, so say it with its seed. A
+    /// [`Fleet`](crate::Fleet) says its own.
+    ///
+    /// ```
+    /// # use sse_testkit::Ledger;
+    /// let ledger = Ledger::new();
+    /// ledger.drawn("topics, seed 42");
+    /// // ...
+    /// ledger.check().expect_clean(); // or else it ends with "drawn topics, seed 42"
+    /// ```
+    pub fn drawn(&self, what: impl Into<String>) {
+        self.enter(Entry::Drawn { what: what.into() });
+    }
+
     /// What does not fit.
     ///
     /// ```
@@ -268,7 +282,7 @@ impl Ledger {
     #[must_use]
     pub fn check(&self) -> Findings {
         let book = self.book();
-        check::check(&book.records, book.ids, !book.merged)
+        check::check(&book.records, book.ids)
     }
 
     /// All that the ledger was told, in that order.
@@ -406,7 +420,8 @@ impl Reader {
     }
 
     /// It is connected: what is published from here on it has to see. Say so when the server has let it in, such as
-    /// after its first bytes. `last_event_id` is what it resumed with; empty, if nothing.
+    /// after its first bytes. `last_event_id` is what it resumed with; empty, if nothing: if it has seen no event yet, it
+    /// begins anew.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();

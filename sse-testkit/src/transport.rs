@@ -22,6 +22,11 @@ pub(crate) trait Transport: Send + Sync {
     /// Whether bytes take real time on their way, which a paused clock does not wait for.
     fn is_socket(&self) -> bool;
 
+    /// What is done to the answers on purpose, with its seed.
+    fn faults(&self) -> Option<String> {
+        None
+    }
+
     /// Sends a request and awaits the head of its answer.
     fn send(&self, request: http::Request<Body>) -> Answering;
 }

@@ -223,8 +223,82 @@ fn of_two_processes_files_are_one_account() {
     assert_eq!(files[1].records(), seen.records());
     let both = Ledger::merge(files);
     assert!(both.is_torn());
-    both.check().expect_clean(); // no order is known
-    assert_eq!(told(&both.ids(Ids::Numeric)), "1 finding\nr lost \"y\" of a, between \"x\" and \"z\"\n");
+    // the publisher knows in which order it published
+    assert_eq!(told(&both), "1 finding\nr lost \"y\" of a, between \"x\" and \"z\"\n");
+}
+
+#[test]
+fn of_two_publishers_files_only_ids_tell_the_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledgers = [Ledger::new(), Ledger::new(), Ledger::new()];
+    ledgers[0].publish("a", "x").acknowledged("2");
+    ledgers[1].publish("a", "y").acknowledged("1");
+    ledgers[1].publish("a", "z").acknowledged("3");
+    see(&ledgers[2].reader("r"), &[("y", "1"), ("z", "3")]);
+    let all = Ledger::merge(ledgers);
+    all.check().expect_clean();
+    // also once they are one file
+    let path = directory.path().join("all");
+    all.write(&path).unwrap();
+    let all = Ledger::read(&path).unwrap();
+    all.check().expect_clean();
+    assert_eq!(told(&all.ids(Ids::Numeric)), "1 finding\nr lost \"x\" of a, between \"y\" and \"z\"\n");
+
+    let (one, other) = (Ledger::new(), Ledger::new());
+    one.publish("a", "x").acknowledged("");
+    other.publish("a", "y").acknowledged("");
+    see(&other.reader("r"), &[("y", ""), ("x", "")]);
+    Ledger::merge([one, other]).check().expect_clean();
+}
+
+#[test]
+fn ids_grow_with_the_log() {
+    let ledger = Ledger::new().ids(Ids::Numeric);
+    publish(&ledger, &["v", "w"]);
+    let overlaps = ledger.publish("a", "x");
+    ledger.publish("a", "y").acknowledged("9");
+    overlaps.acknowledged("7");
+    ledger.check().expect_clean();
+    ledger.publish("a", "z").acknowledged("8");
+    assert_eq!(
+        told(&ledger),
+        "1 finding\n\"z\" has the id \"8\", lower than \"9\" of \"y\", which was there before it\n"
+    );
+    // that are in no order are no lower
+    assert_eq!(ledger.ids(Ids::Opaque).check().all(), []);
+}
+
+#[test]
+fn a_reader_without_an_id_begins_anew_until_it_has_seen_something() {
+    let ledger = Ledger::new();
+    let (new, resumed) = (ledger.reader("new"), ledger.reader("resumed"));
+    for reader in [&new, &resumed] {
+        reader.connected("");
+        reader.left();
+    }
+    publish(&ledger, &["while it was away", "then"]);
+    new.connected("");
+    resumed.connected("0"); // it has got an id without an event
+    ledger.publish("a", "lost").acknowledged("3");
+    ledger.publish("a", "seen").acknowledged("4");
+    see(&new, &[("seen", "4")]);
+    see(&resumed, &[("then", "2"), ("lost", "3"), ("seen", "4")]);
+    assert_eq!(
+        told(&ledger),
+        "2 findings\nnew lost \"lost\" of a, before its first event, \"seen\"\n\
+         resumed lost \"while it was away\" of a, before its first event, \"then\"\n"
+    );
+}
+
+#[test]
+fn a_file_with_numbers_of_any_size_is_merged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("l.ndjson");
+    let line =
+        |publish: u64| format!("{{\"published\":{{\"publish\":{publish},\"topic\":\"a\",\"data\":\"{publish}\"}}}}\n");
+    std::fs::write(&path, line(u64::MAX) + &line(3)).unwrap();
+    let read = || Ledger::read(&path).unwrap();
+    drop(Ledger::merge([read(), read()]).publish("a", "x"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 use sse_testkit::{BrowserClient, End, FaultProxy, Faults, TestClient, script};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
 
 /// What comes of a request to that address, and how it ends.
@@ -96,6 +96,36 @@ async fn while_it_is_paused_nothing_passes_and_nobody_is_told() {
     proxy.resume();
     let mut stream = connecting.await;
     stream.expect_events(["a", "b"]).await;
+}
+
+#[tokio::test]
+async fn while_it_is_paused_the_server_is_not_told_that_a_client_has_left() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = FaultProxy::start(server.local_addr().unwrap(), Faults::none()).await.unwrap();
+    let client = TcpStream::connect(proxy.address()).await.unwrap();
+    let (mut socket, _) = server.accept().await.unwrap();
+    proxy.pause();
+    drop(client);
+    let mut buffer = [0];
+    let mut reading = Box::pin(socket.read(&mut buffer));
+    assert!(tokio::time::timeout(Duration::from_millis(50), &mut reading).await.is_err());
+    proxy.resume();
+    assert!(matches!(reading.await, Ok(0) | Err(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_counted_can_be_severed() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for _ in 0..20 {
+        let proxy = FaultProxy::start(server.local_addr().unwrap(), Faults::none()).await.unwrap();
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
+        while proxy.connections() == 0 {
+            tokio::task::yield_now().await;
+        }
+        proxy.sever();
+        let end = tokio::time::timeout(Duration::from_secs(5), client.read(&mut [0])).await;
+        assert_eq!(end.expect("it is severed").unwrap_err().kind(), ErrorKind::ConnectionReset);
+    }
 }
 
 #[tokio::test]

@@ -55,12 +55,22 @@ impl Transport for WithFaults {
         self.inner.is_socket()
     }
 
+    fn faults(&self) -> Option<String> {
+        let plan = format!("faults, {}", self.faults);
+        Some(self.inner.faults().map_or_else(|| plan.clone(), |inner| format!("{inner}; {plan}")))
+    }
+
     fn send(&self, request: http::Request<Body>) -> Answering {
-        let faults = self.faults.of(self.answers.fetch_add(1, Ordering::Relaxed));
+        let answer = self.answers.fetch_add(1, Ordering::Relaxed);
+        let faults = self.faults.of(answer);
+        let mut plan = format!("faults, {faults}");
+        if faults.seed != self.faults.seed && !faults.is_none() {
+            plan += &format!("; of answer {} by seed {}", answer + 1, self.faults.seed);
+        }
         let answering = self.inner.send(request);
         Box::pin(async move {
             let mut answer = answering.await?;
-            answer.extensions_mut().insert(Plan(format!("faults, {faults}")));
+            answer.extensions_mut().insert(Plan(plan));
             Ok(answer.map(|body| faults.body(body).map_err(source).boxed_unsync()))
         })
     }

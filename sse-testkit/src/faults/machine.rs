@@ -267,7 +267,17 @@ mod tests {
             let (whole, whole_end) = run(&faults, &[source.concat()]);
             prop_assert_eq!(pieces.concat(), whole.concat());
             prop_assert_eq!(end, whole_end);
-            prop_assert_eq!(run(&faults, &source).0, pieces);
+            prop_assert_eq!(&run(&faults, &source).0, &pieces);
+            // and is cut where it would be, and where it was
+            let ends = |pieces: Vec<usize>| {
+                let ends = pieces.into_iter().scan(0, |end, len| Some((*end += len, *end).1));
+                ends.collect::<std::collections::BTreeSet<_>>()
+            };
+            let came = ends(pieces.iter().map(Bytes::len).collect());
+            let drawn = ends(whole.iter().map(Bytes::len).collect());
+            let given = ends(source.iter().map(Vec::len).collect());
+            prop_assert!(came.is_superset(&drawn), "{came:?} {drawn:?}");
+            prop_assert!(came.iter().all(|end| drawn.contains(end) || given.contains(end)), "{came:?} {given:?}");
         }
 
         #[test]

@@ -4,8 +4,9 @@ use std::{
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
+    thread,
     time::Duration,
 };
 
@@ -17,13 +18,16 @@ use tokio::{
     net::{TcpListener, TcpStream, tcp::ReadHalf},
     sync::watch,
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::Faults;
 
 /// How long what a client still sends is read after the end.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long it waits when it can't accept a connection.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Bytes read at once.
 const BUFFER: usize = 16 << 10;
@@ -32,7 +36,7 @@ const BUFFER: usize = 16 << 10;
 /// through.
 ///
 /// Offsets count all bytes of a connection, its head too. A reset is an RST, an end a FIN. A client that closes its side
-/// has left. Dropping the proxy resets what is open.
+/// has left. Dropping the proxy resets what is open; while a test fails, it prints its faults with their seed.
 ///
 /// ```
 /// use sse_testkit::{End, FaultProxy, Faults, TestClient, script};
@@ -128,7 +132,7 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn set(&self, faults: Faults) {
-        *self.shared.plan.lock().unwrap_or_else(PoisonError::into_inner) = (faults, 0);
+        *self.shared.plan() = (faults, 0);
     }
 
     /// How many connections there have been.
@@ -206,6 +210,17 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
+        if thread::panicking() {
+            // the clients can't know what was done to them
+            let plan = self.shared.plan();
+            eprintln!(
+                "{} had {} connections, the last {} with these faults: {}",
+                self.address,
+                self.connections(),
+                plan.1,
+                plan.0
+            );
+        }
         self.accepting.abort(); // with all connections, which its task owns
     }
 }
@@ -227,28 +242,40 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         match client {
             Ok((client, _)) => {
                 let faults = shared.next_faults();
+                let control = shared.control.subscribe();
+                // whoever knows of the connection can sever it, though its task has yet to run
+                let severed = control.borrow().severed;
+                connections.spawn(connection(client, shared.server, faults, severed, control));
                 shared.control.send_modify(|control| control.connections += 1);
-                connections.spawn(connection(client, shared.server, faults, shared.control.subscribe()));
             }
-            // no descriptor is left: one has to be given back first
-            Err(_) => _ = connections.join_next().await,
+            // no descriptor is left, or that client has gone again
+            Err(_) => sleep(RETRY).await,
         }
     }
 }
 
 impl Shared {
+    fn plan(&self) -> MutexGuard<'_, (Faults, u64)> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn next_faults(&self) -> Faults {
-        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut plan = self.plan();
         let faults = plan.0.of(plan.1);
         plan.1 += 1;
         faults
     }
 }
 
-async fn connection(mut client: TcpStream, server: SocketAddr, faults: Faults, control: watch::Receiver<Control>) {
+async fn connection(
+    mut client: TcpStream,
+    server: SocketAddr,
+    faults: Faults,
+    severed: u64,
+    control: watch::Receiver<Control>,
+) {
     // unless the end is orderly it is a reset, also when the proxy is dropped
     let client_is_set = client.set_nodelay(true).and_then(|()| client.set_zero_linger());
-    let severed = control.borrow().severed;
     let mut watched = control.clone();
     let is_orderly = tokio::select! {
         _ = watched.wait_for(|control| control.severed != severed) => false,
@@ -280,6 +307,7 @@ async fn pass(client: &mut TcpStream, server: SocketAddr, faults: &Faults, contr
                 return std::future::pending().await;
             }
         }
+        open(control.clone()).await; // that the client has left does not pass either
     };
     let down = async {
         let mut pieces = faults.stream(Incoming { socket: from_server, buffer: vec![0; BUFFER] });

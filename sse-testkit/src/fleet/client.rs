@@ -45,6 +45,7 @@ impl Client {
         let mut calm = crew.calm.subscribe();
         if let Some(Churn { mean_stay, mean_away }) = churn {
             while !*calm.borrow() {
+                let begin = Instant::now();
                 let stay = self.random.time(mean_stay);
                 let away = self.random.time(mean_away);
                 let until = later(self.stream.wait().unwrap_or_default().saturating_add(stay));
@@ -55,6 +56,9 @@ impl Client {
                 }
                 self.leave().await;
                 let _ = timeout(away, calmed(&mut calm)).await;
+                if Instant::now() == begin {
+                    sleep(TICK).await; // with no stay, absence or reconnection time a paused clock would stand still
+                }
                 self.stream.go_online();
             }
         }

@@ -41,15 +41,22 @@ const RECORDS_SHOWN: usize = 20;
 pub struct RunningFleet {
     crew: Arc<Crew>,
     tasks: JoinSet<()>,
-    seed: u64,
+    drawn: Drawn,
     usual: Duration,
     /// For what is awaited next only.
     within: Option<Duration>,
 }
 
+/// What repeats it.
+#[derive(Debug, Clone)]
+pub(super) struct Drawn {
+    pub(super) seed: u64,
+    pub(super) faults: Option<String>,
+}
+
 impl RunningFleet {
-    pub(super) const fn new(crew: Arc<Crew>, tasks: JoinSet<()>, seed: u64, usual: Duration) -> Self {
-        Self { crew, tasks, seed, usual, within: None }
+    pub(super) const fn new(crew: Arc<Crew>, tasks: JoinSet<()>, drawn: Drawn, usual: Duration) -> Self {
+        Self { crew, tasks, drawn, usual, within: None }
     }
 
     /// The time allowed for what is awaited next, in tokio's time, instead of that of the
@@ -185,8 +192,19 @@ impl RunningFleet {
     /// }
     /// # }
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a closure that the test gave to the fleet did.
     #[must_use]
     pub fn close(mut self) -> Vec<View> {
+        while let Some(ended) = self.tasks.try_join_next() {
+            if let Err(error) = ended
+                && let Ok(panic) = error.try_into_panic()
+            {
+                resume_unwind(panic);
+            }
+        }
         self.tasks.abort_all();
         self.crew.end()
     }
@@ -226,7 +244,7 @@ impl RunningFleet {
                 }
             };
             let behind = (0..).zip(&looks).filter(|(_, look)| !look.holds).map(|(client, _)| client).collect();
-            let report = Report { expected, late, caller, seed: self.seed, views: self.views(), behind };
+            let report = Report { expected, late, caller, drawn: self.drawn.clone(), views: self.views(), behind };
             panic!("{report}");
         }
     }
@@ -256,7 +274,7 @@ struct Report {
     expected: &'static str,
     late: String,
     caller: &'static Location<'static>,
-    seed: u64,
+    drawn: Drawn,
     views: Vec<View>,
     behind: Vec<usize>,
 }
@@ -267,7 +285,10 @@ impl fmt::Display for Report {
         writeln!(f, "expected of every client: {}", self.expected)?;
         writeln!(f, "     got nothing of the kind from {behind} of {all}, {}", self.late)?;
         writeln!(f, "      at {}", self.caller)?;
-        writeln!(f, "    seed {}", self.seed)?;
+        writeln!(f, "    seed {}", self.drawn.seed)?;
+        if let Some(faults) = &self.drawn.faults {
+            writeln!(f, "    over {faults}")?;
+        }
         for client in self.behind.iter().take(CLIENTS_SHOWN) {
             let view = &self.views[*client];
             writeln!(f, "\n{view}")?;

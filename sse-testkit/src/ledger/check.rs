@@ -11,11 +11,14 @@ use super::{Entry, Finding, Findings, Ids};
 use book::{Book, Item, Seen};
 use order::Order;
 
-/// `timed` says that the places of records tell what was before what.
-pub(super) fn check(records: &[Entry], ids: Ids, timed: bool) -> Findings {
+/// How many things that were drawn a failure shows.
+const DRAWN: usize = 20;
+
+pub(super) fn check(records: &[Entry], ids: Ids) -> Findings {
     let mut all = Vec::new();
     let book = Book::of(records, ids, &mut all);
-    let order = Order::of(&book, ids, timed);
+    let order = Order::of(&book, ids);
+    all.extend(order.lower_ids(&book));
     for (name, seen) in &book.readers {
         let first = first_positions(seen);
         membership(name, seen, &first, &book, &mut all);
@@ -25,7 +28,16 @@ pub(super) fn check(records: &[Entry], ids: Ids, timed: bool) -> Findings {
     if !all.iter().any(|finding| matches!(finding, Finding::OutOfOrder { .. })) {
         all.extend(order::disagreement(&book));
     }
-    Findings { all, events: book.events.len(), readers: book.readers.len() }
+    let mut drawn: Vec<String> = Vec::new();
+    for record in records {
+        if let Entry::Drawn { what } = record
+            && !drawn.contains(what)
+            && drawn.len() < DRAWN
+        {
+            drawn.push(what.clone());
+        }
+    }
+    Findings { all, drawn, events: book.events.len(), readers: book.readers.len() }
 }
 
 /// Where a reader saw an event first.
@@ -76,8 +88,8 @@ fn out_of_order(
     order: &Order,
     all: &mut Vec<Finding>,
 ) {
-    // of what was seen so far: the event that began last, and that of each group with the highest rank
-    let mut latest: Option<usize> = None;
+    // of what was seen so far: for each place the event that began last, and that of each group with the highest rank
+    let mut latest: HashMap<usize, usize> = HashMap::new();
     let mut highest: HashMap<usize, usize> = HashMap::new();
     for (position, event) in seen.events() {
         if first[&event] != position {
@@ -85,13 +97,15 @@ fn out_of_order(
         }
         let rank = order.rank(event);
         let above = rank.and_then(|rank| highest.get(&rank.group).copied());
-        let after = [latest, above].into_iter().flatten().find(|before| order.surely_before(event, *before));
+        let later = order.ends(event).iter().filter_map(|end| latest.get(&end.place).copied());
+        let after = later.chain(above).find(|before| order.surely_before(event, *before));
         if let Some(after) = after {
             let text = |event: usize| book.events[event].data.to_owned();
             all.push(Finding::OutOfOrder { reader: reader.into(), data: text(event), after: text(after) });
         }
-        if latest.is_none_or(|latest| order.start(latest) < order.start(event)) {
-            latest = Some(event);
+        let last = latest.entry(order.start(event).place).or_insert(event);
+        if order.start(*last) < order.start(event) {
+            *last = event;
         }
         if let Some(rank) = rank {
             let high = highest.entry(rank.group).or_insert(event);

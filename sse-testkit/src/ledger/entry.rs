@@ -83,15 +83,30 @@ pub enum Entry {
         /// The reader's name.
         reader: String,
     },
+    /// Something was drawn.
+    Drawn {
+        /// What, and with which seed.
+        what: String,
+    },
+    /// What follows was recorded elsewhere, as in another process: it is in no order with what is before.
+    Elsewhere {},
 }
 
 impl Entry {
+    /// The number of the publish that begins here.
+    pub(super) const fn published(&self) -> Option<u64> {
+        match self {
+            Self::Published { publish, .. } => Some(*publish),
+            _ => None,
+        }
+    }
+
     /// The same with the numbers of publishes moved up, for a ledger that has so many already.
     pub(super) fn renumbered(&self, base: u64) -> Self {
         let mut record = self.clone();
         match &mut record {
             Self::Published { publish, .. } | Self::Acknowledged { publish, .. } | Self::Refused { publish } => {
-                *publish += base;
+                *publish = publish.saturating_add(base);
             }
             _ => {}
         }

@@ -94,6 +94,17 @@ pub enum Finding {
         /// The events.
         events: [String; 2],
     },
+    /// An event has a lower id than one that was in the log before it was published.
+    LowerId {
+        /// Which event.
+        data: String,
+        /// Its id.
+        id: String,
+        /// What was there before.
+        after: String,
+        /// The id of that.
+        after_id: String,
+    },
     /// The same data was published to two topics: events must have data of their own, or nothing can be told.
     SameData {
         /// The data.
@@ -140,6 +151,11 @@ impl fmt::Display for Finding {
             Self::SameId { id, events: [one, two] } => {
                 write!(f, "the id {} stands for {} and for {}", quoted(id), quoted(one), quoted(two))
             }
+            Self::LowerId { data, id, after, after_id } => {
+                let (id, after_id) = (quoted(id), quoted(after_id));
+                write!(f, "{} has the id {id}, lower than {after_id} of {}", quoted(data), quoted(after))?;
+                f.write_str(", which was there before it")
+            }
             Self::SameData { data, topics: [one, two] } => {
                 write!(f, "{} was published to {one} and to {two}: each event needs data of its own", quoted(data))
             }
@@ -157,6 +173,8 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Findings {
     pub(super) all: Vec<Finding>,
+    /// With their seeds.
+    pub(super) drawn: Vec<String>,
     pub(super) events: usize,
     pub(super) readers: usize,
 }
@@ -191,11 +209,15 @@ impl Findings {
     ///
     /// # Panics
     ///
-    /// If there are any; the first 20 are in the message.
+    /// If there are any; the first 20 are in the message, and what was drawn, with its seed.
     #[track_caller]
     pub fn expect_clean(&self) {
         let Self { events, readers, .. } = self;
-        assert!(self.is_clean(), "expected a clean ledger of {events} events and {readers} readers\n     got {self}");
+        let drawn: String = self.drawn.iter().map(|what| format!("   drawn {what}\n")).collect();
+        assert!(
+            self.is_clean(),
+            "expected a clean ledger of {events} events and {readers} readers\n     got {self}{drawn}"
+        );
     }
 }
 

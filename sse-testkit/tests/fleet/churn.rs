@@ -243,3 +243,12 @@ async fn servers_that_never_rest_do_not_stop_the_clock() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_any_pause_the_clock_goes_on() {
+    let server = Numbers::new();
+    let browser = BrowserClient::new(server.client()).reconnection_time(Duration::ZERO);
+    let mut fleet = Fleet::of(2).churn(Duration::ZERO, Duration::ZERO).open(browser);
+    tokio::time::sleep(S).await;
+    fleet.calm().await;
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_testkit::{Body, BrowserClient, Fleet, Record, TestClient, event_stream};
+use sse_testkit::{Body, BrowserClient, Faults, Fleet, Ledger, Record, TestClient, event_stream};
 
 use super::{Numbers, S};
 use crate::support::failure;
@@ -98,4 +98,32 @@ async fn no_clients_at_all_are_always_there() {
     fleet.calm().await;
     fleet.all_saw(|_| false).await;
     assert!(fleet.close().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_seeds_of_the_fleet_and_of_its_network() {
+    let faults = Faults::seeded(7).cut_randomly(5);
+    let client = TestClient::from_fn(async |_| event_stream("data: a\n\n")).faults(faults);
+    let ledger = Ledger::new();
+    let fleet = Fleet::of(2).ledger(&ledger).seed(42).within(S).open(client);
+    let report = failure(async move {
+        let mut fleet = fleet;
+        fleet.all_saw(|event| event.data == "b").await;
+    });
+    let report = report.await;
+    assert!(report.contains("\n    seed 42\n    over faults, seed 7: cut about every 5 bytes\n"), "{report}");
+    // "a" is forged
+    let panic = std::panic::catch_unwind(|| ledger.check().expect_clean()).unwrap_err();
+    let report = panic.downcast_ref::<String>().unwrap();
+    let drawn = "\n   drawn a fleet of 2, seed 42, over faults, seed 7: cut about every 5 bytes\n";
+    assert!(report.contains(drawn), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "of the test's own")]
+async fn a_panic_of_an_observer_is_not_lost_at_the_end() {
+    let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    let fleet = Fleet::of(1).observe(|_| |_: &Record| panic!("of the test's own")).open(client);
+    tokio::time::sleep(S).await;
+    let _ = fleet.close();
 }

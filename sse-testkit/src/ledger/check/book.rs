@@ -17,9 +17,9 @@ pub(super) struct Known<'a> {
     pub(super) data: &'a str,
     pub(super) topic: &'a str,
     /// When its first publish began.
-    pub(super) start: usize,
-    /// When it was in the log for sure: acknowledged, or seen.
-    pub(super) end: Option<usize>,
+    pub(super) start: Time,
+    /// When it was in the log for sure, acknowledged or seen: for each place that knows of it.
+    pub(super) ends: Vec<Time>,
     pub(super) id: &'a str,
     pub(super) acknowledged: bool,
     publishes: usize,
@@ -31,12 +31,26 @@ pub(super) struct Known<'a> {
 pub(super) struct Seen<'a> {
     wants: Option<HashSet<&'a str>>,
     pub(super) from_start: bool,
-    /// When it was first connected, if it had seen nothing by then.
-    pub(super) since: Option<usize>,
-    pub(super) complete: Option<usize>,
+    /// When it was connected without an id, for the last time before it had seen anything.
+    pub(super) since: Option<Time>,
+    pub(super) complete: Option<Time>,
     pub(super) items: Vec<Item>,
     /// Names and data.
     pub(super) forged: Vec<(&'a str, &'a str)>,
+}
+
+/// A record's place: times of one place are in order, those of several say nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Time {
+    /// Of the places that the records come from.
+    pub(super) place: usize,
+    pub(super) at: usize,
+}
+
+impl Time {
+    pub(super) const fn is_before(self, other: Self) -> bool {
+        self.place == other.place && self.at < other.at
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,14 +65,14 @@ impl<'a> Book<'a> {
         let mut known = HashMap::new();
         let mut publishes = HashMap::new();
         // publishes first: of several files, that of a reader may be first
-        for (at, record) in records.iter().enumerate() {
+        for (at, record) in timed(records) {
             if let Entry::Published { publish, topic, data } = record {
                 let event = book.published(&mut known, at, topic, data, all);
                 publishes.insert(*publish, event);
             }
         }
         let mut named = Vec::new();
-        for (at, record) in records.iter().enumerate() {
+        for (at, record) in timed(records) {
             book.enter(at, record, &known, &publishes, &mut named);
         }
         if ids != Ids::Shared {
@@ -71,7 +85,7 @@ impl<'a> Book<'a> {
     fn published(
         &mut self,
         known: &mut HashMap<&'a str, usize>,
-        at: usize,
+        at: Time,
         topic: &'a str,
         data: &'a str,
         all: &mut Vec<Finding>,
@@ -83,7 +97,7 @@ impl<'a> Book<'a> {
                     data,
                     topic,
                     start: at,
-                    end: None,
+                    ends: Vec::new(),
                     id: "",
                     acknowledged: false,
                     publishes: 1,
@@ -104,14 +118,14 @@ impl<'a> Book<'a> {
 
     fn enter(
         &mut self,
-        at: usize,
+        at: Time,
         record: &'a Entry,
         known: &HashMap<&'a str, usize>,
         publishes: &HashMap<u64, usize>,
         named: &mut Vec<(&'a str, usize)>,
     ) {
         match record {
-            Entry::Published { .. } => {}
+            Entry::Published { .. } | Entry::Drawn { .. } | Entry::Elsewhere {} => {}
             Entry::Acknowledged { publish, id } => {
                 // one that was never begun can be in a file that somebody has edited, and says nothing
                 if let Some(event) = publishes.get(publish) {
@@ -129,10 +143,10 @@ impl<'a> Book<'a> {
                 self.reader(reader).wants = Some(topics.iter().map(String::as_str).collect());
             }
             Entry::FromStart { reader } => self.reader(reader).from_start = true,
-            Entry::Connected { reader, .. } => {
+            Entry::Connected { reader, last_event_id } => {
                 let reader = self.reader(reader);
-                if reader.items.is_empty() {
-                    reader.since.get_or_insert(at);
+                if reader.items.is_empty() && (last_event_id.is_empty() || reader.since.is_none()) {
+                    reader.since = Some(at);
                 }
             }
             Entry::Saw { reader, name, data, id } => match known.get(&**data) {
@@ -156,9 +170,19 @@ impl<'a> Book<'a> {
     }
 }
 
+/// The records with their times.
+fn timed(records: &[Entry]) -> impl Iterator<Item = (Time, &Entry)> {
+    records.iter().enumerate().scan(0, |place, (at, record)| {
+        *place += usize::from(*record == Entry::Elsewhere {});
+        Some((Time { place: *place, at }, record))
+    })
+}
+
 impl<'a> Known<'a> {
-    fn is_there(&mut self, at: usize, id: &'a str) {
-        self.end.get_or_insert(at);
+    fn is_there(&mut self, at: Time, id: &'a str) {
+        if self.ends.iter().all(|end| end.place != at.place) {
+            self.ends.push(at);
+        }
         if self.id.is_empty() {
             self.id = id;
         }

@@ -2,15 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, Ids, book::Book};
+use super::{
+    Finding, Ids,
+    book::{Book, Time},
+};
 
 /// What is before what: by ids that compare, or since one was in the log before the other was begun.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// Start and end of each event; without a meaning unless `timed`.
-    spans: Vec<(usize, Option<usize>)>,
+    /// Start and ends of each event.
+    spans: Vec<(Time, Vec<Time>)>,
     ranks: Vec<Option<Rank>>,
-    timed: bool,
 }
 
 /// Where an event stands among those whose ids compare with its own.
@@ -21,7 +23,7 @@ pub(super) struct Rank {
 }
 
 impl Order {
-    pub(super) fn of(book: &Book<'_>, ids: Ids, timed: bool) -> Self {
+    pub(super) fn of(book: &Book<'_>, ids: Ids) -> Self {
         let mut keys: Vec<_> =
             (0..).zip(&book.events).filter_map(|(event, known)| Some((key(known.id, ids)?, event))).collect();
         keys.sort_unstable();
@@ -33,16 +35,20 @@ impl Order {
             }
             ranks[pair.1] = Some(Rank { group, place });
         }
-        let spans = book.events.iter().map(|event| (event.start, event.end)).collect();
-        Self { spans, ranks, timed }
+        let spans = book.events.iter().map(|event| (event.start, event.ends.clone())).collect();
+        Self { spans, ranks }
     }
 
     pub(super) fn rank(&self, event: usize) -> Option<Rank> {
         self.ranks[event]
     }
 
-    pub(super) fn start(&self, event: usize) -> usize {
+    pub(super) fn start(&self, event: usize) -> Time {
         self.spans[event].0
+    }
+
+    pub(super) fn ends(&self, event: usize) -> &[Time] {
+        &self.spans[event].1
     }
 
     pub(super) fn surely_before(&self, one: usize, other: usize) -> bool {
@@ -51,40 +57,85 @@ impl Order {
         {
             return one.place < other.place;
         }
-        self.ended_before(one, self.spans[other].0) && self.timed
+        self.was_there(one, other)
+    }
+
+    /// One was in the log when the other was begun, whatever their ids say.
+    fn was_there(&self, one: usize, other: usize) -> bool {
+        self.ends(one).iter().any(|end| end.is_before(self.start(other)))
     }
 
     /// It was in the log at that time. Where times say nothing, it was if it ever was.
-    pub(super) fn ended_before(&self, event: usize, time: usize) -> bool {
-        self.spans[event].1.is_some_and(|end| end < time || !self.timed)
+    pub(super) fn ended_before(&self, event: usize, time: Time) -> bool {
+        self.ends(event).iter().any(|end| end.place != time.place || end.at < time.at)
     }
 
     /// That time was before it was begun.
-    pub(super) fn began_before(&self, time: Option<usize>, event: usize) -> bool {
-        self.timed && time.is_some_and(|time| time < self.spans[event].0)
+    pub(super) fn began_before(&self, time: Option<Time>, event: usize) -> bool {
+        time.is_some_and(|time| time.is_before(self.start(event)))
+    }
+
+    /// Events with a lower id than one that was there before them.
+    pub(super) fn lower_ids(&self, book: &Book<'_>) -> Vec<Finding> {
+        let mut ranked: Vec<(usize, usize, usize)> = (0..)
+            .zip(&self.ranks)
+            .filter_map(|(event, rank)| rank.map(|rank| (rank.group, rank.place, event)))
+            .collect();
+        ranked.sort_unstable();
+        let mut all = Vec::new();
+        // of those with lower ids, for each place: the one that began last
+        let mut latest: HashMap<(usize, usize), usize> = HashMap::new();
+        for (group, _, event) in ranked {
+            let lower = self.ends(event).iter().filter_map(|end| latest.get(&(group, end.place)).copied());
+            if let Some(lower) = lower.into_iter().find(|lower| self.was_there(event, *lower)) {
+                let (one, after) = (&book.events[lower], &book.events[event]);
+                all.push(Finding::LowerId {
+                    data: one.data.into(),
+                    id: one.id.into(),
+                    after: after.data.into(),
+                    after_id: after.id.into(),
+                });
+            }
+            let last = latest.entry((group, self.start(event).place)).or_insert(event);
+            if self.start(*last) < self.start(event) {
+                *last = event;
+            }
+        }
+        all
     }
 
     /// What one reader saw, for questions about what it did not see.
     pub(super) fn places(&self, first: &HashMap<usize, usize>) -> Places {
-        let sorted = |mut of: Vec<(usize, usize, usize)>| {
-            of.sort_unstable();
-            of
-        };
-        let ends = first.iter().filter_map(|(event, at)| Some((self.spans[*event].1?, *at, *event))).collect();
-        let starts = first.iter().map(|(event, at)| (self.spans[*event].0, *at, *event)).collect();
-        let mut groups: HashMap<usize, Vec<_>> = HashMap::new();
+        let (mut ends, mut starts) = (Keyed::new(), Keyed::new());
+        let mut ranks = Keyed::new();
         for (event, at) in first {
+            for end in self.ends(*event) {
+                ends.entry(end.place).or_default().push((end.at, *at, *event));
+            }
+            let start = self.start(*event);
+            starts.entry(start.place).or_default().push((start.at, *at, *event));
             if let Some(rank) = self.rank(*event) {
-                groups.entry(rank.group).or_default().push((rank.place, *at, *event));
+                ranks.entry(rank.group).or_default().push((rank.place, *at, *event));
             }
         }
         Places {
-            ends: running_last(sorted(ends)),
-            starts: running_first(sorted(starts)),
-            below: groups.iter().map(|(group, of)| (*group, running_last(sorted(of.clone())))).collect(),
-            above: groups.into_iter().map(|(group, of)| (group, running_first(sorted(of)))).collect(),
+            ends: each(ends, running_last),
+            starts: each(starts, running_first),
+            below: each(ranks.clone(), running_last),
+            above: each(ranks, running_first),
         }
     }
+}
+
+/// Keys of each group or place, with position and event.
+type Keyed = HashMap<usize, Vec<(usize, usize, usize)>>;
+
+fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Steps) -> HashMap<usize, Steps> {
+    let sorted = |mut of: Vec<_>| {
+        of.sort_unstable();
+        of
+    };
+    keyed.into_iter().map(|(key, of)| (key, steps(sorted(of)))).collect()
 }
 
 /// Keys in order, each with the last or first position that has a key so low or so high, and the event there.
@@ -92,8 +143,8 @@ type Steps = Vec<(usize, (usize, usize))>;
 
 #[derive(Debug)]
 pub(super) struct Places {
-    ends: Steps,
-    starts: Steps,
+    ends: HashMap<usize, Steps>,
+    starts: HashMap<usize, Steps>,
     below: HashMap<usize, Steps>,
     above: HashMap<usize, Steps>,
 }
@@ -106,7 +157,8 @@ impl Places {
             count.checked_sub(1).map(|at| steps[at].1)
         };
         let by_id = order.rank(event).and_then(|rank| lower(self.below.get(&rank.group)?, rank.place));
-        let by_time = order.timed.then(|| lower(&self.ends, order.start(event))).flatten();
+        let start = order.start(event);
+        let by_time = self.ends.get(&start.place).and_then(|ends| lower(ends, start.at));
         // by times alone, an event whose id says otherwise is not before it
         by_id.max(by_time.filter(|(_, other)| order.surely_before(*other, event)))
     }
@@ -116,9 +168,8 @@ impl Places {
         let higher =
             |steps: &Steps, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
         let by_id = order.rank(event).and_then(|rank| higher(self.above.get(&rank.group)?, rank.place));
-        let end = order.spans[event].1;
-        let by_time = end.filter(|_| order.timed).and_then(|end| higher(&self.starts, end));
-        let by_time = by_time.filter(|(_, other)| order.surely_before(event, *other));
+        let by_time = order.ends(event).iter().filter_map(|end| higher(self.starts.get(&end.place)?, end.at));
+        let by_time = by_time.filter(|(_, other)| order.surely_before(event, *other)).min();
         match (by_id, by_time) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
