@@ -89,6 +89,7 @@ mod queue;
 mod reader;
 mod signal;
 mod state;
+mod tabs;
 
 mod delivery;
 mod error;
