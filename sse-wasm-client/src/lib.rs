@@ -79,6 +79,9 @@
 #[cfg(target_arch = "wasm32")]
 mod builder;
 #[cfg(target_arch = "wasm32")]
+#[allow(dead_code, reason = "only tabs look at it yet")]
+mod clock;
+#[cfg(target_arch = "wasm32")]
 mod connection;
 #[cfg(target_arch = "wasm32")]
 mod source;
@@ -89,6 +92,7 @@ mod queue;
 mod reader;
 mod signal;
 mod state;
+#[allow(dead_code, reason = "nothing joins yet")]
 mod tabs;
 
 mod delivery;

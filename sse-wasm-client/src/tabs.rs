@@ -42,11 +42,14 @@
 //!
 //! # IDs
 //!
-//! Hub IDs of one epoch compare. Those of an older epoch are behind. A server's IDs that do not compare are known again
-//! by equality, among the last 1,024 that a tab has had; a tab that lies outside of the leader's memory then gets a
-//! [`Gap`](crate::Gap) and what the leader has. Where the server gives no IDs nothing can be resumed, here as anywhere:
-//! what it sends during a change of leaders is lost without notice. Events that share an ID with one before them count
-//! as one where places are compared.
+//! Hub IDs of one epoch compare. Those of an older epoch are behind. Of an epoch that a tab does not know it finds out
+//! by the gap that the hub sends first.
+//!
+//! A server's IDs that do not compare are known again by equality, among the last 1,024 that a tab has had or that the
+//! leader named when it joined. A tab that lies outside of the leader's memory then gets a [`Gap`](crate::Gap) and what
+//! the leader has; what others resume for may come to it late after that, but once. Where the server gives no IDs
+//! nothing can be resumed, here as anywhere: what it sends during a change of leaders is lost without notice. Events that
+//! share an ID with one before them count as one where places are compared.
 //!
 //! # A leader that sleeps
 //!
@@ -60,6 +63,8 @@ mod leader;
 mod notice;
 mod ring;
 mod trail;
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod web;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod simulation;

@@ -97,7 +97,9 @@ impl Leader {
 
     pub(super) fn handle_time(&mut self, desk: &mut Desk, now: Duration) {
         if let Some(call) = self.call.take_if(|call| now >= call.until) {
-            if let Some(furthest) = call.furthest.filter(|_| desk.fresh) {
+            // Of those that do not compare it is not known which is the furthest: then better some that are old.
+            let compares = |furthest: &EventId| order(&call.lowest, furthest).is_some();
+            if let Some(furthest) = call.furthest.filter(|furthest| desk.fresh && compares(furthest)) {
                 desk.trail.push(furthest);
             }
             self.begin(desk, call.lowest, now);
@@ -133,6 +135,7 @@ impl Leader {
             Some(stream) => (!desk.ahead).then(|| (desk.term, stream.ring.last())),
             None => self.was.take(),
         };
+        let was = was.filter(|_| !start.text().is_empty()); // else it begins with what is to come
         if self.has_stream() {
             desk.output(Output::Disconnect);
         }
@@ -157,8 +160,7 @@ impl Leader {
             call.lowest = here.id.clone();
         }
         // One that has had nothing wants nothing old: it takes the place of the furthest.
-        if desk.fresh
-            && !call.furthest.as_ref().is_some_and(|furthest| order(&here.id, furthest) == Some(Ordering::Less))
+        if desk.fresh && call.furthest.as_ref().is_none_or(|furthest| order(&here.id, furthest) != Some(Ordering::Less))
         {
             call.furthest = Some(here.id.clone());
         }

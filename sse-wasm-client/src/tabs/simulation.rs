@@ -93,8 +93,10 @@ fn settle(world: &mut World) -> Result<(), String> {
         world.publish();
         world.run(Duration::from_secs(5));
     }
-    // Where IDs do not compare a tab that was away for long gets a gap.
-    let has_gaps = world.server.gaps > 0 || world.server.kind == Kind::Foreign;
+    let has_gaps = match world.server.kind {
+        Kind::Hub => world.server.gaps > 0,
+        Kind::Foreign => world.gaps > 0, // told to a tab that was away for long
+    };
     let runs = || world.pages.iter().filter(|(_, page)| page.frozen.is_none());
     for (tab, page) in runs() {
         page.check(&world.server, has_gaps).map_err(|fault| format!("tab {tab}: {fault}: {:?}", page.seen))?;
