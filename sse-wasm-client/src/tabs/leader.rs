@@ -51,6 +51,7 @@ struct Stream {
 
 impl Leader {
     pub(super) fn new(desk: &mut Desk, was: Option<(Term, u64)>, now: Duration) -> Self {
+        let was = was.filter(|_| !desk.fresh); // else its place is still to be found
         let mut leader = Self { call: None, stream: None, was, beat_at: now };
         let own = desk.trail.last();
         if desk.has_company {
