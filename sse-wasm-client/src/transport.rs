@@ -14,13 +14,7 @@ use crate::{ConnectError, driver::Driver};
 pub use event_source::ByEventSource;
 pub use fetch::{ByFetch, Credentials};
 
-/// How a stream is got: [`ByEventSource`] or [`ByFetch`].
-///
-/// ```compile_fail
-/// #[derive(Debug)]
-/// struct ByPigeon;
-/// impl sse_wasm_client::Transport for ByPigeon {} // sealed
-/// ```
+/// How a stream is got: [`ByEventSource`] or [`ByFetch`]. There are no others.
 #[expect(private_bounds, reason = "that is what seals it")]
 pub trait Transport: Sealed + fmt::Debug + 'static {}
 
