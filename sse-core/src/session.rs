@@ -137,6 +137,25 @@ pub struct Head<'a> {
     pub retry_after: Option<Duration>,
 }
 
+impl Head<'_> {
+    /// Whether a body of this type is an event stream: `text/event-stream`, whatever the parameters, which the standard
+    /// ignores. It decodes as UTF-8.
+    ///
+    /// ```
+    /// use sse_core::session::Head;
+    ///
+    /// let content_type = Some("Text/Event-Stream; charset=latin1");
+    /// assert!(Head { status: 200, content_type, retry_after: None }.is_event_stream());
+    /// ```
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        let essence = self.content_type.and_then(|value| value.split(';').next());
+        essence.is_some_and(|essence| {
+            essence.trim_matches([' ', '\t', '\r', '\n']).eq_ignore_ascii_case("text/event-stream")
+        })
+    }
+}
+
 /// A client's connections, one after the other, with what it remembers between them.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -174,7 +193,7 @@ impl Session {
             return;
         }
         match head.status {
-            200 if is_event_stream(head.content_type) => {
+            200 if head.is_event_stream() => {
                 self.parser.reconnect();
                 self.state = State::Open { since: now };
             }
@@ -310,11 +329,4 @@ impl Session {
         self.state = State::Waiting { until: now.saturating_add(wait), failures: self.failures };
         self.failures = self.failures.saturating_add(1);
     }
-}
-
-/// `text/event-stream`, whatever its parameters: the standard ignores them, and decodes as UTF-8.
-fn is_event_stream(content_type: Option<&str>) -> bool {
-    let essence = content_type.and_then(|value| value.split(';').next());
-    essence
-        .is_some_and(|essence| essence.trim_matches([' ', '\t', '\r', '\n']).eq_ignore_ascii_case("text/event-stream"))
 }

@@ -46,6 +46,11 @@
 //! | an async function or closure | [`TestClient::from_fn`] |
 //! | a server in another process, or what only a socket shows | [`TestClient::tcp`] |
 //!
+//! # What to test a client with
+//!
+//! A [`script`](mod@script) is a server that does one thing after the other, and says which step failed and what came instead: in
+//! this process, on a port, or from JSON for tests in a browser.
+//!
 //! # Time
 //!
 //! Every wait is bounded: an expectation by 5 seconds, an answer by 10, unless the test says
@@ -91,6 +96,7 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `load` | no | the module `load` and the binary `sse-load`: many subscribers, and an account of every event |
+//! | `script-host` | no | the binary `sse-script`: scripted servers for tests in a browser, or in another language |
 
 mod client;
 mod request;
@@ -110,6 +116,8 @@ mod random;
 mod report;
 mod time;
 mod timeline;
+
+pub mod script;
 
 #[cfg(feature = "load")]
 pub mod load;

@@ -1,23 +1,52 @@
 //! How a connection is to be made.
 
-use serde::de::DeserializeOwned;
-use sse_core::{EventId, Text};
+use std::{fmt, rc::Rc, time::Duration};
 
-use crate::{ConnectError, EventSource, Message, reader::Reader, url};
+use serde::de::DeserializeOwned;
+use sse_core::{EventId, Limits, Text};
+
+use crate::{
+    ByEventSource, ByFetch, ConnectError, Credentials, EventSource, Message, Refusal, Transport, clock,
+    driver::Driver,
+    life::{Life, Settings, Watchdog},
+    outlet::{Deliveries, Outlet},
+    reader::Reader,
+    url,
+};
 
 /// Enough for the bursts that fit into one turn of the page, and some hundred kilobytes of small events.
 const DEFAULT_QUEUE: usize = 1024;
 
 /// How a connection is to be made. Begun by [`EventSource::builder`] or [`EventSource::untyped`].
-#[derive(Debug)]
+///
+/// ```no_run
+/// use core::time::Duration;
+/// use sse_wasm_client::{ConnectError, Credentials, EventId, EventSource};
+///
+/// # fn connect(last_seen: EventId) -> Result<(), ConnectError> {
+/// // The browser's EventSource:
+/// let source = EventSource::untyped("/events?topic=clock")
+///     .last_event_id(last_seen)
+///     .pause_when_hidden(Duration::from_secs(60))
+///     .connect()?;
+///
+/// // The same by fetch, which can send more and learns more:
+/// let source = EventSource::untyped("https://api.example/events?topic=clock")
+///     .fetch()
+///     .header("Authorization", "Bearer …")
+///     .credentials(Credentials::Omit)
+///     .connect()?;
+/// # drop(source); Ok(()) }
+/// ```
 #[must_use = "a builder does nothing until it connects"]
-pub struct Builder<T> {
+pub struct Builder<T, V = ByEventSource> {
     /// The first thing that was wrong is kept for `connect`.
     reader: Result<Reader<T>, ConnectError>,
     url: String,
     last_event_id: EventId,
-    with_credentials: bool,
     queue: usize,
+    settings: Settings,
+    transport: V,
 }
 
 impl<T: DeserializeOwned + 'static> Builder<T> {
@@ -30,7 +59,9 @@ impl Builder<Message> {
     pub(crate) fn untyped(url: String) -> Self {
         Self::new(Ok(Reader::untyped()), url)
     }
+}
 
+impl<V> Builder<Message, V> {
     /// Listens for events of this name too. Those without a name come in any case.
     pub fn listen(mut self, name: impl Into<Text>) -> Self {
         self.reader = self.reader.and_then(|reader| reader.listen(name));
@@ -38,38 +69,174 @@ impl Builder<Message> {
     }
 }
 
-impl<T: 'static> Builder<T> {
+impl<T> Builder<T> {
     fn new(reader: Result<Reader<T>, ConnectError>, url: String) -> Self {
-        Self { reader, url, last_event_id: EventId::default(), with_credentials: false, queue: DEFAULT_QUEUE }
-    }
-
-    /// Resumes after this event. The ID takes the place of a `last_event_id` in the URL's query.
-    pub fn last_event_id(mut self, id: EventId) -> Self {
-        self.url = url::with_last_event_id(&self.url, &id);
-        self.last_event_id = id;
-        self
+        Self {
+            reader,
+            url,
+            last_event_id: EventId::default(),
+            queue: DEFAULT_QUEUE,
+            settings: Settings::default(),
+            transport: ByEventSource::default(),
+        }
     }
 
     /// Sends cookies to another origin too. Off by default, as in the browser.
     pub fn with_credentials(mut self, with_credentials: bool) -> Self {
-        self.with_credentials = with_credentials;
+        self.transport.with_credentials = with_credentials;
         self
     }
 
-    /// How many deliveries wait for the program before the oldest makes room; at least 1, by default 1,024.
+    /// Uses `fetch` instead of the browser's `EventSource`. It can send headers and a body, and tells what the server
+    /// answers. What was said of credentials is said anew there.
+    pub fn fetch(self) -> Builder<T, ByFetch> {
+        let Self { reader, url, last_event_id, queue, settings, .. } = self;
+        Builder { reader, url, last_event_id, queue, settings, transport: ByFetch::default() }
+    }
+}
+
+impl<T> Builder<T, ByFetch> {
+    /// Sends this header with every request, such as `Authorization`. One of the same name is replaced.
     ///
-    /// Nothing is taken from the queue while the page's own code runs, so it should hold the largest burst.
+    /// To another origin most headers take a preflight, by which that origin allows them.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.transport.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sends a `POST` with this body instead of a `GET`, again with each connection. Its `Content-Type` is text unless
+    /// [`header`](Self::header) says otherwise.
+    pub fn post(mut self, body: impl Into<String>) -> Self {
+        self.transport.body = Some(body.into());
+        self
+    }
+
+    /// To whom cookies are sent. By default only to the page's own origin, as in the browser.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.transport.credentials = credentials;
+        self
+    }
+
+    /// How much of a stream is kept in memory for one event: by default lines and events of 4 MiB. What is longer is
+    /// dropped, which [`Signal::TooLong`](crate::Signal::TooLong) tells.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.transport.limits = limits;
+        self
+    }
+
+    /// Puts the last event ID into the query (`last_event_id`) instead of the header `Last-Event-ID`.
+    ///
+    /// Every server knows the header, so that is the default. To another origin it takes a preflight, which hubs allow
+    /// and have the browser remember; where a server does not, only the query is left.
+    pub fn last_event_id_in_query(mut self) -> Self {
+        self.transport.id_in_query = true;
+        self
+    }
+
+    /// Decides which refusals may pass, so that the client tries again; after the others it is closed. By default
+    /// [`Refusal::may_pass`]: all but 408, 425, 429 and 500 to 599 are final, and so is a 200 that is no event stream.
+    pub fn retry_if(mut self, may_pass: impl Fn(&Refusal) -> bool + 'static) -> Self {
+        self.settings.retries = Box::new(may_pass);
+        self
+    }
+}
+
+impl<T, V> Builder<T, V> {
+    /// Resumes after this event. The ID takes the place of a `last_event_id` in the URL's query.
+    pub fn last_event_id(mut self, id: EventId) -> Self {
+        self.url = url::with_last_event_id(&self.url, &EventId::default());
+        self.last_event_id = id;
+        self
+    }
+
+    /// How many deliveries wait for the program; at least 1, by default 1,024.
+    ///
+    /// When the queue is full the oldest makes room, and is counted. Nothing is taken from it while the page's own code
+    /// runs, so it should hold the largest burst. Over fetch nothing is lost: the client reads on when there is room,
+    /// and the server waits meanwhile, or cuts off who is too slow for it.
     pub fn queue(mut self, deliveries: usize) -> Self {
         self.queue = deliveries;
         self
     }
 
+    /// How long to wait at least before connecting again, until the server asks for something (`retry`); by default
+    /// 3 s, as browsers have it. The first wait is drawn from between this and twice as much, the next from up to four
+    /// times as much, and so on.
+    ///
+    /// As long as the browser's `EventSource` reconnects by itself it does so by a rule of its own, and does not tell
+    /// what the server asked for. Over fetch the server is heeded, up to 10 min.
+    pub fn reconnection_time(mut self, time: Duration) -> Self {
+        self.settings.policy.reconnection_time = time;
+        self
+    }
+
+    /// The longest wait that failures in a row lead to, by default 30 s: a user waits no longer. The server may still
+    /// ask for more.
+    pub fn max_wait(mut self, time: Duration) -> Self {
+        self.settings.policy.max_wait = time;
+        self
+    }
+
+    /// Closes after so many refusals in a row, without an event between them; by default never.
+    ///
+    /// A server that can't be reached has refused nothing. The browser's `EventSource` does not tell a refusal that is
+    /// final (401, 404) from one that passes, so over it this is the only thing that ends a client by itself.
+    pub fn give_up_after(mut self, refusals: u32) -> Self {
+        self.settings.give_up_after = Some(refusals.max(1));
+        self
+    }
+
+    /// The interval of the server's heartbeats. After it and 5 s more without a word the connection is taken for dead,
+    /// and made anew.
+    ///
+    /// A hub's are known by themselves: over fetch the head tells the interval, over `EventSource` the default of 15 s
+    /// is assumed of who sends `sse-cursor`. Say this for a hub with another interval, and for other servers that send
+    /// heartbeats. Over `EventSource` they have to be events, since comments can't be seen.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.settings.watchdog = Some(Watchdog::promised(interval));
+        self
+    }
+
+    /// Never takes silence for a dead connection. Otherwise even a server that sends no heartbeats has 30 s for an
+    /// answer's head, and 20 s from there to its first event.
+    pub fn no_watchdog(mut self) -> Self {
+        self.settings.watchdog = None;
+        self
+    }
+
+    /// Disconnects once the page has been hidden for so long, and goes on where it was when it is visible again. By
+    /// default a hidden page stays connected.
+    pub fn pause_when_hidden(mut self, after: Duration) -> Self {
+        self.settings.pause_when_hidden = Some(after);
+        self
+    }
+}
+
+impl<T: 'static, V: Transport> Builder<T, V> {
     /// Connects. Returns at once: how it goes is told by [`EventSource::signals`].
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if the type is no schema, a name is not to be listened for, or the browser refuses the URL.
+    /// [`ConnectError`] if the type is no schema, a name is not to be listened for, or the browser refuses the URL or a
+    /// header.
     pub fn connect(self) -> Result<EventSource<T>, ConnectError> {
-        EventSource::connect(&self.url, self.with_credentials, self.reader?, self.queue, self.last_event_id)
+        let Self { reader, url, last_event_id, queue, settings, transport } = self;
+        let reader = reader?;
+        let dial = transport.dial(url, reader.names());
+        let deliveries = Rc::new(Deliveries::new(reader, queue));
+        let outlet: Rc<dyn Outlet> = deliveries.clone();
+        let driver = Driver::start(Life::new(settings, last_event_id, clock::now()), outlet, dial)?;
+        Ok(EventSource::new(driver, deliveries, queue))
+    }
+}
+
+impl<T, V: fmt::Debug> fmt::Debug for Builder<T, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("reader", &self.reader)
+            .field("url", &self.url)
+            .field("last_event_id", &self.last_event_id)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
     }
 }

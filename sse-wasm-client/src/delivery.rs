@@ -7,7 +7,8 @@ use sse_core::{EventId, EventName, Text};
 pub struct Delivery<T> {
     /// What the event says.
     pub value: T,
-    /// The last event ID as of this event, empty if the server has set none: where to resume once this is dealt with.
+    /// The last event ID as of this event: where to resume once this is dealt with. It is the server's, or what the
+    /// connection was made with as long as the server has set none, or empty.
     pub id: EventId,
     /// The origin of the URL that the event came from, after redirects.
     pub origin: Text,

@@ -79,32 +79,49 @@
 #[cfg(target_arch = "wasm32")]
 mod builder;
 #[cfg(target_arch = "wasm32")]
-#[allow(dead_code, reason = "only tabs look at it yet")]
-mod clock;
-#[cfg(target_arch = "wasm32")]
-mod connection;
+mod shared;
 #[cfg(target_arch = "wasm32")]
 mod source;
 
-mod inbox;
+#[cfg(target_arch = "wasm32")]
+mod clock;
+#[cfg(target_arch = "wasm32")]
+mod driver;
+#[cfg(target_arch = "wasm32")]
+mod page;
+#[cfg(target_arch = "wasm32")]
+mod transport;
 
+mod inbox;
+mod life;
+mod outlet;
+
+mod fan;
 mod queue;
 mod reader;
 mod signal;
-mod state;
 #[allow(dead_code, reason = "nothing joins yet")]
 mod tabs;
 
+mod answer;
 mod delivery;
 mod error;
+mod refusal;
+mod state;
 mod url;
 
 #[cfg(target_arch = "wasm32")]
 pub use builder::Builder;
 pub use delivery::{Delivery, Message};
 pub use error::{ConnectError, DecodeError};
-pub use signal::{Drain, DrainReason, Gap, GapReason, Signal, Signals};
+pub use fan::{Callback, Events};
+pub use refusal::{Problem, Refusal};
 #[cfg(target_arch = "wasm32")]
-pub use source::EventSource;
-pub use sse_core::{EventId, EventName, FieldError, Text, typed};
+pub use shared::Shared;
+pub use signal::{Drain, DrainReason, Gap, GapReason, Signal, Signals, States};
+#[cfg(target_arch = "wasm32")]
+pub use source::{EventSource, Listening};
+pub use sse_core::{EventId, EventName, FieldError, Limit, Limits, Text, typed};
 pub use state::{CloseReason, State};
+#[cfg(target_arch = "wasm32")]
+pub use transport::{ByEventSource, ByFetch, Credentials, Transport};

@@ -19,13 +19,22 @@ struct Inner<T> {
     dropped: u64,
     ended: bool,
     reader: Option<Waker>,
+    /// Who waits for room.
+    writer: Option<Waker>,
 }
 
 impl<T> Queue<T> {
     /// An empty queue. A capacity of 0 is taken for 1.
     pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self(RefCell::new(Inner { items: VecDeque::new(), capacity, dropped: 0, ended: false, reader: None }))
+        Self(RefCell::new(Inner {
+            items: VecDeque::new(),
+            capacity,
+            dropped: 0,
+            ended: false,
+            reader: None,
+            writer: None,
+        }))
     }
 
     /// Adds an item. After the end there is none.
@@ -48,15 +57,42 @@ impl<T> Queue<T> {
 
     /// The oldest item, if there is one yet.
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
-        let mut queue = self.0.borrow_mut();
-        match queue.items.pop_front() {
-            Some(item) => Poll::Ready(Some(item)),
-            None if queue.ended => Poll::Ready(None),
-            None => {
-                queue.reader = Some(context.waker().clone());
-                Poll::Pending
+        let (item, writer) = {
+            let queue = &mut *self.0.borrow_mut();
+            match queue.items.pop_front() {
+                Some(item) => (item, if queue.has_room() { queue.writer.take() } else { None }),
+                None if queue.ended => return Poll::Ready(None),
+                None => {
+                    queue.reader = Some(context.waker().clone());
+                    return Poll::Pending;
+                }
             }
+        };
+        if let Some(writer) = writer {
+            writer.wake();
         }
+        Poll::Ready(Some(item))
+    }
+
+    /// How many items can be added without loss.
+    pub(crate) fn room(&self) -> usize {
+        let queue = self.0.borrow();
+        queue.capacity - queue.items.len()
+    }
+
+    /// Whether a writer who can wait should do so: less than a quarter is free.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.room() < self.0.borrow().capacity.div_ceil(4)
+    }
+
+    /// Until half of the queue is free, or it has ended.
+    pub(crate) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut queue = self.0.borrow_mut();
+        if queue.ended || queue.has_room() {
+            return Poll::Ready(());
+        }
+        queue.writer = Some(context.waker().clone());
+        Poll::Pending
     }
 
     /// How many items made room for others.
@@ -67,13 +103,20 @@ impl<T> Queue<T> {
     /// Changes the queue and wakes its reader. That one may run at once and come back here, so by then nothing is
     /// borrowed; what `change` takes out is dropped after that too, since it may be the application's.
     fn change<R>(&self, change: impl FnOnce(&mut Inner<T>) -> R) {
-        let (_taken_out, reader) = {
+        let (_taken_out, reader, writer) = {
             let queue = &mut *self.0.borrow_mut();
-            (change(queue), queue.reader.take())
+            let taken_out = change(queue);
+            (taken_out, queue.reader.take(), if queue.ended { queue.writer.take() } else { None })
         };
-        if let Some(reader) = reader {
-            reader.wake();
+        for waiting in [reader, writer].into_iter().flatten() {
+            waiting.wake();
         }
+    }
+}
+
+impl<T> Inner<T> {
+    fn has_room(&self) -> bool {
+        self.capacity - self.items.len() >= self.capacity.div_ceil(2)
     }
 }
 
@@ -158,6 +201,36 @@ mod tests {
         assert_eq!(wait(&queue), Poll::Pending);
         queue.end();
         assert_eq!((woken(), wait(&queue)), (2, Poll::Ready(None)));
+    }
+
+    #[test]
+    fn a_writer_who_waits_is_woken_at_half_or_at_the_end() {
+        let woken = Arc::<Count>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        let room = |queue: &Queue<u8>| queue.poll_room(&mut Context::from_waker(&waker));
+        let woken = || woken.0.load(Ordering::Relaxed);
+
+        let queue = Queue::new(8);
+        for item in 0..6 {
+            assert!(!queue.is_tight());
+            queue.push(item);
+        }
+        assert_eq!((queue.is_tight(), queue.room()), (false, 2));
+        queue.push(6);
+        assert_eq!((queue.is_tight(), queue.room(), room(&queue)), (true, 1, Poll::Pending));
+        assert_eq!([poll(&queue), poll(&queue)], [0, 1].map(|item| Poll::Ready(Some(item))));
+        assert_eq!((woken(), room(&queue)), (0, Poll::Pending));
+        assert_eq!((poll(&queue), woken(), room(&queue)), (Poll::Ready(Some(2)), 1, Poll::Ready(())));
+
+        queue.push(7);
+        assert_eq!(room(&queue), Poll::Pending);
+        queue.end();
+        assert_eq!((woken(), room(&queue)), (2, Poll::Ready(())));
+
+        let smallest = Queue::new(1);
+        assert!(!smallest.is_tight());
+        smallest.push(1);
+        assert!(smallest.is_tight());
     }
 
     #[test]

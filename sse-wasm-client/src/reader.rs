@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use sse_core::{EventName, Text, typed::Schema};
+use sse_core::{EventId, EventName, Text, typed::Schema};
 
 use crate::{
     ConnectError, DecodeError, Delivery, Message,
@@ -11,16 +11,26 @@ use crate::{
 };
 
 /// The name of events without one.
-const MESSAGE: EventName = EventName::from_static("message");
+const MESSAGE: &str = "message";
+
+/// An event as it arrives, before anybody has looked at it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) data: &'a str,
+    /// The last event ID as of this event.
+    pub(crate) id: &'a str,
+    pub(crate) origin: &'a Text,
+}
 
 /// Reads the events of these names.
 pub(crate) struct Reader<T> {
     /// Each once, none of them the hub's.
-    names: Vec<EventName>,
+    names: Vec<String>,
     read: Box<Read<T>>,
 }
 
-type Read<T> = dyn Fn(Delivery<Message>) -> Result<Delivery<T>, DecodeError>;
+type Read<T> = dyn Fn(Arrival<'_>) -> Result<Delivery<T>, DecodeError>;
 
 impl<T: DeserializeOwned + 'static> Reader<T> {
     /// Reads the variants of an enum.
@@ -28,14 +38,11 @@ impl<T: DeserializeOwned + 'static> Reader<T> {
         let schema = Schema::<T>::new()?;
         let mut names = Vec::new();
         for name in schema.names() {
-            add(&mut names, EventName::new(*name)?)?;
+            add(&mut names, &EventName::new(*name)?)?;
         }
-        let read = move |delivery: Delivery<Message>| {
-            let Message { name, data } = &delivery.value;
-            match schema.decode(name.as_str(), data.as_str()) {
-                Ok(value) => Ok(Delivery { value, id: delivery.id, origin: delivery.origin }),
-                Err(cause) => Err(DecodeError::new(delivery, cause)),
-            }
+        let read = move |arrival: Arrival<'_>| match schema.decode(arrival.name, arrival.data) {
+            Ok(value) => Ok(arrival.deliver(value)),
+            Err(cause) => Err(DecodeError::new(arrival.deliver(arrival.message()), cause)),
         };
         Ok(Self { names, read: Box::new(read) })
     }
@@ -44,36 +51,47 @@ impl<T: DeserializeOwned + 'static> Reader<T> {
 impl Reader<Message> {
     /// Reads the events without a name.
     pub(crate) fn untyped() -> Self {
-        Self { names: vec![MESSAGE], read: Box::new(Ok) }
+        Self { names: vec![MESSAGE.into()], read: Box::new(|arrival| Ok(arrival.deliver(arrival.message()))) }
     }
 
     /// Reads those of this name too.
     pub(crate) fn listen(mut self, name: impl Into<Text>) -> Result<Self, ConnectError> {
         let name = EventName::new(name)?;
         if !name.text().is_empty() {
-            add(&mut self.names, name)?;
+            add(&mut self.names, &name)?;
         } // else `message`
         Ok(self)
     }
 }
 
 impl<T> Reader<T> {
-    pub(crate) fn names(&self) -> &[EventName] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Reads an event, if it is of one of the names.
-    pub(crate) fn read(&self, delivery: Delivery<Message>) -> Option<Result<Delivery<T>, DecodeError>> {
-        self.names.contains(&delivery.value.name).then(|| (self.read)(delivery))
+    pub(crate) fn read(&self, arrival: Arrival<'_>) -> Option<Result<Delivery<T>, DecodeError>> {
+        self.names.iter().any(|name| name == arrival.name).then(|| (self.read)(arrival))
     }
 }
 
-fn add(names: &mut Vec<EventName>, name: EventName) -> Result<(), ConnectError> {
-    if [CURSOR, GAP, DRAIN].contains(&name) {
-        return Err(ConnectError::Reserved(name));
+impl Arrival<'_> {
+    fn deliver<T>(&self, value: T) -> Delivery<T> {
+        // What a browser or a parser took for an ID or a name can be one, so the checks don't fail.
+        Delivery { value, id: EventId::new(self.id).unwrap_or_default(), origin: self.origin.clone() }
     }
-    if !names.contains(&name) {
-        names.push(name);
+
+    fn message(&self) -> Message {
+        Message { name: EventName::new(self.name).unwrap_or_default(), data: self.data.into() }
+    }
+}
+
+fn add(names: &mut Vec<String>, name: &EventName) -> Result<(), ConnectError> {
+    if [CURSOR, GAP, DRAIN].contains(&name.as_str()) {
+        return Err(ConnectError::Reserved(name.clone()));
+    }
+    if !names.iter().any(|known| known == name.as_str()) {
+        names.push(name.as_str().to_owned());
     }
     Ok(())
 }
@@ -90,10 +108,6 @@ mod tests {
 
     use super::*;
 
-    fn names<T>(reader: &Reader<T>) -> Vec<&str> {
-        reader.names().iter().map(EventName::as_str).collect()
-    }
-
     #[test]
     fn an_enum_is_listened_for_by_all_its_names() {
         #[derive(Deserialize)]
@@ -104,7 +118,7 @@ mod tests {
             Error(#[allow(dead_code)] u8),
         }
         let reader = Reader::<Any>::typed().unwrap();
-        let mut names = names(&reader);
+        let mut names = reader.names().to_vec();
         names.sort_unstable();
         assert_eq!(names, ["Now", "error", "former"]);
     }
@@ -117,7 +131,7 @@ mod tests {
             Gap,
         }
         let error = Reader::<Taken>::typed().unwrap_err();
-        assert_eq!(error, ConnectError::Reserved(GAP));
+        assert_eq!(error, ConnectError::Reserved(EventName::from_static(GAP)));
         assert_eq!(
             error.to_string(),
             "the event name `sse-gap` is the hub's own: what it says comes as a signal; rename the event"
@@ -133,12 +147,13 @@ mod tests {
     fn messages_and_the_chosen_names_each_once() {
         let reader = Reader::untyped().listen("tick").unwrap();
         let reader = reader.listen("tick").unwrap().listen("message").unwrap().listen("").unwrap();
-        assert_eq!(names(&reader), ["message", "tick"]);
+        assert_eq!(reader.names(), ["message", "tick"]);
     }
 
     #[test]
     fn a_name_that_no_event_has_is_refused() {
         assert!(matches!(Reader::untyped().listen("a\nb"), Err(ConnectError::Name(_))));
-        assert_eq!(Reader::untyped().listen("sse-cursor").unwrap_err(), ConnectError::Reserved(CURSOR));
+        let reserved = ConnectError::Reserved(EventName::from_static(CURSOR));
+        assert_eq!(Reader::untyped().listen("sse-cursor").unwrap_err(), reserved);
     }
 }

@@ -4,19 +4,19 @@ use std::{
     cell::RefCell,
     pin::Pin,
     rc::{Rc, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use futures_util::Stream;
 use serde::{Deserialize, de::DeserializeOwned};
-use sse_core::{EventId, EventName, Text};
+use sse_core::{EventId, Text};
 
-use crate::{State, queue::Queue};
+use crate::{Limit, Refusal, State, queue::Queue};
 
 /// The hub's own events.
-pub(crate) const CURSOR: EventName = EventName::from_static("sse-cursor");
-pub(crate) const GAP: EventName = EventName::from_static("sse-gap");
-pub(crate) const DRAIN: EventName = EventName::from_static("sse-drain");
+pub(crate) const CURSOR: &str = "sse-cursor";
+pub(crate) const GAP: &str = "sse-gap";
+pub(crate) const DRAIN: &str = "sse-drain";
 
 /// How many signals wait for a reader before the oldest makes room.
 const QUEUE: usize = 64;
@@ -43,8 +43,12 @@ pub enum Signal {
     State(State),
     /// Events may have been lost. What is built from the stream is to be fetched anew.
     Gap(Gap),
-    /// The hub is about to end the stream; the browser connects again and goes on where it was.
+    /// The hub is about to end the stream; the client connects again and goes on where it was.
     Drain(Drain),
+    /// The server answered with something else than a stream. The state that follows says what becomes of it.
+    Refused(Refusal),
+    /// An event went over one of the limits, so it is not delivered. Over fetch only: a browser has limits of its own.
+    TooLong(Limit),
 }
 
 /// A place in the stream where events may have been lost (`sse-gap`).
@@ -158,6 +162,35 @@ impl Stream for Signals {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Signal>> {
         self.0.poll_next(context)
+    }
+}
+
+/// The states of one `EventSource`, from the present one on. Ends with the source.
+///
+/// It passes over all [`Signals`] but [`Signal::State`].
+#[derive(Debug)]
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct States(pub(crate) Signals);
+
+impl States {
+    /// How many signals, states or others, were not read in time.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped()
+    }
+}
+
+impl Stream for States {
+    type Item = State;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<State>> {
+        loop {
+            match ready!(Pin::new(&mut self.0).poll_next(context)) {
+                Some(Signal::State(state)) => return Poll::Ready(Some(state)),
+                Some(_) => {}
+                None => return Poll::Ready(None),
+            }
+        }
     }
 }
 

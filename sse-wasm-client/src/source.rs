@@ -12,16 +12,18 @@ use serde::de::DeserializeOwned;
 use sse_core::EventId;
 
 use crate::{
-    Builder, ConnectError, DecodeError, Delivery, Message, Signals, State, connection::Connection, inbox::Inbox,
-    reader::Reader,
+    Builder, DecodeError, Delivery, Message, Shared, Signals, State, States,
+    driver::Driver,
+    outlet::{Deliveries, Item},
 };
 
 /// A connection to an event stream, as a [`Stream`] of its events.
 ///
 /// `T` is an externally tagged enum, whose variants are the events that are listened for, or [`Message`].
 ///
-/// The stream ends once the browser has given up and what had arrived is read. Dropping it closes the connection and
-/// removes every listener.
+/// The stream goes on for as long as there is hope, whatever becomes of single connections. It ends once the state is
+/// [`State::Closed`] and what had arrived is read. Dropping it closes the connection and removes every listener and
+/// timer.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
@@ -53,8 +55,9 @@ use crate::{
 /// ```
 #[must_use = "a connection is closed when it is dropped"]
 pub struct EventSource<T> {
-    inbox: Rc<Inbox<T>>,
-    connection: Connection,
+    driver: Rc<Driver>,
+    deliveries: Rc<Deliveries<T>>,
+    queue: usize,
 }
 
 impl<T: DeserializeOwned + 'static> EventSource<T> {
@@ -80,42 +83,80 @@ impl<T> EventSource<T> {
     ///
     /// Who asks before the first `.await` after connecting misses nothing.
     pub fn signals(&self) -> Signals {
-        self.inbox.signals()
+        self.driver.inbox().signals()
+    }
+
+    /// How the connection stands from now on, beginning with the present state: [`signals`](Self::signals) for those
+    /// who want no others.
+    pub fn states(&self) -> States {
+        States(self.signals())
     }
 
     /// How the connection stands.
     #[must_use]
     pub fn state(&self) -> State {
-        self.inbox.state()
+        self.driver.inbox().state()
     }
 
-    /// The ID with which the browser would resume: that of the last event to arrive, or the one given at the start.
+    /// The ID with which the client would resume: that of the last event to arrive, or the one given at the start.
     ///
     /// What arrived may still wait in the queue. To resume after what has been dealt with, keep [`Delivery::id`].
     #[must_use]
     pub fn last_event_id(&self) -> EventId {
-        self.inbox.last_event_id()
+        self.driver.inbox().last_event_id()
     }
 
     /// How many deliveries made room for later ones, because they were not taken in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.inbox.dropped()
+        self.deliveries.dropped()
+    }
+
+    /// Closes the connection for good. What has arrived can still be read.
+    pub fn close(&self) {
+        self.driver.change(|life, _| life.close());
     }
 }
 
 impl<T: 'static> EventSource<T> {
-    pub(crate) fn connect(
-        url: &str,
-        with_credentials: bool,
-        reader: Reader<T>,
-        queue: usize,
-        last_event_id: EventId,
-    ) -> Result<Self, ConnectError> {
-        let names = reader.names().to_vec();
-        let inbox = Rc::new(Inbox::new(reader, queue, last_event_id));
-        let connection = Connection::open(url, with_credentials, &names, Rc::clone(&inbox))?;
-        Ok(Self { inbox, connection })
+    pub(crate) const fn new(driver: Rc<Driver>, deliveries: Rc<Deliveries<T>>, queue: usize) -> Self {
+        Self { driver, deliveries, queue }
+    }
+
+    /// Calls the function for each event as it arrives, beginning with those that wait already, until the
+    /// [`Listening`] is dropped, which closes the connection.
+    ///
+    /// There is no queue then, so nothing is dropped.
+    ///
+    /// ```no_run
+    /// use sse_wasm_client::{ConnectError, EventSource, Listening, Message};
+    ///
+    /// # fn listen() -> Result<Listening<Message>, ConnectError> {
+    /// let ticks = EventSource::untyped("/events?topic=clock").connect()?;
+    /// let listening = ticks.on_event(|event| match event {
+    ///     Ok(tick) => show(&tick.value.data),
+    ///     Err(undecoded) => warn(undecoded),
+    /// });
+    /// # Ok(listening) }
+    /// # fn show(_: &str) {}
+    /// # fn warn(_: impl std::error::Error) {}
+    /// ```
+    pub fn on_event(self, callback: impl FnMut(Result<Delivery<T>, DecodeError>) + 'static) -> Listening<T> {
+        self.divert(callback);
+        Listening { source: self }
+    }
+
+    /// Shares the connection among several readers.
+    pub fn into_shared(self) -> Shared<T> {
+        Shared::new(self)
+    }
+
+    pub(crate) fn divert(&self, callback: impl FnMut(Item<T>) + 'static) {
+        self.deliveries.divert(Box::new(callback));
+    }
+
+    pub(crate) const fn queue(&self) -> usize {
+        self.queue
     }
 }
 
@@ -123,22 +164,36 @@ impl<T> Stream for EventSource<T> {
     type Item = Result<Delivery<T>, DecodeError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.inbox.poll_delivery(context)
+        self.deliveries.poll_next(context)
     }
 }
 
 impl<T> Drop for EventSource<T> {
     fn drop(&mut self) {
-        self.inbox.end(); // for who still holds its signals
+        self.driver.release();
     }
 }
 
 impl<T> fmt::Debug for EventSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventSource")
-            .field("connection", &self.connection)
+            .field("driver", &self.driver)
             .field("state", &self.state())
             .field("last_event_id", &self.last_event_id())
             .finish_non_exhaustive()
+    }
+}
+
+/// A connection whose events go to a function, from [`EventSource::on_event`]. Dropping it closes the connection.
+#[derive(Debug)]
+#[must_use = "the connection is closed when this is dropped"]
+pub struct Listening<T> {
+    source: EventSource<T>,
+}
+
+impl<T> Listening<T> {
+    /// The connection itself, for its state and signals.
+    pub const fn source(&self) -> &EventSource<T> {
+        &self.source
     }
 }

@@ -1,31 +1,60 @@
 //! How a connection stands.
 
+use std::{fmt, time::Duration};
+
 /// How a connection stands, as seen from the application.
 ///
 /// ```text
-///                  the first event
-///   Connecting ───────────────────────▶ Open
-///    │    ▲                              │ │
-///    │    └──────────────────────────────┘ │
-///    │      lost: the browser reconnects   │
-///    │                                     │
-///    └───────────────┬─────────────────────┘
-///                    │ the browser gives up
-///                    ▼
-///                 Closed
+///                    the first event
+///     Connecting ──────────────────────▶ Open
+///      ▲  │   ▲                           │
+///      │  │   └───────────────────────────┤ lost, and the browser reconnects by itself;
+///      │  │                               │ or silent for too long
+///      │  │ refused, unreachable          │
+///  its │  └─────────┐   ┌─────────────────┘ over fetch: ended, broken
+/// time │            ▼   ▼
+///      └────────── Waiting
+///
+///   Paused: from any of these while the page is hidden or stored, and back to Connecting
+///   Closed: from any of these, for good
 /// ```
 ///
-/// It is the standard's [`readyState`][1] but for one thing: `Open` waits for an event, not just for the head of an
-/// answer, since a proxy or a full server may send that much and then nothing.
+/// It is the standard's [`readyState`][1] but for this: `Open` waits for an event, not just for the head of an answer,
+/// since a proxy or a full server may send that much and then nothing; and a connection that the browser gave up is
+/// made anew.
+///
+/// ```
+/// use core::time::Duration;
+/// use sse_wasm_client::State;
+///
+/// fn describe(state: State, now: Duration) -> String {
+///     match state {
+///         State::Open => "live".into(),
+///         State::Waiting { until, .. } => format!("again in {} s", until.saturating_sub(now).as_secs()),
+///         other => other.to_string(),
+///     }
+/// }
+/// let state = State::Waiting { attempt: 1, until: Duration::from_secs(10) };
+/// assert_eq!(describe(state, Duration::from_secs(7)), "again in 3 s");
+/// ```
 ///
 /// [1]: https://html.spec.whatwg.org/multipage/server-sent-events.html#dom-eventsource-readystate
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// The browser is connecting, for the first time or again, or the answer has no event yet.
+    /// A connection is being made, by the browser or by us, or the answer has no event yet.
     Connecting,
     /// Events arrive.
     Open,
+    /// The last try failed, and the next is not due yet.
+    Waiting {
+        /// Which one the next try is, counted from the last stream that was stable: 1 for the first.
+        attempt: u32,
+        /// When it is due, by the page's `performance.now()`.
+        until: Duration,
+    },
+    /// There is no connection on purpose: the page is hidden, or stored to go back to.
+    Paused,
     /// Nothing arrives any more. This is final.
     Closed {
         /// What ended it.
@@ -37,51 +66,53 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The browser did not accept the answer: its status was not 200, its type not `text/event-stream`, or CORS or the
-    /// page's content security policy forbids it. A page is not told which; the browser's network tools show it.
-    Refused,
+    /// `close()` was called.
+    ByApplication,
+    /// As many refusals in a row as the application allows (`give_up_after`).
+    GaveUp,
+    /// The server answered 204: it wants no more of this client. Known over fetch only.
+    NoContent,
+    /// The server answered with a status that does not pass by itself. Known over fetch only;
+    /// [`Refusal`](crate::Refusal) has its words.
+    Status(u16),
+    /// The server answered with something else than `text/event-stream`. Known over fetch only.
+    NotAnEventStream,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting => f.write_str("connecting"),
+            Self::Open => f.write_str("open"),
+            Self::Waiting { .. } => f.write_str("waiting"),
+            Self::Paused => f.write_str("paused"),
+            Self::Closed { why } => write!(f, "closed: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByApplication => f.write_str("by the application"),
+            Self::GaveUp => f.write_str("refused too often in a row"),
+            Self::NoContent => f.write_str("the server wants no more of this client (status 204)"),
+            Self::Status(status) => write!(f, "the answer's status is {status}"),
+            Self::NotAnEventStream => f.write_str("the answer is no event stream"),
+        }
+    }
 }
 
 impl State {
-    /// An event of the server has arrived.
-    pub(crate) const fn received(self) -> Self {
-        match self {
-            Self::Connecting | Self::Open => Self::Open,
-            Self::Closed { .. } => self,
-        }
-    }
-
-    /// The connection is lost, and the browser makes another.
-    pub(crate) const fn lost(self) -> Self {
-        match self {
-            Self::Connecting | Self::Open => Self::Connecting,
-            Self::Closed { .. } => self,
-        }
-    }
-
-    /// The browser has given up.
-    pub(crate) const fn refused(self) -> Self {
-        match self {
-            Self::Connecting | Self::Open => Self::Closed { why: CloseReason::Refused },
-            Self::Closed { .. } => self,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CLOSED: State = State::Closed { why: CloseReason::Refused };
-
-    #[test]
-    fn every_transition() {
-        use State::{Connecting, Open};
-
-        for (state, received, lost, refused) in
-            [(Connecting, Open, Connecting, CLOSED), (Open, Open, Connecting, CLOSED), (CLOSED, CLOSED, CLOSED, CLOSED)]
-        {
-            assert_eq!((state.received(), state.lost(), state.refused()), (received, lost, refused));
-        }
+    /// Whether nothing arrives any more.
+    ///
+    /// ```
+    /// use sse_wasm_client::{CloseReason, State};
+    ///
+    /// assert!(State::Closed { why: CloseReason::NoContent }.is_closed() && !State::Paused.is_closed());
+    /// ```
+    #[must_use]
+    pub const fn is_closed(self) -> bool {
+        matches!(self, Self::Closed { .. })
     }
 }

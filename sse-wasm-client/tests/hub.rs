@@ -1,20 +1,25 @@
 //! In a browser, with a live hub.
 #![cfg(target_arch = "wasm32")]
 
-use std::collections::BTreeMap;
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join};
 use serde::{Deserialize, Serialize};
 use sse_wasm_client::{
-    CloseReason, ConnectError, Delivery, Drain, DrainReason, EventId, EventSource, Gap, GapReason, Message, Signal,
-    State, typed,
+    CloseReason, ConnectError, Delivery, Drain, DrainReason, EventId, EventSource, Gap, GapReason, Message, Refusal,
+    Signal, State, typed,
 };
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 mod support;
 use support::{
-    HUB, clear_books, events, listener_calls, listeners, next, open_sources, publish, publish_value, reach, take,
-    topic, until, within,
+    HUB, befall, clear_books, events, hide, listener_calls, listeners, next, open_sources, page_listeners,
+    pending_timers, publish, publish_many, publish_value, reach, subscribers, take, topic, until, within,
 };
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -175,15 +180,18 @@ async fn nothing_is_left_of_what_is_dropped() {
     let topic = topic();
     let mut witness = open(&topic).await;
     let (sources, registered) = (open_sources(), listeners());
+    let (timers, of_page) = (pending_timers(), page_listeners());
 
     let source = open(&topic).await;
     let mut signals = source.signals();
-    let own = 4; // `error` and the hub's three
-    let names = typed::Schema::<Any>::new().unwrap().names().len() as u32 - 1; // `error` counts once
+    let own = 5; // the browser's two and the hub's three
+    let names = typed::Schema::<Any>::new().unwrap().names().len() as u32 - 2; // `error` and `open` count once
     assert_eq!((open_sources(), listeners()), (sources + 1, registered + own + names));
+    assert_eq!((pending_timers(), page_listeners()), (timers + 1, of_page + 5));
 
     drop(source);
     assert_eq!((open_sources(), listeners()), (sources, registered));
+    assert_eq!((pending_timers(), page_listeners()), (timers, of_page));
     assert_eq!(next(&mut signals).await, Signal::State(State::Open));
     assert_eq!(within(signals.next()).await, None);
 
@@ -200,12 +208,14 @@ async fn many_come_and_go_without_a_trace() {
     come_and_go();
     clear_books();
     let (sources, registered) = (open_sources(), listeners());
+    let (timers, of_page) = (pending_timers(), page_listeners());
     let references = wasm_bindgen::externref_heap_live_count();
     for _ in 0..50 {
         come_and_go();
     }
     assert_eq!(wasm_bindgen::externref_heap_live_count(), references);
     assert_eq!((open_sources(), listeners()), (sources, registered));
+    assert_eq!((pending_timers(), page_listeners()), (timers, of_page));
 }
 
 #[wasm_bindgen_test]
@@ -229,21 +239,172 @@ async fn a_stream_without_an_event_is_not_open() {
     let url = "data:text/event-stream,retry:20%0A%0A:busy%0A%0A";
     let source = EventSource::untyped(url).connect().unwrap();
     let calls = listener_calls();
-    until(|| listener_calls() >= calls + 3).await; // it has ended three times
+    until(|| listener_calls() >= calls + 6).await; // it has begun and ended three times
     assert_eq!(source.state(), State::Connecting);
 }
 
 #[wasm_bindgen_test]
-async fn an_answer_that_is_no_stream_closes() {
-    let closed = State::Closed { why: CloseReason::Refused };
+async fn what_the_browser_gives_up_is_tried_again_until_told_otherwise() {
     for url in [format!("{HUB}/events"), format!("{HUB}/nowhere"), "data:text/plain,".to_owned()] {
-        let mut source = EventSource::untyped(url).connect().unwrap();
+        let builder = EventSource::untyped(url).reconnection_time(Duration::from_millis(5));
+        let mut source = builder.give_up_after(3).connect().unwrap();
         let mut signals = source.signals();
         assert!(within(source.next()).await.is_none());
-        assert_eq!(source.state(), closed);
-        assert_eq!(take(&mut signals, 2).await, [State::Connecting, closed].map(Signal::State));
+        for attempt in 1..=3 {
+            assert_eq!(next(&mut signals).await, Signal::State(State::Connecting));
+            assert!(matches!(next(&mut signals).await, Signal::Refused(Refusal { status: None, .. })));
+            let state = next(&mut signals).await;
+            match attempt {
+                3 => assert_eq!(state, Signal::State(State::Closed { why: CloseReason::GaveUp })),
+                _ => assert!(matches!(state, Signal::State(State::Waiting { attempt: of, .. }) if of == attempt)),
+            }
+        }
         assert!(within(signals.next()).await.is_none());
     }
+}
+
+#[wasm_bindgen_test]
+async fn closing_is_final_after_what_has_arrived() {
+    let topic = topic();
+    let mut source = open(&topic).await;
+    let mut states = source.states();
+    let id = publish_value(&topic, &Any::Nothing).await;
+    until(|| source.last_event_id() == id).await;
+    source.close();
+    let closed = State::Closed { why: CloseReason::ByApplication };
+    assert_eq!(source.state(), closed);
+    assert_eq!(values(&mut source, 1).await, [(Any::Nothing, id)]);
+    assert!(within(source.next()).await.is_none());
+    assert_eq!(take(&mut states, 2).await, [State::Open, closed]);
+    assert!(within(states.next()).await.is_none());
+    let gone = async { while subscribers(&topic).await > 0 {} };
+    within(gone).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_callback_takes_the_queues_place() {
+    let topic = topic();
+    let source = EventSource::<Any>::builder(events(&topic)).queue(2).connect().unwrap();
+    reach(&mut source.signals(), State::Open).await;
+    let first = publish_value(&topic, &Any::Nothing).await;
+    until(|| source.last_event_id() == first).await;
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let log = Rc::clone(&seen);
+    let listening = source.on_event(move |event| log.borrow_mut().push(event.unwrap().value));
+    assert_eq!(*seen.borrow(), [Any::Nothing]);
+    let mut last = first;
+    for number in 0..5 {
+        last = publish_value(&topic, &Any::Error(number)).await;
+    }
+    until(|| listening.source().last_event_id() == last).await;
+    assert_eq!((seen.borrow().len(), listening.source().dropped()), (6, 0));
+
+    drop(listening);
+    assert_eq!(Rc::strong_count(&seen), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_callback_may_drop_its_own_connection() {
+    let topic = topic();
+    let (sources, timers) = (open_sources(), pending_timers());
+    let holder = Rc::new(RefCell::new(None));
+    let calls = Rc::new(Cell::new(0));
+    let (held, count) = (Rc::clone(&holder), Rc::clone(&calls));
+    let source = open(&topic).await;
+    holder.replace(Some(source.on_event(move |_| {
+        count.set(count.get() + 1);
+        drop(held.take());
+    })));
+    publish_many(&topic, "nothing", (0..3).map(|_| String::new())).await;
+    until(|| calls.get() > 0).await;
+    assert_eq!((calls.get(), open_sources(), pending_timers()), (1, sources, timers));
+}
+
+#[wasm_bindgen_test]
+async fn a_shared_connection_is_one_and_closes_with_its_last_handle() {
+    let topic = topic();
+    let sources = open_sources();
+    let shared = open(&topic).await.into_shared();
+    let (mut one, mut other) = (shared.events(), shared.events());
+    let count = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&count);
+    let callback = shared.on_event(move |event| counted.set(counted.get() + usize::from(event.is_ok())));
+    let id = publish_value(&topic, &Any::Nothing).await;
+    for events in [&mut one, &mut other] {
+        let event = next(events).await;
+        assert_eq!(event.as_ref().as_ref().unwrap().id, id);
+    }
+    assert_eq!((count.get(), open_sources()), (1, sources + 1));
+    drop(callback);
+    let second = shared.clone();
+    drop(shared);
+    publish_value(&topic, &Any::Open).await;
+    assert!(next(&mut one).await.is_ok());
+    assert_eq!((count.get(), second.source().state()), (1, State::Open));
+    drop(second);
+    assert_eq!(open_sources(), sources);
+    assert!(within(one.next()).await.is_none());
+}
+
+#[wasm_bindgen_test]
+async fn ten_thousand_at_one_go() {
+    let topic = topic();
+    let mut source = EventSource::untyped(events(&topic)).connect().unwrap();
+    reach(&mut source.signals(), State::Open).await;
+    let publishing = publish_many(&topic, "message", (0..10_000).map(|number| number.to_string()));
+    let reading = async {
+        for number in 0..10_000 {
+            assert_eq!(*next(&mut source).await.unwrap().value.data, number.to_string());
+        }
+    };
+    join(publishing, reading).await;
+    assert_eq!(source.dropped(), 0);
+}
+
+#[wasm_bindgen_test]
+async fn a_hidden_page_pauses_and_goes_on_where_it_was() {
+    let topic = topic();
+    let builder = EventSource::<Any>::builder(events(&topic)).pause_when_hidden(Duration::from_millis(50));
+    let mut source = builder.connect().unwrap();
+    let mut signals = source.signals();
+    reach(&mut signals, State::Open).await;
+    hide(true);
+    reach(&mut signals, State::Paused).await;
+    let missed = publish_value(&topic, &Any::Nothing).await;
+    hide(false);
+    assert_eq!(next(&mut signals).await, Signal::State(State::Connecting));
+    assert_eq!(next(&mut signals).await, Signal::State(State::Open));
+    assert_eq!(values(&mut source, 1).await, [(Any::Nothing, missed)]);
+}
+
+#[wasm_bindgen_test]
+async fn a_page_that_is_left_and_gone_back_to() {
+    let topic = topic();
+    let mut source = open(&topic).await;
+    let mut signals = source.signals();
+    let sources = open_sources();
+    befall("pagehide");
+    assert_eq!((source.state(), open_sources()), (State::Paused, sources - 1));
+    let missed = publish_value(&topic, &Any::Nothing).await;
+    befall("pageshow");
+    assert_eq!(open_sources(), sources);
+    assert_eq!(values(&mut source, 1).await, [(Any::Nothing, missed)]);
+    let states = [State::Open, State::Paused, State::Connecting, State::Open];
+    assert_eq!(take(&mut signals, 4).await, states.map(Signal::State));
+}
+
+#[wasm_bindgen_test]
+async fn back_online_the_wait_is_over() {
+    let source = EventSource::untyped(format!("{HUB}/nowhere")).connect().unwrap();
+    let mut signals = source.signals();
+    let waiting = async { while !matches!(next(&mut signals).await, Signal::State(State::Waiting { .. })) {} };
+    within(waiting).await;
+    befall("offline");
+    let Signal::State(State::Waiting { until, .. }) = next(&mut signals).await else { panic!("it waits longer") };
+    let now = Duration::from_secs_f64(web_sys::window().unwrap().performance().unwrap().now() / 1000.0);
+    assert!(until > now + Duration::from_secs(25), "{until:?}");
+    befall("online");
+    assert_eq!(next(&mut signals).await, Signal::State(State::Connecting));
 }
 
 #[wasm_bindgen_test]

@@ -1,10 +1,10 @@
-//! A hub of our own for the browser client's tests.
+//! A hub and a scripted server of our own for the browser client's tests.
 
 use std::{
     env,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpListener},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
     time::{Duration, Instant},
@@ -17,7 +17,7 @@ use crate::{
     system,
 };
 
-/// How long a hub may take to say where it listens.
+/// How long a server may take to say where it listens.
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs the browser client's tests in the browser against a hub that allows their page.
@@ -29,7 +29,8 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
 
     // The tests' page is served from here, which makes it a foreign origin to the hub.
     let page = format!("127.0.0.1:{}", free_port()?);
-    let hub = Hub::start(context, &format!("http://{page}"))?;
+    let hub = hub(context, &format!("http://{page}"))?;
+    let scripts = scripts(context)?;
 
     let mut test = toolchain.cargo(context, "test");
     test.args(["--package", "sse-wasm-client"])
@@ -38,7 +39,8 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
         .env("PATH", system::path_with(runner)?)
         .env("CHROMEDRIVER", driver)
         .env("WASM_BINDGEN_TEST_ADDRESS", &page)
-        .env("SSE_TEST_HUB", &hub.url);
+        .env("SSE_TEST_HUB", &hub.url)
+        .env("SSE_TEST_SCRIPTS", &scripts.url);
     // The runner gives one test program 20 seconds, and a slow machine's driver 5, unless told
     // otherwise.
     for (name, seconds) in [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")] {
@@ -50,7 +52,7 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
     for name in ["GECKODRIVER", "GECKODRIVER_REMOTE", "SAFARIDRIVER", "SAFARIDRIVER_REMOTE", "CHROMEDRIVER_REMOTE"] {
         test.env_remove(name);
     }
-    println!("SSE_TEST_HUB={} {}", hub.url, command::line(&test));
+    println!("SSE_TEST_HUB={} SSE_TEST_SCRIPTS={} {}", hub.url, scripts.url, command::line(&test));
     command::run(&mut test)
 }
 
@@ -61,39 +63,49 @@ fn free_port() -> Result<u16> {
         .map_err(|e| Failure::new(format!("no port is free on 127.0.0.1: {e}")))
 }
 
-/// A running `sse-server`, stopped when this is dropped.
+/// Starts the release build of the hub, with this origin allowed.
+fn hub(context: &Context, origin: &str) -> Result<Server> {
+    let program = format!("release/sse-server{}", env::consts::EXE_SUFFIX);
+    let mut server = context.command(context.target().join(program));
+    // The user's own configuration must not decide a test.
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__")) {
+        server.env_remove(name);
+    }
+    server.args(["--listen", "127.0.0.1:0", "--store", "memory"]).env("SSE__CORS__ORIGINS", origin);
+    Server::start(server)
+}
+
+/// Builds and starts the scripted server, which every page may ask.
+fn scripts(context: &Context) -> Result<Server> {
+    let package = ["build", "--package", "sse-testkit", "--features", "script-host", "--bin", "sse-script"];
+    command::run(context.cargo().args(package))?;
+    let program = format!("debug/sse-script{}", env::consts::EXE_SUFFIX);
+    Server::start(context.command(context.target().join(program)))
+}
+
+/// A running server, stopped when this is dropped.
 #[derive(Debug)]
-struct Hub {
+struct Server {
     process: Child,
     url: String,
 }
 
-impl Hub {
-    /// Starts the release build, with this origin allowed, and waits until it listens.
-    fn start(context: &Context, origin: &str) -> Result<Self> {
-        let program = format!("release/sse-server{}", env::consts::EXE_SUFFIX);
-        let mut server = context.command(context.target().join(program));
-        // The user's own configuration must not decide a test.
-        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__")) {
-            server.env_remove(name);
-        }
-        server
-            .args(["--listen", "127.0.0.1:0"])
-            .env("SSE__CORS__ORIGINS", origin)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+impl Server {
+    /// Starts it, and waits until it says where it listens.
+    fn start(mut server: Command) -> Result<Self> {
+        server.stdin(Stdio::null()).stdout(Stdio::piped());
         println!("{}", command::line(&server));
         let process = server.spawn().map_err(|e| command::unstartable(&server, &e))?;
-        let mut hub = Self { process, url: String::new() };
-        let port = hub.port()?;
-        hub.url = format!("http://127.0.0.1:{port}");
-        Ok(hub)
+        let mut server = Self { process, url: String::new() };
+        let port = server.port()?;
+        server.url = format!("http://127.0.0.1:{port}");
+        Ok(server)
     }
 
     fn port(&mut self) -> Result<u16> {
         let (send, lines) = mpsc::channel();
         if let Some(output) = self.process.stdout.take() {
-            // Reads to the end, also when nobody listens any more: a full pipe would stop the hub.
+            // Reads to the end, also when nobody listens any more: a full pipe would stop the server.
             thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(std::io::Result::ok) {
                     let _ = send.send(line);
@@ -111,19 +123,19 @@ impl Hub {
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     return Err(Failure::new(format!(
-                        "sse-server did not say `listening on http://127.0.0.1:…` within {} s",
+                        "it did not say that it listens on http://127.0.0.1:… within {} s",
                         START_DEADLINE.as_secs(),
                     )));
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Failure::new("sse-server ended before it listened: its own words above say why"));
+                    return Err(Failure::new("it ended before it listened: its own words above say why"));
                 }
             }
         }
     }
 }
 
-impl Drop for Hub {
+impl Drop for Server {
     fn drop(&mut self) {
         // It may have ended by itself: then there is nothing to stop.
         let _ = self.process.kill();
@@ -131,9 +143,10 @@ impl Drop for Hub {
     }
 }
 
-/// The port in a line that says `listening on http://127.0.0.1:<port>`.
+/// The port in a line that says `listening on http://127.0.0.1:<port>`, or no more than that address.
 fn listening_port(line: &str) -> Option<u16> {
-    let (_, rest) = line.split_once("listening on http://127.0.0.1:")?;
+    let address = line.split_once("listening on ").map_or(line, |(_, address)| address);
+    let rest = address.strip_prefix("http://127.0.0.1:")?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
     digits.parse().ok()
 }
@@ -146,6 +159,7 @@ mod tests {
     fn finds_the_port_wherever_it_stands() {
         assert_eq!(listening_port("listening on http://127.0.0.1:4321"), Some(4321));
         assert_eq!(listening_port("INFO sse_server: listening on http://127.0.0.1:80/ store=memory"), Some(80));
+        assert_eq!(listening_port("http://127.0.0.1:1"), Some(1));
         assert_eq!(listening_port("\x1b[1mlistening on http://127.0.0.1:65535\x1b[0m"), Some(65535));
     }
 
@@ -155,6 +169,7 @@ mod tests {
         assert_eq!(listening_port("listening on http://127.0.0.1:"), None);
         assert_eq!(listening_port("listening on http://127.0.0.1:65536"), None);
         assert_eq!(listening_port("listening on http://0.0.0.0:80"), None);
+        assert_eq!(listening_port("see http://127.0.0.1:80"), None);
     }
 
     #[test]

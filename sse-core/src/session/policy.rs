@@ -63,8 +63,19 @@ impl Policy {
         open_for >= self.stable_after
     }
 
-    /// The wait after so many failures in a row.
-    pub(super) fn wait(&self, reconnection_time: Duration, failures: u32, entropy: u64) -> Duration {
+    /// The wait after so many failures in a row, not counting the one that has just happened. For clients that don't
+    /// live by a [`Session`](super::Session), such as one that wraps a browser's own.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sse_core::session::Policy;
+    ///
+    /// let (policy, asked) = (Policy::default(), Duration::from_secs(2));
+    /// assert_eq!(policy.wait(asked, 0, u64::MAX), asked);
+    /// assert_eq!(policy.wait(asked, 1, u64::MAX).as_millis(), 3_999); // drawn between 2 and 4 s
+    /// ```
+    #[must_use]
+    pub fn wait(&self, reconnection_time: Duration, failures: u32, entropy: u64) -> Duration {
         let doubled = reconnection_time.max(Duration::from_millis(100)).saturating_mul(1 << failures.min(20));
         let span = doubled.min(self.max_wait).saturating_sub(reconnection_time);
         if failures == 0 {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use sse_core::EventId;
+use sse_core::{EventId, EventName};
 
 use super::{
     Output,
@@ -66,9 +66,10 @@ impl Desk {
     pub(super) fn tell_gap(&mut self, first: Option<&Delivery<Message>>) {
         let id = self.trail.last();
         let requested = serde_json::to_string(id.as_str()).unwrap_or_default();
+        let name = EventName::from_static(GAP);
         let data = ["{\"reason\":\"lagged\",\"requested\":", &requested, "}"].concat().into();
         let origin = first.map(|event| event.origin.clone()).unwrap_or_default();
-        self.output(Output::Event(Delivery { value: Message { name: GAP, data }, id, origin }));
+        self.output(Output::Event(Delivery { value: Message { name, data }, id, origin }));
     }
 
     pub(super) fn enter(&mut self, state: State) {

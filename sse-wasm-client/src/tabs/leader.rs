@@ -70,7 +70,7 @@ impl Leader {
     pub(super) fn handle_event(&mut self, desk: &mut Desk, event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         stream.has_begun = true;
-        stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name);
+        stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
         let number = stream.ring.push(event.clone());
         self.beat_at = now.saturating_add(BEAT);
         desk.say(Says::Event { number, event: event.clone() });

@@ -1,5 +1,7 @@
 //! What tabs say to each other.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sse_core::EventId;
 
@@ -83,13 +85,23 @@ pub(super) struct Here {
 }
 
 impl Notice {
-    pub(crate) fn encode(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default() // nothing in it fails
+    /// The text of it. Each page has its own origin of time, so times are told from `now`.
+    pub(crate) fn encode(mut self, now: Duration) -> String {
+        self.move_times(|until| until.saturating_sub(now));
+        serde_json::to_string(&self).unwrap_or_default() // nothing in it fails
     }
 
     /// What this text says, if it is of ours.
-    pub(crate) fn decode(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok()
+    pub(crate) fn decode(text: &str, now: Duration) -> Option<Self> {
+        let mut notice = serde_json::from_str::<Self>(text).ok()?;
+        notice.move_times(|rest| now.saturating_add(rest));
+        Some(notice)
+    }
+
+    fn move_times(&mut self, to: impl Fn(Duration) -> Duration) {
+        if let Says::Beat { state: State::Waiting { until, .. }, .. } = &mut self.says {
+            *until = to(*until);
+        }
     }
 }
 
@@ -183,6 +195,8 @@ mod wire {
     }
 
     pub(super) mod state {
+        use std::time::Duration;
+
         use super::*;
         use crate::{CloseReason, State};
 
@@ -191,23 +205,47 @@ mod wire {
         enum Form {
             Connecting,
             Open,
-            Refused,
+            /// The attempt, and in how many milliseconds it is due.
+            Waiting(u32, u64),
+            Paused,
+            ByApplication,
+            GaveUp,
+            NoContent,
+            Status(u16),
+            NotAnEventStream,
         }
 
         pub(in super::super) fn serialize<S: Serializer>(state: &State, to: S) -> Result<S::Ok, S::Error> {
-            match state {
+            match *state {
                 State::Connecting => Form::Connecting,
                 State::Open => Form::Open,
-                State::Closed { why: CloseReason::Refused } => Form::Refused,
+                State::Waiting { attempt, until } => {
+                    Form::Waiting(attempt, u64::try_from(until.as_millis()).unwrap_or(u64::MAX))
+                }
+                State::Paused => Form::Paused,
+                State::Closed { why } => match why {
+                    CloseReason::ByApplication => Form::ByApplication,
+                    CloseReason::GaveUp => Form::GaveUp,
+                    CloseReason::NoContent => Form::NoContent,
+                    CloseReason::Status(status) => Form::Status(status),
+                    CloseReason::NotAnEventStream => Form::NotAnEventStream,
+                },
             }
             .serialize(to)
         }
 
         pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<State, D::Error> {
+            let closed = |why| State::Closed { why };
             Ok(match Form::deserialize(from)? {
                 Form::Connecting => State::Connecting,
                 Form::Open => State::Open,
-                Form::Refused => State::Closed { why: CloseReason::Refused },
+                Form::Waiting(attempt, until) => State::Waiting { attempt, until: Duration::from_millis(until) },
+                Form::Paused => State::Paused,
+                Form::ByApplication => closed(CloseReason::ByApplication),
+                Form::GaveUp => closed(CloseReason::GaveUp),
+                Form::NoContent => closed(CloseReason::NoContent),
+                Form::Status(status) => closed(CloseReason::Status(status)),
+                Form::NotAnEventStream => closed(CloseReason::NotAnEventStream),
             })
         }
     }
@@ -241,21 +279,41 @@ mod tests {
                 events: vec![event.clone(), event],
             },
         ];
-        for state in [State::Connecting, State::Open, State::Closed { why: CloseReason::Refused }] {
+        let reasons = [
+            CloseReason::ByApplication,
+            CloseReason::GaveUp,
+            CloseReason::NoContent,
+            CloseReason::Status(401),
+            CloseReason::NotAnEventStream,
+        ];
+        let closed = reasons.map(|why| State::Closed { why });
+        for state in [State::Connecting, State::Open, State::Paused].into_iter().chain(closed) {
             all.push(Says::Beat { number: 1, state });
         }
         for says in all {
             let notice = Notice { from: u64::MAX - 1, term, says };
-            assert_eq!(Notice::decode(&notice.encode()), Some(notice));
+            assert_eq!(Notice::decode(&notice.clone().encode(Duration::ZERO), Duration::ZERO), Some(notice));
         }
+    }
+
+    #[test]
+    fn a_time_is_the_same_moment_on_every_page() {
+        let [here, there] = [100, 7].map(Duration::from_secs);
+        let waiting = |until| Notice {
+            from: 1,
+            term: Term(1, 1),
+            says: Says::Beat { number: 1, state: State::Waiting { attempt: 2, until } },
+        };
+        let text = waiting(here + Duration::from_secs(3)).encode(here);
+        assert_eq!(Notice::decode(&text, there), Some(waiting(there + Duration::from_secs(3))));
     }
 
     #[test]
     fn anything_else_is_passed_over() {
         for text in ["", "null", "{}", r#"{"from":1,"term":[1,1],"says":"Shout"}"#] {
-            assert_eq!(Notice::decode(text), None, "{text}");
+            assert_eq!(Notice::decode(text, Duration::ZERO), None, "{text}");
         }
         let bad_id = r#"{"from":1,"term":[1,1],"says":{"Here":{"id":"a\n","number":null,"is_fresh":false}}}"#;
-        assert_eq!(Notice::decode(bad_id), None);
+        assert_eq!(Notice::decode(bad_id, Duration::ZERO), None);
     }
 }

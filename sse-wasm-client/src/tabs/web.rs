@@ -158,7 +158,7 @@ impl Inner {
     }
 
     fn hear(&self, text: &str) {
-        if let Some(notice) = Notice::decode(text) {
+        if let Some(notice) = Notice::decode(text, clock::now()) {
             self.change(|tab, now| tab.handle_notice(notice, now));
         }
     }
@@ -185,7 +185,7 @@ impl Inner {
                 }
                 Output::Post(notice) => {
                     if let Some(channel) = &*self.channel.borrow() {
-                        channel.post(&notice.encode());
+                        channel.post(&notice.encode(clock::now()));
                     }
                 }
                 Output::Connect { last_event_id } => {

@@ -1,5 +1,7 @@
 //! A hub to publish at, patience with an end, and the books on what an `EventSource` holds.
 
+#![allow(dead_code, reason = "every test program takes what it needs")]
+
 use std::{cell::Cell, future::Future, pin::pin};
 
 use futures_util::{
@@ -37,19 +39,43 @@ pub(crate) async fn publish(topic: &str, name: &str, data: &str) -> EventId {
     struct Published {
         id: String,
     }
-    let request = RequestInit::new();
-    request.set_method("POST");
-    request.set_body(&data.into());
     let url = format!("{HUB}/publish/{topic}?event={name}");
+    let Published { id } = serde_json::from_str(&request("POST", &url, "text/plain", data).await).unwrap();
+    EventId::new(id).unwrap()
+}
+
+/// Publishes events of this data at one go.
+pub(crate) async fn publish_many(topic: &str, name: &str, data: impl Iterator<Item = String>) {
+    let line = |data| format!("{}\n", serde_json::json!({ "topic": topic, "event": name, "data": data }));
+    let lines: String = data.map(line).collect();
+    request("POST", &format!("{HUB}/publish"), "application/x-ndjson", &lines).await;
+}
+
+/// How many streams the hub serves with this topic.
+pub(crate) async fn subscribers(topic: &str) -> u64 {
+    let text = request("GET", &format!("{HUB}/topics/{topic}"), "", "").await;
+    let topic: serde_json::Value = serde_json::from_str(&text).unwrap();
+    topic["subscribers"].as_u64().unwrap_or_else(|| panic!("{topic}"))
+}
+
+/// The body of an answer that has to be a 200.
+pub(crate) async fn request(method: &str, url: &str, content_type: &str, body: &str) -> String {
+    let init = RequestInit::new();
+    init.set_method(method);
+    if !body.is_empty() || method == "POST" {
+        init.set_body(&body.into());
+        let headers = web_sys::Headers::new().unwrap();
+        headers.set("Content-Type", content_type).unwrap();
+        init.set_headers(&headers);
+    }
     let window = web_sys::window().expect("the tests run in a page");
-    let response: Response = within(JsFuture::from(window.fetch_with_str_and_init(&url, &request)))
+    let response: Response = within(JsFuture::from(window.fetch_with_str_and_init(url, &init)))
         .await
         .and_then(JsCast::dyn_into)
-        .expect("the hub answers the page");
+        .expect("the server answers the page");
     let text = within(JsFuture::from(response.text().unwrap())).await.unwrap().as_string().unwrap();
     assert_eq!(response.status(), 200, "{text}");
-    let Published { id } = serde_json::from_str(&text).unwrap();
-    EventId::new(id).unwrap()
+    text
 }
 
 /// Publishes a value as its type has it.
@@ -87,6 +113,19 @@ pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     .await;
 }
 
+/// Lets the page have something happen to it.
+pub(crate) fn befall(event: &str) {
+    web_sys::window().unwrap().dispatch_event(&web_sys::Event::new(event).unwrap()).unwrap();
+}
+
+/// Hides the page, or shows it, as far as it can tell.
+pub(crate) fn hide(hidden: bool) {
+    set_hidden(hidden);
+    let document = js_sys::Reflect::get(&js_sys::global(), &"document".into()).unwrap();
+    let changed = web_sys::Event::new("visibilitychange").unwrap();
+    document.unchecked_into::<web_sys::EventTarget>().dispatch_event(&changed).unwrap();
+}
+
 /// The future's value, in reasonable time.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     match select(pin!(future), pin!(sleep(PATIENCE_MS))).await {
@@ -95,12 +134,8 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     }
 }
 
-async fn sleep(milliseconds: i32) {
-    let promise = Promise::new(&mut |resolve, _| {
-        let window = web_sys::window().expect("the tests run in a page");
-        window.set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, milliseconds).unwrap();
-    });
-    let _: Result<JsValue, JsValue> = JsFuture::from(promise).await;
+pub(crate) async fn sleep(milliseconds: i32) {
+    let _: Result<JsValue, JsValue> = JsFuture::from(after(milliseconds)).await;
 }
 
 #[wasm_bindgen(inline_js = r#"
@@ -108,6 +143,30 @@ async fn sleep(milliseconds: i32) {
     const registered = new Map(); // EventSource -> names
     const counted = new WeakMap(); // listener -> the same, counting its calls
     let calls = 0;
+
+    // The tests' own waits are left out of the books.
+    const { setTimeout, clearTimeout } = globalThis;
+    const timers = new Set();
+    export const after = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+    globalThis.setTimeout = (tick, milliseconds) => {
+        const timer = setTimeout(() => { timers.delete(timer); tick(); }, milliseconds);
+        timers.add(timer);
+        return timer;
+    };
+    globalThis.clearTimeout = timer => { timers.delete(timer); clearTimeout(timer); };
+    export const pending_timers = () => timers.size;
+
+    export const set_hidden = hidden => {
+        Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    };
+
+    let of_page = 0;
+    for (const target of [window, document]) {
+        const { addEventListener, removeEventListener } = target;
+        target.addEventListener = (...all) => { of_page += 1; addEventListener.apply(target, all); };
+        target.removeEventListener = (...all) => { of_page -= 1; removeEventListener.apply(target, all); };
+    }
+    export const page_listeners = () => of_page;
 
     EventSource.prototype.addEventListener = function (name, listener) {
         if (!counted.has(listener)) {
@@ -136,6 +195,12 @@ async fn sleep(milliseconds: i32) {
     }
 "#)]
 extern "C" {
+    fn set_hidden(hidden: bool);
+    fn after(milliseconds: i32) -> Promise;
+    /// How many timers are set.
+    pub(crate) fn pending_timers() -> u32;
+    /// How many listeners the window and the document have.
+    pub(crate) fn page_listeners() -> i32;
     /// How many `EventSource`s are not closed.
     pub(crate) fn open_sources() -> u32;
     /// How many listeners are registered with all of them.

@@ -70,7 +70,7 @@ impl Server {
             (Kind::Hub, _) => (Some(GAP), self.trimmed),
         };
         self.gaps += usize::from(hello == Some(GAP));
-        let hello = hello.map(|name| event(name, String::new(), self.id(after)));
+        let hello = hello.map(|name| event(EventName::from_static(name), String::new(), self.id(after)));
         hello.into_iter().chain((after + 1..=self.log.len()).map(|number| self.event(number))).collect()
     }
 

@@ -249,7 +249,7 @@ impl World {
         match what {
             Happening::Notice(_) if is_deaf && leads => {}
             Happening::Stolen(_) if is_deaf => {}
-            Happening::Notice(text) => page.tab.handle_notice(Notice::decode(&text).unwrap(), now),
+            Happening::Notice(text) => page.tab.handle_notice(Notice::decode(&text, now).unwrap(), now),
             Happening::Granted(request) if request == page.request => page.tab.handle_granted(now),
             Happening::Stolen(request) if request == page.request => page.tab.handle_stolen(now),
             Happening::Granted(_) | Happening::Stolen(_) => {}
@@ -318,7 +318,7 @@ impl World {
                 Output::Event(event) if event.value.name == TICK => {
                     page.seen.push(Seen::Tick(event.value.data.parse().unwrap()));
                 }
-                Output::Event(event) if event.value.name == GAP => {
+                Output::Event(event) if event.value.name.as_str() == GAP => {
                     page.seen.push(Seen::Gap);
                     self.gaps += 1;
                 }
@@ -343,7 +343,7 @@ impl World {
         };
         if !is_swallowed {
             for to in self.pages.keys().copied().filter(|to| *to != tab).collect::<Vec<_>>() {
-                self.send(tab, to, Happening::Notice(notice.encode()));
+                self.send(tab, to, Happening::Notice(notice.clone().encode(self.now)));
             }
         }
     }

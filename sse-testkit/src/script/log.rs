@@ -1,0 +1,380 @@
+//! What happened while a script ran, and when.
+
+use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
+
+use http::{HeaderMap, Method};
+use serde_json::{Map, Value, json};
+
+use super::{
+    machine::{Action, Failure, Head, State, told},
+    plan::Planned,
+};
+use crate::{escape::quoted, timeline::Clock};
+
+/// How many entries are kept; beyond it the oldest are forgotten.
+const KEPT: usize = 10_000;
+
+/// How many entries a report shows, and how many requests its JSON has: the last ones.
+const SHOWN: usize = 500;
+
+#[derive(Debug, Clone)]
+pub(super) struct Log {
+    plan: Arc<[Planned]>,
+    entries: VecDeque<Entry>,
+    forgotten: u64,
+    state: State,
+    at: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Entry {
+    at: Duration,
+    /// The index of the step that ran.
+    step: usize,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Request(Head),
+    /// What was done, and the header fields of an answer.
+    Done(String, HeaderMap),
+    Preflight(Head),
+    Left,
+}
+
+impl Log {
+    pub(super) const fn new(plan: Arc<[Planned]>) -> Self {
+        Self { plan, entries: VecDeque::new(), forgotten: 0, state: State::Running, at: 0 }
+    }
+
+    pub(super) fn request(&mut self, at: Duration, step: usize, head: Head) {
+        self.push(at, step, What::Request(head));
+    }
+
+    /// A question of a browser that the script need not know of.
+    pub(super) fn preflight(&mut self, at: Duration, head: Head) {
+        self.push(at, self.at, What::Preflight(head));
+    }
+
+    pub(super) fn left(&mut self, at: Duration) {
+        self.push(at, self.at, What::Left);
+    }
+
+    pub(super) fn done(&mut self, at: Duration, step: usize, action: &Action) {
+        let (text, headers) = match action {
+            // the request is there, and the failure is told at the end
+            Action::Take | Action::Refuse(_) => return,
+            Action::Head { status, headers } => (status.to_string(), headers.clone()),
+            Action::Answer { status, headers, body } if body.is_empty() => (status.to_string(), headers.clone()),
+            Action::Answer { status, headers, body } => {
+                (format!("{status}, {} bytes: {}", body.len(), quoted(body)), headers.clone())
+            }
+            Action::Frame(bytes) => (format!("{} bytes: {}", bytes.len(), quoted(bytes)), HeaderMap::new()),
+            Action::End => ("the answer was ended".into(), HeaderMap::new()),
+            Action::Break { reset: false } => ("the connection was broken off".into(), HeaderMap::new()),
+            Action::Break { reset: true } => ("the connection was reset".into(), HeaderMap::new()),
+        };
+        self.push(at, step, What::Done(text, headers));
+    }
+
+    /// Where the script is now.
+    pub(super) fn at(&mut self, at: usize, state: &State) {
+        self.at = at;
+        self.state.clone_from(state);
+    }
+
+    fn push(&mut self, at: Duration, step: usize, what: What) {
+        if self.entries.len() == KEPT {
+            self.entries.pop_front();
+            self.forgotten += 1;
+        }
+        self.entries.push_back(Entry { at, step, what });
+    }
+}
+
+/// How far a script is, and what happened so far. As text it is the timeline.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let server = sse_testkit::script![accept, head(200), wait(1s), event("hello"), accept, status(204)].service();
+/// server.client().get("/events").connect().await.expect_event("hello").await;
+/// # tokio::task::yield_now().await;
+/// let report = server.report();
+/// assert_eq!((report.step(), report.is_finished()), (5, false));
+/// assert_eq!(report.to_string(), r#"
+///    0.000 s  step 1, accept: GET /events
+///             accept: "text/event-stream"
+///             host: "localhost"
+///    0.000 s  step 2, head(200): 200 OK
+///             content-type: "text/event-stream"
+///             cache-control: "no-store"
+///             access-control-allow-origin: "*"
+///    1.000 s  step 4, event("hello"): 13 bytes: "data: hello\n\n"
+///    1.000 s  step 5, accept: the answer was ended
+///    1.000 s  step 5, accept: waits
+/// "#.trim_start_matches('\n'));
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct ScriptReport {
+    log: Log,
+    now: Duration,
+}
+
+impl ScriptReport {
+    pub(super) const fn new(log: Log, now: Duration) -> Self {
+        Self { log, now }
+    }
+
+    /// The step that runs, with its number.
+    pub(super) fn current(&self) -> String {
+        Numbered(&self.log.plan, self.log.at).to_string()
+    }
+
+    /// Whether all steps have run, and nothing came after that.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert!(!sse_testkit::script![accept, status(204)].service().report().is_finished());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.log.state == State::Finished
+    }
+
+    /// Why the script failed, if it did.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let server = sse_testkit::script![accept.path("/events"), status(204)].service();
+    /// server.client().get("/other").send().await;
+    /// let failure = server.report().failure().unwrap();
+    /// assert_eq!(failure.step(), Some(1));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn failure(&self) -> Option<ScriptFailure> {
+        match &self.log.state {
+            State::Failed(failure) => Some(ScriptFailure::new(&self.log.plan, failure)),
+            _ => None,
+        }
+    }
+
+    /// The number of the step that runs, or that failed, from 1; one more than there are when all have run.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert_eq!(sse_testkit::script![accept, status(204)].service().report().step(), 1);
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn step(&self) -> usize {
+        self.log.at + 1
+    }
+
+    /// The requests that came, in order, taken by the script or not. The preflights of browsers are none of them. Of
+    /// many the last ones are kept.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let server = sse_testkit::script![accept, status(204)].service();
+    /// server.client().get("/events?topic=a").last_event_id("7").send().await;
+    /// let requests = server.report().requests();
+    /// assert_eq!((&*requests[0].target, &requests[0].headers["last-event-id"]), ("/events?topic=a", &"7".parse().unwrap()));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn requests(&self) -> Vec<ScriptRequest> {
+        let requests = self.log.entries.iter().filter_map(|entry| match &entry.what {
+            What::Request(Head { method, target, headers }) => Some(ScriptRequest {
+                at: entry.at,
+                method: method.clone(),
+                target: target.clone(),
+                headers: headers.clone(),
+            }),
+            _ => None,
+        });
+        requests.collect()
+    }
+
+    /// The same as JSON, as the [`ScriptHost`](super::ScriptHost) answers it. `requests` are the last 500.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let server = sse_testkit::script![accept, status(204), accept, status(204)].service();
+    /// server.client().get("/events").send().await;
+    /// # tokio::task::yield_now().await;
+    /// assert_eq!(server.report().to_json(), serde_json::json!({
+    ///     "finished": false,
+    ///     "failed": null,
+    ///     "step": 3,
+    ///     "steps": 4,
+    ///     "requests": [{ "at": 0.0, "method": "GET", "target": "/events", "headers": { "host": "localhost" } }],
+    /// }));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut requests = self.requests();
+        let requests = requests.split_off(requests.len().saturating_sub(SHOWN));
+        let requests: Vec<Value> = requests.iter().map(ScriptRequest::to_json).collect();
+        json!({
+            "finished": self.is_finished(),
+            "failed": self.failure().map(|failure| failure.to_string()),
+            "step": self.step(),
+            "steps": self.log.plan.len(),
+            "requests": requests,
+        })
+    }
+}
+
+impl fmt::Display for ScriptReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Log { plan, entries, forgotten, state, at } = &self.log;
+        let skipped = entries.len().saturating_sub(SHOWN);
+        let hidden = forgotten + skipped as u64;
+        if hidden > 0 {
+            line(f, "", format_args!("... {hidden} entries before"))?;
+        }
+        for entry in entries.iter().skip(skipped) {
+            let step = Numbered(plan, entry.step);
+            let clock = Clock(entry.at);
+            match &entry.what {
+                What::Request(head) => {
+                    line(f, clock, format_args!("{step}: {head}"))?;
+                    fields(f, &head.headers)?;
+                }
+                What::Done(text, headers) => {
+                    line(f, clock, format_args!("{step}: {text}"))?;
+                    fields(f, headers)?;
+                }
+                What::Preflight(head) => line(f, clock, format_args!("a preflight was answered: {head}"))?,
+                What::Left => line(f, clock, "the client left")?,
+            }
+        }
+        let clock = Clock(self.now);
+        match state {
+            State::Running => line(f, clock, format_args!("{}: waits", Numbered(plan, *at))),
+            State::Finished => line(f, clock, "all steps have run"),
+            State::Failed(failure) => line(f, clock, told(plan, failure)),
+        }
+    }
+}
+
+struct Numbered<'a>(&'a [Planned], usize);
+
+impl fmt::Display for Numbered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get(self.1) {
+            Some(step) => write!(f, "step {}, {}", self.1 + 1, step.written),
+            None => f.write_str("after the last step"),
+        }
+    }
+}
+
+fn line(f: &mut fmt::Formatter<'_>, at: impl fmt::Display, what: impl fmt::Display) -> fmt::Result {
+    writeln!(f, "{:>10}  {what}", at.to_string())
+}
+
+fn fields(f: &mut fmt::Formatter<'_>, headers: &HeaderMap) -> fmt::Result {
+    headers.iter().try_for_each(|(name, value)| line(f, "", format_args!("{name}: {}", quoted(value))))
+}
+
+/// A request that came to a script.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let server = sse_testkit::script![accept, status(204)].service();
+/// server.client().get("/events").send().await;
+/// let request = &server.report().requests()[0];
+/// assert_eq!((request.at.as_secs(), &request.method, &*request.target), (0, &http::Method::GET, "/events"));
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScriptRequest {
+    /// When it came, since the script began.
+    pub at: Duration,
+    /// Its method.
+    pub method: Method,
+    /// Its path and query.
+    pub target: String,
+    /// Its header fields.
+    pub headers: HeaderMap,
+}
+
+impl ScriptRequest {
+    fn to_json(&self) -> Value {
+        let mut headers = Map::new();
+        for name in self.headers.keys() {
+            let values = self.headers.get_all(name).iter();
+            let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+            headers.insert(name.to_string(), values.join(", ").into());
+        }
+        json!({
+            "at": self.at.as_secs_f64(),
+            "method": self.method.as_str(),
+            "target": self.target,
+            "headers": headers,
+        })
+    }
+}
+
+/// Which step of a script failed, and what came instead.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let server = sse_testkit::script![accept.path("/events"), status(204)].service();
+/// server.client().get("/other").send().await;
+/// assert_eq!(
+///     server.finished().await.unwrap_err().to_string(),
+///     r#"step 1, accept.path("/events"): GET /other came: the path is "/other", not "/events""#
+/// );
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptFailure {
+    step: Option<usize>,
+    text: String,
+}
+
+impl ScriptFailure {
+    pub(super) fn new(plan: &[Planned], failure: &Failure) -> Self {
+        Self { step: (failure.at < plan.len()).then_some(failure.at + 1), text: told(plan, failure) }
+    }
+
+    /// The number of the step, from 1; none if the script was over.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let server = sse_testkit::script![accept, status(204)].service();
+    /// server.client().get("/").send().await;
+    /// server.client().get("/").send().await;
+    /// let failure = server.finished().await.unwrap_err();
+    /// assert_eq!((failure.step(), &*failure.to_string()), (None, "after the last step: a request came: GET /"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn step(&self) -> Option<usize> {
+        self.step
+    }
+}
+
+impl fmt::Display for ScriptFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for ScriptFailure {}

@@ -1,0 +1,101 @@
+//! A socket under hyper, that tells when it has taken what was written, and that can be reset.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::body::Taken;
+
+/// What a body and the socket that it is written to tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Of what was yielded last. The script sends nothing more before it is taken, so there is one at most.
+    taken: Mutex<Option<Taken>>,
+    reset: AtomicBool,
+}
+
+impl Link {
+    /// What is about to be yielded counts as taken once hyper has written all it has.
+    pub(super) fn when_flushed(&self, taken: Taken) {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
+    }
+
+    /// The socket is to be closed by a reset.
+    pub(super) fn reset(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+    }
+
+    fn flushed(&self) {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(taken) = taken {
+            let _ = taken.send(());
+        }
+    }
+}
+
+/// The socket. It is dropped in the task that reads and writes it.
+#[derive(Debug)]
+pub(super) struct Wire {
+    socket: TokioIo<TcpStream>,
+    link: Arc<Link>,
+}
+
+impl Wire {
+    pub(super) fn new(socket: TcpStream, link: Arc<Link>) -> Self {
+        Self { socket: TokioIo::new(socket), link }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.link.reset.load(Ordering::Relaxed) {
+            // where the system refuses, the client sees a close
+            let _ = self.socket.inner().set_zero_linger();
+        }
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    /// Called by hyper when it has nothing left to write.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
+        self.link.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+    }
+}

@@ -1,0 +1,141 @@
+//! Does what a connection's life asks for, and tells it what happens.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use crate::{
+    ConnectError, Refusal,
+    clock::{self, Timer},
+    inbox::Inbox,
+    life::{Act, Life},
+    outlet::Outlet,
+    page::{Page, Turn},
+    reader::Arrival,
+    transport::{Connection, Dial},
+};
+
+/// One connection after the other. It has one owner, who releases it; everybody else holds it weakly.
+pub(crate) struct Driver {
+    inbox: Inbox,
+    dial: Box<dyn Dial>,
+    connection: RefCell<Option<Box<dyn Connection>>>,
+    timer: Timer,
+    page: RefCell<Option<Page>>,
+    own: Weak<Self>,
+}
+
+impl Driver {
+    /// Begins a life. What trying again would not help against is an error.
+    pub(crate) fn start(life: Life, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Result<Rc<Self>, ConnectError> {
+        let driver = Rc::new_cyclic(|own: &Weak<Self>| {
+            let ticked = own.clone();
+            Self {
+                inbox: Inbox::new(life, outlet),
+                dial,
+                connection: RefCell::new(None),
+                timer: Timer::new(move || with(&ticked, Self::tick)),
+                page: RefCell::new(None),
+                own: own.clone(),
+            }
+        });
+        if let Some(Act::Connect(id)) = driver.inbox.poll_act() {
+            driver.connection.replace(Some(driver.dial.dial(&id, &driver.own)?));
+        }
+        let turned = driver.own.clone();
+        let page = Page::listen(move |turn| with(&turned, |driver| driver.page_turned(turn)));
+        if page.is_hidden() {
+            driver.inbox.change(|life| life.handle_hidden(clock::now()));
+        }
+        driver.page.replace(Some(page));
+        driver.turn();
+        Ok(driver)
+    }
+
+    pub(crate) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    /// An event that the browser's `EventSource` has read.
+    pub(crate) fn event(&self, arrival: Arrival<'_>) {
+        self.inbox.handle_browsers_event(arrival, clock::now());
+        self.turn();
+    }
+
+    pub(crate) fn refused(&self, refusal: Refusal) {
+        self.inbox.handle_refusal(refusal, clock::now(), clock::entropy());
+        self.turn();
+    }
+
+    pub(crate) fn ended(&self) {
+        self.change(|life, now| life.handle_end(now, clock::entropy()));
+    }
+
+    /// Everything else.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Life, Duration)) {
+        self.inbox.change(|life| change(life, clock::now()));
+        self.turn();
+    }
+
+    /// The owner wants no more of it, and does not want to be told either.
+    pub(crate) fn release(&self) {
+        self.inbox.end();
+        self.change(|life, _| life.close());
+    }
+
+    fn tick(&self) {
+        self.timer.fired();
+        self.change(|life, now| life.handle_time(now, clock::entropy()));
+    }
+
+    fn page_turned(&self, turn: Turn) {
+        self.change(|life, now| match turn {
+            Turn::Online => life.handle_online(now),
+            Turn::Offline => life.handle_offline(now),
+            Turn::Hidden => life.handle_hidden(now),
+            Turn::Visible => life.handle_visible(now),
+            Turn::Stored => life.handle_stored(now),
+            Turn::Restored => life.handle_restored(now),
+        });
+    }
+
+    /// Does what there is to do. Nothing is borrowed while a connection is let go of or made.
+    pub(crate) fn turn(&self) {
+        while let Some(act) = self.inbox.poll_act() {
+            let made = match act {
+                Act::Disconnect => None,
+                Act::Connect(id) => {
+                    let made = self.dial.dial(&id, &self.own);
+                    if made.is_err() {
+                        // It went well before, so this is nothing about the URL.
+                        self.inbox.change(|life| life.handle_end(clock::now(), clock::entropy()));
+                    }
+                    made.ok()
+                }
+            };
+            let gone = self.connection.replace(made);
+            drop(gone);
+        }
+        self.timer.set(self.inbox.next_time(), clock::now);
+        if self.inbox.state().is_closed() {
+            let gone = self.page.take();
+            drop(gone);
+        }
+    }
+}
+
+/// Does something with a driver that is still there.
+pub(crate) fn with(driver: &Weak<Driver>, act: impl FnOnce(&Driver)) {
+    if let Some(driver) = driver.upgrade() {
+        act(&driver);
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("inbox", &self.inbox).field("timer", &self.timer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! One stream of events for several readers.
+
+use std::{
+    cell::RefCell,
+    fmt,
+    pin::Pin,
+    rc::{Rc, Weak},
+    task::{Context, Poll},
+};
+
+use futures_util::Stream;
+
+use crate::{outlet::Item, queue::Queue};
+
+/// Hands each event to all who want it.
+pub(crate) struct Fan<T> {
+    queues: RefCell<Vec<Weak<Queue<Rc<Item<T>>>>>>,
+    callbacks: RefCell<Vec<Weak<Called<T>>>>,
+    /// Of each reader's queue.
+    capacity: usize,
+}
+
+type Called<T> = RefCell<dyn FnMut(&Item<T>)>;
+
+impl<T> Fan<T> {
+    pub(crate) const fn new(capacity: usize) -> Self {
+        Self { queues: RefCell::new(Vec::new()), callbacks: RefCell::new(Vec::new()), capacity }
+    }
+
+    pub(crate) fn events(&self) -> Events<T> {
+        let queue = Rc::new(Queue::new(self.capacity));
+        self.queues.borrow_mut().push(Rc::downgrade(&queue));
+        Events(queue)
+    }
+
+    /// Ends the streams, after what they still hold.
+    pub(crate) fn end(&self) {
+        for queue in living(&self.queues) {
+            queue.end();
+        }
+    }
+
+    /// Readers that come and go meanwhile are another event's.
+    pub(crate) fn send(&self, item: Item<T>) {
+        let item = Rc::new(item);
+        for callback in living(&self.callbacks) {
+            // One that causes an event while it runs does not get it, instead of running within itself.
+            if let Ok(mut callback) = callback.try_borrow_mut() {
+                callback(&item);
+            }
+        }
+        for queue in living(&self.queues) {
+            queue.push(Rc::clone(&item));
+        }
+    }
+}
+
+impl<T: 'static> Fan<T> {
+    pub(crate) fn on_event(&self, callback: impl FnMut(&Item<T>) + 'static) -> Callback {
+        let callback: Rc<Called<T>> = Rc::new(RefCell::new(callback));
+        self.callbacks.borrow_mut().push(Rc::downgrade(&callback));
+        Callback(Box::new(callback))
+    }
+}
+
+/// Those who are still there, in a list of its own.
+fn living<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>) -> Vec<Rc<R>> {
+    let mut readers = readers.borrow_mut();
+    readers.retain(|reader| reader.strong_count() > 0);
+    readers.iter().filter_map(Weak::upgrade).collect()
+}
+
+impl<T> fmt::Debug for Fan<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fan").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+/// The events of a shared connection since this reader began, from `Shared::events`.
+///
+/// It has a queue of its own, as long as the connection's. When it is full the oldest makes room, and is counted.
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct Events<T>(Rc<Queue<Rc<Item<T>>>>);
+
+impl<T> Events<T> {
+    /// How many events were not read in time.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped()
+    }
+}
+
+impl<T> Stream for Events<T> {
+    type Item = Rc<Item<T>>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next(context)
+    }
+}
+
+impl<T> fmt::Debug for Events<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("dropped", &self.dropped()).finish_non_exhaustive()
+    }
+}
+
+/// A function that is called for every event, from `Shared::on_event`. Dropping it ends the calls.
+#[must_use = "the function is called no more once this is dropped"]
+pub struct Callback(#[expect(dead_code, reason = "held to be dropped")] Box<dyn std::any::Any>);
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::{FutureExt, StreamExt};
+    use sse_core::{EventId, Text};
+
+    use super::*;
+    use crate::Delivery;
+
+    fn item(value: u8) -> Item<u8> {
+        Ok(Delivery { value, id: EventId::default(), origin: Text::default() })
+    }
+
+    fn values(events: &mut Events<u8>) -> Vec<u8> {
+        std::iter::from_fn(|| events.next().now_or_never().flatten())
+            .map(|item| item.as_ref().as_ref().unwrap().value)
+            .collect()
+    }
+
+    #[test]
+    fn everyone_gets_what_comes_while_they_are_there() {
+        let fan = Fan::new(2);
+        let mut first = fan.events();
+        fan.send(item(1));
+        let (mut second, gone) = (fan.events(), fan.events());
+        let sum = Rc::new(Cell::new(0));
+        let total = Rc::clone(&sum);
+        let callback = fan.on_event(move |item| total.set(total.get() + item.as_ref().unwrap().value));
+        drop(gone);
+        fan.send(item(2));
+        fan.send(item(3));
+        drop(callback);
+        assert_eq!((sum.get(), Rc::strong_count(&sum)), (5, 1));
+        fan.end();
+        fan.send(item(4));
+        assert_eq!((first.dropped(), second.dropped()), (1, 0));
+        assert_eq!((values(&mut first), values(&mut second)), (vec![2, 3], vec![2, 3]));
+        assert!(first.next().now_or_never().is_some_and(|end| end.is_none()));
+    }
+
+    #[test]
+    fn a_callback_may_drop_itself_and_add_others() {
+        let fan = Rc::new(Fan::new(8));
+        let own = Rc::new(RefCell::new(None));
+        let (held, of) = (Rc::clone(&own), Rc::clone(&fan));
+        let late = Rc::new(RefCell::new(None));
+        let added = Rc::clone(&late);
+        let calls = Rc::new(Cell::new(0));
+        let count = Rc::clone(&calls);
+        let callback = fan.on_event(move |_| {
+            count.set(count.get() + 1);
+            of.send(item(7)); // not within itself
+            added.replace(Some(of.events()));
+            held.replace(None::<Callback>);
+        });
+        own.replace(Some(callback));
+        fan.send(item(1));
+        fan.send(item(2));
+        assert_eq!(calls.get(), 1);
+        assert_eq!(values(late.borrow_mut().as_mut().unwrap()), [1, 2]);
+    }
+}

@@ -1,0 +1,237 @@
+use futures_util::{FutureExt, StreamExt, future::poll_fn};
+use serde::Deserialize;
+use sse_core::Text;
+
+use super::*;
+use crate::{
+    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, life::Settings, outlet::Deliveries,
+    reader::Reader,
+};
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Sent {
+    Number(u8),
+    Error,
+}
+
+struct Sim {
+    inbox: Inbox,
+    deliveries: Rc<Deliveries<Sent>>,
+}
+
+fn sim(capacity: usize) -> Sim {
+    started(capacity, "", |_| {})
+}
+
+fn started(capacity: usize, start: &str, change: impl FnOnce(&mut Settings)) -> Sim {
+    let deliveries = Rc::new(Deliveries::new(Reader::typed().unwrap(), capacity));
+    let mut settings = Settings::default();
+    change(&mut settings);
+    let life = Life::new(settings, EventId::new(start).unwrap(), Duration::ZERO);
+    let outlet: Rc<dyn Outlet> = deliveries.clone();
+    Sim { inbox: Inbox::new(life, outlet), deliveries }
+}
+
+impl Sim {
+    fn event(&self, name: &str, data: &str, id: &str) {
+        let origin = "http://hub.example".into();
+        self.inbox.handle_browsers_event(Arrival { name, data, id, origin: &origin }, Duration::ZERO);
+    }
+
+    fn lost(&self) {
+        self.inbox.change(|life| life.handle_lost(Duration::ZERO));
+    }
+
+    fn refused(&self, status: Option<u16>) {
+        self.inbox.handle_refusal(refusal(status), Duration::ZERO, 0);
+    }
+
+    /// What is there without waiting.
+    fn delivered(&self) -> Vec<Result<Delivery<Sent>, DecodeError>> {
+        let mut items = Vec::new();
+        while let Some(Some(item)) = poll_fn(|context| self.deliveries.poll_next(context)).now_or_never() {
+            items.push(item);
+        }
+        items
+    }
+
+    fn has_ended(&self, signals: &mut Signals) -> bool {
+        let deliveries = poll_fn(|context| self.deliveries.poll_next(context)).now_or_never();
+        matches!(deliveries, Some(None)) && signals.next().now_or_never() == Some(None)
+    }
+}
+
+fn refusal(status: Option<u16>) -> Refusal {
+    Refusal { status, ..Refusal::default() }
+}
+
+fn signalled(signals: &mut Signals) -> Vec<Signal> {
+    let mut items = Vec::new();
+    while let Some(Some(item)) = signals.next().now_or_never() {
+        items.push(item);
+    }
+    items
+}
+
+#[test]
+fn events_come_typed_with_id_and_origin() {
+    let sim = sim(8);
+    sim.event("number", "7", "e-1");
+    sim.event("error", "", "e-2");
+    let items: Vec<_> = sim.delivered().into_iter().map(Result::unwrap).collect();
+    let expected = |value, id| Delivery { value, id: EventId::from_static(id), origin: "http://hub.example".into() };
+    assert_eq!(items, [expected(Sent::Number(7), "e-1"), expected(Sent::Error, "e-2")]);
+    assert_eq!(sim.inbox.last_event_id().as_str(), "e-2");
+}
+
+#[test]
+fn what_does_not_decode_is_one_bad_item() {
+    let sim = sim(8);
+    sim.event("number", "seven", "e-1");
+    sim.event("number", "8", "e-2");
+    let items = sim.delivered();
+    let error = items[0].as_ref().unwrap_err();
+    let Delivery { value: Message { name, data }, id, .. } = error.delivery();
+    assert_eq!((name.as_str(), data.as_str(), id.as_str()), ("number", "seven", "e-1"));
+    assert_eq!(
+        error.to_string(),
+        "the event `number` with id `e-1` does not decode: \
+         the data does not fit its variant: expected value at line 1 column 1"
+    );
+    assert_eq!(items[1].as_ref().unwrap().value, Sent::Number(8));
+}
+
+#[test]
+fn a_name_not_asked_for_is_not_delivered() {
+    let sim = sim(8);
+    sim.event("unheard-of", "", "e-1");
+    assert!(sim.delivered().is_empty());
+    assert_eq!(sim.inbox.last_event_id().as_str(), "e-1");
+}
+
+#[test]
+fn open_with_the_first_event_and_not_before() {
+    let sim = sim(8);
+    let mut signals = sim.inbox.signals();
+    sim.lost(); // an answer that ends before its first event
+    assert_eq!(sim.inbox.state(), State::Connecting);
+    sim.event("sse-cursor", "", "e-1");
+    sim.event("sse-cursor", "", "e-2");
+    assert_eq!((sim.inbox.state(), sim.inbox.last_event_id().as_str()), (State::Open, "e-2"));
+    sim.lost();
+    assert_eq!(sim.inbox.state(), State::Connecting);
+    sim.event("number", "1", "e-3");
+
+    let states = [State::Connecting, State::Open, State::Connecting, State::Open];
+    assert_eq!(signalled(&mut signals), states.map(Signal::State));
+    assert_eq!(sim.delivered().len(), 1);
+}
+
+#[test]
+fn what_the_hub_says_of_its_own_comes_as_signals() {
+    let sim = sim(8);
+    let mut signals = sim.inbox.signals();
+    sim.event("sse-gap", r#"{"reason":"unknown","requested":"x","first":"e-2"}"#, "e-1");
+    sim.event("sse-drain", r#"{"reason":"age"}"#, "e-2");
+    let gap = Gap { reason: GapReason::Unknown, requested: "x".into(), first: Some(EventId::from_static("e-2")) };
+    assert_eq!(
+        signalled(&mut signals),
+        [
+            Signal::State(State::Connecting),
+            Signal::State(State::Open),
+            Signal::Gap(gap),
+            Signal::Drain(Drain { reason: DrainReason::Age }),
+        ]
+    );
+    assert!(sim.delivered().is_empty());
+    assert_eq!(sim.inbox.last_event_id().as_str(), "e-2");
+}
+
+#[test]
+fn events_without_an_id_leave_it_to_the_url() {
+    let sim = started(8, "e-1", |_| {});
+    assert_eq!(sim.inbox.last_event_id().as_str(), "e-1");
+    for (id, last_event_id) in [("", "e-1"), ("e-2", "e-2"), ("", "e-1")] {
+        sim.event("error", "", id);
+        assert_eq!(sim.inbox.last_event_id().as_str(), last_event_id);
+        assert_eq!(sim.delivered()[0].as_ref().unwrap().id.as_str(), last_event_id);
+    }
+}
+
+#[test]
+fn a_server_that_takes_back_its_id_is_believed_where_it_can_be_seen() {
+    let sim = started(8, "e-1", |_| {});
+    let origin = Text::default();
+    sim.inbox.handle_event(Arrival { name: "error", data: "", id: "", origin: &origin }, Duration::ZERO);
+    assert_eq!(sim.inbox.last_event_id().as_str(), "");
+}
+
+#[test]
+fn a_refusal_is_told_and_what_becomes_of_it() {
+    let sim = sim(8);
+    let mut signals = sim.inbox.signals();
+    sim.refused(Some(503));
+    sim.refused(Some(503)); // that of a connection which is gone already
+    sim.event("number", "1", "e-1"); // and so is this
+    let waiting = State::Waiting { attempt: 1, until: Duration::from_secs(3) };
+    assert_eq!(
+        signalled(&mut signals),
+        [Signal::State(State::Connecting), Signal::Refused(refusal(Some(503))), Signal::State(waiting)]
+    );
+    assert!(sim.delivered().is_empty());
+}
+
+#[test]
+fn the_end_comes_after_what_has_arrived() {
+    let sim = started(8, "", |settings| settings.give_up_after = Some(1));
+    let mut signals = sim.inbox.signals();
+    sim.event("number", "1", "e-1");
+    sim.refused(None);
+    sim.lost();
+    let closed = State::Closed { why: CloseReason::GaveUp };
+    assert_eq!(sim.inbox.state(), closed);
+    assert_eq!(sim.delivered().len(), 1);
+    let signal = signalled(&mut signals);
+    assert_eq!(signal[..2], [State::Connecting, State::Open].map(Signal::State));
+    assert_eq!(signal[2..], [Signal::Refused(refusal(None)), Signal::State(closed)]);
+    assert!(sim.has_ended(&mut signals));
+
+    let mut late = sim.inbox.signals();
+    assert_eq!(signalled(&mut late), [Signal::State(closed)]);
+    assert!(sim.has_ended(&mut late));
+}
+
+#[test]
+fn states_alone_pass_over_the_rest() {
+    let sim = sim(8);
+    let mut states = States(sim.inbox.signals());
+    sim.event("sse-gap", "{}", "e-1");
+    sim.inbox.handle_too_long(Limit::Line);
+    sim.lost();
+    let states: Vec<_> = std::iter::from_fn(|| states.next().now_or_never().flatten()).collect();
+    assert_eq!(states, [State::Connecting, State::Open, State::Connecting]);
+}
+
+#[test]
+fn a_slow_reader_loses_the_oldest_and_can_tell() {
+    let sim = sim(2);
+    for number in ["1", "2", "3"] {
+        sim.event("number", number, "");
+    }
+    let values: Vec<_> = sim.delivered().into_iter().map(|item| item.unwrap().value).collect();
+    assert_eq!((values, sim.deliveries.dropped()), (vec![Sent::Number(2), Sent::Number(3)], 1));
+}
+
+#[test]
+fn signals_are_bounded_each_reader_by_itself() {
+    let sim = sim(8);
+    let (mut kept, gone) = (sim.inbox.signals(), sim.inbox.signals());
+    drop(gone);
+    for _ in 0..40 {
+        sim.event("sse-cursor", "", "");
+        sim.lost();
+    }
+    assert_eq!((kept.dropped(), signalled(&mut kept).len()), (17, 64));
+    assert_eq!(sim.inbox.signals().dropped(), 0);
+}

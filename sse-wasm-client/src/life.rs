@@ -1,0 +1,421 @@
+//! A connection's life without a browser: when to connect and to disconnect, and what the application is told.
+//!
+//! ```text
+//!                   first event
+//!  ┌─▶ Connecting ────────────────▶ Open
+//!  │    │     ▲                      │
+//!  │    │     ├──────────────────────┤ lost: the browser reconnects, hands off
+//!  │    │     └──────────────────────┤ silent: Disconnect, Connect
+//!  │    │ refused, no answer,        │ ended, broken
+//!  │    ▼ no event in time           ▼
+//!  └── Waiting ◀─────────────────────┘
+//! time has come,
+//! online
+//!
+//!   any but Closed ── hidden for too long, stored ──▶ Paused ── visible, back ──▶ Connecting
+//!   any ── close, a final refusal ──▶ Closed
+//! ```
+//!
+//! Source: [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model).
+//!
+//! It is not sse-core's `Session`, but lives by its `Policy`: a session reads the stream, which the browser does here,
+//! and forgets failures by an answer's head, which says nothing yet if it comes from a proxy.
+//!
+//! `now` is the time since an origin of the caller's and never goes back. Entropy is 64 uniformly random bits, new for
+//! each call.
+
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, time::Duration};
+
+use sse_core::EventId;
+
+use crate::{CloseReason, Refusal, State};
+
+pub(crate) use settings::{Settings, Watchdog};
+
+pub(crate) struct Life {
+    settings: Settings,
+    phase: Phase,
+    /// Tries in a row that came to nothing, or to a stream that did not last.
+    failures: u32,
+    /// Refusals in a row.
+    refusals: u32,
+    /// What the server asks for, if we could see it.
+    reconnection_time: Option<Duration>,
+    /// What the present connection was made with, and goes on from as long as the server gives no ID.
+    start: EventId,
+    /// Where the next one goes on.
+    last_event_id: String,
+    online: bool,
+    /// The page is in the browser's store, to go back to.
+    stored: bool,
+    hidden_since: Option<Duration>,
+    /// What has arrived is not being read, for want of room: meanwhile silence means nothing.
+    held: bool,
+    /// What [`poll_act`](Self::poll_act) is to give, in this order.
+    disconnect: bool,
+    connect: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// `deadline` is none while the browser reconnects by itself: we don't know when it will.
+    Connecting {
+        deadline: Option<Duration>,
+        silence: Option<Duration>,
+    },
+    Open(Open),
+    Waiting {
+        attempt: u32,
+        until: Duration,
+    },
+    Paused,
+    Closed(CloseReason),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    /// When its first event came.
+    since: Duration,
+    /// How long the server may be silent, if this one sends heartbeats.
+    silence: Option<Duration>,
+    /// When it has been silent for that long.
+    deadline: Option<Duration>,
+    /// The page was asleep at the deadline, so it could not hear anything, and it was put off. Once only: the timers of
+    /// a hidden page are always late.
+    excused: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Make a connection that goes on after this ID.
+    Connect(EventId),
+    /// Let go of the connection, whether it is still one or not.
+    Disconnect,
+}
+
+impl Life {
+    /// A life that is about to connect for the first time.
+    pub(crate) fn new(settings: Settings, start: EventId, now: Duration) -> Self {
+        let mut life = Self {
+            settings,
+            phase: Phase::Paused,
+            failures: 0,
+            refusals: 0,
+            reconnection_time: None,
+            last_event_id: start.as_str().to_owned(),
+            start,
+            online: true,
+            stored: false,
+            hidden_since: None,
+            held: false,
+            disconnect: false,
+            connect: false,
+        };
+        life.connect(now);
+        life
+    }
+
+    /// The answer has begun, and is a stream. `heartbeat` is the interval that its head tells, if one could see it.
+    pub(crate) fn handle_head(&mut self, heartbeat: Option<Duration>, now: Duration) {
+        if let Phase::Connecting { .. } = self.phase {
+            let silence =
+                self.settings.watchdog.map(|dog| heartbeat.unwrap_or(dog.heartbeat).saturating_add(dog.margin));
+            // A hub sends an event at once, so silence is a bad sign here whether there will be heartbeats or not.
+            let deadline = silence.map(|silence| now + silence);
+            let promised = heartbeat.is_some() || self.settings.watchdog.is_some_and(|dog| dog.promised);
+            self.phase = Phase::Connecting { deadline, silence: silence.filter(|_| promised) };
+        }
+    }
+
+    /// Something arrived that is not an event, or not yet.
+    pub(crate) fn handle_heard(&mut self, now: Duration) {
+        match &mut self.phase {
+            Phase::Connecting { deadline, silence: Some(silence) } => *deadline = Some(now.saturating_add(*silence)),
+            Phase::Open(open) => open.hear(now),
+            _ => {}
+        }
+    }
+
+    /// An event of the server; `of_hub` if it is one that only hubs send. `id` is the last event ID as of this event.
+    /// `false` says that it comes too late, and is to be passed over.
+    pub(crate) fn handle_event(&mut self, id: &str, of_hub: bool, now: Duration) -> bool {
+        match &mut self.phase {
+            Phase::Connecting { silence, .. } => {
+                let promised = self.settings.watchdog.filter(|dog| dog.promised || of_hub);
+                let silence = silence.or(promised.map(Watchdog::silence));
+                let mut open = Open { since: now, silence, deadline: None, excused: false };
+                open.hear(now);
+                self.phase = Phase::Open(open);
+                self.refusals = 0;
+            }
+            Phase::Open(open) => {
+                if of_hub && open.silence.is_none() {
+                    open.silence = self.settings.watchdog.map(Watchdog::silence);
+                }
+                open.hear(now);
+            }
+            _ => return false,
+        }
+        if self.last_event_id != id {
+            self.last_event_id.clear();
+            self.last_event_id.push_str(id);
+        }
+        true
+    }
+
+    /// The server asks for this reconnection time.
+    pub(crate) const fn handle_retry(&mut self, time: Duration) {
+        self.reconnection_time = Some(time);
+    }
+
+    /// What has arrived can't be read now, for want of room, or can again.
+    pub(crate) fn handle_hold(&mut self, held: bool, now: Duration) {
+        self.held = held;
+        self.handle_heard(now);
+    }
+
+    /// The connection is lost, and the browser makes another.
+    pub(crate) fn handle_lost(&mut self, now: Duration) {
+        if self.is_connected() {
+            self.settle(now);
+            self.phase = Phase::Connecting { deadline: None, silence: None };
+        }
+    }
+
+    /// The connection has ended, or broke, or could not be made, and nobody makes another.
+    pub(crate) fn handle_end(&mut self, now: Duration, entropy: u64) {
+        if self.is_connected() {
+            self.wait(None, now, entropy);
+        }
+    }
+
+    /// The server answered with something else than a stream, or so the browser makes us believe.
+    pub(crate) fn handle_refusal(&mut self, refusal: &Refusal, now: Duration, entropy: u64) {
+        if !self.is_connected() {
+            return;
+        }
+        self.refusals = self.refusals.saturating_add(1);
+        let final_reason = if (self.settings.retries)(refusal) {
+            self.settings.give_up_after.filter(|most| self.refusals >= *most).map(|_| CloseReason::GaveUp)
+        } else {
+            Some(match refusal.status {
+                Some(204) => CloseReason::NoContent,
+                Some(200) => CloseReason::NotAnEventStream,
+                Some(status) => CloseReason::Status(status),
+                None => CloseReason::GaveUp,
+            })
+        };
+        match final_reason {
+            Some(why) => self.finish(why),
+            None => self.wait(refusal.retry_after, now, entropy),
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_time(&mut self, now: Duration, entropy: u64) {
+        if self.hidden_until().is_some_and(|until| now >= until) {
+            self.pause(now);
+        }
+        match &mut self.phase {
+            Phase::Waiting { until, .. } if now >= *until => self.connect(now),
+            Phase::Connecting { deadline: Some(deadline), .. } if now >= *deadline && !self.held => {
+                self.wait(None, now, entropy);
+            }
+            Phase::Open(open) if open.deadline.is_some_and(|deadline| now >= deadline) && !self.held => {
+                let margin = self.settings.watchdog.map_or(Duration::ZERO, |dog| dog.margin);
+                let late = open.deadline.is_some_and(|deadline| now >= deadline + margin);
+                if late && !open.excused {
+                    // Nobody called in time, so what has arrived meanwhile may be yet to be handed over.
+                    open.deadline = Some(now + margin);
+                    open.excused = true;
+                } else {
+                    self.disconnect(now);
+                    self.connect(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The network is back.
+    pub(crate) fn handle_online(&mut self, now: Duration) {
+        self.online = true;
+        match self.phase {
+            Phase::Waiting { .. } => self.connect(now),
+            // The browser's own wait may be long, or its try hang on a network that is gone.
+            Phase::Connecting { deadline: None, .. } => {
+                self.disconnect(now);
+                self.connect(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The network is gone, as far as the browser knows. It knows nothing of servers on the same machine, and some
+    /// browsers in virtual machines never see a network: so one goes on trying, but only as often as one does at worst.
+    pub(crate) fn handle_offline(&mut self, now: Duration) {
+        self.online = false;
+        if let Phase::Waiting { until, .. } = &mut self.phase {
+            *until = (*until).max(now + self.settings.policy.max_wait);
+        }
+    }
+
+    /// The page is not to be seen any more.
+    pub(crate) const fn handle_hidden(&mut self, now: Duration) {
+        if self.hidden_since.is_none() {
+            self.hidden_since = Some(now);
+        }
+    }
+
+    /// The page is seen again.
+    pub(crate) fn handle_visible(&mut self, now: Duration) {
+        self.hidden_since = None;
+        self.resume(now);
+    }
+
+    /// The page is left, and may be put in the browser's store as it stands. No connection survives that, and with one
+    /// it may not be stored at all.
+    pub(crate) fn handle_stored(&mut self, now: Duration) {
+        self.stored = true;
+        self.pause(now);
+    }
+
+    /// The page is taken out of the store.
+    pub(crate) fn handle_restored(&mut self, now: Duration) {
+        self.stored = false;
+        self.resume(now);
+    }
+
+    /// Ends it for good.
+    pub(crate) fn close(&mut self) {
+        if !matches!(self.phase, Phase::Closed(_)) {
+            self.finish(CloseReason::ByApplication);
+        }
+    }
+
+    /// What is to be done next, until there is nothing.
+    pub(crate) fn poll_act(&mut self) -> Option<Act> {
+        if std::mem::take(&mut self.disconnect) {
+            return Some(Act::Disconnect);
+        }
+        std::mem::take(&mut self.connect).then(|| Act::Connect(self.start.clone()))
+    }
+
+    /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
+    pub(crate) fn next_time(&self) -> Option<Duration> {
+        let phase = match &self.phase {
+            Phase::Connecting { deadline, .. } | Phase::Open(Open { deadline, .. }) => deadline.filter(|_| !self.held),
+            Phase::Waiting { until, .. } => Some(*until),
+            Phase::Paused | Phase::Closed(_) => None,
+        };
+        [phase, self.hidden_until()].into_iter().flatten().min()
+    }
+
+    pub(crate) const fn state(&self) -> State {
+        match self.phase {
+            Phase::Connecting { .. } => State::Connecting,
+            Phase::Open(_) => State::Open,
+            Phase::Waiting { attempt, until } => State::Waiting { attempt, until },
+            Phase::Paused => State::Paused,
+            Phase::Closed(why) => State::Closed { why },
+        }
+    }
+
+    /// Whether there is a connection, or one is being made: what comes from it counts.
+    pub(crate) const fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Connecting { .. } | Phase::Open(_))
+    }
+
+    /// What the present connection was made with.
+    pub(crate) const fn start(&self) -> &EventId {
+        &self.start
+    }
+
+    pub(crate) fn last_event_id(&self) -> EventId {
+        EventId::new(&*self.last_event_id).unwrap_or_default() // it was one before
+    }
+
+    fn connect(&mut self, now: Duration) {
+        self.start = self.last_event_id();
+        self.connect = true;
+        self.held = false;
+        let deadline = self.settings.watchdog.map(|dog| now + dog.head);
+        self.phase = Phase::Connecting { deadline, silence: None };
+    }
+
+    fn disconnect(&mut self, now: Duration) {
+        self.settle(now);
+        self.disconnect |= self.is_connected() && !self.connect; // else it was not even begun
+        self.connect = false;
+    }
+
+    /// Leaves it, remembering a stream that lasted.
+    fn settle(&mut self, now: Duration) {
+        if let Phase::Open(open) = self.phase
+            && now.saturating_sub(open.since) >= self.settings.policy.stable_after
+        {
+            self.failures = 0;
+        }
+    }
+
+    fn wait(&mut self, at_least: Option<Duration>, now: Duration, entropy: u64) {
+        self.disconnect(now);
+        let policy = &self.settings.policy;
+        let mut wait = match self.reconnection_time {
+            Some(asked) => policy.wait(asked.min(policy.max_asked), self.failures, entropy),
+            // Nobody has spread the clients, so that is done from the first wait on.
+            None => policy.wait(policy.reconnection_time, self.failures.saturating_add(1), entropy),
+        };
+        wait = wait.max(at_least.unwrap_or_default().min(policy.max_asked));
+        if self.online {
+            self.failures = self.failures.saturating_add(1);
+        } else {
+            wait = wait.max(policy.max_wait);
+        }
+        self.phase = Phase::Waiting { attempt: self.failures.max(1), until: now.saturating_add(wait) };
+    }
+
+    fn pause(&mut self, now: Duration) {
+        if !matches!(self.phase, Phase::Closed(_)) {
+            self.disconnect(now);
+            self.phase = Phase::Paused;
+        }
+    }
+
+    fn resume(&mut self, now: Duration) {
+        if matches!(self.phase, Phase::Paused) && !self.stored {
+            self.connect(now);
+        }
+    }
+
+    fn finish(&mut self, why: CloseReason) {
+        self.disconnect(Duration::ZERO);
+        self.phase = Phase::Closed(why);
+    }
+
+    /// When the page has been hidden for long enough to pause.
+    fn hidden_until(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Paused | Phase::Closed(_) => None,
+            _ => Some(self.hidden_since?.saturating_add(self.settings.pause_when_hidden?)),
+        }
+    }
+}
+
+impl Open {
+    fn hear(&mut self, now: Duration) {
+        self.deadline = self.silence.map(|silence| now.saturating_add(silence));
+        self.excused = false;
+    }
+}
+
+impl fmt::Debug for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Life").field("phase", &self.phase).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,392 @@
+use super::*;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const S: fn(u64) -> Duration = Duration::from_secs;
+
+/// A connection's life with a clock, and what it asked for so far.
+struct Sim {
+    life: Life,
+    now: Duration,
+    acts: Vec<Act>,
+}
+
+impl Sim {
+    fn new(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        let life = Life::new(settings, EventId::default(), Duration::ZERO);
+        let mut sim = Self { life, now: Duration::ZERO, acts: Vec::new() };
+        sim.collect();
+        assert_eq!(sim.take(), [connect("")]);
+        sim
+    }
+
+    /// One that a hub serves.
+    fn open(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut sim = Self::new(change);
+        sim.event("e-1");
+        sim
+    }
+
+    fn event(&mut self, id: &str) {
+        assert!(self.life.handle_event(id, true, self.now));
+        assert_eq!(self.life.state(), State::Open);
+    }
+
+    fn refuse(&mut self, status: Option<u16>) {
+        let refusal = Refusal { status, ..Refusal::default() };
+        self.life.handle_refusal(&refusal, self.now, 0);
+        self.collect();
+    }
+
+    fn end(&mut self) {
+        self.life.handle_end(self.now, 0);
+        self.collect();
+    }
+
+    /// Lets time pass, calling whenever it is asked for.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(next) = self.life.next_time().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.life.handle_time(self.now, 0);
+            self.collect();
+        }
+        self.now = end;
+    }
+
+    fn collect(&mut self) {
+        while let Some(act) = self.life.poll_act() {
+            self.acts.push(act);
+        }
+    }
+
+    fn take(&mut self) -> Vec<Act> {
+        self.collect();
+        std::mem::take(&mut self.acts)
+    }
+
+    /// How long it waits from now.
+    fn wait(&self) -> Duration {
+        match self.life.state() {
+            State::Waiting { until, .. } => until - self.now,
+            other => panic!("{other:?} is not waiting"),
+        }
+    }
+}
+
+fn connect(id: &str) -> Act {
+    Act::Connect(EventId::new(id).unwrap())
+}
+
+const fn closed(why: CloseReason) -> State {
+    State::Closed { why }
+}
+
+#[test]
+fn open_with_the_first_event_and_not_before() {
+    let mut sim = Sim::new(|_| {});
+    assert_eq!(sim.life.state(), State::Connecting);
+    sim.life.handle_head(None, sim.now);
+    sim.life.handle_heard(sim.now);
+    assert_eq!(sim.life.state(), State::Connecting);
+    sim.event("e-1");
+    assert!(sim.take().is_empty());
+}
+
+#[test]
+fn hands_off_while_the_browser_reconnects() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_lost(sim.now);
+    assert_eq!(sim.life.state(), State::Connecting);
+    sim.pass(S(3600));
+    assert!(sim.take().is_empty());
+    sim.event("e-2");
+    assert_eq!(sim.life.last_event_id().as_str(), "e-2");
+}
+
+#[test]
+fn a_refusal_is_followed_by_a_wait_and_a_connection_that_goes_on() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_lost(sim.now);
+    sim.refuse(None);
+    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: S(3) });
+    assert_eq!(sim.take(), [Act::Disconnect]);
+    sim.pass(MS(2_999));
+    assert!(sim.take().is_empty());
+    sim.pass(MS(1));
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+    assert_eq!(sim.life.start().as_str(), "e-1");
+}
+
+#[test]
+fn waits_grow_until_a_stream_lasts() {
+    let longest = |sim: &mut Sim| {
+        sim.life.handle_refusal(&Refusal::default(), sim.now, u64::MAX);
+        let wait = sim.wait();
+        sim.pass(wait);
+        wait.as_millis()
+    };
+    let mut sim = Sim::new(|_| {});
+    let waits: Vec<_> = (0..5).map(|_| longest(&mut sim)).collect();
+    assert_eq!(waits, [5_999, 11_999, 23_999, 29_999, 29_999]);
+    assert_eq!(sim.life.state(), State::Connecting);
+
+    // A head and its bytes are no proof, an event alone is none either.
+    sim.life.handle_head(None, sim.now);
+    sim.life.handle_heard(sim.now);
+    assert_eq!(longest(&mut sim), 29_999);
+    sim.event("e-1");
+    assert_eq!(longest(&mut sim), 29_999);
+    sim.event("e-2");
+    sim.pass(S(5));
+    assert_eq!(longest(&mut sim), 5_999);
+}
+
+#[test]
+fn what_the_server_asks_for_is_heeded() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_retry(MS(700));
+    sim.end();
+    assert_eq!(sim.wait(), MS(700));
+    sim.pass(MS(700));
+    let busy = Refusal { status: Some(503), retry_after: Some(S(20)), ..Refusal::default() };
+    sim.life.handle_refusal(&busy, sim.now, 0);
+    assert_eq!(sim.wait(), S(20));
+    sim.pass(S(20));
+
+    // But not without a bound.
+    let for_ever = Refusal { status: Some(503), retry_after: Some(Duration::MAX), ..Refusal::default() };
+    sim.life.handle_refusal(&for_ever, sim.now, 0);
+    assert_eq!(sim.wait(), S(600));
+    sim.pass(S(600));
+    sim.life.handle_retry(Duration::MAX);
+    sim.end();
+    assert_eq!(sim.wait(), S(600));
+}
+
+#[test]
+fn what_does_not_pass_by_itself_is_final() {
+    for (status, why) in [
+        (204, CloseReason::NoContent),
+        (200, CloseReason::NotAnEventStream),
+        (401, CloseReason::Status(401)),
+        (404, CloseReason::Status(404)),
+    ] {
+        let mut sim = Sim::new(|_| {});
+        sim.refuse(Some(status));
+        assert_eq!((sim.life.state(), sim.take()), (closed(why), vec![Act::Disconnect]));
+        assert_eq!(sim.life.next_time(), None);
+        assert!(!sim.life.handle_event("e-9", true, sim.now));
+        sim.life.handle_online(sim.now);
+        sim.life.handle_visible(sim.now);
+        sim.life.handle_stored(sim.now);
+        sim.life.close();
+        assert_eq!((sim.life.state(), sim.take()), (closed(why), vec![]));
+    }
+}
+
+#[test]
+fn the_application_decides_what_is_final() {
+    let mut sim = Sim::new(|settings| settings.retries = Box::new(|refusal| refusal.status == Some(204)));
+    sim.refuse(Some(204));
+    assert!(matches!(sim.life.state(), State::Waiting { .. }));
+    sim.pass(S(3));
+    sim.refuse(Some(503));
+    assert_eq!(sim.life.state(), closed(CloseReason::Status(503)));
+
+    let mut sim = Sim::new(|settings| settings.retries = Box::new(|_| false));
+    sim.refuse(None);
+    assert_eq!(sim.life.state(), closed(CloseReason::GaveUp));
+}
+
+#[test]
+fn gives_up_after_so_many_refusals_in_a_row() {
+    let mut sim = Sim::new(|settings| settings.give_up_after = Some(2));
+    sim.refuse(Some(503));
+    sim.pass(S(60));
+    sim.take();
+    sim.end(); // not reached at all: no refusal
+    sim.pass(S(60));
+    sim.event("e-1"); // and here one was served
+    sim.refuse(Some(503));
+    sim.pass(S(60));
+    assert_eq!(sim.life.state(), State::Connecting);
+    sim.refuse(None);
+    assert_eq!(sim.life.state(), closed(CloseReason::GaveUp));
+}
+
+#[test]
+fn a_silent_stream_is_made_anew_at_once() {
+    let mut sim = Sim::open(|_| {});
+    sim.pass(S(15));
+    sim.event("e-2");
+    sim.pass(MS(19_999));
+    assert!(sim.take().is_empty());
+    sim.pass(MS(1));
+    assert_eq!(sim.take(), [Act::Disconnect, connect("e-2")]);
+    assert_eq!(sim.life.state(), State::Connecting);
+}
+
+#[test]
+fn only_who_sends_heartbeats_is_watched() {
+    // Another server, over `EventSource`: its comments can't be seen.
+    let mut sim = Sim::new(|_| {});
+    sim.life.handle_head(None, sim.now);
+    assert!(sim.life.handle_event("1", false, sim.now));
+    assert_eq!(sim.life.next_time(), None);
+    // It turns out to be a hub.
+    sim.event("2");
+    assert_eq!(sim.life.next_time(), Some(S(20)));
+
+    // The application says it does, or the head.
+    let mut sim = Sim::new(|settings| settings.watchdog = Some(Watchdog::promised(S(5))));
+    assert!(sim.life.handle_event("1", false, sim.now));
+    assert_eq!(sim.life.next_time(), Some(S(10)));
+    let mut sim = Sim::new(|_| {});
+    sim.life.handle_head(Some(S(2)), sim.now);
+    assert!(sim.life.handle_event("1", false, sim.now));
+    assert_eq!(sim.life.next_time(), Some(S(7)));
+    sim.now = S(6);
+    sim.life.handle_heard(sim.now);
+    assert_eq!(sim.life.next_time(), Some(S(13)));
+
+    // Nobody is watched.
+    let mut sim = Sim::new(|settings| settings.watchdog = None);
+    assert_eq!(sim.life.next_time(), None);
+    sim.life.handle_head(Some(S(2)), sim.now);
+    sim.event("1");
+    assert_eq!(sim.life.next_time(), None);
+}
+
+#[test]
+fn a_try_that_leads_nowhere_is_a_failure() {
+    let mut sim = Sim::new(|_| {});
+    sim.pass(S(30)); // no head
+    assert_eq!(sim.take(), [Act::Disconnect]);
+    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: S(33) });
+    sim.pass(S(3));
+    sim.life.handle_head(None, sim.now);
+    sim.pass(S(20)); // no event
+    assert_eq!(sim.take(), [connect(""), Act::Disconnect]);
+    assert!(matches!(sim.life.state(), State::Waiting { attempt: 2, .. }));
+
+    // Comments of a server that promised heartbeats are a sign of life.
+    let mut sim = Sim::new(|_| {});
+    sim.life.handle_head(Some(S(15)), sim.now);
+    for _ in 0..10 {
+        sim.pass(S(15));
+        sim.life.handle_heard(sim.now);
+    }
+    assert_eq!((sim.life.state(), sim.take()), (State::Connecting, vec![]));
+}
+
+#[test]
+fn a_page_that_slept_listens_before_it_judges() {
+    let mut sim = Sim::open(|_| {});
+    sim.now = S(3600);
+    sim.life.handle_time(sim.now, 0);
+    assert_eq!((sim.take(), sim.life.next_time()), (vec![], Some(S(3605))));
+    sim.event("e-2"); // it was there all along
+    assert_eq!(sim.life.next_time(), Some(S(3620)));
+
+    // Timers that are always late find the dead connection all the same.
+    sim.now = S(3660);
+    sim.life.handle_time(sim.now, 0);
+    assert!(sim.take().is_empty());
+    sim.now = S(3720);
+    sim.life.handle_time(sim.now, 0);
+    assert_eq!(sim.take(), [Act::Disconnect, connect("e-2")]);
+}
+
+#[test]
+fn silence_means_nothing_while_nothing_is_read() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_hold(true, sim.now);
+    sim.pass(S(100));
+    sim.life.handle_time(sim.now, 0);
+    assert_eq!((sim.life.next_time(), sim.take()), (None, vec![]));
+    sim.life.handle_hold(false, sim.now);
+    assert_eq!(sim.life.next_time(), Some(S(120)));
+}
+
+#[test]
+fn offline_it_tries_seldom_and_online_at_once() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_retry(S(1));
+    sim.end();
+    assert_eq!(sim.wait(), S(1));
+    sim.life.handle_offline(sim.now);
+    assert_eq!(sim.wait(), S(30));
+    sim.pass(S(30));
+    sim.end(); // such failures are no news
+    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: S(60) });
+    sim.take();
+    sim.pass(S(7));
+    sim.life.handle_online(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+    sim.end();
+    assert!(matches!(sim.life.state(), State::Waiting { attempt: 2, .. }));
+}
+
+#[test]
+fn online_the_browsers_own_wait_is_cut_short() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_online(sim.now);
+    assert!(sim.take().is_empty()); // an open stream is left alone
+    sim.life.handle_lost(sim.now);
+    sim.life.handle_online(sim.now);
+    assert_eq!(sim.take(), [Act::Disconnect, connect("e-1")]);
+    sim.life.handle_online(sim.now);
+    assert!(sim.take().is_empty()); // and so is a try of our own
+}
+
+#[test]
+fn a_hidden_page_pauses_if_it_is_to() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_hidden(sim.now);
+    assert_eq!(sim.life.next_time(), Some(S(20))); // the watchdog's
+
+    let mut sim = Sim::open(|settings| settings.pause_when_hidden = Some(S(10)));
+    sim.life.handle_hidden(sim.now);
+    sim.pass(S(9));
+    sim.life.handle_visible(sim.now);
+    sim.life.handle_hidden(sim.now);
+    sim.pass(S(9));
+    assert!(sim.take().is_empty());
+    sim.pass(S(1));
+    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
+    assert_eq!(sim.life.next_time(), None);
+    sim.life.handle_online(sim.now);
+    sim.end();
+    assert!(!sim.life.handle_event("e-2", true, sim.now));
+    assert!(sim.take().is_empty());
+    sim.life.handle_visible(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+
+    // Waiting is paused too.
+    sim.life.handle_hidden(sim.now);
+    sim.refuse(None);
+    sim.life.handle_offline(sim.now);
+    sim.pass(S(10));
+    assert_eq!((sim.life.state(), sim.take()), (State::Paused, vec![Act::Disconnect]));
+}
+
+#[test]
+fn a_page_in_the_store_has_no_connection() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_stored(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
+    sim.life.handle_visible(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![], State::Paused));
+    sim.life.handle_restored(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+}
+
+#[test]
+fn what_is_undone_before_it_began_is_not_begun() {
+    let mut life = Life::new(Settings::default(), EventId::from_static("e-1"), S(1));
+    life.close();
+    assert_eq!((life.poll_act(), life.state()), (None, closed(CloseReason::ByApplication)));
+    assert_eq!(life.last_event_id().as_str(), "e-1");
+}

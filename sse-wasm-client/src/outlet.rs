@@ -1,0 +1,190 @@
+//! Where events leave for the application: read, and put into the queue of who waits for them, or handed to a callback.
+
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    task::{Context, Poll},
+};
+
+use crate::{
+    DecodeError, Delivery,
+    queue::Queue,
+    reader::{Arrival, Reader},
+};
+
+/// What an application gets for an event.
+pub(crate) type Item<T> = Result<Delivery<T>, DecodeError>;
+
+/// Takes events, whatever type they are read as.
+pub(crate) trait Outlet: fmt::Debug {
+    /// An event of any name but the hub's own.
+    fn take(&self, arrival: Arrival<'_>);
+
+    /// How many events can be taken without loss.
+    fn room(&self) -> usize;
+
+    /// Whether one who can wait should do so before more is put in.
+    fn is_tight(&self) -> bool;
+
+    /// Until that is no longer so.
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()>;
+
+    /// No more will come.
+    fn end(&self);
+}
+
+/// The events of one `EventSource`.
+pub(crate) struct Deliveries<T> {
+    reader: Reader<T>,
+    queue: Queue<Item<T>>,
+    /// Who takes them instead of the queue. Not here while it runs.
+    callback: RefCell<Option<Box<dyn FnMut(Item<T>)>>>,
+    ended: Cell<bool>,
+}
+
+impl<T> Deliveries<T> {
+    pub(crate) fn new(reader: Reader<T>, capacity: usize) -> Self {
+        Self { reader, queue: Queue::new(capacity), callback: RefCell::new(None), ended: Cell::new(false) }
+    }
+
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+        self.queue.poll_next(context)
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// From now on everything is handed to this function, beginning with what is in the queue. It is dropped at the end.
+    pub(crate) fn divert(&self, callback: Box<dyn FnMut(Item<T>)>) {
+        self.run(callback);
+    }
+
+    /// Hands over what is in the queue, which is whatever arrived while the function ran, too. It may be the
+    /// application's, so nothing is borrowed meanwhile.
+    fn run(&self, mut callback: Box<dyn FnMut(Item<T>)>) {
+        while let Poll::Ready(Some(item)) = self.queue.poll_next(&mut Context::from_waker(std::task::Waker::noop())) {
+            callback(item);
+        }
+        if !self.ended.get() {
+            self.callback.replace(Some(callback));
+        }
+    }
+}
+
+impl<T> Outlet for Deliveries<T> {
+    fn take(&self, arrival: Arrival<'_>) {
+        let Some(item) = self.reader.read(arrival) else { return };
+        let callback = self.callback.take();
+        match callback {
+            Some(mut callback) => {
+                callback(item);
+                self.run(callback);
+            }
+            None => self.queue.push(item),
+        }
+    }
+
+    fn room(&self) -> usize {
+        if self.callback.borrow().is_some() { usize::MAX } else { self.queue.room() }
+    }
+
+    fn is_tight(&self) -> bool {
+        self.callback.borrow().is_none() && self.queue.is_tight()
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.callback.borrow().is_some() { Poll::Ready(()) } else { self.queue.poll_room(context) }
+    }
+
+    fn end(&self) {
+        self.ended.set(true);
+        self.queue.end();
+        let callback = self.callback.take();
+        drop(callback); // what it holds may be the application's, so not while it is borrowed
+    }
+}
+
+impl<T> fmt::Debug for Deliveries<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliveries").field("reader", &self.reader).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use futures_util::{FutureExt, future::poll_fn};
+    use sse_core::Text;
+
+    use super::*;
+    use crate::Message;
+
+    fn deliveries(capacity: usize) -> Rc<Deliveries<Message>> {
+        Rc::new(Deliveries::new(Reader::untyped(), capacity))
+    }
+
+    fn take(deliveries: &Deliveries<Message>, data: &str) {
+        deliveries.take(Arrival { name: "message", data, id: "", origin: &Text::default() });
+    }
+
+    fn text(item: Item<Message>) -> String {
+        item.unwrap().value.data.to_string()
+    }
+
+    type Seen = Rc<RefCell<Vec<String>>>;
+
+    #[test]
+    fn a_callback_gets_what_waited_and_what_comes() {
+        let deliveries = deliveries(2);
+        take(&deliveries, "1");
+        let seen = Seen::default();
+        let log = Rc::clone(&seen);
+        deliveries.divert(Box::new(move |item| log.borrow_mut().push(text(item))));
+        for number in ["2", "3", "4", "5"] {
+            take(&deliveries, number);
+        }
+        assert_eq!((seen.take(), deliveries.dropped()), (["1", "2", "3", "4", "5"].map(String::from).into(), 0));
+        assert_eq!((deliveries.room(), deliveries.is_tight()), (usize::MAX, false));
+
+        deliveries.end();
+        take(&deliveries, "6");
+        assert_eq!((seen.take(), Rc::strong_count(&seen)), (vec![], 1)); // and the callback is gone
+    }
+
+    #[test]
+    fn events_that_come_while_a_callback_runs_wait_for_it() {
+        let deliveries = deliveries(8);
+        let seen = Seen::default();
+        let (log, more) = (Rc::clone(&seen), Rc::downgrade(&deliveries));
+        deliveries.divert(Box::new(move |item| {
+            let data = text(item);
+            if data == "1" {
+                take(&more.upgrade().unwrap(), "2");
+            }
+            log.borrow_mut().push(data);
+        }));
+        take(&deliveries, "1");
+        take(&deliveries, "3");
+        assert_eq!(seen.take(), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn a_callback_may_end_it_all() {
+        let deliveries = deliveries(8);
+        let seen = Seen::default();
+        let (log, own) = (Rc::clone(&seen), Rc::downgrade(&deliveries));
+        deliveries.divert(Box::new(move |item| {
+            log.borrow_mut().push(text(item));
+            own.upgrade().unwrap().end();
+        }));
+        take(&deliveries, "1");
+        take(&deliveries, "2");
+        assert_eq!((seen.take(), Rc::strong_count(&seen)), (vec!["1".to_owned()], 1));
+        assert_eq!(
+            poll_fn(|context| deliveries.poll_next(context)).now_or_never().map(|end| end.is_none()),
+            Some(true)
+        );
+    }
+}

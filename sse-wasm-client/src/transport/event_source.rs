@@ -1,0 +1,114 @@
+//! The browser's `EventSource` with our listener on it.
+
+use std::{borrow::Cow, rc::Weak};
+
+use sse_core::EventId;
+use wasm_bindgen::{JsCast, closure::Closure};
+use web_sys::{Event, EventSource, EventSourceInit, MessageEvent};
+
+use super::{Connection, Dial, Sealed, refusal};
+use crate::{
+    ConnectError, Refusal,
+    driver::{Driver, with},
+    reader::Arrival,
+    signal::{CURSOR, DRAIN, GAP},
+    url,
+};
+
+/// The browser's own events: an answer has begun; a connection is lost or refused. A server may name its events so too.
+const OPEN: &str = "open";
+const ERROR: &str = "error";
+
+/// The browser's `EventSource`. Nothing is as well tested, but it tells no status and sends no headers.
+#[derive(Debug, Default)]
+pub struct ByEventSource {
+    pub(crate) with_credentials: bool,
+}
+
+impl Sealed for ByEventSource {
+    fn dial(self, url: String, names: &[String]) -> Box<dyn Dial> {
+        let own = [OPEN, ERROR, CURSOR, GAP, DRAIN];
+        let others = names.iter().map(String::as_str).filter(|name| !own.contains(name));
+        let names = own.into_iter().chain(others).map(String::from).collect();
+        Box::new(Sources { url, with_credentials: self.with_credentials, names })
+    }
+}
+
+struct Sources {
+    url: String,
+    with_credentials: bool,
+    /// Each once.
+    names: Vec<String>,
+}
+
+impl Dial for Sources {
+    fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
+        let mut url = Cow::Borrowed(&self.url);
+        if !last_event_id.text().is_empty() {
+            url = Cow::Owned(url::with_last_event_id(&url, last_event_id));
+        }
+        let init = EventSourceInit::new();
+        init.set_with_credentials(self.with_credentials);
+        let source = EventSource::new_with_event_source_init_dict(&url, &init).map_err(refusal)?;
+        let driver = driver.clone();
+        let listener = Closure::new(move |event: Event| with(&driver, |driver| hear(driver, event)));
+        let mut open = Open { source, names: Vec::new(), listener };
+        for name in &self.names {
+            open.listen(name)?;
+        }
+        Ok(Box::new(open))
+    }
+}
+
+struct Open {
+    source: EventSource,
+    /// What `listener` is registered for.
+    names: Vec<String>,
+    listener: Closure<dyn Fn(Event)>,
+}
+
+impl Connection for Open {}
+
+impl Open {
+    fn listen(&mut self, name: &str) -> Result<(), ConnectError> {
+        let listener = self.listener.as_ref().unchecked_ref();
+        self.source.add_event_listener_with_callback(name, listener).map_err(refusal)?;
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let listener = self.listener.as_ref().unchecked_ref();
+        for name in &self.names {
+            // It throws for no name that could be added.
+            let _ = self.source.remove_event_listener_with_callback(name, listener);
+        }
+        self.source.close();
+    }
+}
+
+/// Tells the server's events from the browser's own: those of the server have data, whatever their name.
+fn hear(driver: &Driver, event: Event) {
+    let name = event.type_();
+    match event.dyn_into::<MessageEvent>() {
+        Ok(event) => driver.event(Arrival {
+            name: &name,
+            data: &event.data().as_string().unwrap_or_default(),
+            id: &event.last_event_id(),
+            origin: &event.origin().into(),
+        }),
+        Err(_) if name == OPEN => driver.change(|life, now| life.handle_head(None, now)),
+        Err(event) if name == ERROR => match ready_state(&event) {
+            Some(EventSource::CLOSED) => driver.refused(Refusal::default()),
+            Some(EventSource::CONNECTING) => driver.change(|life, now| life.handle_lost(now)),
+            _ => {}
+        },
+        Err(_) => {}
+    }
+}
+
+fn ready_state(event: &Event) -> Option<u16> {
+    event.target()?.dyn_ref().map(EventSource::ready_state)
+}
