@@ -124,6 +124,14 @@ impl TestClient {
         Self { transport: Arc::new(Tcp::new(address)) }
     }
 
+    pub(crate) fn over(transport: impl Transport + 'static) -> Self {
+        Self { transport: Arc::new(transport) }
+    }
+
+    pub(crate) fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.transport)
+    }
+
     /// Begins a `GET` of `path`, which may have a query.
     ///
     /// ```

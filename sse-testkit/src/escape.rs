@@ -12,6 +12,38 @@ pub(crate) fn quoted(bytes: &(impl AsRef<[u8]> + ?Sized)) -> Quoted<'_> {
     Quoted(bytes.as_ref())
 }
 
+/// Bytes in quotes for a cell of a table: only their beginning, if they are long.
+pub(crate) fn clipped(bytes: &(impl AsRef<[u8]> + ?Sized)) -> Clipped<'_> {
+    Clipped(bytes.as_ref())
+}
+
+/// How many bytes a cell shows.
+const CELL: usize = 48;
+
+/// How many characters of someone else's text.
+const LINE: usize = 120;
+
+/// See [`clipped`].
+pub(crate) struct Clipped<'a>(&'a [u8]);
+
+impl fmt::Display for Clipped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() <= CELL {
+            return quoted(self.0).fmt(f);
+        }
+        write!(f, "{}.. ({} bytes)", quoted(&self.0[..CELL]), self.0.len())
+    }
+}
+
+/// Someone else's text, as of an error or a panic, for a cell of a table.
+pub(crate) fn on_one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LINE) {
+        Some((end, _)) => format!("{}..", &line[..end]),
+        None => line,
+    }
+}
+
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = &self.0[..self.0.len().min(SHOWN)];
@@ -43,6 +75,14 @@ mod tests {
     fn text_is_readable_and_bytes_are_exact() {
         assert_eq!(quoted("it's \"ü\"\r\n\0").to_string(), r#""it's \"ü\"\r\n\0""#);
         assert_eq!(quoted(b"data: \xc3").to_string(), r#""data: \xc3""#); // a cut character
+    }
+
+    #[test]
+    fn a_cell_has_one_short_line() {
+        assert_eq!(clipped("a\n").to_string(), r#""a\n""#);
+        assert_eq!(clipped(&[b'x'; 70]).to_string(), format!("\"{}\".. (70 bytes)", "x".repeat(48)));
+        assert_eq!(on_one_line("a\n  b"), "a b");
+        assert_eq!(on_one_line(&"ü".repeat(121)), format!("{}..", "ü".repeat(120)));
     }
 
     #[test]

@@ -37,7 +37,22 @@
 //! # }
 //! ```
 //!
-//! # What to give it
+//! # What there is
+//!
+//! | to test | take |
+//! |---|---|
+//! | a server | [`TestClient`] and its [`TestStream`]: what comes, when, and that nothing else does |
+//! | a server, as browsers use it | [`BrowserClient`], which does what the standard says; [`Fleet`], many that come and go |
+//! | a client, a front end | [`script!`]: a server that does one step after the other, and says which failed |
+//! | either of them over a bad network | [`Faults`] for a client or any stream of bytes; [`FaultProxy`] for sockets |
+//! | that nothing is lost, doubled or out of order | [`Ledger`], also across processes |
+//! | a parser | [`conformance!`]: all vectors, under all cuts |
+//! | an encoder | [`encoding!`]: hostile text in every field |
+//! | laws of your own | [`strategy`](https://docs.rs/proptest): events, streams, cuts and schedules (feature `proptest`) |
+//! | what happened once | [`Recording`]: a stream with its cuts and times, to play again |
+//! | how much it bears | `sse-load` (feature `load`) |
+//!
+//! # What to give a client
 //!
 //! | under test | client |
 //! |---|---|
@@ -45,11 +60,6 @@
 //! | an axum `Router`, or any other [`tower_service::Service`] | `TestClient::new(router)` |
 //! | an async function or closure | [`TestClient::from_fn`] |
 //! | a server in another process, or what only a socket shows | [`TestClient::tcp`] |
-//!
-//! # What to test a client with
-//!
-//! A [`script`](mod@script) is a server that does one thing after the other, and says which step failed and what came instead: in
-//! this process, on a port, or from JSON for tests in a browser.
 //!
 //! # Time
 //!
@@ -86,16 +96,123 @@
 //!    1.250 s  still open
 //! ```
 //!
+//! What was drawn repeats with its seed, which such a failure shows.
+//!
+//! # A client under test
+//!
+//! A [`script`](mod@script) answers it, in this process, on a port, or from JSON for tests in a browser. Here the client
+//! is the kit's model of a browser: it waits the reconnection time, comes back with the last event ID, and gives up where
+//! a browser does.
+//!
+//! ```
+//! use sse_testkit::{BrowserClient, script};
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let server = script![
+//!     accept, head(200), retry(500ms), event("one").id("7"), drop,
+//!     expect_reconnect().last_event_id("7").not_before(500ms), head(200), event("two"), end,
+//!     expect_reconnect(), status(204),
+//! ]
+//! .service();
+//!
+//! let mut browser = BrowserClient::new(server.client()).open("/events");
+//! browser.expect_event("one").await;
+//! browser.expect_error().await;
+//! browser.expect_event("two").await;
+//! browser.expect_error().await;
+//! browser.expect_closed().await; // 204: it comes no more
+//! server.expect_finished().await;
+//! # }
+//! ```
+//!
+//! # Nothing lost, nothing doubled
+//!
+//! A [`Ledger`] is told what is published and what each client sees, here of a [`Fleet`] whose clients come and go, over
+//! a network that cuts them off.
+//!
+//! ```
+//! # use std::sync::{Arc, Mutex};
+//! use std::time::Duration;
+//! # use sse_testkit::{Body, TestClient, event_stream};
+//! use sse_testkit::{Faults, Fleet, Ids, Ledger};
+//!
+//! # #[derive(Clone)]
+//! # struct Hub { log: tokio::sync::watch::Sender<Vec<String>> }
+//! # impl Hub {
+//! #     fn new() -> Self { Self { log: tokio::sync::watch::Sender::new(Vec::new()) } }
+//! #     async fn publish(&self, data: &str) -> String {
+//! #         self.log.send_modify(|log| log.push(data.into()));
+//! #         self.log.borrow().len().to_string()
+//! #     }
+//! #     fn client(&self) -> TestClient {
+//! #         let hub = self.clone();
+//! #         TestClient::from_fn(async move |request: http::Request<Body>| {
+//! #             let id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap().parse().unwrap());
+//! #             let mut log = hub.log.subscribe();
+//! #             let mut next: usize = id.unwrap_or_else(|| log.borrow().len());
+//! #             let (feed, body) = Body::channel();
+//! #             tokio::spawn(async move {
+//! #                 feed.send(format!("id: {next}\n\n")).await?;
+//! #                 loop {
+//! #                     let news = log.borrow_and_update()[next..].to_vec();
+//! #                     for data in news {
+//! #                         next += 1;
+//! #                         feed.send(format!("data: {data}\nid: {next}\n\n")).await?;
+//! #                     }
+//! #                     let _ = log.changed().await;
+//! #                 }
+//! #                 #[allow(unreachable_code)]
+//! #                 Ok::<(), sse_testkit::BodyDropped>(())
+//! #             });
+//! #             event_stream(body)
+//! #         })
+//! #     }
+//! # }
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! # let hub = Hub::new();
+//! let ledger = Ledger::new().ids(Ids::Numeric);
+//! let network = Faults::seeded(7).cut_randomly(10).reset_after(100);
+//! let second = Duration::from_secs(1);
+//! let mut fleet = Fleet::of(50).seed(7).churn(20 * second, second).ledger(&ledger).open(hub.client().faults(network));
+//! for n in 0..100 {
+//!     tokio::time::sleep(second).await;
+//!     let publishing = ledger.publish("news", n.to_string());
+//!     publishing.acknowledged(hub.publish(&n.to_string()).await);
+//! }
+//! fleet.calm().await;
+//! fleet.within(60 * second).all_saw(|event| event.data == "99").await;
+//! ledger.check().expect_clean();
+//! # }
+//! ```
+//!
+//! # Parsers and encoders
+//!
+//! [`conformance!`] grades any parser by the standard's vectors under their cuts, [`encoding!`] any encoder by hostile
+//! text. Each is a value with a table, or a test; what is known to fail is held to exactly.
+//!
+//! ```
+//! use sse_testkit::{Fields, encoding};
+//!
+//! fn encode(fields: &Fields<'_>) -> Option<String> {
+//!     Some(format!("data: {}\n\n", fields.data?)) // forgets line breaks
+//! }
+//!
+//! assert!(encoding!(encode).to_string().contains(r#"the name is "admin", but none was sent"#));
+//! ```
+//!
 //! # What it does not do
 //!
-//! It does not reconnect by itself, follow redirects or judge an answer as a browser would: a test sees what was sent.
-//! It speaks HTTP/1.1 without TLS.
+//! A [`TestStream`] does not reconnect by itself, follow redirects or judge an answer as a browser would: a test sees
+//! what was sent. The kit speaks HTTP/1.1 without TLS.
 //!
 //! # Features
 //!
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `load` | no | the module `load` and the binary `sse-load`: many subscribers, and an account of every event |
+//! | `proptest` | no | the module `strategy`: events, streams, cuts and schedules for [proptest](https://docs.rs/proptest) |
 //! | `script-host` | no | the binary `sse-script`: scripted servers for tests in a browser, or in another language |
 
 mod client;
@@ -107,24 +224,45 @@ mod transport;
 mod response;
 mod stream;
 
+mod browser;
+mod fleet;
+
+mod faults;
+pub mod script;
+
+mod ledger;
+mod recording;
+
 mod matcher;
 mod seen;
 
+mod conformance;
+mod encoding;
+mod vectors;
+
 mod escape;
-#[cfg_attr(not(feature = "load"), allow(dead_code))]
 mod random;
 mod report;
+mod table;
 mod time;
 mod timeline;
-
-pub mod script;
+mod wait;
 
 #[cfg(feature = "load")]
 pub mod load;
+#[cfg(feature = "proptest")]
+pub mod strategy;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
+pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
 pub use client::TestClient;
+pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
+pub use encoding::{Encoding, EncodingFault, EncodingFinding, Fields, encoding};
+pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
+pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
+pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
+pub use recording::{Piece, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
 pub use request::RequestBuilder;
 pub use response::Response;
 pub use seen::{End, Event, Seen};

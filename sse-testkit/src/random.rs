@@ -1,5 +1,7 @@
 //! Random numbers that a seed repeats.
 
+use std::time::Duration;
+
 /// SplitMix64: small, quick and good enough to draw topics.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
@@ -15,6 +17,17 @@ impl Random {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         bits ^ (bits >> 31)
+    }
+
+    /// Another such source for the `n`th of many, so that what one draws changes nothing for the others.
+    pub(crate) fn of(seed: u64, n: u64) -> Self {
+        Self::new(Self::new(seed).next().wrapping_add(n))
+    }
+
+    /// A time between none and twice the mean, each as likely, in whole milliseconds.
+    pub(crate) fn time(&mut self, mean: Duration) -> Duration {
+        let most = u32::try_from(mean.as_millis().saturating_mul(2)).unwrap_or(u32::MAX);
+        Duration::from_millis(u64::from(self.below(most.saturating_add(1))))
     }
 
     /// One of `0..n`; 0 if there is none.
@@ -62,6 +75,28 @@ mod tests {
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
+    }
+
+    #[test]
+    fn many_of_one_seed_differ() {
+        let first = |seed, n| Random::of(seed, n).next();
+        let mut drawn: Vec<_> = (0..10).flat_map(|seed| (0..100).map(move |n| first(seed, n))).collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 1000);
+        assert_eq!(first(7, 3), first(7, 3));
+    }
+
+    #[test]
+    fn times_have_their_mean() {
+        let mut random = Random::new(2);
+        let mean = Duration::from_millis(500);
+        let times: Vec<_> = (0..10_000).map(|_| random.time(mean)).collect();
+        assert!(times.iter().all(|time| *time <= 2 * mean));
+        let sum: Duration = times.iter().sum();
+        assert!(sum.abs_diff(10_000 * mean) < 100 * mean, "{sum:?}");
+        assert_eq!(random.time(Duration::ZERO), Duration::ZERO);
+        assert!(random.time(Duration::MAX) <= Duration::from_millis(u64::from(u32::MAX)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Method, Uri, header::ACCEPT};
 
 use crate::{Body, Response, TestStream, escape::quoted, transport::Transport};
 
-pub(crate) use call::Call;
+pub(crate) use call::{Call, EXPECTATION};
 
 /// What a client sends to resume a stream.
 pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -47,6 +47,10 @@ impl RequestBuilder {
         }
     }
 
+    pub(crate) fn into_call(self) -> Call {
+        self.call
+    }
+
     /// Adds a header field. One that is there already stays.
     ///
     /// ```
@@ -66,12 +70,8 @@ impl RequestBuilder {
     /// If HTTP does not allow it.
     #[track_caller]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
-        let name = name.as_ref();
-        let field = match HeaderName::from_bytes(name.as_bytes()) {
-            Ok(field) => field,
-            Err(error) => panic!("{name:?} can't name a header: {error}"),
-        };
-        self.call.headers.append(field, header_value(name, value.as_ref()));
+        let (name, value) = header(name.as_ref(), value.as_ref());
+        self.call.headers.append(name, value);
         self
     }
 
@@ -235,6 +235,15 @@ impl fmt::Debug for RequestBuilder {
             .field("within", within)
             .field("skipped", skipped)
             .finish()
+    }
+}
+
+/// A header field that a test gives.
+#[track_caller]
+pub(crate) fn header(name: &str, value: &[u8]) -> (HeaderName, HeaderValue) {
+    match HeaderName::from_bytes(name.as_bytes()) {
+        Ok(field) => (field, header_value(name, value)),
+        Err(error) => panic!("{name:?} can't name a header: {error}"),
     }
 }
 

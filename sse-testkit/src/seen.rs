@@ -31,6 +31,20 @@ pub struct Event {
 }
 
 impl Event {
+    /// An event, for what is not read by this kit: another client tells a [`Ledger`](crate::Ledger) what it saw.
+    ///
+    /// ```
+    /// # use sse_testkit::{Event, Ledger};
+    /// # let ledger = Ledger::new();
+    /// # ledger.publish("news", "one").acknowledged("41");
+    /// ledger.reader("curl").saw(&Event::new("message", "one", "41"));
+    /// # ledger.check().expect_clean();
+    /// ```
+    #[must_use]
+    pub fn new(name: impl Into<String>, data: impl Into<String>, id: impl Into<String>) -> Self {
+        Self { name: name.into(), data: data.into(), id: id.into() }
+    }
+
     /// The data, read as JSON.
     ///
     /// ```

@@ -5,7 +5,7 @@
 //! ```
 
 mod expect;
-mod wait;
+mod got;
 
 use std::{fmt, panic::Location, time::Duration};
 
@@ -15,16 +15,17 @@ use http_body_util::BodyExt;
 use sse_core::Parser;
 use tokio::time::timeout_at;
 
-use wait::{Got, Wait};
+use got::Got;
 
 use crate::{
-    End, Seen,
+    End, Recording, RecordingEnd, RecordingError, Seen,
     escape::quoted,
     report::Report,
     request::{Call, LAST_EVENT_ID},
     time::deadline,
     timeline::Timeline,
     transport::{AnswerBody, causes},
+    wait::Wait,
 };
 
 /// How much of an answer that is no event stream is read for the report, and for how long.
@@ -218,6 +219,37 @@ impl TestStream {
         self.timeline.raw()
     }
 
+    /// What came since the last connect, to be saved and [played again](crate::Recording): its head, its pieces and its
+    /// times, up to what the test has read so far. A stream that the test has left counts as still open.
+    ///
+    /// ```
+    /// # use sse_testkit::{TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), sse_testkit::RecordingError> {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/events").connect().await;
+    /// stream.expect_event("a").await;
+    /// let recording = stream.recording()?;
+    /// assert_eq!(recording.bytes(), "data: a\n\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If its oldest frames are no longer kept, after 64 MiB: what is left would not be the stream.
+    pub fn recording(&self) -> Result<Recording, RecordingError> {
+        let (frames, end) = self.timeline.answer().map_err(|forgotten| {
+            RecordingError::new(format!("the stream is too long to be recorded: {forgotten} frames are no longer kept"))
+        })?;
+        let end = match (end, self.end()) {
+            (Some(at), Some(End::Closed)) => RecordingEnd::Closed { at },
+            (Some(at), Some(End::Broken(because))) => RecordingEnd::Broken { at, because: because.clone() },
+            _ => RecordingEnd::Open,
+        };
+        Ok(Recording::new(self.status, self.headers.clone(), frames, end))
+    }
+
     /// How the stream came to its end, if the test has read so far.
     ///
     /// ```
@@ -325,10 +357,10 @@ impl TestStream {
                 State::Open(body) => body,
             };
             if let Some(over) = wait.over() {
-                return over;
+                return Got::Over(over);
             }
             match timeout_at(wait.deadline, body.frame()).await {
-                Err(_) => return wait.late(),
+                Err(_) => return Got::Over(wait.late()),
                 Ok(None) => self.finish(End::Closed),
                 Ok(Some(Err(error))) => self.finish(End::Broken(causes(&*error))),
                 Ok(Some(Ok(frame))) => {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     End, Seen,
     escape::{Quoted, quoted},
+    faults::Plan,
 };
 
 /// How many bytes are kept, with an allowance for each entry; beyond it the oldest entries are forgotten.
@@ -31,8 +32,11 @@ pub(crate) struct Timeline {
     entries: VecDeque<Entry>,
     frames: u64,
     forgotten: u64,
-    /// What the entries cost; at most [`KEPT`], or one entry.
+    /// When the last head came, and how many frames there were before it.
+    head: (Duration, u64),
+    /// What the entries cost; at most `limit`, or one entry.
     kept: usize,
+    limit: usize,
     /// How many items of the last frame the test has read. All frames before it are read.
     read: usize,
 }
@@ -45,11 +49,22 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 enum What {
-    Request { line: String, headers: HeaderMap },
-    Head { status: StatusCode, headers: HeaderMap },
+    Request {
+        line: String,
+        headers: HeaderMap,
+    },
+    Head {
+        status: StatusCode,
+        headers: HeaderMap,
+    },
     Frame(Frame),
     Trailers(HeaderMap),
     End(End),
+    Note {
+        text: String,
+        /// What can be said of now, if nothing comes after it.
+        now: Option<&'static str>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +74,9 @@ struct Frame {
     /// What became whole with this frame.
     seen: Vec<Seen>,
 }
+
+/// Frames, and the end if there was one, with their times since the head.
+pub(crate) type Played = (Vec<(Duration, Bytes)>, Option<Duration>);
 
 impl What {
     const fn cost(&self) -> usize {
@@ -77,16 +95,32 @@ impl Timeline {
             entries: VecDeque::new(),
             frames: 0,
             forgotten: 0,
+            head: (Duration::ZERO, 0),
             kept: 0,
+            limit: KEPT,
             read: 0,
         }
+    }
+
+    /// Keeps less, where there are many.
+    pub(crate) const fn keep(&mut self, bytes: usize) {
+        self.limit = bytes;
     }
 
     pub(crate) fn request(&mut self, line: String, headers: HeaderMap) {
         self.push(What::Request { line, headers });
     }
 
-    pub(crate) fn head(&mut self, status: StatusCode, headers: HeaderMap) {
+    /// The head of an answer, with what the kit itself does to its body.
+    pub(crate) fn answered<B>(&mut self, answer: &http::Response<B>) {
+        self.head(answer.status(), answer.headers().clone());
+        if let Some(Plan(plan)) = answer.extensions().get() {
+            self.note(plan.clone(), None);
+        }
+    }
+
+    fn head(&mut self, status: StatusCode, headers: HeaderMap) {
+        self.head = (self.now(), self.frames);
         self.push(What::Head { status, headers });
     }
 
@@ -112,10 +146,15 @@ impl Timeline {
         self.push(What::End(end));
     }
 
+    /// What the client made of it.
+    pub(crate) fn note(&mut self, text: String, now: Option<&'static str>) {
+        self.push(What::Note { text, now });
+    }
+
     fn push(&mut self, what: What) {
         self.kept += what.cost();
         self.entries.push_back(Entry { at: self.now(), what });
-        while self.kept > KEPT && self.entries.len() > 1 {
+        while self.kept > self.limit && self.entries.len() > 1 {
             let Some(oldest) = self.entries.pop_front() else { return };
             self.kept -= oldest.what.cost();
             self.forgotten += u64::from(matches!(oldest.what, What::Frame(_)));
@@ -169,6 +208,26 @@ impl Timeline {
         raw.freeze()
     }
 
+    /// The frames of the last answer and its end, with their times since its head; or how many of its frames are no
+    /// longer kept.
+    pub(crate) fn answer(&self) -> Result<Played, u64> {
+        let (head, before) = self.head;
+        let mut frames = Vec::new();
+        let mut end = None;
+        for Entry { at, what } in &self.entries {
+            match what {
+                What::Head { .. } => end = None,
+                What::Frame(frame) if frame.number > before => frames.push((*at - head, frame.bytes.clone())),
+                What::End(_) => end = Some(at.saturating_sub(head)),
+                _ => {}
+            }
+        }
+        match self.frames - before - frames.len() as u64 {
+            0 => Ok((frames, end)),
+            forgotten => Err(forgotten),
+        }
+    }
+
     /// All of it, for a person. With `here`, the item that was read last is pointed out.
     pub(crate) const fn shown(&self, here: bool) -> Shown<'_> {
         Shown { timeline: self, here }
@@ -215,12 +274,15 @@ impl fmt::Display for Shown<'_> {
                     fields(f, headers)?;
                 }
                 What::End(end) => line(f, at, end)?,
+                What::Note { text, .. } => line(f, at, text)?,
             }
         }
-        match entries.back() {
-            Some(Entry { what: What::End(_), .. }) => Ok(()),
-            _ => line(f, Clock(self.timeline.now()), "still open"),
-        }
+        let now = match entries.back() {
+            Some(Entry { what: What::End(_), .. }) => None,
+            Some(Entry { what: What::Note { now, .. }, .. }) => *now,
+            _ => Some("still open"),
+        };
+        now.map_or(Ok(()), |now| line(f, Clock(self.timeline.now()), now))
     }
 }
 
@@ -281,6 +343,7 @@ mod tests {
         assert!(timeline.kept <= KEPT);
         assert_eq!((timeline.frames, timeline.forgotten), (5, 2));
         assert_eq!(timeline.raw().len(), 3 * (KEPT / 4));
+        assert_eq!(timeline.answer().unwrap_err(), 2);
         let shown = timeline.shown(false).to_string();
         assert!(shown.contains("the first 2 frames, no longer kept"), "{shown}");
     }

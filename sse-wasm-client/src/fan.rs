@@ -14,12 +14,13 @@ use crate::{outlet::Item, queue::Queue};
 
 /// Hands each event to all who want it.
 pub(crate) struct Fan<T> {
-    queues: RefCell<Vec<Weak<Queue<Rc<Item<T>>>>>>,
+    queues: RefCell<Vec<Weak<Waiting<T>>>>,
     callbacks: RefCell<Vec<Weak<Called<T>>>>,
     /// Of each reader's queue.
     capacity: usize,
 }
 
+type Waiting<T> = Queue<Rc<Item<T>>>;
 type Called<T> = RefCell<dyn FnMut(&Item<T>)>;
 
 impl<T> Fan<T> {
@@ -80,7 +81,7 @@ impl<T> fmt::Debug for Fan<T> {
 ///
 /// It has a queue of its own, as long as the connection's. When it is full the oldest makes room, and is counted.
 #[must_use = "a stream does nothing unless it is polled"]
-pub struct Events<T>(Rc<Queue<Rc<Item<T>>>>);
+pub struct Events<T>(Rc<Waiting<T>>);
 
 impl<T> Events<T> {
     /// How many events were not read in time.

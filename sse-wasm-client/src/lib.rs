@@ -30,7 +30,7 @@
 //!             Err(undecoded) => warn(undecoded), // and the stream goes on
 //!         }
 //!     }
-//!     Ok(()) // the browser gave up: `chat.state()` says why
+//!     Ok(()) // it is closed for good: `chat.state()` says why
 //! }
 //! # fn show(_: Chat) {}
 //! # fn warn(_: impl std::error::Error) {}
@@ -42,32 +42,60 @@
 //! # What comes when
 //!
 //! The browser hands over events when it likes, and the program takes them when it likes. Between the two stands a
-//! queue of 1,024 deliveries, unless told otherwise. When it is full the oldest makes room, and `dropped()` counts it.
+//! queue of 1,024 deliveries, unless told otherwise. When it is full the oldest makes room, and `dropped()` counts it;
+//! over fetch the client reads no further instead, until there is room. `on_event()` has a function called for each
+//! event in place of the queue; `into_shared()` gives several readers a queue each.
 //!
-//! What concerns the stream and not its subject comes through `signals()`: each [`State`], and what the hub says of
-//! its own accord. A [`Gap`] means that events may have been lost, a [`Drain`] that the hub is about to end the stream.
+//! What concerns the stream and not its subject comes through `signals()`: each [`State`] (`states()` has these
+//! alone), and what the hub says of its own accord. A [`Gap`] means that events may have been lost, a [`Drain`] that the
+//! hub is about to end the stream.
 //!
 //! The stream counts as open only after the first event: an answer that begins is not yet one that lives. A hub sends
 //! that event at once (`sse-cursor`, which also says where a resume would begin).
 //!
-//! # Reconnecting
+//! # Staying connected
 //!
-//! While the browser reconnects by itself nothing is done here: it sends the last event ID along, and a hub goes on
-//! from there without loss. To resume after a reload, keep the [`Delivery::id`] of what has been dealt with and give
-//! it to `last_event_id()` of the builder.
+//! | what happens | what the client does |
+//! |---|---|
+//! | the connection is lost, and the browser's `EventSource` reconnects | nothing: [`State::Connecting`] until the first event |
+//! | the browser gave up, which it does after any answer but a 200 of `text/event-stream` | waits, and makes a new one with the last event ID in the query: [`State::Waiting`] |
+//! | over fetch: the stream ends or breaks, or the server can't be reached | waits, and asks again with `Last-Event-ID` |
+//! | over fetch: a [`Refusal`] | the same, if [it may pass](Refusal::may_pass) or the application says so; else [`State::Closed`] |
+//! | an open stream is silent for a heartbeat's interval and 5 s | makes it anew at once |
+//! | no head within 30 s, no event within 20 s of it | waits, and tries again |
+//! | `offline` | goes on trying every 30 s, since a browser knows nothing of servers on the same machine |
+//! | `online` | ends the wait, also the browser's own |
+//! | the page is hidden, and `pause_when_hidden()` was said | disconnects after that time, and goes on where it was when the page is visible: [`State::Paused`] |
+//! | the page goes into the back/forward cache, and comes back | the same at once |
+//!
+//! The wait is the server's `retry`, where the client can see it (over fetch), or else between 3 s and 6 s. It grows
+//! with each failure up to 30 s, at random, and starts small again once a stream has lasted 5 s from its first event.
+//! Over fetch a `Retry-After` is heeded too.
+//!
+//! To resume after a reload, keep the [`Delivery::id`] of what has been dealt with and give it to `last_event_id()` of
+//! the builder.
+//!
+//! # EventSource or fetch
+//!
+//! By default the browser's own `EventSource` is used: it costs no code, needs no preflight, and the browser's network
+//! tools know it. `fetch()` on the builder is for what it can't do: headers (`Authorization`), a `POST` with a body,
+//! what is to be done with cookies, the status and the server's words when it refuses, comments as signs of life, and a
+//! stream that waits for a slow program. The code for it is linked only where it is used.
+//!
+//! The watchdog needs heartbeats that it can see. Hubs send events, unless the URL says `heartbeat=comment`, which is
+//! for others than browsers. Tell the builder of a hub whose interval is not 15 s, unless you use fetch, which reads it.
 //!
 //! # Lifetime
 //!
 //! An `EventSource` is one connection with one owner, so it is not `Clone`. Dropping it closes the connection and
-//! removes every listener.
+//! removes every listener and timer; a request is aborted. A handle for several owners is made by `into_shared()`.
 //!
 //! # What this crate does not do
 //!
-//! - It opens no second connection once the browser has given up (any answer but a 200 of `text/event-stream`): the
-//!   state is then [`State::Closed`], and the stream ends.
-//! - It finds no dead connection that the network keeps quiet about.
-//! - It sends no headers and no body, and knows no status codes, since the browser's `EventSource` does not. Tabs share
-//!   no connection either: over HTTP/1.1 a browser opens six to one origin.
+//! - It knows no status codes over `EventSource`, since a page is not told them: there it tries a 401 or a 404 again,
+//!   unless `give_up_after()` was said.
+//! - It remembers nothing over a reload: where the last event ID is kept is the application's choice.
+//! - Tabs share no connection: over HTTP/1.1 a browser opens six to one origin.
 //!
 //! `EventSource` and its `Builder` exist on `wasm32` only. Everything else builds and is tested anywhere.
 

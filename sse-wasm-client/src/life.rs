@@ -62,10 +62,11 @@ pub(crate) struct Life {
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
-    /// `deadline` is none while the browser reconnects by itself: we don't know when it will.
+    /// `deadline` is none while the browser reconnects by itself: we don't know when it will. `head` is there once the
+    /// answer has begun.
     Connecting {
         deadline: Option<Duration>,
-        silence: Option<Duration>,
+        head: Option<Head>,
     },
     Open(Open),
     Waiting {
@@ -74,6 +75,14 @@ enum Phase {
     },
     Paused,
     Closed(CloseReason),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    /// How long the server may be silent.
+    silence: Duration,
+    /// Whether that holds after the first event too, since it sends heartbeats.
+    promised: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,19 +132,20 @@ impl Life {
     /// The answer has begun, and is a stream. `heartbeat` is the interval that its head tells, if one could see it.
     pub(crate) fn handle_head(&mut self, heartbeat: Option<Duration>, now: Duration) {
         if let Phase::Connecting { .. } = self.phase {
-            let silence =
-                self.settings.watchdog.map(|dog| heartbeat.unwrap_or(dog.heartbeat).saturating_add(dog.margin));
             // A hub sends an event at once, so silence is a bad sign here whether there will be heartbeats or not.
-            let deadline = silence.map(|silence| now + silence);
-            let promised = heartbeat.is_some() || self.settings.watchdog.is_some_and(|dog| dog.promised);
-            self.phase = Phase::Connecting { deadline, silence: silence.filter(|_| promised) };
+            let head = self.settings.watchdog.map(|dog| Head {
+                silence: heartbeat.unwrap_or(dog.heartbeat).saturating_add(dog.margin),
+                promised: dog.promised || heartbeat.is_some(),
+            });
+            let deadline = head.map(|head| now.saturating_add(head.silence));
+            self.phase = Phase::Connecting { deadline, head };
         }
     }
 
     /// Something arrived that is not an event, or not yet.
     pub(crate) fn handle_heard(&mut self, now: Duration) {
         match &mut self.phase {
-            Phase::Connecting { deadline, silence: Some(silence) } => *deadline = Some(now.saturating_add(*silence)),
+            Phase::Connecting { deadline, head: Some(head) } => *deadline = Some(now.saturating_add(head.silence)),
             Phase::Open(open) => open.hear(now),
             _ => {}
         }
@@ -145,9 +155,10 @@ impl Life {
     /// `false` says that it comes too late, and is to be passed over.
     pub(crate) fn handle_event(&mut self, id: &str, of_hub: bool, now: Duration) -> bool {
         match &mut self.phase {
-            Phase::Connecting { silence, .. } => {
-                let promised = self.settings.watchdog.filter(|dog| dog.promised || of_hub);
-                let silence = silence.or(promised.map(Watchdog::silence));
+            Phase::Connecting { head, .. } => {
+                let told = head.filter(|head| head.promised || of_hub).map(|head| head.silence);
+                let watchdog = self.settings.watchdog.filter(|dog| dog.promised || of_hub);
+                let silence = told.or(watchdog.map(Watchdog::silence));
                 let mut open = Open { since: now, silence, deadline: None, excused: false };
                 open.hear(now);
                 self.phase = Phase::Open(open);
@@ -183,7 +194,7 @@ impl Life {
     pub(crate) fn handle_lost(&mut self, now: Duration) {
         if self.is_connected() {
             self.settle(now);
-            self.phase = Phase::Connecting { deadline: None, silence: None };
+            self.phase = Phase::Connecting { deadline: None, head: None };
         }
     }
 
@@ -345,7 +356,7 @@ impl Life {
         self.connect = true;
         self.held = false;
         let deadline = self.settings.watchdog.map(|dog| now + dog.head);
-        self.phase = Phase::Connecting { deadline, silence: None };
+        self.phase = Phase::Connecting { deadline, head: None };
     }
 
     fn disconnect(&mut self, now: Duration) {

@@ -38,9 +38,11 @@ pub(crate) struct Deliveries<T> {
     reader: Reader<T>,
     queue: Queue<Item<T>>,
     /// Who takes them instead of the queue. Not here while it runs.
-    callback: RefCell<Option<Box<dyn FnMut(Item<T>)>>>,
+    callback: RefCell<Option<Box<Taker<T>>>>,
     ended: Cell<bool>,
 }
+
+type Taker<T> = dyn FnMut(Item<T>);
 
 impl<T> Deliveries<T> {
     pub(crate) fn new(reader: Reader<T>, capacity: usize) -> Self {
@@ -56,13 +58,13 @@ impl<T> Deliveries<T> {
     }
 
     /// From now on everything is handed to this function, beginning with what is in the queue. It is dropped at the end.
-    pub(crate) fn divert(&self, callback: Box<dyn FnMut(Item<T>)>) {
+    pub(crate) fn divert(&self, callback: Box<Taker<T>>) {
         self.run(callback);
     }
 
     /// Hands over what is in the queue, which is whatever arrived while the function ran, too. It may be the
     /// application's, so nothing is borrowed meanwhile.
-    fn run(&self, mut callback: Box<dyn FnMut(Item<T>)>) {
+    fn run(&self, mut callback: Box<Taker<T>>) {
         while let Poll::Ready(Some(item)) = self.queue.poll_next(&mut Context::from_waker(std::task::Waker::noop())) {
             callback(item);
         }

@@ -8,7 +8,7 @@ use js_sys::Date;
 use serde_json::{Value, json};
 use sse_wasm_client::{
     Builder, CloseReason, Credentials, Drain, DrainReason, EventId, EventSource, GapReason, Message, Refusal, Signal,
-    State,
+    State, States,
 };
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -27,6 +27,7 @@ struct Script {
 }
 
 impl Script {
+    /// Where it breaks a connection off it waits first: a browser forgets what has arrived and is not read yet.
     async fn new(steps: Value) -> Self {
         thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
         COUNT.set(COUNT.get() + 1);
@@ -90,14 +91,14 @@ fn of(data: &str, id: &str) -> (String, String) {
 async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
     let script = Script::new(json!([
         { "accept": { "path": "/events" } },
-        { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "e-1" }, "drop",
+        { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "e-1" }, { "wait": "100ms" }, "drop",
         // The browser's own try, with its header:
         { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 503 },
         // And ours, with the query:
         { "expect_reconnect": { "path": "/events?last_event_id=e-1", "last_event_id": null } },
         { "status": 200, "headers": { "content-type": "text/html" }, "body": "<html>" },
         { "expect_reconnect": { "path": "/events?last_event_id=e-1" } },
-        { "head": 200 }, { "retry": "20ms" }, { "event": "b", "id": "e-2" }, "drop",
+        { "head": 200 }, { "retry": "20ms" }, { "event": "b", "id": "e-2" }, { "wait": "100ms" }, "drop",
         // Whoever tries now goes on from there, and the header wins over the query.
         { "expect_reconnect": { "last_event_id": "e-2" } }, { "status": 500 },
         { "expect_reconnect": { "path": "/events?last_event_id=e-2" } },
@@ -151,19 +152,18 @@ async fn a_stream_gone_silent_is_made_anew_by_either_transport() {
         ])
     };
     let interval = Duration::from_millis(1); // and the margin
-    let check = async |script: Script, mut source: EventSource<Message>| {
-        let mut states = source.states();
+    let check = async |script: Script, mut source: EventSource<Message>, mut states: States| {
         assert_eq!([data(&mut source).await, data(&mut source).await], [of("a", "e-2"), of("b", "e-3")]);
         let expected = [State::Connecting, State::Open, State::Connecting, State::Open]; // at once, without a wait
         assert_eq!(take(&mut states, 4).await, expected);
         script.done_but(1).await;
     };
-    let script = Script::new(steps(json!({ "path": "/events?last_event_id=e-2" }))).await;
-    let source = script.source().heartbeat(interval).connect().unwrap();
-    let of_browser = check(script, source);
-    let script = Script::new(steps(json!({ "path": "/events", "last_event_id": "e-2" }))).await;
-    let source = script.source().fetch().heartbeat(interval).connect().unwrap();
-    join(of_browser, check(script, source)).await;
+    let with_query = Script::new(steps(json!({ "path": "/events?last_event_id=e-2" }))).await;
+    let with_header = Script::new(steps(json!({ "path": "/events", "last_event_id": "e-2" }))).await;
+    let one = with_query.source().heartbeat(interval).connect().unwrap();
+    let other = with_header.source().fetch().heartbeat(interval).connect().unwrap();
+    let (states, others) = (one.states(), other.states());
+    join(check(with_query, one, states), check(with_header, other, others)).await;
 }
 
 #[wasm_bindgen_test]
@@ -171,7 +171,7 @@ async fn over_fetch_the_head_tells_the_interval_and_comments_count() {
     let heartbeat = json!({ "sse-heartbeat": "1", "access-control-expose-headers": "sse-heartbeat" });
     let script = Script::new(json!([
         "accept", { "head": 200, "headers": heartbeat }, { "event": "a", "id": "e-1" },
-        { "wait": "4s" }, { "comment": "" }, { "wait": "4s" }, { "event": "b", "id": "e-2" },
+        { "wait": "3.5s" }, { "comment": "" }, { "wait": "3.5s" }, { "event": "b", "id": "e-2" },
         "expect_disconnect", { "expect_reconnect": { "last_event_id": "e-2" } }, { "status": 204 }
     ]))
     .await;
@@ -217,7 +217,7 @@ async fn a_post_goes_out_whole_each_time() {
                      "content-type": "application/json", "content-length": "2" }
     });
     let script = Script::new(json!([
-        { "accept": asked }, { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "é 1" }, "drop",
+        { "accept": asked }, { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "é 1" }, { "wait": "100ms" }, "drop",
         { "expect_reconnect": asked }, { "status": 401, "headers": { "content-type": "application/problem+json" },
           "body": json!({ "title": "Unauthorized", "detail": "the token is over" }).to_string() }
     ]))

@@ -86,6 +86,8 @@ fn scripts(context: &Context) -> Result<Server> {
 /// A running server, stopped when this is dropped.
 #[derive(Debug)]
 struct Server {
+    /// To speak of it.
+    program: String,
     process: Child,
     url: String,
 }
@@ -96,7 +98,8 @@ impl Server {
         server.stdin(Stdio::null()).stdout(Stdio::piped());
         println!("{}", command::line(&server));
         let process = server.spawn().map_err(|e| command::unstartable(&server, &e))?;
-        let mut server = Self { process, url: String::new() };
+        let program = server.get_program().to_string_lossy().into_owned();
+        let mut server = Self { program, process, url: String::new() };
         let port = server.port()?;
         server.url = format!("http://127.0.0.1:{port}");
         Ok(server)
@@ -123,12 +126,16 @@ impl Server {
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     return Err(Failure::new(format!(
-                        "it did not say that it listens on http://127.0.0.1:… within {} s",
+                        "{} did not say that it listens on http://127.0.0.1:… within {} s",
+                        self.program,
                         START_DEADLINE.as_secs(),
                     )));
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => {
-                    return Err(Failure::new("it ended before it listened: its own words above say why"));
+                    return Err(Failure::new(format!(
+                        "{} ended before it listened: its own words above say why",
+                        self.program
+                    )));
                 }
             }
         }

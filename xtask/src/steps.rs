@@ -45,10 +45,11 @@ pub(crate) const SETUP: &[Step] =
     &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser];
 
 /// The features of the libraries that tests of this machine need: all but those for a browser.
-const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/load";
+const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/load,sse-testkit/proptest,sse-testkit/script-host";
 
 /// Crates that the workspace excludes: they use it from outside, as a user's would, or compare it with others.
-const OUTSIDE: &[&str] = &["examples/follow", "examples/outside", "examples/warp-mount", "sse-server/compare"];
+const OUTSIDE: &[&str] =
+    &["examples/follow", "examples/outside", "examples/testkit-on-others", "examples/warp-mount", "sse-server/compare"];
 
 /// Packages outside the workspace that are not run with the tests, so that they go on compiling.
 const COMPILED: &[&str] = &["sse-core/compare", "sse-core/fuzz"];

@@ -15,14 +15,14 @@ use crate::{
     report::Report,
     time::deadline,
     timeline::Timeline,
-    transport::{Answer, AnswerBody, Transport, causes},
+    transport::{Answer, AnswerBody, Answering, Transport, causes},
 };
 
 /// The time allowed for an answer, unless the request says otherwise.
 const ANSWER: Duration = Duration::from_secs(10);
 
 /// The time allowed for an expectation, unless the request or the test says otherwise.
-const EXPECTATION: Duration = Duration::from_secs(5);
+pub(crate) const EXPECTATION: Duration = Duration::from_secs(5);
 
 /// How long the body of a whole answer may be.
 const RESPONSE: usize = 16 << 20;
@@ -31,11 +31,11 @@ const RESPONSE: usize = 16 << 20;
 pub(crate) struct Call {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) method: Method,
-    pub(super) uri: Uri,
+    pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     /// None once it has been sent and can't be again.
     pub(super) body: Option<Body>,
-    pub(super) within: Option<Duration>,
+    pub(crate) within: Option<Duration>,
     /// The names of events that the test does not want to see.
     pub(crate) skipped: Vec<String>,
 }
@@ -82,19 +82,30 @@ impl Call {
         fail(&expected, &got, because, caller, &timeline)
     }
 
+    /// What a request names as its host.
+    pub(crate) fn host(&self) -> String {
+        let given = self.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+        given.unwrap_or_else(|| self.transport.authority())
+    }
+
+    /// Sends it; `None` if its body is used up.
+    pub(crate) fn ask(&mut self, timeline: &mut Timeline) -> Option<Answering> {
+        let request = self.next_request()?;
+        timeline.request(format!("{} {}", self.method, self.uri), request.headers().clone());
+        Some(self.transport.send(request))
+    }
+
     /// Sends it and awaits the head of the answer; fails if none comes in time.
     pub(crate) async fn answer(&mut self, timeline: &mut Timeline, caller: &'static Location<'static>) -> Answer {
-        let line = format!("{} {}", self.method, self.uri);
-        let expected = format!("an answer to {line}");
-        let Some(request) = self.next_request() else {
+        let expected = format!("an answer to {} {}", self.method, self.uri);
+        let Some(asking) = self.ask(timeline) else {
             let got = "a body that was written while it was sent, and can't be sent again";
             fail(&expected, got, None, caller, timeline)
         };
-        timeline.request(line, request.headers().clone());
         let time = self.within.unwrap_or(ANSWER);
-        let (got, because) = match timeout_at(deadline(time), self.transport.send(request)).await {
+        let (got, because) = match timeout_at(deadline(time), asking).await {
             Ok(Ok(answer)) => {
-                timeline.head(answer.status(), answer.headers().clone());
+                timeline.answered(&answer);
                 return answer;
             }
             Ok(Err(error)) => (format!("none: {}", causes(&*error)), None),

@@ -4,8 +4,14 @@ use std::{fmt, panic::Location, time::Duration};
 
 use tokio::time::sleep_until;
 
-use super::{Got, TestStream, Wait};
-use crate::{End, Event, EventMatcher, Seen, report::Report, time::later, timeline::Clock};
+use super::{Got, TestStream};
+use crate::{
+    End, Event, EventMatcher, Seen,
+    report::Report,
+    time::later,
+    timeline::Clock,
+    wait::{Over, Wait},
+};
 
 type Caller = &'static Location<'static>;
 
@@ -306,7 +312,7 @@ impl TestStream {
             self.within = None;
             let end = later(time);
             match self.pull_wanted(&mut Wait::up_to(time), is_no_aside).await {
-                Got::Late(_) => sleep_until(end).await,
+                Got::Over(Over::Late(_)) => sleep_until(end).await,
                 got => self.fail(caller, &format!("no event for {time:?}"), &got, None),
             }
         }
@@ -397,7 +403,7 @@ impl TestStream {
     fn fail(&self, caller: Caller, expected: &dyn fmt::Display, got: &Got, because: Option<String>) -> ! {
         let here = matches!(got, Got::Seen(_));
         let because = match got {
-            Got::Late(_) => self.call.late_because(&self.timeline),
+            Got::Over(Over::Late(_)) => self.call.late_because(&self.timeline),
             _ => because,
         };
         Report { because, here, ..self.report(caller, expected, got) }.fail()

@@ -1,9 +1,11 @@
 //! Small servers, and failures to look at.
 #![allow(dead_code, reason = "each test program uses some of it")]
 
+pub(crate) mod toy_hub;
+
 use std::time::Duration;
 
-use sse_testkit::{Body, BodyDropped, BodySender, TestClient, event_stream};
+use sse_testkit::{Body, BodyDropped, BodySender, Event, TestClient, TestStream, event_stream};
 
 /// A server whose event stream each request's own run of `script` writes; the stream ends with the script.
 pub(crate) fn scripted<F, S>(script: F) -> TestClient
@@ -45,4 +47,14 @@ fn without_place(panic: &Box<dyn std::any::Any + Send>) -> String {
     let is_place = |line: &&str| line.starts_with("      at sse-testkit/tests/");
     assert_eq!(report.lines().filter(is_place).count(), 1, "where? {report}");
     report.lines().filter(|line| !is_place(line)).map(|line| format!("{line}\n")).collect()
+}
+
+/// The next event, if there is one within a second.
+pub(crate) async fn next(stream: &mut TestStream) -> Option<Event> {
+    loop {
+        let seen = tokio::time::timeout(Duration::from_secs(1), stream.next()).await.ok()??;
+        if let Some(event) = seen.event() {
+            return Some(event.clone());
+        }
+    }
 }

@@ -1,0 +1,355 @@
+//! A browser's connections, one after the other.
+//!
+//! ```text
+//!   ask ──▶ Asking ── head ──▶ Reading ── frames ──▶ timeline ── one at a time ──▶ page
+//!    ▲        │ ▲ │              │
+//!    │ redirect └─┘    error, end│       session: how long to wait, and with which last event ID to come back
+//!    └────────────── None ◀──────┘
+//! ```
+
+use std::{collections::VecDeque, future::pending, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, StatusCode, Uri,
+    header::{CONTENT_TYPE, LOCATION},
+};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use sse_core::{
+    Limits,
+    session::{Closed, Head, Policy, Session},
+};
+use tokio::time::sleep_until;
+
+use super::{BrowserRequest, Happening, ReadyState, location::resolve};
+use crate::{
+    End, Seen,
+    escape::quoted,
+    request::{Call, LAST_EVENT_ID},
+    time::later,
+    timeline::Timeline,
+    transport::{Answer, AnswerBody, Answering, BoxError, causes},
+};
+
+/// How many redirects in a row are followed.
+const REDIRECTS: u32 = 20;
+
+/// The least reconnection time that Firefox keeps.
+const FIREFOX_LEAST: Duration = Duration::from_millis(500);
+
+/// How many requests are remembered at least: the last ones.
+const REQUESTS: usize = 1 << 12;
+
+pub(super) struct Link {
+    pub(super) call: Call,
+    pub(super) timeline: Timeline,
+    /// The last of them.
+    pub(super) requests: Vec<BrowserRequest>,
+    /// How many there have been.
+    pub(super) asked: u64,
+    session: Session,
+    firefox: bool,
+    exchange: Exchange,
+    offline: bool,
+    /// The next request is not sent before, whatever the session says.
+    not_before: Duration,
+    /// Where the next connection begins: redirects move it.
+    source: Uri,
+    /// How many redirects led from there to `call.uri`.
+    redirects: u32,
+    /// What the page has yet to see before the items of the timeline, and since when. No more than `open` and `error`:
+    /// nothing is asked or read until the page has seen it.
+    pending: VecDeque<(Duration, Happening)>,
+    /// As of what the page has seen.
+    pub(super) seen: Standing,
+}
+
+/// What a page can know.
+pub(super) struct Standing {
+    pub(super) ready_state: ReadyState,
+    pub(super) last_event_id: String,
+    pub(super) at: Duration,
+}
+
+enum Exchange {
+    None,
+    Asking(Answering),
+    Reading(AnswerBody),
+}
+
+impl Link {
+    pub(super) fn new(call: Call, firefox: bool, reconnection_time: Duration) -> Self {
+        let mut policy = Policy::default();
+        policy.reconnection_time = reconnection_time;
+        // by the standard neither grows with failures nor is bounded
+        policy.max_wait = Duration::ZERO;
+        policy.max_asked = Duration::MAX;
+        Self {
+            source: call.uri.clone(),
+            call,
+            timeline: Timeline::start(),
+            requests: Vec::new(),
+            asked: 0,
+            session: Session::new(policy, Limits::default()),
+            firefox,
+            exchange: Exchange::None,
+            offline: false,
+            not_before: Duration::ZERO,
+            redirects: 0,
+            pending: VecDeque::new(),
+            seen: Standing { ready_state: ReadyState::Connecting, last_event_id: String::new(), at: Duration::ZERO },
+        }
+    }
+
+    /// The next thing that is fired at the page, of what has come already.
+    pub(super) fn happening(&mut self) -> Option<Happening> {
+        if let Some((at, happening)) = self.pending.pop_front() {
+            self.seen.at = at;
+            match &happening {
+                Happening::Open => self.seen.ready_state = ReadyState::Open,
+                Happening::Error { ready_state, .. } => self.seen.ready_state = *ready_state,
+                Happening::Event(_) => {}
+            }
+            return Some(happening);
+        }
+        while let Some(seen) = self.timeline.read() {
+            if let Seen::Event(event) = seen {
+                self.seen.at = self.timeline.last();
+                self.seen.last_event_id.clone_from(&event.id);
+                return Some(Happening::Event(event));
+            }
+        }
+        // an ID may come without an event
+        if self.session.last_event_id() != self.seen.last_event_id {
+            self.session.last_event_id().clone_into(&mut self.seen.last_event_id);
+        }
+        None
+    }
+
+    /// One thing more: a request, a head, a frame, an end, or the end of a wait. Nothing is lost if the future is
+    /// dropped before it is ready, which it never is while there is nothing to come.
+    pub(super) async fn step(&mut self) {
+        match &mut self.exchange {
+            Exchange::Asking(asking) => {
+                let answer = asking.await;
+                self.answered(answer);
+            }
+            Exchange::Reading(body) => {
+                let frame = body.frame().await;
+                self.received(frame);
+            }
+            Exchange::None if self.offline => pending().await,
+            Exchange::None => match self.wait() {
+                Some(wait) => {
+                    sleep_until(later(wait)).await;
+                    self.session.handle_time(self.timeline.now());
+                }
+                None if self.session.is_connecting() => {
+                    self.redirects = 0;
+                    self.call.uri = self.source.clone();
+                    self.ask();
+                }
+                None => pending().await,
+            },
+        }
+    }
+
+    /// How long it is until the next request, if that has to wait.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        self.session.next_time().map(|until| until.max(self.not_before).saturating_sub(self.timeline.now()))
+    }
+
+    pub(super) fn reconnection_time(&self) -> Duration {
+        let least = if self.firefox { FIREFOX_LEAST } else { Duration::ZERO };
+        self.session.reconnection_time().max(least)
+    }
+
+    /// Whether nothing will ever come but what has come already.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.session.closed().is_some()
+    }
+
+    /// The page closes it: it sees nothing of it, and nothing more.
+    pub(super) fn close(&mut self) {
+        if !self.is_closed() {
+            self.timeline.note("closed by the page".into(), None);
+            self.session.close();
+        }
+        self.exchange = Exchange::None;
+        self.pending.clear();
+        self.seen.ready_state = ReadyState::Closed;
+    }
+
+    /// The network is gone, with what the page has not seen yet.
+    pub(super) fn go_offline(&mut self) {
+        if self.is_closed() || self.offline {
+            return;
+        }
+        self.offline = true;
+        self.timeline.note("offline".into(), Some("still offline"));
+        if !matches!(self.exchange, Exchange::None) {
+            let _ = self.session.set_last_event_id(&self.seen.last_event_id); // it came from a stream
+            self.lose("the network is gone");
+        }
+    }
+
+    pub(super) fn go_online(&mut self) {
+        if self.offline {
+            self.offline = false;
+            self.timeline.note("online".into(), Some("still waiting"));
+        }
+    }
+
+    fn ask(&mut self) {
+        let id = self.session.last_event_id();
+        match HeaderValue::from_bytes(id.as_bytes()) {
+            Ok(value) if value.is_empty() => self.call.headers.remove(LAST_EVENT_ID),
+            Ok(value) => self.call.headers.insert(LAST_EVENT_ID, value),
+            Err(_) => {
+                let why = format!("the last event ID {}, which this client can't send in a header", quoted(id));
+                return self.fail(why);
+            }
+        };
+        self.asked += 1;
+        if self.requests.len() >= 2 * REQUESTS {
+            self.requests.drain(..REQUESTS);
+        }
+        self.requests.push(BrowserRequest {
+            target: self.call.uri.to_string(),
+            last_event_id: id.to_owned(),
+            at: self.timeline.now(),
+        });
+        match self.call.ask(&mut self.timeline) {
+            Some(asking) => self.exchange = Exchange::Asking(asking),
+            None => self.fail("a request that can't be sent again".into()),
+        }
+    }
+
+    fn answered(&mut self, answer: Result<Answer, BoxError>) {
+        self.exchange = Exchange::None;
+        let (head, body) = match answer {
+            Ok(answer) => {
+                self.timeline.answered(&answer);
+                answer.into_parts()
+            }
+            Err(error) => return self.lose(&format!("no answer: {}", causes(&*error))),
+        };
+        if let Some(location) = location(head.status, &head.headers) {
+            return self.redirect(head.status, location.as_bytes());
+        }
+        let content_type = head.headers.get_all(CONTENT_TYPE).iter().next_back();
+        let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let read = Head { status: head.status.as_u16(), content_type: content_type.as_deref(), retry_after: None };
+        self.session.handle_head(&read, self.timeline.now(), 0);
+        match self.session.closed() {
+            None => {
+                self.exchange = Exchange::Reading(body);
+                self.happen(Happening::Open);
+            }
+            Some(Closed::ContentType) => {
+                let kind = content_type.map_or_else(|| "no content type".into(), |kind| quoted(&*kind).to_string());
+                self.fail(format!("{}: {kind}", Closed::ContentType));
+            }
+            Some(why) => self.fail(why.to_string()),
+        }
+    }
+
+    fn redirect(&mut self, status: StatusCode, location: &[u8]) {
+        let target = match resolve(&self.call.uri, &self.call.host(), location) {
+            Err(why) => return self.lose(&why),
+            Ok(_) if self.redirects == REDIRECTS => {
+                return self.lose(&format!("more than {REDIRECTS} redirects"));
+            }
+            Ok(target) => target,
+        };
+        self.redirects += 1;
+        let permanent = matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::PERMANENT_REDIRECT);
+        if permanent || !self.firefox {
+            self.source = target.clone();
+        }
+        self.call.uri = target;
+        self.ask();
+    }
+
+    fn received(&mut self, frame: Option<Result<Frame<Bytes>, BoxError>>) {
+        match frame {
+            None => {
+                self.timeline.end(End::Closed);
+                self.lose("the stream ended");
+            }
+            Some(Err(error)) => {
+                let how = causes(&*error);
+                self.timeline.end(End::Broken(how.clone()));
+                self.lose(&format!("the stream broke off: {how}"));
+            }
+            Some(Ok(frame)) => {
+                if let Some(bytes) = self.timeline.data(frame) {
+                    let mut seen = Vec::new();
+                    let now = self.timeline.now();
+                    if self.firefox {
+                        read_as_firefox(&mut self.session, &bytes, now, &mut seen);
+                    } else {
+                        self.session.handle_bytes(&bytes, now, |item| seen.push(Seen::of(item)));
+                    }
+                    self.timeline.frame(bytes, seen);
+                }
+            }
+        }
+    }
+
+    /// The connection is lost: the standard's "reestablish the connection".
+    fn lose(&mut self, why: &str) {
+        self.exchange = Exchange::None;
+        let now = self.timeline.now();
+        self.session.handle_end(now, 0);
+        self.not_before = now.saturating_add(self.reconnection_time());
+        self.happen(Happening::Error { ready_state: ReadyState::Connecting, why: why.into() });
+    }
+
+    /// The standard's "fail the connection".
+    fn fail(&mut self, why: String) {
+        self.exchange = Exchange::None;
+        self.session.close();
+        self.happen(Happening::Error { ready_state: ReadyState::Closed, why });
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let (text, now) = match &happening {
+            Happening::Error { ready_state: ReadyState::Closed, .. } => (happening.to_string(), None),
+            Happening::Error { .. } => {
+                let wait = self.wait().unwrap_or_default();
+                let now = if self.offline { "still offline" } else { "still waiting" };
+                (format!("{happening}; waits {wait:?}"), Some(now))
+            }
+            _ => (happening.to_string(), Some("still open")),
+        };
+        self.timeline.note(text, now);
+        self.pending.push_back((self.timeline.now(), happening));
+    }
+}
+
+/// Where to, if the answer is a redirect. One without a `Location` is an answer as any.
+fn location(status: StatusCode, headers: &HeaderMap) -> Option<&HeaderValue> {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308).then(|| headers.get(LOCATION))?
+}
+
+/// Reads on, but takes back an ID whose block dispatched nothing.
+///
+/// For this the session gets one line at a time, so that no piece has the end of more than one block.
+fn read_as_firefox(session: &mut Session, bytes: &[u8], now: Duration, seen: &mut Vec<Seen>) {
+    let mut committed = session.last_event_id().to_owned();
+    for line in bytes.split_inclusive(|byte| matches!(byte, b'\r' | b'\n')) {
+        let before = seen.len();
+        session.handle_bytes(line, now, |item| seen.push(Seen::of(item)));
+        if session.last_event_id() == committed {
+            continue;
+        }
+        // one too large for the kit would have been dispatched
+        if seen[before..].iter().any(|seen| matches!(seen, Seen::Event(_) | Seen::Dropped(_))) {
+            session.last_event_id().clone_into(&mut committed);
+        } else {
+            let _ = session.set_last_event_id(&committed); // it came from a stream
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The cuts of a stream.
+
+use std::fmt;
+
+/// Up to here a stream is split everywhere.
+const SPLIT_EVERYWHERE: usize = 8 << 10;
+/// Of a longer one, this much of both ends is.
+const ENDS: usize = 256;
+/// How many splits there are between, about. The stride between them is odd, so that in a stream of short lines of one
+/// length they fall on every place of a line.
+const BETWEEN: usize = 250;
+
+/// In how small pieces a longer one is read between its ends: odd, for the same reason. One byte at a time would take
+/// minutes with a parser that looks at a line from its start for each piece.
+const PIECE: usize = 13;
+
+/// How a stream was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    Whole,
+    AsGiven,
+    Bytes,
+    Pieces,
+    After(usize),
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("whole"),
+            Self::AsGiven => f.write_str("as the vector has it"),
+            Self::Bytes => f.write_str("one byte at a time"),
+            Self::Pieces => f.write_str("a few bytes at a time"),
+            Self::After(1) => f.write_str("cut after 1 byte"),
+            Self::After(bytes) => write!(f, "cut after {bytes} bytes"),
+        }
+    }
+}
+
+/// Calls `each` with the pieces of every cut, until it is `false`.
+pub(super) fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(Cut, &[&[u8]]) -> bool) {
+    let whole = chunks.concat();
+    let given: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
+    let (small, pieces) = small_pieces(&whole);
+    let goes_on = each(Cut::Whole, &[&whole])
+        && (given.len() == 1 || each(Cut::AsGiven, &given)) // one piece is whole
+        && each(small, &pieces);
+    if goes_on {
+        let _ = splits(whole.len()).all(|at| {
+            let (first, second) = whole.split_at(at);
+            each(Cut::After(at), &[first, second])
+        });
+    }
+}
+
+fn small_pieces(whole: &[u8]) -> (Cut, Vec<&[u8]>) {
+    if whole.len() <= SPLIT_EVERYWHERE {
+        return (Cut::Bytes, whole.chunks(1).collect());
+    }
+    let (first, rest) = whole.split_at(ENDS);
+    let (between, last) = rest.split_at(rest.len() - ENDS);
+    (Cut::Pieces, first.chunks(1).chain(between.chunks(PIECE)).chain(last.chunks(1)).collect())
+}
+
+fn splits(len: usize) -> impl Iterator<Item = usize> {
+    let (left, right, stride) =
+        if len <= SPLIT_EVERYWHERE { (len, len, 1) } else { (ENDS, len - ENDS, (len / BETWEEN) | 1) };
+    (1..left).chain((left..right).step_by(stride)).chain(right..len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cuts(chunks: &[&str]) -> Vec<(Cut, Vec<String>)> {
+        let chunks: Vec<_> = chunks.iter().map(|chunk| chunk.as_bytes().to_vec()).collect();
+        let mut seen = Vec::new();
+        every_cut(&chunks, |cut, pieces| {
+            seen.push((cut, pieces.iter().map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()));
+            true
+        });
+        seen
+    }
+
+    #[test]
+    fn each_cut_once() {
+        let pieces = |pieces: &[&str]| pieces.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            cuts(&["", "abc"]),
+            [
+                (Cut::Whole, pieces(&["abc"])),
+                (Cut::AsGiven, pieces(&["", "abc"])),
+                (Cut::Bytes, pieces(&["a", "b", "c"])),
+                (Cut::After(1), pieces(&["a", "bc"])),
+                (Cut::After(2), pieces(&["ab", "c"])),
+            ]
+        );
+        assert_eq!(cuts(&[""]).len(), 2);
+    }
+
+    #[test]
+    fn long_streams_are_split_often_enough() {
+        assert_eq!(splits(SPLIT_EVERYWHERE).collect::<Vec<_>>(), (1..SPLIT_EVERYWHERE).collect::<Vec<_>>());
+        let len = 16_001;
+        let splits: Vec<_> = splits(len).collect();
+        assert!(splits.is_sorted_by(|a, b| a < b) && (700..900).contains(&splits.len()), "{}", splits.len());
+        assert_eq!((splits.first(), splits.last()), (Some(&1), Some(&(len - 1))));
+        // the lines of that stream have 8 bytes
+        assert!((0..8).all(|place| splits.iter().filter(|at| **at > ENDS && **at % 8 == place).count() > 20));
+    }
+
+    #[test]
+    fn long_streams_are_read_in_small_pieces() {
+        let stream = vec![b'x'; SPLIT_EVERYWHERE + 1];
+        let (cut, pieces) = small_pieces(&stream);
+        assert_eq!((cut, pieces.concat()), (Cut::Pieces, stream.clone()));
+        assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
+        assert_eq!(small_pieces(&stream[1..]).0, Cut::Bytes);
+    }
+
+    #[test]
+    fn it_stops_when_told() {
+        let mut calls = 0;
+        every_cut(&[b"abc".to_vec()], |cut, _| {
+            calls += 1;
+            cut != Cut::After(1)
+        });
+        assert_eq!(calls, 3);
+    }
+}

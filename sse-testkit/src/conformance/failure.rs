@@ -1,0 +1,74 @@
+//! A vector on which a parser failed.
+
+/// A vector that a parser read wrongly.
+///
+/// ```
+/// # use sse_testkit::{FailureKind, Outcome, conformance};
+/// // it takes each piece for one event
+/// let grades = conformance(|chunks| {
+///     let texts = chunks.iter().map(|chunk| String::from_utf8_lossy(chunk).into_owned());
+///     Outcome::events(texts.map(|text| ("message", text, "")))
+/// });
+/// let failure = &grades.failures()[0];
+/// assert_eq!(failure.vector, "wpt-bom-once");
+/// assert_eq!(failure.kind, FailureKind::EveryCut);
+/// assert_eq!(failure.failed, failure.cuts);
+/// assert_eq!(failure.first_cut, "whole");
+/// assert!(failure.what.starts_with("1 event, not 2"), "{}", failure.what);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VectorFailure {
+    /// The vector's name.
+    pub vector: String,
+    /// Where the vector is from: a clause of the standard, or someone's test.
+    pub source: String,
+    /// How it failed.
+    pub kind: FailureKind,
+    /// Under how many cuts it failed.
+    pub failed: usize,
+    /// Under how many cuts it was run.
+    pub cuts: usize,
+    /// The first cut under which it failed: `whole`, `as the vector has it`, `one byte at a time`, `a few bytes
+    /// at a time`, or `cut after 3 bytes`.
+    pub first_cut: String,
+    /// What was wrong under that cut, or the first of it.
+    pub what: String,
+    /// How much more was wrong under that cut.
+    pub more: usize,
+}
+
+/// How a parser failed on a vector.
+///
+/// ```
+/// # use sse_testkit::{FailureKind, Outcome, conformance};
+/// // pieces that end between lines are all it can read
+/// let grades = conformance(|chunks| {
+///     let whole = |chunk: &&[u8]| chunk.strip_prefix(b"data: ")?.strip_suffix(b"\n\n").map(<[u8]>::to_vec);
+///     let data = chunks.iter().filter_map(whole);
+///     Outcome::events(data.map(|data| ("message", String::from_utf8(data).unwrap(), "")))
+/// });
+/// let failure = |name| grades.failures().iter().find(|failure| failure.vector == name).unwrap();
+/// assert_eq!(failure("data-json").kind, FailureKind::SomeCuts);
+/// assert_eq!(failure("utf8-overlong").kind, FailureKind::Panicked);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// However the stream was cut, it was read wrongly.
+    EveryCut,
+    /// Where the stream was cut decided whether it was read rightly.
+    SomeCuts,
+    /// The parser panicked; its other cuts were not tried.
+    Panicked,
+}
+
+impl VectorFailure {
+    pub(super) fn under(&self) -> String {
+        match self.kind {
+            FailureKind::EveryCut => "every cut".into(),
+            FailureKind::SomeCuts => format!("{} of {} cuts: {}", self.failed, self.cuts, self.first_cut),
+            FailureKind::Panicked => self.first_cut.clone(),
+        }
+    }
+}

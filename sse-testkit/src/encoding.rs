@@ -1,0 +1,397 @@
+//! Grades any encoder of events.
+
+mod cases;
+mod check;
+mod fields;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    panic::{AssertUnwindSafe, Location, catch_unwind},
+};
+
+use crate::{conformance, escape::clipped, table::Table};
+use cases::{Case, Shape};
+use check::check;
+
+pub use fields::Fields;
+
+/// Grades an encoder: [`encoding()`] as an expression, or a test of it.
+///
+/// | form | is |
+/// |---|---|
+/// | `encoding!(encoder)` | an [`Encoding`], as [`encoding()`] gives it |
+/// | `encoding!(fn name, encoder)` | a `#[test]` of that name, which passes if nothing is found |
+/// | `encoding!(fn name, encoder, finds: [..])` | the same, if exactly this is found |
+///
+/// Attributes and docs before `fn` are the test's.
+///
+/// ```
+/// use sse_testkit::{Fields, EncodingFault, encoding};
+///
+/// /// It knows LF, and nothing else.
+/// fn encoder(fields: &Fields<'_>) -> Option<String> {
+///     if fields.name.is_some() || fields.id.is_some() || fields.comment.is_some() || fields.retry.is_some() {
+///         return None; // it has only data
+///     }
+///     let lines = fields.data?.split('\n').map(|line| format!("data:{line}\n"));
+///     Some(lines.chain(["\n".to_owned()]).collect())
+/// }
+///
+/// encoding!(fn known_faults, encoder, finds: [(EncodingFault::Forged, "cr-is-a-line-end")]); // a #[test]
+///
+/// let findings = encoding!(encoder); // by hand
+/// assert!(findings.findings().iter().any(|finding| finding.case == "leading-space-survives"));
+/// # let _ = encoder;
+/// ```
+#[macro_export]
+macro_rules! encoding {
+    ($(#[$attribute:meta])* fn $name:ident, $encoder:expr, finds: [$($finding:expr),* $(,)?] $(,)?) => {
+        $(#[$attribute])*
+        #[test]
+        fn $name() {
+            $crate::encoding($encoder).expect_findings::<&str>([$($finding),*]);
+        }
+    };
+    ($(#[$attribute:meta])* fn $name:ident, $encoder:expr $(,)?) => {
+        $(#[$attribute])*
+        #[test]
+        fn $name() {
+            $crate::encoding($encoder).expect_perfect();
+        }
+    };
+    ($encoder:expr $(,)?) => {
+        $crate::encoding($encoder)
+    };
+}
+
+/// Grades an encoder by hostile text in every field: what a client reads has to be what was to be sent.
+///
+/// The encoder gets the fields of one event, and gives its bytes, with the blank line that ends it; or `None` if it
+/// refuses. It has to refuse what no event stream can carry: a name with a line break, an ID with a line break or NUL. What
+/// it refuses beyond that is a finding. Line breaks in data are to arrive as LF, since that is all that the format has.
+///
+/// The text is of sse-core's vectors, then each of 33 hostile texts in each field (line breaks of every kind, with a field
+/// or an event behind them, NUL, spaces, a byte order mark, nothing, colons, what other languages take for a line break, and
+/// 100 kB), and then 256 events that have such text in several fields at once, of what was harmless alone. Reconnection
+/// times go from none to the longest that 64 bits of milliseconds have.
+///
+/// Each event is read between one before it, which sets an ID and a reconnection time, and one after it. So what is lost
+/// shows, and an event that does not end where it should.
+///
+/// Some encoders have no comments, or no event without data. Such a shape is tried with plain text first, and if the
+/// encoder refuses that, its cases are [not run](Encoding::not_run).
+///
+/// ```
+/// use sse_core::{Event, EventId, EventName};
+/// use sse_testkit::encoding;
+///
+/// let findings = encoding(|fields| {
+///     let mut event = Event::builder();
+///     if let Some(comment) = fields.comment {
+///         event = event.comment(comment);
+///     }
+///     if let Some(name) = fields.name {
+///         event = event.name(EventName::new(name).ok()?);
+///     }
+///     if let Some(id) = fields.id {
+///         event = event.id(EventId::new(id).ok()?);
+///     }
+///     if let Some(time) = fields.retry {
+///         event = event.retry(time);
+///     }
+///     if let Some(data) = fields.data {
+///         event = event.data(data);
+///     }
+///     Some(event.build().to_bytes())
+/// });
+/// findings.expect_perfect();
+/// ```
+pub fn encoding<E, B>(mut encoder: E) -> Encoding
+where
+    E: FnMut(&Fields<'_>) -> Option<B>,
+    B: AsRef<[u8]>,
+{
+    let mut grading = Grading { encoder: &mut encoder, result: Encoding::default(), shapes: BTreeMap::new() };
+    for shape in Shape::ALL {
+        grading.writes(shape);
+    }
+    let harmless: Vec<_> = cases::alone().into_iter().filter(|case| grading.passes(case)).collect();
+    for case in cases::mixed(&harmless) {
+        grading.passes(&case);
+    }
+    grading.result
+}
+
+/// What an encoder does to hostile text. Shown, it is a table of what was found.
+///
+/// ```
+/// # use sse_testkit::encoding;
+/// let findings = encoding(|fields| Some(format!("data: {}\n\n", fields.data.unwrap_or_default())));
+/// assert!(!findings.is_perfect());
+/// println!("{findings}");
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Encoding {
+    run: usize,
+    findings: Vec<EncodingFinding>,
+    not_run: Vec<String>,
+    cases: BTreeSet<String>,
+}
+
+impl Encoding {
+    /// Whether everything was run and nothing found.
+    ///
+    /// ```
+    /// # use sse_testkit::encoding;
+    /// assert!(!encoding(|_fields| Some("data: the same\n\n")).is_perfect());
+    /// ```
+    #[must_use]
+    pub const fn is_perfect(&self) -> bool {
+        self.findings.is_empty() && self.not_run.is_empty()
+    }
+
+    /// What was found: at most one finding a case, the gravest.
+    ///
+    /// ```
+    /// # use sse_testkit::{EncodingFault, encoding};
+    /// let findings = encoding(|fields| Some(format!("data: {}\n\n", fields.data?)));
+    /// let finding = findings.findings().iter().find(|finding| finding.case == "cr-is-a-line-end").unwrap();
+    /// assert_eq!(finding.fault, EncodingFault::Forged);
+    /// assert_eq!(finding.what, r#"the name is "admin", but none was sent"#);
+    /// ```
+    #[must_use]
+    pub fn findings(&self) -> &[EncodingFinding] {
+        &self.findings
+    }
+
+    /// The shapes that the encoder does not write: it refused plain text in them.
+    ///
+    /// ```
+    /// # use sse_testkit::encoding;
+    /// let findings = encoding(|fields| match fields.comment {
+    ///     Some(_) => None,
+    ///     None => Some(format!("data: {}\n\n", fields.data.unwrap_or_default())),
+    /// });
+    /// assert_eq!(findings.not_run().collect::<Vec<_>>(), ["comment", "data, comment", "name, data, id, comment, retry"]);
+    /// ```
+    pub fn not_run(&self) -> impl Iterator<Item = &str> {
+        self.not_run.iter().map(|shape| &**shape)
+    }
+
+    /// Everything was run and nothing found.
+    ///
+    /// ```should_panic
+    /// # use sse_testkit::encoding;
+    /// encoding(|_fields| Some("data: the same\n\n")).expect_perfect();
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// With the table, if not.
+    #[track_caller]
+    pub fn expect_perfect(&self) {
+        if !self.is_perfect() {
+            panic!("expected an encoder without fault\n      at {}\n\n{self}", Location::caller());
+        }
+    }
+
+    /// These faults are found in these cases and no other, in any order: what is known. What was not run is no finding.
+    ///
+    /// ```
+    /// # use sse_testkit::{EncodingFault, encoding};
+    /// // a sound encoder of data, but for CR
+    /// let findings = encoding(|fields| {
+    ///     if fields.name.is_some() || fields.id.is_some() || fields.comment.is_some() || fields.retry.is_some() {
+    ///         return None;
+    ///     }
+    ///     Some(format!("data: {}\n\n", fields.data?.replace("\r\n", "\n").replace('\n', "\ndata: ")))
+    /// });
+    /// findings.expect_findings([
+    ///     (EncodingFault::Forged, "cr-is-a-line-end"),
+    ///     (EncodingFault::Forged, "data: CR, then an id"),
+    ///     (EncodingFault::Forged, "data: CR, then retry"),
+    ///     (EncodingFault::Forged, "data: two CR, then data"),
+    ///     (EncodingFault::Changed, "data: CR"),
+    ///     (EncodingFault::Changed, "data: CR at the end"),
+    ///     (EncodingFault::Lost, "data: CR first"),
+    /// ]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one is mended or new, or not a case's name, with which, and with the table.
+    #[track_caller]
+    pub fn expect_findings<C: AsRef<str>>(&self, findings: impl IntoIterator<Item = (EncodingFault, C)>) {
+        let known: Vec<(EncodingFault, C)> = findings.into_iter().collect();
+        let known: BTreeSet<(&str, EncodingFault)> =
+            known.iter().map(|(fault, case)| (case.as_ref(), *fault)).collect();
+        let found: BTreeSet<(&str, EncodingFault)> =
+            self.findings.iter().map(|finding| (&*finding.case, finding.fault)).collect();
+        let mut wrong = String::new();
+        for (case, fault) in found.difference(&known) {
+            wrong += &format!("     new {fault} {case:?}\n");
+        }
+        for (case, fault) in known.difference(&found) {
+            wrong += &match self.cases.contains(*case) {
+                false => format!(" unknown {case:?}: no case has this name\n"),
+                true => format!("    gone {fault} {case:?}\n"),
+            };
+        }
+        if !wrong.is_empty() {
+            panic!("expected other findings\n{wrong}      at {}\n\n{self}", Location::caller());
+        }
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} of {} events with a fault", self.findings.len(), self.run)?;
+        if !self.findings.is_empty() {
+            let mut table = Table::new(["case", "fault", "what a client reads", "written"]);
+            for finding in &self.findings {
+                let written = finding.wire.as_ref().map_or_else(String::new, |wire| clipped(wire).to_string());
+                table.row([finding.case.clone(), finding.fault.to_string(), finding.what.clone(), written]);
+            }
+            write!(f, "\n{table}")?;
+        }
+        if !self.not_run.is_empty() {
+            writeln!(f, "\nnot run, since plain text is refused in it:")?;
+        }
+        for shape in &self.not_run {
+            writeln!(f, "an event with {shape}")?;
+        }
+        Ok(())
+    }
+}
+
+/// One event that an encoder does not write as it should.
+///
+/// ```
+/// # use sse_testkit::{EncodingFault, encoding};
+/// let findings = encoding(|fields| Some(format!("data:{}\n\n", fields.data.unwrap_or_default())));
+/// let finding = &findings.findings()[0];
+/// assert_eq!((&*finding.case, finding.fault), ("leading-space-survives", EncodingFault::Changed));
+/// assert_eq!(finding.event, r#"data " x""#);
+/// assert_eq!(finding.wire.as_deref(), Some(&b"data: x\n\n"[..]));
+/// assert_eq!(finding.what, r#"the data is "x", not " x""#);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EncodingFinding {
+    /// The case's name: a vector's, or the field and what its text is, such as `id: NUL`.
+    pub case: String,
+    /// What kind of fault it is.
+    pub fault: EncodingFault,
+    /// What was to be sent, on one line.
+    pub event: String,
+    /// What the encoder wrote, if it did.
+    pub wire: Option<Vec<u8>>,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What kind of fault an encoder has, the gravest first.
+///
+/// ```
+/// # use sse_testkit::EncodingFault;
+/// assert_eq!(EncodingFault::Forged.to_string(), "forged");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum EncodingFault {
+    /// A client reads an event that was not sent, or in a field what was sent in none or in another: who chooses the text
+    /// of one field chooses more than that.
+    Forged,
+    /// The encoder panicked.
+    Panicked,
+    /// A client does not read the event or the field; or the event does not end, and takes in the next.
+    Lost,
+    /// A client reads other text in the field, though no one else's.
+    Changed,
+    /// The encoder refused what an event stream can carry.
+    Refused,
+}
+
+impl fmt::Display for EncodingFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Forged => "forged",
+            Self::Panicked => "panicked",
+            Self::Lost => "lost",
+            Self::Changed => "changed",
+            Self::Refused => "refused",
+        })
+    }
+}
+
+struct Grading<'a, E> {
+    encoder: &'a mut E,
+    result: Encoding,
+    /// Whether each shape that was tried is written.
+    shapes: BTreeMap<Shape, bool>,
+}
+
+impl<E, B> Grading<'_, E>
+where
+    E: FnMut(&Fields<'_>) -> Option<B>,
+    B: AsRef<[u8]>,
+{
+    /// Whether plain text is written in that shape.
+    fn writes(&mut self, shape: Shape) -> bool {
+        if let Some(writes) = self.shapes.get(&shape) {
+            return *writes;
+        }
+        // a panic on plain text is a finding, in the case that has it
+        let writes = !matches!(write(self.encoder, &shape.plain().fields()), Written::Refused);
+        self.shapes.insert(shape, writes);
+        if !writes {
+            self.result.not_run.push(shape.to_string());
+        }
+        writes
+    }
+
+    /// Runs the case; `false` if it was not run, or something was found.
+    fn passes(&mut self, case: &Case) -> bool {
+        self.result.cases.insert(case.name.clone());
+        if !self.writes(case.shape()) {
+            return false;
+        }
+        self.result.run += 1;
+        let fields = case.fields();
+        let (fault, wire, what) = match write(self.encoder, &fields) {
+            Written::Refused if fields.can_be_carried() => {
+                (EncodingFault::Refused, None, "it can be sent, but is refused".into())
+            }
+            Written::Refused => return true,
+            Written::Panicked(text) => (EncodingFault::Panicked, None, format!("a panic: {text}")),
+            Written::Bytes(wire) => match check(&fields, &wire) {
+                None => return true,
+                Some((fault, what)) => (fault, Some(wire), what),
+            },
+        };
+        self.result.findings.push(EncodingFinding {
+            case: case.name.clone(),
+            fault,
+            event: fields.to_string(),
+            wire,
+            what,
+        });
+        false
+    }
+}
+
+enum Written {
+    Bytes(Vec<u8>),
+    Refused,
+    Panicked(String),
+}
+
+fn write<B: AsRef<[u8]>>(encoder: &mut impl FnMut(&Fields<'_>) -> Option<B>, fields: &Fields<'_>) -> Written {
+    // each call is on its own, so nothing that a panic leaves half done is seen again
+    match catch_unwind(AssertUnwindSafe(|| encoder(fields).map(|wire| wire.as_ref().to_vec()))) {
+        Ok(Some(wire)) => Written::Bytes(wire),
+        Ok(None) => Written::Refused,
+        Err(panic) => Written::Panicked(conformance::text(&*panic)),
+    }
+}

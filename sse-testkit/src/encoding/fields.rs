@@ -1,0 +1,66 @@
+//! What an encoder is to write.
+
+use std::{fmt, time::Duration};
+
+use crate::escape::clipped;
+
+/// The fields of one event, for an encoder under test to write. What is `None` is not to be written.
+///
+/// ```
+/// # use sse_testkit::{Fields, encoding};
+/// fn encoder(fields: &Fields<'_>) -> Option<String> {
+///     let mut wire = String::new();
+///     if let Some(name) = fields.name {
+///         if name.contains(['\r', '\n']) {
+///             return None; // it can't be sent
+///         }
+///         wire += &format!("event: {name}\n");
+///     }
+///     // ...
+///     Some(wire + "\n")
+/// }
+/// # let _ = encoding(encoder);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fields<'a> {
+    /// The name of the event. The empty one means `message`.
+    pub name: Option<&'a str>,
+    /// The data. Without it a client dispatches no event.
+    pub data: Option<&'a str>,
+    /// The last event ID to be. The empty one takes the client's back.
+    pub id: Option<&'a str>,
+    /// A comment, which may have several lines.
+    pub comment: Option<&'a str>,
+    /// The reconnection time. Part of a millisecond may be cut off or rounded.
+    pub retry: Option<Duration>,
+}
+
+impl Fields<'_> {
+    /// Whether an event stream can carry it.
+    pub(super) fn can_be_carried(&self) -> bool {
+        carries(self.name, &['\r', '\n']) && carries(self.id, &['\r', '\n', '\0'])
+    }
+}
+
+fn carries(text: Option<&str>, forbidden: &[char]) -> bool {
+    !text.is_some_and(|text| text.contains(forbidden))
+}
+
+/// On one line: `name "add", data "3", id "7", comment "c", retry 500ms`.
+impl fmt::Display for Fields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts = [("name", self.name), ("data", self.data), ("id", self.id), ("comment", self.comment)];
+        let mut between = "";
+        for (field, text) in texts {
+            if let Some(text) = text {
+                write!(f, "{between}{field} {}", clipped(text))?;
+                between = ", ";
+            }
+        }
+        match self.retry {
+            Some(time) => write!(f, "{between}retry {time:?}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! What a network does to a stream of bytes, on purpose and repeatable.
+//!
+//! ```text
+//!   source ──▶ Machine: corrupt, cut, stop, double ──▶ Faulty: delay, credits ──▶ reader
+//! ```
+
+mod client;
+mod cuts;
+mod faulty;
+mod machine;
+mod proxy;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Semaphore;
+
+use crate::random::Random;
+
+pub(crate) use client::Plan;
+pub use cuts::every_cut;
+pub use faulty::{Faulty, FaultyError};
+pub use proxy::FaultProxy;
+
+/// A plan of what happens to a stream of bytes on its way to its reader.
+///
+/// The same plan does the same to the same bytes, however they were cut when they came in. Offsets count the bytes of
+/// the source, from 0 on. [`Display`](fmt::Display) says all of it, with the seed.
+///
+/// ```
+/// use std::time::Duration;
+/// use sse_testkit::{Faults, TestClient, event_stream};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let client = TestClient::from_fn(async |_| event_stream("data: hello\nid: 1\n\ndata: lost\n\n"));
+/// let faults = Faults::seeded(42).cut_every(1).delay(Duration::from_millis(10)).reset_after(25);
+/// assert_eq!(faults.to_string(), "seed 42: a piece every 1 bytes, 10ms before each, reset after 25 bytes");
+///
+/// let mut stream = client.faults(faults).get("/events").connect().await;
+/// stream.expect_event("hello").await; // in 19 pieces
+/// assert_eq!(stream.received_at(), Duration::from_millis(190));
+/// while let Some(_) = stream.next().await {}
+/// assert!(stream.end().unwrap().to_string().contains("reset"));
+/// # }
+/// ```
+///
+/// It serves [clients](crate::TestClient::faults), any [stream of bytes](Self::stream) or [body](Self::body), and
+/// sockets, by a [proxy](FaultProxy).
+#[derive(Debug, Clone, Default)]
+#[must_use = "a plan does nothing by itself"]
+pub struct Faults {
+    seed: u64,
+    cuts: Vec<Cut>,
+    merge: usize,
+    delay: Duration,
+    /// The least counts.
+    stop: Option<(u64, Stop)>,
+    /// One of so many bytes.
+    corrupt: Option<u32>,
+    corrupt_at: Vec<(u64, u8)>,
+    credits: Option<Credits>,
+    duplicate: bool,
+    only_first: Option<u64>,
+}
+
+/// Where a piece ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cut {
+    At(Vec<u64>),
+    Every(u64),
+    Randomly(u32),
+    InCharacters,
+    BetweenCrAndLf,
+}
+
+/// What comes instead of the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Stall,
+    Drop,
+    Reset,
+}
+
+impl Faults {
+    /// No fault, to add to. What is drawn is drawn with seed 0.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().to_string(), "no faults");
+    /// ```
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// No fault, to add to. What is drawn is drawn with this seed.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// let faults = Faults::seeded(42).cut_randomly(7);
+    /// assert_eq!(faults.to_string(), "seed 42: cut about every 7 bytes");
+    /// ```
+    pub fn seeded(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// A piece ends at each of these offsets.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().cut_at([3, 5]).pieces("data: a\n\n"), ["dat", "a:", " a\n\n"]);
+    /// ```
+    pub fn cut_at(self, offsets: impl IntoIterator<Item = u64>) -> Self {
+        let mut offsets: Vec<_> = offsets.into_iter().collect();
+        offsets.sort_unstable();
+        self.cut(Cut::At(offsets))
+    }
+
+    /// A piece ends after every so many bytes: with 1, each byte comes alone. 0 is 1.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().cut_every(4).pieces("data: a\n\n"), ["data", ": a\n", "\n"]);
+    /// ```
+    pub fn cut_every(self, bytes: u64) -> Self {
+        self.cut(Cut::Every(bytes.max(1)))
+    }
+
+    /// Pieces of drawn lengths, from 1 byte to twice the mean.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// let pieces = Faults::seeded(1).cut_randomly(4).pieces("data: a\n\ndata: b\n\n");
+    /// assert!(pieces.len() > 2);
+    /// assert_eq!(pieces.concat(), b"data: a\n\ndata: b\n\n");
+    /// ```
+    pub fn cut_randomly(self, mean: u32) -> Self {
+        self.cut(Cut::Randomly(mean.max(1)))
+    }
+
+    /// Each character of several bytes is cut between them.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().cut_in_characters().pieces("für").len(), 2);
+    /// ```
+    pub fn cut_in_characters(self) -> Self {
+        self.cut(Cut::InCharacters)
+    }
+
+    /// Each CRLF is cut in the middle.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().cut_between_cr_and_lf().pieces("a\r\nb\n"), ["a\r", "\nb\n"]);
+    /// ```
+    pub fn cut_between_cr_and_lf(self) -> Self {
+        self.cut(Cut::BetweenCrAndLf)
+    }
+
+    fn cut(mut self, cut: Cut) -> Self {
+        self.cuts.push(cut);
+        self
+    }
+
+    /// Pieces that are there together come as one, of at least so many bytes if there are so many. Other cuts still cut.
+    ///
+    /// ```
+    /// # use sse_testkit::{Body, Faults, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data", ": a\n", "\ndata: b\n\n"])));
+    /// let mut stream = client.faults(Faults::none().merge(1024)).get("/").connect().await;
+    /// stream.expect_event("a").await;
+    /// assert_eq!(stream.raw(), "data: a\n\ndata: b\n\n");
+    /// # }
+    /// ```
+    pub const fn merge(mut self, bytes: usize) -> Self {
+        self.merge = bytes;
+        self
+    }
+
+    /// Each piece comes that much later than the one before it, or than it was there.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// let faults = Faults::none().cut_every(10).delay(std::time::Duration::from_millis(5));
+    /// ```
+    pub const fn delay(mut self, time: Duration) -> Self {
+        self.delay = time;
+        self
+    }
+
+    /// After so many bytes nothing more comes, and the stream stays open.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{Faults, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));
+    /// let mut stream = client.faults(Faults::none().stall_after(9)).get("/").connect().await;
+    /// stream.expect_event("a").await;
+    /// stream.expect_silence(Duration::from_secs(3600)).await;
+    /// # }
+    /// ```
+    pub fn stall_after(self, bytes: u64) -> Self {
+        self.stop(bytes, Stop::Stall)
+    }
+
+    /// After so many bytes the stream ends as if it were whole; on a socket, with FIN.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().drop_after(4).pieces("data: a\n\n"), ["data"]);
+    /// ```
+    pub fn drop_after(self, bytes: u64) -> Self {
+        self.stop(bytes, Stop::Drop)
+    }
+
+    /// After so many bytes the stream breaks off; on a socket, with RST.
+    ///
+    /// ```
+    /// # use sse_testkit::{End, Faults, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// let mut stream = client.faults(Faults::none().reset_after(8)).get("/").connect().await;
+    /// assert_eq!(stream.next().await, None);
+    /// assert!(matches!(stream.end(), Some(End::Broken(_))));
+    /// # }
+    /// ```
+    pub fn reset_after(self, bytes: u64) -> Self {
+        self.stop(bytes, Stop::Reset)
+    }
+
+    fn stop(mut self, bytes: u64, stop: Stop) -> Self {
+        if self.stop.is_none_or(|(least, _)| bytes < least) {
+            self.stop = Some((bytes, stop));
+        }
+        self
+    }
+
+    /// About one of so many bytes, drawn, has one bit turned. 0 is 1.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// let sent = "data: a\n\n".repeat(100);
+    /// let came = Faults::seeded(1).corrupt(100).pieces(sent.clone()).concat();
+    /// let wrong = sent.bytes().zip(came).filter(|(sent, came)| sent != came).count();
+    /// assert!((1..30).contains(&wrong));
+    /// ```
+    pub fn corrupt(mut self, one_of: u32) -> Self {
+        self.corrupt = Some(one_of.max(1));
+        self
+    }
+
+    /// The byte at this offset is another.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().corrupt_at(1, b'i').pieces("data"), ["dita"]);
+    /// ```
+    pub fn corrupt_at(mut self, offset: u64, byte: u8) -> Self {
+        self.corrupt_at.push((offset, byte));
+        self
+    }
+
+    /// Bytes pass only as far as there is credit for them: a slow reader.
+    ///
+    /// ```
+    /// # use sse_testkit::{Credits, Faults, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # use std::time::Duration;
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));
+    /// let credits = Credits::new(9);
+    /// let mut stream = client.faults(Faults::none().credits(&credits)).get("/").connect().await;
+    /// stream.expect_event("a").await;
+    /// stream.expect_silence(Duration::from_secs(60)).await;
+    /// credits.grant(9);
+    /// stream.expect_event("b").await;
+    /// # }
+    /// ```
+    pub fn credits(mut self, credits: &Credits) -> Self {
+        self.credits = Some(credits.clone());
+        self
+    }
+
+    /// What came comes once more, in the same pieces, before the end: an answer that is sent twice. For this up to
+    /// 16 MiB are kept, and no more come twice.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().duplicate().pieces("data: a\n\n").concat(), b"data: a\n\ndata: a\n\n");
+    /// ```
+    pub const fn duplicate(mut self) -> Self {
+        self.duplicate = true;
+        self
+    }
+
+    /// Only so many answers, or connections, have these faults, and those after them none: as for a client that has to
+    /// recover.
+    ///
+    /// ```
+    /// # use sse_testkit::{BrowserClient, Faults, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// let client = client.faults(Faults::none().reset_after(3).only_first(2));
+    /// let mut browser = BrowserClient::new(client).open("/");
+    /// for _ in 0..2 {
+    ///     browser.expect_error().await;
+    /// }
+    /// browser.expect_event("a").await;
+    /// # }
+    /// ```
+    pub const fn only_first(mut self, answers: u64) -> Self {
+        self.only_first = Some(answers);
+        self
+    }
+
+    /// The plan for one of several answers, counted from 0: other draws, and repeatable.
+    fn of(&self, answer: u64) -> Self {
+        if self.only_first.is_some_and(|answers| answer >= answers) {
+            return Self::none();
+        }
+        // the first draws as the plan alone does, so that a failure is repeated with a stream of bytes
+        let seed = if answer == 0 { self.seed } else { Random::of(self.seed, answer).next() };
+        Self { seed, ..self.clone() }
+    }
+
+    fn is_none(&self) -> bool {
+        matches!(self, Self { merge: 0, stop: None, corrupt: None, credits: None, duplicate: false, .. })
+            && self.cuts.is_empty()
+            && self.corrupt_at.is_empty()
+            && self.delay.is_zero()
+    }
+}
+
+/// `seed 42: cut about every 7 bytes, reset after 100 bytes`.
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return f.write_str("no faults");
+        }
+        let mut parts: Vec<String> = self.cuts.iter().map(Cut::to_string).collect();
+        let mut part = |is: bool, text: String| parts.extend(is.then_some(text));
+        part(self.merge > 0, format!("merged up to {} bytes", self.merge));
+        part(!self.delay.is_zero(), format!("{:?} before each", self.delay));
+        if let Some(one_of) = self.corrupt {
+            part(true, format!("one of {one_of} bytes corrupt"));
+        }
+        for (offset, byte) in &self.corrupt_at {
+            part(true, format!("byte {offset} is 0x{byte:02x}"));
+        }
+        part(self.credits.is_some(), "on credit".into());
+        if let Some((bytes, stop)) = self.stop {
+            let what = match stop {
+                Stop::Stall => "stalled",
+                Stop::Drop => "dropped",
+                Stop::Reset => "reset",
+            };
+            part(true, format!("{what} after {bytes} bytes"));
+        }
+        part(self.duplicate, "twice".into());
+        if let Some(answers) = self.only_first {
+            part(true, format!("only the first {answers} answers"));
+        }
+        write!(f, "seed {}: {}", self.seed, parts.join(", "))
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(offsets) => write!(f, "cut at {offsets:?}"),
+            Self::Every(bytes) => write!(f, "a piece every {bytes} bytes"),
+            Self::Randomly(mean) => write!(f, "cut about every {mean} bytes"),
+            Self::InCharacters => f.write_str("cut in characters"),
+            Self::BetweenCrAndLf => f.write_str("cut between CR and LF"),
+        }
+    }
+}
+
+/// How many bytes a slow reader takes. Clones are the same account.
+///
+/// ```
+/// # use sse_testkit::{Credits, Faults};
+/// let credits = Credits::new(0);
+/// let faults = Faults::none().credits(&credits);
+/// credits.grant(100);
+/// assert_eq!(credits.left(), 100);
+/// ```
+#[derive(Debug, Clone)]
+pub struct Credits(Arc<Account>);
+
+#[derive(Debug)]
+struct Account {
+    semaphore: Semaphore,
+    /// Grants beyond what a semaphore holds are kept back.
+    granting: Mutex<()>,
+}
+
+impl Credits {
+    /// So many bytes.
+    ///
+    /// ```
+    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
+    /// ```
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        let semaphore = Semaphore::new(bytes.min(Semaphore::MAX_PERMITS));
+        Self(Arc::new(Account { semaphore, granting: Mutex::new(()) }))
+    }
+
+    /// So many bytes more.
+    ///
+    /// ```
+    /// # let credits = sse_testkit::Credits::new(7);
+    /// credits.grant(3);
+    /// assert_eq!(credits.left(), 10);
+    /// ```
+    pub fn grant(&self, bytes: usize) {
+        let _one_at_a_time = self.0.granting.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = Semaphore::MAX_PERMITS - self.0.semaphore.available_permits();
+        self.0.semaphore.add_permits(bytes.min(room));
+    }
+
+    /// Uses up to so many, as far as there are any.
+    fn take(&self, bytes: usize) -> usize {
+        self.0.semaphore.forget_permits(bytes)
+    }
+
+    /// Until there are some.
+    async fn some(self) {
+        // the account is never closed
+        let _ = self.0.semaphore.acquire().await;
+    }
+
+    /// How many bytes may pass before the reader waits.
+    ///
+    /// ```
+    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
+    /// ```
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.0.semaphore.available_permits()
+    }
+}

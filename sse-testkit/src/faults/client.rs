@@ -1,0 +1,75 @@
+//! A client whose answers have faults.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use http_body_util::BodyExt;
+
+use super::{Faults, FaultyError};
+use crate::{
+    Body, TestClient,
+    transport::{Answering, BoxError, Transport},
+};
+
+impl TestClient {
+    /// The same client, but the body of each answer comes with these faults. What is drawn is drawn anew for each, and
+    /// repeats with the seed. A failed expectation shows the plan.
+    ///
+    /// ```
+    /// # use sse_testkit::{Faults, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: ü\r\n\r\n"));
+    /// let worst = Faults::none().cut_in_characters().cut_between_cr_and_lf();
+    /// client.faults(worst).get("/events").connect().await.expect_event("ü").await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn faults(&self, faults: Faults) -> Self {
+        Self::over(WithFaults { inner: self.transport(), faults, answers: AtomicU64::new(0) })
+    }
+}
+
+/// A way to a server, with faults on the way back.
+struct WithFaults {
+    inner: Arc<dyn Transport>,
+    faults: Faults,
+    answers: AtomicU64,
+}
+
+/// What was done to an answer, as its extension: for the timeline.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan(pub(crate) String);
+
+impl Transport for WithFaults {
+    fn authority(&self) -> String {
+        self.inner.authority()
+    }
+
+    fn is_socket(&self) -> bool {
+        self.inner.is_socket()
+    }
+
+    fn send(&self, request: http::Request<Body>) -> Answering {
+        let faults = self.faults.of(self.answers.fetch_add(1, Ordering::Relaxed));
+        let answering = self.inner.send(request);
+        Box::pin(async move {
+            let mut answer = answering.await?;
+            answer.extensions_mut().insert(Plan(format!("faults, {faults}")));
+            Ok(answer.map(|body| faults.body(body).map_err(source).boxed_unsync()))
+        })
+    }
+}
+
+/// An error of the server's stays what it was.
+fn source(error: FaultyError<BoxError>) -> BoxError {
+    match error {
+        FaultyError::Source(error) => error,
+        FaultyError::Reset => Box::new(FaultyError::<Infallible>::Reset),
+    }
+}

@@ -1,0 +1,51 @@
+//! Bytes under every cut.
+
+use bytes::Bytes;
+
+use super::{
+    Faults,
+    machine::{Machine, Next},
+};
+
+/// The ways to cut bytes that find what a cut can break: whole, each byte alone, and every cut in two.
+///
+/// ```
+/// # use sse_testkit::every_cut;
+/// for pieces in every_cut("data: ü\r\n\r\n") {
+///     let mut parser = sse_core::Parser::new();
+///     let mut data = Vec::new();
+///     for piece in &pieces {
+///         parser.feed(piece, |item| if let sse_core::Item::Event(event) = item { data.push(event.data().to_owned()) });
+///     }
+///     assert_eq!(data, ["ü"], "cut as {pieces:?}");
+/// }
+/// assert_eq!(every_cut("abc").count(), 4);
+/// ```
+pub fn every_cut(bytes: impl Into<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
+    let bytes = bytes.into();
+    let (whole, single, two) = (bytes.clone(), bytes.clone(), bytes.clone());
+    std::iter::once(vec![whole])
+        .chain(std::iter::once_with(move || (0..single.len()).map(|at| single.slice(at..=at)).collect()))
+        .chain((1..bytes.len()).map(move |at| vec![two.slice(..at), two.slice(at..)]))
+}
+
+impl Faults {
+    /// What becomes of these bytes, with no thought for time and credit: the pieces up to the end, or to where it stalls
+    /// or breaks off.
+    ///
+    /// ```
+    /// # use sse_testkit::Faults;
+    /// assert_eq!(Faults::none().cut_every(2).drop_after(5).pieces("abcdefgh"), ["ab", "cd", "e"]);
+    /// ```
+    #[must_use]
+    pub fn pieces(&self, bytes: impl Into<Bytes>) -> Vec<Bytes> {
+        let mut machine = Machine::new(self);
+        machine.feed(bytes.into());
+        machine.end();
+        std::iter::from_fn(|| match machine.next(true) {
+            Next::Piece(piece) => Some(piece),
+            Next::Wait | Next::Stall | Next::End | Next::Reset => None,
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,325 @@
+//! What becomes of bytes: no IO, no clock.
+
+use std::{collections::VecDeque, mem};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Cut, Faults, Stop};
+use crate::random::Random;
+
+/// How much comes twice at most.
+const KEPT: usize = 16 << 20;
+
+#[derive(Debug)]
+pub(super) struct Machine {
+    cuts: Vec<Cutter>,
+    merge: usize,
+    stop: Option<(u64, Stop)>,
+    corrupt: Option<u32>,
+    corrupt_at: Vec<(u64, u8)>,
+    noise: Random,
+    /// How many bytes of the source have come.
+    offset: u64,
+    /// The byte before.
+    last: u8,
+    /// What belongs to one piece so far.
+    piece: BytesMut,
+    pieces: VecDeque<Bytes>,
+    end: Option<Next>,
+    /// The pieces that came, where all come twice.
+    kept: Option<Vec<Bytes>>,
+    kept_bytes: usize,
+}
+
+/// What the reader gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Next {
+    Piece(Bytes),
+    /// More from the source is wanted.
+    Wait,
+    /// Nothing more, and no end.
+    Stall,
+    End,
+    Reset,
+}
+
+#[derive(Debug)]
+enum Cutter {
+    At(Vec<u64>),
+    Every(u64),
+    Randomly { random: Random, mean: u32, next: u64 },
+    InCharacters,
+    BetweenCrAndLf,
+}
+
+impl Machine {
+    pub(super) fn new(faults: &Faults) -> Self {
+        // cuts and noise draw each for itself, so that one does not change the other
+        let random = |n: u64| Random::of(faults.seed, n);
+        Self {
+            cuts: (1..).zip(&faults.cuts).map(|(number, cut)| Cutter::new(cut, random(number))).collect(),
+            merge: faults.merge,
+            stop: faults.stop,
+            corrupt: faults.corrupt,
+            corrupt_at: faults.corrupt_at.clone(),
+            noise: random(0),
+            offset: 0,
+            last: 0,
+            piece: BytesMut::new(),
+            pieces: VecDeque::new(),
+            end: None,
+            kept: faults.duplicate.then(Vec::new),
+            kept_bytes: 0,
+        }
+    }
+
+    /// Bytes of the source. Each call begins a new piece, unless pieces are merged.
+    pub(super) fn feed(&mut self, bytes: Bytes) {
+        if self.end.is_some() {
+            return;
+        }
+        for byte in bytes {
+            if self.stop_here() {
+                return;
+            }
+            let byte = self.corrupted(byte);
+            let (offset, last) = (self.offset, self.last);
+            let mut cut = false;
+            for cutter in &mut self.cuts {
+                cut |= cutter.cuts_before(offset, last, byte);
+            }
+            if cut && offset > 0 {
+                self.over();
+            }
+            self.piece.extend_from_slice(&[byte]);
+            (self.offset, self.last) = (offset + 1, byte);
+        }
+        if self.piece.len() >= self.merge {
+            self.over();
+        }
+        self.stop_here();
+    }
+
+    /// The source has ended.
+    pub(super) fn end(&mut self) {
+        self.finish(Next::End);
+    }
+
+    /// `idle` says that the source has nothing more for now.
+    pub(super) fn next(&mut self, idle: bool) -> Next {
+        if idle {
+            self.over();
+        }
+        match (self.pieces.pop_front(), &self.end) {
+            (Some(piece), _) => Next::Piece(piece),
+            (None, Some(end)) => end.clone(),
+            (None, None) => Next::Wait,
+        }
+    }
+
+    /// Whether something waits for more to be merged with.
+    pub(super) fn holds_back(&self) -> bool {
+        !self.piece.is_empty()
+    }
+
+    fn stop_here(&mut self) -> bool {
+        let stop = self.stop.filter(|(bytes, _)| self.offset >= *bytes).map(|(_, stop)| stop);
+        if let Some(stop) = stop {
+            self.finish(match stop {
+                Stop::Stall => Next::Stall,
+                Stop::Drop => Next::End,
+                Stop::Reset => Next::Reset,
+            });
+        }
+        stop.is_some()
+    }
+
+    fn finish(&mut self, end: Next) {
+        if self.end.is_some() {
+            return;
+        }
+        self.over();
+        if end == Next::End {
+            self.pieces.extend(self.kept.take().into_iter().flatten());
+        }
+        self.end = Some(end);
+    }
+
+    /// The piece ends here.
+    fn over(&mut self) {
+        if self.piece.is_empty() {
+            return;
+        }
+        let piece = mem::take(&mut self.piece).freeze();
+        if let Some(kept) = &mut self.kept
+            && self.kept_bytes + piece.len() <= KEPT
+        {
+            self.kept_bytes += piece.len();
+            kept.push(piece.clone());
+        }
+        self.pieces.push_back(piece);
+    }
+
+    fn corrupted(&mut self, byte: u8) -> u8 {
+        if let Some((_, other)) = self.corrupt_at.iter().find(|(offset, _)| *offset == self.offset) {
+            return *other;
+        }
+        match self.corrupt {
+            Some(one_of) if self.noise.below(one_of) == 0 => byte ^ (1 << self.noise.below(8)),
+            _ => byte,
+        }
+    }
+}
+
+impl Cutter {
+    fn new(cut: &Cut, mut random: Random) -> Self {
+        match cut {
+            Cut::At(offsets) => Self::At(offsets.clone()),
+            Cut::Every(bytes) => Self::Every(*bytes),
+            Cut::Randomly(mean) => {
+                let next = length(&mut random, *mean);
+                Self::Randomly { random, mean: *mean, next }
+            }
+            Cut::InCharacters => Self::InCharacters,
+            Cut::BetweenCrAndLf => Self::BetweenCrAndLf,
+        }
+    }
+
+    fn cuts_before(&mut self, offset: u64, last: u8, byte: u8) -> bool {
+        match self {
+            Self::At(offsets) => offsets.binary_search(&offset).is_ok(),
+            Self::Every(bytes) => offset.is_multiple_of(*bytes),
+            Self::Randomly { random, mean, next } => {
+                let cut = offset == *next;
+                if cut {
+                    *next += length(random, *mean);
+                }
+                cut
+            }
+            Self::InCharacters => byte & 0b1100_0000 == 0b1000_0000,
+            Self::BetweenCrAndLf => last == b'\r' && byte == b'\n',
+        }
+    }
+}
+
+/// From 1 to twice the mean, less 1.
+fn length(random: &mut Random, mean: u32) -> u64 {
+    1 + u64::from(random.below(mean.saturating_mul(2).saturating_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// All that comes, fed in these pieces, and how it ends.
+    fn run(faults: &Faults, source: &[Vec<u8>]) -> (Vec<Bytes>, Next) {
+        let mut machine = Machine::new(faults);
+        let mut pieces = Vec::new();
+        let mut source = source.iter();
+        loop {
+            match machine.next(false) {
+                Next::Piece(piece) => pieces.push(piece),
+                Next::Wait => match source.next() {
+                    Some(piece) => machine.feed(piece.clone().into()),
+                    None => machine.end(),
+                },
+                end => return (pieces, end),
+            }
+        }
+    }
+
+    fn plans() -> impl Strategy<Value = Faults> {
+        let cuts = vec(
+            prop_oneof![
+                vec(0_u64..50, 0..4).prop_map(|mut at| {
+                    at.sort_unstable();
+                    Cut::At(at)
+                }),
+                (1_u64..9).prop_map(Cut::Every),
+                (1_u32..9).prop_map(Cut::Randomly),
+                Just(Cut::InCharacters),
+                Just(Cut::BetweenCrAndLf),
+            ],
+            0..3,
+        );
+        let stop = prop::option::of((0_u64..60, prop::sample::select(&[Stop::Stall, Stop::Drop, Stop::Reset][..])));
+        (any::<u64>(), cuts, stop, prop::option::of(1_u32..20)).prop_map(|(seed, cuts, stop, corrupt)| Faults {
+            seed,
+            cuts,
+            stop,
+            corrupt,
+            ..Faults::none()
+        })
+    }
+
+    fn sources() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        vec("[a-c\r\nü☃]{0,8}".prop_map(String::into_bytes), 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn the_same_bytes_come_however_the_source_was_cut(faults in plans(), source in sources()) {
+            let (pieces, end) = run(&faults, &source);
+            let (whole, whole_end) = run(&faults, &[source.concat()]);
+            prop_assert_eq!(pieces.concat(), whole.concat());
+            prop_assert_eq!(end, whole_end);
+            prop_assert_eq!(run(&faults, &source).0, pieces);
+        }
+
+        #[test]
+        fn cuts_lose_nothing(faults in plans(), source in sources()) {
+            let faults = Faults { stop: None, corrupt: None, ..faults };
+            let (pieces, end) = run(&faults, &source);
+            prop_assert_eq!(pieces.concat(), source.concat());
+            prop_assert!(pieces.iter().all(|piece| !piece.is_empty()));
+            prop_assert_eq!(end, Next::End);
+        }
+
+        #[test]
+        fn a_cut_is_where_it_was_asked_for(source in sources(), at in 1_u64..40) {
+            let whole = source.concat();
+            for piece in run(&Faults::none().cut_in_characters(), &source).0 {
+                prop_assert!(piece[1..].iter().all(|byte| byte & 0xC0 != 0x80));
+            }
+            for piece in run(&Faults::none().cut_between_cr_and_lf(), &source).0 {
+                prop_assert!(!piece.windows(2).any(|pair| pair == b"\r\n"));
+            }
+            let pieces = run(&Faults::none().merge(usize::MAX).cut_at([at]), &source).0;
+            let cut = usize::try_from(at).unwrap();
+            let expect = if cut < whole.len() { 2 } else { usize::from(!whole.is_empty()) };
+            prop_assert_eq!(pieces.len(), expect);
+        }
+
+        #[test]
+        fn it_stops_after_so_many_bytes(source in sources(), bytes in 0_u64..60) {
+            let whole = source.concat();
+            let (pieces, end) = run(&Faults::none().reset_after(bytes), &source);
+            let passed = whole.len().min(usize::try_from(bytes).unwrap());
+            prop_assert_eq!(pieces.concat(), &whole[..passed]);
+            // without a source that is so long, or that says anything, there is nothing to reset
+            prop_assert_eq!(end == Next::Reset, whole.len() as u64 >= bytes && !source.is_empty());
+        }
+
+        #[test]
+        fn twice_is_the_same_pieces_twice(source in sources(), every in 1_u64..5) {
+            let once = run(&Faults::none().cut_every(every), &source).0;
+            let twice = run(&Faults::none().cut_every(every).duplicate(), &source).0;
+            prop_assert_eq!(twice, [once.clone(), once].concat());
+        }
+    }
+
+    #[test]
+    fn merged_pieces_leave_when_the_source_rests() {
+        let mut machine = Machine::new(&Faults::none().merge(5));
+        machine.feed("ab".into());
+        assert_eq!(machine.next(false), Next::Wait);
+        machine.feed("cdef".into());
+        assert_eq!(machine.next(false), Next::Piece("abcdef".into()));
+        machine.feed("g".into());
+        assert_eq!(machine.next(false), Next::Wait);
+        assert_eq!(machine.next(true), Next::Piece("g".into()));
+        assert_eq!(machine.next(true), Next::Wait);
+    }
+}

@@ -1,0 +1,318 @@
+//! Faults on a real socket.
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, SocketAddr},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf},
+    net::{TcpListener, TcpStream, tcp::ReadHalf},
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+
+use super::Faults;
+
+/// How long what a client still sends is read after the end.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Bytes read at once.
+const BUFFER: usize = 16 << 10;
+
+/// A proxy on loopback, whose connections have faults on the way from the server to the client. The other way passes
+/// through.
+///
+/// Offsets count all bytes of a connection, its head too. A reset is an RST, an end a FIN. A client that closes its side
+/// has left. Dropping the proxy resets what is open.
+///
+/// ```
+/// use sse_testkit::{End, FaultProxy, Faults, TestClient, script};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let server = script![accept, head(200), event("hello"), stall].listen().await?;
+/// let proxy = FaultProxy::start(server.address(), Faults::none().cut_every(1)).await?;
+///
+/// let mut stream = TestClient::tcp(proxy.address()).get("/events").connect().await;
+/// stream.expect_event("hello").await;
+/// proxy.sever();
+/// assert_eq!(stream.next().await, None);
+/// assert!(matches!(stream.end(), Some(End::Broken(_))));
+/// # Ok(())
+/// # }
+/// ```
+pub struct FaultProxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: AbortHandle,
+}
+
+struct Shared {
+    server: SocketAddr,
+    /// With the number of connections that have had it.
+    plan: Mutex<(Faults, u64)>,
+    control: watch::Sender<Control>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Control {
+    paused: bool,
+    /// How often everything was cut off.
+    severed: u64,
+    connections: u64,
+}
+
+impl FaultProxy {
+    /// A proxy to that server, on a free port of 127.0.0.1. It has to be called within a tokio runtime.
+    ///
+    /// ```
+    /// # use sse_testkit::{FaultProxy, Faults};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let server = "127.0.0.1:9".parse().unwrap();
+    /// let proxy = FaultProxy::start(server, Faults::seeded(7).cut_randomly(100)).await?;
+    /// assert!(proxy.address().ip().is_loopback());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there is no port.
+    pub async fn start(server: SocketAddr, faults: Faults) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let shared =
+            Arc::new(Shared { server, plan: Mutex::new((faults, 0)), control: watch::Sender::new(Control::default()) });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
+        Ok(Self { address, shared, accepting })
+    }
+
+    /// Where clients connect.
+    ///
+    /// ```
+    /// # use sse_testkit::{FaultProxy, Faults, TestClient};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let server = "127.0.0.1:9".parse().unwrap();
+    /// let proxy = FaultProxy::start(server, Faults::none()).await?;
+    /// let client = TestClient::tcp(proxy.address());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Gives other faults to the connections to come; they are counted anew.
+    ///
+    /// ```
+    /// # use sse_testkit::{FaultProxy, Faults};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let server = "127.0.0.1:9".parse().unwrap();
+    /// let proxy = FaultProxy::start(server, Faults::none().reset_after(100)).await?;
+    /// // ... and then it recovers
+    /// proxy.set(Faults::none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set(&self, faults: Faults) {
+        *self.shared.plan.lock().unwrap_or_else(PoisonError::into_inner) = (faults, 0);
+    }
+
+    /// How many connections there have been.
+    ///
+    /// ```
+    /// # use sse_testkit::{FaultProxy, Faults};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let server = "127.0.0.1:9".parse().unwrap();
+    /// let proxy = FaultProxy::start(server, Faults::none()).await?;
+    /// assert_eq!(proxy.connections(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.control.borrow().connections
+    }
+
+    /// Resets all connections that are open.
+    ///
+    /// ```
+    /// # use sse_testkit::{FaultProxy, Faults};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let server = "127.0.0.1:9".parse().unwrap();
+    /// # let proxy = FaultProxy::start(server, Faults::none()).await?;
+    /// proxy.sever();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sever(&self) {
+        self.shared.control.send_modify(|control| control.severed += 1);
+    }
+
+    /// Nothing passes any more, in either direction, and no connection goes on to the server; nobody is told. It is a
+    /// network that has gone silent.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{FaultProxy, Faults, TestClient, script};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// let server = script![accept, head(200), event("a"), wait(10ms), event("b"), stall].listen().await?;
+    /// let proxy = FaultProxy::start(server.address(), Faults::none()).await?;
+    /// let mut stream = TestClient::tcp(proxy.address()).get("/").connect().await;
+    /// stream.expect_event("a").await;
+    /// proxy.pause();
+    /// stream.expect_silence(Duration::from_millis(50)).await;
+    /// proxy.resume();
+    /// stream.expect_event("b").await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pause(&self) {
+        self.shared.control.send_modify(|control| control.paused = true);
+    }
+
+    /// Everything passes again, as after [`pause`](Self::pause).
+    ///
+    /// ```
+    /// # use sse_testkit::{FaultProxy, Faults};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # let server = "127.0.0.1:9".parse().unwrap();
+    /// # let proxy = FaultProxy::start(server, Faults::none()).await?;
+    /// proxy.resume();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn resume(&self) {
+        self.shared.control.send_modify(|control| control.paused = false);
+    }
+}
+
+impl Drop for FaultProxy {
+    fn drop(&mut self) {
+        self.accepting.abort(); // with all connections, which its task owns
+    }
+}
+
+impl fmt::Debug for FaultProxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let control = *self.shared.control.borrow();
+        f.debug_struct("FaultProxy").field("address", &self.address).field("control", &control).finish()
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let client = tokio::select! {
+            client = listener.accept() => client,
+            Some(_) = connections.join_next() => continue,
+        };
+        match client {
+            Ok((client, _)) => {
+                let faults = shared.next_faults();
+                shared.control.send_modify(|control| control.connections += 1);
+                connections.spawn(connection(client, shared.server, faults, shared.control.subscribe()));
+            }
+            // no descriptor is left: one has to be given back first
+            Err(_) => _ = connections.join_next().await,
+        }
+    }
+}
+
+impl Shared {
+    fn next_faults(&self) -> Faults {
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let faults = plan.0.of(plan.1);
+        plan.1 += 1;
+        faults
+    }
+}
+
+async fn connection(mut client: TcpStream, server: SocketAddr, faults: Faults, control: watch::Receiver<Control>) {
+    // unless the end is orderly it is a reset, also when the proxy is dropped
+    let client_is_set = client.set_nodelay(true).and_then(|()| client.set_zero_linger());
+    let severed = control.borrow().severed;
+    let mut watched = control.clone();
+    let is_orderly = tokio::select! {
+        _ = watched.wait_for(|control| control.severed != severed) => false,
+        is_orderly = pass(&mut client, server, &faults, control) => is_orderly && client_is_set.is_ok(),
+    };
+    if is_orderly && SockRef::from(&client).set_linger(None).is_ok() && client.shutdown().await.is_ok() {
+        // with something unread, closing it would be a reset
+        let _ = timeout(LINGER, tokio::io::copy(&mut client, &mut tokio::io::sink())).await;
+    }
+}
+
+/// Whether it ended with an end.
+async fn pass(client: &mut TcpStream, server: SocketAddr, faults: &Faults, control: watch::Receiver<Control>) -> bool {
+    let open = async |mut control: watch::Receiver<Control>| {
+        // the proxy's own end aborts this task
+        let _ = control.wait_for(|control| !control.paused).await;
+    };
+    open(control.clone()).await;
+    let Ok(mut server) = TcpStream::connect(server).await else { return false };
+    let _ = server.set_nodelay(true);
+    let (mut from_client, mut to_client) = client.split();
+    let (from_server, mut to_server) = server.split();
+    let up = async {
+        let mut buffer = vec![0; BUFFER];
+        while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
+            open(control.clone()).await;
+            if to_server.write_all(&buffer[..count]).await.is_err() {
+                // why, the way down says
+                return std::future::pending().await;
+            }
+        }
+    };
+    let down = async {
+        let mut pieces = faults.stream(Incoming { socket: from_server, buffer: vec![0; BUFFER] });
+        loop {
+            let piece = pieces.next().await;
+            open(control.clone()).await;
+            match piece {
+                Some(Ok(piece)) if to_client.write_all(&piece).await.is_ok() => {}
+                None => return true,
+                Some(_) => return false,
+            }
+        }
+    };
+    tokio::select! {
+        () = up => false, // the client has left
+        is_orderly = down => is_orderly,
+    }
+}
+
+/// What a socket says, as a stream.
+struct Incoming<'a> {
+    socket: ReadHalf<'a>,
+    buffer: Vec<u8>,
+}
+
+impl Stream for Incoming<'_> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let Self { socket, buffer } = &mut *self;
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(socket).poll_read(cx, &mut buffer))?;
+        let read = buffer.filled();
+        Poll::Ready((!read.is_empty()).then(|| Ok(Bytes::copy_from_slice(read))))
+    }
+}

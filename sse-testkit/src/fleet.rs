@@ -1,0 +1,322 @@
+//! Many browsers at once, that come and go.
+//!
+//! ```text
+//!   Fleet ── open ──▶ one task for each client: stays, goes offline, comes back ──▶ records ──▶ views
+//!                                                                                      └──▶ observers
+//! ```
+
+mod client;
+mod crew;
+mod running;
+mod view;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::task::JoinSet;
+
+use crate::{BrowserClient, Event, Ledger, random::Random};
+use client::{Churn, Client, IsGap};
+use crew::{Crew, Observer, Slot};
+
+pub use running::RunningFleet;
+pub use view::{Record, Saw, View};
+
+/// The time allowed for what is awaited of a fleet, unless the test says otherwise.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// Many [`BrowserClient`]s at once, in tasks of their own, that come and go as a seed has it.
+///
+/// ```
+/// use std::{sync::OnceLock, time::Duration};
+/// use sse_testkit::{Body, Fleet, TestClient, event_stream};
+/// use tokio::time::{Instant, sleep, sleep_until};
+///
+/// // an event each second; a client that was away gets what it missed
+/// async fn server(request: http::Request<Body>) -> http::Response<Body> {
+///     static START: OnceLock<Instant> = OnceLock::new();
+///     let start = *START.get_or_init(Instant::now);
+///     let last = request.headers().get("last-event-id");
+///     let next = last.map_or(0, |id| id.to_str().unwrap().parse::<u64>().unwrap() + 1);
+///     let (feed, body) = Body::channel();
+///     tokio::spawn(async move {
+///         for n in next.. {
+///             sleep_until(start + Duration::from_secs(n)).await;
+///             feed.send(format!("data: {n}\nid: {n}\n\n")).await?;
+///         }
+///         Ok::<(), sse_testkit::BodyDropped>(())
+///     });
+///     event_stream(body)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let mut fleet = Fleet::of(20)
+///     .seed(7)
+///     .churn(Duration::from_secs(10), Duration::from_secs(5)) // there and away, on average
+///     .open(TestClient::from_fn(server));
+/// sleep(Duration::from_secs(60)).await;
+/// fleet.calm().await; // all are back, and stay
+/// fleet.within(Duration::from_secs(100)).all_saw(|event| event.data == "99").await;
+/// for view in fleet.close() {
+///     let seen: Vec<u64> = view.events().map(|event| event.data.parse().unwrap()).collect();
+///     assert!(seen.is_sorted_by(|a, b| a + 1 == *b), "nothing lost, nothing double: {view}");
+/// }
+/// # }
+/// ```
+#[must_use = "a fleet does nothing until it is opened"]
+pub struct Fleet {
+    size: usize,
+    seed: u64,
+    churn: Option<Churn>,
+    path: Box<dyn Fn(usize) -> String + Send>,
+    is_gap: IsGap,
+    observers: Vec<Box<dyn Fn(usize) -> Observer + Send>>,
+    within: Duration,
+}
+
+impl Fleet {
+    /// So many clients. Unless said otherwise all of them open `/events`, and stay.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: hello\n\n"));
+    /// let mut fleet = Fleet::of(100).open(client);
+    /// fleet.all_saw(|event| event.data == "hello").await;
+    /// # }
+    /// ```
+    pub fn of(size: usize) -> Self {
+        Self {
+            size,
+            seed: 0,
+            churn: None,
+            path: Box::new(|_| "/events".into()),
+            is_gap: Arc::new(|_| false),
+            observers: Vec::new(),
+            within: WITHIN,
+        }
+    }
+
+    /// Sets the seed of all that is drawn; 0 unless set. In virtual time the same seed gives the same views. A failure
+    /// prints it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{Body, Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     let (feed, body) = Body::channel();
+    /// #     tokio::spawn(async move { tokio::time::sleep(Duration::from_secs(100)).await; drop(feed) });
+    /// #     event_stream(body)
+    /// # });
+    /// let second = Duration::from_secs(1);
+    /// let mut views = Vec::new();
+    /// for _ in 0..2 {
+    ///     let fleet = Fleet::of(3).seed(7).churn(20 * second, 10 * second).open(&client);
+    ///     tokio::time::sleep(60 * second).await;
+    ///     views.push(fleet.close());
+    /// }
+    /// assert_eq!(views[0], views[1]);
+    /// # }
+    /// ```
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The clients come and go, until [`calm`](RunningFleet::calm): each goes offline after a time drawn anew each time,
+    /// between none and twice `mean_stay`, and is away between none and twice `mean_away`. It comes back with the last
+    /// event ID of what it has seen, but as a browser not before the reconnection time has passed; for quicker ones see
+    /// [`BrowserClient::reconnection_time`]. A stay begins with the request, so it may be over before the answer comes.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{Body, Fleet, Saw, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     let (feed, body) = Body::channel();
+    /// #     tokio::spawn(async move { tokio::time::sleep(Duration::from_secs(1000)).await; drop(feed) });
+    /// #     event_stream(body)
+    /// # });
+    /// let minute = Duration::from_secs(60);
+    /// let fleet = Fleet::of(2).churn(minute, minute / 6).open(client);
+    /// tokio::time::sleep(10 * minute).await;
+    /// for view in fleet.close() {
+    ///     assert!(view.records.iter().filter(|record| record.what == Saw::Left).count() > 3);
+    /// }
+    /// # }
+    /// ```
+    pub const fn churn(mut self, mean_stay: Duration, mean_away: Duration) -> Self {
+        self.churn = Some(Churn { mean_stay, mean_away });
+        self
+    }
+
+    /// Sets what each client, counted from 0, opens.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |request| {
+    /// #     event_stream(format!("data: {}\n\n", request.uri()))
+    /// # });
+    /// let mut fleet = Fleet::of(100).path(|n| format!("/events?topic=t{}", n % 10)).open(client);
+    /// fleet.until_all(|view| view.events().any(|event| event.data == view.path)).await;
+    /// # }
+    /// ```
+    pub fn path(mut self, path: impl Fn(usize) -> String + Send + 'static) -> Self {
+        self.path = Box::new(path);
+        self
+    }
+
+    /// Which events say that something was lost: they are recorded as [`Saw::Gap`].
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, Saw, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("event: sse-gap\ndata:\n\ndata: a\n\n"));
+    /// let mut fleet = Fleet::of(1).gaps(|event| event.name == "sse-gap").open(client);
+    /// fleet.all_saw(|event| event.data == "a").await;
+    /// let view = &fleet.views()[0];
+    /// assert!(matches!(view.records[1].what, Saw::Gap(_)));
+    /// assert_eq!(view.events().count(), 1);
+    /// # }
+    /// ```
+    pub fn gaps(mut self, is_gap: impl Fn(&Event) -> bool + Send + Sync + 'static) -> Self {
+        self.is_gap = Arc::new(is_gap);
+        self
+    }
+
+    /// Calls a closure for each record as it is made, in the client's own task: `observe` is given the client's number
+    /// and makes the closure.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let lines = Arc::clone(&log);
+    /// let mut fleet = Fleet::of(1)
+    ///     .observe(move |client| {
+    ///         let lines = Arc::clone(&lines);
+    ///         move |record| lines.lock().unwrap().push(format!("client {client}: {record}"))
+    ///     })
+    ///     .open(client);
+    /// fleet.all_saw(|event| event.data == "a").await;
+    /// assert_eq!(log.lock().unwrap()[1], "client 0: 0.000 s  event \"message\", data \"a\"");
+    /// # }
+    /// ```
+    pub fn observe<F, O>(mut self, observe: F) -> Self
+    where
+        F: Fn(usize) -> O + Send + 'static,
+        O: FnMut(&Record) + Send + 'static,
+    {
+        self.observers.push(Box::new(move |client| Box::new(observe(client))));
+        self
+    }
+
+    /// Enters what each client sees into a ledger, as readers named `client 0`, `client 1` and so on.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, Ledger, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// let ledger = Ledger::new();
+    /// ledger.publish("topic", "a").acknowledged("");
+    /// let mut fleet = Fleet::of(3).ledger(&ledger).open(client);
+    /// fleet.all_saw(|event| event.data == "a").await;
+    /// ledger.check().expect_clean();
+    /// # }
+    /// ```
+    pub fn ledger(self, ledger: &Ledger) -> Self {
+        let ledger = ledger.clone();
+        self.observe(move |client| {
+            let reader = ledger.reader(format!("client {client}"));
+            move |record: &Record| match &record.what {
+                Saw::Connected { last_event_id } => reader.connected(last_event_id),
+                Saw::Event(event) => reader.saw(event),
+                Saw::Gap(event) => reader.gap(event),
+                Saw::Broke { .. } | Saw::Left | Saw::Closed { .. } => reader.left(),
+            }
+        })
+    }
+
+    /// Sets the time allowed for whatever is awaited of the fleet, in tokio's time, instead of 30 seconds.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     tokio::time::sleep(Duration::from_secs(50)).await;
+    /// #     event_stream("data: late\n\n")
+    /// # });
+    /// let mut fleet = Fleet::of(3).within(Duration::from_secs(60)).open(client);
+    /// fleet.all_saw(|event| event.data == "late").await;
+    /// # }
+    /// ```
+    pub const fn within(mut self, time: Duration) -> Self {
+        self.within = time;
+        self
+    }
+
+    /// Opens all the streams: of a [`TestClient`](crate::TestClient), or of a [`BrowserClient`], whose options hold for
+    /// all of them. Dropping what is returned ends them.
+    ///
+    /// ```
+    /// # use sse_testkit::{BrowserClient, Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("event: sse-cursor\ndata:\n\ndata: a\n\n"));
+    /// let browser = BrowserClient::new(client).firefox().skip_events(["sse-cursor"]);
+    /// let mut fleet = Fleet::of(3).open(browser);
+    /// fleet.all_saw(|event| event.data == "a").await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a path can't be a request's target, or there is no tokio runtime.
+    #[must_use]
+    #[track_caller]
+    pub fn open(self, browser: impl Into<BrowserClient>) -> RunningFleet {
+        let browser = browser.into();
+        let paths: Vec<String> = (0..self.size).map(&self.path).collect();
+        let slots = paths.iter().enumerate().map(|(n, path)| {
+            let observers = self.observers.iter().map(|observe| observe(n)).collect();
+            Slot::new(View::new(n, path.clone()), observers)
+        });
+        let crew = Arc::new(Crew::new(slots.collect()));
+        let mut tasks = JoinSet::new();
+        for (n, path) in paths.iter().enumerate() {
+            let client = Client {
+                n,
+                stream: browser.open(path),
+                crew: Arc::clone(&crew),
+                is_gap: Arc::clone(&self.is_gap),
+                random: Random::of(self.seed, n as u64),
+            };
+            tasks.spawn(client.live(self.churn));
+        }
+        RunningFleet::new(crew, tasks, self.seed, self.within)
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet")
+            .field("size", &self.size)
+            .field("seed", &self.seed)
+            .field("churn", &self.churn)
+            .field("within", &self.within)
+            .finish_non_exhaustive()
+    }
+}

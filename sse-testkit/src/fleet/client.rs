@@ -1,0 +1,132 @@
+//! The life of one client of a fleet.
+
+use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+
+use super::{Crew, Saw};
+use crate::{
+    BrowserStream, Event, Happening, ReadyState,
+    random::Random,
+    time::{TICK, later},
+};
+
+/// What is kept of a client's bytes, for nobody but its own stream.
+const TIMELINE: usize = 64 << 10;
+
+/// How many things a client sees at one moment before it lets a little time pass: with a server that never rests, a
+/// paused clock would stand still.
+const BURST: u32 = 1 << 12;
+
+pub(super) type IsGap = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Churn {
+    pub(super) mean_stay: Duration,
+    pub(super) mean_away: Duration,
+}
+
+pub(super) struct Client {
+    pub(super) n: usize,
+    pub(super) stream: BrowserStream,
+    pub(super) crew: Arc<Crew>,
+    pub(super) is_gap: IsGap,
+    pub(super) random: Random,
+}
+
+impl Client {
+    /// Comes and goes until all is calm, and then stays.
+    pub(super) async fn live(mut self, churn: Option<Churn>) {
+        self.stream.keep(TIMELINE);
+        let crew = Arc::clone(&self.crew);
+        let mut calm = crew.calm.subscribe();
+        if let Some(Churn { mean_stay, mean_away }) = churn {
+            while !*calm.borrow() {
+                let stay = self.random.time(mean_stay);
+                let away = self.random.time(mean_away);
+                let until = later(self.stream.wait().unwrap_or_default().saturating_add(stay));
+                match first(calmed(&mut calm), timeout_at(until, self.see(until))).await {
+                    First::Left(()) => break,
+                    First::Right(Ok(Seen::Everything)) => return,
+                    First::Right(Ok(Seen::Enough) | Err(_)) => {}
+                }
+                self.leave().await;
+                let _ = timeout(away, calmed(&mut calm)).await;
+                self.stream.go_online();
+            }
+        }
+        while let Seen::Enough = self.see(later(Duration::MAX)).await {}
+    }
+
+    /// Records what it sees, until that time or the end of it all.
+    async fn see(&mut self, until: Instant) -> Seen {
+        let (mut moment, mut burst) = (Instant::now(), 0);
+        while let Some(happening) = self.stream.happened().await {
+            self.record(happening);
+            let now = Instant::now();
+            if now >= until {
+                return Seen::Enough;
+            }
+            burst = if now == moment { burst + 1 } else { 0 };
+            moment = now;
+            if burst > BURST {
+                sleep(TICK).await;
+            }
+        }
+        Seen::Everything
+    }
+
+    fn record(&self, happening: Happening) {
+        let what = match happening {
+            Happening::Open => {
+                let id = self.stream.requests().last().map(|request| request.last_event_id.clone());
+                Saw::Connected { last_event_id: id.unwrap_or_default() }
+            }
+            Happening::Event(event) if (self.is_gap)(&event) => Saw::Gap(event),
+            Happening::Event(event) => Saw::Event(event),
+            Happening::Error { ready_state: ReadyState::Closed, why } => Saw::Closed { why },
+            Happening::Error { why, .. } => Saw::Broke { why },
+        };
+        self.crew.record(self.n, what);
+    }
+
+    /// Goes offline. What comes of that is no news to it.
+    async fn leave(&mut self) {
+        let connected = self.crew.slot(self.n).view.is_connected();
+        if connected {
+            self.crew.record(self.n, Saw::Left);
+        }
+        self.stream.go_offline();
+        while self.stream.overlook() {}
+    }
+}
+
+async fn calmed(calm: &mut watch::Receiver<bool>) {
+    let _ = calm.wait_for(|calm| *calm).await; // the sender is in the crew, which the client has
+}
+
+enum Seen {
+    Enough,
+    Everything,
+}
+
+pub(super) enum First<A, B> {
+    Left(A),
+    Right(B),
+}
+
+/// The output of the future that is ready first; if both are, of the left one.
+pub(super) async fn first<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> First<A, B> {
+    let mut left = pin!(left);
+    let mut right = pin!(right);
+    std::future::poll_fn(|cx| {
+        if let Poll::Ready(left) = left.as_mut().poll(cx) {
+            return Poll::Ready(First::Left(left));
+        }
+        right.as_mut().poll(cx).map(First::Right)
+    })
+    .await
+}

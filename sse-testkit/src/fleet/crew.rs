@@ -1,0 +1,91 @@
+//! What the clients of a fleet share with who looks at them.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::{sync::watch, time::Instant};
+
+use super::{Record, Saw, View};
+
+pub(super) type Observer = Box<dyn FnMut(&Record) + Send>;
+
+pub(super) struct Crew {
+    slots: Vec<Mutex<Slot>>,
+    start: Instant,
+    /// Told of each new record.
+    pub(super) changed: watch::Sender<()>,
+    /// Whether all are to stay from now on.
+    pub(super) calm: watch::Sender<bool>,
+}
+
+/// One client's records and who else wants them.
+pub(super) struct Slot {
+    pub(super) view: View,
+    observers: Vec<Observer>,
+    /// Nothing is recorded any more.
+    over: bool,
+}
+
+impl Slot {
+    pub(super) const fn new(view: View, observers: Vec<Observer>) -> Self {
+        Self { view, observers, over: false }
+    }
+
+    fn record(&mut self, record: Record) {
+        if self.over {
+            return;
+        }
+        for observer in &mut self.observers {
+            observer(&record);
+        }
+        self.view.push(record);
+    }
+}
+
+impl Crew {
+    pub(super) fn new(slots: Vec<Slot>) -> Self {
+        Self {
+            slots: slots.into_iter().map(Mutex::new).collect(),
+            start: Instant::now(),
+            changed: watch::Sender::new(()),
+            calm: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn slot(&self, client: usize) -> MutexGuard<'_, Slot> {
+        // a closure of the test that panicked has left the slot as it was
+        self.slots[client].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn record(&self, client: usize, what: Saw) {
+        let record = Record::new(self.start.elapsed(), what);
+        self.slot(client).record(record);
+        self.changed.send_replace(());
+    }
+
+    /// Whoever is connected leaves, and no more is recorded.
+    pub(super) fn end(&self) -> Vec<View> {
+        let at = self.start.elapsed();
+        let ended = (0..self.len()).map(|client| {
+            let mut slot = self.slot(client);
+            if slot.view.is_connected() {
+                slot.record(Record::new(at, Saw::Left));
+            }
+            slot.over = true;
+            slot.view.clone()
+        });
+        ended.collect()
+    }
+}
+
+impl fmt::Debug for Crew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crew").field("clients", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,288 @@
+//! A fleet under way, as the test sees it.
+
+use std::{
+    any::Any,
+    fmt,
+    future::pending,
+    panic::{Location, resume_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    Crew, View,
+    client::{First, first},
+};
+use crate::{Event, time::deadline, timeline::Clock};
+
+/// How many of the clients that have not got there a report shows, and how many records of each: the last ones.
+const CLIENTS_SHOWN: usize = 5;
+const RECORDS_SHOWN: usize = 20;
+
+/// A fleet under way: see [`Fleet`](crate::Fleet). Dropping it ends all its streams.
+///
+/// ```
+/// # use sse_testkit::{Fleet, TestClient, event_stream};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));
+/// let mut fleet = Fleet::of(10).open(client);
+/// fleet.all_saw(|event| event.data == "b").await;
+/// let views = fleet.close();
+/// assert!(views.iter().all(|view| view.events().count() >= 2));
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct RunningFleet {
+    crew: Arc<Crew>,
+    tasks: JoinSet<()>,
+    seed: u64,
+    usual: Duration,
+    /// For what is awaited next only.
+    within: Option<Duration>,
+}
+
+impl RunningFleet {
+    pub(super) const fn new(crew: Arc<Crew>, tasks: JoinSet<()>, seed: u64, usual: Duration) -> Self {
+        Self { crew, tasks, seed, usual, within: None }
+    }
+
+    /// The time allowed for what is awaited next, in tokio's time, instead of that of the
+    /// [fleet](crate::Fleet::within).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     tokio::time::sleep(Duration::from_secs(50)).await;
+    /// #     event_stream("data: late\n\n")
+    /// # });
+    /// let mut fleet = Fleet::of(3).open(client);
+    /// fleet.within(Duration::from_secs(60)).all_saw(|event| event.data == "late").await;
+    /// # }
+    /// ```
+    #[must_use = "this is about what is awaited next"]
+    pub const fn within(&mut self, time: Duration) -> &mut Self {
+        self.within = Some(time);
+        self
+    }
+
+    /// Awaits that every client has seen an event for which the closure holds.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));
+    /// let mut fleet = Fleet::of(10).open(client);
+    /// fleet.all_saw(|event| event.data == "b").await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one has not in the time allowed, or is closed for good before. The clients and the seed are in the message.
+    #[track_caller]
+    pub fn all_saw(&mut self, mut event: impl FnMut(&Event) -> bool) -> impl Future<Output = ()> {
+        let expected = "an event for which the closure holds";
+        // the newest first: that is mostly the one
+        self.until(expected, Location::caller(), move |view| view.events().rev().any(&mut event))
+    }
+
+    /// Awaits that the closure holds for the view of every client, all at the same time. It is called when a view has new
+    /// records, of which there may be several, so don't wait for what holds at one record and not at the next.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));
+    /// let mut fleet = Fleet::of(10).open(client);
+    /// fleet.until_all(|view| view.events().count() >= 2).await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`all_saw`](Self::all_saw).
+    #[track_caller]
+    pub fn until_all(&mut self, holds: impl FnMut(&View) -> bool) -> impl Future<Output = ()> {
+        self.until("a view for which the closure holds", Location::caller(), holds)
+    }
+
+    /// No more coming and going: awaits that all are connected, or have been since. Those that are stay, those that are
+    /// not come back and get what they missed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::{Body, Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     let (feed, body) = Body::channel();
+    /// #     tokio::spawn(async move { tokio::time::sleep(Duration::from_secs(1000)).await; drop(feed) });
+    /// #     event_stream(body)
+    /// # });
+    /// let second = Duration::from_secs(1);
+    /// let mut fleet = Fleet::of(10).churn(10 * second, 5 * second).open(client);
+    /// tokio::time::sleep(60 * second).await;
+    /// fleet.calm().await;
+    /// assert!(fleet.views().iter().all(|view| view.is_connected()));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`all_saw`](Self::all_saw).
+    #[track_caller]
+    pub fn calm(&mut self) -> impl Future<Output = ()> {
+        self.crew.calm.send_replace(true);
+        let before: Vec<u64> = (0..self.crew.len()).map(|client| self.crew.slot(client).view.connections()).collect();
+        self.until("an open stream", Location::caller(), move |view| {
+            view.is_connected() || view.connections() > before[view.client]
+        })
+    }
+
+    /// What each client has seen so far.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// let mut fleet = Fleet::of(10).open(client);
+    /// assert_eq!(fleet.views().len(), 10);
+    /// assert!(fleet.views()[3].records.is_empty()); // nothing has been awaited yet
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn views(&self) -> Vec<View> {
+        (0..self.crew.len()).map(|client| self.crew.slot(client).view.clone()).collect()
+    }
+
+    /// Ends all the streams. A client that is connected has [`Left`](crate::Saw::Left) as its last record.
+    ///
+    /// ```
+    /// # use sse_testkit::{Body, Fleet, Saw, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     let (feed, body) = Body::channel();
+    /// #     tokio::spawn(async move { tokio::time::sleep(std::time::Duration::from_secs(1000)).await; drop(feed) });
+    /// #     event_stream(body)
+    /// # });
+    /// let mut fleet = Fleet::of(10).open(client);
+    /// fleet.until_all(|view| view.is_connected()).await;
+    /// for view in fleet.close() {
+    ///     assert_eq!(view.records.last().unwrap().what, Saw::Left);
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn close(mut self) -> Vec<View> {
+        self.tasks.abort_all();
+        self.crew.end()
+    }
+
+    async fn until(
+        &mut self,
+        expected: &'static str,
+        caller: &'static Location<'static>,
+        mut holds: impl FnMut(&View) -> bool,
+    ) {
+        let allowed = self.within.take().unwrap_or(self.usual);
+        let deadline = deadline(allowed);
+        let mut changed = self.crew.changed.subscribe();
+        let mut looks: Vec<Look> = (0..self.crew.len()).map(|_| Look::default()).collect();
+        loop {
+            changed.borrow_and_update(); // what comes while they are looked at is looked at again
+            let mut closed = false;
+            for (client, look) in looks.iter_mut().enumerate() {
+                let slot = self.crew.slot(client);
+                let records = slot.view.len();
+                if look.records != Some(records) {
+                    *look = Look { records: Some(records), holds: holds(&slot.view) };
+                    closed |= !look.holds && slot.view.is_closed();
+                }
+            }
+            if looks.iter().all(|look| look.holds) {
+                return;
+            }
+            let late = if closed {
+                "and some are closed for good".into()
+            } else {
+                let told = first(panicked(&mut self.tasks), changed.changed());
+                match timeout_at(deadline, told).await {
+                    Ok(First::Left(panic)) => resume_unwind(panic),
+                    Ok(First::Right(_)) if Instant::now() <= deadline => continue,
+                    _ => format!("not within {allowed:?}"),
+                }
+            };
+            let behind = (0..).zip(&looks).filter(|(_, look)| !look.holds).map(|(client, _)| client).collect();
+            let report = Report { expected, late, caller, seed: self.seed, views: self.views(), behind };
+            panic!("{report}");
+        }
+    }
+}
+
+/// How a view was when it was looked at last.
+#[derive(Default)]
+struct Look {
+    records: Option<u64>,
+    holds: bool,
+}
+
+/// The panic of one of the tasks, if there ever is one: of a closure that the test gave to the fleet.
+async fn panicked(tasks: &mut JoinSet<()>) -> Box<dyn Any + Send> {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            return panic;
+        }
+    }
+    pending().await
+}
+
+/// What a fleet says that did not get there.
+struct Report {
+    expected: &'static str,
+    late: String,
+    caller: &'static Location<'static>,
+    seed: u64,
+    views: Vec<View>,
+    behind: Vec<usize>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (all, behind) = (self.views.len(), self.behind.len());
+        writeln!(f, "expected of every client: {}", self.expected)?;
+        writeln!(f, "     got nothing of the kind from {behind} of {all}, {}", self.late)?;
+        writeln!(f, "      at {}", self.caller)?;
+        writeln!(f, "    seed {}", self.seed)?;
+        for client in self.behind.iter().take(CLIENTS_SHOWN) {
+            let view = &self.views[*client];
+            writeln!(f, "\n{view}")?;
+            let hidden = view.records.len().saturating_sub(RECORDS_SHOWN);
+            if hidden > 0 {
+                writeln!(f, "            ... {hidden} before")?;
+            }
+            for record in &view.records[hidden..] {
+                writeln!(f, "{:>10}  {}", Clock(record.at).to_string(), record.what)?;
+            }
+        }
+        let more: Vec<_> = self.behind.iter().skip(CLIENTS_SHOWN).map(ToString::to_string).collect();
+        if !more.is_empty() {
+            writeln!(f, "\nand clients {}", more.join(", "))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! What a client of a fleet saw.
+
+use std::{fmt, time::Duration};
+
+use crate::{Event, escape::quoted, timeline::Clock};
+
+/// How many records of a client are kept at least: the last ones.
+const KEPT: usize = 1 << 16;
+
+/// What one client of a fleet saw, in order.
+///
+/// ```
+/// # use sse_testkit::{Fleet, Saw, TestClient, event_stream};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
+/// let mut fleet = Fleet::of(1).open(client);
+/// fleet.until_all(|view| view.events().count() == 1).await;
+/// let view = &fleet.views()[0];
+/// assert_eq!(view.records[0].what, Saw::Connected { last_event_id: String::new() });
+/// assert!(matches!(&view.records[1].what, Saw::Event(event) if event.data == "a"));
+/// assert_eq!(view.last_event_id(), "7");
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct View {
+    /// The client's number, from 0.
+    pub client: usize,
+    /// What it opened.
+    pub path: String,
+    /// What it saw. After 131072 records the oldest are missing.
+    pub records: Vec<Record>,
+    forgotten: u64,
+    connected: bool,
+    connections: u64,
+}
+
+impl View {
+    pub(super) const fn new(client: usize, path: String) -> Self {
+        Self { client, path, records: Vec::new(), forgotten: 0, connected: false, connections: 0 }
+    }
+
+    pub(super) fn push(&mut self, record: Record) {
+        self.connected = match record.what {
+            Saw::Connected { .. } => true,
+            Saw::Event(_) | Saw::Gap(_) => self.connected,
+            Saw::Broke { .. } | Saw::Left | Saw::Closed { .. } => false,
+        };
+        self.connections += u64::from(matches!(record.what, Saw::Connected { .. }));
+        if self.records.len() >= 2 * KEPT {
+            self.records.drain(..KEPT);
+            self.forgotten += KEPT as u64;
+        }
+        self.records.push(record);
+    }
+
+    /// How often the client has been connected.
+    pub(super) const fn connections(&self) -> u64 {
+        self.connections
+    }
+
+    /// How many records there have been.
+    pub(super) fn len(&self) -> u64 {
+        self.forgotten + self.records.len() as u64
+    }
+
+    /// The events, those that announce a gap left out.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));
+    /// let mut fleet = Fleet::of(3).open(client);
+    /// fleet.until_all(|view| view.events().count() == 2).await;
+    /// # }
+    /// ```
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
+        self.records.iter().filter_map(|record| match &record.what {
+            Saw::Event(event) => Some(event),
+            _ => None,
+        })
+    }
+
+    /// Whether the client has an open stream.
+    ///
+    /// ```
+    /// # use sse_testkit::{Body, Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| {
+    /// #     let (feed, body) = Body::channel();
+    /// #     tokio::spawn(async move { tokio::time::sleep(std::time::Duration::from_secs(1000)).await; drop(feed) });
+    /// #     event_stream(body)
+    /// # });
+    /// let mut fleet = Fleet::of(3).open(client);
+    /// fleet.until_all(|view| view.is_connected()).await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Whether the client has given up for good, as a browser does when an answer is no event stream.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let client = TestClient::from_fn(async |_| http::Response::new("no event stream".to_owned()));
+    /// let mut fleet = Fleet::of(3).open(client);
+    /// fleet.until_all(|view| view.is_closed()).await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.records.last().is_some_and(|record| matches!(record.what, Saw::Closed { .. }))
+    }
+
+    /// The last event ID of the last event, or of the last connection if there was no event since.
+    ///
+    /// ```
+    /// # use sse_testkit::{Fleet, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
+    /// let mut fleet = Fleet::of(3).open(client);
+    /// fleet.until_all(|view| view.last_event_id() == "7").await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn last_event_id(&self) -> &str {
+        let ids = self.records.iter().rev().find_map(|record| match &record.what {
+            Saw::Connected { last_event_id } => Some(last_event_id),
+            Saw::Event(event) | Saw::Gap(event) => Some(&event.id),
+            _ => None,
+        });
+        ids.map_or("", String::as_str)
+    }
+}
+
+/// On one line, how far the client is: `client 3, /events: connected, 12 events, last event id "40"`.
+impl fmt::Display for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match () {
+            () if self.is_connected() => "connected",
+            () if self.is_closed() => "closed for good",
+            () => "not connected",
+        };
+        let (client, path, events) = (self.client, &self.path, self.events().count());
+        write!(f, "client {client}, {path}: {state}, {events} events, last event id {}", quoted(self.last_event_id()))
+    }
+}
+
+/// Something that a client of a fleet saw, and when.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use sse_testkit::{Fleet, Record, TestClient, event_stream};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
+/// let mut fleet = Fleet::of(1).open(client);
+/// fleet.until_all(|view| view.records.len() >= 4).await;
+/// let view = &fleet.views()[0];
+/// let lines: Vec<String> = view.records[..4].iter().map(Record::to_string).collect();
+/// assert_eq!(lines, [
+///     "0.000 s  connected",
+///     "0.000 s  event \"message\", data \"a\", id \"7\"",
+///     "0.000 s  broke: the stream ended",
+///     "3.000 s  connected, last event id \"7\"",
+/// ]);
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Record {
+    /// When, since the fleet was opened.
+    pub at: Duration,
+    /// What.
+    pub what: Saw,
+}
+
+impl Record {
+    pub(super) const fn new(at: Duration, what: Saw) -> Self {
+        Self { at, what }
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  {}", Clock(self.at), self.what)
+    }
+}
+
+/// What a client of a fleet can see.
+///
+/// ```
+/// # use sse_testkit::{Fleet, Saw, TestClient};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// let client = TestClient::from_fn(async |_| http::Response::builder().status(503).body(String::new()).unwrap());
+/// let mut fleet = Fleet::of(1).open(client);
+/// fleet.until_all(|view| view.is_closed()).await;
+/// assert_eq!(
+///     fleet.views()[0].records[0].what,
+///     Saw::Closed { why: "the answer's status is 503".into() }
+/// );
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Saw {
+    /// A stream was opened.
+    Connected {
+        /// The `Last-Event-ID` that was sent; empty if none was.
+        last_event_id: String,
+    },
+    /// An event.
+    Event(Event),
+    /// An event that says that something was lost: see [`Fleet::gaps`](crate::Fleet::gaps).
+    Gap(Event),
+    /// The stream ended or broke, or none could be opened. The client tries again.
+    Broke {
+        /// How.
+        why: String,
+    },
+    /// The client left a stream by itself.
+    Left,
+    /// The client has given up for good.
+    Closed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// On one line: `connected, last event id "7"`, `event "add", data "3"`, `broke: the stream ended`.
+impl fmt::Display for Saw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { last_event_id } if last_event_id.is_empty() => f.write_str("connected"),
+            Self::Connected { last_event_id } => write!(f, "connected, last event id {}", quoted(last_event_id)),
+            Self::Event(event) => event.fmt(f),
+            Self::Gap(event) => write!(f, "a gap: {event}"),
+            Self::Broke { why } => write!(f, "broke: {why}"),
+            Self::Left => f.write_str("left"),
+            Self::Closed { why } => write!(f, "closed: {why}"),
+        }
+    }
+}

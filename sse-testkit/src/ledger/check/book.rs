@@ -1,0 +1,185 @@
+//! The records, sorted by what they are about.
+
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
+
+use super::{Entry, Finding, Ids, identities};
+
+/// Everything known of a run.
+#[derive(Debug, Default)]
+pub(super) struct Book<'a> {
+    pub(super) events: Vec<Known<'a>>,
+    pub(super) readers: BTreeMap<&'a str, Seen<'a>>,
+}
+
+/// An event that was published, once or again.
+#[derive(Debug)]
+pub(super) struct Known<'a> {
+    pub(super) data: &'a str,
+    pub(super) topic: &'a str,
+    /// When its first publish began.
+    pub(super) start: usize,
+    /// When it was in the log for sure: acknowledged, or seen.
+    pub(super) end: Option<usize>,
+    pub(super) id: &'a str,
+    pub(super) acknowledged: bool,
+    publishes: usize,
+    refusals: usize,
+}
+
+/// What one reader said.
+#[derive(Debug, Default)]
+pub(super) struct Seen<'a> {
+    wants: Option<HashSet<&'a str>>,
+    pub(super) from_start: bool,
+    /// When it was first connected, if it had seen nothing by then.
+    pub(super) since: Option<usize>,
+    pub(super) complete: Option<usize>,
+    pub(super) items: Vec<Item>,
+    /// Names and data.
+    pub(super) forged: Vec<(&'a str, &'a str)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Item {
+    Event(usize),
+    Gap,
+}
+
+impl<'a> Book<'a> {
+    pub(super) fn of(records: &'a [Entry], ids: Ids, all: &mut Vec<Finding>) -> Self {
+        let mut book = Self::default();
+        let mut known = HashMap::new();
+        let mut publishes = HashMap::new();
+        // publishes first: of several files, that of a reader may be first
+        for (at, record) in records.iter().enumerate() {
+            if let Entry::Published { publish, topic, data } = record {
+                let event = book.published(&mut known, at, topic, data, all);
+                publishes.insert(*publish, event);
+            }
+        }
+        let mut named = Vec::new();
+        for (at, record) in records.iter().enumerate() {
+            book.enter(at, record, &known, &publishes, &mut named);
+        }
+        if ids != Ids::Shared {
+            let data: Vec<_> = book.events.iter().map(|event| event.data).collect();
+            identities(named.into_iter(), &data, all);
+        }
+        book
+    }
+
+    fn published(
+        &mut self,
+        known: &mut HashMap<&'a str, usize>,
+        at: usize,
+        topic: &'a str,
+        data: &'a str,
+        all: &mut Vec<Finding>,
+    ) -> usize {
+        match known.entry(data) {
+            hash_map::Entry::Vacant(entry) => {
+                let event = *entry.insert(self.events.len());
+                self.events.push(Known {
+                    data,
+                    topic,
+                    start: at,
+                    end: None,
+                    id: "",
+                    acknowledged: false,
+                    publishes: 1,
+                    refusals: 0,
+                });
+                event
+            }
+            hash_map::Entry::Occupied(entry) => {
+                let event = &mut self.events[*entry.get()];
+                event.publishes += 1;
+                if event.topic != topic {
+                    all.push(Finding::SameData { data: data.into(), topics: [event.topic.into(), topic.into()] });
+                }
+                *entry.get()
+            }
+        }
+    }
+
+    fn enter(
+        &mut self,
+        at: usize,
+        record: &'a Entry,
+        known: &HashMap<&'a str, usize>,
+        publishes: &HashMap<u64, usize>,
+        named: &mut Vec<(&'a str, usize)>,
+    ) {
+        match record {
+            Entry::Published { .. } => {}
+            Entry::Acknowledged { publish, id } => {
+                // one that was never begun can be in a file that somebody has edited, and says nothing
+                if let Some(event) = publishes.get(publish) {
+                    self.events[*event].acknowledged = true;
+                    self.events[*event].is_there(at, id);
+                    named.push((id, *event));
+                }
+            }
+            Entry::Refused { publish } => {
+                if let Some(event) = publishes.get(publish) {
+                    self.events[*event].refusals += 1;
+                }
+            }
+            Entry::Wants { reader, topics } => {
+                self.reader(reader).wants = Some(topics.iter().map(String::as_str).collect());
+            }
+            Entry::FromStart { reader } => self.reader(reader).from_start = true,
+            Entry::Connected { reader, .. } => {
+                let reader = self.reader(reader);
+                if reader.items.is_empty() {
+                    reader.since.get_or_insert(at);
+                }
+            }
+            Entry::Saw { reader, name, data, id } => match known.get(&**data) {
+                Some(event) => {
+                    self.events[*event].is_there(at, id);
+                    named.push((id, *event));
+                    self.reader(reader).items.push(Item::Event(*event));
+                }
+                None => self.reader(reader).forged.push((name, data)),
+            },
+            Entry::Gap { reader, .. } => self.reader(reader).items.push(Item::Gap),
+            Entry::Left { reader } => {
+                self.reader(reader);
+            }
+            Entry::Complete { reader } => self.reader(reader).complete = Some(at),
+        }
+    }
+
+    fn reader(&mut self, name: &'a str) -> &mut Seen<'a> {
+        self.readers.entry(name).or_default()
+    }
+}
+
+impl<'a> Known<'a> {
+    fn is_there(&mut self, at: usize, id: &'a str) {
+        self.end.get_or_insert(at);
+        if self.id.is_empty() {
+            self.id = id;
+        }
+    }
+
+    /// Each publish of it was refused.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refusals == self.publishes
+    }
+}
+
+impl Seen<'_> {
+    pub(super) fn wants(&self, topic: &str) -> bool {
+        self.wants.as_ref().is_none_or(|topics| topics.contains(topic))
+    }
+
+    /// Positions and events.
+    pub(super) fn events(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.items.iter().enumerate().filter_map(|(position, item)| match item {
+            Item::Event(event) => Some((position, *event)),
+            Item::Gap => None,
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What is known of the order of the log.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Finding, Ids, book::Book};
+
+/// What is before what: by ids that compare, or since one was in the log before the other was begun.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// Start and end of each event; without a meaning unless `timed`.
+    spans: Vec<(usize, Option<usize>)>,
+    ranks: Vec<Option<Rank>>,
+    timed: bool,
+}
+
+/// Where an event stands among those whose ids compare with its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rank {
+    pub(super) group: usize,
+    pub(super) place: usize,
+}
+
+impl Order {
+    pub(super) fn of(book: &Book<'_>, ids: Ids, timed: bool) -> Self {
+        let mut keys: Vec<_> =
+            (0..).zip(&book.events).filter_map(|(event, known)| Some((key(known.id, ids)?, event))).collect();
+        keys.sort_unstable();
+        let mut ranks = vec![None; book.events.len()];
+        let mut group = 0;
+        for (place, pair) in keys.iter().enumerate() {
+            if place > 0 && keys[place - 1].0.group != pair.0.group {
+                group += 1;
+            }
+            ranks[pair.1] = Some(Rank { group, place });
+        }
+        let spans = book.events.iter().map(|event| (event.start, event.end)).collect();
+        Self { spans, ranks, timed }
+    }
+
+    pub(super) fn rank(&self, event: usize) -> Option<Rank> {
+        self.ranks[event]
+    }
+
+    pub(super) fn start(&self, event: usize) -> usize {
+        self.spans[event].0
+    }
+
+    pub(super) fn surely_before(&self, one: usize, other: usize) -> bool {
+        if let (Some(one), Some(other)) = (self.rank(one), self.rank(other))
+            && one.group == other.group
+        {
+            return one.place < other.place;
+        }
+        self.ended_before(one, self.spans[other].0) && self.timed
+    }
+
+    /// It was in the log at that time. Where times say nothing, it was if it ever was.
+    pub(super) fn ended_before(&self, event: usize, time: usize) -> bool {
+        self.spans[event].1.is_some_and(|end| end < time || !self.timed)
+    }
+
+    /// That time was before it was begun.
+    pub(super) fn began_before(&self, time: Option<usize>, event: usize) -> bool {
+        self.timed && time.is_some_and(|time| time < self.spans[event].0)
+    }
+
+    /// What one reader saw, for questions about what it did not see.
+    pub(super) fn places(&self, first: &HashMap<usize, usize>) -> Places {
+        let sorted = |mut of: Vec<(usize, usize, usize)>| {
+            of.sort_unstable();
+            of
+        };
+        let ends = first.iter().filter_map(|(event, at)| Some((self.spans[*event].1?, *at, *event))).collect();
+        let starts = first.iter().map(|(event, at)| (self.spans[*event].0, *at, *event)).collect();
+        let mut groups: HashMap<usize, Vec<_>> = HashMap::new();
+        for (event, at) in first {
+            if let Some(rank) = self.rank(*event) {
+                groups.entry(rank.group).or_default().push((rank.place, *at, *event));
+            }
+        }
+        Places {
+            ends: running_last(sorted(ends)),
+            starts: running_first(sorted(starts)),
+            below: groups.iter().map(|(group, of)| (*group, running_last(sorted(of.clone())))).collect(),
+            above: groups.into_iter().map(|(group, of)| (group, running_first(sorted(of)))).collect(),
+        }
+    }
+}
+
+/// Keys in order, each with the last or first position that has a key so low or so high, and the event there.
+type Steps = Vec<(usize, (usize, usize))>;
+
+#[derive(Debug)]
+pub(super) struct Places {
+    ends: Steps,
+    starts: Steps,
+    below: HashMap<usize, Steps>,
+    above: HashMap<usize, Steps>,
+}
+
+impl Places {
+    /// Position and event of the last that was seen and is surely before this one.
+    pub(super) fn last_before(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
+        let lower = |steps: &Steps, key: usize| {
+            let count = steps.partition_point(|step| step.0 < key);
+            count.checked_sub(1).map(|at| steps[at].1)
+        };
+        let by_id = order.rank(event).and_then(|rank| lower(self.below.get(&rank.group)?, rank.place));
+        let by_time = order.timed.then(|| lower(&self.ends, order.start(event))).flatten();
+        // by times alone, an event whose id says otherwise is not before it
+        by_id.max(by_time.filter(|(_, other)| order.surely_before(*other, event)))
+    }
+
+    /// Position and event of the first that was seen and is surely after this one.
+    pub(super) fn first_after(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
+        let higher =
+            |steps: &Steps, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
+        let by_id = order.rank(event).and_then(|rank| higher(self.above.get(&rank.group)?, rank.place));
+        let end = order.spans[event].1;
+        let by_time = end.filter(|_| order.timed).and_then(|end| higher(&self.starts, end));
+        let by_time = by_time.filter(|(_, other)| order.surely_before(event, *other));
+        match (by_id, by_time) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+fn running_last(sorted: Vec<(usize, usize, usize)>) -> Steps {
+    let mut last = (0, 0);
+    sorted
+        .into_iter()
+        .map(|(key, at, event)| {
+            last = last.max((at, event));
+            (key, last)
+        })
+        .collect()
+}
+
+fn running_first(sorted: Vec<(usize, usize, usize)>) -> Steps {
+    let mut first = (usize::MAX, 0);
+    let mut steps: Steps = sorted
+        .into_iter()
+        .rev()
+        .map(|(key, at, event)| {
+            first = first.min((at, event));
+            (key, first)
+        })
+        .collect();
+    steps.reverse();
+    steps
+}
+
+/// An id that compares: within a group, by its place.
+#[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Key<'a> {
+    /// What is before the last `-`, and the length of all.
+    group: (&'a str, usize),
+    number: u128,
+    text: &'a str,
+}
+
+fn key(id: &str, ids: Ids) -> Option<Key<'_>> {
+    match ids {
+        Ids::Numeric => Some(Key { number: id.parse().ok()?, ..Key::default() }),
+        Ids::Bytewise if id.is_empty() => None,
+        Ids::Bytewise => {
+            let (epoch, text) = id.rsplit_once('-').unwrap_or(("", id));
+            Some(Key { group: (epoch, id.len()), text, ..Key::default() })
+        }
+        Ids::Opaque | Ids::Shared => None,
+    }
+}
+
+/// A circle in what readers saw one after the other.
+pub(super) fn disagreement(book: &Book<'_>) -> Option<Finding> {
+    let mut edges: HashSet<(usize, usize)> = HashSet::new();
+    for seen in book.readers.values() {
+        let mut known = HashSet::new();
+        let events: Vec<_> = seen.events().map(|(_, event)| event).filter(|event| known.insert(*event)).collect();
+        edges.extend(events.windows(2).map(|pair| (pair[0], pair[1])));
+    }
+    let mut after: Vec<Vec<usize>> = vec![Vec::new(); book.events.len()];
+    let mut waits = vec![0_usize; book.events.len()];
+    for (one, other) in &edges {
+        after[*one].push(*other);
+        waits[*other] += 1;
+    }
+    // what waits for nothing can be put next; what is left waits in circles, or for one
+    let mut free: Vec<usize> = (0..waits.len()).filter(|event| waits[*event] == 0).collect();
+    while let Some(event) = free.pop() {
+        for next in &after[event] {
+            waits[*next] -= 1;
+            if waits[*next] == 0 {
+                free.push(*next);
+            }
+        }
+    }
+    let before: HashMap<usize, usize> = edges
+        .into_iter()
+        .filter(|(one, other)| waits[*one] > 0 && waits[*other] > 0)
+        .map(|(one, other)| (other, one))
+        .collect();
+    let mut walk = vec![(0..waits.len()).find(|event| waits[*event] > 0)?];
+    let circle = loop {
+        let previous = before[walk.last()?];
+        if let Some(begin) = walk.iter().position(|event| *event == previous) {
+            break walk.split_off(begin);
+        }
+        walk.push(previous);
+    };
+    let events = circle.into_iter().rev().map(|event| book.events[event].data.to_owned()).collect();
+    Some(Finding::Disagreement { events })
+}

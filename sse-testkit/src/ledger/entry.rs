@@ -1,0 +1,100 @@
+//! One line of a ledger.
+
+use serde::{Deserialize, Serialize};
+
+/// Something that a ledger was told. In a file each is a JSON object on a line:
+/// `{"connected":{"reader":"browser","last_event_id":""}}`.
+///
+/// ```
+/// # use sse_testkit::{Ledger, Entry};
+/// let ledger = Ledger::new();
+/// ledger.publish("news", "one").refused();
+/// assert_eq!(ledger.records()[1], Entry::Refused { publish: 0 });
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Entry {
+    /// A publish is about to be sent.
+    Published {
+        /// Its number in this ledger.
+        publish: u64,
+        /// Where to.
+        topic: String,
+        /// By which the event is known.
+        data: String,
+    },
+    /// A publish was acknowledged.
+    Acknowledged {
+        /// The number of the publish.
+        publish: u64,
+        /// The event's id; empty if it is not known.
+        id: String,
+    },
+    /// A publish was refused.
+    Refused {
+        /// The number of the publish.
+        publish: u64,
+    },
+    /// A reader wants only these topics.
+    Wants {
+        /// The reader's name.
+        reader: String,
+        /// The topics.
+        topics: Vec<String>,
+    },
+    /// A reader began before the first event.
+    FromStart {
+        /// The reader's name.
+        reader: String,
+    },
+    /// A reader is connected.
+    Connected {
+        /// The reader's name.
+        reader: String,
+        /// What it resumed with; empty if nothing.
+        last_event_id: String,
+    },
+    /// A reader saw an event.
+    Saw {
+        /// The reader's name.
+        reader: String,
+        /// The event's name.
+        name: String,
+        /// The event's data.
+        data: String,
+        /// The last event ID as of the event.
+        id: String,
+    },
+    /// A reader was told that something may be missing.
+    Gap {
+        /// The reader's name.
+        reader: String,
+        /// The last event ID as of the announcement.
+        id: String,
+    },
+    /// A reader has left.
+    Left {
+        /// The reader's name.
+        reader: String,
+    },
+    /// A reader must have seen all that is acknowledged by now.
+    Complete {
+        /// The reader's name.
+        reader: String,
+    },
+}
+
+impl Entry {
+    /// The same with the numbers of publishes moved up, for a ledger that has so many already.
+    pub(super) fn renumbered(&self, base: u64) -> Self {
+        let mut record = self.clone();
+        match &mut record {
+            Self::Published { publish, .. } | Self::Acknowledged { publish, .. } | Self::Refused { publish } => {
+                *publish += base;
+            }
+            _ => {}
+        }
+        record
+    }
+}

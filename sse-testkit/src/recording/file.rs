@@ -1,0 +1,216 @@
+//! A recording as NDJSON.
+//!
+//! ```text
+//! {"format":"sse-recording","version":1,"status":200,"headers":[["content-type","text/event-stream"]]}
+//! {"at_ms":0,"text":"data: hello\n\n"}
+//! {"at_ms":12,"base64":"w7w="}
+//! {"at_ms":20,"end":"broken","because":"connection reset"}   or   {"at_ms":20,"end":"closed"}   or   {"end":"open"}
+//! ```
+
+use std::{fmt, fs, path::Path, time::Duration};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::{Piece, Recording, RecordingEnd, RecordingError};
+
+const FORMAT: &str = "sse-recording";
+const VERSION: u64 = 1;
+
+/// How large a file may be.
+const FILE: u64 = 512 << 20;
+
+pub(super) fn save(recording: &Recording, path: &Path) -> Result<(), RecordingError> {
+    fs::write(path, recording.to_string())
+        .map_err(|error| RecordingError::io(&format!("can't be written: {error}"), error).at(path))
+}
+
+pub(super) fn load(path: &Path) -> Result<Recording, RecordingError> {
+    let read = || {
+        let len = fs::metadata(path)?.len();
+        if len > FILE {
+            let problem = format!("it has {len} bytes; allowed are {FILE}");
+            return Ok(Err(RecordingError::new(problem)));
+        }
+        Ok(parse(&fs::read_to_string(path)?))
+    };
+    let read = read().map_err(|error: std::io::Error| RecordingError::io(&format!("can't be read: {error}"), error));
+    read.flatten().map_err(|error| error.at(path))
+}
+
+pub(super) fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Recording { status, headers, pieces, end } = recording;
+    let headers: Vec<Value> = headers.iter().map(|(name, value)| json!([name.as_str(), header_text(value)])).collect();
+    let headers = Value::from(headers);
+    let status = status.as_u16();
+    writeln!(f, r#"{{"format":"{FORMAT}","version":{VERSION},"status":{status},"headers":{headers}}}"#)?;
+    for Piece { at, bytes } in pieces {
+        let at = at.as_millis();
+        match std::str::from_utf8(bytes) {
+            Ok(text) => writeln!(f, r#"{{"at_ms":{at},"text":{}}}"#, json!(text))?,
+            Err(_) => writeln!(f, r#"{{"at_ms":{at},"base64":"{}"}}"#, BASE64_STANDARD.encode(bytes))?,
+        }
+    }
+    match end {
+        RecordingEnd::Open => writeln!(f, r#"{{"end":"open"}}"#),
+        RecordingEnd::Closed { at } => writeln!(f, r#"{{"at_ms":{},"end":"closed"}}"#, at.as_millis()),
+        RecordingEnd::Broken { at, because } => {
+            writeln!(f, r#"{{"at_ms":{},"end":"broken","because":{}}}"#, at.as_millis(), json!(because))
+        }
+    }
+}
+
+/// Text, or bytes in an object.
+fn header_text(value: &HeaderValue) -> Value {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => json!(text),
+        Err(_) => json!({ "base64": BASE64_STANDARD.encode(value) }),
+    }
+}
+
+pub(super) fn parse(text: &str) -> Result<Recording, RecordingError> {
+    let mut lines = (1..).zip(text.lines());
+    let (number, first) = lines.next().unwrap_or((1, "{}"));
+    let (status, headers) = Line::parse(number, first)?.head()?;
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut last = number;
+    for (number, line) in lines.by_ref() {
+        last = number;
+        let mut line = Line::parse(number, line)?;
+        let after = pieces.last().map_or(Duration::ZERO, |piece| piece.at);
+        if let Some(end) = line.end(after)? {
+            return match lines.next() {
+                Some((number, _)) => Err(RecordingError::in_line(number, "it comes after the end".into())),
+                None => Ok(Recording { status, headers, pieces, end }),
+            };
+        }
+        pieces.push(line.piece(after)?);
+    }
+    let problem = r#"the end is missing: the last line has an "end""#;
+    Err(RecordingError::in_line(last + 1, problem.into()))
+}
+
+struct Line {
+    number: usize,
+    fields: Map<String, Value>,
+}
+
+impl Line {
+    fn parse(number: usize, text: &str) -> Result<Self, RecordingError> {
+        let problem = match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => return Ok(Self { number, fields }),
+            Ok(_) => "it is no JSON object".into(),
+            Err(error) => format!("it is no JSON object: {error}"),
+        };
+        Err(RecordingError::in_line(number, problem))
+    }
+
+    fn head(mut self) -> Result<(StatusCode, HeaderMap), RecordingError> {
+        const HEADERS: &str = r#"a list of ["name", "value"], or ["name", {"base64": "…"}]"#;
+        self.field("format", &format!("{FORMAT:?}"), |value| (value == FORMAT).then_some(()))?;
+        self.field("version", &VERSION.to_string(), |value| (value == VERSION).then_some(()))?;
+        let status = self.field("status", "a number from 100 to 999", |value| {
+            StatusCode::from_u16(u16::try_from(value.as_u64()?).ok()?).ok()
+        })?;
+        let list = self.field("headers", HEADERS, |value| value.as_array().cloned())?;
+        let mut headers = HeaderMap::new();
+        for entry in list {
+            let Some((name, value)) = header(&entry) else {
+                return Err(self.wrong("headers", Some(&entry), HEADERS));
+            };
+            let added = headers.try_append(name, value);
+            added.map_err(|_| self.wrong("headers", None, "fewer of them"))?;
+        }
+        self.nothing_else("format, version, status and headers")?;
+        Ok((status, headers))
+    }
+
+    /// The end, if that is what it is.
+    fn end(&mut self, after: Duration) -> Result<Option<RecordingEnd>, RecordingError> {
+        const ENDS: [&str; 3] = ["closed", "broken", "open"];
+        if !self.fields.contains_key("end") {
+            return Ok(None);
+        }
+        let allowed = r#""closed", "broken" or "open""#;
+        let end = self.field("end", allowed, |value| ENDS.into_iter().find(|end| value == end))?;
+        let end = match end {
+            "closed" => RecordingEnd::Closed { at: self.at(after)? },
+            "broken" => RecordingEnd::Broken { at: self.at(after)?, because: self.text("because")? },
+            _ => RecordingEnd::Open,
+        };
+        self.nothing_else(match end {
+            RecordingEnd::Open => "end",
+            RecordingEnd::Closed { .. } => "end and at_ms",
+            RecordingEnd::Broken { .. } => "end, at_ms and because",
+        })?;
+        Ok(Some(end))
+    }
+
+    fn piece(&mut self, after: Duration) -> Result<Piece, RecordingError> {
+        let at = self.at(after)?;
+        let bytes = match self.fields.contains_key("base64") {
+            true => self.field("base64", "bytes in base64, with padding", |value| decode(value).map(Bytes::from))?,
+            false => self.text("text").map(Bytes::from)?,
+        };
+        self.nothing_else("at_ms, and text or base64; or end")?;
+        Ok(Piece { at, bytes })
+    }
+
+    fn at(&mut self, after: Duration) -> Result<Duration, RecordingError> {
+        let allowed = format!("a whole number of milliseconds, not below {}", after.as_millis());
+        self.field("at_ms", &allowed, |value| value.as_u64().map(Duration::from_millis).filter(|at| *at >= after))
+    }
+
+    fn text(&mut self, name: &str) -> Result<String, RecordingError> {
+        self.field(name, "a string", |value| value.as_str().map(Into::into))
+    }
+
+    fn field<T>(
+        &mut self,
+        name: &str,
+        allowed: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Result<T, RecordingError> {
+        let value = self.fields.remove(name);
+        value.as_ref().and_then(read).ok_or_else(|| self.wrong(name, value.as_ref(), allowed))
+    }
+
+    fn nothing_else(&self, allowed: &str) -> Result<(), RecordingError> {
+        match self.fields.keys().next() {
+            None => Ok(()),
+            Some(name) => {
+                let problem = format!("{name:?} is no field of it; allowed is {allowed}");
+                Err(RecordingError::in_line(self.number, problem))
+            }
+        }
+    }
+
+    fn wrong(&self, name: &str, value: Option<&Value>, allowed: &str) -> RecordingError {
+        /// How much of a value is shown.
+        const SHOWN: usize = 100;
+        let problem = match value.map(Value::to_string) {
+            None => format!("{name} is missing; allowed is {allowed}"),
+            Some(value) => {
+                let shown: String = value.chars().take(SHOWN).collect();
+                let more = if shown.len() < value.len() { "…" } else { "" };
+                format!("{name} is {shown}{more}; allowed is {allowed}")
+            }
+        };
+        RecordingError::in_line(self.number, problem)
+    }
+}
+
+fn header(entry: &Value) -> Option<(HeaderName, HeaderValue)> {
+    let [name, value] = entry.as_array()?.as_slice() else { return None };
+    let value = match value {
+        Value::Object(fields) if fields.len() == 1 => decode(fields.get("base64")?)?,
+        value => value.as_str()?.into(),
+    };
+    Some((name.as_str()?.parse().ok()?, HeaderValue::from_bytes(&value).ok()?))
+}
+
+fn decode(value: &Value) -> Option<Vec<u8>> {
+    BASE64_STANDARD.decode(value.as_str()?).ok()
+}

@@ -1,0 +1,119 @@
+//! A recording that is played.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{Piece, Recording, RecordingEnd};
+use crate::time::later;
+
+/// The body of a recorded stream, of [`Recording::body`].
+///
+/// Each piece comes as one frame, at its time or, if nobody reads then, when it is read. It is in tokio's time.
+///
+/// ```
+/// # use sse_testkit::{Recording, Replay};
+/// # fn f(recording: Recording) {
+/// let body: Replay = recording.body();
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Replay {
+    start: Instant,
+    pieces: std::vec::IntoIter<Piece>,
+    /// What is waited for, if anything still comes.
+    next: Option<Next>,
+    end: RecordingEnd,
+}
+
+#[derive(Debug)]
+struct Next {
+    timer: Pin<Box<Sleep>>,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Piece(Bytes),
+    End(Option<ReplayBroken>),
+}
+
+impl Replay {
+    pub(super) fn start(recording: &Recording) -> Self {
+        let pieces = recording.pieces.clone().into_iter();
+        Self { start: Instant::now(), pieces, next: None, end: recording.end.clone() }
+    }
+
+    /// What comes next, and when.
+    fn pick(&mut self) -> Option<Next> {
+        let (at, what) = match self.pieces.next() {
+            Some(Piece { at, bytes }) => (at, What::Piece(bytes)),
+            None => match &self.end {
+                RecordingEnd::Open => return None,
+                RecordingEnd::Closed { at } => (*at, What::End(None)),
+                RecordingEnd::Broken { at, because } => (*at, What::End(Some(ReplayBroken(because.clone())))),
+            },
+        };
+        let timer = Box::pin(sleep_until(self.due(at)));
+        Some(Next { timer, what })
+    }
+
+    /// That time of the recording; a clock has no times as late as a file may.
+    fn due(&self, at: Duration) -> Instant {
+        later(at.saturating_sub(self.start.elapsed()))
+    }
+}
+
+impl Body for Replay {
+    type Data = Bytes;
+    type Error = ReplayBroken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplayBroken>>> {
+        if self.next.is_none() {
+            self.next = self.pick();
+        }
+        let Some(next) = &mut self.next else { return Poll::Pending }; // for ever: it was open to the last
+        ready!(next.timer.as_mut().poll(cx));
+        match self.next.take().map(|next| next.what) {
+            Some(What::Piece(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(What::End(Some(broken))) => {
+                self.end = RecordingEnd::Closed { at: Duration::ZERO };
+                Poll::Ready(Some(Err(broken)))
+            }
+            Some(What::End(None)) | None => Poll::Ready(None),
+        }
+    }
+}
+
+/// The recorded stream broke off here; it says what it said then.
+///
+/// ```
+/// # use sse_testkit::{End, TestClient};
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// # let head = r#"{"format":"sse-recording","version":1,"status":200,"headers":[["content-type","text/event-stream"]]}"#;
+/// # let file = format!("{head}\n{}\n", r#"{"end":"broken","because":"connection reset","at_ms":5}"#);
+/// # let recording: sse_testkit::Recording = file.parse().unwrap();
+/// let mut stream = TestClient::replay(recording).get("/").connect().await;
+/// assert_eq!(stream.next().await, None);
+/// assert_eq!(stream.end(), Some(&End::Broken("connection reset".into())));
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayBroken(String);
+
+impl fmt::Display for ReplayBroken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for ReplayBroken {}

@@ -1,0 +1,24 @@
+//! What came of waiting.
+
+use std::fmt;
+
+use crate::{End, Seen, wait::Over};
+
+pub(super) enum Got {
+    Seen(Seen),
+    End(End),
+    Over(Over),
+    /// The answer is no event stream.
+    Refusal(String),
+}
+
+impl fmt::Display for Got {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seen(seen) => seen.fmt(f),
+            Self::End(end) => end.fmt(f),
+            Self::Over(over) => over.fmt(f),
+            Self::Refusal(head) => write!(f, "an answer that is no event stream: {head}"),
+        }
+    }
+}
