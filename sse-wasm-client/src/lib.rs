@@ -128,7 +128,6 @@ mod fan;
 mod queue;
 mod reader;
 mod signal;
-#[allow(dead_code, reason = "nothing joins yet")]
 mod tabs;
 
 mod answer;
@@ -151,5 +150,7 @@ pub use signal::{Drain, DrainReason, Gap, GapReason, Signal, Signals, States};
 pub use source::{EventSource, Listening};
 pub use sse_core::{EventId, EventName, FieldError, Limit, Limits, Text, typed};
 pub use state::{CloseReason, State};
+#[cfg(target_arch = "wasm32")]
+pub use tabs::AcrossTabs;
 #[cfg(target_arch = "wasm32")]
 pub use transport::{ByEventSource, ByFetch, Credentials, Transport};

@@ -57,6 +57,8 @@
 //! word it steals the lock. Time counts in looks at the clock, not by the clock: a tab that was frozen itself does not
 //! take its own sleep for the leader's. Where the browser announces a freeze the leader lets go beforehand.
 
+#[cfg(target_arch = "wasm32")]
+mod across;
 mod desk;
 mod follower;
 mod leader;
@@ -64,7 +66,7 @@ mod notice;
 mod ring;
 mod trail;
 #[cfg(target_arch = "wasm32")]
-pub(crate) mod web;
+mod web;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod simulation;
@@ -73,10 +75,12 @@ use std::time::Duration;
 
 use sse_core::EventId;
 
-use self::{desk::Desk, follower::Follower, leader::Leader};
+use self::{desk::Desk, follower::Follower, leader::Leader, notice::Says};
 use crate::{Delivery, Message, State};
 
-pub(crate) use self::notice::Notice;
+#[cfg(target_arch = "wasm32")]
+pub use self::across::AcrossTabs;
+pub(crate) use self::notice::{Aside, Notice};
 
 /// How long a leader says nothing at most, and a follower waits before it wonders.
 const BEAT: Duration = Duration::from_secs(3);
@@ -100,6 +104,8 @@ pub(crate) enum Output {
     Event(Delivery<Message>),
     /// How the stream stands, for the same.
     State(State),
+    /// Something else about it, for the same.
+    Aside(Aside),
 }
 
 /// One tab of those that share a stream.
@@ -224,6 +230,18 @@ impl Tab {
         }
     }
 
+    /// What it says beside that.
+    pub(crate) fn handle_aside(&mut self, aside: Aside) {
+        match &self.part {
+            Part::Leader(leader) if leader.has_stream() => {
+                self.desk.say(Says::Aside(aside.clone()));
+                self.desk.output(Output::Aside(aside));
+            }
+            Part::Alone => self.desk.output(Output::Aside(aside)),
+            Part::Leader(_) | Part::Follower(_) | Part::Away | Part::Over => {}
+        }
+    }
+
     /// Time has passed.
     pub(crate) fn handle_time(&mut self, now: Duration) {
         match &mut self.part {
@@ -238,6 +256,7 @@ impl Tab {
         if matches!(self.part, Part::Follower(_) | Part::Leader(_)) {
             self.let_go();
             self.desk.output(Output::Release);
+            self.desk.enter(State::Paused);
             self.part = Part::Away;
         }
     }
@@ -245,6 +264,7 @@ impl Tab {
     /// The page runs again.
     pub(crate) fn handle_resumed(&mut self, now: Duration) {
         if matches!(self.part, Part::Away) {
+            self.desk.enter(State::Connecting);
             self.follow(now);
         }
     }

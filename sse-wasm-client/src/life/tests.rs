@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use super::*;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -188,14 +190,14 @@ fn what_does_not_pass_by_itself_is_final() {
 
 #[test]
 fn the_application_decides_what_is_final() {
-    let mut sim = Sim::new(|settings| settings.retries = Box::new(|refusal| refusal.status == Some(204)));
+    let mut sim = Sim::new(|settings| settings.retries = Rc::new(|refusal| refusal.status == Some(204)));
     sim.refuse(Some(204));
     assert!(matches!(sim.life.state(), State::Waiting { .. }));
     sim.pass(S(3));
     sim.refuse(Some(503));
     assert_eq!(sim.life.state(), closed(CloseReason::Status(503)));
 
-    let mut sim = Sim::new(|settings| settings.retries = Box::new(|_| false));
+    let mut sim = Sim::new(|settings| settings.retries = Rc::new(|_| false));
     sim.refuse(None);
     assert_eq!(sim.life.state(), closed(CloseReason::GaveUp));
 }

@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 
-use sse_core::{EventId, EventName};
+use sse_core::{EventId, EventName, Text};
 
 use super::{
     Output,
     notice::{Notice, Says, Term},
     trail::{Place, Trail},
 };
-use crate::{Delivery, Message, State, signal::GAP};
+use crate::{
+    Delivery, Message, State,
+    signal::{CURSOR, GAP},
+};
 
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -60,6 +63,12 @@ impl Desk {
         self.fresh = false;
         self.trail.push(event.id.clone());
         self.output(Output::Event(event));
+    }
+
+    /// Tells the program where it is, which had nothing: so a hub's stream would begin.
+    pub(super) fn tell_place(&mut self) {
+        let value = Message { name: EventName::from_static(CURSOR), data: Text::default() };
+        self.output(Output::Event(Delivery { value, id: self.trail.last(), origin: Text::default() }));
     }
 
     /// Tells the program that something is lost after what it has had.

@@ -102,6 +102,7 @@ impl Follower {
                     self.ask(desk, now);
                 }
             }
+            Says::Aside(aside) => desk.output(Output::Aside(aside)),
             Says::Replay { to, id, after, ahead, lost, had: before, events } if to == desk.tab => {
                 let had = match self.number {
                     Some(had) if after <= had => had,
@@ -113,7 +114,10 @@ impl Follower {
                             desk.tell_gap(events.first());
                         }
                         desk.trail.recall(before);
-                        desk.fresh &= desk.trail.last().text().is_empty();
+                        if desk.fresh && !desk.trail.last().text().is_empty() {
+                            desk.fresh = false;
+                            desk.tell_place();
+                        }
                         desk.ahead = ahead;
                         after
                     }

@@ -92,7 +92,7 @@ impl Leader {
             // Another has the lock now. This one goes on until it knows, and is counted in.
             Says::Call => desk.say(Says::Here(Here { id: desk.trail.last(), number: None, is_fresh: desk.fresh })),
             // Of the leader before, whose stream is not this one's.
-            Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Replay { .. } => {}
+            Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
         }
     }
 
@@ -102,6 +102,7 @@ impl Leader {
             let compares = |furthest: &EventId| order(&call.lowest, furthest).is_some();
             if let Some(furthest) = call.furthest.filter(|furthest| desk.fresh && compares(furthest)) {
                 desk.trail.push(furthest);
+                desk.tell_place();
             }
             self.begin(desk, call.lowest, now);
         }

@@ -1,11 +1,13 @@
 //! What tabs say to each other.
 
+mod wire;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sse_core::EventId;
 
-use crate::{Delivery, Message, State};
+use crate::{Delivery, Limit, Message, Refusal, Signal, State};
 
 /// The time of one leader with one stream. Terms are told apart by number, and two of one number by the tab.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,6 +55,8 @@ pub(super) enum Says {
         #[serde(with = "wire::state")]
         state: State,
     },
+    /// Something beside the events.
+    Aside(#[serde(with = "wire::aside")] Aside),
     /// For one tab: what comes after a number, through the last.
     Replay {
         to: u64,
@@ -70,6 +74,22 @@ pub(super) enum Says {
         #[serde(with = "wire::events")]
         events: Vec<Delivery<Message>>,
     },
+}
+
+/// What a connection says beside events and states. Nobody is told again who was not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Aside {
+    Refused(Refusal),
+    TooLong(Limit),
+}
+
+impl From<Aside> for Signal {
+    fn from(aside: Aside) -> Self {
+        match aside {
+            Aside::Refused(refusal) => Self::Refused(refusal),
+            Aside::TooLong(limit) => Self::TooLong(limit),
+        }
+    }
 }
 
 /// Where a tab is.
@@ -108,145 +128,9 @@ impl Notice {
 impl Says {
     /// Whether only a leader says so.
     pub(super) const fn is_leaders(&self) -> bool {
-        matches!(self, Self::Begin { .. } | Self::Event { .. } | Self::Beat { .. } | Self::Replay { .. })
-    }
-}
-
-/// The forms of types that have none of their own.
-mod wire {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-    use sse_core::{EventId, EventName};
-
-    use crate::{Delivery, Message};
-
-    /// Name, data, ID, origin.
-    #[derive(Serialize, Deserialize)]
-    struct Event(String, String, String, String);
-
-    impl From<&Delivery<Message>> for Event {
-        fn from(event: &Delivery<Message>) -> Self {
-            let Delivery { value: Message { name, data }, id, origin } = event;
-            Self(name.as_str().into(), data.as_str().into(), id.as_str().into(), origin.as_str().into())
-        }
-    }
-
-    impl TryFrom<Event> for Delivery<Message> {
-        type Error = sse_core::FieldError;
-
-        fn try_from(Event(name, data, id, origin): Event) -> Result<Self, Self::Error> {
-            let value = Message { name: EventName::new(name)?, data: data.into() };
-            Ok(Self { value, id: EventId::new(id)?, origin: origin.into() })
-        }
-    }
-
-    pub(super) mod id {
-        use super::*;
-
-        pub(in super::super) fn serialize<S: Serializer>(id: &EventId, to: S) -> Result<S::Ok, S::Error> {
-            to.serialize_str(id.as_str())
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<EventId, D::Error> {
-            EventId::new(String::deserialize(from)?).map_err(D::Error::custom)
-        }
-    }
-
-    pub(super) mod ids {
-        use super::*;
-
-        pub(in super::super) fn serialize<S: Serializer>(ids: &[EventId], to: S) -> Result<S::Ok, S::Error> {
-            to.collect_seq(ids.iter().map(EventId::as_str))
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<EventId>, D::Error> {
-            let ids = Vec::<String>::deserialize(from)?;
-            ids.into_iter().map(EventId::new).collect::<Result<_, _>>().map_err(D::Error::custom)
-        }
-    }
-
-    pub(super) mod event {
-        use super::*;
-
-        pub(in super::super) fn serialize<S: Serializer>(event: &Delivery<Message>, to: S) -> Result<S::Ok, S::Error> {
-            Event::from(event).serialize(to)
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Delivery<Message>, D::Error> {
-            Event::deserialize(from)?.try_into().map_err(D::Error::custom)
-        }
-    }
-
-    pub(super) mod events {
-        use super::*;
-
-        pub(in super::super) fn serialize<S: Serializer>(
-            events: &[Delivery<Message>],
-            to: S,
-        ) -> Result<S::Ok, S::Error> {
-            to.collect_seq(events.iter().map(Event::from))
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            from: D,
-        ) -> Result<Vec<Delivery<Message>>, D::Error> {
-            let events = Vec::<Event>::deserialize(from)?;
-            events.into_iter().map(TryInto::try_into).collect::<Result<_, _>>().map_err(D::Error::custom)
-        }
-    }
-
-    pub(super) mod state {
-        use std::time::Duration;
-
-        use super::*;
-        use crate::{CloseReason, State};
-
-        /// [`State`], in a form that does not change with it.
-        #[derive(Serialize, Deserialize)]
-        enum Form {
-            Connecting,
-            Open,
-            /// The attempt, and in how many milliseconds it is due.
-            Waiting(u32, u64),
-            Paused,
-            ByApplication,
-            GaveUp,
-            NoContent,
-            Status(u16),
-            NotAnEventStream,
-        }
-
-        pub(in super::super) fn serialize<S: Serializer>(state: &State, to: S) -> Result<S::Ok, S::Error> {
-            match *state {
-                State::Connecting => Form::Connecting,
-                State::Open => Form::Open,
-                State::Waiting { attempt, until } => {
-                    Form::Waiting(attempt, u64::try_from(until.as_millis()).unwrap_or(u64::MAX))
-                }
-                State::Paused => Form::Paused,
-                State::Closed { why } => match why {
-                    CloseReason::ByApplication => Form::ByApplication,
-                    CloseReason::GaveUp => Form::GaveUp,
-                    CloseReason::NoContent => Form::NoContent,
-                    CloseReason::Status(status) => Form::Status(status),
-                    CloseReason::NotAnEventStream => Form::NotAnEventStream,
-                },
-            }
-            .serialize(to)
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<State, D::Error> {
-            let closed = |why| State::Closed { why };
-            Ok(match Form::deserialize(from)? {
-                Form::Connecting => State::Connecting,
-                Form::Open => State::Open,
-                Form::Waiting(attempt, until) => State::Waiting { attempt, until: Duration::from_millis(until) },
-                Form::Paused => State::Paused,
-                Form::ByApplication => closed(CloseReason::ByApplication),
-                Form::GaveUp => closed(CloseReason::GaveUp),
-                Form::NoContent => closed(CloseReason::NoContent),
-                Form::Status(status) => closed(CloseReason::Status(status)),
-                Form::NotAnEventStream => closed(CloseReason::NotAnEventStream),
-            })
+        match self {
+            Self::Begin { .. } | Self::Event { .. } | Self::Beat { .. } | Self::Aside(_) | Self::Replay { .. } => true,
+            Self::Call | Self::Here(_) => false,
         }
     }
 }
@@ -256,7 +140,7 @@ mod tests {
     use sse_core::EventName;
 
     use super::*;
-    use crate::CloseReason;
+    use crate::{CloseReason, Problem};
 
     #[test]
     fn all_that_is_said_arrives_as_it_was() {
@@ -289,6 +173,14 @@ mod tests {
         let closed = reasons.map(|why| State::Closed { why });
         for state in [State::Connecting, State::Open, State::Paused].into_iter().chain(closed) {
             all.push(Says::Beat { number: 1, state });
+        }
+        let problem = Problem { kind: "about:blank".into(), title: None, detail: Some("full".into()) };
+        let mut refusals = [Refusal::default(), Refusal { status: Some(503), ..Refusal::default() }];
+        refusals[1].problem = Some(problem);
+        refusals[1].retry_after = Some(Duration::from_secs(7));
+        all.extend(refusals.map(|refusal| Says::Aside(Aside::Refused(refusal))));
+        for limit in [Limit::Line, Limit::Event, Limit::Id, Limit::Name] {
+            all.push(Says::Aside(Aside::TooLong(limit)));
         }
         for says in all {
             let notice = Notice { from: u64::MAX - 1, term, says };

@@ -1,6 +1,7 @@
 //! Tabs that come, go, freeze and die, in virtual time, with a server that does likewise.
 
 mod hub;
+mod page;
 mod world;
 
 use std::time::Duration;

@@ -21,7 +21,7 @@ use self::{
     channel::Channel,
     lock::{Fate, Lock},
 };
-use super::{Notice, Output, Tab};
+use super::{Aside, Notice, Output, Tab};
 use crate::{
     Delivery, Message, State,
     clock::{self, Timer},
@@ -37,6 +37,9 @@ pub(crate) trait Sink {
 
     /// How the stream stands.
     fn state(&self, state: State);
+
+    /// What is said of it beside that.
+    fn aside(&self, aside: Aside);
 }
 
 /// Opens connections, when this tab is to hold the stream.
@@ -114,7 +117,7 @@ impl Shared {
         }
         inner.channel.replace(channel);
         let turned = inner.own.clone();
-        inner.page.replace(Some(Page::listen(move |runs| with(&turned, |inner| inner.page_turned(runs)))));
+        inner.page.replace(Page::listen(move |runs| with(&turned, |inner| inner.page_turned(runs))));
         inner.turn();
         Self { inner }
     }
@@ -135,6 +138,11 @@ impl Feed {
     /// How the connection stands.
     pub(crate) fn state(&self, state: State) {
         self.change(|tab, now| tab.handle_state(state, now));
+    }
+
+    /// What it says beside that.
+    pub(crate) fn aside(&self, aside: Aside) {
+        self.change(|tab, _| tab.handle_aside(aside));
     }
 
     fn change(&self, change: impl FnOnce(&mut Tab, Duration)) {
@@ -202,6 +210,7 @@ impl Inner {
                 }
                 Output::Event(event) => self.sink.event(event),
                 Output::State(state) => self.sink.state(state),
+                Output::Aside(aside) => self.sink.aside(aside),
             }
         }
         self.is_busy.set(false);
@@ -253,45 +262,35 @@ impl fmt::Debug for Inner {
     }
 }
 
-/// When the page is put to sleep, and when it runs again, as far as the browser tells. A page that is left is put to
-/// sleep too: it may be kept to go back to.
+/// When the page is put to sleep, and when it runs again, as far as the browser tells. That it is left and may be stored
+/// is not looked for here: whoever has a place among the tabs leaves then.
 #[derive(Debug)]
 struct Page {
-    targets: Vec<EventTarget>,
+    document: EventTarget,
     listener: Closure<dyn Fn(Event)>,
 }
 
-const TURNS: [&str; 4] = ["freeze", "pagehide", "resume", "pageshow"];
+const FREEZE: &str = "freeze";
+const RESUME: &str = "resume";
 
 impl Page {
-    /// Tells whether it runs.
-    fn listen(turned: impl Fn(bool) + 'static) -> Self {
-        let global = js_sys::global();
-        let document = js_sys::Reflect::get(&global, &"document".into()).ok();
-        // A worker has no document.
-        let document = document.and_then(|document| document.dyn_into::<EventTarget>().ok());
-        let targets = document.into_iter().chain([global.unchecked_into()]).collect();
-        let listener = Closure::new(move |event: Event| turned(matches!(&*event.type_(), "resume" | "pageshow")));
-        let page = Self { targets, listener };
-        page.each(|target, name, listener| {
-            let _ = target.add_event_listener_with_callback(name, listener); // it throws for no function
-        });
-        page
-    }
-
-    fn each(&self, visit: impl Fn(&EventTarget, &str, &js_sys::Function)) {
-        for target in &self.targets {
-            for name in TURNS {
-                visit(target, name, self.listener.as_ref().unchecked_ref());
-            }
+    /// Tells whether it runs. A worker has no document, and is told nothing.
+    fn listen(turned: impl Fn(bool) + 'static) -> Option<Self> {
+        let document = js_sys::Reflect::get(&js_sys::global(), &"document".into()).ok()?.dyn_into().ok()?;
+        let listener = Closure::new(move |event: Event| turned(event.type_() == RESUME));
+        let page = Self { document, listener };
+        for name in [FREEZE, RESUME] {
+            // It throws for no listener that is a function.
+            let _ = page.document.add_event_listener_with_callback(name, page.listener.as_ref().unchecked_ref());
         }
+        Some(page)
     }
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        self.each(|target, name, listener| {
-            let _ = target.remove_event_listener_with_callback(name, listener);
-        });
+        for name in [FREEZE, RESUME] {
+            let _ = self.document.remove_event_listener_with_callback(name, self.listener.as_ref().unchecked_ref());
+        }
     }
 }

@@ -2,16 +2,19 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
     mem,
     time::Duration,
 };
 
 use sse_core::EventId;
 
-use super::hub::{Kind, Server, TICK};
+use super::{
+    hub::{Kind, Server, TICK},
+    page::{Connection, Frozen, Happening, Page, Seen},
+};
 use crate::{
-    Delivery, Message, State,
+    State,
     signal::GAP,
     tabs::{Notice, Output, Tab, notice::Says},
 };
@@ -31,51 +34,6 @@ pub(super) enum Fault {
     NeverSteals,
     /// A leader does not notice that its lock was stolen, and hears nothing.
     Deaf,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Seen {
-    Tick(usize),
-    Gap,
-}
-
-/// What happens to a tab.
-#[derive(Debug, Clone)]
-enum Happening {
-    Notice(String),
-    Granted(u64),
-    Stolen(u64),
-    /// The connection of this number reaches the server.
-    Arrive(u64),
-    Event(u64, Delivery<Message>),
-    Lost(u64),
-}
-
-#[derive(Debug)]
-pub(super) struct Page {
-    tab: Tab,
-    pub(super) seen: Vec<Seen>,
-    /// What had been published when it first knew where it is.
-    placed_at: Option<usize>,
-    /// While it is frozen: what has happened in the meantime, and whether the channel keeps notices for it.
-    pub(super) frozen: Option<Frozen>,
-    /// The number of its last request for the lock.
-    request: u64,
-    connection: Option<Connection>,
-}
-
-#[derive(Debug)]
-pub(super) struct Frozen {
-    keeps: bool,
-    backlog: Vec<Happening>,
-}
-
-/// A connection as the tab sees it; it is made again by itself.
-#[derive(Debug)]
-struct Connection {
-    number: u64,
-    last_event_id: EventId,
-    is_open: bool,
 }
 
 #[derive(Debug)]
@@ -129,8 +87,8 @@ impl World {
         self.next += 1;
         let number = self.next * 7919 % 100_003; // so that the order of joining is not that of the numbers
         let placed_at = (!id.text().is_empty()).then_some(self.server.published);
-        let tab = Tab::new(number, id, self.now);
-        let page = Page { tab, seen, placed_at, frozen: None, request: 0, connection: None };
+        let tab = Tab::new(number, id.clone(), self.now);
+        let page = Page { tab, seen, told: id, placed_at, frozen: None, request: 0, connection: None };
         self.pages.insert(number, page);
         self.trace(number, "joins");
         self.act(number);
@@ -282,6 +240,11 @@ impl World {
             }
             let Some(output) = page.tab.poll_output() else { break };
             self.trace.push(format!("{:?} {tab} -> {output:?}", self.now));
+            if let Output::Event(event) = &output
+                && !event.id.text().is_empty()
+            {
+                page.told = event.id.clone();
+            }
             match output {
                 Output::Request => {
                     self.release(tab);
@@ -322,7 +285,7 @@ impl World {
                     page.seen.push(Seen::Gap);
                     self.gaps += 1;
                 }
-                Output::Event(_) | Output::State(_) => {}
+                Output::Event(_) | Output::State(_) | Output::Aside(_) => {}
             }
         }
         let published = self.server.published;
@@ -427,39 +390,5 @@ impl World {
 
     fn trace(&mut self, tab: u64, what: &str) {
         self.trace.push(format!("{:?} {tab} {what}", self.now));
-    }
-}
-
-impl Page {
-    /// Whether it has had what it should, in order: all from when it found its place, and no gap that the server has no
-    /// part in.
-    pub(super) fn check(&self, server: &Server, has_gaps: bool) -> Result<(), String> {
-        if server.kind == Kind::Foreign && has_gaps {
-            // Nobody knows the order of what is late then, but it comes once all the same.
-            let mut once = HashSet::new();
-            let twice = self.seen.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
-            return twice.map_or(Ok(()), |seen| Err(format!("{seen:?} twice")));
-        }
-        let mut last: Option<usize> = None;
-        let mut gap = false;
-        for seen in &self.seen {
-            match (seen, last) {
-                (Seen::Gap, _) if !has_gaps => return Err("a gap that no server announced".into()),
-                (Seen::Gap, _) => gap = true,
-                (Seen::Tick(index), None) if Some(*index) > self.placed_at && !gap => {
-                    return Err(format!("begins with {index}, but was there at {:?}", self.placed_at));
-                }
-                (Seen::Tick(index), Some(last)) if *index <= last => return Err(format!("{index} after {last}")),
-                (Seen::Tick(index), Some(last)) if *index > last + 1 && !gap => {
-                    return Err(format!("{index} right after {last}"));
-                }
-                (Seen::Tick(index), _) => {
-                    last = Some(*index);
-                    gap = false;
-                }
-            }
-        }
-        let end = server.published.checked_sub(1);
-        if last == end { Ok(()) } else { Err(format!("ends with {last:?} of {end:?}")) }
     }
 }

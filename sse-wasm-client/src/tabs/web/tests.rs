@@ -17,7 +17,7 @@ use super::{
     Connect, Feed, Shared, Sink,
     lock::{Fate, Lock},
 };
-use crate::{Delivery, Message, State, clock};
+use crate::{Delivery, Message, State, clock, signal::CURSOR, tabs::Aside};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -84,12 +84,16 @@ struct Ear(Rc<Seen>);
 
 impl Sink for Ear {
     fn event(&self, event: Delivery<Message>) {
-        self.0.events.borrow_mut().push(event.value.data.to_string());
+        if event.value.name.as_str() != CURSOR {
+            self.0.events.borrow_mut().push(event.value.data.to_string());
+        }
     }
 
     fn state(&self, state: State) {
         self.0.state.set(Some(state));
     }
+
+    fn aside(&self, _: Aside) {}
 }
 
 fn join(name: &str, server: &Rc<Server>) -> (Shared, Rc<Seen>) {
