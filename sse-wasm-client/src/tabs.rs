@@ -70,6 +70,8 @@ mod web;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod simulation;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

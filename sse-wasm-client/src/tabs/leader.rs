@@ -201,6 +201,7 @@ impl Leader {
         };
         if let Some(says) = says {
             desk.say(says);
+            self.beat(desk, now); // the tab is to know how it stands, too
         }
     }
 }
