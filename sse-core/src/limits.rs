@@ -9,7 +9,7 @@ use core::fmt;
 /// A block that goes over a limit dispatches nothing; it is reported as [`Item::Dropped`](crate::Item::Dropped), its
 /// ID is committed all the same (or a client would ask for the same event again for ever), and parsing goes on after
 /// its blank line. What is dropped does not depend on how the input is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {
     /// One line, without its end. Default 4 MiB: a JSON document of a size that one still sends as an event. Below 6 a

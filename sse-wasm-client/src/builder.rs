@@ -6,11 +6,12 @@ use serde::de::DeserializeOwned;
 use sse_core::{EventId, Limits, Text};
 
 use crate::{
-    ByEventSource, ByFetch, ConnectError, Credentials, EventSource, Message, Refusal, Transport, clock,
+    AcrossTabs, ByEventSource, ByFetch, ConnectError, Credentials, EventSource, Message, Refusal, Transport, clock,
     driver::Driver,
     life::{Life, Settings, Watchdog},
     outlet::{Deliveries, Outlet},
     reader::Reader,
+    transport::Sharable,
     url,
 };
 
@@ -136,8 +137,32 @@ impl<T> Builder<T, ByFetch> {
     /// Decides which refusals may pass, so that the client tries again; after the others it is closed. By default
     /// [`Refusal::may_pass`]: all but 408, 425, 429 and 500 to 599 are final, and so is a 200 that is no event stream.
     pub fn retry_if(mut self, may_pass: impl Fn(&Refusal) -> bool + 'static) -> Self {
-        self.settings.retries = Box::new(may_pass);
+        self.settings.retries = Rc::new(may_pass);
         self
+    }
+}
+
+#[expect(private_bounds, reason = "only what can be shared can be")]
+impl<T, V: Sharable> Builder<T, V> {
+    /// Shares one connection among all tabs of the browser that want the same: the URL, the event names, and what this
+    /// builder was told of the transport, waits and heartbeats. Not to be the same are [`queue`](Self::queue),
+    /// [`pause_when_hidden`](Self::pause_when_hidden), [`last_event_id`](Self::last_event_id), and the function of
+    /// `retry_if`, which nobody can compare: that of the tab which holds the connection counts. What the transport is to
+    /// be told is told before this.
+    ///
+    /// Each tab has every event once and in order, and each state and signal. Which tab holds the connection does not
+    /// show, and when that one goes another goes on where it was. See [the crate's page](crate#one-connection-for-all-tabs).
+    ///
+    /// ```no_run
+    /// use sse_wasm_client::{ConnectError, EventSource};
+    ///
+    /// # fn connect() -> Result<(), ConnectError> {
+    /// let source = EventSource::untyped("/events?topic=clock").fetch().shared().connect()?;
+    /// # drop(source); Ok(()) }
+    /// ```
+    pub fn shared(self) -> Builder<T, AcrossTabs<V>> {
+        let Self { reader, url, last_event_id, queue, settings, transport } = self;
+        Builder { reader, url, last_event_id, queue, settings, transport: AcrossTabs(transport) }
     }
 }
 
@@ -153,7 +178,8 @@ impl<T, V> Builder<T, V> {
     ///
     /// When the queue is full the oldest makes room, and is counted. Nothing is taken from it while the page's own code
     /// runs, so it should hold the largest burst. Over fetch nothing is lost: the client reads on when there is room,
-    /// and the server waits meanwhile, or cuts off who is too slow for it.
+    /// and the server waits meanwhile, or cuts off who is too slow for it; but not where tabs share the connection, since
+    /// one would hold up all.
     pub fn queue(mut self, deliveries: usize) -> Self {
         self.queue = deliveries;
         self
@@ -205,7 +231,7 @@ impl<T, V> Builder<T, V> {
     }
 
     /// Disconnects once the page has been hidden for so long, and goes on where it was when it is visible again. By
-    /// default a hidden page stays connected.
+    /// default a hidden page stays connected. Where tabs share the connection, only the hidden one leaves it.
     pub fn pause_when_hidden(mut self, after: Duration) -> Self {
         self.settings.pause_when_hidden = Some(after);
         self
@@ -220,9 +246,9 @@ impl<T: 'static, V: Transport> Builder<T, V> {
     /// [`ConnectError`] if the type is no schema, a name is not to be listened for, or the browser refuses the URL or a
     /// header.
     pub fn connect(self) -> Result<EventSource<T>, ConnectError> {
-        let Self { reader, url, last_event_id, queue, settings, transport } = self;
+        let Self { reader, url, last_event_id, queue, mut settings, transport } = self;
         let reader = reader?;
-        let dial = transport.dial(url, reader.names());
+        let dial = transport.dial(url, reader.names(), &mut settings)?;
         let deliveries = Rc::new(Deliveries::new(reader, queue));
         let outlet: Rc<dyn Outlet> = deliveries.clone();
         let driver = Driver::start(Life::new(settings, last_event_id, clock::now()), outlet, dial)?;

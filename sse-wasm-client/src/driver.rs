@@ -31,7 +31,17 @@ pub(crate) struct Driver {
 impl Driver {
     /// Begins a life. What trying again would not help against is an error.
     pub(crate) fn start(life: Life, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Result<Rc<Self>, ConnectError> {
-        let driver = Rc::new_cyclic(|own: &Weak<Self>| {
+        let driver = Self::new(life, outlet, dial);
+        if let Some(Act::Connect(id)) = driver.inbox.poll_act() {
+            driver.connection.replace(Some(driver.dial.dial(&id, &driver.own)?));
+        }
+        driver.run();
+        Ok(driver)
+    }
+
+    /// One that does nothing until it [runs](Self::run).
+    pub(crate) fn new(life: Life, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Rc<Self> {
+        Rc::new_cyclic(|own: &Weak<Self>| {
             let ticked = own.clone();
             Self {
                 inbox: Inbox::new(life, outlet),
@@ -41,18 +51,18 @@ impl Driver {
                 page: RefCell::new(None),
                 own: own.clone(),
             }
-        });
-        if let Some(Act::Connect(id)) = driver.inbox.poll_act() {
-            driver.connection.replace(Some(driver.dial.dial(&id, &driver.own)?));
-        }
-        let turned = driver.own.clone();
+        })
+    }
+
+    /// Does what there is to do from now on, and listens to the page.
+    pub(crate) fn run(&self) {
+        let turned = self.own.clone();
         let page = Page::listen(move |turn| with(&turned, |driver| driver.page_turned(turn)));
         if page.is_hidden() {
-            driver.inbox.change(|life| life.handle_hidden(clock::now()));
+            self.inbox.change(|life| life.handle_hidden(clock::now()));
         }
-        driver.page.replace(Some(page));
-        driver.turn();
-        Ok(driver)
+        self.page.replace(Some(page));
+        self.turn();
     }
 
     pub(crate) fn inbox(&self) -> &Inbox {

@@ -50,19 +50,28 @@ impl Inbox {
         if !self.change(|life| life.handle_event(id, of_hub, now)) {
             return;
         }
+        if !of_hub {
+            return self.outlet.take(arrival);
+        }
         match name {
-            CURSOR => {} // its ID is all that it has to say
             GAP => self.signaller.send(&Signal::Gap(Gap::read(data))),
             DRAIN => self.signaller.send(&Signal::Drain(Drain::read(data))),
-            _ => self.outlet.take(arrival),
+            _ => {} // a cursor's ID is all that it has to say
         }
+        self.outlet.take_hubs(arrival);
     }
 
     /// An event was over a limit, and is lost.
     pub(crate) fn handle_too_long(&self, limit: Limit) {
         if self.life.borrow().is_connected() {
-            self.signaller.send(&Signal::TooLong(limit));
+            self.signal(&Signal::TooLong(limit));
         }
+    }
+
+    /// Something that was said about the stream, and is to be known.
+    pub(crate) fn signal(&self, signal: &Signal) {
+        self.signaller.send(signal);
+        self.outlet.take_signal(signal);
     }
 
     /// See [`Life::handle_refusal`].
@@ -70,7 +79,7 @@ impl Inbox {
         let counts = self.life.borrow().is_connected();
         if counts {
             let signal = Signal::Refused(refusal);
-            self.signaller.send(&signal);
+            self.signal(&signal);
             let Signal::Refused(refusal) = signal else { return };
             self.change(|life| life.handle_refusal(&refusal, now, entropy));
         }
@@ -83,7 +92,7 @@ impl Inbox {
             (change(life), life.state())
         };
         if self.state.replace(state) != state {
-            self.signaller.send(&Signal::State(state));
+            self.signal(&Signal::State(state));
             if state.is_closed() {
                 self.end();
             }

@@ -85,6 +85,28 @@
 //! The watchdog needs heartbeats that it can see. Hubs send events, unless the URL says `heartbeat=comment`, which is
 //! for others than browsers. Tell the builder of a hub whose interval is not 15 s, unless you use fetch, which reads it.
 //!
+//! # One connection for all tabs
+//!
+//! Over HTTP/1.1 a browser opens six connections to one origin, in all its tabs together. With `shared()` on the builder,
+//! all tabs that want the same (URL, event names, what the builder was told of transport and waits) have one between
+//! them. One tab holds it and hands on events, states and signals; when it is closed, crashes, freezes or is stored,
+//! another goes on where it was. Each tab has every event once and in order, or a [`Gap`]. That rests on the browser's
+//! locks (Web Locks) and `BroadcastChannel`; where either is missing, as on a page that is neither HTTPS nor on
+//! `localhost`, each tab has a connection of its own. The code for it is linked only where `shared()` is used.
+//!
+//! - A tab begins with what comes from the time it joins, or after its own `last_event_id()`, whatever the others have
+//!   had. A `since` in the URL counts only for the tab that connects first; a `last_event_id` in the URL makes it another
+//!   URL, so say it to the builder.
+//! - A new tab that is to lead first asks where the others are, which takes 150 ms. A leader that freezes unannounced is
+//!   missed after four silent beats of 3 s.
+//! - The last 512 events, at most 512 KiB, are kept for tabs that missed some; what is older is fetched from the hub
+//!   anew. A server that gives no IDs can't be asked: what it sends while another tab takes over is lost.
+//! - Over fetch a slow program does not hold up the stream, since it would do so for all tabs: its queue drops the
+//!   oldest, and counts it.
+//! - With `pause_when_hidden()` a hidden tab leaves, and the visible ones carry on.
+//! - Every page of the origin can read the channel, as it could ask for the stream itself. What the server says depends
+//!   on the user (cookies), so let tabs close, or the URL differ, when another user signs in.
+//!
 //! # Lifetime
 //!
 //! An `EventSource` is one connection with one owner, so it is not `Clone`. Dropping it closes the connection and
@@ -95,7 +117,7 @@
 //! - It knows no status codes over `EventSource`, since a page is not told them: there it tries a 401 or a 404 again,
 //!   unless `give_up_after()` was said.
 //! - It remembers nothing over a reload: where the last event ID is kept is the application's choice.
-//! - Tabs share no connection: over HTTP/1.1 a browser opens six to one origin.
+//! - Tabs of different origins share nothing, and neither do profiles or private windows: the browser keeps them apart.
 //!
 //! `EventSource` and its `Builder` exist on `wasm32` only. Everything else builds and is tested anywhere.
 
@@ -128,6 +150,7 @@ mod fan;
 mod queue;
 mod reader;
 mod signal;
+mod tabs;
 
 mod answer;
 mod delivery;
@@ -149,5 +172,7 @@ pub use signal::{Drain, DrainReason, Gap, GapReason, Signal, Signals, States};
 pub use source::{EventSource, Listening};
 pub use sse_core::{EventId, EventName, FieldError, Limit, Limits, Text, typed};
 pub use state::{CloseReason, State};
+#[cfg(target_arch = "wasm32")]
+pub use tabs::AcrossTabs;
 #[cfg(target_arch = "wasm32")]
 pub use transport::{ByEventSource, ByFetch, Credentials, Transport};

@@ -16,6 +16,9 @@
 //!   any ── close, a final refusal ──▶ Closed
 //! ```
 //!
+//! Where tabs share a connection it has such a life in the tab that holds it. Each tab has another one then, in which
+//! `Shared` stands for all of the above but `Paused` and `Closed`, and adopts what is told of the former.
+//!
 //! Source: [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model).
 //!
 //! It is not sse-core's `Session`, but lives by its `Policy`: a session reads the stream, which the browser does here,
@@ -73,6 +76,8 @@ enum Phase {
         attempt: u32,
         until: Duration,
     },
+    /// Tabs share the connection, and so it stands. To connect is to take part, to disconnect to leave.
+    Shared(State),
     Paused,
     Closed(CloseReason),
 }
@@ -170,6 +175,8 @@ impl Life {
                 }
                 open.hear(now);
             }
+            // How it stands is told apart from the events. They may be late ones, repeated while it waits.
+            Phase::Shared(_) => {}
             _ => return false,
         }
         if self.last_event_id != id {
@@ -224,6 +231,15 @@ impl Life {
         match final_reason {
             Some(why) => self.finish(why),
             None => self.wait(refusal.retry_after, now, entropy),
+        }
+    }
+
+    /// So the connection stands that this one shares.
+    pub(crate) fn adopt(&mut self, state: State) {
+        match (&mut self.phase, state) {
+            (Phase::Shared(_), State::Closed { why }) => self.finish(why),
+            (Phase::Shared(own), state) => *own = state,
+            _ => {}
         }
     }
 
@@ -322,7 +338,7 @@ impl Life {
         let phase = match &self.phase {
             Phase::Connecting { deadline, .. } | Phase::Open(Open { deadline, .. }) => deadline.filter(|_| !self.held),
             Phase::Waiting { until, .. } => Some(*until),
-            Phase::Paused | Phase::Closed(_) => None,
+            Phase::Shared(_) | Phase::Paused | Phase::Closed(_) => None,
         };
         [phase, self.hidden_until()].into_iter().flatten().min()
     }
@@ -332,6 +348,7 @@ impl Life {
             Phase::Connecting { .. } => State::Connecting,
             Phase::Open(_) => State::Open,
             Phase::Waiting { attempt, until } => State::Waiting { attempt, until },
+            Phase::Shared(state) => state,
             Phase::Paused => State::Paused,
             Phase::Closed(why) => State::Closed { why },
         }
@@ -339,7 +356,7 @@ impl Life {
 
     /// Whether there is a connection, or one is being made: what comes from it counts.
     pub(crate) const fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Connecting { .. } | Phase::Open(_))
+        matches!(self.phase, Phase::Connecting { .. } | Phase::Open(_) | Phase::Shared(_))
     }
 
     /// What the present connection was made with.
@@ -355,8 +372,12 @@ impl Life {
         self.start = self.last_event_id();
         self.connect = true;
         self.held = false;
-        let deadline = self.settings.watchdog.map(|dog| now + dog.head);
-        self.phase = Phase::Connecting { deadline, head: None };
+        self.phase = if self.settings.is_shared {
+            Phase::Shared(State::Connecting)
+        } else {
+            let deadline = self.settings.watchdog.map(|dog| now + dog.head);
+            Phase::Connecting { deadline, head: None }
+        };
     }
 
     fn disconnect(&mut self, now: Duration) {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    DecodeError, Delivery,
+    DecodeError, Delivery, Signal,
     queue::Queue,
     reader::{Arrival, Reader},
 };
@@ -19,6 +19,12 @@ pub(crate) type Item<T> = Result<Delivery<T>, DecodeError>;
 pub(crate) trait Outlet: fmt::Debug {
     /// An event of any name but the hub's own.
     fn take(&self, arrival: Arrival<'_>);
+
+    /// An event of the hub's own. What it says comes as a signal too.
+    fn take_hubs(&self, _: Arrival<'_>) {}
+
+    /// What is said about the stream, as far as it is not one of those.
+    fn take_signal(&self, _: &Signal) {}
 
     /// How many events can be taken without loss.
     fn room(&self) -> usize;

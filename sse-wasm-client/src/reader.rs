@@ -42,7 +42,7 @@ impl<T: DeserializeOwned + 'static> Reader<T> {
         }
         let read = move |arrival: Arrival<'_>| match schema.decode(arrival.name, arrival.data) {
             Ok(value) => Ok(arrival.deliver(value)),
-            Err(cause) => Err(DecodeError::new(arrival.deliver(arrival.message()), cause)),
+            Err(cause) => Err(DecodeError::new(arrival.untyped(), cause)),
         };
         Ok(Self { names, read: Box::new(read) })
     }
@@ -51,7 +51,7 @@ impl<T: DeserializeOwned + 'static> Reader<T> {
 impl Reader<Message> {
     /// Reads the events without a name.
     pub(crate) fn untyped() -> Self {
-        Self { names: vec![MESSAGE.into()], read: Box::new(|arrival| Ok(arrival.deliver(arrival.message()))) }
+        Self { names: vec![MESSAGE.into()], read: Box::new(|arrival| Ok(arrival.untyped())) }
     }
 
     /// Reads those of this name too.
@@ -76,6 +76,10 @@ impl<T> Reader<T> {
 }
 
 impl Arrival<'_> {
+    pub(crate) fn untyped(self) -> Delivery<Message> {
+        self.deliver(self.message())
+    }
+
     fn deliver<T>(&self, value: T) -> Delivery<T> {
         // What a browser or a parser took for an ID or a name can be one, so the checks don't fail.
         Delivery { value, id: EventId::new(self.id).unwrap_or_default(), origin: self.origin.clone() }

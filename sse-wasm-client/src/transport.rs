@@ -3,32 +3,53 @@
 mod event_source;
 mod fetch;
 
-use std::{fmt, rc::Weak};
+use std::{
+    fmt,
+    hash::Hash,
+    rc::{Rc, Weak},
+};
 
 use js_sys::Error;
 use sse_core::EventId;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::{ConnectError, driver::Driver};
+use crate::{ConnectError, driver::Driver, life::Settings};
 
 pub use event_source::ByEventSource;
 pub use fetch::{ByFetch, Credentials};
 
-/// How a stream is got: [`ByEventSource`] or [`ByFetch`]. There are no others.
+/// How a stream is got: [`ByEventSource`] or [`ByFetch`], and [`AcrossTabs`](crate::AcrossTabs) by one of these. There
+/// are no others.
 #[expect(private_bounds, reason = "that is what seals it")]
 pub trait Transport: Sealed + fmt::Debug + 'static {}
 
 impl<V: Sealed + fmt::Debug + 'static> Transport for V {}
 
 pub(crate) trait Sealed {
-    /// What makes connections to this URL. They need only tell events of these names, and the hub's.
-    fn dial(self, url: String, names: &[String]) -> Box<dyn Dial>;
+    /// What makes connections to this URL, whose lives are lived by these settings. They need only tell events of these
+    /// names, and the hub's.
+    fn dial(self, url: String, names: &[String], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError>;
+}
+
+/// One whose connections can be shared, by all to whom it is equal.
+pub(crate) trait Sharable: Sealed + Hash {
+    /// What it is called.
+    const NAME: &str;
+
+    /// The absolute form of the URL. What the browser would refuse is refused here.
+    fn resolve(&self, url: &str) -> Result<String, ConnectError>;
 }
 
 /// Makes connections.
 pub(crate) trait Dial {
     /// Makes one that goes on after this ID, and tells the driver what becomes of it, but not before this returns.
     fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError>;
+}
+
+impl Dial for Rc<dyn Dial> {
+    fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
+        (**self).dial(last_event_id, driver)
+    }
 }
 
 /// A connection. Dropping it lets go of it, and of every listener.

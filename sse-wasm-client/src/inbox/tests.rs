@@ -235,3 +235,58 @@ fn signals_are_bounded_each_reader_by_itself() {
     assert_eq!((kept.dropped(), signalled(&mut kept).len()), (17, 64));
     assert_eq!(sim.inbox.signals().dropped(), 0);
 }
+
+/// Writes down all that it is told.
+#[derive(Debug, Default)]
+struct Log(RefCell<Vec<String>>);
+
+impl Outlet for Log {
+    fn take(&self, arrival: Arrival<'_>) {
+        self.0.borrow_mut().push(format!("{} {}", arrival.name, arrival.id));
+    }
+
+    fn take_hubs(&self, arrival: Arrival<'_>) {
+        self.0.borrow_mut().push(format!("hub's {} {}", arrival.name, arrival.id));
+    }
+
+    fn take_signal(&self, signal: &Signal) {
+        self.0.borrow_mut().push(match signal {
+            Signal::State(state) => state.to_string(),
+            other => format!("{other:?}"),
+        });
+    }
+
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    fn is_tight(&self) -> bool {
+        false
+    }
+
+    fn poll_room(&self, _: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        std::task::Poll::Ready(())
+    }
+
+    fn end(&self) {
+        self.0.borrow_mut().push("end".into());
+    }
+}
+
+#[test]
+fn an_outlet_may_have_everything_in_its_order() {
+    let log = Rc::<Log>::default();
+    let settings = Settings { give_up_after: Some(1), ..Settings::default() };
+    let inbox = Inbox::new(Life::new(settings, EventId::default(), Duration::ZERO), Rc::clone(&log) as Rc<dyn Outlet>);
+    let origin = Text::default();
+    for (name, id) in [("sse-cursor", "e-1"), ("any", "e-2"), ("sse-gap", "e-3"), ("sse-drain", "e-4")] {
+        inbox.handle_event(Arrival { name, data: "", id, origin: &origin }, Duration::ZERO);
+    }
+    inbox.handle_too_long(Limit::Line);
+    inbox.handle_refusal(Refusal::default(), Duration::ZERO, 0);
+    let refused = format!("{:?}", Signal::Refused(Refusal::default()));
+    let closed = State::Closed { why: CloseReason::GaveUp }.to_string();
+    let all = ["open", "hub's sse-cursor e-1", "any e-2", "hub's sse-gap e-3", "hub's sse-drain e-4", "TooLong(Line)"];
+    let rest = [refused.as_str(), &closed, "end"];
+    assert_eq!(*log.0.borrow(), [&all[..], &rest[..]].concat());
+}

@@ -1,6 +1,6 @@
 //! What an application may decide about a connection's life.
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use sse_core::session::Policy;
 
@@ -16,20 +16,24 @@ const MARGIN: Duration = Duration::from_secs(5);
 const HEAD: Duration = Duration::from_secs(30);
 
 /// What an application may decide. The defaults give their reasons in the builder, which sets each.
+#[derive(Clone)]
 pub(crate) struct Settings {
     /// How long the waits are. Its `retry_statuses` are not used: `retries` says what is tried again.
     pub(crate) policy: Policy,
     /// Whether a refusal may pass, so that it makes sense to try again.
-    pub(crate) retries: Box<dyn Fn(&Refusal) -> bool>,
+    pub(crate) retries: Rc<dyn Fn(&Refusal) -> bool>,
     /// After how many refusals in a row to stop all the same.
     pub(crate) give_up_after: Option<u32>,
     pub(crate) watchdog: Option<Watchdog>,
     /// For how long a hidden page stays connected, if not for ever.
     pub(crate) pause_when_hidden: Option<Duration>,
+    /// Whether the connection is one that tabs share: then it has a life of its own, in the tab that holds it, and the
+    /// only thing decided here is whether this tab takes part.
+    pub(crate) is_shared: bool,
 }
 
 /// What silence is taken for a dead connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Hash)]
 pub(crate) struct Watchdog {
     pub(crate) heartbeat: Duration,
     pub(crate) margin: Duration,
@@ -42,10 +46,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             policy: Policy::default(),
-            retries: Box::new(Refusal::may_pass),
+            retries: Rc::new(Refusal::may_pass),
             give_up_after: None,
             watchdog: Some(Watchdog { heartbeat: HEARTBEAT, margin: MARGIN, promised: false, head: HEAD }),
             pause_when_hidden: None,
+            is_shared: false,
         }
     }
 }

@@ -1,3 +1,5 @@
+use std::rc::Rc;
+
 use super::*;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -188,14 +190,14 @@ fn what_does_not_pass_by_itself_is_final() {
 
 #[test]
 fn the_application_decides_what_is_final() {
-    let mut sim = Sim::new(|settings| settings.retries = Box::new(|refusal| refusal.status == Some(204)));
+    let mut sim = Sim::new(|settings| settings.retries = Rc::new(|refusal| refusal.status == Some(204)));
     sim.refuse(Some(204));
     assert!(matches!(sim.life.state(), State::Waiting { .. }));
     sim.pass(S(3));
     sim.refuse(Some(503));
     assert_eq!(sim.life.state(), closed(CloseReason::Status(503)));
 
-    let mut sim = Sim::new(|settings| settings.retries = Box::new(|_| false));
+    let mut sim = Sim::new(|settings| settings.retries = Rc::new(|_| false));
     sim.refuse(None);
     assert_eq!(sim.life.state(), closed(CloseReason::GaveUp));
 }
@@ -391,4 +393,40 @@ fn what_is_undone_before_it_began_is_not_begun() {
     life.close();
     assert_eq!((life.poll_act(), life.state()), (None, closed(CloseReason::ByApplication)));
     assert_eq!(life.last_event_id().as_str(), "e-1");
+}
+
+#[test]
+fn one_that_is_shared_takes_part_and_adopts_how_it_stands() {
+    let mut sim = Sim::new(|settings| {
+        settings.is_shared = true;
+        settings.pause_when_hidden = Some(S(10));
+    });
+    assert_eq!((sim.life.state(), sim.life.next_time()), (State::Connecting, None)); // no watchdog here
+    let waiting = State::Waiting { attempt: 2, until: S(5) };
+    for state in [State::Open, State::Connecting, waiting, State::Paused, State::Open, waiting] {
+        sim.life.adopt(state);
+        assert_eq!(sim.life.state(), state);
+        assert!(sim.life.handle_event("e-1", true, sim.now)); // one that is late is one all the same
+        assert_eq!(sim.life.state(), state);
+    }
+    // The network and the wait are the connection's own affair.
+    sim.life.handle_offline(sim.now);
+    sim.life.handle_online(sim.now);
+    sim.life.handle_visible(sim.now);
+    sim.pass(S(60));
+    assert_eq!((sim.take(), sim.life.state()), (vec![], waiting));
+
+    sim.life.handle_hidden(sim.now);
+    sim.pass(S(10));
+    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
+    sim.life.adopt(State::Open);
+    assert!(!sim.life.handle_event("e-2", true, sim.now));
+    assert_eq!(sim.life.state(), State::Paused);
+    sim.life.handle_visible(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+
+    sim.life.adopt(closed(CloseReason::Status(401)));
+    sim.life.adopt(State::Open);
+    sim.collect();
+    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], closed(CloseReason::Status(401))));
 }

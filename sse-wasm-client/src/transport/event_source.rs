@@ -4,12 +4,13 @@ use std::{borrow::Cow, rc::Weak};
 
 use sse_core::EventId;
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Event, EventSource, EventSourceInit, MessageEvent};
+use web_sys::{Event, EventSource, EventSourceInit, MessageEvent, Request};
 
-use super::{Connection, Dial, Sealed, refusal};
+use super::{Connection, Dial, Sealed, Sharable, refusal};
 use crate::{
     ConnectError, Refusal,
     driver::{Driver, with},
+    life::Settings,
     reader::Arrival,
     signal::{CURSOR, DRAIN, GAP},
     url,
@@ -20,17 +21,25 @@ const OPEN: &str = "open";
 const ERROR: &str = "error";
 
 /// The browser's `EventSource`. Nothing is as well tested, but it tells no status and sends no headers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub struct ByEventSource {
     pub(crate) with_credentials: bool,
 }
 
 impl Sealed for ByEventSource {
-    fn dial(self, url: String, names: &[String]) -> Box<dyn Dial> {
+    fn dial(self, url: String, names: &[String], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
         let own = [OPEN, ERROR, CURSOR, GAP, DRAIN];
         let others = names.iter().map(String::as_str).filter(|name| !own.contains(name));
         let names = own.into_iter().chain(others).map(String::from).collect();
-        Box::new(Sources { url, with_credentials: self.with_credentials, names })
+        Ok(Box::new(Sources { url, with_credentials: self.with_credentials, names }))
+    }
+}
+
+impl Sharable for ByEventSource {
+    const NAME: &str = "EventSource";
+
+    fn resolve(&self, url: &str) -> Result<String, ConnectError> {
+        Ok(Request::new_with_str(url).map_err(refusal)?.url())
     }
 }
 

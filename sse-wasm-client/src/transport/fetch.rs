@@ -17,12 +17,13 @@ use web_sys::{
     Response,
 };
 
-use super::{Connection, Dial, Sealed, refusal};
+use super::{Connection, Dial, Sealed, Sharable, refusal};
 use crate::{
     ConnectError, Problem, Refusal,
     answer::{self, Answer},
     clock,
     driver::{Driver, with},
+    life::Settings,
     reader::Arrival,
     url,
 };
@@ -41,7 +42,7 @@ const MAX_PROBLEM: usize = 16 << 10;
 const SHORTEST_EVENT: usize = 6;
 
 /// `fetch`, which can send headers and a body, and tells what the server answers.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Hash)]
 pub struct ByFetch {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<String>,
@@ -63,8 +64,17 @@ pub enum Credentials {
 }
 
 impl Sealed for ByFetch {
-    fn dial(self, url: String, _: &[String]) -> Box<dyn Dial> {
-        Box::new(Fetches { url, with: self })
+    fn dial(self, url: String, _: &[String], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
+        Ok(Box::new(Fetches { url, with: self }))
+    }
+}
+
+impl Sharable for ByFetch {
+    const NAME: &str = "fetch";
+
+    fn resolve(&self, url: &str) -> Result<String, ConnectError> {
+        let controller = AbortController::new().map_err(refusal)?;
+        Ok(self.request(url, &EventId::default(), &controller)?.url())
     }
 }
 
@@ -76,7 +86,7 @@ struct Fetches {
 impl Dial for Fetches {
     fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
         let controller = AbortController::new().map_err(refusal)?;
-        let request = self.request(last_event_id, &controller)?;
+        let request = self.with.request(&self.url, last_event_id, &controller)?;
         let mut parser = Parser::with_limits(self.with.limits);
         // An ID that could not be set was refused when it was made.
         let _ = parser.set_last_event_id(last_event_id.as_str());
@@ -90,16 +100,21 @@ impl Dial for Fetches {
     }
 }
 
-impl Fetches {
-    fn request(&self, last_event_id: &EventId, controller: &AbortController) -> Result<Request, ConnectError> {
+impl ByFetch {
+    fn request(
+        &self,
+        url: &str,
+        last_event_id: &EventId,
+        controller: &AbortController,
+    ) -> Result<Request, ConnectError> {
         let headers = Headers::new().map_err(refusal)?;
         headers.set("Accept", "text/event-stream").map_err(refusal)?;
-        for (name, value) in &self.with.headers {
+        for (name, value) in &self.headers {
             headers.set(name, value).map_err(refusal)?;
         }
-        let mut url = self.url.clone();
+        let mut url = url.to_owned();
         if !last_event_id.text().is_empty() {
-            if self.with.id_in_query {
+            if self.id_in_query {
                 url = url::with_last_event_id(&url, last_event_id);
             } else {
                 url = url::with_last_event_id(&url, &EventId::default());
@@ -108,11 +123,11 @@ impl Fetches {
         }
         let init = RequestInit::new();
         init.set_headers(&headers);
-        if let Some(body) = &self.with.body {
+        if let Some(body) = &self.body {
             init.set_method("POST");
             init.set_body(&JsValue::from_str(body));
         }
-        init.set_credentials(match self.with.credentials {
+        init.set_credentials(match self.credentials {
             Credentials::Omit => RequestCredentials::Omit,
             Credentials::SameOrigin => RequestCredentials::SameOrigin,
             Credentials::Include => RequestCredentials::Include,

@@ -1,0 +1,320 @@
+//! One connection for all tabs of a browser that want the same stream.
+//!
+//! One tab leads: it holds an exclusive lock of the browser and the stream, and hands events and state to the others
+//! through a channel. The others follow, each waiting for the lock. None of this knows the browser: time, the lock, the
+//! channel and the connection are inputs and [`Output`]s of a [`Tab`].
+//!
+//! ```text
+//!                     lock granted
+//!   ┌─▶ Follower ─────────────────────────▶ Leader: Call, then Begin, Events, Beats
+//!   │    │   ▲                                │  │
+//!   │    │   └────────────────────────────────┘  │
+//!   │    │     lock stolen, a later term heard   │
+//!   │    ├───────────────────────────────────────┤ frozen
+//!   │    │                                       ▼
+//!   │    │ no lock or channel here              Away ──┐
+//!   │    ▼                                             │ resumed
+//!   │   Alone: a connection of its own                 │
+//!   └──────────────────────────────────────────────────┘
+//! ```
+//!
+//! # Terms and numbers
+//!
+//! A leader's time with one stream is a **term**. Within it events are numbered from 1, so a tab that has a number and
+//! gets the one after it misses nothing, and one that gets a later one knows what it misses. It says where it is
+//! (`Here`), and the leader repeats what it still has: the last 512 events, at most 512 KiB (`Replay`). Every few seconds
+//! without an event the leader says how far it is (`Beat`), which also shows the loss of the last one.
+//!
+//! Terms are ordered, and what a leader of an older one says is not heeded. A leader that hears of a later term than its
+//! own lets go of lock and stream and follows. So two leaders at a time, which stealing the lock makes possible, do no
+//! harm: each tab follows the later, and the earlier ends as soon as it hears anything.
+//!
+//! # A new leader
+//!
+//! Followers may be ahead of or behind a new leader. It calls, waits 150 ms for each to say where it is, and begins its
+//! term with a stream from the lowest place. Each tab, the leader too, then passes over what it has had, up to its own
+//! place. A tab that was not heard in time and lies below the start finds so by the start's ID, and says where it is;
+//! if the leader's memory does not reach back to it, the leader begins another term there, on the same terms. So
+//! whatever a hub can still give is given once, over one connection, and a gap that the hub announces reaches exactly
+//! the tabs that lie before it.
+//!
+//! A tab that has had nothing and resumes nothing begins where the leader is.
+//!
+//! # IDs
+//!
+//! Hub IDs of one epoch compare. Those of an older epoch are behind. Of an epoch that a tab does not know it finds out
+//! by the gap that the hub sends first.
+//!
+//! A server's IDs that do not compare are known again by equality, among the last 1,024 that a tab has had or that the
+//! leader named when it joined. A tab that lies outside of the leader's memory then gets a [`Gap`](crate::Gap) and what
+//! the leader has; what others resume for may come to it late after that, but once. Where the server gives no IDs
+//! nothing can be resumed, here as anywhere: what it sends during a change of leaders is lost without notice. Events that
+//! share an ID with one before them count as one where places are compared.
+//!
+//! # A leader that sleeps
+//!
+//! A frozen page keeps its lock. A tab that does not hear its leader for a beat asks, and after four beats without a
+//! word it steals the lock. Time counts in looks at the clock, not by the clock: a tab that was frozen itself does not
+//! take its own sleep for the leader's. Where the browser announces a freeze the leader lets go beforehand.
+
+#[cfg(target_arch = "wasm32")]
+mod across;
+mod desk;
+mod follower;
+mod leader;
+mod notice;
+mod ring;
+mod trail;
+#[cfg(target_arch = "wasm32")]
+mod web;
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use sse_core::EventId;
+
+use self::{desk::Desk, follower::Follower, leader::Leader, notice::Says};
+use crate::{Delivery, Message, State};
+
+#[cfg(target_arch = "wasm32")]
+pub use self::across::AcrossTabs;
+pub(crate) use self::notice::{Aside, Notice};
+
+/// How long a leader says nothing at most, and a follower waits before it wonders.
+const BEAT: Duration = Duration::from_secs(3);
+
+/// What a tab is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Queue for the lock, with an end to what was asked of it before.
+    Request,
+    /// Take the lock from whoever has it, likewise.
+    Steal,
+    /// Let go of the lock, or stop waiting for it.
+    Release,
+    /// Say this to all other tabs.
+    Post(Notice),
+    /// Open the stream after this ID, empty for none.
+    Connect { last_event_id: EventId },
+    /// Close it: nothing more of it is to be handed in.
+    Disconnect,
+    /// An event for the tab's program, be it the hub's own.
+    Event(Delivery<Message>),
+    /// How the stream stands, for the same.
+    State(State),
+    /// Something else about it, for the same.
+    Aside(Aside),
+}
+
+/// One tab of those that share a stream.
+///
+/// Inputs are `handle_*`. After each of them [`poll_output`](Self::poll_output) is to be called until there is nothing
+/// more. `now` is the time since an origin of the caller's, and never goes back.
+#[derive(Debug)]
+pub(crate) struct Tab {
+    desk: Desk,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Part {
+    Follower(Follower),
+    Leader(Leader),
+    Alone,
+    Away,
+    Over,
+}
+
+impl Tab {
+    /// Joins. `tab` is to differ from that of every other tab: 64 random bits will do. The ID is the last that was dealt
+    /// with, empty to begin with what comes from now on.
+    pub(crate) fn new(tab: u64, last_event_id: EventId, now: Duration) -> Self {
+        let mut tab = Self { desk: Desk::new(tab, last_event_id), part: Part::Away };
+        tab.follow(now);
+        tab
+    }
+
+    /// The lock is this tab's, as asked for last.
+    pub(crate) fn handle_granted(&mut self, now: Duration) {
+        match &self.part {
+            Part::Follower(follower) => {
+                let was = follower.in_step(&self.desk).map(|number| (self.desk.term, number));
+                self.part = Part::Leader(Leader::new(&mut self.desk, was, now));
+            }
+            Part::Leader(_) => {}
+            Part::Alone | Part::Away | Part::Over => self.desk.output(Output::Release),
+        }
+    }
+
+    /// The lock was this tab's, and was taken from it.
+    pub(crate) fn handle_stolen(&mut self, now: Duration) {
+        if matches!(self.part, Part::Leader(_)) {
+            self.let_go();
+            self.follow(now);
+        }
+    }
+
+    /// There is no lock or no channel to be had. A leader's connection goes on, then for this tab only.
+    pub(crate) fn handle_unavailable(&mut self) {
+        match &self.part {
+            Part::Follower(_) => {
+                self.let_go();
+                self.desk.output(Output::Connect { last_event_id: self.desk.trail.last() });
+            }
+            Part::Leader(leader) if !leader.has_stream() => {
+                self.let_go();
+                self.desk.output(Output::Connect { last_event_id: self.desk.trail.last() });
+            }
+            Part::Leader(_) => self.desk.output(Output::Release),
+            Part::Alone | Part::Away | Part::Over => return,
+        }
+        self.part = Part::Alone;
+    }
+
+    /// Another tab has said something.
+    pub(crate) fn handle_notice(&mut self, notice: Notice, now: Duration) {
+        if matches!(self.part, Part::Alone | Part::Away | Part::Over) {
+            return;
+        }
+        self.handle_time(now);
+        self.desk.has_company = true;
+        let Notice { from, term, says } = notice;
+        let known = self.desk.term;
+        let mut was = None;
+        if term > known {
+            if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
+                self.let_go();
+                self.desk.output(Output::Release);
+                self.follow(now);
+            } else if let Part::Follower(follower) = &mut self.part {
+                was = follower.lose_step().map(|number| (known, number));
+            }
+            self.desk.term = term;
+        }
+        let is_late = term < known && says.is_leaders();
+        match &mut self.part {
+            Part::Follower(follower) if is_late => follower.ask(&mut self.desk, now), // which tells it the term
+            Part::Leader(leader) if is_late => leader.beat(&mut self.desk, now),
+            Part::Follower(follower) => {
+                follower.handle(&mut self.desk, says, was, now);
+                self.end_if_closed();
+            }
+            Part::Leader(leader) => leader.handle(&mut self.desk, from, says, term == known, now),
+            Part::Alone | Part::Away | Part::Over => {}
+        }
+    }
+
+    /// An event of the connection that this tab was told to open.
+    pub(crate) fn handle_event(&mut self, event: Delivery<Message>, now: Duration) {
+        match &mut self.part {
+            Part::Leader(leader) => {
+                leader.handle_event(&mut self.desk, event, now);
+                leader.handle_time(&mut self.desk, now);
+            }
+            Part::Alone => self.desk.take(event),
+            Part::Follower(_) | Part::Away | Part::Over => {}
+        }
+    }
+
+    /// How that connection stands.
+    pub(crate) fn handle_state(&mut self, state: State, now: Duration) {
+        match &mut self.part {
+            Part::Leader(leader) => {
+                leader.handle_state(&mut self.desk, state, now);
+                self.end_if_closed();
+            }
+            Part::Alone => self.desk.enter(state),
+            Part::Follower(_) | Part::Away | Part::Over => {}
+        }
+    }
+
+    /// What it says beside that.
+    pub(crate) fn handle_aside(&mut self, aside: Aside) {
+        match &self.part {
+            Part::Leader(leader) if leader.has_stream() => {
+                self.desk.say(Says::Aside(aside.clone()));
+                self.desk.output(Output::Aside(aside));
+            }
+            Part::Alone => self.desk.output(Output::Aside(aside)),
+            Part::Leader(_) | Part::Follower(_) | Part::Away | Part::Over => {}
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn handle_time(&mut self, now: Duration) {
+        match &mut self.part {
+            Part::Follower(follower) => follower.handle_time(&mut self.desk, now),
+            Part::Leader(leader) => leader.handle_time(&mut self.desk, now),
+            Part::Alone | Part::Away | Part::Over => {}
+        }
+    }
+
+    /// The page is about to be frozen, or to rest for another reason: it takes no part until it resumes.
+    pub(crate) fn handle_frozen(&mut self) {
+        if matches!(self.part, Part::Follower(_) | Part::Leader(_)) {
+            self.let_go();
+            self.desk.output(Output::Release);
+            self.desk.enter(State::Paused);
+            self.part = Part::Away;
+        }
+    }
+
+    /// The page runs again.
+    pub(crate) fn handle_resumed(&mut self, now: Duration) {
+        if matches!(self.part, Part::Away) {
+            self.desk.enter(State::Connecting);
+            self.follow(now);
+        }
+    }
+
+    /// Leaves for good.
+    pub(crate) fn close(&mut self) {
+        self.let_go();
+        if !matches!(self.part, Part::Over) {
+            self.desk.output(Output::Release);
+        }
+        self.part = Part::Over;
+    }
+
+    /// What is to be done next, if anything.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.desk.poll_output()
+    }
+
+    /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
+    pub(crate) fn next_time(&self) -> Option<Duration> {
+        match &self.part {
+            Part::Follower(follower) => Some(follower.next_time()),
+            Part::Leader(leader) => leader.next_time(),
+            Part::Alone | Part::Away | Part::Over => None,
+        }
+    }
+
+    fn follow(&mut self, now: Duration) {
+        self.part = Part::Follower(Follower::new(&mut self.desk, now));
+        self.desk.output(Output::Request);
+    }
+
+    /// Closes the stream, if there is one.
+    fn let_go(&mut self) {
+        let has_stream = match &self.part {
+            Part::Leader(leader) => leader.has_stream(),
+            Part::Alone => true,
+            Part::Follower(_) | Part::Away | Part::Over => false,
+        };
+        if has_stream {
+            self.desk.output(Output::Disconnect);
+        }
+    }
+
+    /// A stream that is closed for good is so for all.
+    fn end_if_closed(&mut self) {
+        if matches!(self.desk.state, State::Closed { .. }) {
+            self.close();
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The seam between one tab's client and the tabs: to connect is to join them.
+
+use std::{
+    any::Any,
+    hash::{DefaultHasher, Hash, Hasher},
+    mem,
+    rc::{Rc, Weak},
+    task::{Context, Poll},
+};
+
+use sse_core::EventId;
+
+use super::{
+    Aside,
+    web::{Connect, Feed, Shared, Sink},
+};
+use crate::{
+    ConnectError, Delivery, Message, Signal, State, clock,
+    driver::{Driver, with},
+    life::{Life, Settings},
+    outlet::Outlet,
+    reader::Arrival,
+    transport::{Connection, Dial, Sealed, Sharable},
+};
+
+/// One connection for all tabs of a browser, made by `V` in one of them. What
+/// [`Builder::shared`](crate::Builder::shared) makes of a transport.
+#[derive(Debug)]
+pub struct AcrossTabs<V>(pub(crate) V);
+
+impl<V: Sharable> Sealed for AcrossTabs<V> {
+    fn dial(self, url: String, names: &[String], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
+        let name = name(&self.0, &url, names, settings)?;
+        // To pause is each tab's own affair: it leaves the others. All else is the connection's.
+        let own =
+            Settings { pause_when_hidden: settings.pause_when_hidden.take(), is_shared: true, ..Settings::default() };
+        let mut settings = mem::replace(settings, own);
+        let line = Line { dial: self.0.dial(url, names, &mut settings)?.into(), settings, names: names.into() };
+        Ok(Box::new(Tabs { name, line }))
+    }
+}
+
+/// What those have in common that can share a connection. Headers may hold secrets, so what can be is hashed.
+fn name<V: Sharable>(by: &V, url: &str, names: &[String], settings: &Settings) -> Result<String, ConnectError> {
+    let Settings { policy, give_up_after, watchdog, .. } = settings;
+    let mut hasher = DefaultHasher::new();
+    (V::NAME, by, names, policy.reconnection_time, policy.max_wait, give_up_after, watchdog).hash(&mut hasher);
+    Ok([&hasher.finish().to_string(), " ", &by.resolve(url)?].concat())
+}
+
+struct Tabs {
+    name: String,
+    line: Line,
+}
+
+impl Dial for Tabs {
+    fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
+        let sink = Program(driver.clone());
+        Ok(Box::new(Shared::join(&self.name, last_event_id.clone(), sink, self.line.clone())))
+    }
+}
+
+impl Connection for Shared {}
+
+/// This tab's program, by its driver.
+struct Program(Weak<Driver>);
+
+impl Sink for Program {
+    fn event(&self, event: Delivery<Message>) {
+        let Delivery { value: Message { name, data }, id, origin } = &event;
+        with(&self.0, |driver| driver.event(Arrival { name: name.as_str(), data, id: id.as_str(), origin }));
+    }
+
+    fn state(&self, state: State) {
+        with(&self.0, |driver| driver.change(|life, _| life.adopt(state)));
+    }
+
+    fn aside(&self, aside: Aside) {
+        with(&self.0, |driver| driver.inbox().signal(&aside.into()));
+    }
+}
+
+/// How the connection itself is made, when it is this tab that holds it.
+#[derive(Clone)]
+struct Line {
+    dial: Rc<dyn Dial>,
+    settings: Settings,
+    names: Rc<[String]>,
+}
+
+impl Connect for Line {
+    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Box<dyn Any> {
+        let life = Life::new(self.settings.clone(), last_event_id.clone(), clock::now());
+        let outlet = Rc::new(Mouth { feed, names: Rc::clone(&self.names) });
+        let driver = Driver::new(life, outlet, Box::new(Rc::clone(&self.dial)));
+        driver.run();
+        Box::new(Held(driver))
+    }
+}
+
+struct Held(Rc<Driver>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+/// Hands what the connection says to the tabs. There is always room: one tab is not to hold up the others.
+#[derive(Debug)]
+struct Mouth {
+    feed: Feed,
+    /// A connection may bring others too, which need not go round.
+    names: Rc<[String]>,
+}
+
+impl Outlet for Mouth {
+    fn take(&self, arrival: Arrival<'_>) {
+        if self.names.iter().any(|name| name == arrival.name) {
+            self.feed.event(arrival.untyped());
+        }
+    }
+
+    fn take_hubs(&self, arrival: Arrival<'_>) {
+        self.feed.event(arrival.untyped());
+    }
+
+    fn take_signal(&self, signal: &Signal) {
+        match signal {
+            Signal::State(state) => self.feed.state(*state),
+            Signal::Refused(refusal) => self.feed.aside(Aside::Refused(refusal.clone())),
+            Signal::TooLong(limit) => self.feed.aside(Aside::TooLong(*limit)),
+            Signal::Gap(_) | Signal::Drain(_) => {} // the hub's own events
+        }
+    }
+
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    fn is_tight(&self) -> bool {
+        false
+    }
+
+    fn poll_room(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
+    fn end(&self) {}
+}

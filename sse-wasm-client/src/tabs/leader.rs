@@ -1,0 +1,207 @@
+//! A tab that holds the stream and hands its events to the others.
+
+use std::{cmp::Ordering, time::Duration};
+
+use sse_core::EventId;
+
+use super::{
+    BEAT, Output,
+    desk::Desk,
+    notice::{Here, Says, Term},
+    ring::Ring,
+    trail::order,
+};
+use crate::{
+    Delivery, Message, State,
+    signal::{CURSOR, GAP},
+};
+
+/// How long a new leader waits for the others to say where they are. Tabs of one browser answer in a few milliseconds;
+/// one that is late asks for what it misses.
+const CALL: Duration = Duration::from_millis(150);
+
+#[derive(Debug)]
+pub(super) struct Leader {
+    /// While it asks where everyone is.
+    call: Option<Call>,
+    /// What it hands out, once its first term has begun.
+    stream: Option<Stream>,
+    /// Its number as a follower, in step, before it led.
+    was: Option<(Term, u64)>,
+    beat_at: Duration,
+}
+
+#[derive(Debug)]
+struct Call {
+    until: Duration,
+    /// Where the stream is to begin: the lowest place that was named.
+    lowest: EventId,
+    /// Where a leader itself is to begin that has had nothing.
+    furthest: Option<EventId>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    ring: Ring,
+    /// Whether an event has come, so that what is remembered is the server's present.
+    has_begun: bool,
+    /// Whether it is a hub's: it can be asked for anything later than an ID.
+    is_hubs: bool,
+}
+
+impl Leader {
+    pub(super) fn new(desk: &mut Desk, was: Option<(Term, u64)>, now: Duration) -> Self {
+        let was = was.filter(|_| !desk.fresh); // else its place is still to be found
+        let mut leader = Self { call: None, stream: None, was, beat_at: now };
+        let own = desk.trail.last();
+        if desk.has_company {
+            leader.call(desk, own, now);
+        } else {
+            leader.begin(desk, own, now);
+        }
+        leader
+    }
+
+    pub(super) const fn has_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// An event of its own stream.
+    pub(super) fn handle_event(&mut self, desk: &mut Desk, event: Delivery<Message>, now: Duration) {
+        let Some(stream) = &mut self.stream else { return };
+        stream.has_begun = true;
+        stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
+        let number = stream.ring.push(event.clone());
+        self.beat_at = now.saturating_add(BEAT);
+        desk.say(Says::Event { number, event: event.clone() });
+        desk.take(event);
+    }
+
+    pub(super) fn handle_state(&mut self, desk: &mut Desk, state: State, now: Duration) {
+        if self.has_stream() && desk.state != state {
+            desk.enter(state);
+            self.beat(desk, now);
+        }
+    }
+
+    /// What another says in the present term, or a call of any.
+    pub(super) fn handle(&mut self, desk: &mut Desk, from: u64, says: Says, is_of_term: bool, now: Duration) {
+        match says {
+            Says::Here(here) if self.call.is_some() => self.hear(desk, here),
+            Says::Here(here) => self.answer(desk, from, here, is_of_term, now),
+            // Another has the lock now. This one goes on until it knows, and is counted in.
+            Says::Call => desk.say(Says::Here(Here { id: desk.trail.last(), number: None, is_fresh: desk.fresh })),
+            // Of the leader before, whose stream is not this one's.
+            Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
+        }
+    }
+
+    pub(super) fn handle_time(&mut self, desk: &mut Desk, now: Duration) {
+        if let Some(call) = self.call.take_if(|call| now >= call.until) {
+            // Of those that do not compare it is not known which is the furthest: then better some that are old.
+            let compares = |furthest: &EventId| order(&call.lowest, furthest).is_some();
+            if let Some(furthest) = call.furthest.filter(|furthest| desk.fresh && compares(furthest)) {
+                desk.trail.push(furthest);
+                desk.tell_place();
+            }
+            self.begin(desk, call.lowest, now);
+        }
+        if self.has_stream() && now >= self.beat_at {
+            self.beat(desk, now);
+        }
+    }
+
+    pub(super) fn next_time(&self) -> Option<Duration> {
+        let until = self.call.as_ref().map(|call| call.until);
+        let beat = self.has_stream().then_some(self.beat_at);
+        until.into_iter().chain(beat).min()
+    }
+
+    /// Says that it lives, and how far it is.
+    pub(super) fn beat(&mut self, desk: &mut Desk, now: Duration) {
+        if let Some(stream) = &self.stream {
+            let number = stream.ring.last();
+            desk.say(Says::Beat { number, state: desk.state });
+            self.beat_at = now.saturating_add(BEAT);
+        }
+    }
+
+    fn call(&mut self, desk: &mut Desk, lowest: EventId, now: Duration) {
+        desk.say(Says::Call);
+        self.call = Some(Call { until: now.saturating_add(CALL), lowest, furthest: None });
+    }
+
+    /// Begins a term with a stream from this place on, in place of the stream that it has.
+    fn begin(&mut self, desk: &mut Desk, start: EventId, now: Duration) {
+        let was = match &self.stream {
+            Some(stream) => (!desk.ahead).then(|| (desk.term, stream.ring.last())),
+            None => self.was.take(),
+        };
+        let was = was.filter(|_| !start.text().is_empty()); // else it begins with what is to come
+        if self.has_stream() {
+            desk.output(Output::Disconnect);
+        }
+        let own = desk.trail.last();
+        desk.term = desk.term.next(desk.tab);
+        desk.fresh &= own.text().is_empty();
+        desk.ahead = own != start;
+        desk.say(Says::Begin { start: start.clone(), was });
+        desk.enter(State::Connecting);
+        desk.output(Output::Connect { last_event_id: start.clone() });
+        self.stream = Some(Stream { ring: Ring::new(start), has_begun: false, is_hubs: false });
+        self.beat_at = now.saturating_add(BEAT);
+    }
+
+    /// A place, named while everyone is asked.
+    fn hear(&mut self, desk: &mut Desk, here: Here) {
+        let Some(call) = &mut self.call else { return };
+        if here.id.text().is_empty() {
+            return; // no place to begin at
+        }
+        if call.lowest.text().is_empty() {
+            call.lowest = here.id.clone();
+        }
+        // One that has had nothing wants nothing old: it takes the place of the furthest.
+        if desk.fresh && call.furthest.as_ref().is_none_or(|furthest| order(&here.id, furthest) != Some(Ordering::Less))
+        {
+            call.furthest = Some(here.id.clone());
+        }
+        if desk.trail.is_before(&here.id, &call.lowest) {
+            call.lowest = here.id;
+        }
+    }
+
+    /// Gives a tab what it misses: what is remembered, or all of it from the server, for which a new term begins.
+    fn answer(&mut self, desk: &mut Desk, from: u64, here: Here, is_of_term: bool, now: Duration) {
+        let Some(stream) = &self.stream else { return };
+        let ring = &stream.ring;
+        let number = here.number.filter(|_| is_of_term);
+        if number == Some(ring.last()) {
+            return self.beat(desk, now);
+        }
+        let replay = |(after, ahead), lost, had| {
+            let events = ring.after(after)?;
+            Some(Says::Replay { to: from, id: here.id.clone(), after, ahead, lost, had, events })
+        };
+        let by_number = || replay((number?, false), false, Vec::new());
+        let by_id = || replay(ring.find(&here.id)?, false, desk.trail.through(&here.id));
+        let says = if let Some(held) = by_number() {
+            Some(held)
+        } else if here.is_fresh {
+            replay((ring.last(), desk.ahead), false, desk.trail.through(&desk.trail.last()))
+        } else if let Some(held) = by_id() {
+            Some(held)
+        } else if !stream.has_begun {
+            // Whether the server knows that ID shows with its first event. The tab asks again.
+            return self.beat(desk, now);
+        } else if stream.is_hubs && !here.id.text().is_empty() {
+            return self.call(desk, here.id, now);
+        } else {
+            replay((ring.floor(), true), true, Vec::new())
+        };
+        if let Some(says) = says {
+            desk.say(says);
+            self.beat(desk, now); // the tab is to know how it stands, too
+        }
+    }
+}

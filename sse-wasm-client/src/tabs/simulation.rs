@@ -1,0 +1,175 @@
+//! Tabs that come, go, freeze and die, in virtual time, with a server that does likewise.
+
+mod hub;
+mod page;
+mod world;
+
+use std::time::Duration;
+
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestError, TestRunner},
+};
+
+use self::{
+    hub::Kind,
+    world::{Fault, World},
+};
+
+/// What is done to the tabs and the server. Tabs are picked among those that live.
+#[derive(Debug, Clone)]
+enum Deed {
+    Publish(u8),
+    Join,
+    JoinLike(usize),
+    Close(usize),
+    Kill(usize),
+    Freeze { tab: usize, is_announced: bool, keeps: bool },
+    Thaw(usize),
+    Restart { down: u16, loses: bool },
+    Trim(u8),
+    Wait(u16),
+}
+
+const TABS: usize = 6;
+
+fn deeds() -> impl Strategy<Value = (u64, Vec<Deed>)> {
+    let tab = 0..TABS;
+    let deed = prop_oneof![
+        8 => (1..6u8).prop_map(Deed::Publish),
+        4 => Just(Deed::Join),
+        2 => tab.clone().prop_map(Deed::JoinLike),
+        2 => tab.clone().prop_map(Deed::Close),
+        2 => tab.clone().prop_map(Deed::Kill),
+        3 => (tab.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(tab, is_announced, keeps)| Deed::Freeze { tab, is_announced, keeps }),
+        3 => tab.prop_map(Deed::Thaw),
+        1 => (0..5000u16, prop::bool::weighted(0.3)).prop_map(|(down, loses)| Deed::Restart { down, loses }),
+        1 => (0..10u8).prop_map(Deed::Trim),
+        4 => (0..300u16).prop_map(Deed::Wait),
+        2 => (300..25_000u16).prop_map(Deed::Wait),
+    ];
+    (any::<u64>(), prop::collection::vec(deed, 1..50))
+}
+
+fn do_it(world: &mut World, deed: &Deed) {
+    let pick = |world: &World, tab: usize| {
+        let tabs: Vec<_> = world.pages.keys().copied().collect();
+        (!tabs.is_empty()).then(|| tabs[tab % tabs.len()])
+    };
+    match *deed {
+        Deed::Publish(count) => {
+            for _ in 0..count {
+                world.publish();
+                let wait = world.draw(40);
+                world.run(Duration::from_millis(wait));
+            }
+        }
+        Deed::Join if world.pages.len() < TABS => world.join(None),
+        Deed::JoinLike(tab) if world.pages.len() < TABS => world.join(pick(world, tab)),
+        Deed::Join | Deed::JoinLike(_) => {}
+        Deed::Close(tab) => pick(world, tab).into_iter().for_each(|tab| world.close(tab)),
+        Deed::Kill(tab) => pick(world, tab).into_iter().for_each(|tab| world.kill(tab)),
+        Deed::Freeze { tab, is_announced, keeps } => {
+            pick(world, tab).into_iter().for_each(|tab| world.freeze(tab, is_announced, keeps));
+        }
+        Deed::Thaw(tab) => pick(world, tab).into_iter().for_each(|tab| world.thaw(tab)),
+        Deed::Restart { down, loses } => {
+            world.stop_server();
+            if loses {
+                world.server.begin_epoch();
+            }
+            world.run(Duration::from_millis(down.into()));
+            world.server.is_up = true;
+        }
+        Deed::Trim(but) => world.server.trim(but.into()),
+        Deed::Wait(milliseconds) => world.run(Duration::from_millis(milliseconds.into())),
+    }
+}
+
+/// Lets it all come to rest, and looks whether the pages that run have had everything, over one connection.
+fn settle(world: &mut World) -> Result<(), String> {
+    world.run(Duration::from_secs(60));
+    for _ in 0..3 {
+        world.publish();
+        world.run(Duration::from_secs(5));
+    }
+    let has_gaps = match world.server.kind {
+        Kind::Hub => world.server.gaps > 0,
+        Kind::Foreign => world.gaps > 0, // told to a tab that was away for long
+    };
+    let runs = || world.pages.iter().filter(|(_, page)| page.frozen.is_none());
+    for (tab, page) in runs() {
+        page.check(&world.server, has_gaps).map_err(|fault| format!("tab {tab}: {fault}: {:?}", page.seen))?;
+    }
+    match (world.connections(), usize::from(runs().count() > 0)) {
+        (is, ought) if is == ought => Ok(()),
+        (is, ought) => Err(format!("{is} connections instead of {ought}")),
+    }
+}
+
+fn play(kind: Kind, seed: u64, deeds: &[Deed], fault: Option<Fault>) -> Result<(), String> {
+    let mut world = World::new(kind, seed, fault);
+    world.join(None);
+    for deed in deeds {
+        do_it(&mut world, deed);
+    }
+    let verdict = settle(&mut world).and_then(|()| {
+        for tab in world.pages.keys().copied().collect::<Vec<_>>() {
+            world.thaw(tab);
+        }
+        settle(&mut world)
+    });
+    verdict.map_err(|fault| format!("{fault}\n{}", world.trace.join("\n")))
+}
+
+/// More by `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
+}
+
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+}
+
+fn holds(kind: Kind) {
+    let run =
+        runner(cases()).run(&deeds(), |(seed, deeds)| play(kind, seed, &deeds, None).map_err(TestCaseError::fail));
+    if let Err(error) = run {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn every_tab_has_every_event_once_over_one_connection() {
+    holds(Kind::Hub);
+}
+
+#[test]
+fn so_too_with_ids_that_do_not_compare() {
+    holds(Kind::Foreign);
+}
+
+#[test]
+fn faults_are_found() {
+    for fault in [
+        Fault::StartsAtOwn,
+        Fault::PassesNothingOver,
+        Fault::NeverRepeats,
+        Fault::HearsNoPlaces,
+        Fault::NeverSteals,
+        Fault::Deaf,
+    ] {
+        let play = |(seed, deeds): (u64, Vec<Deed>)| {
+            play(Kind::Hub, seed, &deeds, Some(fault)).map_err(|_| TestCaseError::fail("found"))
+        };
+        let mut runner = TestRunner::new(Config {
+            cases: 3000,
+            max_shrink_iters: 0,
+            failure_persistence: None,
+            ..Config::default()
+        });
+        let found = runner.run(&deeds(), play);
+        assert!(matches!(found, Err(TestError::Fail(..))), "{fault:?} is not found");
+    }
+}

@@ -1,0 +1,92 @@
+//! A model of the server: a log, and who follows it.
+
+use sse_core::{EventId, EventName};
+
+use crate::{
+    Delivery, Message,
+    signal::{CURSOR, GAP},
+};
+
+/// The name of the events of the log. Their data is their index among all that were ever published.
+pub(super) const TICK: EventName = EventName::from_static("tick");
+
+/// What IDs a server gives, and what it does with one that it does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// They compare; a gap is announced.
+    Hub,
+    /// They do not; nothing is lost.
+    Foreign,
+}
+
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) kind: Kind,
+    epoch: u32,
+    /// The indices of the present epoch's events, from number 1 on.
+    log: Vec<usize>,
+    trimmed: usize,
+    pub(super) published: usize,
+    pub(super) is_up: bool,
+    /// Gaps that were announced.
+    pub(super) gaps: usize,
+}
+
+impl Server {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self { kind, epoch: 0, log: Vec::new(), trimmed: 0, published: 0, is_up: true, gaps: 0 }
+    }
+
+    /// Publishes an event, which goes to every open connection.
+    pub(super) fn publish(&mut self) -> Delivery<Message> {
+        self.log.push(self.published);
+        self.published += 1;
+        self.event(self.log.len())
+    }
+
+    /// Forgets what it has so far, but for so many.
+    pub(super) fn trim(&mut self, but: usize) {
+        if self.kind == Kind::Hub {
+            self.trimmed = self.trimmed.max(self.log.len().saturating_sub(but));
+        }
+    }
+
+    /// Loses the log.
+    pub(super) fn begin_epoch(&mut self) {
+        if self.kind == Kind::Hub {
+            self.epoch += 1;
+            self.log.clear();
+            self.trimmed = 0;
+        }
+    }
+
+    /// What a connection after this ID gets at once.
+    pub(super) fn open(&mut self, id: &EventId) -> Vec<Delivery<Message>> {
+        let asked = (0..=self.log.len()).find(|&number| self.id(number) == *id);
+        let (hello, after) = match (self.kind, asked) {
+            (Kind::Foreign, asked) => (None, asked.unwrap_or(self.log.len())),
+            (Kind::Hub, _) if id.text().is_empty() => (Some(CURSOR), self.log.len()),
+            (Kind::Hub, Some(asked)) if asked >= self.trimmed => (Some(CURSOR), asked),
+            (Kind::Hub, _) => (Some(GAP), self.trimmed),
+        };
+        self.gaps += usize::from(hello == Some(GAP));
+        let hello = hello.map(|name| event(EventName::from_static(name), String::new(), self.id(after)));
+        hello.into_iter().chain((after + 1..=self.log.len()).map(|number| self.event(number))).collect()
+    }
+
+    fn event(&self, number: usize) -> Delivery<Message> {
+        event(TICK, self.log[number - 1].to_string(), self.id(number))
+    }
+
+    fn id(&self, number: usize) -> EventId {
+        let id = match self.kind {
+            Kind::Hub => format!("e{:02}-{number:06}", self.epoch),
+            Kind::Foreign => format!("#{number}"),
+        };
+        EventId::new(id).unwrap()
+    }
+}
+
+fn event(name: EventName, data: String, id: EventId) -> Delivery<Message> {
+    Delivery { value: Message { name, data: data.into() }, id, origin: "http://hub.example".into() }
+}

@@ -1,0 +1,93 @@
+//! One tab's page, what happens to it, and what it should have had.
+
+use std::collections::HashSet;
+
+use sse_core::EventId;
+
+use super::hub::{Kind, Server};
+use crate::{Delivery, Message, tabs::Tab};
+
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) tab: Tab,
+    pub(super) seen: Vec<Seen>,
+    /// The ID of the last event that its program had: where that would resume.
+    pub(super) told: EventId,
+    /// What had been published when it first knew where it is.
+    pub(super) placed_at: Option<usize>,
+    /// While it is frozen: what has happened in the meantime, and whether the channel keeps notices for it.
+    pub(super) frozen: Option<Frozen>,
+    /// The number of its last request for the lock.
+    pub(super) request: u64,
+    pub(super) connection: Option<Connection>,
+}
+
+#[derive(Debug)]
+pub(super) struct Frozen {
+    pub(super) keeps: bool,
+    pub(super) backlog: Vec<Happening>,
+}
+
+/// A connection as the tab sees it; it is made again by itself.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) number: u64,
+    pub(super) last_event_id: EventId,
+    pub(super) is_open: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Seen {
+    Tick(usize),
+    Gap,
+}
+
+/// What happens to a tab.
+#[derive(Debug, Clone)]
+pub(super) enum Happening {
+    Notice(String),
+    Granted(u64),
+    Stolen(u64),
+    /// The connection of this number reaches the server.
+    Arrive(u64),
+    Event(u64, Delivery<Message>),
+    Lost(u64),
+}
+
+impl Page {
+    /// Whether it has had what it should, in order: all from when it found its place, and no gap that the server has no
+    /// part in.
+    pub(super) fn check(&self, server: &Server, has_gaps: bool) -> Result<(), String> {
+        let place = self.tab.desk.trail.last();
+        if self.told != place {
+            return Err(format!("its program is at {:?}, and itself at {place:?}", self.told));
+        }
+        if server.kind == Kind::Foreign && has_gaps {
+            // Nobody knows the order of what is late then, but it comes once all the same.
+            let mut once = HashSet::new();
+            let twice = self.seen.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
+            return twice.map_or(Ok(()), |seen| Err(format!("{seen:?} twice")));
+        }
+        let mut last: Option<usize> = None;
+        let mut gap = false;
+        for seen in &self.seen {
+            match (seen, last) {
+                (Seen::Gap, _) if !has_gaps => return Err("a gap that no server announced".into()),
+                (Seen::Gap, _) => gap = true,
+                (Seen::Tick(index), None) if Some(*index) > self.placed_at && !gap => {
+                    return Err(format!("begins with {index}, but was there at {:?}", self.placed_at));
+                }
+                (Seen::Tick(index), Some(last)) if *index <= last => return Err(format!("{index} after {last}")),
+                (Seen::Tick(index), Some(last)) if *index > last + 1 && !gap => {
+                    return Err(format!("{index} right after {last}"));
+                }
+                (Seen::Tick(index), _) => {
+                    last = Some(*index);
+                    gap = false;
+                }
+            }
+        }
+        let end = server.published.checked_sub(1);
+        if last == end { Ok(()) } else { Err(format!("ends with {last:?} of {end:?}")) }
+    }
+}

@@ -1,0 +1,394 @@
+//! Tabs, the browser that they live in, and time.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    mem,
+    time::Duration,
+};
+
+use sse_core::EventId;
+
+use super::{
+    hub::{Kind, Server, TICK},
+    page::{Connection, Frozen, Happening, Page, Seen},
+};
+use crate::{
+    State,
+    signal::GAP,
+    tabs::{Notice, Output, Tab, notice::Says},
+};
+
+/// Something wrong with the tabs, to see that it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A new leader begins at its own place.
+    StartsAtOwn,
+    /// What was had is had again.
+    PassesNothingOver,
+    /// A leader does not repeat what was missed.
+    NeverRepeats,
+    /// A leader does not hear where the others are.
+    HearsNoPlaces,
+    /// A silent leader is left in its place.
+    NeverSteals,
+    /// A leader does not notice that its lock was stolen, and hears nothing.
+    Deaf,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) now: Duration,
+    pub(super) server: Server,
+    pub(super) pages: BTreeMap<u64, Page>,
+    fault: Option<Fault>,
+    random: u64,
+    next: u64,
+    /// By time, then by order.
+    happenings: BinaryHeap<Reverse<(Duration, u64, u64)>>,
+    what: HashMap<u64, Happening>,
+    /// When the last message of one arrived at another, or (from 0) of a connection.
+    arrived: HashMap<(u64, u64), Duration>,
+    holder: Option<(u64, u64)>,
+    waiting: VecDeque<(u64, u64)>,
+    /// Those that the server holds open: the tab, by the number of the connection.
+    open: BTreeMap<u64, u64>,
+    /// Gaps that any page was told of.
+    pub(super) gaps: usize,
+    pub(super) trace: Vec<String>,
+}
+
+impl World {
+    pub(super) fn new(kind: Kind, seed: u64, fault: Option<Fault>) -> Self {
+        Self {
+            now: Duration::ZERO,
+            server: Server::new(kind),
+            pages: BTreeMap::new(),
+            fault,
+            random: seed | 1,
+            next: 0,
+            happenings: BinaryHeap::new(),
+            what: HashMap::new(),
+            arrived: HashMap::new(),
+            holder: None,
+            waiting: VecDeque::new(),
+            open: BTreeMap::new(),
+            gaps: 0,
+            trace: Vec::new(),
+        }
+    }
+
+    /// A tab joins, with nothing or from where another is.
+    pub(super) fn join(&mut self, like: Option<u64>) {
+        let (id, seen) = match like.and_then(|tab| self.pages.get(&tab)) {
+            Some(page) => (page.tab.desk.trail.last(), page.seen.clone()),
+            None => (EventId::default(), Vec::new()),
+        };
+        self.next += 1;
+        let number = self.next * 7919 % 100_003; // so that the order of joining is not that of the numbers
+        let placed_at = (!id.text().is_empty()).then_some(self.server.published);
+        let tab = Tab::new(number, id.clone(), self.now);
+        let page = Page { tab, seen, told: id, placed_at, frozen: None, request: 0, connection: None };
+        self.pages.insert(number, page);
+        self.trace(number, "joins");
+        self.act(number);
+    }
+
+    pub(super) fn close(&mut self, tab: u64) {
+        if let Some(page) = self.pages.get_mut(&tab).filter(|page| page.frozen.is_none()) {
+            page.tab.close();
+            self.trace(tab, "closes");
+            self.act(tab);
+            self.kill(tab);
+        }
+    }
+
+    pub(super) fn kill(&mut self, tab: u64) {
+        self.trace(tab, "is gone");
+        self.pages.remove(&tab);
+        self.open.retain(|_, of| *of != tab);
+        self.release(tab);
+    }
+
+    pub(super) fn freeze(&mut self, tab: u64, is_announced: bool, keeps: bool) {
+        if let Some(page) = self.pages.get_mut(&tab).filter(|page| page.frozen.is_none()) {
+            if is_announced {
+                page.tab.handle_frozen();
+            }
+            self.trace(tab, if is_announced { "freezes, as announced" } else { "freezes" });
+            self.act(tab);
+            if let Some(page) = self.pages.get_mut(&tab) {
+                page.frozen = Some(Frozen { keeps, backlog: Vec::new() });
+            }
+        }
+    }
+
+    pub(super) fn thaw(&mut self, tab: u64) {
+        let Some(page) = self.pages.get_mut(&tab) else { return };
+        let Some(Frozen { mut backlog, .. }) = page.frozen.take() else { return };
+        page.tab.handle_resumed(self.now);
+        self.trace(tab, "thaws");
+        self.act(tab);
+        let is_lock = |happening: &Happening| matches!(happening, Happening::Granted(_) | Happening::Stolen(_));
+        match self.draw(3) {
+            0 => backlog.sort_by_key(|happening| !is_lock(happening)), // first, their order kept
+            1 => backlog.sort_by_key(is_lock),
+            _ => {}
+        }
+        for happening in backlog {
+            self.happen(tab, happening);
+        }
+    }
+
+    pub(super) fn publish(&mut self) {
+        if self.server.is_up {
+            let event = self.server.publish();
+            for (connection, tab) in self.open.clone() {
+                self.send(connection, tab, Happening::Event(connection, event.clone()));
+            }
+        }
+    }
+
+    /// The server stops, and every connection with it.
+    pub(super) fn stop_server(&mut self) {
+        self.server.is_up = false;
+        for (connection, tab) in mem::take(&mut self.open) {
+            self.send(connection, tab, Happening::Lost(connection));
+        }
+    }
+
+    /// Lets time pass.
+    pub(super) fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            let timers = self.pages.iter().filter(|(_, page)| page.frozen.is_none());
+            let timer = timers.filter_map(|(tab, page)| Some((page.tab.next_time()?, *tab))).min();
+            let next = self.happenings.peek().map(|Reverse((at, ..))| *at);
+            match (timer, next) {
+                (Some((at, tab)), next) if at <= until && next.is_none_or(|next| at < next) => {
+                    self.now = self.now.max(at);
+                    if let Some(page) = self.pages.get_mut(&tab) {
+                        page.tab.handle_time(self.now);
+                        self.act(tab);
+                    }
+                }
+                (_, Some(at)) if at <= until => {
+                    let Some(Reverse((_, number, tab))) = self.happenings.pop() else { unreachable!() };
+                    self.now = self.now.max(at);
+                    if let Some(what) = self.what.remove(&number) {
+                        self.happen(tab, what);
+                    }
+                }
+                _ => break,
+            }
+        }
+        self.now = until;
+    }
+
+    /// How many connections the server holds that were made by pages that run.
+    pub(super) fn connections(&self) -> usize {
+        let runs = |tab| self.pages.get(tab).is_some_and(|page| page.frozen.is_none());
+        self.open.values().filter(|tab| runs(tab)).count()
+    }
+
+    fn happen(&mut self, tab: u64, what: Happening) {
+        let Some(page) = self.pages.get_mut(&tab) else { return };
+        if let Some(frozen) = &mut page.frozen {
+            if frozen.keeps || !matches!(what, Happening::Notice(_)) {
+                frozen.backlog.push(what);
+            }
+            return;
+        }
+        if !matches!(what, Happening::Notice(_)) {
+            self.trace.push(format!("{:?} {tab} <- {what:?}", self.now));
+        }
+        let (now, is_deaf) = (self.now, self.fault == Some(Fault::Deaf));
+        let leads = page.connection.is_some();
+        match what {
+            Happening::Notice(_) if is_deaf && leads => {}
+            Happening::Stolen(_) if is_deaf => {}
+            Happening::Notice(text) => page.tab.handle_notice(Notice::decode(&text, now).unwrap(), now),
+            Happening::Granted(request) if request == page.request => page.tab.handle_granted(now),
+            Happening::Stolen(request) if request == page.request => page.tab.handle_stolen(now),
+            Happening::Granted(_) | Happening::Stolen(_) => {}
+            Happening::Arrive(number) => self.arrive(tab, number),
+            Happening::Event(number, event) => {
+                if let Some(connection) = page.connection.as_mut().filter(|connection| connection.number == number) {
+                    connection.last_event_id = event.id.clone();
+                    if !mem::replace(&mut connection.is_open, true) {
+                        page.tab.handle_state(State::Open, now);
+                    }
+                    page.tab.handle_event(event, now);
+                }
+            }
+            Happening::Lost(number) => {
+                if let Some(connection) = page.connection.as_mut().filter(|connection| connection.number == number) {
+                    connection.is_open = false;
+                    page.tab.handle_state(State::Connecting, now);
+                    self.connect_soon(tab);
+                }
+            }
+        }
+        self.act(tab);
+    }
+
+    /// Does what a tab says is to be done.
+    fn act(&mut self, tab: u64) {
+        while let Some(page) = self.pages.get_mut(&tab) {
+            if self.fault == Some(Fault::PassesNothingOver) {
+                page.tab.desk.ahead = false;
+            }
+            let Some(output) = page.tab.poll_output() else { break };
+            self.trace.push(format!("{:?} {tab} -> {output:?}", self.now));
+            if let Output::Event(event) = &output
+                && !event.id.text().is_empty()
+            {
+                page.told = event.id.clone();
+            }
+            match output {
+                Output::Request => {
+                    self.release(tab);
+                    let request = self.new_request(tab);
+                    self.waiting.push_back((tab, request));
+                    self.grant();
+                }
+                Output::Steal if self.fault == Some(Fault::NeverSteals) => {}
+                Output::Steal => {
+                    self.waiting.retain(|(of, _)| *of != tab);
+                    if let Some((robbed, request)) = self.holder.take() {
+                        self.soon(robbed, Happening::Stolen(request));
+                    }
+                    let request = self.new_request(tab);
+                    self.holder = Some((tab, request));
+                    self.soon(tab, Happening::Granted(request));
+                }
+                Output::Release => {
+                    self.new_request(tab);
+                    self.release(tab);
+                }
+                Output::Post(notice) => self.post(tab, &notice),
+                Output::Connect { last_event_id } => {
+                    assert!(page.connection.is_none(), "one connection at a time");
+                    let own = page.tab.desk.trail.last();
+                    let last_event_id = if self.fault == Some(Fault::StartsAtOwn) { own } else { last_event_id };
+                    page.connection = Some(Connection { number: 0, last_event_id, is_open: false });
+                    self.connect_soon(tab);
+                }
+                Output::Disconnect => {
+                    let connection = page.connection.take().expect("a connection to close");
+                    self.open.remove(&connection.number);
+                }
+                Output::Event(event) if event.value.name == TICK => {
+                    page.seen.push(Seen::Tick(event.value.data.parse().unwrap()));
+                }
+                Output::Event(event) if event.value.name.as_str() == GAP => {
+                    page.seen.push(Seen::Gap);
+                    self.gaps += 1;
+                }
+                Output::Event(_) | Output::State(_) | Output::Aside(_) => {}
+            }
+        }
+        let published = self.server.published;
+        if let Some(page) = self
+            .pages
+            .get_mut(&tab)
+            .filter(|page| page.placed_at.is_none() && !page.tab.desk.trail.last().text().is_empty())
+        {
+            page.placed_at = Some(published);
+        }
+    }
+
+    fn post(&mut self, tab: u64, notice: &Notice) {
+        let is_swallowed = match &notice.says {
+            Says::Replay { .. } => self.fault == Some(Fault::NeverRepeats),
+            Says::Here(here) => self.fault == Some(Fault::HearsNoPlaces) && !here.is_fresh,
+            _ => false,
+        };
+        if !is_swallowed {
+            for to in self.pages.keys().copied().filter(|to| *to != tab).collect::<Vec<_>>() {
+                self.send(tab, to, Happening::Notice(notice.clone().encode(self.now)));
+            }
+        }
+    }
+
+    /// The connection is tried for.
+    fn connect_soon(&mut self, tab: u64) {
+        self.next += 1;
+        let number = self.next;
+        if let Some(connection) = self.pages.get_mut(&tab).and_then(|page| page.connection.as_mut()) {
+            connection.number = number;
+            let wait = self.draw(1500);
+            self.at(self.now + Duration::from_millis(wait), tab, Happening::Arrive(number));
+        }
+    }
+
+    fn arrive(&mut self, tab: u64, number: u64) {
+        let Some(page) = self.pages.get(&tab) else { return };
+        let Some(connection) = page.connection.as_ref().filter(|connection| connection.number == number) else {
+            return;
+        };
+        if !self.server.is_up {
+            return self.connect_soon(tab);
+        }
+        self.open.insert(number, tab);
+        for event in self.server.open(&connection.last_event_id) {
+            self.send(number, tab, Happening::Event(number, event));
+        }
+    }
+
+    fn new_request(&mut self, tab: u64) -> u64 {
+        self.next += 1;
+        if let Some(page) = self.pages.get_mut(&tab) {
+            page.request = self.next;
+        }
+        self.next
+    }
+
+    fn release(&mut self, tab: u64) {
+        self.waiting.retain(|(of, _)| *of != tab);
+        if self.holder.is_some_and(|(of, _)| of == tab) {
+            self.holder = None;
+        }
+        self.grant();
+    }
+
+    fn grant(&mut self) {
+        if self.holder.is_none()
+            && let Some((tab, request)) = self.waiting.pop_front()
+        {
+            self.holder = Some((tab, request));
+            self.soon(tab, Happening::Granted(request));
+        }
+    }
+
+    /// From a sender to a tab, after those that are on the way.
+    fn send(&mut self, from: u64, to: u64, what: Happening) {
+        let delay = if self.draw(20) == 0 { self.draw(400) } else { self.draw(20) };
+        let last = self.arrived.get(&(from, to)).copied().unwrap_or_default();
+        let at = last.max(self.now + Duration::from_millis(delay));
+        self.arrived.insert((from, to), at);
+        self.at(at, to, what);
+    }
+
+    fn soon(&mut self, tab: u64, what: Happening) {
+        let delay = self.draw(30);
+        self.at(self.now + Duration::from_millis(delay), tab, what);
+    }
+
+    fn at(&mut self, at: Duration, tab: u64, what: Happening) {
+        self.next += 1;
+        self.what.insert(self.next, what);
+        self.happenings.push(Reverse((at, self.next, tab)));
+    }
+
+    pub(super) fn draw(&mut self, below: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 16) % below
+    }
+
+    fn trace(&mut self, tab: u64, what: &str) {
+        self.trace.push(format!("{:?} {tab} {what}", self.now));
+    }
+}

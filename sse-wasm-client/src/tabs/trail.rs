@@ -1,0 +1,227 @@
+//! What a tab has had, by its IDs.
+
+use std::{cmp::Ordering, collections::VecDeque};
+
+use sse_core::EventId;
+
+/// How many IDs that do not compare are remembered: twice what a [`Ring`](super::ring::Ring) holds, so that what a
+/// leader hands out again is known. Those of one epoch count as one.
+const IDS: usize = 1024;
+
+/// Where an ID lies, seen from the last that a tab has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Had, and others since.
+    Behind,
+    /// The last that was had.
+    Here,
+    /// Still to come.
+    Beyond,
+    /// Of another epoch than any that was had, or no ID that compares and none that is remembered.
+    Unknown,
+}
+
+/// The IDs that a tab has had, the last one last.
+///
+/// IDs of a hub compare within an epoch, so the last of each epoch stands for all before it. Any other ID is remembered
+/// by itself, and known again if it is among the last 1,024.
+#[derive(Debug)]
+pub(super) struct Trail {
+    /// No more than `IDS`, none of them empty; of neighbours that compare only the later.
+    ids: VecDeque<EventId>,
+}
+
+impl Trail {
+    /// A trail that begins after this ID. The empty one stands for no ID at all.
+    pub(super) fn new(start: EventId) -> Self {
+        let mut trail = Self { ids: VecDeque::new() };
+        trail.push(start);
+        trail
+    }
+
+    /// The last ID that was had, empty if there was none.
+    pub(super) fn last(&self) -> EventId {
+        self.ids.back().cloned().unwrap_or_default()
+    }
+
+    /// The IDs that were had when this one was, with it; none if it is unknown.
+    pub(super) fn through(&self, id: &EventId) -> Vec<EventId> {
+        let count = self.find(id).map_or(0, |at| at + 1);
+        self.ids.iter().take(count).cloned().collect()
+    }
+
+    /// Learns of IDs that lie before those that are here.
+    pub(super) fn recall(&mut self, before: Vec<EventId>) {
+        let own = std::mem::take(&mut self.ids);
+        for id in before {
+            if !own.contains(&id) {
+                self.push(id);
+            }
+        }
+        for id in own {
+            self.push(id);
+        }
+    }
+
+    /// An event with this ID is had now.
+    pub(super) fn push(&mut self, id: EventId) {
+        if id.text().is_empty() {
+            return; // the event has none, and the place is as before
+        }
+        if self.ids.back().is_some_and(|last| order(&id, last).is_some_and(Ordering::is_ge)) {
+            self.ids.pop_back();
+        }
+        if self.ids.len() == IDS {
+            self.ids.pop_front();
+        }
+        self.ids.push_back(id);
+    }
+
+    /// Where this ID lies. Without IDs on both sides there is nothing to tell them apart, and nothing was had.
+    pub(super) fn place(&self, id: &EventId) -> Place {
+        let Some(last) = self.ids.back() else {
+            return if id.text().is_empty() { Place::Here } else { Place::Unknown };
+        };
+        match order(id, last) {
+            Some(Ordering::Less) => Place::Behind,
+            Some(Ordering::Equal) => Place::Here,
+            Some(Ordering::Greater) => Place::Beyond,
+            None if self.find(id).is_some() => Place::Behind,
+            None => Place::Unknown,
+        }
+    }
+
+    /// Whether the first is known to lie before the second. What this trail does not know lies nowhere.
+    pub(super) fn is_before(&self, one: &EventId, other: &EventId) -> bool {
+        match order(one, other) {
+            Some(order) => order.is_lt(),
+            None => matches!((self.find(one), self.find(other)), (Some(one), Some(other)) if one < other),
+        }
+    }
+
+    /// The entry that stands for this ID.
+    fn find(&self, id: &EventId) -> Option<usize> {
+        self.ids.iter().rposition(|had| order(id, had).is_some())
+    }
+}
+
+/// How two IDs compare: those that are equal, and those of a hub (`<epoch>-<number>`, of fixed width) if they are of one
+/// epoch.
+pub(super) fn order(one: &EventId, other: &EventId) -> Option<Ordering> {
+    let (one, other) = (one.as_str(), other.as_str());
+    if one == other {
+        return Some(Ordering::Equal);
+    }
+    let ((epoch, number), (other_epoch, other_number)) = (one.split_once('-')?, other.split_once('-')?);
+    let compare =
+        epoch == other_epoch && number.len() == other_number.len() && [epoch, number, other_number].iter().all(is_hubs);
+    compare.then(|| number.cmp(other_number))
+}
+
+fn is_hubs(part: &&str) -> bool {
+    part.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> EventId {
+        EventId::new(text).unwrap()
+    }
+
+    fn trail(ids: &[&str]) -> Trail {
+        let mut trail = Trail::new(EventId::default());
+        for text in ids {
+            trail.push(id(text));
+        }
+        trail
+    }
+
+    #[test]
+    fn ids_of_one_epoch_compare_and_no_others() {
+        use Ordering::{Equal, Greater, Less};
+
+        for (one, other, expected) in [
+            ("a-01", "a-02", Some(Less)),
+            ("a-0v", "a-0a", Some(Greater)),
+            ("a-01", "a-01", Some(Equal)),
+            ("a-01", "b-02", None),
+            ("a-9", "a-10", None), // not of fixed width
+            ("41", "42", None),
+            ("41", "41", Some(Equal)),
+            ("a-0A", "a-0B", None),
+            ("a-1-1", "a-1-2", None),
+            ("", "a-1", None),
+            ("", "", Some(Equal)),
+        ] {
+            assert_eq!(order(&id(one), &id(other)), expected, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn places_of_a_hubs_ids() {
+        let trail = trail(&["a-3", "a-5", "b-1", "b-4"]);
+        for (text, place) in [
+            ("b-4", Place::Here),
+            ("b-3", Place::Behind),
+            ("b-5", Place::Beyond),
+            ("a-4", Place::Behind),
+            ("a-9", Place::Behind), // that epoch is over
+            ("c-1", Place::Unknown),
+            ("", Place::Unknown),
+        ] {
+            assert_eq!(trail.place(&id(text)), place, "{text}");
+        }
+        assert_eq!(trail.ids.len(), 2);
+    }
+
+    #[test]
+    fn places_of_ids_that_do_not_compare() {
+        let trail = trail(&["x", "y", "", "z"]);
+        for (text, place) in [
+            ("z", Place::Here),
+            ("y", Place::Behind),
+            ("x", Place::Behind),
+            ("w", Place::Unknown),
+            ("", Place::Unknown),
+        ] {
+            assert_eq!(trail.place(&id(text)), place, "{text}");
+        }
+        assert!(trail.is_before(&id("x"), &id("z")));
+        assert!(!trail.is_before(&id("z"), &id("x")));
+        assert!(!trail.is_before(&id("w"), &id("z")));
+    }
+
+    #[test]
+    fn without_ids_nothing_is_beyond() {
+        assert_eq!(trail(&[]).place(&id("")), Place::Here);
+        assert_eq!(trail(&[]).place(&id("a-1")), Place::Unknown);
+        assert_eq!(trail(&[]).last(), EventId::default());
+    }
+
+    #[test]
+    fn what_lies_before_can_be_learned() {
+        let mut late = trail(&["z"]);
+        late.recall(trail(&["x", "y", "z", "later"]).through(&id("z")));
+        assert_eq!(late.ids, ["x", "y", "z"].map(id));
+        late.recall(vec![]);
+        assert_eq!((late.place(&id("x")), late.place(&id("later"))), (Place::Behind, Place::Unknown));
+
+        let mut hubs = trail(&["b-3"]);
+        hubs.recall(vec![id("a-9"), id("b-2")]);
+        assert_eq!(hubs.ids, ["a-9", "b-3"].map(id));
+        assert_eq!(trail(&["x"]).through(&id("y")), []);
+    }
+
+    #[test]
+    fn it_is_bounded() {
+        let mut trail = Trail::new(EventId::default());
+        for number in 0..3 * IDS {
+            trail.push(id(&format!("#{number}")));
+        }
+        assert_eq!(trail.ids.len(), IDS);
+        assert_eq!(trail.place(&id(&format!("#{}", 2 * IDS))), Place::Behind);
+        assert_eq!(trail.place(&id(&format!("#{}", 2 * IDS - 1))), Place::Unknown);
+    }
+}
