@@ -90,6 +90,9 @@ fn do_it(world: &mut World, deed: &Deed) {
 /// Lets it all come to rest, and looks whether the pages that run have had everything, over one connection.
 fn settle(world: &mut World) -> Result<(), String> {
     world.run(Duration::from_secs(60));
+    for (tab, page) in world.pages.iter().filter(|(_, page)| page.frozen.is_none()) {
+        page.check_place().map_err(|fault| format!("tab {tab}: {fault}"))?;
+    }
     for _ in 0..3 {
         world.publish();
         world.run(Duration::from_secs(5));

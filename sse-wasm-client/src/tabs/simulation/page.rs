@@ -55,13 +55,19 @@ pub(super) enum Happening {
 }
 
 impl Page {
+    /// Whether its program knows where it is.
+    pub(super) fn check_place(&self) -> Result<(), String> {
+        let place = self.tab.desk.trail.last();
+        if self.told == place {
+            Ok(())
+        } else {
+            Err(format!("its program is at {:?}, and itself at {place:?}", self.told))
+        }
+    }
+
     /// Whether it has had what it should, in order: all from when it found its place, and no gap that the server has no
     /// part in.
     pub(super) fn check(&self, server: &Server, has_gaps: bool) -> Result<(), String> {
-        let place = self.tab.desk.trail.last();
-        if self.told != place {
-            return Err(format!("its program is at {:?}, and itself at {place:?}", self.told));
-        }
         if server.kind == Kind::Foreign && has_gaps {
             // Nobody knows the order of what is late then, but it comes once all the same.
             let mut once = HashSet::new();
