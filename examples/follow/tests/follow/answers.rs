@@ -10,10 +10,7 @@ use sse_core::{
     Item, Limits,
     session::{Closed, Policy, Session},
 };
-use sse_testkit::{
-    script,
-    script::{Script, ScriptedServer},
-};
+use sse_testkit::{script, script::Script};
 use tokio::{sync::mpsc, time::timeout};
 
 use crate::DEADLINE;
@@ -29,7 +26,6 @@ struct Followed {
     ended: reqwest::Result<Closed>,
     /// What was told, an event as its name, ID and data.
     told: Vec<String>,
-    server: ScriptedServer,
 }
 
 /// Follows a server that does all this, until the session is over or an event says "enough".
@@ -55,11 +51,16 @@ async fn run_with(client: ClientBuilder, session: Session, script: Script) -> Fo
     let client = client.no_proxy().build().unwrap();
     let server = script.listen().await.unwrap();
     let url = server.url("/stream").parse().unwrap();
-    let following = timeout(DEADLINE, follow(&client, &url, session, on_item, on_change));
-    // a step that fails is told at once, whatever the follower makes of it
-    let (ended, ()) = tokio::join!(following, server.expect_finished_within(DEADLINE));
-    server.expect_finished().await; // and no request came after the last step
-    Followed { ended: ended.unwrap(), told: told.into_inner(), server }
+    let ended = tokio::select! {
+        ended = timeout(DEADLINE, follow(&client, &url, session, on_item, on_change)) => ended.unwrap(),
+        // told at once, whatever the follower makes of it
+        Err(failure) = server.finished() => panic!("{failure}\n\n{}", server.report()),
+    };
+    server.expect_finished().await;
+    for request in server.report().requests() {
+        assert_eq!(request.headers["accept"], "text/event-stream");
+    }
+    Followed { ended, told: told.into_inner() }
 }
 
 #[tokio::test]
@@ -74,8 +75,6 @@ async fn a_stream_that_is_cut_off_goes_on_after_its_last_event_until_204() {
     assert_eq!(followed.ended.unwrap(), Closed::NoContent);
     let told = ["connecting", "open", "add 7 a", "broken", "connecting", "open", "message 7 b", "broken", "connecting"];
     assert_eq!(followed.told, told);
-    let requests = followed.server.report().requests();
-    assert!(requests.iter().all(|request| request.headers["accept"] == "text/event-stream"));
 }
 
 #[tokio::test]
