@@ -1,6 +1,4 @@
-//! The follower against prepared answers, against a real hub, and as a program.
-
-mod script;
+//! The follower against scripted servers, against a real hub, and as a program.
 
 mod answers;
 mod hub;

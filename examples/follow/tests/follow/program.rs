@@ -2,12 +2,10 @@
 
 use std::process::Output;
 
+use sse_testkit::script;
 use tokio::{process::Command, time::timeout};
 
-use crate::{
-    DEADLINE,
-    script::{NO_CONTENT, Script, cut, whole},
-};
+use crate::DEADLINE;
 
 async fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_follow"));
@@ -17,17 +15,21 @@ async fn run(arguments: &[&str]) -> Output {
 
 #[tokio::test]
 async fn events_go_to_stdout_and_the_rest_to_stderr() {
-    let script = Script::bind().await;
-    let url = script.url("/stream");
-    let first = whole("retry: 1\n: a comment\nid: 41\nevent: headline\ndata: Rain until Thursday\ndata: then sun\n\n");
-    let answers = [first, cut("id: 42\ndata: dry\n\n"), NO_CONTENT.into()];
+    let script = script! {
+        accept.last_event_id("40"), head(200), retry(1ms), comment("a comment"),
+            event("Rain until Thursday\nthen sun").name("headline").id("41"), end,
+        expect_reconnect().last_event_id("41"), head(200), event("dry").id("42"), drop,
+        expect_reconnect().last_event_id("42"), status(204),
+    };
+    let server = script.listen().await.unwrap();
+    let url = server.url("/stream");
     let arguments = [url.as_str(), "40"];
-    let (output, heads) = tokio::join!(run(&arguments), script.play(answers));
+    let (output, ()) = tokio::join!(run(&arguments), server.expect_finished_within(DEADLINE));
     let (printed, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(printed, "headline\t41\tRain until Thursday\n\t\tthen sun\nmessage\t42\tdry\n");
     assert!(said.starts_with("connecting\nopen\nthe stream ended; again in "), "{said}");
     assert_eq!(output.status.code(), Some(0));
-    assert!(heads[0].contains("\r\nlast-event-id: 40\r\n") && heads[2].contains("\r\nlast-event-id: 42\r\n"));
+    server.expect_finished().await; // and no request came after the last step
 }
 
 #[tokio::test]
