@@ -36,11 +36,13 @@ impl Random {
     }
 
     /// True in that share of the cases.
+    #[cfg(any(test, feature = "load"))]
     pub(crate) fn chance(&mut self, share: f64) -> bool {
         ((self.next() >> 11) as f64) < share * (1_u64 << 53) as f64
     }
 
     /// `k` different ones of `0..n`, in order; all of them if there are no more.
+    #[cfg(any(test, feature = "load"))]
     pub(crate) fn distinct(&mut self, k: u32, n: u32) -> Vec<u32> {
         // Floyd's: as many draws as numbers, whatever n is
         let mut drawn = std::collections::BTreeSet::new();
@@ -54,6 +56,7 @@ impl Random {
     }
 
     /// The numbers `0..n` in any order.
+    #[cfg(any(test, feature = "load"))]
     pub(crate) fn order(&mut self, n: u32) -> Vec<u32> {
         let mut order: Vec<u32> = (0..n).collect();
         for last in (1..n).rev() {

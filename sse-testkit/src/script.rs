@@ -67,7 +67,12 @@
 //!
 //! A step that sends is done when the client has taken what it sends: in process when it has read the frame, over a
 //! socket when the system has it. That, a request and the client's leaving are waited for a minute, unless the step has
-//! `within`; a `stall` waits without a bound.
+//! `within`; a `stall` waits without a bound. Over a socket all times are real, and the connection is kept for the next
+//! request after `end`, `status` and `redirect`, but not after `drop` and `reset`.
+//!
+//! `use sse_testkit::script` brings in both the macro and this module. As `script! { … }`, rustfmt leaves the lines as they
+//! are. While a client of its own runs, wait for [`finished`](ScriptedServer::finished) beside it, so that a step that
+//! fails ends the test at once: `tokio::select!` over both.
 //!
 //! # What fails it
 //!
