@@ -3,14 +3,20 @@
 //! The binary `sse-load` is this module with a command line. It knows nothing of the server but two paths: where a
 //! subscriber asks, and where an event is posted.
 //!
-//! ```no_run
+//! ```
 //! use clap::Parser;
-//! use sse_testkit::load::{self, Options};
+//! use sse_testkit::{load::{self, Options}, script};
 //!
-//! let options = Options::parse_from(["sse-load", "-n", "5000", "--lockstep", "127.0.0.1:8080"]);
-//! let report = load::run(&options, |_progress| {})?;
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = script![accept, head(200), comment("welcome"), stall].listen().await?;
+//! let address = server.address().to_string();
+//! // one subscriber, held for a second; five thousand, in lockstep: ["sse-load", "-n", "5000", "--lockstep", ...]
+//! let options = Options::parse_from(["sse-load", "-n", "1", "--idle", "1s", "--settle", "0s", &address]);
+//! let report = tokio::task::spawn_blocking(move || load::run(&options, |_progress| {})).await??;
 //! assert!(report.is_clean(), "{report}");
-//! # Ok::<(), load::LoadError>(())
+//! # Ok(())
+//! # }
 //! ```
 //!
 //! One thread drives all sockets by readiness. What needs no socket is apart from it, and is tested without one: the

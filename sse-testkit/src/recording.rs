@@ -118,9 +118,11 @@ impl Recording {
     ///
     /// ```
     /// # use sse_testkit::Recording;
-    /// # fn f(recording: Recording) {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
+    /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
+    /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";
+    /// # let recording: Recording = file.parse().unwrap();
     /// assert_eq!(recording.status(), 200);
-    /// # }
     /// ```
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -131,9 +133,11 @@ impl Recording {
     ///
     /// ```
     /// # use sse_testkit::Recording;
-    /// # fn f(recording: Recording) {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
+    /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
+    /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";
+    /// # let recording: Recording = file.parse().unwrap();
     /// assert_eq!(recording.headers()["content-type"], "text/event-stream");
-    /// # }
     /// ```
     #[must_use]
     pub const fn headers(&self) -> &HeaderMap {
@@ -163,9 +167,11 @@ impl Recording {
     ///
     /// ```
     /// # use sse_testkit::{Recording, RecordingEnd};
-    /// # fn f(recording: Recording) {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
+    /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
+    /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";
+    /// # let recording: Recording = file.parse().unwrap();
     /// assert!(matches!(recording.end(), RecordingEnd::Closed { .. }));
-    /// # }
     /// ```
     #[must_use]
     pub const fn end(&self) -> &RecordingEnd {
@@ -208,11 +214,17 @@ impl Recording {
     ///
     /// ```
     /// # use sse_testkit::{Recording, TestClient};
-    /// # fn f(recording: Recording) {
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
+    /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
+    /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";
+    /// # let recording: Recording = file.parse().unwrap();
     /// let client = TestClient::from_fn(async move |request| match request.headers().get("last-event-id") {
     ///     None => recording.answer(),
     ///     Some(_) => recording.answer(), // ... or another one
     /// });
+    /// client.get("/events").connect().await.expect_event("hello").await;
     /// # }
     /// ```
     #[must_use]

@@ -182,4 +182,6 @@ utf8-overlong  every cut  0 events, not 1  WHATWG Encoding: C0 and AF are each i
     };
     let report = failure_of(|| conformance(not_run).expect_failures(["seed-replaced"]));
     assert!(report.starts_with("expected other failures\n not run seed-replaced\n"), "{report}");
+    let report = failure_of(|| conformance(|_| Outcome::not_run("why")).expect_failures([""; 0]));
+    assert!(report.starts_with("expected other failures\n not run any: there is nothing to hold to\n"), "{report}");
 }

@@ -21,9 +21,10 @@ use crate::time::later;
 ///
 /// ```
 /// # use sse_testkit::{Recording, Replay};
-/// # fn f(recording: Recording) {
+/// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n{\"end\":\"open\"}\n";
+/// # let recording: Recording = file.parse().unwrap();
 /// let body: Replay = recording.body();
-/// # }
+/// assert!(!http_body::Body::is_end_stream(&body)); // it was still open
 /// ```
 #[derive(Debug)]
 pub struct Replay {
