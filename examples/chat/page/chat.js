@@ -11,6 +11,8 @@ element("room").textContent = room;
 document.title = `#${room}`;
 nameInput.value = localStorage.getItem("name") ?? "";
 
+let countdown;
+
 await init();
 const stream = EventStream.connect(`/events?topic=${topic}&since=1h`, { events: ["said"], pauseWhenHidden: 5 * 60_000 });
 stream.onstate = show;
@@ -79,8 +81,6 @@ function append(child) {
   while (log.childElementCount > 500) log.children[1].remove();
   if (atEnd) log.scrollTop = log.scrollHeight;
 }
-
-let countdown;
 
 function show(now) {
   clearInterval(countdown);

@@ -85,7 +85,7 @@ mod tests {
             "option events: `sse-gap` is the hub's own, and what it says comes as a signal; rename the event"
         );
         let cause: FieldError = EventName::new("a\nb").unwrap_err();
-        assert_eq!(refused(&ConnectError::Name(cause.clone())), format!("option events: {cause}"));
+        assert_eq!(refused(&ConnectError::Name(cause)), format!("option events: {cause}"));
         let browser = ConnectError::Browser("'http://' is not a valid URL".into());
         assert_eq!(refused(&browser), "the browser refuses: 'http://' is not a valid URL");
     }
