@@ -10,6 +10,7 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
+    npm,
     system::{Apt, Distribution, find_program},
 };
 
@@ -84,9 +85,12 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
     let driver = context.chromedriver()?;
     let hub: &[&str] = &["--package", "sse-server", "--features", "browser-tests", "--test", "browser"];
     let dashboard: &[&str] = &["--package", "host-dashboard", "--features", "browser-tests"];
-    for arguments in [hub, dashboard] {
+    let package: &[&str] = &["--package", "sse-wasm-client-js", "--features", "browser-tests", "--test", "browser"];
+    let chat: &[&str] = &["--package", "chat", "--features", "browser-tests"];
+    let built = npm::build_for_tests(context)?;
+    for arguments in [hub, dashboard, package, chat] {
         let mut test = context.cargo();
-        test.arg("test").args(arguments).env("CHROMEDRIVER", driver);
+        test.arg("test").args(arguments).env("CHROMEDRIVER", driver).env("SSE_TEST_NPM", &built);
         println!("{}", command::line(&test));
         command::run(&mut test)?;
     }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    browser,
+    binaryen, browser,
     failure::{Failure, Result},
     lockfile,
     nchan::{self, Nchan},
@@ -26,6 +26,7 @@ pub(crate) struct Context {
     target: PathBuf,
     wasm_toolchain: OnceCell<Toolchain>,
     wasm_bindgen: OnceCell<PathBuf>,
+    wasm_opt: OnceCell<PathBuf>,
     chromedriver: OnceCell<PathBuf>,
     cargo_fuzz: OnceCell<PathBuf>,
     nchan: OnceCell<Option<Nchan>>,
@@ -48,6 +49,7 @@ impl Context {
             target,
             wasm_toolchain: OnceCell::new(),
             wasm_bindgen: OnceCell::new(),
+            wasm_opt: OnceCell::new(),
             chromedriver: OnceCell::new(),
             cargo_fuzz: OnceCell::new(),
             nchan: OnceCell::new(),
@@ -81,7 +83,7 @@ impl Context {
         once(&self.wasm_toolchain, || wasm::set_up(self))
     }
 
-    /// The directory of `wasm-bindgen-test-runner`, of the version that `Cargo.lock` names; set up
+    /// The directory of `wasm-bindgen` and its test runner, of the version that `Cargo.lock` names; set up
     /// at the first call.
     pub(crate) fn wasm_bindgen(&self) -> Result<&Path> {
         let directory = once(&self.wasm_bindgen, || {
@@ -94,6 +96,12 @@ impl Context {
             tools::ensure(self, &Tool::wasm_bindgen(version))
         })?;
         Ok(directory)
+    }
+
+    /// The program `wasm-opt`; set up at the first call.
+    pub(crate) fn wasm_opt(&self) -> Result<&Path> {
+        let program = once(&self.wasm_opt, || binaryen::set_up(self))?;
+        Ok(program)
     }
 
     /// The driver of an installed Chrome or Chromium; set up at the first call.

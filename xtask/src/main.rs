@@ -2,11 +2,12 @@
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`browser`] and [`hub`]
-//! know how; [`tools`], [`system`] and [`command`] reach the machine; [`report`] speaks. What decides or
-//! parses is kept apart from what touches the machine: [`wasm_choice`], [`lockfile`] and the functions
-//! with tests.
+//! in turn; [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`binaryen`], [`npm`],
+//! [`browser`] and [`hub`] know how; [`tools`], [`system`] and [`command`] reach the machine;
+//! [`report`] speaks. What decides or parses is kept apart from what touches the machine:
+//! [`wasm_choice`], [`lockfile`], [`size`] and the functions with tests.
 
+mod binaryen;
 mod browser;
 mod command;
 mod compare;
@@ -17,8 +18,10 @@ mod hub;
 mod lockfile;
 mod miri;
 mod nchan;
+mod npm;
 mod report;
 mod run;
+mod size;
 mod steps;
 mod supply;
 mod system;
@@ -46,6 +49,7 @@ What is missing is set up on the way:
   - rustup adds rustfmt, clippy and the target wasm32-unknown-unknown;
   - on Debian, as root or with passwordless sudo, apt-get installs Chromium with its driver, and,
     where rustup cannot fetch the target, rustc-web, cargo-web and rust-web-src. It removes nothing;
+  - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 
 CHROMEDRIVER names a driver of your own. NO_COLOR turns colours off.";
@@ -61,7 +65,7 @@ enum Chore {
         #[arg(long, value_name = "STEP")]
         only: Option<Step>,
     },
-    /// Build the browser client for release and print its size
+    /// Build the browser client's npm package, and print its size and that of a client in Rust
     Wasm,
     /// Only set up what `test` needs
     Setup,

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    hub, miri, supply, system, tools, wasm,
+    hub, miri, npm, supply, system, tools,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -20,7 +20,7 @@ pub(crate) const BROWSER: &[Step] =
     &[Step::WasmToolchain, Step::WasmBindgen, Step::Browser, Step::WasmTests, Step::BrowserTests];
 
 /// The steps of `cargo xtask wasm`.
-pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBuild];
+pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBindgen, Step::WasmOpt, Step::WasmBuild];
 
 /// The steps of `cargo xtask bench parse`.
 pub(crate) const BENCH_PARSE: &[Step] = &[Step::BenchParse];
@@ -77,13 +77,15 @@ pub(crate) enum Step {
     Browser,
     /// The browser client's tests, in a browser, against a live hub
     WasmTests,
-    /// The hub's and the dashboard's tests that drive a browser
+    /// The hub's, the npm package's and the examples' tests that drive a browser
     BrowserTests,
     /// Set up rustfmt and clippy
     Components,
     /// Set up cargo-deny
     CargoDeny,
-    /// Build the browser client for release and print its size
+    /// Set up binaryen's wasm-opt
+    WasmOpt,
+    /// Build the npm package and the smallest typed client, and print their sizes
     WasmBuild,
     /// Compare sse-core's parser with others
     BenchParse,
@@ -123,6 +125,7 @@ impl Step {
             Self::BrowserTests => "browser-tests",
             Self::Components => "components",
             Self::CargoDeny => "cargo-deny",
+            Self::WasmOpt => "wasm-opt",
             Self::WasmBuild => "wasm-build",
             Self::BenchParse => "bench-parse",
             Self::Miri => "miri",
@@ -151,10 +154,11 @@ impl Step {
             Self::WasmBindgen => "look for wasm-bindgen-cli of the version in Cargo.lock, else build it",
             Self::Browser => "look for Chrome or Chromium and its driver, else install Debian's",
             Self::WasmTests => "start a hub and run sse-wasm-client's tests in the browser",
-            Self::BrowserTests => "drive the browser against sse-server and host-dashboard",
+            Self::BrowserTests => "drive the browser against sse-server, the npm package and the examples",
             Self::Components => "look for rustfmt and clippy, else add them",
             Self::CargoDeny => "look for cargo-deny, else build it",
-            Self::WasmBuild => "build sse-wasm-client for release",
+            Self::WasmOpt => "look for binaryen's wasm-opt, else install or build it",
+            Self::WasmBuild => "build the npm package and the smallest typed client, and weigh them",
             Self::BenchParse => "compare sse-core's parser with others on the same streams",
             Self::Miri => "run sse-core's tests in Miri, with a nightly Rust",
             Self::Nchan => "look for nginx with nchan, else unpack Debian's",
@@ -222,7 +226,8 @@ impl Step {
                 tools::ensure_component(context, "clippy", "clippy").map(|()| None)
             }
             Self::CargoDeny => supply::set_up(context).map(|_| None),
-            Self::WasmBuild => wasm::build_client(context).map(Some),
+            Self::WasmOpt => context.wasm_opt().map(|_| None),
+            Self::WasmBuild => npm::build_and_weigh(context).map(Some),
             Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
             Self::Miri => miri::tests(context).map(|()| None),
             Self::Nchan => Ok(context.nchan().is_none().then(|| "left out".to_owned())),

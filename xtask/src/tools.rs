@@ -42,9 +42,18 @@ impl Tool {
         Self { name: "cargo-fuzz", package: "cargo-fuzz", program: "cargo-fuzz", version: "0.13.2".to_owned() }
     }
 
+    /// Binaryen's `wasm-opt`, built from source. It tells Binaryen's version, which is the package's second number.
+    pub(crate) fn wasm_opt() -> Self {
+        Self { name: "wasm-opt", package: "wasm-opt", program: "wasm-opt", version: "0.116.1".to_owned() }
+    }
+
     /// The program's path in this directory.
     pub(crate) fn path_in(&self, directory: &Path) -> PathBuf {
         directory.join(format!("{}{}", self.program, env::consts::EXE_SUFFIX))
+    }
+
+    fn directory(&self) -> String {
+        format!("{}-{}", self.name, self.version)
     }
 
     /// Whether the program in this directory is of the version.
@@ -55,22 +64,26 @@ impl Tool {
 }
 
 /// Whether `--version` said this version: `cargo-deny 0.20.2`, `wasm-bindgen-test-runner 0.2.130
-/// (0123abc)`.
+/// (0123abc)`, `wasm-opt version 116 (version_116)` for 0.116.1.
 fn says_version(said: &str, version: &str) -> bool {
-    said.split_ascii_whitespace().nth(1) == Some(version)
+    let mut words = said.split_ascii_whitespace().skip(1);
+    match words.next() {
+        Some("version") => words.next().is_some_and(|said| Some(said) == version.split('.').nth(1)),
+        said => said == Some(version),
+    }
 }
 
 /// The directory of the tool: on the path, in the cache, or in the cache after building it.
 pub(crate) fn ensure(context: &Context, tool: &Tool) -> Result<PathBuf> {
     let found = system::find_program(tool.program).and_then(|path| path.parent().map(Path::to_owned));
-    let cached = cache()?.join(format!("{}-{}", tool.name, tool.version));
-    let binaries = cached.join("bin");
+    let binaries = cached(tool)?;
     for directory in found.iter().chain([&binaries]) {
         if tool.is_in(directory) {
             println!("{} {}: {}", tool.program, tool.version, tool.path_in(directory).display());
             return Ok(directory.clone());
         }
     }
+    let cached = cache()?.join(tool.directory());
     println!("building {} {} into {}: some minutes, once", tool.package, tool.version, cached.display());
     // A registry mirror may lag behind the package's own lock file: then any versions that fit will
     // do.
@@ -82,6 +95,11 @@ pub(crate) fn ensure(context: &Context, tool: &Tool) -> Result<PathBuf> {
         return Ok(binaries);
     }
     Err(Failure::new(format!("{} is not {} {}: remove {}", tool.program, tool.package, tool.version, cached.display())))
+}
+
+/// The directory of a tool's programs in the cache, whether they are there or not.
+pub(crate) fn cached(tool: &Tool) -> Result<PathBuf> {
+    Ok(cache()?.join(tool.directory()).join("bin"))
 }
 
 fn install(context: &Context, tool: &Tool, root: &Path, locked: bool) -> Result<()> {
@@ -129,5 +147,8 @@ mod tests {
         assert!(!says_version("wasm-bindgen-test-runner 0.2.13", "0.2.130"));
         assert!(!says_version("wasm-bindgen-test-runner 0.2.130", "0.2.13"));
         assert!(!says_version("", "0.2.13"));
+        assert!(says_version("wasm-opt version 116", "0.116.1"));
+        assert!(says_version("wasm-opt version 116 (version_116)", "0.116.1"));
+        assert!(!says_version("wasm-opt version 108", "0.116.1") && !says_version("wasm-opt version", "0"));
     }
 }

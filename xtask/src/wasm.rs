@@ -1,7 +1,7 @@
 //! Building for the browser.
 
 use std::{
-    env, fmt, fs,
+    env, fmt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -148,22 +148,50 @@ fn has_packages(context: &Context) -> bool {
         && Path::new("/usr/lib/rustlib/src/rust/library/Cargo.toml").is_file()
 }
 
-/// Builds the browser client for release, and says how large it is.
-pub(crate) fn build_client(context: &Context) -> Result<String> {
+/// The profile for what a browser downloads.
+const PROFILE: &str = "wasm";
+
+/// What is built to a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// The client's smallest program: typed events over `EventSource`, `serde_json`.
+    Typed,
+    /// What the npm package is made of.
+    Package,
+}
+
+impl Program {
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Typed => &["--package", "sse-wasm-client", "--example", "typed"],
+            Self::Package => &["--package", "sse-wasm-client-js", "--lib"],
+        }
+    }
+
+    /// Where cargo puts the module, in the profile's directory.
+    fn output(self) -> &'static str {
+        match self {
+            Self::Typed => "examples/typed.wasm",
+            Self::Package => "sse_wasm_client_js.wasm",
+        }
+    }
+}
+
+/// Builds a program as small as it gets, and has wasm-bindgen make a module for browsers of it, with the script that
+/// loads it: `<name>_bg.wasm` and `<name>.js` in the directory.
+pub(crate) fn build(context: &Context, program: Program, directory: &Path, name: &str) -> Result<PathBuf> {
     let toolchain = context.wasm_toolchain()?;
-    let mut build = toolchain.cargo(context, "rustc");
-    // A module of its own, whatever kinds of library the crate asks for, and without the debug
-    // information that would be most of its size.
-    build
-        .args(["--release", "--package", "sse-wasm-client", "--lib", "--crate-type", "cdylib"])
-        .env("CARGO_PROFILE_RELEASE_DEBUG", "false")
-        .env("CARGO_PROFILE_RELEASE_STRIP", "debuginfo");
+    let mut build = toolchain.cargo(context, "build");
+    build.args(["--profile", PROFILE]).args(program.arguments());
     println!("{}", command::line(&build));
     command::run(&mut build)?;
 
-    let module = toolchain.target(context).join(TARGET).join("release/sse_wasm_client.wasm");
-    let size = fs::metadata(&module).map_err(|e| Failure::new(format!("cannot read {}: {e}", module.display())))?.len();
-    let note = format!("{size} bytes before wasm-bindgen");
-    println!("{}: {note}", module.display());
-    Ok(note)
+    let built = toolchain.target(context).join(TARGET).join(PROFILE).join(program.output());
+    let mut bind = Command::new(context.wasm_bindgen()?.join(format!("wasm-bindgen{}", env::consts::EXE_SUFFIX)));
+    bind.args(["--target", "web", "--no-typescript", "--remove-name-section", "--remove-producers-section"])
+        .args(["--out-name", name, "--out-dir"])
+        .args([directory, &built]);
+    println!("{}", command::line(&bind));
+    command::run(&mut bind)?;
+    Ok(directory.join(format!("{name}_bg.wasm")))
 }

@@ -1,0 +1,103 @@
+//! A chat without a line of code for chatting on the server: a page, the npm package that it imports, and a hub.
+//!
+//! | route | whose | |
+//! |---|---|---|
+//! | `GET /`, `/chat.js`, `/style.css` | the chat's | the page |
+//! | `GET /sse-wasm-client/…` | the package's | what `cargo xtask wasm` has built |
+//! | `POST /publish/chat/{room}` | the hub's | says something |
+//! | `GET /events?topic=chat/{room}` | the hub's | hears it |
+
+use std::{fs, io, path::Path};
+
+use bytes::Bytes;
+use sse_server::{Face, Hub, routes};
+use warp::{
+    Filter, Rejection, Reply,
+    http::{HeaderValue, header},
+    reply::Response,
+};
+
+/// Where the page finds the package.
+const PACKAGE: &str = "sse-wasm-client/";
+
+/// Only what is served here runs in the page, and it speaks to nobody else.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; \
+                      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A file of the page or the package.
+#[derive(Debug, Clone)]
+struct File {
+    /// Its path without the first slash.
+    path: String,
+    content: Bytes,
+}
+
+/// The page and the package, read once.
+#[derive(Debug, Clone)]
+pub struct Site(Vec<File>);
+
+impl Site {
+    /// The page, with the package from this directory.
+    ///
+    /// # Errors
+    ///
+    /// The package is not there, or can't be read.
+    pub fn new(package: &Path) -> io::Result<Self> {
+        let mut files = vec![
+            File::of_page("", include_str!("../page/index.html")),
+            File::of_page("chat.js", include_str!("../page/chat.js")),
+            File::of_page("style.css", include_str!("../page/style.css")),
+        ];
+        for entry in fs::read_dir(package)? {
+            let path = entry?.path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            if name.ends_with(".js") || name.ends_with(".wasm") {
+                files.push(File { path: format!("{PACKAGE}{name}"), content: fs::read(&path)?.into() });
+            }
+        }
+        if !files.iter().any(|file| file.path.ends_with("/index.js")) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "there is no index.js in it"));
+        }
+        Ok(Self(files))
+    }
+
+    fn find(&self, path: &str) -> Option<Response> {
+        self.0.iter().find(|file| file.path == path).map(File::response)
+    }
+}
+
+impl File {
+    fn of_page(path: &str, content: &'static str) -> Self {
+        Self { path: path.to_owned(), content: content.into() }
+    }
+
+    fn response(&self) -> Response {
+        let content_type = match self.path.rsplit_once('.') {
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            Some((_, "css")) => "text/css; charset=utf-8",
+            // With it the browser compiles the module while it arrives.
+            Some((_, "wasm")) => "application/wasm",
+            _ => "text/html; charset=utf-8",
+        };
+        let mut response = Response::new(self.content.clone().into());
+        response.headers_mut().extend(
+            [
+                (header::CONTENT_TYPE, content_type),
+                (header::CONTENT_SECURITY_POLICY, POLICY),
+                (header::CACHE_CONTROL, "no-cache"),
+                (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            ]
+            .map(|(name, value)| (name, HeaderValue::from_static(value))),
+        );
+        response
+    }
+}
+
+/// The whole program as one filter: the page's files, then the hub's routes.
+pub fn program(hub: Hub, site: Site) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
+    let file = warp::get().and(warp::path::full()).and_then(move |path: warp::path::FullPath| {
+        let found = site.find(path.as_str().trim_start_matches('/'));
+        async { found.ok_or_else(warp::reject::not_found) }
+    });
+    file.or(routes(hub, Face::Public)).unify().map(Reply::into_response)
+}

@@ -1,0 +1,184 @@
+/// <reference lib="dom" />
+/// <reference lib="esnext.disposable" />
+
+/**
+ * Loads the WebAssembly module, once; later calls give the same promise. To be awaited before `EventStream.connect`.
+ *
+ * @param module The module, or where it is, if that is not `sse_wasm_client_bg.wasm` beside this file.
+ */
+export default function init(module?: string | URL | Request | Response | BufferSource | WebAssembly.Module): Promise<void>;
+
+/** What `EventStream.connect` may be told. */
+export interface Options<Name extends string = string> {
+  /** Names of events to listen for. Those without a name (`message`) come in any case. */
+  events?: readonly Name[];
+  /** Resumes after this event. The ID takes the place of a `last_event_id` in the URL's query. */
+  lastEventId?: string;
+  /** Sends cookies to another origin too. Over `fetch` say `fetch.credentials` instead. */
+  withCredentials?: boolean;
+  /** Uses `fetch` instead of the browser's `EventSource`: with `true`, or with headers, a body, credentials. */
+  fetch?: boolean | FetchOptions;
+  /**
+   * The interval of the server's heartbeats, in milliseconds: after it and 5 s more without a word the connection is
+   * made anew. A hub's are known by themselves unless it has another interval than 15 s and is not read by `fetch`.
+   * `false` never takes silence for a dead connection.
+   */
+  heartbeat?: number | false;
+  /** Disconnects once the page has been hidden for so many milliseconds, and goes on where it was when it is visible. */
+  pauseWhenHidden?: number;
+  /** How many milliseconds to wait at least before connecting again, until the server asks for something: 3000. */
+  reconnectionTime?: number;
+  /** The longest wait that failures in a row lead to, in milliseconds: 30000. */
+  maxWait?: number;
+  /** Closes after so many refusals in a row, without an event between them. By default never. */
+  giveUpAfter?: number;
+  /**
+   * How many events wait to be read: 1024. When there are more the oldest makes room and is counted (`dropped`); over
+   * `fetch` the server waits instead.
+   */
+  capacity?: number;
+  /** Closes the stream when it is aborted. One that is aborted already is thrown as `fetch` does it. */
+  signal?: AbortSignal;
+}
+
+/** What `fetch` can do and `EventSource` can't. */
+export interface FetchOptions {
+  /** `"POST"` if there is a body, else `"GET"`. */
+  method?: "GET" | "POST";
+  /** Headers of every request, such as `Authorization`. */
+  headers?: Headers | Record<string, string> | readonly (readonly [string, string])[];
+  /** The body of every request. */
+  body?: string;
+  /** To whom cookies are sent: `"same-origin"`. */
+  credentials?: "omit" | "same-origin" | "include";
+  /** Puts the last event ID into the query instead of the header `Last-Event-ID`, which takes a preflight elsewhere. */
+  lastEventIdInQuery?: boolean;
+}
+
+/** An event as it arrived. */
+export interface StreamEvent<Name extends string = string, Value = unknown> {
+  /** The event's name, `message` if the server gave none. */
+  readonly name: Name;
+  /** The data as text. */
+  readonly data: string;
+  /** The last event ID as of this event: where to resume once this is dealt with. */
+  readonly id: string;
+  /** The origin that the event came from, after redirects. */
+  readonly origin: string;
+  /**
+   * The data, read as JSON.
+   *
+   * The type is what `EventStream` was told; it is not checked. Throws a `SyntaxError` for what is no JSON.
+   */
+  json(): Value;
+}
+
+/** An event of any of the names, told apart by `name`. */
+export type EventOf<Events extends object> = {
+  [Name in keyof Events & string]: StreamEvent<Name, Events[Name]>;
+}[keyof Events & string];
+
+/** How the connection stands. */
+export type State =
+  /** A connection is being made, or the answer has no event yet. */
+  | { readonly kind: "connecting" }
+  /** Events arrive. */
+  | { readonly kind: "open" }
+  /** The last try failed. The next, of this number since the last stable stream, is due `until`, by `performance.now()`. */
+  | { readonly kind: "waiting"; readonly attempt: number; readonly until: number }
+  /** There is no connection on purpose: the page is hidden, or stored to go back to. */
+  | { readonly kind: "paused" }
+  /** Nothing arrives any more, for good. */
+  | { readonly kind: "closed"; readonly why: "application" | "gave-up" | "no-content" | "not-an-event-stream" | "other" }
+  /** The same, for a status that does not pass by itself. Known over `fetch` only. */
+  | { readonly kind: "closed"; readonly why: "status"; readonly status: number };
+
+/** Events may have been lost. What is built from the stream is to be fetched anew. */
+export interface Gap {
+  readonly type: "gap";
+  readonly reason: "trimmed" | "epoch" | "unknown" | "lost" | "lagged" | "other";
+  /** The place that was asked for, as far as the hub repeats it. */
+  readonly requested: string;
+  /** The ID of the first event after the gap, if there is one already. */
+  readonly first: string | null;
+}
+
+/** The hub is about to end the stream; the client connects again and goes on where it was. */
+export interface Drain {
+  readonly type: "drain";
+  readonly reason: "shutdown" | "age" | "expired" | "lag" | "other";
+}
+
+/** The server answered with something else than a stream. The state that follows says what becomes of it. */
+export interface Refused {
+  readonly type: "refused";
+  /** Null over `EventSource`, which does not tell it. */
+  readonly status: number | null;
+  /** What the server says about it (RFC 9457). */
+  readonly problem: { readonly type: string; readonly title: string | null; readonly detail: string | null } | null;
+  /** How long it asks to be left alone, in milliseconds. */
+  readonly retryAfter: number | null;
+}
+
+/** An event went over a limit of 4 MiB for a line or its data, 1 KiB for its name or id, so it is not delivered. Over `fetch` only. */
+export interface TooLong {
+  readonly type: "too-long";
+  readonly limit: "line" | "event" | "id" | "name" | "other";
+}
+
+/** Something about the stream itself. */
+export type Signal = { readonly type: "state"; readonly state: State } | Gap | Drain | Refused | TooLong;
+
+/**
+ * A connection to a stream of events that stays connected, and an async iterator of them.
+ *
+ * `Events` says what each event's JSON is: `EventStream.connect<{ said: Said; left: string }>(…)`.
+ *
+ * It has one queue. Leaving a loop over it (`break`, `return`, an exception) closes it; for single events there is
+ * `next()`.
+ */
+export class EventStream<Events extends object = Record<string, unknown>> implements AsyncIterableIterator<EventOf<Events>, undefined> {
+  private constructor();
+
+  /**
+   * Connects. Returns at once: how it goes is told by `state` and the signals.
+   *
+   * Throws a `TypeError` that says which option is wrong and what is allowed, and an `Error` before `init()` is done.
+   */
+  static connect<Events extends object = Record<string, unknown>>(
+    url: string | URL,
+    options?: Options<keyof Events & string>,
+  ): EventStream<Events>;
+
+  /** How the connection stands. */
+  readonly state: State;
+  /** The ID with which the stream would resume: that of the last event to arrive. What was read is `StreamEvent.id`. */
+  readonly lastEventId: string;
+  /** How many events made room for later ones, because they were not read in time. */
+  readonly dropped: number;
+
+  /** Called with each state, the present one first if it is set at once after connecting. */
+  onstate: ((state: State) => void) | null;
+  /** Called when events may have been lost. */
+  ongap: ((gap: Gap) => void) | null;
+  /** Called when the hub is about to end the stream. */
+  ondrain: ((drain: Drain) => void) | null;
+  /** Called when the server refuses. */
+  onrefused: ((refused: Refused) => void) | null;
+
+  /** All signals from the present state on. Up to 64 wait to be read. */
+  signals(): AsyncGenerator<Signal, void, undefined>;
+  /** The states alone. */
+  states(): AsyncGenerator<State, void, undefined>;
+
+  /** The next event; done once the stream is closed and what had arrived is read. */
+  next(): Promise<IteratorResult<EventOf<Events>, undefined>>;
+  /** Closes the stream and forgets what has arrived. Called by a loop that is left. */
+  return(value?: undefined): Promise<IteratorResult<EventOf<Events>, undefined>>;
+  [Symbol.asyncIterator](): this;
+
+  /** Closes the connection for good. What has arrived can still be read. */
+  close(): void;
+  /** The same: `using stream = EventStream.connect(…)`. */
+  [Symbol.dispose](): void;
+}

@@ -1,0 +1,141 @@
+// What may be said to EventStream.connect, checked. Knows no browser and no WebAssembly.
+
+const MAX_MS = 2_147_483_647; // what a browser's timer can wait
+const MAX_COUNT = 4_294_967_295;
+const OPTIONS = [
+  "events", "lastEventId", "withCredentials", "fetch", "heartbeat", "pauseWhenHidden", "reconnectionTime", "maxWait",
+  "giveUpAfter", "capacity", "signal",
+];
+const FETCH_OPTIONS = ["method", "headers", "body", "credentials", "lastEventIdInQuery"];
+const CREDENTIALS = ["omit", "same-origin", "include"];
+
+/** What the WebAssembly module is told. */
+export function plan(url, options = {}) {
+  if (!(typeof url === "string" || url instanceof URL)) throw refused("the URL", url, "give a string or a URL");
+  if (!isObject(options)) throw refused("the second argument", options, "give an object of options");
+  only("option", options, OPTIONS);
+  const { withCredentials, fetch } = options;
+  const plan = {
+    url: String(url),
+    events: names(options.events),
+    lastEventId: optional("lastEventId", options.lastEventId, text, "give a string"),
+    withCredentials: flag("withCredentials", withCredentials),
+    heartbeat: heartbeat(options.heartbeat),
+    pauseWhenHidden: number("pauseWhenHidden", options.pauseWhenHidden, 0, MAX_MS, "milliseconds"),
+    reconnectionTime: number("reconnectionTime", options.reconnectionTime, 0, MAX_MS, "milliseconds"),
+    maxWait: number("maxWait", options.maxWait, 0, MAX_MS, "milliseconds"),
+    giveUpAfter: whole("giveUpAfter", options.giveUpAfter),
+    capacity: whole("capacity", options.capacity),
+    fetch: fetch === undefined || fetch === false ? undefined : fetchPlan(fetch === true ? {} : fetch),
+    signal: signal(options.signal),
+  };
+  if (plan.fetch && withCredentials !== undefined) {
+    throw refused("option withCredentials", withCredentials, 'over fetch say fetch: { credentials: "include" } instead');
+  }
+  return plan;
+}
+
+function fetchPlan(options) {
+  if (!isObject(options)) throw refused("option fetch", options, "give true, or an object of options");
+  only("option fetch", options, FETCH_OPTIONS);
+  const { credentials } = options;
+  if (credentials !== undefined && !CREDENTIALS.includes(credentials)) {
+    throw refused("option fetch.credentials", credentials, `give one of ${CREDENTIALS.map(shown).join(", ")}`);
+  }
+  return {
+    headers: headers(options.headers),
+    body: body(options.method, options.body),
+    credentials,
+    lastEventIdInQuery: flag("fetch.lastEventIdInQuery", options.lastEventIdInQuery),
+  };
+}
+
+/** The body of a POST; none for a GET. */
+function body(method, body) {
+  const post = method === undefined ? body !== undefined : String(method).toUpperCase() === "POST";
+  if (!(post || method === undefined || String(method).toUpperCase() === "GET")) {
+    throw refused("option fetch.method", method, 'give "GET" or "POST"');
+  }
+  if (body !== undefined && !post) throw refused("option fetch.body", body, 'a "GET" has none; say method: "POST"');
+  optional("fetch.body", body, text, "give a string, such as JSON.stringify makes");
+  return post ? body ?? "" : undefined;
+}
+
+/** Names and values in turn. */
+function headers(headers = []) {
+  const allowed = "give Headers, or an object or pairs of strings";
+  if (!isObject(headers)) throw refused("option fetch.headers", headers, allowed);
+  const pairs = typeof headers[Symbol.iterator] === "function" ? [...headers] : Object.entries(headers);
+  for (const pair of pairs) {
+    if (!(Array.isArray(pair) && pair.length === 2 && pair.every(text))) {
+      const [at, value] = Array.isArray(pair) && text(pair[0]) ? [`.${pair[0]}`, pair[1]] : ["", pair];
+      throw refused(`option fetch.headers${at}`, value, at ? "give a string" : allowed);
+    }
+  }
+  return pairs.flat();
+}
+
+function names(events = []) {
+  const allowed = "give an array of event names";
+  if (!Array.isArray(events)) throw refused("option events", events, allowed);
+  events.forEach((name, at) => {
+    if (!text(name)) throw refused(`option events[${at}]`, name, "give a string");
+  });
+  return events;
+}
+
+/** 0 says never. */
+function heartbeat(interval) {
+  return interval === false ? 0 : number("heartbeat", interval, 1, MAX_MS, "milliseconds", ", or false");
+}
+
+function signal(signal) {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  throw refused("option signal", signal, "give an AbortSignal");
+}
+
+function flag(name, value) {
+  return optional(name, value, value => typeof value === "boolean", "give true or false") ?? false;
+}
+
+function number(name, value, least, most, of, more = "") {
+  const fits = value => typeof value === "number" && value >= least && value <= most;
+  return optional(name, value, fits, `give a number of ${of} from ${least} to ${most}${more}`);
+}
+
+function whole(name, value) {
+  const fits = value => Number.isInteger(value) && value >= 1 && value <= MAX_COUNT;
+  return optional(name, value, fits, `give a whole number from 1 to ${MAX_COUNT}`);
+}
+
+function optional(name, value, fits, allowed) {
+  if (value === undefined || fits(value)) return value;
+  throw refused(`option ${name}`, value, allowed);
+}
+
+function only(what, options, known) {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw new TypeError(`${what} ${shown(name)} is unknown; there are ${known.join(", ")}`);
+  }
+}
+
+function text(value) {
+  return typeof value === "string";
+}
+
+function isObject(value) {
+  return typeof value === "object" && value !== null;
+}
+
+function refused(what, value, allowed) {
+  return new TypeError(`${what} can't be ${shown(value)}: ${allowed}`);
+}
+
+/** A value in a few words. */
+function shown(value) {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return "an array";
+  if (isObject(value)) return "an object";
+  return typeof value === "bigint" ? `${value}n` : String(value);
+}

@@ -1,0 +1,88 @@
+//! A connection, whose events are fetched one by one.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use futures_util::StreamExt;
+use js_sys::{Array, Object, Promise};
+use sse_wasm_client::{DecodeError, Delivery, EventSource, Message};
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::{
+    plan::Plan,
+    signals::{SignalReader, of_state},
+};
+
+/// Connects. What is wrong with the plan is thrown as a `TypeError`.
+#[wasm_bindgen]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "one that is borrowed takes an instruction that older tools can't read"
+)]
+pub fn connect(plan: Plan) -> Result<Connection, JsValue> {
+    Ok(Connection(Rc::new(RefCell::new(plan.connect()?))))
+}
+
+/// A connection with one reader, who waits for one event at a time.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Connection(Rc<RefCell<EventSource<Message>>>);
+
+type Item = Option<Result<Delivery<Message>, DecodeError>>;
+
+#[wasm_bindgen]
+impl Connection {
+    /// The next event if it is there already, as an array of name, data, ID and origin. Not to be called while
+    /// [`next`](Self::next) waits.
+    pub fn take(&self) -> Option<Array> {
+        let mut context = Context::from_waker(Waker::noop());
+        match self.0.borrow_mut().poll_next_unpin(&mut context) {
+            Poll::Ready(item) => array(item),
+            Poll::Pending => None,
+        }
+    }
+
+    /// A promise of the next event, or of `undefined` when there will be none.
+    pub fn next(&self) -> Promise {
+        let source = Rc::clone(&self.0);
+        future_to_promise(async move {
+            let item = poll_fn(|context| source.borrow_mut().poll_next_unpin(context)).await;
+            Ok(array(item).map_or(JsValue::UNDEFINED, JsValue::from))
+        })
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn state(&self) -> Object {
+        of_state(self.0.borrow().state())
+    }
+
+    pub fn signals(&self) -> SignalReader {
+        SignalReader::new(self.0.borrow().signals())
+    }
+
+    #[wasm_bindgen(getter, js_name = lastEventId)]
+    pub fn last_event_id(&self) -> String {
+        self.0.borrow().last_event_id().as_str().to_owned()
+    }
+
+    /// A number as JavaScript has them: exact to 2⁵³.
+    #[wasm_bindgen(getter)]
+    pub fn dropped(&self) -> f64 {
+        self.0.borrow().dropped() as f64
+    }
+
+    pub fn close(&self) {
+        self.0.borrow().close();
+    }
+}
+
+/// Messages are read as they come, so none fails to decode.
+fn array(item: Item) -> Option<Array> {
+    let Delivery { value: Message { name, data }, id, origin } = item?.ok()?;
+    Some([name.as_str(), &data, id.as_str(), &origin].into_iter().map(JsValue::from_str).collect())
+}

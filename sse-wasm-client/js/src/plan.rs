@@ -1,0 +1,122 @@
+//! How a connection is to be made, as `options.js` has checked it.
+
+use std::time::Duration;
+
+use js_sys::TypeError;
+use sse_wasm_client::{Builder, ConnectError, Credentials, EventId, EventSource, Message, Transport};
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+
+use crate::words;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Times are in milliseconds. What was not said is `undefined`.
+    pub type Plan;
+    #[wasm_bindgen(method, getter)]
+    fn url(this: &Plan) -> String;
+    #[wasm_bindgen(method, getter)]
+    fn events(this: &Plan) -> Vec<String>;
+    #[wasm_bindgen(method, getter, js_name = lastEventId)]
+    fn last_event_id(this: &Plan) -> Option<String>;
+    #[wasm_bindgen(method, getter, js_name = withCredentials)]
+    fn with_credentials(this: &Plan) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn fetch(this: &Plan) -> Option<FetchPlan>;
+    /// 0 for never.
+    #[wasm_bindgen(method, getter)]
+    fn heartbeat(this: &Plan) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = pauseWhenHidden)]
+    fn pause_when_hidden(this: &Plan) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = reconnectionTime)]
+    fn reconnection_time(this: &Plan) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = maxWait)]
+    fn max_wait(this: &Plan) -> Option<f64>;
+    #[wasm_bindgen(method, getter, js_name = giveUpAfter)]
+    fn give_up_after(this: &Plan) -> Option<u32>;
+    #[wasm_bindgen(method, getter)]
+    fn capacity(this: &Plan) -> Option<u32>;
+
+    pub type FetchPlan;
+    /// Names and values in turn.
+    #[wasm_bindgen(method, getter)]
+    fn headers(this: &FetchPlan) -> Vec<String>;
+    /// For a `POST`.
+    #[wasm_bindgen(method, getter)]
+    fn body(this: &FetchPlan) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    fn credentials(this: &FetchPlan) -> Option<String>;
+    #[wasm_bindgen(method, getter, js_name = lastEventIdInQuery)]
+    fn last_event_id_in_query(this: &FetchPlan) -> bool;
+}
+
+impl Plan {
+    /// Makes the connection.
+    pub(crate) fn connect(&self) -> Result<EventSource<Message>, JsValue> {
+        let builder = EventSource::untyped(self.url());
+        let connected = match self.fetch() {
+            None => self.finish(builder.with_credentials(self.with_credentials()))?,
+            Some(plan) => {
+                let mut builder = builder.fetch();
+                for header in plan.headers().chunks_exact(2) {
+                    builder = builder.header(&*header[0], &*header[1]);
+                }
+                if let Some(body) = plan.body() {
+                    builder = builder.post(body);
+                }
+                builder = builder.credentials(match plan.credentials().as_deref() {
+                    Some("omit") => Credentials::Omit,
+                    Some("include") => Credentials::Include,
+                    _ => Credentials::SameOrigin,
+                });
+                if plan.last_event_id_in_query() {
+                    builder = builder.last_event_id_in_query();
+                }
+                self.finish(builder)?
+            }
+        };
+        connected.map_err(|error| type_error(&words::refused(&error)))
+    }
+
+    /// What both transports have in common.
+    fn finish<V: Transport>(
+        &self,
+        mut builder: Builder<Message, V>,
+    ) -> Result<Result<EventSource<Message>, ConnectError>, JsValue> {
+        for name in self.events() {
+            builder = builder.listen(name);
+        }
+        if let Some(id) = self.last_event_id() {
+            let id = EventId::new(id).map_err(|error| type_error(&format!("option lastEventId: {error}")))?;
+            builder = builder.last_event_id(id);
+        }
+        match self.heartbeat() {
+            Some(0.0) => builder = builder.no_watchdog(),
+            Some(interval) => builder = builder.heartbeat(milliseconds(interval)),
+            None => {}
+        }
+        if let Some(after) = self.pause_when_hidden() {
+            builder = builder.pause_when_hidden(milliseconds(after));
+        }
+        if let Some(time) = self.reconnection_time() {
+            builder = builder.reconnection_time(milliseconds(time));
+        }
+        if let Some(time) = self.max_wait() {
+            builder = builder.max_wait(milliseconds(time));
+        }
+        if let Some(refusals) = self.give_up_after() {
+            builder = builder.give_up_after(refusals);
+        }
+        if let Some(capacity) = self.capacity() {
+            builder = builder.queue(capacity as usize);
+        }
+        Ok(builder.connect())
+    }
+}
+
+fn milliseconds(number: f64) -> Duration {
+    Duration::from_micros((number * 1000.0) as u64)
+}
+
+fn type_error(message: &str) -> JsValue {
+    TypeError::new(message).into()
+}

@@ -1,0 +1,111 @@
+//! Signals as JavaScript gets them: plain objects.
+
+use std::{cell::RefCell, future::poll_fn, rc::Rc, time::Duration};
+
+use futures_util::StreamExt;
+use js_sys::{Object, Promise, Reflect};
+use sse_wasm_client::{CloseReason, Drain, Gap, Problem, Refusal, Signal, Signals, State};
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::words;
+
+/// Waits for one signal at a time.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct SignalReader(Rc<RefCell<Signals>>);
+
+impl SignalReader {
+    pub(crate) fn new(signals: Signals) -> Self {
+        Self(Rc::new(RefCell::new(signals)))
+    }
+}
+
+#[wasm_bindgen]
+impl SignalReader {
+    /// A promise of the next signal, or of `undefined` when there will be none.
+    pub fn next(&self) -> Promise {
+        let signals = Rc::clone(&self.0);
+        future_to_promise(async move {
+            let signal = poll_fn(|context| signals.borrow_mut().poll_next_unpin(context)).await;
+            Ok(signal.map_or(JsValue::UNDEFINED, |signal| of_signal(&signal).into()))
+        })
+    }
+}
+
+pub(crate) fn of_state(state: State) -> Object {
+    let object = typed("kind", words::state(state));
+    match state {
+        State::Waiting { attempt, until } => {
+            set(&object, "attempt", attempt);
+            set(&object, "until", milliseconds(until));
+        }
+        State::Closed { why } => {
+            set(&object, "why", words::close_reason(why));
+            if let CloseReason::Status(status) = why {
+                set(&object, "status", status);
+            }
+        }
+        _ => {}
+    }
+    object
+}
+
+fn of_signal(signal: &Signal) -> Object {
+    match signal {
+        Signal::State(state) => {
+            let object = typed("type", "state");
+            set(&object, "state", of_state(*state));
+            object
+        }
+        Signal::Gap(Gap { reason, requested, first, .. }) => {
+            let object = typed("type", "gap");
+            set(&object, "reason", words::gap_reason(*reason));
+            set(&object, "requested", &**requested);
+            set(&object, "first", first.as_ref().map_or(JsValue::NULL, |id| id.as_str().into()));
+            object
+        }
+        Signal::Drain(Drain { reason, .. }) => {
+            let object = typed("type", "drain");
+            set(&object, "reason", words::drain_reason(*reason));
+            object
+        }
+        Signal::Refused(Refusal { status, problem, retry_after, .. }) => {
+            let object = typed("type", "refused");
+            set(&object, "status", status.map_or(JsValue::NULL, JsValue::from));
+            set(&object, "problem", problem.as_ref().map_or(JsValue::NULL, |problem| of_problem(problem).into()));
+            set(&object, "retryAfter", retry_after.map_or(JsValue::NULL, |time| milliseconds(time).into()));
+            object
+        }
+        Signal::TooLong(limit) => {
+            let object = typed("type", "too-long");
+            set(&object, "limit", words::limit(*limit));
+            object
+        }
+        _ => typed("type", "other"),
+    }
+}
+
+fn of_problem(problem: &Problem) -> Object {
+    let Problem { kind, title, detail, .. } = problem;
+    let object = typed("type", kind);
+    for (name, words) in [("title", title), ("detail", detail)] {
+        set(&object, name, words.as_deref().map_or(JsValue::NULL, JsValue::from_str));
+    }
+    object
+}
+
+fn typed(name: &str, word: &str) -> Object {
+    let object = Object::new();
+    set(&object, name, word);
+    object
+}
+
+fn set(object: &Object, name: &str, value: impl Into<JsValue>) {
+    // An object that was just made takes any member.
+    let _ = Reflect::set(object, &name.into(), &value.into());
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

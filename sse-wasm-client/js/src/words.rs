@@ -1,0 +1,114 @@
+//! The words by which JavaScript knows things. They are part of the package's interface, as `index.d.ts` has them.
+
+use sse_wasm_client::{CloseReason, ConnectError, DrainReason, GapReason, Limit, State};
+
+/// For reasons that this version doesn't know.
+const OTHER: &str = "other";
+
+pub(crate) fn state(state: State) -> &'static str {
+    match state {
+        State::Connecting => "connecting",
+        State::Open => "open",
+        State::Waiting { .. } => "waiting",
+        State::Paused => "paused",
+        State::Closed { .. } => "closed",
+        _ => OTHER,
+    }
+}
+
+pub(crate) fn close_reason(why: CloseReason) -> &'static str {
+    match why {
+        CloseReason::ByApplication => "application",
+        CloseReason::GaveUp => "gave-up",
+        CloseReason::NoContent => "no-content",
+        CloseReason::Status(_) => "status",
+        CloseReason::NotAnEventStream => "not-an-event-stream",
+        _ => OTHER,
+    }
+}
+
+pub(crate) fn gap_reason(reason: GapReason) -> &'static str {
+    match reason {
+        GapReason::Trimmed => "trimmed",
+        GapReason::Epoch => "epoch",
+        GapReason::Unknown => "unknown",
+        GapReason::Lost => "lost",
+        GapReason::Lagged => "lagged",
+        _ => OTHER,
+    }
+}
+
+pub(crate) fn drain_reason(reason: DrainReason) -> &'static str {
+    match reason {
+        DrainReason::Shutdown => "shutdown",
+        DrainReason::Age => "age",
+        DrainReason::Expired => "expired",
+        DrainReason::Lag => "lag",
+        _ => OTHER,
+    }
+}
+
+pub(crate) fn limit(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Line => "line",
+        Limit::Event => "event",
+        Limit::Id => "id",
+        Limit::Name => "name",
+        _ => OTHER,
+    }
+}
+
+/// Why there is no connection, with the option to correct.
+pub(crate) fn refused(error: &ConnectError) -> String {
+    match error {
+        ConnectError::Name(cause) => format!("option events: {cause}"),
+        ConnectError::Reserved(name) => {
+            format!("option events: `{name}` is the hub's own, and what it says comes as a signal; rename the event")
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sse_wasm_client::{EventName, FieldError};
+
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_option() {
+        let reserved = ConnectError::Reserved(EventName::new("sse-gap").unwrap());
+        assert_eq!(
+            refused(&reserved),
+            "option events: `sse-gap` is the hub's own, and what it says comes as a signal; rename the event"
+        );
+        let cause: FieldError = EventName::new("a\nb").unwrap_err();
+        assert_eq!(refused(&ConnectError::Name(cause)), format!("option events: {cause}"));
+        let browser = ConnectError::Browser("'http://' is not a valid URL".into());
+        assert_eq!(refused(&browser), "the browser refuses: 'http://' is not a valid URL");
+    }
+
+    /// `index.d.ts` promises these words to compilers.
+    #[test]
+    fn every_word_is_declared() {
+        let waiting = State::Waiting { attempt: 1, until: Duration::ZERO };
+        let closed = State::Closed { why: CloseReason::GaveUp };
+        let closes = [CloseReason::ByApplication, CloseReason::GaveUp, CloseReason::NoContent];
+        let words = [
+            [State::Connecting, State::Open, State::Paused, waiting, closed].map(state).as_slice(),
+            &closes.map(close_reason),
+            &[CloseReason::Status(0), CloseReason::NotAnEventStream].map(close_reason),
+            &[GapReason::Trimmed, GapReason::Epoch, GapReason::Unknown].map(gap_reason),
+            &[GapReason::Lost, GapReason::Lagged, GapReason::Other].map(gap_reason),
+            &[DrainReason::Shutdown, DrainReason::Age, DrainReason::Expired, DrainReason::Lag].map(drain_reason),
+            &[Limit::Line, Limit::Event, Limit::Id, Limit::Name].map(limit),
+        ]
+        .concat();
+        let declared = include_str!("../package/index.d.ts");
+        for word in words {
+            assert!(declared.contains(&format!("\"{word}\"")), "{word}");
+        }
+    }
+}

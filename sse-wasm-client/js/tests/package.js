@@ -1,0 +1,255 @@
+// Runs in a page of the hub's origin, as the body of a function; gives null or what went wrong for each test.
+
+const { default: init, EventStream } = await import("/sse-wasm-client/index.js");
+
+let count = 0;
+const topic = () => `package/${Date.now()}/${count += 1}`;
+const events = topic => `/events?topic=${topic}`;
+const publish = async (topic, name, data) => {
+  const answer = await fetch(`/publish/${topic}?event=${name}`, { method: "POST", body: data });
+  return (await answer.json()).id;
+};
+
+const equal = (one, other) => {
+  const [left, right] = [one, other].map(value => JSON.stringify(value));
+  if (left !== right) throw new Error(`${left} is not ${right}`);
+};
+const thrown = act => {
+  try { act(); } catch (error) { return `${error.name}: ${error.message}`; }
+  throw new Error("nothing was thrown");
+};
+const reach = async (stream, kind) => {
+  for await (const state of stream.states()) if (state.kind === kind) return state;
+  throw new Error(`it ended before it was ${kind}`);
+};
+const open = async (topic, options) => {
+  const stream = EventStream.connect(events(topic), options);
+  await reach(stream, "open");
+  return stream;
+};
+const within = promise => Promise.race([
+  promise,
+  new Promise((_, fail) => setTimeout(() => fail(new Error("nothing came of it for 10 s")), 10_000)),
+]);
+
+const tests = {
+  async it_has_to_be_loaded() {
+    equal(
+      thrown(() => EventStream.connect("/events?topic=a")),
+      "Error: the WebAssembly module is not loaded: `await init()` before EventStream.connect()",
+    );
+    equal(init() === init(), true);
+    await init();
+  },
+
+  async events_come_with_all_that_they_have() {
+    for (const fetch of [false, true]) {
+      const name = topic();
+      const stream = await open(name, { events: ["said"], fetch });
+      const id = await publish(name, "said", '{"user":"Ann","n":[1]}');
+      const { value, done } = await stream.next();
+      equal([done, value.name, value.data, value.id], [false, "said", '{"user":"Ann","n":[1]}', id]);
+      equal([value.origin, value.json()], [location.origin, { user: "Ann", n: [1] }]);
+      equal([stream.lastEventId, stream.dropped, stream.state], [id, 0, { kind: "open" }]);
+      stream.close();
+    }
+  },
+
+  async only_the_chosen_names_and_messages() {
+    const name = topic();
+    const stream = await open(name, { events: ["error", "open"] });
+    for (const event of ["message", "other", "error", "open"]) await publish(name, event, event);
+    const received = [];
+    for await (const event of stream) {
+      received.push([event.name, event.data]);
+      if (received.length === 3) break;
+    }
+    equal(received, [["message", "message"], ["error", "error"], ["open", "open"]]);
+    equal([stream.state, await stream.next()], [{ kind: "closed", why: "application" }, { done: true }]);
+  },
+
+  async what_is_no_json_is_text_all_the_same() {
+    const name = topic();
+    const stream = await open(name);
+    await publish(name, "message", "{");
+    const { value } = await stream.next();
+    equal([value.data, thrown(() => value.json()).startsWith("SyntaxError: ")], ["{", true]);
+    stream.close();
+  },
+
+  async several_may_wait_for_the_next() {
+    const name = topic();
+    const stream = await open(name);
+    const waiting = [stream.next(), stream.next(), stream.next()];
+    await publish(name, "message", "1");
+    await publish(name, "message", "2");
+    equal([(await waiting[0]).value.data, (await waiting[1]).value.data], ["1", "2"]);
+    stream.close();
+    equal(await waiting[2], { done: true });
+  },
+
+  async a_close_keeps_what_has_arrived() {
+    const name = topic();
+    const stream = await open(name);
+    const last = await publish(name, "message", "1");
+    while (stream.lastEventId !== last) await new Promise(done => setTimeout(done, 5));
+    stream.close();
+    stream.close();
+    const received = [];
+    for await (const event of stream) received.push(event.data);
+    equal(received, ["1"]);
+  },
+
+  async a_full_queue_counts_what_it_drops() {
+    const name = topic();
+    const stream = await open(name, { capacity: 2 });
+    let last;
+    for (const data of ["1", "2", "3"]) last = await publish(name, "message", data);
+    while (stream.lastEventId !== last) await new Promise(done => setTimeout(done, 5));
+    equal([(await stream.next()).value.data, stream.dropped], ["2", 1]);
+    stream.close();
+  },
+
+  async it_resumes_after_an_id() {
+    const name = topic();
+    const first = await publish(name, "message", "1");
+    await publish(name, "message", "2");
+    for (const fetch of [false, true, { lastEventIdInQuery: true }]) {
+      const stream = EventStream.connect(`${events(name)}&last_event_id=x`, { lastEventId: first, fetch });
+      equal((await stream.next()).value.data, "2");
+      stream.close();
+    }
+  },
+
+  async abort_closes_it_and_ends_the_loop() {
+    const controller = new AbortController();
+    const stream = await open(topic(), { signal: controller.signal });
+    const loop = (async () => { for await (const event of stream) throw new Error(event.data); })();
+    controller.abort();
+    await loop;
+    equal(stream.state, { kind: "closed", why: "application" });
+    equal(thrown(() => EventStream.connect("/events?topic=a", { signal: AbortSignal.abort() })).split(":")[0], "AbortError");
+  },
+
+  async it_can_be_disposed_of() {
+    if (!Symbol.dispose) return;
+    const stream = await open(topic());
+    stream[Symbol.dispose]();
+    equal(stream.state.kind, "closed");
+  },
+
+  async handlers_are_told_and_may_fail() {
+    const stream = EventStream.connect(`${events(topic())}&last_event_id=never-given`);
+    const [states, gaps, reported] = [[], [], []];
+    const report = event => { event.preventDefault(); reported.push(event); };
+    addEventListener("error", report);
+    stream.onstate = state => { states.push(state.kind); if (state.kind === "connecting") throw new Error("a handler's"); };
+    stream.ongap = gap => gaps.push([gap.type, gap.reason, gap.requested, gap.first]);
+    await reach(stream, "open");
+    while (gaps.length === 0) await new Promise(done => setTimeout(done, 5));
+    stream.close();
+    while (states.at(-1) !== "closed") await new Promise(done => setTimeout(done, 5));
+    removeEventListener("error", report);
+    equal([states, gaps], [["connecting", "open", "closed"], [["gap", "unknown", "never-given", null]]]);
+    equal(reported.length, 1); // with what is wrong muted, since a driver's script is no page's
+  },
+
+  async a_refusal_has_its_words_over_fetch() {
+    const stream = EventStream.connect("/events?topc=a", { fetch: { headers: { "X-Any": "1" }, credentials: "omit" } });
+    const signals = [];
+    for await (const signal of stream.signals()) signals.push(signal);
+    const [connecting, refused, closed] = signals;
+    equal([connecting, closed], [
+      { type: "state", state: { kind: "connecting" } },
+      { type: "state", state: { kind: "closed", why: "status", status: 400 } },
+    ]);
+    equal([refused.type, refused.status, refused.retryAfter, refused.problem.detail.includes("topc")], ["refused", 400, null, true]);
+    equal(await stream.next(), { done: true });
+  },
+
+  async it_waits_where_the_browser_has_given_up() {
+    const stream = EventStream.connect("/nothing-here", { reconnectionTime: 5000, maxWait: 5000 });
+    const before = performance.now();
+    const { attempt, until } = await reach(stream, "waiting");
+    equal([attempt, until >= before + 5000], [1, true]);
+    stream.close();
+  },
+
+  async wrong_options_are_named() {
+    const refused = (options, url = "/events?topic=a") => thrown(() => EventStream.connect(url, options));
+    const ms = "give a number of milliseconds from";
+    const wrong = [
+      [{ event: ["a"] }, 'option "event" is unknown; there are events, lastEventId, withCredentials, fetch, heartbeat, ' +
+        "pauseWhenHidden, reconnectionTime, maxWait, giveUpAfter, capacity, signal"],
+      [null, "the second argument can't be null: give an object of options"],
+      [{ events: "a" }, 'option events can\'t be "a": give an array of event names'],
+      [{ events: ["a", 7] }, "option events[1] can't be 7: give a string"],
+      [{ events: ["sse-gap"] }, "option events: `sse-gap` is the hub's own, and what it says comes as a signal; rename the event"],
+      [{ lastEventId: 7 }, "option lastEventId can't be 7: give a string"],
+      [{ heartbeat: "15" }, `option heartbeat can't be "15": ${ms} 1 to 2147483647, or false`],
+      [{ heartbeat: NaN }, `option heartbeat can't be NaN: ${ms} 1 to 2147483647, or false`],
+      [{ pauseWhenHidden: true }, `option pauseWhenHidden can't be true: ${ms} 0 to 2147483647`],
+      [{ maxWait: -1 }, `option maxWait can't be -1: ${ms} 0 to 2147483647`],
+      [{ capacity: 0 }, "option capacity can't be 0: give a whole number from 1 to 4294967295"],
+      [{ giveUpAfter: 1.5 }, "option giveUpAfter can't be 1.5: give a whole number from 1 to 4294967295"],
+      [{ signal: {} }, "option signal can't be an object: give an AbortSignal"],
+      [{ withCredentials: 1 }, "option withCredentials can't be 1: give true or false"],
+      [{ withCredentials: true, fetch: true }, 'option withCredentials can\'t be true: over fetch say fetch: { credentials: "include" } instead'],
+      [{ fetch: "POST" }, 'option fetch can\'t be "POST": give true, or an object of options'],
+      [{ fetch: { mode: "cors" } }, 'option fetch "mode" is unknown; there are method, headers, body, credentials, lastEventIdInQuery'],
+      [{ fetch: { method: "PUT" } }, 'option fetch.method can\'t be "PUT": give "GET" or "POST"'],
+      [{ fetch: { method: "GET", body: "x" } }, 'option fetch.body can\'t be "x": a "GET" has none; say method: "POST"'],
+      [{ fetch: { body: {} } }, "option fetch.body can't be an object: give a string, such as JSON.stringify makes"],
+      [{ fetch: { credentials: "all" } }, 'option fetch.credentials can\'t be "all": give one of "omit", "same-origin", "include"'],
+      [{ fetch: { headers: { a: 1 } } }, "option fetch.headers.a can't be 1: give a string"],
+      [{ fetch: { headers: "a: 1" } }, 'option fetch.headers can\'t be "a: 1": give Headers, or an object or pairs of strings'],
+    ];
+    for (const [options, words] of wrong) equal(refused(options), `TypeError: ${words}`);
+    equal(refused({}, 7), "TypeError: the URL can't be 7: give a string or a URL");
+    equal(refused({ events: ["a\nb"] }).startsWith("TypeError: option events: "), true);
+    equal(refused({ lastEventId: "a\nb" }).startsWith("TypeError: option lastEventId: "), true);
+    equal(refused({}, "http://").startsWith("TypeError: the browser refuses: "), true);
+    equal(refused({ fetch: { headers: { "a b": "1" } } }).startsWith("TypeError: the browser refuses: "), true);
+    equal(thrown(() => new EventStream()), "TypeError: an EventStream is made by EventStream.connect(url, options)");
+  },
+
+  async all_right_options_are_taken() {
+    const controller = new AbortController();
+    const common = { events: [], heartbeat: 1000, pauseWhenHidden: 0.5, reconnectionTime: 10, maxWait: 1000, giveUpAfter: 3, capacity: 1, signal: controller.signal };
+    const fetches = [undefined, false, true, {}, { headers: new Headers({ a: "1" }) }, { headers: [["a", "1"]], credentials: "include" }];
+    for (const fetch of fetches) {
+      const stream = EventStream.connect(new URL(events(topic()), location.href), { ...common, fetch });
+      await reach(stream, "open");
+    }
+    const never = EventStream.connect(events(topic()), { heartbeat: false, withCredentials: true });
+    await reach(never, "open");
+    never.close();
+    controller.abort();
+  },
+
+  async a_post_has_its_body() {
+    const sent = [];
+    const { fetch } = globalThis;
+    globalThis.fetch = async request => {
+      sent.push([request.method, await request.text(), request.headers.get("content-type"), request.headers.get("authorization")]);
+      return new Response("data: x\n\n", { headers: { "content-type": "text/event-stream" } });
+    };
+    try {
+      for (const [body, method] of [["{}", undefined], [undefined, "post"]]) {
+        const headers = { "Content-Type": "application/json", Authorization: "Bearer 1" };
+        const stream = EventStream.connect("/ask", { fetch: { method, body, headers } });
+        equal((await stream.next()).value.data, "x");
+        stream.close();
+      }
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    equal(sent, [["POST", "{}", "application/json", "Bearer 1"], ["POST", "", "application/json", "Bearer 1"]]);
+  },
+};
+
+const results = {};
+for (const [name, test] of Object.entries(tests)) {
+  results[name] = await within(test()).then(() => null, error => `${error.message}\n${error.stack}`);
+}
+return results;
