@@ -22,8 +22,8 @@ pub enum ConnectError {
     /// The name belongs to the hub, whose events come as [`Signal`](crate::Signal)s. Rename the event.
     #[error("the event name `{0}` is the hub's own: what it says comes as a signal; rename the event")]
     Reserved(EventName),
-    /// The browser refuses to make the connection, and says why. Correct the URL, or the header that it names.
-    #[error("the browser refuses: {0}")]
+    /// The browser refuses the URL or a header: which one, and the browser's own words. Correct it.
+    #[error("the browser refuses {0}")]
     Browser(String),
 }
 

@@ -30,13 +30,13 @@ impl<T> Fan<T> {
 
     pub(crate) fn events(&self) -> Events<T> {
         let queue = Rc::new(Queue::new(self.capacity));
-        self.queues.borrow_mut().push(Rc::downgrade(&queue));
+        join(&self.queues, &queue);
         Events(queue)
     }
 
     /// Ends the streams, after what they still hold.
     pub(crate) fn end(&self) {
-        for queue in living(&self.queues) {
+        for queue in readers(&self.queues) {
             queue.end();
         }
     }
@@ -44,13 +44,13 @@ impl<T> Fan<T> {
     /// Readers that come and go meanwhile are another event's.
     pub(crate) fn send(&self, item: Item<T>) {
         let item = Rc::new(item);
-        for callback in living(&self.callbacks) {
+        for callback in readers(&self.callbacks) {
             // One that causes an event while it runs does not get it, instead of running within itself.
             if let Ok(mut callback) = callback.try_borrow_mut() {
                 callback(&item);
             }
         }
-        for queue in living(&self.queues) {
+        for queue in readers(&self.queues) {
             queue.push(Rc::clone(&item));
         }
     }
@@ -59,16 +59,21 @@ impl<T> Fan<T> {
 impl<T: 'static> Fan<T> {
     pub(crate) fn on_event(&self, callback: impl FnMut(&Item<T>) + 'static) -> Callback {
         let callback: Rc<Called<T>> = Rc::new(RefCell::new(callback));
-        self.callbacks.borrow_mut().push(Rc::downgrade(&callback));
+        join(&self.callbacks, &callback);
         Callback(Box::new(callback))
     }
 }
 
-/// Those who are still there, in a list of its own.
-fn living<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>) -> Vec<Rc<R>> {
+fn join<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>, reader: &Rc<R>) {
     let mut readers = readers.borrow_mut();
     readers.retain(|reader| reader.strong_count() > 0);
-    readers.iter().filter_map(Weak::upgrade).collect()
+    readers.push(Rc::downgrade(reader));
+}
+
+/// Those of the moment, as long as they are still there when it is their turn.
+fn readers<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>) -> impl Iterator<Item = Rc<R>> {
+    let readers = readers.borrow().clone();
+    readers.into_iter().filter_map(|reader| reader.upgrade())
 }
 
 impl<T> fmt::Debug for Fan<T> {
@@ -176,5 +181,28 @@ mod tests {
         fan.send(item(2));
         assert_eq!(calls.get(), 1);
         assert_eq!(values(late.borrow_mut().as_mut().unwrap()), [1, 2]);
+    }
+
+    #[test]
+    fn one_that_another_drops_is_not_called() {
+        let fan = Fan::new(2);
+        let second = Rc::new(RefCell::new(None));
+        let held = Rc::clone(&second);
+        let _first = fan.on_event(move |_| held.replace(None::<Callback>).map_or((), drop));
+        let calls = Rc::new(Cell::new(0));
+        let count = Rc::clone(&calls);
+        second.replace(Some(fan.on_event(move |_| count.set(count.get() + 1))));
+        fan.send(item(1));
+        assert_eq!(calls.get(), 0);
+    }
+
+    #[test]
+    fn those_who_come_and_go_leave_nothing() {
+        let fan = Fan::<u8>::new(2);
+        for _ in 0..10 {
+            drop(fan.events());
+            drop(fan.on_event(|_| ()));
+        }
+        assert_eq!((fan.queues.borrow().len(), fan.callbacks.borrow().len()), (1, 1));
     }
 }

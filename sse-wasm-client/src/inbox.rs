@@ -81,7 +81,9 @@ impl Inbox {
             let signal = Signal::Refused(refusal);
             self.signal(&signal);
             let Signal::Refused(refusal) = signal else { return };
-            self.change(|life| life.handle_refusal(&refusal, now, entropy));
+            let retries = self.life.borrow().retries();
+            let may_pass = retries(&refusal);
+            self.change(|life| life.handle_refusal(&refusal, may_pass, now, entropy));
         }
     }
 

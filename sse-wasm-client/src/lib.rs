@@ -44,7 +44,7 @@
 //! The browser hands over events when it likes, and the program takes them when it likes. Between the two stands a
 //! queue of 1,024 deliveries, unless told otherwise. When it is full the oldest makes room, and `dropped()` counts it;
 //! over fetch the client reads no further instead, until there is room. `on_event()` has a function called for each
-//! event in place of the queue; `into_shared()` gives several readers a queue each.
+//! event in place of the queue; `into_shared()` gives several readers a queue each, and the first what waits already.
 //!
 //! What concerns the stream and not its subject comes through `signals()`: each [`State`] (`states()` has these
 //! alone), and what the hub says of its own accord. A [`Gap`] means that events may have been lost, a [`Drain`] that the
@@ -62,7 +62,7 @@
 //! | over fetch: the stream ends or breaks, or the server can't be reached | waits, and asks again with `Last-Event-ID` |
 //! | over fetch: a [`Refusal`] | the same, if [it may pass](Refusal::may_pass) or the application says so; else [`State::Closed`] |
 //! | an open stream is silent for a heartbeat's interval and 5 s | makes it anew at once |
-//! | no head within 30 s, no event within 20 s of it | waits, and tries again |
+//! | no head within 30 s, no event within 20 s of it | waits, and tries again; where the browser tries by itself, after 10 min 30 s |
 //! | `offline` | goes on trying every 30 s, since a browser knows nothing of servers on the same machine |
 //! | `online` | ends the wait, also the browser's own |
 //! | the page is hidden, and `pause_when_hidden()` was said | disconnects after that time, and goes on where it was when the page is visible: [`State::Paused`] |
@@ -84,6 +84,11 @@
 //!
 //! The watchdog needs heartbeats that it can see. Hubs send events, unless the URL says `heartbeat=comment`, which is
 //! for others than browsers. Tell the builder of a hub whose interval is not 15 s, unless you use fetch, which reads it.
+//!
+//! The browser's `EventSource` tells only of events that are listened for. A hub sends heartbeats only while it has nothing
+//! else to send, so a stream that is full of other names looks silent, and is made anew: after 20 s, then 40 s, 80 s,
+//! up to 10 min; and it resumes after the last event that was heard. So ask the hub for the topics that you want, and
+//! have one enum for the events of a topic; or use fetch, which hears all.
 //!
 //! # One connection for all tabs
 //!

@@ -27,17 +27,20 @@
 //! `now` is the time since an origin of the caller's and never goes back. Entropy is 64 uniformly random bits, new for
 //! each call.
 
+mod phase;
 mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, time::Duration};
+use std::{fmt, rc::Rc, time::Duration};
 
 use sse_core::EventId;
 
 use crate::{CloseReason, Refusal, State};
 
 pub(crate) use settings::{Settings, Watchdog};
+
+use phase::{Head, Open, Phase};
 
 pub(crate) struct Life {
     settings: Settings,
@@ -46,6 +49,8 @@ pub(crate) struct Life {
     failures: u32,
     /// Refusals in a row.
     refusals: u32,
+    /// Streams in a row that were silent for too long, though they had begun well.
+    mute: u32,
     /// What the server asks for, if we could see it.
     reconnection_time: Option<Duration>,
     /// What the present connection was made with, and goes on from as long as the server gives no ID.
@@ -61,46 +66,6 @@ pub(crate) struct Life {
     /// What [`poll_act`](Self::poll_act) is to give, in this order.
     disconnect: bool,
     connect: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Phase {
-    /// `deadline` is none while the browser reconnects by itself: we don't know when it will. `head` is there once the
-    /// answer has begun.
-    Connecting {
-        deadline: Option<Duration>,
-        head: Option<Head>,
-    },
-    Open(Open),
-    Waiting {
-        attempt: u32,
-        until: Duration,
-    },
-    /// Tabs share the connection, and so it stands. To connect is to take part, to disconnect to leave.
-    Shared(State),
-    Paused,
-    Closed(CloseReason),
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    /// How long the server may be silent.
-    silence: Duration,
-    /// Whether that holds after the first event too, since it sends heartbeats.
-    promised: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Open {
-    /// When its first event came.
-    since: Duration,
-    /// How long the server may be silent, if this one sends heartbeats.
-    silence: Option<Duration>,
-    /// When it has been silent for that long.
-    deadline: Option<Duration>,
-    /// The page was asleep at the deadline, so it could not hear anything, and it was put off. Once only: the timers of
-    /// a hidden page are always late.
-    excused: bool,
 }
 
 /// What is to be done.
@@ -120,6 +85,7 @@ impl Life {
             phase: Phase::Paused,
             failures: 0,
             refusals: 0,
+            mute: 0,
             reconnection_time: None,
             last_event_id: start.as_str().to_owned(),
             start,
@@ -143,15 +109,19 @@ impl Life {
                 promised: dog.promised || heartbeat.is_some(),
             });
             let deadline = head.map(|head| now.saturating_add(head.silence));
-            self.phase = Phase::Connecting { deadline, head };
+            self.phase = Phase::Connecting { deadline, head, by_browser: false };
         }
     }
 
     /// Something arrived that is not an event, or not yet.
     pub(crate) fn handle_heard(&mut self, now: Duration) {
         match &mut self.phase {
-            Phase::Connecting { deadline, head: Some(head) } => *deadline = Some(now.saturating_add(head.silence)),
-            Phase::Open(open) => open.hear(now),
+            Phase::Connecting { deadline, head: Some(head), .. } => *deadline = Some(now.saturating_add(head.silence)),
+            Phase::Open(open) => {
+                self.mute = 0;
+                open.mute = 0;
+                open.hear(now);
+            }
             _ => {}
         }
     }
@@ -164,14 +134,21 @@ impl Life {
                 let told = head.filter(|head| head.promised || of_hub).map(|head| head.silence);
                 let watchdog = self.settings.watchdog.filter(|dog| dog.promised || of_hub);
                 let silence = told.or(watchdog.map(Watchdog::silence));
-                let mut open = Open { since: now, silence, deadline: None, excused: false };
+                let mut open = Open { since: now, silence, of_hub, mute: self.mute, deadline: None, excused: false };
                 open.hear(now);
                 self.phase = Phase::Open(open);
                 self.refusals = 0;
+                self.online = true; // whatever the browser makes of the network
             }
             Phase::Open(open) => {
                 if of_hub && open.silence.is_none() {
                     open.silence = self.settings.watchdog.map(Watchdog::silence);
+                }
+                open.of_hub |= of_hub;
+                // A hub is silent when others are served by it, too; its own events show that it would be heard.
+                if of_hub || !open.of_hub {
+                    self.mute = 0;
+                    open.mute = 0;
                 }
                 open.hear(now);
             }
@@ -179,11 +156,15 @@ impl Life {
             Phase::Shared(_) => {}
             _ => return false,
         }
-        if self.last_event_id != id {
-            self.last_event_id.clear();
-            self.last_event_id.push_str(id);
-        }
+        self.remember(id);
         true
+    }
+
+    /// The server gave an ID without an event.
+    pub(crate) fn handle_id(&mut self, id: &str) {
+        if let Phase::Connecting { .. } | Phase::Open(_) = self.phase {
+            self.remember(id);
+        }
     }
 
     /// The server asks for this reconnection time.
@@ -201,7 +182,10 @@ impl Life {
     pub(crate) fn handle_lost(&mut self, now: Duration) {
         if self.is_connected() {
             self.settle(now);
-            self.phase = Phase::Connecting { deadline: None, head: None };
+            // It does not say when; but its try may hang, and then nothing would ever come of it.
+            let longest = |dog: Watchdog| self.settings.policy.max_asked.saturating_add(dog.head);
+            let deadline = self.settings.watchdog.map(|dog| now.saturating_add(longest(dog)));
+            self.phase = Phase::Connecting { deadline, head: None, by_browser: true };
         }
     }
 
@@ -212,13 +196,19 @@ impl Life {
         }
     }
 
+    /// What decides whether a refusal may pass. It is the application's, and may come back here: not to be called while
+    /// this is borrowed.
+    pub(crate) fn retries(&self) -> Rc<dyn Fn(&Refusal) -> bool> {
+        Rc::clone(&self.settings.retries)
+    }
+
     /// The server answered with something else than a stream, or so the browser makes us believe.
-    pub(crate) fn handle_refusal(&mut self, refusal: &Refusal, now: Duration, entropy: u64) {
+    pub(crate) fn handle_refusal(&mut self, refusal: &Refusal, may_pass: bool, now: Duration, entropy: u64) {
         if !self.is_connected() {
             return;
         }
         self.refusals = self.refusals.saturating_add(1);
-        let final_reason = if (self.settings.retries)(refusal) {
+        let final_reason = if may_pass {
             self.settings.give_up_after.filter(|most| self.refusals >= *most).map(|_| CloseReason::GaveUp)
         } else {
             Some(match refusal.status {
@@ -255,12 +245,13 @@ impl Life {
             }
             Phase::Open(open) if open.deadline.is_some_and(|deadline| now >= deadline) && !self.held => {
                 let margin = self.settings.watchdog.map_or(Duration::ZERO, |dog| dog.margin);
-                let late = open.deadline.is_some_and(|deadline| now >= deadline + margin);
+                let late = open.deadline.is_some_and(|deadline| now >= deadline.saturating_add(margin));
                 if late && !open.excused {
                     // Nobody called in time, so what has arrived meanwhile may be yet to be handed over.
-                    open.deadline = Some(now + margin);
+                    open.deadline = Some(now.saturating_add(margin));
                     open.excused = true;
                 } else {
+                    self.mute = self.mute.saturating_add(1);
                     self.disconnect(now);
                     self.connect(now);
                 }
@@ -275,7 +266,7 @@ impl Life {
         match self.phase {
             Phase::Waiting { .. } => self.connect(now),
             // The browser's own wait may be long, or its try hang on a network that is gone.
-            Phase::Connecting { deadline: None, .. } => {
+            Phase::Connecting { by_browser: true, .. } => {
                 self.disconnect(now);
                 self.connect(now);
             }
@@ -288,7 +279,7 @@ impl Life {
     pub(crate) fn handle_offline(&mut self, now: Duration) {
         self.online = false;
         if let Phase::Waiting { until, .. } = &mut self.phase {
-            *until = (*until).max(now + self.settings.policy.max_wait);
+            *until = (*until).max(now.saturating_add(self.settings.policy.max_wait));
         }
     }
 
@@ -312,10 +303,11 @@ impl Life {
         self.pause(now);
     }
 
-    /// The page is taken out of the store.
+    /// The page is shown: taken out of the store, or for the first time.
     pub(crate) fn handle_restored(&mut self, now: Duration) {
-        self.stored = false;
-        self.resume(now);
+        if std::mem::take(&mut self.stored) {
+            self.resume(now);
+        }
     }
 
     /// Ends it for good.
@@ -368,6 +360,13 @@ impl Life {
         EventId::new(&*self.last_event_id).unwrap_or_default() // it was one before
     }
 
+    fn remember(&mut self, id: &str) {
+        if self.last_event_id != id {
+            self.last_event_id.clear();
+            self.last_event_id.push_str(id);
+        }
+    }
+
     fn connect(&mut self, now: Duration) {
         self.start = self.last_event_id();
         self.connect = true;
@@ -375,8 +374,8 @@ impl Life {
         self.phase = if self.settings.is_shared {
             Phase::Shared(State::Connecting)
         } else {
-            let deadline = self.settings.watchdog.map(|dog| now + dog.head);
-            Phase::Connecting { deadline, head: None }
+            let deadline = self.settings.watchdog.map(|dog| now.saturating_add(dog.head));
+            Phase::Connecting { deadline, head: None, by_browser: false }
         };
     }
 
@@ -436,13 +435,6 @@ impl Life {
             Phase::Paused | Phase::Closed(_) => None,
             _ => Some(self.hidden_since?.saturating_add(self.settings.pause_when_hidden?)),
         }
-    }
-}
-
-impl Open {
-    fn hear(&mut self, now: Duration) {
-        self.deadline = self.silence.map(|silence| now.saturating_add(silence));
-        self.excused = false;
     }
 }
 

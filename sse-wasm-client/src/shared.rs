@@ -1,6 +1,6 @@
 //! One connection for several readers.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use crate::{Callback, DecodeError, Delivery, EventSource, Events, fan::Fan, outlet::Item};
 
@@ -36,6 +36,8 @@ pub struct Shared<T> {
 struct Inner<T> {
     source: EventSource<T>,
     fan: Rc<Fan<T>>,
+    /// Whether there was a reader yet. Until then events wait in the source's own queue.
+    begun: Cell<bool>,
 }
 
 /// What the connection hands its events to. It ends the readers' streams when that lets go of it.
@@ -44,24 +46,33 @@ struct Feed<T>(Rc<Fan<T>>);
 impl<T: 'static> Shared<T> {
     pub(crate) fn new(source: EventSource<T>) -> Self {
         let fan = Rc::new(Fan::new(source.queue()));
-        let feed = Feed(Rc::clone(&fan));
-        source.divert(move |item| feed.send(item));
-        Self { inner: Rc::new(Inner { source, fan }) }
+        Self { inner: Rc::new(Inner { source, fan, begun: Cell::new(false) }) }
     }
 
-    /// The events from now on, for one more reader. No reader holds up the others: each has a queue of its own, where
-    /// the oldest makes room and is counted.
+    /// The events from now on, for one more reader; for the first, those that wait already too. No reader holds up the
+    /// others: each has a queue of its own, where the oldest makes room and is counted.
     pub fn events(&self) -> Events<T> {
         let events = self.inner.fan.events();
+        self.begin();
         if self.inner.source.state().is_closed() {
             self.inner.fan.end();
         }
         events
     }
 
-    /// Calls the function for each event from now on, as it arrives, until the [`Callback`] is dropped.
+    /// Calls the function for each event from now on, as it arrives, until the [`Callback`] is dropped. The first reader
+    /// gets those that wait already, before this returns.
     pub fn on_event(&self, callback: impl FnMut(&Result<Delivery<T>, DecodeError>) + 'static) -> Callback {
-        self.inner.fan.on_event(callback)
+        let callback = self.inner.fan.on_event(callback);
+        self.begin();
+        callback
+    }
+
+    fn begin(&self) {
+        if !self.inner.begun.replace(true) {
+            let feed = Feed(Rc::clone(&self.inner.fan));
+            self.inner.source.divert(move |item| feed.send(item));
+        }
     }
 
     /// The connection itself, for its state and signals.

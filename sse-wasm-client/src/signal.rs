@@ -203,7 +203,9 @@ impl Signaller {
     pub(crate) fn subscribe(&self, first: Signal) -> Signals {
         let queue = Rc::new(Queue::new(QUEUE));
         queue.push(first);
-        self.0.borrow_mut().push(Rc::downgrade(&queue));
+        let mut queues = self.0.borrow_mut();
+        queues.retain(|queue| queue.strong_count() > 0);
+        queues.push(Rc::downgrade(&queue));
         Signals(queue)
     }
 
@@ -221,9 +223,7 @@ impl Signaller {
 
     /// Those who still read. A list of its own: one who is woken may subscribe or leave.
     fn readers(&self) -> Vec<Rc<Queue<Signal>>> {
-        let mut queues = self.0.borrow_mut();
-        queues.retain(|queue| queue.strong_count() > 0);
-        queues.iter().filter_map(Weak::upgrade).collect()
+        self.0.borrow().iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -272,5 +272,14 @@ mod tests {
             assert_eq!(Drain::read(data), Drain::default(), "{data}");
         }
         assert_eq!(Gap::read(r#"{"reason":"lost","more":1}"#).reason, GapReason::Lost);
+    }
+
+    #[test]
+    fn those_who_come_and_go_leave_nothing() {
+        let signaller = Signaller::default();
+        for _ in 0..10 {
+            drop(signaller.subscribe(Signal::State(State::Open)));
+        }
+        assert_eq!(signaller.0.borrow().len(), 1);
     }
 }

@@ -56,8 +56,17 @@ impl Dial for Rc<dyn Dial> {
 pub(crate) trait Connection {}
 
 fn refusal(thrown: JsValue) -> ConnectError {
-    ConnectError::Browser(match thrown.dyn_into::<Error>() {
+    ConnectError::Browser(["the connection: ", &words(thrown)].concat())
+}
+
+/// The same, of something that the application has said.
+fn refusal_of(what: &str, value: &str, thrown: JsValue) -> ConnectError {
+    ConnectError::Browser(["the ", what, " `", value, "`: ", &words(thrown)].concat())
+}
+
+fn words(thrown: JsValue) -> String {
+    match thrown.dyn_into::<Error>() {
         Ok(error) => error.message().into(),
         Err(other) => format!("{other:?}"),
-    })
+    }
 }

@@ -184,7 +184,7 @@ async fn nothing_is_left_of_what_is_dropped() {
 
     let source = open(&topic).await;
     let mut signals = source.signals();
-    let own = 5; // the browser's two and the hub's three
+    let own = 6; // the browser's two, the hub's three, and `message`
     let names = typed::Schema::<Any>::new().unwrap().names().len() as u32 - 2; // `error` and `open` count once
     assert_eq!((open_sources(), listeners()), (sources + 1, registered + own + names));
     assert_eq!((pending_timers(), page_listeners()), (timers + 1, of_page + 5));
@@ -219,33 +219,8 @@ async fn many_come_and_go_without_a_trace() {
 }
 
 #[wasm_bindgen_test]
-async fn a_server_that_ends_the_stream_is_connected_to_again() {
-    // A whole stream in a URL: the browser comes to its end, and begins again.
-    let url = "data:text/event-stream,retry:20%0A%0A\
-               event:sse-drain%0Aid:e-1%0Adata:{%22reason%22:%22age%22}%0A%0Aevent:error%0Adata:7%0A%0A";
-    let mut source = EventSource::<Any>::builder(url).connect().unwrap();
-    let mut signals = source.signals();
-    for _ in 0..3 {
-        assert_eq!(next(&mut signals).await, Signal::State(State::Connecting));
-        assert_eq!(next(&mut signals).await, Signal::State(State::Open));
-        let drain = next(&mut signals).await;
-        assert!(matches!(drain, Signal::Drain(Drain { reason: DrainReason::Age, .. })));
-    }
-    assert_eq!(values(&mut source, 3).await, vec![(Any::Error(7), EventId::from_static("e-1")); 3]);
-}
-
-#[wasm_bindgen_test]
-async fn a_stream_without_an_event_is_not_open() {
-    let url = "data:text/event-stream,retry:20%0A%0A:busy%0A%0A";
-    let source = EventSource::untyped(url).connect().unwrap();
-    let calls = listener_calls();
-    until(|| listener_calls() >= calls + 6).await; // it has begun and ended three times
-    assert_eq!(source.state(), State::Connecting);
-}
-
-#[wasm_bindgen_test]
 async fn what_the_browser_gives_up_is_tried_again_until_told_otherwise() {
-    for url in [format!("{HUB}/events"), format!("{HUB}/nowhere"), "data:text/plain,".to_owned()] {
+    for url in [format!("{HUB}/events"), format!("{HUB}/nowhere"), format!("{HUB}/live")] {
         let builder = EventSource::untyped(url).reconnection_time(Duration::from_millis(5));
         let mut source = builder.give_up_after(3).connect().unwrap();
         let mut signals = source.signals();
@@ -344,6 +319,23 @@ async fn a_shared_connection_is_one_and_closes_with_its_last_handle() {
     drop(second);
     assert_eq!(open_sources(), sources);
     assert!(within(one.next()).await.is_none());
+}
+
+#[wasm_bindgen_test]
+async fn what_waits_is_the_first_readers() {
+    let topic = topic();
+    let source = open(&topic).await;
+    let first = publish_value(&topic, &Any::Nothing).await;
+    until(|| source.last_event_id() == first).await;
+    let shared = source.into_shared();
+    let second = publish_value(&topic, &Any::Open).await;
+    until(|| shared.source().last_event_id() == second).await;
+    let (mut one, mut other) = (shared.events(), shared.events());
+    for id in [first, second] {
+        assert_eq!(next(&mut one).await.as_ref().as_ref().unwrap().id, id);
+    }
+    let third = publish_value(&topic, &Any::Nothing).await;
+    assert_eq!(next(&mut other).await.as_ref().as_ref().unwrap().id, third);
 }
 
 #[wasm_bindgen_test]

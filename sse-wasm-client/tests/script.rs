@@ -88,6 +88,38 @@ fn of(data: &str, id: &str) -> (String, String) {
 }
 
 #[wasm_bindgen_test]
+async fn a_server_that_ends_the_stream_is_connected_to_again() {
+    let again = |step: Value| {
+        let drain = json!({ "event": "{\"reason\":\"age\"}", "name": "sse-drain", "id": "e-1" });
+        [step, json!({ "head": 200 }), json!({ "retry": "20ms" }), drain, json!({ "event": "7" }), json!("end")]
+    };
+    let reconnect = json!({ "expect_reconnect": { "last_event_id": "e-1" } });
+    let steps = [again(json!("accept")), again(reconnect.clone()), again(reconnect)].concat();
+    let script = Script::new(json!(steps)).await;
+    let mut source = script.source().connect().unwrap();
+    let mut signals = source.signals();
+    for _ in 0..3 {
+        assert_eq!(next(&mut signals).await, Signal::State(State::Connecting));
+        assert_eq!(next(&mut signals).await, Signal::State(State::Open));
+        let drain = next(&mut signals).await;
+        assert!(matches!(drain, Signal::Drain(Drain { reason: DrainReason::Age, .. })));
+        assert_eq!(data(&mut source).await, of("7", "e-1"));
+    }
+    script.finished().await;
+}
+
+#[wasm_bindgen_test]
+async fn a_stream_without_an_event_is_not_open() {
+    let busy = |step: Value| [step, json!({ "head": 200 }), json!({ "retry": "20ms" }), json!("end")];
+    let reconnect = json!("expect_reconnect");
+    let steps = [busy(json!("accept")), busy(reconnect.clone()), busy(reconnect)].concat();
+    let script = Script::new(json!(steps)).await;
+    let source = script.source().connect().unwrap();
+    script.finished().await;
+    assert_eq!(source.state(), State::Connecting);
+}
+
+#[wasm_bindgen_test]
 async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
     let script = Script::new(json!([
         { "accept": { "path": "/events" } },

@@ -48,6 +48,14 @@ pub(crate) fn set_up() -> Result<PathBuf> {
     installed().ok_or_else(|| advice(distribution))
 }
 
+/// Firefox's driver, where both are installed. Neither is asked for: Debian has no driver, and to build one takes long.
+pub(crate) fn firefox() -> Option<PathBuf> {
+    let driver = find_program("geckodriver").filter(|path| answers(path))?;
+    let browser = ["firefox", "firefox-esr"].into_iter().filter_map(find_program).find(|path| answers(path))?;
+    println!("{} with {}", browser.display(), driver.display());
+    Some(driver)
+}
+
 /// The driver on the path, if there is a browser too.
 fn installed() -> Option<PathBuf> {
     let driver = find_program("chromedriver").filter(|path| answers(path))?;

@@ -4,7 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -12,10 +12,11 @@ use std::{
 };
 
 use crate::{
-    command,
+    browser, command,
     context::Context,
     failure::{Failure, Result},
     system,
+    wasm::Toolchain,
 };
 
 /// How long a server may take to say where it listens.
@@ -31,15 +32,45 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
     let hub = hub(context, &format!("http://{page}"))?;
     let scripts = scripts(context)?;
 
+    let address = [page.as_str(), &hub.url, &scripts.url];
+    run(context, toolchain, runner, ("CHROMEDRIVER", driver), address)?;
+    match browser::firefox() {
+        Some(driver) => run(context, toolchain, runner, ("GECKODRIVER", &driver), address),
+        None => {
+            println!("Firefox with geckodriver is not installed: Chromium's tests are all");
+            Ok(())
+        }
+    }
+}
+
+/// Variables by which the runner finds a browser's driver. It takes the first that is set.
+const DRIVERS: &[&str] = &[
+    "GECKODRIVER",
+    "GECKODRIVER_REMOTE",
+    "SAFARIDRIVER",
+    "SAFARIDRIVER_REMOTE",
+    "CHROMEDRIVER",
+    "CHROMEDRIVER_REMOTE",
+    "MSEDGEDRIVER",
+    "MSEDGEDRIVER_REMOTE",
+];
+
+/// Runs the tests in the browser of this driver.
+fn run(
+    context: &Context,
+    toolchain: &Toolchain,
+    runner: &Path,
+    (variable, driver): (&str, &Path),
+    [page, hub, scripts]: [&str; 3],
+) -> Result<()> {
     let mut test = toolchain.cargo(context, "test");
+    // By name and PATH, since the variable's value is split at spaces.
     test.args(["--package", "sse-wasm-client"])
-        // By name and PATH, since the variable's value is split at spaces.
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
         .env("PATH", system::path_with(runner)?)
-        .env("CHROMEDRIVER", driver)
-        .env("WASM_BINDGEN_TEST_ADDRESS", &page)
-        .env("SSE_TEST_HUB", &hub.url)
-        .env("SSE_TEST_SCRIPTS", &scripts.url);
+        .env("WASM_BINDGEN_TEST_ADDRESS", page)
+        .env("SSE_TEST_HUB", hub)
+        .env("SSE_TEST_SCRIPTS", scripts);
     // The runner gives one test program 20 seconds, and a slow machine's driver 5, unless told
     // otherwise.
     for (name, seconds) in [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")] {
@@ -47,11 +78,11 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
             test.env(name, seconds);
         }
     }
-    // The runner prefers any of these to the driver found here.
-    for name in ["GECKODRIVER", "GECKODRIVER_REMOTE", "SAFARIDRIVER", "SAFARIDRIVER_REMOTE", "CHROMEDRIVER_REMOTE"] {
+    for name in DRIVERS {
         test.env_remove(name);
     }
-    println!("SSE_TEST_HUB={} SSE_TEST_SCRIPTS={} {}", hub.url, scripts.url, command::line(&test));
+    test.env(variable, driver);
+    println!("{variable}={} SSE_TEST_HUB={hub} SSE_TEST_SCRIPTS={scripts} {}", driver.display(), command::line(&test));
     command::run(&mut test)
 }
 

@@ -86,8 +86,8 @@ mod tests {
         );
         let cause: FieldError = EventName::new("a\nb").unwrap_err();
         assert_eq!(refused(&ConnectError::Name(cause)), format!("option events: {cause}"));
-        let browser = ConnectError::Browser("'http://' is not a valid URL".into());
-        assert_eq!(refused(&browser), "the browser refuses: 'http://' is not a valid URL");
+        let browser = ConnectError::Browser("the URL `http://`: not valid".into());
+        assert_eq!(refused(&browser), "the browser refuses the URL `http://`: not valid");
     }
 
     /// `index.d.ts` promises these words to compilers.

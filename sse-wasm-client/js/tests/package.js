@@ -226,8 +226,8 @@ const tests = {
     equal(refused({}, 7), "TypeError: the URL can't be 7: give a string or a URL");
     equal(refused({ events: ["a\nb"] }).startsWith("TypeError: option events: "), true);
     equal(refused({ lastEventId: "a\nb" }).startsWith("TypeError: option lastEventId: "), true);
-    equal(refused({}, "http://").startsWith("TypeError: the browser refuses: "), true);
-    equal(refused({ fetch: { headers: { "a b": "1" } } }).startsWith("TypeError: the browser refuses: "), true);
+    equal(refused({}, "http://").startsWith("TypeError: the browser refuses the URL `http://`: "), true);
+    equal(refused({ fetch: { headers: { "a b": "1" } } }).startsWith("TypeError: the browser refuses the header `a b`: "), true);
     equal(thrown(() => new EventStream()), "TypeError: an EventStream is made by EventStream.connect(url, options)");
   },
 

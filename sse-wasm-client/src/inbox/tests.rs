@@ -290,3 +290,20 @@ fn an_outlet_may_have_everything_in_its_order() {
     let rest = [refused.as_str(), &closed, "end"];
     assert_eq!(*log.0.borrow(), [&all[..], &rest[..]].concat());
 }
+
+#[test]
+fn what_decides_about_a_refusal_may_close() {
+    let own = Rc::new(std::cell::OnceCell::<std::rc::Weak<Inbox>>::new());
+    let seen = Rc::clone(&own);
+    let decide = move |_: &Refusal| {
+        let inbox = seen.get().unwrap().upgrade().unwrap();
+        assert_eq!(inbox.last_event_id().as_str(), "e-1");
+        inbox.change(Life::close);
+        true
+    };
+    let Sim { inbox, .. } = started(8, "e-1", |settings| settings.retries = Rc::new(decide));
+    let inbox = Rc::new(inbox);
+    own.set(Rc::downgrade(&inbox)).unwrap();
+    inbox.handle_refusal(Refusal::default(), Duration::ZERO, 0);
+    assert_eq!(inbox.state(), State::Closed { why: CloseReason::ByApplication });
+}

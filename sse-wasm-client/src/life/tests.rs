@@ -1,3 +1,6 @@
+mod page;
+mod watchdog;
+
 use std::rc::Rc;
 
 use super::*;
@@ -36,8 +39,12 @@ impl Sim {
     }
 
     fn refuse(&mut self, status: Option<u16>) {
-        let refusal = Refusal { status, ..Refusal::default() };
-        self.life.handle_refusal(&refusal, self.now, 0);
+        self.refuse_as(&Refusal { status, ..Refusal::default() }, 0);
+    }
+
+    fn refuse_as(&mut self, refusal: &Refusal, entropy: u64) {
+        let may_pass = (self.life.retries())(refusal);
+        self.life.handle_refusal(refusal, may_pass, self.now, entropy);
         self.collect();
     }
 
@@ -101,7 +108,10 @@ fn hands_off_while_the_browser_reconnects() {
     let mut sim = Sim::open(|_| {});
     sim.life.handle_lost(sim.now);
     assert_eq!(sim.life.state(), State::Connecting);
-    sim.pass(S(3600));
+    sim.pass(S(600));
+    assert!(sim.take().is_empty());
+    sim.life.handle_lost(sim.now); // its try has failed
+    sim.pass(S(600));
     assert!(sim.take().is_empty());
     sim.event("e-2");
     assert_eq!(sim.life.last_event_id().as_str(), "e-2");
@@ -124,7 +134,7 @@ fn a_refusal_is_followed_by_a_wait_and_a_connection_that_goes_on() {
 #[test]
 fn waits_grow_until_a_stream_lasts() {
     let longest = |sim: &mut Sim| {
-        sim.life.handle_refusal(&Refusal::default(), sim.now, u64::MAX);
+        sim.refuse_as(&Refusal::default(), u64::MAX);
         let wait = sim.wait();
         sim.pass(wait);
         wait.as_millis()
@@ -153,13 +163,13 @@ fn what_the_server_asks_for_is_heeded() {
     assert_eq!(sim.wait(), MS(700));
     sim.pass(MS(700));
     let busy = Refusal { status: Some(503), retry_after: Some(S(20)), ..Refusal::default() };
-    sim.life.handle_refusal(&busy, sim.now, 0);
+    sim.refuse_as(&busy, 0);
     assert_eq!(sim.wait(), S(20));
     sim.pass(S(20));
 
     // But not without a bound.
     let for_ever = Refusal { status: Some(503), retry_after: Some(Duration::MAX), ..Refusal::default() };
-    sim.life.handle_refusal(&for_ever, sim.now, 0);
+    sim.refuse_as(&for_ever, 0);
     assert_eq!(sim.wait(), S(600));
     sim.pass(S(600));
     sim.life.handle_retry(Duration::MAX);
@@ -219,175 +229,6 @@ fn gives_up_after_so_many_refusals_in_a_row() {
 }
 
 #[test]
-fn a_silent_stream_is_made_anew_at_once() {
-    let mut sim = Sim::open(|_| {});
-    sim.pass(S(15));
-    sim.event("e-2");
-    sim.pass(MS(19_999));
-    assert!(sim.take().is_empty());
-    sim.pass(MS(1));
-    assert_eq!(sim.take(), [Act::Disconnect, connect("e-2")]);
-    assert_eq!(sim.life.state(), State::Connecting);
-}
-
-#[test]
-fn only_who_sends_heartbeats_is_watched() {
-    // Another server, over `EventSource`: its comments can't be seen.
-    let mut sim = Sim::new(|_| {});
-    sim.life.handle_head(None, sim.now);
-    assert!(sim.life.handle_event("1", false, sim.now));
-    assert_eq!(sim.life.next_time(), None);
-    // It turns out to be a hub.
-    sim.event("2");
-    assert_eq!(sim.life.next_time(), Some(S(20)));
-
-    // The application says it does, or the head.
-    let mut sim = Sim::new(|settings| settings.watchdog = Some(Watchdog::promised(S(5))));
-    assert!(sim.life.handle_event("1", false, sim.now));
-    assert_eq!(sim.life.next_time(), Some(S(10)));
-    let mut sim = Sim::new(|_| {});
-    sim.life.handle_head(Some(S(2)), sim.now);
-    assert!(sim.life.handle_event("1", false, sim.now));
-    assert_eq!(sim.life.next_time(), Some(S(7)));
-    sim.now = S(6);
-    sim.life.handle_heard(sim.now);
-    assert_eq!(sim.life.next_time(), Some(S(13)));
-
-    // Nobody is watched.
-    let mut sim = Sim::new(|settings| settings.watchdog = None);
-    assert_eq!(sim.life.next_time(), None);
-    sim.life.handle_head(Some(S(2)), sim.now);
-    sim.event("1");
-    assert_eq!(sim.life.next_time(), None);
-}
-
-#[test]
-fn a_try_that_leads_nowhere_is_a_failure() {
-    let mut sim = Sim::new(|_| {});
-    sim.pass(S(30)); // no head
-    assert_eq!(sim.take(), [Act::Disconnect]);
-    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: S(33) });
-    sim.pass(S(3));
-    sim.life.handle_head(None, sim.now);
-    sim.pass(S(20)); // no event
-    assert_eq!(sim.take(), [connect(""), Act::Disconnect]);
-    assert!(matches!(sim.life.state(), State::Waiting { attempt: 2, .. }));
-
-    // Comments are a sign of life, whoever sends them.
-    for heartbeat in [None, Some(S(15))] {
-        let mut sim = Sim::new(|_| {});
-        sim.life.handle_head(heartbeat, sim.now);
-        for _ in 0..10 {
-            sim.pass(S(15));
-            sim.life.handle_heard(sim.now);
-        }
-        assert_eq!((sim.life.state(), sim.take()), (State::Connecting, vec![]));
-    }
-}
-
-#[test]
-fn a_page_that_slept_listens_before_it_judges() {
-    let mut sim = Sim::open(|_| {});
-    sim.now = S(3600);
-    sim.life.handle_time(sim.now, 0);
-    assert_eq!((sim.take(), sim.life.next_time()), (vec![], Some(S(3605))));
-    sim.event("e-2"); // it was there all along
-    assert_eq!(sim.life.next_time(), Some(S(3620)));
-
-    // Timers that are always late find the dead connection all the same.
-    sim.now = S(3660);
-    sim.life.handle_time(sim.now, 0);
-    assert!(sim.take().is_empty());
-    sim.now = S(3720);
-    sim.life.handle_time(sim.now, 0);
-    assert_eq!(sim.take(), [Act::Disconnect, connect("e-2")]);
-}
-
-#[test]
-fn silence_means_nothing_while_nothing_is_read() {
-    let mut sim = Sim::open(|_| {});
-    sim.life.handle_hold(true, sim.now);
-    sim.pass(S(100));
-    sim.life.handle_time(sim.now, 0);
-    assert_eq!((sim.life.next_time(), sim.take()), (None, vec![]));
-    sim.life.handle_hold(false, sim.now);
-    assert_eq!(sim.life.next_time(), Some(S(120)));
-}
-
-#[test]
-fn offline_it_tries_seldom_and_online_at_once() {
-    let mut sim = Sim::open(|_| {});
-    sim.life.handle_retry(S(1));
-    sim.end();
-    assert_eq!(sim.wait(), S(1));
-    sim.life.handle_offline(sim.now);
-    assert_eq!(sim.wait(), S(30));
-    sim.pass(S(30));
-    sim.end(); // such failures are no news
-    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: S(60) });
-    sim.take();
-    sim.pass(S(7));
-    sim.life.handle_online(sim.now);
-    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
-    sim.end();
-    assert!(matches!(sim.life.state(), State::Waiting { attempt: 2, .. }));
-}
-
-#[test]
-fn online_the_browsers_own_wait_is_cut_short() {
-    let mut sim = Sim::open(|_| {});
-    sim.life.handle_online(sim.now);
-    assert!(sim.take().is_empty()); // an open stream is left alone
-    sim.life.handle_lost(sim.now);
-    sim.life.handle_online(sim.now);
-    assert_eq!(sim.take(), [Act::Disconnect, connect("e-1")]);
-    sim.life.handle_online(sim.now);
-    assert!(sim.take().is_empty()); // and so is a try of our own
-}
-
-#[test]
-fn a_hidden_page_pauses_if_it_is_to() {
-    let mut sim = Sim::open(|_| {});
-    sim.life.handle_hidden(sim.now);
-    assert_eq!(sim.life.next_time(), Some(S(20))); // the watchdog's
-
-    let mut sim = Sim::open(|settings| settings.pause_when_hidden = Some(S(10)));
-    sim.life.handle_hidden(sim.now);
-    sim.pass(S(9));
-    sim.life.handle_visible(sim.now);
-    sim.life.handle_hidden(sim.now);
-    sim.pass(S(9));
-    assert!(sim.take().is_empty());
-    sim.pass(S(1));
-    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
-    assert_eq!(sim.life.next_time(), None);
-    sim.life.handle_online(sim.now);
-    sim.end();
-    assert!(!sim.life.handle_event("e-2", true, sim.now));
-    assert!(sim.take().is_empty());
-    sim.life.handle_visible(sim.now);
-    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
-
-    // Waiting is paused too.
-    sim.life.handle_hidden(sim.now);
-    sim.refuse(None);
-    sim.life.handle_offline(sim.now);
-    sim.pass(S(10));
-    assert_eq!((sim.life.state(), sim.take()), (State::Paused, vec![Act::Disconnect]));
-}
-
-#[test]
-fn a_page_in_the_store_has_no_connection() {
-    let mut sim = Sim::open(|_| {});
-    sim.life.handle_stored(sim.now);
-    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
-    sim.life.handle_visible(sim.now);
-    assert_eq!((sim.take(), sim.life.state()), (vec![], State::Paused));
-    sim.life.handle_restored(sim.now);
-    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
-}
-
-#[test]
 fn what_is_undone_before_it_began_is_not_begun() {
     let mut life = Life::new(Settings::default(), EventId::from_static("e-1"), S(1));
     life.close();
@@ -429,4 +270,14 @@ fn one_that_is_shared_takes_part_and_adopts_how_it_stands() {
     sim.life.adopt(State::Open);
     sim.collect();
     assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], closed(CloseReason::Status(401))));
+}
+
+#[test]
+fn an_id_without_an_event_is_where_to_go_on() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_id("e-7");
+    assert_eq!(sim.life.last_event_id().as_str(), "e-7");
+    sim.life.close();
+    sim.life.handle_id("e-8");
+    assert_eq!(sim.life.last_event_id().as_str(), "e-7");
 }

@@ -6,7 +6,7 @@ use sse_core::EventId;
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, EventSourceInit, MessageEvent, Request};
 
-use super::{Connection, Dial, Sealed, Sharable, refusal};
+use super::{Connection, Dial, Sealed, Sharable, refusal, refusal_of};
 use crate::{
     ConnectError, Refusal,
     driver::{Driver, with},
@@ -20,6 +20,9 @@ use crate::{
 const OPEN: &str = "open";
 const ERROR: &str = "error";
 
+/// Events without a name. They are heard whether the program wants them or not, as signs of life and for their IDs.
+const MESSAGE: &str = "message";
+
 /// The browser's `EventSource`. Nothing is as well tested, but it tells no status and sends no headers.
 #[derive(Debug, Default, Hash)]
 pub struct ByEventSource {
@@ -28,7 +31,7 @@ pub struct ByEventSource {
 
 impl Sealed for ByEventSource {
     fn dial(self, url: String, names: &[String], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
-        let own = [OPEN, ERROR, CURSOR, GAP, DRAIN];
+        let own = [OPEN, ERROR, MESSAGE, CURSOR, GAP, DRAIN];
         let others = names.iter().map(String::as_str).filter(|name| !own.contains(name));
         let names = own.into_iter().chain(others).map(String::from).collect();
         Ok(Box::new(Sources { url, with_credentials: self.with_credentials, names }))
@@ -39,7 +42,7 @@ impl Sharable for ByEventSource {
     const NAME: &str = "EventSource";
 
     fn resolve(&self, url: &str) -> Result<String, ConnectError> {
-        Ok(Request::new_with_str(url).map_err(refusal)?.url())
+        Ok(Request::new_with_str(url).map_err(|thrown| refusal_of("URL", url, thrown))?.url())
     }
 }
 
@@ -58,7 +61,8 @@ impl Dial for Sources {
         }
         let init = EventSourceInit::new();
         init.set_with_credentials(self.with_credentials);
-        let source = EventSource::new_with_event_source_init_dict(&url, &init).map_err(refusal)?;
+        let source = EventSource::new_with_event_source_init_dict(&url, &init)
+            .map_err(|thrown| refusal_of("URL", &url, thrown))?;
         let driver = driver.clone();
         let listener = Closure::new(move |event: Event| with(&driver, |driver| hear(driver, event)));
         let mut open = Open { source, names: Vec::new(), listener };

@@ -17,7 +17,7 @@ use web_sys::{
     Response,
 };
 
-use super::{Connection, Dial, Sealed, Sharable, refusal};
+use super::{Connection, Dial, Sealed, Sharable, refusal, refusal_of};
 use crate::{
     ConnectError, Problem, Refusal,
     answer::{self, Answer},
@@ -110,7 +110,7 @@ impl ByFetch {
         let headers = Headers::new().map_err(refusal)?;
         headers.set("Accept", "text/event-stream").map_err(refusal)?;
         for (name, value) in &self.headers {
-            headers.set(name, value).map_err(refusal)?;
+            headers.set(name, value).map_err(|thrown| refusal_of("header", name, thrown))?;
         }
         let mut url = url.to_owned();
         if !last_event_id.text().is_empty() {
@@ -135,7 +135,7 @@ impl ByFetch {
         // Sends `Cache-Control: no-cache` too. As a header of ours it would need leave from another origin.
         init.set_cache(RequestCache::NoStore);
         init.set_signal(Some(&controller.signal()));
-        Request::new_with_str_and_init(&url, &init).map_err(refusal)
+        Request::new_with_str_and_init(&url, &init).map_err(|thrown| refusal_of("URL", &url, thrown))
     }
 }
 
@@ -223,6 +223,9 @@ impl Following {
                 Item::Dropped(limit) => inbox.handle_too_long(limit),
                 _ => {}
             });
+            if self.live.get() {
+                inbox.change(|life| life.handle_id(self.parser.last_event_id()));
+            }
             driver.turn();
             start = end;
         }

@@ -1,0 +1,105 @@
+//! The network and the page: there, gone, hidden and stored.
+
+use super::*;
+
+#[test]
+fn offline_it_tries_seldom_and_online_at_once() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_retry(S(1));
+    sim.end();
+    assert_eq!(sim.wait(), S(1));
+    sim.life.handle_offline(sim.now);
+    assert_eq!(sim.wait(), S(30));
+    sim.pass(S(30));
+    sim.end(); // such failures are no news
+    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: S(60) });
+    sim.take();
+    sim.pass(S(7));
+    sim.life.handle_online(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+    sim.end();
+    assert!(matches!(sim.life.state(), State::Waiting { attempt: 2, .. }));
+}
+
+#[test]
+fn online_the_browsers_own_wait_is_cut_short() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_online(sim.now);
+    assert!(sim.take().is_empty()); // an open stream is left alone
+    sim.life.handle_lost(sim.now);
+    sim.life.handle_online(sim.now);
+    assert_eq!(sim.take(), [Act::Disconnect, connect("e-1")]);
+    sim.life.handle_online(sim.now);
+    assert!(sim.take().is_empty()); // and so is a try of our own
+}
+
+#[test]
+fn who_is_served_is_online() {
+    let mut sim = Sim::new(|_| {});
+    sim.life.handle_retry(S(1));
+    sim.life.handle_offline(sim.now); // of a virtual machine's adapter, and the server is on this machine
+    sim.event("e-1");
+    sim.end();
+    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: sim.now + S(1) });
+}
+
+#[test]
+fn waits_without_end_do_not_overflow() {
+    let mut sim = Sim::new(|settings| settings.policy.max_wait = Duration::MAX);
+    sim.end();
+    sim.life.handle_offline(S(1));
+    assert_eq!(sim.life.next_time(), Some(Duration::MAX));
+}
+
+#[test]
+fn a_hidden_page_pauses_if_it_is_to() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_hidden(sim.now);
+    assert_eq!(sim.life.next_time(), Some(S(20))); // the watchdog's
+
+    let mut sim = Sim::open(|settings| settings.pause_when_hidden = Some(S(10)));
+    sim.life.handle_hidden(sim.now);
+    sim.pass(S(9));
+    sim.life.handle_visible(sim.now);
+    sim.life.handle_hidden(sim.now);
+    sim.pass(S(9));
+    assert!(sim.take().is_empty());
+    sim.pass(S(1));
+    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
+    assert_eq!(sim.life.next_time(), None);
+    sim.life.handle_online(sim.now);
+    sim.end();
+    assert!(!sim.life.handle_event("e-2", true, sim.now));
+    assert!(sim.take().is_empty());
+    sim.life.handle_visible(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+
+    // Waiting is paused too.
+    sim.life.handle_hidden(sim.now);
+    sim.refuse(None);
+    sim.life.handle_offline(sim.now);
+    sim.pass(S(10));
+    assert_eq!((sim.life.state(), sim.take()), (State::Paused, vec![Act::Disconnect]));
+}
+
+#[test]
+fn a_page_that_loads_hidden_stays_paused() {
+    let mut sim = Sim::new(|settings| settings.pause_when_hidden = Some(S(0)));
+    sim.life.handle_hidden(sim.now);
+    sim.pass(S(0));
+    assert_eq!(sim.take(), [Act::Disconnect]);
+    sim.life.handle_restored(sim.now); // as every page is told once it has loaded
+    sim.collect();
+    assert_eq!((sim.take(), sim.life.state()), (vec![], State::Paused));
+}
+
+#[test]
+fn a_page_in_the_store_has_no_connection() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_stored(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
+    sim.life.handle_visible(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![], State::Paused));
+    sim.life.handle_restored(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+}
