@@ -10,7 +10,7 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
-    npm,
+    npm, steps,
     system::{Apt, Distribution, find_program},
 };
 
@@ -87,10 +87,15 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
     let dashboard: &[&str] = &["--package", "host-dashboard", "--features", "browser-tests"];
     let package: &[&str] = &["--package", "sse-wasm-client-js", "--features", "browser-tests", "--test", "browser"];
     let chat: &[&str] = &["--package", "chat", "--features", "browser-tests"];
+    let leptos: &[&str] = &["--manifest-path", "examples/dashboard/Cargo.toml", "--features", "browser-tests"];
     let built = npm::build_for_tests(context)?;
-    for arguments in [hub, dashboard, package, chat] {
+    for arguments in [hub, dashboard, package, chat, leptos] {
         let mut test = context.cargo();
-        test.arg("test").args(arguments).env("CHROMEDRIVER", driver).env("SSE_TEST_NPM", &built);
+        test.arg("test").args(arguments).env("CHROMEDRIVER", driver);
+        test.env("SSE_TEST_NPM", &built.package).env("SSE_TEST_DASHBOARD", &built.dashboard);
+        if arguments == leptos {
+            test.env("CARGO_TARGET_DIR", steps::outside_target(context));
+        }
         println!("{}", command::line(&test));
         command::run(&mut test)?;
     }
