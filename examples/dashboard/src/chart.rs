@@ -35,8 +35,8 @@ pub struct Line {
     pub cents: u64,
 }
 
-/// The height that the greatest value has at most: what is above is for the top line's label.
-const HEIGHT: f64 = 90.0;
+/// How high the top line is: what is above has room for half of its label.
+const HEIGHT: f64 = 95.0;
 
 /// The part of a slot that is left free between bars.
 const SPACE: f64 = 0.18;
@@ -104,8 +104,8 @@ mod tests {
         let chart =
             Chart::new(&board(&[(NOW - WINDOW / 2, 50_00), (NOW - WINDOW / 2 + 1, 50_00), (NOW - SLOT, 20_00)]), NOW);
         let [middle, right] = chart.bars[..] else { panic!("{:?}", chart.bars) };
-        assert_eq!((middle.x, middle.y, middle.height, middle.cents), (50.0, 10.0, 90.0, 100_00));
-        assert_eq!((right.start, right.cents, right.height), (NOW - SLOT, 20_00, 18.0));
+        assert_eq!((middle.x, middle.y, middle.height, middle.cents), (50.0, 5.0, 95.0, 100_00));
+        assert_eq!((right.start, right.cents, right.height), (NOW - SLOT, 20_00, 19.0));
         assert!(middle.width > 1.0 && middle.x + middle.width < right.x && right.x + right.width <= 100.0);
     }
 

@@ -23,15 +23,16 @@ const BARS: &str = "M2 1h3v10h-3zM7 1h3v10h-3z";
 const SQUARE: &str = "M1.5 1.5h9v9h-9z";
 
 impl Standing {
-    /// Of this state.
+    /// Of this state, where the connection was open before or was not.
     #[must_use]
-    pub fn of(state: State) -> Self {
+    pub fn of(state: State, again: bool) -> Self {
         let (kind, words, shape) = match state {
+            State::Connecting if again => ("connecting", "connecting again …".to_owned(), RING),
             State::Connecting => ("connecting", "connecting …".to_owned(), RING),
             State::Open => ("open", "live".to_owned(), DISC),
             State::Waiting { .. } => ("waiting", "no connection".to_owned(), TRIANGLE),
             State::Paused => ("paused", "paused while out of sight".to_owned(), BARS),
-            State::Closed { why: CloseReason::ByApplication } => ("closed", "stopped".to_owned(), SQUARE),
+            State::Closed { why: CloseReason::ByApplication } => ("stopped", "stopped".to_owned(), SQUARE),
             State::Closed { why } => ("closed", format!("closed: {why}"), SQUARE),
             other => ("connecting", other.to_string(), RING),
         };
@@ -39,11 +40,15 @@ impl Standing {
     }
 }
 
-/// In how many seconds the next try is due, if it is waited for. `now` is the page's `performance.now()`.
+/// What goes on meanwhile: when the next try is due, or for how long there has been no connection. Times are the page's
+/// `performance.now()`; `lost` is when it was last open.
 #[must_use]
-pub fn seconds_left(state: State, now: Duration) -> Option<u64> {
+pub fn meanwhile(state: State, lost: Option<Duration>, now: Duration) -> Option<String> {
     match state {
-        State::Waiting { until, .. } => Some(until.saturating_sub(now).as_millis().div_ceil(1000) as u64),
+        State::Waiting { until, .. } => {
+            Some(format!("again in {} s", until.saturating_sub(now).as_millis().div_ceil(1000)))
+        }
+        State::Connecting => lost.map(|lost| format!("for {} s", now.saturating_sub(lost).as_secs())),
         _ => None,
     }
 }
@@ -106,7 +111,7 @@ mod tests {
             State::Paused,
             State::Closed { why },
         ];
-        let standings = states.map(Standing::of);
+        let standings = states.map(|state| Standing::of(state, false));
         for (at, one) in standings.iter().enumerate() {
             for other in &standings[at + 1..] {
                 assert!(
@@ -116,18 +121,25 @@ mod tests {
             }
         }
         assert_eq!(standings[4].words, "closed: refused too often in a row");
-        assert_eq!(Standing::of(State::Closed { why: CloseReason::ByApplication }).words, "stopped");
+        assert_eq!(Standing::of(State::Closed { why: CloseReason::ByApplication }, true).words, "stopped");
     }
 
     #[test]
     fn the_wait_counts_down_to_nothing_and_no_further() {
         let state = State::Waiting { attempt: 1, until: Duration::from_millis(9_500) };
-        let left = |ms| seconds_left(state, Duration::from_millis(ms));
-        assert_eq!(
-            [left(0), left(8_499), left(8_500), left(9_499), left(9_500), left(60_000)].map(Option::unwrap),
-            [10, 2, 1, 1, 0, 0]
-        );
-        assert_eq!(seconds_left(State::Open, Duration::ZERO), None);
+        let left = |ms| meanwhile(state, None, Duration::from_millis(ms)).unwrap();
+        let left = [left(0), left(8_499), left(8_500), left(9_499), left(9_500), left(60_000)];
+        assert_eq!(left, [10, 2, 1, 1, 0, 0].map(|seconds| format!("again in {seconds} s")));
+    }
+
+    #[test]
+    fn a_connection_that_was_lost_is_so_for_some_time() {
+        let [lost, now] = [1_000, 3_999].map(Duration::from_millis);
+        assert_eq!(meanwhile(State::Connecting, Some(lost), now).unwrap(), "for 2 s");
+        assert_eq!(meanwhile(State::Connecting, Some(now), lost).unwrap(), "for 0 s");
+        assert_eq!(meanwhile(State::Connecting, None, now), None, "it never was open");
+        assert_eq!(meanwhile(State::Open, Some(lost), now), None);
+        assert_eq!(Standing::of(State::Connecting, true).words, "connecting again …");
     }
 
     #[test]

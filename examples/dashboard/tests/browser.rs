@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use served::Served;
 use sse_testkit::TestClient;
 
-const LIVE: &str = "document.querySelector('[data-testid=state]').dataset.kind === 'open'";
+const LIVE: &str = "document.querySelector('[data-testid=state]')?.dataset.kind === 'open'";
 
 const NUMBERS: &str = "return ['revenue', 'average', 'placed', 'paid', 'shipped', 'cancelled']
     .map(id => document.querySelector(`[data-testid=${id}]`).textContent)";
@@ -60,7 +60,7 @@ async fn expect(page: &Page, numbers: [&str; 6], lines: &[&str]) {
 async fn what_happens_is_summed_and_what_can_t_be_read_is_counted() {
     let (served, chromium) = (Served::start().await, Chromium::start().await);
     let page = open(&chromium, &served).await;
-    page.until("it says that nothing has happened", "document.querySelector('[data-testid=empty]')").await;
+    page.until("it says that nothing has happened", "document.querySelector('[data-testid=empty]') !== null").await;
     expect(&page, ["€0.00", "–", "0", "0", "0", "0"], &[]).await;
 
     let hub = TestClient::tcp(served.address);
@@ -119,6 +119,9 @@ async fn a_page_that_is_opened_later_has_it_all_too() {
         return rects.every(rect => { const box = rect.getBBox(); return box.width > 0 && box.height > 0 && box.y >= 0; }) && rects.length";
     let bars = page.run(drawn).await.as_u64().expect("all bars are within the chart");
     assert!((20..=26).contains(&bars), "{bars} bars for four minutes");
+    let share = "const width = selector => document.querySelector(selector).getBoundingClientRect().width;
+        return width('[data-testid=chart]') / width('figure')";
+    assert!(page.run(share).await.as_f64().unwrap() > 0.8, "the chart has the room that there is");
     assert_eq!(page.run("return document.querySelectorAll('li').length").await, 40);
     assert_eq!(page.run(NO_NUMBER).await, false);
 }
@@ -133,7 +136,11 @@ async fn a_hub_that_is_back_has_what_happened_meanwhile_once() {
     served.stop().await;
     page.until("it says so", &format!("!({LIVE})")).await;
     let words = page.run("return document.querySelector('[data-testid=state]').textContent").await;
-    assert!(["connecting …", "no connection"].contains(&words.as_str().unwrap()), "{words}");
+    assert!(["connecting again …", "no connection"].contains(&words.as_str().unwrap()), "{words}");
+    served.refuse().await;
+    until_it_says(&page, "state", "no connection").await;
+    let counts = r"/^again in \d+ s$/.test(document.querySelector('[data-testid=meanwhile]').textContent)";
+    page.until("it counts down to the next try", counts).await;
     // as the log on disk is the same, the page goes on where it was
     served.start_again(&[placed(2, 1, 2_000), paid(2, 2_000), placed(3, 3, 500)]).await;
     page.until("it is connected again", LIVE).await;
@@ -167,6 +174,7 @@ async fn who_stops_it_can_go_on_where_it_was() {
     page.run(press).await;
     until_it_says(&page, "state", "stopped").await;
     until_it_says(&page, "stop", "Go on").await;
+    served.until_nobody_listens().await;
     served.publish(&[paid(1, 1_000), placed(2, 1, 500)]).await;
     page.run(press).await;
     page.until("it is connected again", LIVE).await;

@@ -27,6 +27,8 @@ pub(super) struct Live {
     /// Everything that came. It tells at most once for each frame that is drawn.
     pub(super) board: RwSignal<Board>,
     pub(super) state: RwSignal<State>,
+    /// When it was open last, by the page's time, if it ever was.
+    pub(super) lost: RwSignal<Option<Duration>>,
     /// How many events made room for later ones.
     pub(super) dropped: RwSignal<u64>,
     /// Why there is no connection and will be none.
@@ -46,6 +48,7 @@ impl Live {
         let live = Self {
             board: RwSignal::default(),
             state: RwSignal::new(State::Connecting),
+            lost: RwSignal::new(None),
             dropped: RwSignal::new(0),
             fault: RwSignal::new(None),
             now: RwSignal::new(page_time()),
@@ -111,7 +114,11 @@ impl Live {
     fn hear(self, signal: &Signal) {
         match signal {
             Signal::State(state) => {
-                self.now.set(page_time()); // a countdown begins from here
+                let now = page_time(); // a countdown begins from here
+                self.now.set(now);
+                if *state == State::Open || self.state.get_untracked() == State::Open {
+                    self.lost.set(Some(now));
+                }
                 self.state.set(*state);
             }
             Signal::Gap(gap) => {

@@ -35,8 +35,8 @@ pub(super) fn whole() -> impl IntoView {
 /// How the connection stands, and a button to stop it and go on.
 #[component]
 fn Connection(live: Live) -> impl IntoView {
-    let standing = Memo::new(move |_| Standing::of(live.state.get()));
-    let left = Memo::new(move |_| words::seconds_left(live.state.get(), live.now.get()));
+    let standing = Memo::new(move |_| Standing::of(live.state.get(), live.lost.get().is_some()));
+    let meanwhile = Memo::new(move |_| words::meanwhile(live.state.get(), live.lost.get(), live.now.get()));
     let is_closed = Memo::new(move |_| live.state.get().is_closed());
     let press = move |_| if is_closed.get() { live.connect() } else { live.close() };
     view! {
@@ -46,9 +46,7 @@ fn Connection(live: Live) -> impl IntoView {
                 <span>{move || standing.get().words}</span>
             </p>
             // it is not read out each second
-            <p class="countdown" aria-hidden="true" data-testid="countdown">
-                {move || left.get().map(|seconds| format!("again in {seconds} s"))}
-            </p>
+            <p class="meanwhile" aria-hidden="true" data-testid="meanwhile">{move || meanwhile.get()}</p>
             <button type="button" data-testid="stop" on:click=press>
                 {move || if is_closed.get() { "Go on" } else { "Stop" }}
             </button>
@@ -90,7 +88,7 @@ fn Numbers(live: Live) -> impl IntoView {
     view! {
         <dl class="numbers">
             <div class="main"><dt>"Revenue"</dt><dd data-testid="revenue">{move || euros(total.get().revenue())}</dd></div>
-            <div><dt>"An order"</dt><dd data-testid="average">{average}</dd></div>
+            <div><dt>"Average order"</dt><dd data-testid="average">{average}</dd></div>
             <div class="placed"><dt>"Placed"</dt><dd data-testid="placed">{move || thousands(total.get().placed)}</dd></div>
             <div class="paid"><dt>"Paid"</dt><dd data-testid="paid">{move || thousands(total.get().paid)}</dd></div>
             <div class="shipped"><dt>"Shipped"</dt><dd data-testid="shipped">{move || thousands(total.get().shipped)}</dd></div>
@@ -113,29 +111,33 @@ fn Payments(live: Live) -> impl IntoView {
         move || format!("Bars for each ten seconds of the last ten minutes, the highest of {}", round_euros(most()));
     view! {
         <figure>
-            <figcaption>"Paid" <span>"every 10 seconds"</span></figcaption>
-            <svg class="chart" role="img" aria-label=label data-testid="chart">
-                {move || chart.get().lines.into_iter().map(|line| {
-                    let y = percent(line.y);
-                    view! {
-                        <line class="grid" x1="0" x2="100%" y1=y.clone() y2=y.clone()/>
-                        <text x="0" y=y dy="-4">{round_euros(line.cents)}</text>
-                    }
-                }).collect_view()}
-                <line class="base" x1="0" x2="100%" y1="100%" y2="100%"/>
-                {move || chart.get().bars.into_iter().map(|bar| {
-                    let words = format!("{} from {}", euros(bar.cents as i64), time(bar.start));
-                    view! {
-                        <rect x=percent(bar.x) y=percent(bar.y) width=percent(bar.width) height=percent(bar.height)>
-                            <title>{words}</title>
-                        </rect>
-                    }
-                }).collect_view()}
-                {move || chart.get().gaps.into_iter().map(|x| {
-                    let x = percent(x);
-                    view! { <line class="gap" x1=x.clone() x2=x y1="0" y2="100%" data-testid="gap-mark"/> }
-                }).collect_view()}
-            </svg>
+            <figcaption>"Paid "<span>"every 10 seconds"</span></figcaption>
+            <div class="plot">
+                <svg class="axis" aria-hidden="true">
+                    {move || chart.get().lines.into_iter().map(|line| {
+                        view! { <text x="100%" y=percent(line.y) dy=".35em">{round_euros(line.cents)}</text> }
+                    }).collect_view()}
+                </svg>
+                <svg class="chart" role="img" aria-label=label data-testid="chart">
+                    {move || chart.get().lines.into_iter().map(|line| {
+                        let y = percent(line.y);
+                        view! { <line class="grid" x1="0" x2="100%" y1=y.clone() y2=y/> }
+                    }).collect_view()}
+                    <line class="base" x1="0" x2="100%" y1="100%" y2="100%"/>
+                    {move || chart.get().bars.into_iter().map(|bar| {
+                        let words = format!("{} from {}", euros(bar.cents as i64), time(bar.start));
+                        view! {
+                            <rect x=percent(bar.x) y=percent(bar.y) width=percent(bar.width) height=percent(bar.height)>
+                                <title>{words}</title>
+                            </rect>
+                        }
+                    }).collect_view()}
+                    {move || chart.get().gaps.into_iter().map(|x| {
+                        let x = percent(x);
+                        view! { <line class="gap" x1=x.clone() x2=x y1="0" y2="100%" data-testid="gap-mark"/> }
+                    }).collect_view()}
+                </svg>
+            </div>
             <div class="times" aria-hidden="true"><span>"10 min ago"</span><span>"5 min"</span><span>"now"</span></div>
         </figure>
     }
@@ -152,7 +154,7 @@ fn Latest(live: Live) -> impl IntoView {
             <Show when=move || is_empty.get()>
                 <p class="empty" data-testid="empty">"Nothing has happened in the last ten minutes."</p>
             </Show>
-            <ol>
+            <ol tabindex="0" aria-labelledby="latest">
                 <For each=rows key=|row| row.number let:row><Line row/></For>
             </ol>
         </section>

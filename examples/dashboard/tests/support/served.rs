@@ -8,14 +8,30 @@ use dashboard::{
 };
 use sse_server::{Config, Hub, StoreKind};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use warp::{Filter, http::StatusCode};
+
+/// How long a server may take to end.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     pub(crate) hub: Hub,
-    task: JoinHandle<()>,
+    serving: Option<Serving>,
     site: Site,
     store: TempDir,
+}
+
+/// What listens. When it has stopped it has let go of its connections too, so that no browser comes back to it by one of
+/// them.
+struct Serving {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Served {
@@ -28,8 +44,8 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let hub = open(address, store.path());
-        let task = serve(&hub, &site, listener);
-        Self { address, hub, task, site, store }
+        let serving = Some(Serving::of(site::program(hub.clone(), site.clone()), listener));
+        Self { address, hub, serving, site, store }
     }
 
     pub(crate) async fn publish(&self, events: &[Event]) {
@@ -41,16 +57,24 @@ impl Served {
     /// Ends the hub and lets go of the port.
     pub(crate) async fn stop(&mut self) {
         self.hub.drain();
-        self.task.abort();
-        let _ = (&mut self.task).await;
+        self.silence().await;
         self.hub.close().await;
+    }
+
+    /// Has every request answered with 503, as a proxy does whose server is away.
+    pub(crate) async fn refuse(&mut self) {
+        self.silence().await;
+        let refusal = warp::any().and_then(async || Ok::<_, warp::Rejection>(StatusCode::SERVICE_UNAVAILABLE));
+        self.serving = Some(Serving::of(refusal, listen(self.address).await));
     }
 
     /// A new hub on what the last one left, which has published these events by the time it listens.
     pub(crate) async fn start_again(&mut self, events: &[Event]) {
+        self.silence().await;
         self.hub = open(self.address, self.store.path());
         self.publish(events).await;
-        self.listen().await;
+        let program = site::program(self.hub.clone(), self.site.clone());
+        self.serving = Some(Serving::of(program, listen(self.address).await));
     }
 
     /// A new hub that knows of nothing.
@@ -59,17 +83,47 @@ impl Served {
         self.start_again(events).await;
     }
 
-    async fn listen(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
-        self.task = serve(&self.hub, &self.site, listener);
+    /// Waits until no stream is open.
+    pub(crate) async fn until_nobody_listens(&self) {
+        let nobody = async {
+            while self.hub.subscribers() > 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, nobody).await.expect("the streams end");
+    }
+
+    async fn silence(&mut self) {
+        if let Some(Serving { stop, task }) = self.serving.take() {
+            let _ = stop.send(());
+            timeout(PATIENCE, task).await.expect("the server ends").unwrap();
+        }
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
         self.hub.drain();
-        self.task.abort();
+        if let Some(serving) = &self.serving {
+            serving.task.abort();
+        }
     }
+}
+
+impl Serving {
+    fn of<F>(filter: F, listener: TcpListener) -> Self
+    where
+        F: Filter<Error = warp::Rejection> + Clone + Send + Sync + 'static,
+        F::Extract: warp::Reply,
+    {
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { stopped.await.unwrap_or(()) };
+        Self { stop, task: tokio::spawn(warp::serve(filter).incoming(listener).graceful(stopped).run()) }
+    }
+}
+
+async fn listen(address: SocketAddr) -> TcpListener {
+    TcpListener::bind(address).await.unwrap()
 }
 
 fn open(address: SocketAddr, store: &Path) -> Hub {
@@ -80,8 +134,4 @@ fn open(address: SocketAddr, store: &Path) -> Hub {
     config.server.drain = Duration::from_millis(100);
     config.stream.retry = Duration::from_millis(100);
     Hub::new(config).unwrap()
-}
-
-fn serve(hub: &Hub, site: &Site, listener: TcpListener) -> JoinHandle<()> {
-    tokio::spawn(warp::serve(site::program(hub.clone(), site.clone())).incoming(listener).run())
 }
