@@ -42,7 +42,7 @@ const HEIGHT: f64 = 95.0;
 const SPACE: f64 = 0.18;
 
 /// With nothing to show, the chart goes up to this many cents.
-const LEAST: u64 = 100_00;
+const LEAST: u64 = 10_000;
 
 impl Chart {
     /// As it is at this time.
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn bars_stand_where_their_slots_are() {
         let chart =
-            Chart::new(&board(&[(NOW - WINDOW / 2, 50_00), (NOW - WINDOW / 2 + 1, 50_00), (NOW - SLOT, 20_00)]), NOW);
+            Chart::new(&board(&[(NOW - WINDOW / 2, 5000), (NOW - WINDOW / 2 + 1, 5000), (NOW - SLOT, 2000)]), NOW);
         let [middle, right] = chart.bars[..] else { panic!("{:?}", chart.bars) };
-        assert_eq!((middle.x, middle.y, middle.height, middle.cents), (50.0, 5.0, 95.0, 100_00));
-        assert_eq!((right.start, right.cents, right.height), (NOW - SLOT, 20_00, 19.0));
+        assert_eq!((middle.x, middle.y, middle.height, middle.cents), (50.0, 5.0, 95.0, 10_000));
+        assert_eq!((right.start, right.cents, right.height), (NOW - SLOT, 2000, 19.0));
         assert!(middle.width > 1.0 && middle.x + middle.width < right.x && right.x + right.width <= 100.0);
     }
 
@@ -127,7 +127,7 @@ mod tests {
             assert_eq!((chart.bars.len(), chart.gaps.len()), (0, 0));
             assert_eq!(
                 chart.lines.iter().map(|line| line.cents).collect::<Vec<_>>(),
-                [20_00, 40_00, 60_00, 80_00, 100_00]
+                [2000, 4000, 6000, 8000, 10_000]
             );
         }
     }

@@ -43,7 +43,7 @@ impl Shop {
 
     fn place(&mut self, at: u64, order: u32) -> Event {
         let items = self.random.within(1, 5);
-        let cents = (0..items).map(|_| self.random.within(4_90, 74_90)).sum::<u64>();
+        let cents = (0..items).map(|_| self.random.within(490, 7490)).sum::<u64>();
         let (items, cents) = (items as u16, cents as u32);
         if self.random.within(0, 99) < 88 {
             self.in_seconds(at, order, 2, 40, Step::Pay { cents });

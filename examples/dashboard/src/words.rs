@@ -31,7 +31,7 @@ impl Standing {
             State::Connecting => ("connecting", "connecting …".to_owned(), RING),
             State::Open => ("open", "live".to_owned(), DISC),
             State::Waiting { .. } => ("waiting", "no connection".to_owned(), TRIANGLE),
-            State::Paused => ("paused", "paused while out of sight".to_owned(), BARS),
+            State::Paused => ("paused", "paused".to_owned(), BARS),
             State::Closed { why: CloseReason::ByApplication } => ("stopped", "stopped".to_owned(), SQUARE),
             State::Closed { why } => ("closed", format!("closed: {why}"), SQUARE),
             other => ("connecting", other.to_string(), RING),
@@ -155,9 +155,9 @@ mod tests {
 
     #[test]
     fn money_is_read_easily() {
-        let euros = [0, 5, -5, 123_450, -1_234_567_89, i64::MIN].map(euros);
+        let euros = [0, 5, -5, 123_450, -123_456_789, i64::MIN].map(euros);
         let expected = ["€0.00", "€0.05", "−€0.05", "€1,234.50", "−€1,234,567.89", "−€92,233,720,368,547,758.08"];
         assert_eq!(euros, expected);
-        assert_eq!([100_00, 1_000_00, 50].map(round_euros), ["€100", "€1,000", "€0.50"]);
+        assert_eq!([10_000, 100_000, 50].map(round_euros), ["€100", "€1,000", "€0.50"]);
     }
 }

@@ -41,12 +41,14 @@ fn Connection(live: Live) -> impl IntoView {
     let press = move |_| if is_closed.get() { live.connect() } else { live.close() };
     view! {
         <div class="connection">
-            <p class="state" role="status" data-testid="state" data-kind=move || standing.get().kind>
-                <svg viewBox="0 0 12 12" aria-hidden="true"><path d=move || standing.get().shape/></svg>
-                <span>{move || standing.get().words}</span>
-            </p>
-            // it is not read out each second
-            <p class="meanwhile" aria-hidden="true" data-testid="meanwhile">{move || meanwhile.get()}</p>
+            <div class="standing">
+                <p class="state" role="status" data-testid="state" data-kind=move || standing.get().kind>
+                    <svg viewBox="0 0 12 12" aria-hidden="true"><path d=move || standing.get().shape/></svg>
+                    <span>{move || standing.get().words}</span>
+                </p>
+                // it is not read out each second
+                <p class="meanwhile" aria-hidden="true" data-testid="meanwhile">{move || meanwhile.get()}</p>
+            </div>
             <button type="button" data-testid="stop" on:click=press>
                 {move || if is_closed.get() { "Go on" } else { "Stop" }}
             </button>
