@@ -125,10 +125,7 @@ mod tests {
         for now in [0, NOW, u64::MAX / 2] {
             let chart = Chart::new(&Board::default(), now);
             assert_eq!((chart.bars.len(), chart.gaps.len()), (0, 0));
-            assert_eq!(
-                chart.lines.iter().map(|line| line.cents).collect::<Vec<_>>(),
-                [2000, 4000, 6000, 8000, 10_000]
-            );
+            assert_eq!(chart.lines.iter().map(|line| line.cents).collect::<Vec<_>>(), [2000, 4000, 6000, 8000, 10_000]);
         }
     }
 
