@@ -4,6 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, TcpListener},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc,
     thread,
@@ -25,8 +26,6 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
     let toolchain = context.wasm_toolchain()?;
     let runner = context.wasm_bindgen()?;
     let driver = context.chromedriver()?;
-    command::run(context.cargo().args(["build", "--release", "--package", "sse-server"]))?;
-
     // The tests' page is served from here, which makes it a foreign origin to the hub.
     let page = format!("127.0.0.1:{}", free_port()?);
     let hub = hub(context, &format!("http://{page}"))?;
@@ -63,10 +62,15 @@ fn free_port() -> Result<u16> {
         .map_err(|e| Failure::new(format!("no port is free on 127.0.0.1: {e}")))
 }
 
-/// Starts the release build of the hub, with this origin allowed.
+/// Makes the release build of the hub.
+pub(crate) fn build(context: &Context) -> Result<PathBuf> {
+    command::run(context.cargo().args(["build", "--release", "--package", "sse-server"]))?;
+    Ok(context.target().join(format!("release/sse-server{}", env::consts::EXE_SUFFIX)))
+}
+
+/// Starts it, with this origin allowed.
 fn hub(context: &Context, origin: &str) -> Result<Server> {
-    let program = format!("release/sse-server{}", env::consts::EXE_SUFFIX);
-    let mut server = context.command(context.target().join(program));
+    let mut server = context.command(build(context)?);
     // The user's own configuration must not decide a test.
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SSE__")) {
         server.env_remove(name);

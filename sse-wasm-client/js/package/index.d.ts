@@ -19,6 +19,12 @@ export interface Options<Name extends string = string> {
   /** Uses `fetch` instead of the browser's `EventSource`: with `true`, or with headers, a body, credentials. */
   fetch?: boolean | FetchOptions;
   /**
+   * Shares one connection among all tabs of the browser that want the same: the URL, the event names, and what is said
+   * of `fetch`, waits and heartbeats. Each tab has every event once, and when the one that holds the connection goes
+   * another goes on. Without Web Locks or BroadcastChannel, as on a page that is no secure context, it has its own.
+   */
+  shared?: boolean;
+  /**
    * The interval of the server's heartbeats, in milliseconds: after it and 5 s more without a word the connection is
    * made anew. A hub's are known by themselves unless it has another interval than 15 s and is not read by `fetch`.
    * `false` never takes silence for a dead connection.
@@ -34,7 +40,7 @@ export interface Options<Name extends string = string> {
   giveUpAfter?: number;
   /**
    * How many events wait to be read: 1024. When there are more the oldest makes room and is counted (`dropped`); over
-   * `fetch` the server waits instead.
+   * `fetch` the server waits instead, unless the connection is shared.
    */
   capacity?: number;
   /** Closes the stream when it is aborted. One that is aborted already is thrown as `fetch` does it. */

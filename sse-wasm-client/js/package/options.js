@@ -3,7 +3,7 @@
 const MAX_MS = 2_147_483_647; // what a browser's timer can wait
 const MAX_COUNT = 4_294_967_295;
 const OPTIONS = [
-  "events", "lastEventId", "withCredentials", "fetch", "heartbeat", "pauseWhenHidden", "reconnectionTime", "maxWait",
+  "events", "lastEventId", "withCredentials", "fetch", "shared", "heartbeat", "pauseWhenHidden", "reconnectionTime", "maxWait",
   "giveUpAfter", "capacity", "signal",
 ];
 const FETCH_OPTIONS = ["method", "headers", "body", "credentials", "lastEventIdInQuery"];
@@ -20,6 +20,7 @@ export function plan(url, options = {}) {
     events: names(options.events),
     lastEventId: optional("lastEventId", options.lastEventId, text, "give a string"),
     withCredentials: flag("withCredentials", withCredentials),
+    shared: flag("shared", options.shared),
     heartbeat: heartbeat(options.heartbeat),
     pauseWhenHidden: number("pauseWhenHidden", options.pauseWhenHidden, 0, MAX_MS, "milliseconds"),
     reconnectionTime: number("reconnectionTime", options.reconnectionTime, 0, MAX_MS, "milliseconds"),

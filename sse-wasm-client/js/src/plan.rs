@@ -22,6 +22,8 @@ extern "C" {
     fn with_credentials(this: &Plan) -> bool;
     #[wasm_bindgen(method, getter)]
     fn fetch(this: &Plan) -> Option<FetchPlan>;
+    #[wasm_bindgen(method, getter)]
+    fn shared(this: &Plan) -> bool;
     /// 0 for never.
     #[wasm_bindgen(method, getter)]
     fn heartbeat(this: &Plan) -> Option<f64>;
@@ -54,7 +56,10 @@ impl Plan {
     pub(crate) fn connect(&self) -> Result<EventSource<Message>, JsValue> {
         let builder = EventSource::untyped(self.url());
         let connected = match self.fetch() {
-            None => self.finish(builder.with_credentials(self.with_credentials()))?,
+            None => {
+                let builder = builder.with_credentials(self.with_credentials());
+                if self.shared() { self.finish(builder.shared())? } else { self.finish(builder)? }
+            }
             Some(plan) => {
                 let mut builder = builder.fetch();
                 for header in plan.headers().chunks_exact(2) {
@@ -71,13 +76,13 @@ impl Plan {
                 if plan.last_event_id_in_query() {
                     builder = builder.last_event_id_in_query();
                 }
-                self.finish(builder)?
+                if self.shared() { self.finish(builder.shared())? } else { self.finish(builder)? }
             }
         };
         connected.map_err(|error| type_error(&words::refused(&error)))
     }
 
-    /// What both transports have in common.
+    /// What all transports have in common.
     fn finish<V: Transport>(
         &self,
         mut builder: Builder<Message, V>,

@@ -1,6 +1,5 @@
 //! The npm package as it is built, in a real browser, against a hub: `package.js` is what runs there.
 
-#[allow(dead_code, reason = "the other tests use it all")]
 #[path = "../../../examples/host-dashboard/tests/support/chromium.rs"]
 mod chromium;
 #[path = "../../../examples/chat/tests/support/served.rs"]

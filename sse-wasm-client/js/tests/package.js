@@ -121,6 +121,23 @@ const tests = {
     }
   },
 
+  async those_that_share_have_each_event_once() {
+    for (const fetch of [false, true]) {
+      const name = topic();
+      const streams = [];
+      for (let count = 0; count < 3; count += 1) streams.push(await open(name, { shared: true, fetch }));
+      await publish(name, "message", "1");
+      for (const stream of streams) equal((await stream.next()).value.data, "1");
+      streams[0].close(); // which held the connection
+      const id = await publish(name, "message", "2");
+      for (const stream of streams.slice(1)) {
+        const { value } = await stream.next();
+        equal([value.data, value.id], ["2", id]);
+        stream.close();
+      }
+    }
+  },
+
   async abort_closes_it_and_ends_the_loop() {
     const controller = new AbortController();
     const stream = await open(topic(), { signal: controller.signal });
@@ -179,7 +196,7 @@ const tests = {
     const refused = (options, url = "/events?topic=a") => thrown(() => EventStream.connect(url, options));
     const ms = "give a number of milliseconds from";
     const wrong = [
-      [{ event: ["a"] }, 'option "event" is unknown; there are events, lastEventId, withCredentials, fetch, heartbeat, ' +
+      [{ event: ["a"] }, 'option "event" is unknown; there are events, lastEventId, withCredentials, fetch, shared, heartbeat, ' +
         "pauseWhenHidden, reconnectionTime, maxWait, giveUpAfter, capacity, signal"],
       [null, "the second argument can't be null: give an object of options"],
       [{ events: "a" }, 'option events can\'t be "a": give an array of event names'],
@@ -193,6 +210,7 @@ const tests = {
       [{ capacity: 0 }, "option capacity can't be 0: give a whole number from 1 to 4294967295"],
       [{ giveUpAfter: 1.5 }, "option giveUpAfter can't be 1.5: give a whole number from 1 to 4294967295"],
       [{ signal: {} }, "option signal can't be an object: give an AbortSignal"],
+      [{ shared: "yes" }, 'option shared can\'t be "yes": give true or false'],
       [{ withCredentials: 1 }, "option withCredentials can't be 1: give true or false"],
       [{ withCredentials: true, fetch: true }, 'option withCredentials can\'t be true: over fetch say fetch: { credentials: "include" } instead'],
       [{ fetch: "POST" }, 'option fetch can\'t be "POST": give true, or an object of options'],

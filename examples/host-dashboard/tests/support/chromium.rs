@@ -1,4 +1,5 @@
 //! Headless Chromium over WebDriver.
+#![allow(dead_code, reason = "each test target uses its part")]
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -8,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, wd::Capabilities};
+use fantoccini::{
+    Client, ClientBuilder,
+    wd::{Capabilities, WindowHandle},
+};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use sse_testkit::TestClient;
@@ -64,7 +68,8 @@ impl Chromium {
             .await
             .expect("the driver starts a browser");
         client.goto(url).await.unwrap();
-        Page(client)
+        let window = client.window().await.unwrap();
+        Page { client, window, driver: self.address }
     }
 }
 
@@ -85,13 +90,65 @@ impl Drop for Chromium {
     }
 }
 
-/// A page in the browser.
-pub(crate) struct Page(Client);
+/// A page in a tab of the browser. Of one browser only one page is to be asked at a time.
+pub(crate) struct Page {
+    client: Client,
+    window: WindowHandle,
+    driver: SocketAddr,
+}
 
 impl Page {
+    /// Opens a page in another tab of the same browser.
+    pub(crate) async fn beside(&self, url: &str) -> Self {
+        self.turn_to().await;
+        let window = self.client.new_window(true).await.unwrap().handle;
+        self.client.switch_to_window(window.clone()).await.unwrap();
+        self.client.goto(url).await.unwrap();
+        Self { client: self.client.clone(), window, driver: self.driver }
+    }
+
+    /// Closes the tab.
+    pub(crate) async fn close(self) {
+        self.turn_to().await;
+        self.client.close_window().await.unwrap();
+    }
+
+    /// Minimises the window, so that none of its pages is visible: that another tab is in front is kept from them.
+    pub(crate) async fn hide(&self) {
+        self.turn_to().await;
+        self.client.minimize_window().await.unwrap();
+    }
+
+    /// Shows the window again.
+    pub(crate) async fn show(&self) {
+        self.turn_to().await;
+        self.client.set_window_size(1280, 800).await.unwrap();
+    }
+
+    /// A command of the browser's developer tools, for this tab. Gives whether it was answered: a tab that crashes of
+    /// it does not.
+    pub(crate) async fn devtools(&self, command: &str, parameters: Value) -> bool {
+        self.turn_to().await;
+        let session = self.client.session_id().await.unwrap().expect("a browser is open");
+        let body = json!({ "cmd": command, "params": parameters }).to_string();
+        let path = format!("/session/{session}/goog/cdp/execute");
+        TestClient::tcp(self.driver).post(&path).body(body).within(PATIENCE).send().await.status == 200
+    }
+
     /// Runs a script, and gives what it returns.
     pub(crate) async fn run(&self, script: &str) -> Value {
-        self.0.execute(script, vec![]).await.unwrap()
+        self.call(script, vec![]).await
+    }
+
+    /// Runs a script with these `arguments`, and gives what it returns, or what that promises.
+    pub(crate) async fn call(&self, script: &str, arguments: Vec<Value>) -> Value {
+        self.turn_to().await;
+        self.client.execute(script, arguments).await.unwrap()
+    }
+
+    /// What follows is for this tab.
+    async fn turn_to(&self) {
+        self.client.switch_to_window(self.window.clone()).await.unwrap();
     }
 
     /// Waits until an expression is true.
@@ -108,7 +165,7 @@ impl Page {
 }
 
 /// Waits until a condition holds.
-async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+pub(crate) async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds().await {
         assert!(Instant::now() < deadline, "in {PATIENCE:?} it did not come to pass that {what}");

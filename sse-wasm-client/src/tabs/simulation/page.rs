@@ -11,6 +11,8 @@ use crate::{Delivery, Message, tabs::Tab};
 pub(super) struct Page {
     pub(super) tab: Tab,
     pub(super) seen: Vec<Seen>,
+    /// How many of these another had, from where this one resumes.
+    pub(super) brought: usize,
     /// The ID of the last event that its program had: where that would resume.
     pub(super) told: EventId,
     /// What had been published when it first knew where it is.
@@ -69,9 +71,12 @@ impl Page {
     /// part in.
     pub(super) fn check(&self, server: &Server, has_gaps: bool) -> Result<(), String> {
         if server.kind == Kind::Foreign && has_gaps {
-            // Nobody knows the order of what is late then, but it comes once all the same.
+            // Nobody knows the order of what is late then, but it comes once all the same; to one that brought an ID
+            // from elsewhere, once since then.
+            let own = &self.seen[self.brought..];
+            let seen = if own.contains(&Seen::Gap) { own } else { &self.seen };
             let mut once = HashSet::new();
-            let twice = self.seen.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
+            let twice = seen.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
             return twice.map_or(Ok(()), |seen| Err(format!("{seen:?} twice")));
         }
         let mut last: Option<usize> = None;

@@ -88,7 +88,8 @@ impl World {
         let number = self.next * 7919 % 100_003; // so that the order of joining is not that of the numbers
         let placed_at = (!id.text().is_empty()).then_some(self.server.published);
         let tab = Tab::new(number, id.clone(), self.now);
-        let page = Page { tab, seen, told: id, placed_at, frozen: None, request: 0, connection: None };
+        let page =
+            Page { tab, brought: seen.len(), seen, told: id, placed_at, frozen: None, request: 0, connection: None };
         self.pages.insert(number, page);
         self.trace(number, "joins");
         self.act(number);
