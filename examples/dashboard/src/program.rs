@@ -83,8 +83,8 @@ async fn serve(options: &Options, site: Site) -> io::Result<()> {
     println!("  page   http://{address}/");
     println!("  watch  curl -N 'http://{address}/events?topic={TOPIC}'");
 
-    // The shop has been open for a while, so that the page has something to show.
-    let shop = Shop::new(options.seed, now().saturating_sub(WINDOW));
+    // The shop has been open for a while, so that there is something to show, from the window's beginning on.
+    let shop = Shop::new(options.seed, now().saturating_sub(WINDOW * 3 / 2));
     let trading = (!options.closed).then(|| tokio::spawn(trade(hub.clone(), shop)));
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async { stopped.await.unwrap_or(()) };
@@ -104,7 +104,10 @@ async fn serve(options: &Options, site: Site) -> io::Result<()> {
 /// Publishes each event when it is due, those of the past at once.
 async fn trade(hub: Hub, shop: Shop) {
     for event in shop {
-        sleep(Duration::from_millis(event.at().saturating_sub(now()))).await;
+        let wait = event.at().saturating_sub(now());
+        if wait > 0 {
+            sleep(Duration::from_millis(wait)).await; // which takes a millisecond even for none
+        }
         if let Err(error) = site::publish(&hub, &event).await {
             eprintln!("dashboard: the shop closes, since an event can't be published: {error}");
             return;

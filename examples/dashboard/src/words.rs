@@ -27,8 +27,8 @@ impl Standing {
     #[must_use]
     pub fn of(state: State, again: bool) -> Self {
         let (kind, words, shape) = match state {
-            State::Connecting if again => ("connecting", "connecting again …".to_owned(), RING),
-            State::Connecting => ("connecting", "connecting …".to_owned(), RING),
+            State::Connecting if again => ("connecting", "reconnecting\u{a0}…".to_owned(), RING),
+            State::Connecting => ("connecting", "connecting\u{a0}…".to_owned(), RING),
             State::Open => ("open", "live".to_owned(), DISC),
             State::Waiting { .. } => ("waiting", "no connection".to_owned(), TRIANGLE),
             State::Paused => ("paused", "paused".to_owned(), BARS),
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(meanwhile(State::Connecting, Some(now), lost).unwrap(), "for 0 s");
         assert_eq!(meanwhile(State::Connecting, None, now), None, "it never was open");
         assert_eq!(meanwhile(State::Open, Some(lost), now), None);
-        assert_eq!(Standing::of(State::Connecting, true).words, "connecting again …");
+        assert_eq!(Standing::of(State::Connecting, true).words, "reconnecting\u{a0}…");
     }
 
     #[test]

@@ -136,7 +136,7 @@ async fn a_hub_that_is_back_has_what_happened_meanwhile_once() {
     served.stop().await;
     page.until("it says so", &format!("!({LIVE})")).await;
     let words = page.run("return document.querySelector('[data-testid=state]').textContent").await;
-    assert!(["connecting again …", "no connection"].contains(&words.as_str().unwrap()), "{words}");
+    assert!(["reconnecting\u{a0}…", "no connection"].contains(&words.as_str().unwrap()), "{words}");
     served.refuse().await;
     until_it_says(&page, "state", "no connection").await;
     let counts = r"/^again in \d+ s$/.test(document.querySelector('[data-testid=meanwhile]').textContent)";
