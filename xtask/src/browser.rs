@@ -10,7 +10,7 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
-    hub, npm,
+    hub, npm, steps,
     system::{Apt, Distribution, find_program},
 };
 
@@ -98,12 +98,17 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
     let stays = ["--package", "sse-wasm-client-js", "--features", "browser-tests", "--test", "stays"];
     let stays = &[&stays[..], &["--", "--test-threads=1"]].concat();
     let chat: &[&str] = &["--package", "chat", "--features", "browser-tests"];
+    let leptos: &[&str] = &["--manifest-path", "examples/dashboard/Cargo.toml", "--features", "browser-tests"];
     let built = npm::build_for_tests(context)?;
     let program = hub::build(context)?;
-    for arguments in [hub, dashboard, package, stays, chat] {
+    for arguments in [hub, dashboard, package, stays, chat, leptos] {
         let mut test = context.cargo();
         test.arg("test").args(arguments).env("CHROMEDRIVER", driver);
-        test.env("SSE_TEST_NPM", &built).env("SSE_TEST_HUB_PROGRAM", &program);
+        test.env("SSE_TEST_NPM", &built.package).env("SSE_TEST_DASHBOARD", &built.dashboard);
+        test.env("SSE_TEST_HUB_PROGRAM", &program);
+        if arguments == leptos {
+            test.env("CARGO_TARGET_DIR", steps::outside_target(context));
+        }
         println!("{}", command::line(&test));
         command::run(&mut test)?;
     }

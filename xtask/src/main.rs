@@ -65,7 +65,7 @@ enum Chore {
         #[arg(long, value_name = "STEP")]
         only: Option<Step>,
     },
-    /// Build the browser client's npm package, and print its size and that of a client in Rust
+    /// Build the browser client's npm package and the dashboard's page, and print their sizes and that of a client in Rust
     Wasm,
     /// Only set up what `test` needs
     Setup,

@@ -1,4 +1,4 @@
-//! The npm package of the browser client, and how much a page downloads.
+//! The npm package of the browser client, the page of examples/dashboard, and how much they make a browser download.
 
 use std::{
     fs, io,
@@ -21,10 +21,14 @@ const LICENCES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 /// The module's name, and its script's.
 const MODULE: &str = "sse_wasm_client";
 
+/// The dashboard's module and script, and the directory for them.
+const DASHBOARD: &str = "dashboard";
+
 /// The typed client over `EventSource` with `serde_json`, compressed, is to be no larger.
 const MOST: u64 = 60_000;
 
-/// Builds the package into `target/npm/sse-wasm-client`, and a typed client alone, and says how large they are.
+/// Builds the package into `target/npm/sse-wasm-client`, a typed client alone, and the dashboard's page into
+/// `target/dashboard`, and says how large they are.
 pub(crate) fn build_and_weigh(context: &Context) -> Result<String> {
     let wasm_opt = context.wasm_opt()?;
     let sizes = context.target().join("npm/sizes");
@@ -37,15 +41,21 @@ pub(crate) fn build_and_weigh(context: &Context) -> Result<String> {
     let scripts = ["index.js", "options.js", "sse_wasm_client.js"];
     let scripts = scripts.iter().map(|name| Size::of(&directory.join(name))).collect::<Result<Vec<_>>>()?;
     let scripts = scripts.into_iter().fold(Size::default(), Size::and);
+    let dashboard = context.target().join(DASHBOARD);
+    empty(&dashboard)?;
+    let page = Sizes::of(wasm_opt, &wasm::build(context, Program::Dashboard, &dashboard, DASHBOARD)?)?;
+    let page_glue = Size::of(&dashboard.join("dashboard.js"))?;
 
     let rows = [
         ("a typed client in Rust, by EventSource", Some(typed.built), typed.optimised),
         ("  its script", None, glue),
         ("the npm package's module", Some(package.built), package.optimised),
         ("  its scripts", None, scripts),
+        ("examples/dashboard, with Leptos", Some(page.built), page.optimised),
+        ("  its script", None, page_glue),
     ];
     print!("\n{}", size::table(&rows));
-    println!("{}", directory.display());
+    println!("{}\n{}", directory.display(), dashboard.display());
 
     let weight = typed.optimised.compressed;
     if weight > MOST {
@@ -54,21 +64,36 @@ pub(crate) fn build_and_weigh(context: &Context) -> Result<String> {
         )));
     }
     Ok(format!(
-        "gzipped: a typed client {}, the npm package {}",
+        "gzipped: a typed client {}, the npm package {}, the dashboard {}",
         size::kilobytes(weight),
         size::kilobytes(package.optimised.and(scripts).compressed),
+        size::kilobytes(page.optimised.and(page_glue).compressed),
     ))
 }
 
-/// Builds the package for tests, in a directory of its own. They do without `wasm-opt` where it is not there yet.
-pub(crate) fn build_for_tests(context: &Context) -> Result<PathBuf> {
-    let directory = context.target().join("npm/tested");
-    lay_out(context, &directory)?;
-    let module = wasm::build(context, Program::Package, &directory, MODULE)?;
+/// What browsers are driven against: directories of their own.
+#[derive(Debug)]
+pub(crate) struct Tested {
+    pub(crate) package: PathBuf,
+    pub(crate) dashboard: PathBuf,
+}
+
+/// Builds the package and the dashboard's page for tests. They do without `wasm-opt` where it is not there yet.
+pub(crate) fn build_for_tests(context: &Context) -> Result<Tested> {
+    let package = context.target().join("npm/tested");
+    lay_out(context, &package)?;
+    let dashboard = context.target().join(DASHBOARD).join("tested");
+    empty(&dashboard)?;
+    let modules = [
+        wasm::build(context, Program::Package, &package, MODULE)?,
+        wasm::build(context, Program::Dashboard, &dashboard, DASHBOARD)?,
+    ];
     if let Some(wasm_opt) = binaryen::found() {
-        binaryen::optimise(&wasm_opt, &module)?;
+        for module in &modules {
+            binaryen::optimise(&wasm_opt, module)?;
+        }
     }
-    Ok(directory)
+    Ok(Tested { package, dashboard })
 }
 
 /// A module before and after `wasm-opt`.

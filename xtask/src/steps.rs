@@ -1,5 +1,7 @@
 //! What is done, in which order, and how a step is repeated alone.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 
 use crate::{
@@ -48,8 +50,14 @@ pub(crate) const SETUP: &[Step] =
 const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/load,sse-testkit/proptest,sse-testkit/script-host";
 
 /// Crates that the workspace excludes: they use it from outside, as a user's would, or compare it with others.
-const OUTSIDE: &[&str] =
-    &["examples/follow", "examples/outside", "examples/testkit-on-others", "examples/warp-mount", "sse-server/compare"];
+const OUTSIDE: &[&str] = &[
+    "examples/dashboard",
+    "examples/follow",
+    "examples/outside",
+    "examples/testkit-on-others",
+    "examples/warp-mount",
+    "sse-server/compare",
+];
 
 /// Packages outside the workspace that are not run with the tests, so that they go on compiling.
 const COMPILED: &[&str] = &["sse-core/compare", "sse-core/fuzz"];
@@ -85,7 +93,7 @@ pub(crate) enum Step {
     CargoDeny,
     /// Set up binaryen's wasm-opt
     WasmOpt,
-    /// Build the npm package and the smallest typed client, and print their sizes
+    /// Build the npm package, the smallest typed client and the dashboard's page, and print their sizes
     WasmBuild,
     /// Compare sse-core's parser with others
     BenchParse,
@@ -158,7 +166,7 @@ impl Step {
             Self::Components => "look for rustfmt and clippy, else add them",
             Self::CargoDeny => "look for cargo-deny, else build it",
             Self::WasmOpt => "look for binaryen's wasm-opt, else install or build it",
-            Self::WasmBuild => "build the npm package and the smallest typed client, and weigh them",
+            Self::WasmBuild => "build the npm package, the smallest typed client and the dashboard, and weigh them",
             Self::BenchParse => "compare sse-core's parser with others on the same streams",
             Self::Miri => "run sse-core's tests in Miri, with a nightly Rust",
             Self::Nchan => "look for nginx with nchan, else unpack Debian's",
@@ -248,12 +256,16 @@ fn cargo(context: &Context, arguments: &[&str]) -> Result<Option<String>> {
     command::run(context.cargo().args(arguments)).map(|()| None)
 }
 
-/// One target directory for all of them, since they build the same dependencies.
+/// One target directory for all crates outside the workspace, since they build the same dependencies.
+pub(crate) fn outside_target(context: &Context) -> PathBuf {
+    context.target().join("outside")
+}
+
 fn outside(context: &Context) -> Result<Option<String>> {
     for crate_directory in OUTSIDE {
         let mut test = context.cargo();
         test.args(["test", "--manifest-path", &format!("{crate_directory}/Cargo.toml")])
-            .env("CARGO_TARGET_DIR", context.target().join("outside"));
+            .env("CARGO_TARGET_DIR", outside_target(context));
         println!("{}", command::line(&test));
         command::run(&mut test)?;
     }
@@ -261,7 +273,7 @@ fn outside(context: &Context) -> Result<Option<String>> {
         let mut check = context.cargo();
         check
             .args(["check", "--manifest-path", &format!("{directory}/Cargo.toml")])
-            .env("CARGO_TARGET_DIR", context.target().join("outside"));
+            .env("CARGO_TARGET_DIR", outside_target(context));
         println!("{}", command::line(&check));
         if *directory == "sse-core/fuzz" && system::find_program("c++").is_none() {
             println!("left out: the fuzzer's runtime needs a C++ compiler");

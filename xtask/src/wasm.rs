@@ -44,7 +44,8 @@ impl Toolchain {
         match self {
             Self::Plain => {
                 let mut cargo = context.cargo();
-                cargo.args([subcommand, "--target", TARGET]);
+                // Named, since a package outside the workspace would be built in a directory of its own.
+                cargo.args([subcommand, "--target", TARGET, "--target-dir"]).arg(self.target(context));
                 cargo
             }
             Self::Packaged { linker } => {
@@ -158,6 +159,8 @@ pub(crate) enum Program {
     Typed,
     /// What the npm package is made of.
     Package,
+    /// The page of examples/dashboard, which is outside the workspace and has the profile in its own manifest.
+    Dashboard,
 }
 
 impl Program {
@@ -165,6 +168,7 @@ impl Program {
         match self {
             Self::Typed => &["--package", "sse-wasm-client", "--example", "typed"],
             Self::Package => &["--package", "sse-wasm-client-js", "--lib"],
+            Self::Dashboard => &["--manifest-path", "examples/dashboard/Cargo.toml", "--bin", "dashboard"],
         }
     }
 
@@ -173,6 +177,7 @@ impl Program {
         match self {
             Self::Typed => "examples/typed.wasm",
             Self::Package => "sse_wasm_client_js.wasm",
+            Self::Dashboard => "dashboard.wasm",
         }
     }
 }
@@ -194,4 +199,16 @@ pub(crate) fn build(context: &Context, program: Program, directory: &Path, name:
     println!("{}", command::line(&bind));
     command::run(&mut bind)?;
     Ok(directory.join(format!("{name}_bg.wasm")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::lockfile;
+
+    #[test]
+    fn one_wasm_bindgen_does_for_the_workspace_and_the_dashboard() {
+        let inside = lockfile::version(include_str!("../../Cargo.lock"), "wasm-bindgen");
+        let outside = lockfile::version(include_str!("../../examples/dashboard/Cargo.lock"), "wasm-bindgen");
+        assert!(inside.is_some() && inside == outside, "the lock files have {inside:?} and {outside:?}");
+    }
 }
