@@ -152,7 +152,7 @@ impl Step {
     /// What the step does: its command, where that is one.
     pub(crate) fn what(self) -> &'static str {
         match self {
-            Self::Format => "cargo fmt --all --check",
+            Self::Format => "cargo fmt --all --check, and the same in each crate outside the workspace",
             Self::Lints => "cargo clippy --workspace --all-targets --all-features -- -D warnings",
             Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with their features, and without",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
@@ -186,7 +186,7 @@ impl Step {
     /// The command that repeats the step alone.
     pub(crate) fn repeat(self) -> String {
         match self {
-            Self::Format | Self::Lints | Self::Docs => self.what().to_owned(),
+            Self::Lints | Self::Docs => self.what().to_owned(),
             Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
@@ -199,7 +199,12 @@ impl Step {
         match self {
             Self::Format => {
                 tools::ensure_component(context, "rustfmt", "fmt")?;
-                cargo(context, &["fmt", "--all", "--check"])
+                cargo(context, &["fmt", "--all", "--check"])?;
+                OUTSIDE.iter().chain(COMPILED).try_for_each(|directory| {
+                    let manifest = format!("{directory}/Cargo.toml");
+                    cargo(context, &["fmt", "--check", "--manifest-path", &manifest]).map(drop)
+                })?;
+                Ok(None)
             }
             Self::Lints => {
                 tools::ensure_component(context, "clippy", "clippy")?;
@@ -297,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_step_repeats_by_its_command_or_by_only() {
-        assert_eq!(Step::Format.repeat(), "cargo fmt --all --check");
+        assert_eq!(Step::Format.repeat(), "cargo xtask test --only format");
         assert_eq!(Step::WasmTests.repeat(), "cargo xtask test --only wasm-tests");
     }
 }
