@@ -1,6 +1,7 @@
 //! Binaryen's `wasm-opt`, which makes modules smaller: found, installed or built.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -61,8 +62,11 @@ fn by_apt() -> Option<PathBuf> {
 }
 
 fn by_npm(context: &Context) -> Option<PathBuf> {
+    let directory = npms_directory()?;
+    let _ = fs::remove_dir_all(&directory); // it may be there, and damaged
     let mut install = context.command(find_program("npm")?);
-    install.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]).arg(npms_directory()?);
+    install.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
+    install.arg(&directory);
     install.arg(format!("binaryen@{NPM}"));
     println!("{}", command::line(&install));
     if let Err(failure) = command::run(&mut install) {

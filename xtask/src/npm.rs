@@ -10,6 +10,7 @@ use crate::{
     context::Context,
     failure::{Failure, Result},
     size::{self, Size},
+    system,
     wasm::{self, Program},
 };
 
@@ -30,6 +31,9 @@ const MOST: u64 = 60_000;
 /// Builds the package into `target/npm/sse-wasm-client`, a typed client alone, and the dashboard's page into
 /// `target/dashboard`, and says how large they are.
 pub(crate) fn build_and_weigh(context: &Context) -> Result<String> {
+    if system::find_program("gzip").is_none() {
+        return Err(Failure::new("there is no gzip, by which sizes are told: install it, and try again".to_owned()));
+    }
     let wasm_opt = context.wasm_opt()?;
     let sizes = context.target().join("npm/sizes");
     empty(&sizes)?;
