@@ -286,7 +286,7 @@ impl World {
                     page.seen.push(Seen::Gap);
                     self.gaps += 1;
                 }
-                Output::Event(_) | Output::State(_) | Output::Aside(_) => {}
+                Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::Look => {}
             }
         }
         let published = self.server.published;
