@@ -9,7 +9,7 @@ use super::{
     desk::Desk,
     notice::{Here, Says, Term},
     ring::Ring,
-    trail::order,
+    trail::{Place, order},
 };
 use crate::{
     Delivery, Message, State,
@@ -76,6 +76,10 @@ impl Leader {
     /// An event of its own stream.
     pub(super) fn handle_event(&mut self, desk: &mut Desk, event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
+        let own = desk.trail.last();
+        if !stream.has_begun && is_of_later_epoch(desk, &event) && !own.text().is_empty() {
+            return self.begin(desk, own, now);
+        }
         stream.has_begun = true;
         stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
         stream.is_catching_up = false;
@@ -225,8 +229,8 @@ impl Leader {
             Some(place(desk, from, ring.last()))
         } else if let Some(held) = by_id() {
             Some(held)
-        } else if !stream.has_begun {
-            // Whether the server knows that ID shows with its first event. The tab asks again.
+        } else if !stream.has_begun || stream.is_catching_up {
+            // Whether the server knows that ID shows with its next event. The tab asks again.
             return self.beat(desk, now);
         } else if stream.is_hubs && !here.id.text().is_empty() {
             return self.call(desk, here.id, now);
@@ -238,6 +242,12 @@ impl Leader {
             self.beat(desk, now); // the tab is to know how it stands, too
         }
     }
+}
+
+/// Whether a stream, which begins with this event, began at the place of a tab that is further than this one thought:
+/// a hub goes on without a gap only in its present epoch, and this tab has had nothing of that.
+fn is_of_later_epoch(desk: &Desk, event: &Delivery<Message>) -> bool {
+    desk.ahead && event.value.name.as_str() == CURSOR && desk.trail.place(&event.id) == Place::Unknown
 }
 
 /// For a tab that has had nothing: its place is the leader's own, at this number.

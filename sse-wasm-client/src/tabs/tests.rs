@@ -208,6 +208,22 @@ fn who_joins_before_another_server_says_anything_has_its_first_event() {
 }
 
 #[test]
+fn who_comes_from_a_later_epoch_leaves_nobody_behind() {
+    let mut tabs = leading();
+    settle(&mut tabs);
+    let [first, _] = &mut tabs;
+    let mut later = Tab::new(3, EventId::from_static("f-5"), NOW);
+    hear(first, drain(&mut later).0, NOW);
+    first.handle_time(LATER); // all were asked
+    assert!(drain(first).1.contains(&Output::Connect { last_event_id: EventId::from_static("f-5") }));
+    first.handle_event(event(CURSOR, "f-5"), LATER); // it goes on there, so that is the present
+    let (said, done) = drain(first);
+    assert_eq!(ids(&done), [""; 0]);
+    assert!(done.contains(&Output::Connect { last_event_id: EventId::from_static("e-1") }));
+    assert!(!said.iter().any(|notice| matches!(notice.says, Says::Event { .. })));
+}
+
+#[test]
 fn one_that_is_about_to_lead_hears_that_it_is_closed() {
     let mut tabs = leading();
     settle(&mut tabs);
