@@ -108,7 +108,7 @@ fn do_it(world: &mut World, deed: &Deed) {
 
 /// Lets it all come to rest, and looks whether the pages that run have had everything, over one connection.
 fn settle(world: &mut World) -> Result<(), String> {
-    let late = Duration::from_millis(2 * world.slow); // on the connection, and in the channel
+    let late = Duration::from_millis(2 * world.slowest); // on the connection, and in the channel
     world.slow = USUAL;
     world.pages.values_mut().for_each(|page| page.is_throttled = false);
     world.run(Duration::from_secs(60));

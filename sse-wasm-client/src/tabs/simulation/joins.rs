@@ -78,7 +78,7 @@ impl World {
         if page.placed_at.is_none() && !page.tab.desk.trail.last().text().is_empty() {
             page.placed_at = Some(self.server.published());
             // It may be in the middle of what is old. Or it leads, and begins where the others are.
-            if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slow) {
+            if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slowest) {
                 page.joined_at = None;
             }
         }

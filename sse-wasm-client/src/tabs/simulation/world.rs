@@ -44,8 +44,9 @@ pub(super) struct World {
     pub(super) pages: BTreeMap<u64, Page>,
     fault: Option<Fault>,
     random: u64,
-    /// How many milliseconds a message is on its way at most.
+    /// How many milliseconds a message is on its way at most, and was ever.
     pub(super) slow: u64,
+    pub(super) slowest: u64,
     pub(super) next: u64,
     /// By time, then by order.
     happenings: BinaryHeap<Reverse<(Duration, u64, u64)>>,
@@ -65,13 +66,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(kind: Kind, seed: u64, fault: Option<Fault>) -> Self {
+        let slow = if seed.is_multiple_of(8) { 6000 } else { USUAL };
         Self {
             now: Duration::ZERO,
             server: Server::new(kind),
             pages: BTreeMap::new(),
             fault,
             random: seed | 1,
-            slow: if seed.is_multiple_of(8) { 6000 } else { USUAL },
+            slow,
+            slowest: slow,
             next: 0,
             happenings: BinaryHeap::new(),
             what: HashMap::new(),
