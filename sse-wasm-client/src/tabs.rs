@@ -51,9 +51,10 @@
 //! A server's IDs that do not compare are known again by equality, among the last 1,024 that a tab has had or that the
 //! leader named when it joined. A tab that lies outside of the leader's memory then gets a [`Gap`](crate::Gap) and what
 //! the leader has; what others resume for may come to it late after that, but once: that is, once since it joined, for
-//! one that resumes after an ID has only that to know again. Where the server gives no IDs
-//! nothing can be resumed, here as anywhere: what it sends during a change of leaders is lost without notice. Events that
-//! share an ID with one before them count as one where places are compared.
+//! one that resumes after an ID has only that to know again. If the leader has no more either, what lies before may come
+//! to such a tab late without a gap, too. Where the server gives no IDs nothing can be resumed, here as anywhere: what it
+//! sends during a change of leaders is lost without notice. Events that share an ID with one before them count as one
+//! where places are compared.
 //!
 //! # A leader that sleeps
 //!

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     CloseReason, State,
     signal::GAP,
-    tabs::{Notice, Output, Tab, notice::Says},
+    tabs::{Notice, Output, notice::Says},
 };
 
 /// See [`World::slow`].
