@@ -115,7 +115,7 @@ impl Follower {
                             desk.fresh = false;
                             desk.tell_place();
                         }
-                        desk.ahead = ahead;
+                        desk.ahead |= ahead; // what is known may follow yet, too, after what came late
                         after
                     }
                     _ => return, // what it answers is past

@@ -158,6 +158,23 @@ fn nor_does_one_without_ids() {
 }
 
 #[test]
+fn what_came_before_what_is_late_is_not_had_twice() {
+    // After a gap it has had #13. Now come those before that, for another, and it has lost count among them.
+    let [mut leader, mut follower] = a_leader_and_a_follower("#6", "#13");
+    follower.desk.ahead = true;
+    follower.desk.trail.push(EventId::from_static("#8"));
+    follower.handle_frozen();
+    follower.handle_resumed(NOW);
+    for id in ["#7", "#8", "#9", "#13", "#14"] {
+        leader.handle_event(event("tick", id), NOW);
+    }
+    drain(&mut leader);
+    hear(&mut leader, drain(&mut follower).0, NOW);
+    hear(&mut follower, drain(&mut leader).0, NOW);
+    assert_eq!(ids(&drain(&mut follower).1), ["#9", "#14"]);
+}
+
+#[test]
 fn who_joins_while_a_hub_repeats_has_nothing_of_that() {
     let mut leader = Tab::new(1, EventId::from_static("e-3"), NOW);
     leader.handle_granted(NOW);
