@@ -38,25 +38,32 @@
 //! whatever a hub can still give is given once, over one connection, and a gap that the hub announces reaches exactly
 //! the tabs that lie before it.
 //!
-//! A tab that has had nothing and resumes nothing begins where the leader is.
+//! A tab that has had nothing and resumes nothing begins where the leader is. While the leader's connection is being
+//! made it has to wait, since what comes first may be old; it asks again every second. Only a hub says first where it
+//! goes on. Of what another server sends first nobody knows whether it is old, so a tab that has joined by then gets it.
 //!
 //! # IDs
 //!
 //! Hub IDs of one epoch compare. Those of an older epoch are behind. Of an epoch that a tab does not know it finds out
-//! by the gap that the hub sends first.
+//! by the gap that the hub sends first. If there is none, that epoch is the present one: then the leader, which knows
+//! nothing of it, was behind, and begins another term at its own place.
 //!
 //! A server's IDs that do not compare are known again by equality, among the last 1,024 that a tab has had or that the
 //! leader named when it joined. A tab that lies outside of the leader's memory then gets a [`Gap`](crate::Gap) and what
 //! the leader has; what others resume for may come to it late after that, but once: that is, once since it joined, for
-//! one that resumes after an ID has only that to know again. Where the server gives no IDs
-//! nothing can be resumed, here as anywhere: what it sends during a change of leaders is lost without notice. Events that
-//! share an ID with one before them count as one where places are compared.
+//! one that resumes after an ID has only that to know again. If the leader has no more either, what lies before may come
+//! to such a tab late without a gap, too. Where the server gives no IDs nothing can be resumed, here as anywhere: what it
+//! sends during a change of leaders is lost without notice. Events that share an ID with one before them count as one
+//! where places are compared.
 //!
 //! # A leader that sleeps
 //!
 //! A frozen page keeps its lock. A tab that does not hear its leader for a beat asks, and after four beats without a
 //! word it steals the lock. Time counts in looks at the clock, not by the clock: a tab that was frozen itself does not
 //! take its own sleep for the leader's. Where the browser announces a freeze the leader lets go beforehand.
+//!
+//! The timers of a hidden page may fire once a minute, but what others say reaches it at once. So whatever a leader hears
+//! has it look at the time, and its connection too: one that is dead is found as soon as a visible tab wonders.
 
 #[cfg(target_arch = "wasm32")]
 mod across;
@@ -103,6 +110,8 @@ pub(crate) enum Output {
     Connect { last_event_id: EventId },
     /// Close it: nothing more of it is to be handed in.
     Disconnect,
+    /// Tell it the time, if it has something to do by now.
+    Look,
     /// An event for the tab's program, be it the hub's own.
     Event(Delivery<Message>),
     /// How the stream stands, for the same.
@@ -196,6 +205,9 @@ impl Tab {
             }
             self.desk.term = term;
         }
+        if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
+            self.desk.output(Output::Look); // where timers are throttled, what others say comes in time
+        }
         let is_late = term < known && says.is_leaders();
         match &mut self.part {
             Part::Follower(follower) if is_late => follower.ask(&mut self.desk, now), // which tells it the term
@@ -204,7 +216,10 @@ impl Tab {
                 follower.handle(&mut self.desk, says, was, now);
                 self.end_if_closed();
             }
-            Part::Leader(leader) => leader.handle(&mut self.desk, from, says, term == known, now),
+            Part::Leader(leader) => {
+                leader.handle(&mut self.desk, from, says, term == known, now);
+                self.end_if_closed();
+            }
             Part::Alone | Part::Away | Part::Over => {}
         }
     }

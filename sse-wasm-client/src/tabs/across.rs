@@ -1,18 +1,19 @@
 //! The seam between one tab's client and the tabs: to connect is to join them.
 
 use std::{
-    any::Any,
+    cell::Cell,
     hash::{DefaultHasher, Hash, Hasher},
     mem,
     rc::{Rc, Weak},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use sse_core::EventId;
 
 use super::{
-    Aside,
-    web::{Connect, Feed, Shared, Sink},
+    Aside, BEAT,
+    web::{Connect, Feed, Held, Shared, Sink},
 };
 use crate::{
     ConnectError, Delivery, Message, Signal, State, clock,
@@ -20,6 +21,7 @@ use crate::{
     life::{Life, Settings},
     outlet::Outlet,
     reader::Arrival,
+    signal::CURSOR,
     transport::{Connection, Dial, Sealed, Sharable},
 };
 
@@ -89,18 +91,24 @@ struct Line {
 }
 
 impl Connect for Line {
-    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Box<dyn Any> {
+    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
         let life = Life::new(self.settings.clone(), last_event_id.clone(), clock::now());
-        let outlet = Rc::new(Mouth { feed, names: Rc::clone(&self.names) });
+        let outlet = Rc::new(Mouth { feed, names: Rc::clone(&self.names), told_at: Cell::new(None) });
         let driver = Driver::new(life, outlet, Box::new(Rc::clone(&self.dial)));
         driver.run();
-        Box::new(Held(driver))
+        Rc::new(Own(driver))
     }
 }
 
-struct Held(Rc<Driver>);
+struct Own(Rc<Driver>);
 
-impl Drop for Held {
+impl Held for Own {
+    fn look(&self) {
+        self.0.change(|life, now| life.handle_time(now, clock::entropy()));
+    }
+}
+
+impl Drop for Own {
     fn drop(&mut self) {
         self.0.release();
     }
@@ -112,16 +120,24 @@ struct Mouth {
     feed: Feed,
     /// A connection may bring others too, which need not go round.
     names: Rc<[String]>,
+    /// When the tabs were last told where a hub's stream is; none as long as it is not known to be a hub's.
+    told_at: Cell<Option<Duration>>,
 }
 
 impl Outlet for Mouth {
     fn take(&self, arrival: Arrival<'_>) {
+        let told_at = self.told_at.get();
         if self.names.iter().any(|name| name == arrival.name) {
+            self.told_at.set(told_at.map(|_| clock::now()));
             self.feed.event(arrival.untyped());
+        } else if told_at.is_some_and(|at| clock::now() >= at.saturating_add(BEAT)) {
+            // A hub says where it is only when it has nothing to send. Who leads next is not to ask for all of this again.
+            self.take_hubs(Arrival { name: CURSOR, data: "", ..arrival });
         }
     }
 
     fn take_hubs(&self, arrival: Arrival<'_>) {
+        self.told_at.set(Some(clock::now()));
         self.feed.event(arrival.untyped());
     }
 

@@ -104,12 +104,9 @@ impl Follower {
             }
             Says::Aside(aside) => desk.output(Output::Aside(aside)),
             Says::Replay { to, id, after, ahead, lost, had: before, events } if to == desk.tab => {
-                let had = match self.number {
-                    Some(had) if after <= had => had,
-                    number if (number.is_some() && !lost) || id != desk.trail.last() => {
-                        return; // what it answers is past
-                    }
-                    _ => {
+                let had = match (self.number, ahead) {
+                    (Some(had), _) if after <= had => had,
+                    (number, Some(ahead)) if (number.is_none() || lost) && id == desk.trail.last() => {
                         if lost {
                             desk.tell_gap(events.first());
                         }
@@ -118,11 +115,12 @@ impl Follower {
                             desk.fresh = false;
                             desk.tell_place();
                         }
-                        desk.ahead = ahead;
+                        desk.ahead |= ahead; // what is known may follow yet, too, after what came late
                         after
                     }
+                    _ => return, // what it answers is past
                 };
-                let through = after + events.len() as u64;
+                let through = after.saturating_add(events.len() as u64);
                 for event in events.into_iter().skip(usize::try_from(had - after).unwrap_or(usize::MAX)) {
                     desk.take(event);
                 }

@@ -1,6 +1,6 @@
 //! A tab that holds the stream and hands its events to the others.
 
-use std::{cmp::Ordering, time::Duration};
+use std::{cmp::Ordering, mem, time::Duration};
 
 use sse_core::EventId;
 
@@ -9,7 +9,7 @@ use super::{
     desk::Desk,
     notice::{Here, Says, Term},
     ring::Ring,
-    trail::order,
+    trail::{Place, order},
 };
 use crate::{
     Delivery, Message, State,
@@ -19,6 +19,9 @@ use crate::{
 /// How long a new leader waits for the others to say where they are. Tabs of one browser answer in a few milliseconds;
 /// one that is late asks for what it misses.
 const CALL: Duration = Duration::from_millis(150);
+
+/// How many tabs that join early are remembered. Others have to ask again.
+const EARLY: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Leader {
@@ -47,6 +50,10 @@ struct Stream {
     has_begun: bool,
     /// Whether it is a hub's: it can be asked for anything later than an ID.
     is_hubs: bool,
+    /// Whether what comes next may be old: the connection is being made, to go on where others are.
+    is_catching_up: bool,
+    /// Tabs without a place that asked for one before the first event. No more than `EARLY`.
+    early: Vec<u64>,
 }
 
 impl Leader {
@@ -69,8 +76,19 @@ impl Leader {
     /// An event of its own stream.
     pub(super) fn handle_event(&mut self, desk: &mut Desk, event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
+        let own = desk.trail.last();
+        if !stream.has_begun && is_of_later_epoch(desk, &event) && !own.text().is_empty() {
+            return self.begin(desk, own, now);
+        }
         stream.has_begun = true;
         stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
+        stream.is_catching_up = false;
+        for tab in mem::take(&mut stream.early) {
+            // A hub says first where it goes on. Of another server nobody knows whether this is old; nothing is to be lost.
+            if !stream.is_hubs {
+                desk.say(place(desk, tab, stream.ring.last()));
+            }
+        }
         let number = stream.ring.push(event.clone());
         self.beat_at = now.saturating_add(BEAT);
         desk.say(Says::Event { number, event: event.clone() });
@@ -78,7 +96,9 @@ impl Leader {
     }
 
     pub(super) fn handle_state(&mut self, desk: &mut Desk, state: State, now: Duration) {
-        if self.has_stream() && desk.state != state {
+        let Some(stream) = &mut self.stream else { return };
+        stream.is_catching_up |= stream.is_hubs && state != State::Open;
+        if desk.state != state {
             desk.enter(state);
             self.beat(desk, now);
         }
@@ -91,6 +111,8 @@ impl Leader {
             Says::Here(here) => self.answer(desk, from, here, is_of_term, now),
             // Another has the lock now. This one goes on until it knows, and is counted in.
             Says::Call => desk.say(Says::Here(Here { id: desk.trail.last(), number: None, is_fresh: desk.fresh })),
+            // It ended just before this one got the lock, which is quicker than the word of it.
+            Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => desk.enter(state),
             // Of the leader before, whose stream is not this one's.
             Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
         }
@@ -148,7 +170,13 @@ impl Leader {
         desk.say(Says::Begin { start: start.clone(), was });
         desk.enter(State::Connecting);
         desk.output(Output::Connect { last_event_id: start.clone() });
-        self.stream = Some(Stream { ring: Ring::new(start), has_begun: false, is_hubs: false });
+        self.stream = Some(Stream {
+            is_catching_up: !start.text().is_empty(),
+            ring: Ring::new(start),
+            has_begun: false,
+            is_hubs: false,
+            early: Vec::new(),
+        });
         self.beat_at = now.saturating_add(BEAT);
     }
 
@@ -173,35 +201,64 @@ impl Leader {
 
     /// Gives a tab what it misses: what is remembered, or all of it from the server, for which a new term begins.
     fn answer(&mut self, desk: &mut Desk, from: u64, here: Here, is_of_term: bool, now: Duration) {
-        let Some(stream) = &self.stream else { return };
-        let ring = &stream.ring;
+        let Some(stream) = &mut self.stream else { return };
         let number = here.number.filter(|_| is_of_term);
+        if here.is_fresh && number.is_none() && stream.is_catching_up {
+            // It asks again. The place before the first event is there for it only if that turns out to be right.
+            if !stream.has_begun && !stream.early.contains(&from) && stream.early.len() < EARLY {
+                stream.early.push(from);
+            }
+            return self.beat(desk, now);
+        }
+        let ring = &stream.ring;
         if number == Some(ring.last()) {
             return self.beat(desk, now);
         }
-        let replay = |(after, ahead), lost, had| {
+        let replay = |after, ahead, lost, had| {
             let events = ring.after(after)?;
             Some(Says::Replay { to: from, id: here.id.clone(), after, ahead, lost, had, events })
         };
-        let by_number = || replay((number?, false), false, Vec::new());
-        let by_id = || replay(ring.find(&here.id)?, false, desk.trail.through(&here.id));
+        let by_number = || replay(number?, None, false, Vec::new());
+        let by_id = || {
+            let (after, ahead) = ring.find(&here.id)?;
+            replay(after, Some(ahead), false, desk.trail.through(&here.id))
+        };
         let says = if let Some(held) = by_number() {
             Some(held)
         } else if here.is_fresh {
-            replay((ring.last(), desk.ahead), false, desk.trail.through(&desk.trail.last()))
+            Some(place(desk, from, ring.last()))
         } else if let Some(held) = by_id() {
             Some(held)
-        } else if !stream.has_begun {
-            // Whether the server knows that ID shows with its first event. The tab asks again.
+        } else if !stream.has_begun || stream.is_catching_up {
+            // Whether the server knows that ID shows with its next event. The tab asks again.
             return self.beat(desk, now);
         } else if stream.is_hubs && !here.id.text().is_empty() {
             return self.call(desk, here.id, now);
         } else {
-            replay((ring.floor(), true), true, Vec::new())
+            replay(ring.floor(), Some(true), true, Vec::new())
         };
         if let Some(says) = says {
             desk.say(says);
             self.beat(desk, now); // the tab is to know how it stands, too
         }
+    }
+}
+
+/// Whether a stream, which begins with this event, began at the place of a tab that is further than this one thought:
+/// a hub goes on without a gap only in its present epoch, and this tab has had nothing of that.
+fn is_of_later_epoch(desk: &Desk, event: &Delivery<Message>) -> bool {
+    desk.ahead && event.value.name.as_str() == CURSOR && desk.trail.place(&event.id) == Place::Unknown
+}
+
+/// For a tab that has had nothing: its place is the leader's own, at this number.
+fn place(desk: &Desk, to: u64, after: u64) -> Says {
+    Says::Replay {
+        to,
+        id: EventId::default(),
+        after,
+        ahead: Some(desk.ahead),
+        lost: false,
+        had: desk.trail.through(&desk.trail.last()),
+        events: Vec::new(),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Term(u64, u64);
 impl Term {
     /// A later term, which this tab leads.
     pub(super) fn next(self, tab: u64) -> Self {
-        Self(self.0 + 1, tab)
+        Self(self.0.saturating_add(1), tab)
     }
 }
 
@@ -64,8 +64,8 @@ pub(super) enum Says {
         #[serde(with = "wire::id")]
         id: EventId,
         after: u64,
-        /// Whether the tab may have had what follows.
-        ahead: bool,
+        /// Whether the tab may have had what follows; none if it went by its number, and only that counts.
+        ahead: Option<bool>,
         /// Whether what lies between the tab and the number is lost to it.
         lost: bool,
         /// IDs that lie before, so that the tab knows them again.
@@ -157,7 +157,7 @@ mod tests {
                 to: 1,
                 id: id.clone(),
                 after: 2,
-                ahead: false,
+                ahead: Some(false),
                 lost: true,
                 had: vec![id.clone()],
                 events: vec![event.clone(), event],

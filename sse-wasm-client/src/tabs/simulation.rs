@@ -1,6 +1,7 @@
 //! Tabs that come, go, freeze and die, in virtual time, with a server that does likewise.
 
 mod hub;
+mod joins;
 mod page;
 mod world;
 
@@ -13,8 +14,9 @@ use proptest::{
 
 use self::{
     hub::Kind,
-    world::{Fault, World},
+    world::{Fault, USUAL, World},
 };
+use crate::State;
 
 /// What is done to the tabs and the server. Tabs are picked among those that live.
 #[derive(Debug, Clone)]
@@ -22,10 +24,14 @@ enum Deed {
     Publish(u8),
     Join,
     JoinLike(usize),
+    JoinLate(u8),
+    JoinAstray,
+    JoinAlone,
     Close(usize),
     Kill(usize),
     Freeze { tab: usize, is_announced: bool, keeps: bool },
     Thaw(usize),
+    Throttle(usize),
     Restart { down: u16, loses: bool },
     Trim(u8),
     Wait(u16),
@@ -39,11 +45,15 @@ fn deeds() -> impl Strategy<Value = (u64, Vec<Deed>)> {
         8 => (1..6u8).prop_map(Deed::Publish),
         4 => Just(Deed::Join),
         2 => tab.clone().prop_map(Deed::JoinLike),
+        1 => (0..12u8).prop_map(Deed::JoinLate),
+        1 => Just(Deed::JoinAstray),
+        1 => Just(Deed::JoinAlone),
         2 => tab.clone().prop_map(Deed::Close),
         2 => tab.clone().prop_map(Deed::Kill),
         3 => (tab.clone(), any::<bool>(), any::<bool>())
             .prop_map(|(tab, is_announced, keeps)| Deed::Freeze { tab, is_announced, keeps }),
-        3 => tab.prop_map(Deed::Thaw),
+        3 => tab.clone().prop_map(Deed::Thaw),
+        2 => tab.prop_map(Deed::Throttle),
         1 => (0..5000u16, prop::bool::weighted(0.3)).prop_map(|(down, loses)| Deed::Restart { down, loses }),
         1 => (0..10u8).prop_map(Deed::Trim),
         4 => (0..300u16).prop_map(Deed::Wait),
@@ -65,15 +75,24 @@ fn do_it(world: &mut World, deed: &Deed) {
                 world.run(Duration::from_millis(wait));
             }
         }
-        Deed::Join if world.pages.len() < TABS => world.join(None),
-        Deed::JoinLike(tab) if world.pages.len() < TABS => world.join(pick(world, tab)),
-        Deed::Join | Deed::JoinLike(_) => {}
+        Deed::Join | Deed::JoinLike(_) | Deed::JoinLate(_) | Deed::JoinAstray | Deed::JoinAlone
+            if world.pages.len() >= TABS => {}
+        Deed::Join => drop(world.join(None)),
+        Deed::JoinLike(tab) => drop(world.join(pick(world, tab))),
+        Deed::JoinLate(ago) => world.join_late(ago.into()),
+        Deed::JoinAstray => world.join_astray(),
+        Deed::JoinAlone => world.join_alone(),
         Deed::Close(tab) => pick(world, tab).into_iter().for_each(|tab| world.close(tab)),
         Deed::Kill(tab) => pick(world, tab).into_iter().for_each(|tab| world.kill(tab)),
         Deed::Freeze { tab, is_announced, keeps } => {
             pick(world, tab).into_iter().for_each(|tab| world.freeze(tab, is_announced, keeps));
         }
         Deed::Thaw(tab) => pick(world, tab).into_iter().for_each(|tab| world.thaw(tab)),
+        Deed::Throttle(tab) => {
+            if let Some(page) = pick(world, tab).and_then(|tab| world.pages.get_mut(&tab)) {
+                page.is_throttled ^= true;
+            }
+        }
         Deed::Restart { down, loses } => {
             world.stop_server();
             if loses {
@@ -89,6 +108,9 @@ fn do_it(world: &mut World, deed: &Deed) {
 
 /// Lets it all come to rest, and looks whether the pages that run have had everything, over one connection.
 fn settle(world: &mut World) -> Result<(), String> {
+    let late = Duration::from_millis(2 * world.slowest); // on the connection, and in the channel
+    world.slow = USUAL;
+    world.pages.values_mut().for_each(|page| page.is_throttled = false);
     world.run(Duration::from_secs(60));
     for (tab, page) in world.pages.iter().filter(|(_, page)| page.frozen.is_none()) {
         page.check_place().map_err(|fault| format!("tab {tab}: {fault}"))?;
@@ -103,9 +125,10 @@ fn settle(world: &mut World) -> Result<(), String> {
     };
     let runs = || world.pages.iter().filter(|(_, page)| page.frozen.is_none());
     for (tab, page) in runs() {
-        page.check(&world.server, has_gaps).map_err(|fault| format!("tab {tab}: {fault}: {:?}", page.seen))?;
+        page.check(&world.server, has_gaps, late).map_err(|fault| format!("tab {tab}: {fault}: {:?}", page.seen))?;
     }
-    match (world.connections(), usize::from(runs().count() > 0)) {
+    let alone = runs().filter(|(_, page)| page.is_alone).count();
+    match (world.connections(), alone + usize::from(runs().count() > alone)) {
         (is, ought) if is == ought => Ok(()),
         (is, ought) => Err(format!("{is} connections instead of {ought}")),
     }
@@ -151,6 +174,26 @@ fn every_tab_has_every_event_once_over_one_connection() {
 #[test]
 fn so_too_with_ids_that_do_not_compare() {
     holds(Kind::Foreign);
+}
+
+#[test]
+fn a_server_that_wants_no_more_is_asked_once() {
+    for seed in 0..200 {
+        let mut world = World::new(Kind::Hub, seed, None);
+        world.slow = 100; // so that a new leader waits for everyone
+        for _ in 0..TABS {
+            world.join(None);
+            let wait = world.draw(3000);
+            world.run(Duration::from_millis(wait));
+        }
+        world.run(Duration::from_secs(10));
+        world.server.refuses = true;
+        world.stop_server();
+        world.server.is_up = true;
+        world.run(Duration::from_secs(30));
+        let closed = world.pages.values().filter(|page| matches!(page.tab.desk.state, State::Closed { .. })).count();
+        assert_eq!((closed, world.server.refused), (TABS, 1), "seed {seed}\n{}", world.trace.join("\n"));
+    }
 }
 
 #[test]

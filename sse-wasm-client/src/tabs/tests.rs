@@ -3,7 +3,7 @@
 use sse_core::EventName;
 
 use super::*;
-use crate::{Refusal, signal::CURSOR};
+use crate::{CloseReason, Refusal, signal::CURSOR};
 
 const NOW: Duration = Duration::from_secs(1);
 
@@ -17,6 +17,39 @@ fn settle(tabs: &mut [Tab; 2]) -> [Vec<Output>; 2] {
             other => outputs[tab].push(other),
         }
     }
+}
+
+/// What a tab says to the others, and what else it does.
+fn drain(tab: &mut Tab) -> (Vec<Notice>, Vec<Output>) {
+    let (mut said, mut done) = (Vec::new(), Vec::new());
+    while let Some(output) = tab.poll_output() {
+        match output {
+            Output::Post(notice) => said.push(notice),
+            other => done.push(other),
+        }
+    }
+    (said, done)
+}
+
+fn hear(tab: &mut Tab, said: Vec<Notice>, now: Duration) {
+    for notice in said {
+        tab.handle_notice(notice, now);
+    }
+}
+
+/// So much time passes that a follower asks, for it has heard nothing.
+fn wonder(tab: &mut Tab, now: Duration) {
+    tab.handle_time(now + 2 * BEAT);
+    tab.handle_time(now + 4 * BEAT);
+}
+
+/// The IDs of the events among what is done.
+fn ids(done: &[Output]) -> Vec<&str> {
+    let ids = done.iter().filter_map(|output| match output {
+        Output::Event(event) => Some(event.id.as_str()),
+        _ => None,
+    });
+    ids.collect()
 }
 
 fn event(name: &'static str, id: &'static str) -> Delivery<Message> {
@@ -69,4 +102,190 @@ fn one_that_sleeps_is_paused() {
     tabs[1].handle_resumed(NOW);
     let [_, second] = settle(&mut tabs);
     assert_eq!(second, [Output::State(State::Connecting), Output::Request, Output::State(State::Open)]);
+}
+
+/// One that follows, and has had what `id` stands for; one that leads from `start` on, and has been heard by the other.
+fn a_leader_and_a_follower(start: &'static str, id: &'static str) -> [Tab; 2] {
+    let [mut leader, mut follower] =
+        [(1, start), (2, id)].map(|(tab, id)| Tab::new(tab, EventId::from_static(id), NOW));
+    drain(&mut follower);
+    leader.handle_granted(NOW);
+    hear(&mut follower, drain(&mut leader).0, NOW);
+    drain(&mut follower);
+    [leader, follower]
+}
+
+const LATER: Duration = Duration::from_secs(60);
+
+#[test]
+fn an_answer_that_waited_while_a_tab_slept_gives_nothing_twice() {
+    let [mut leader, mut follower] = a_leader_and_a_follower("e-3", "e-5");
+    for id in ["e-4", "e-5"] {
+        leader.handle_event(event("tick", id), NOW);
+    }
+    let mut late = drain(&mut leader).0;
+    wonder(&mut follower, NOW);
+    hear(&mut leader, drain(&mut follower).0, NOW);
+    late.extend(drain(&mut leader).0);
+    follower.handle_frozen();
+    drain(&mut follower);
+    follower.handle_resumed(LATER);
+    hear(&mut follower, late, LATER);
+    assert_eq!(ids(&drain(&mut follower).1), [""; 0]);
+    // And then it is in step.
+    wonder(&mut follower, LATER);
+    hear(&mut leader, drain(&mut follower).0, LATER);
+    leader.handle_event(event("tick", "e-6"), LATER);
+    hear(&mut follower, drain(&mut leader).0, LATER);
+    assert_eq!(ids(&drain(&mut follower).1), ["e-6"]);
+}
+
+#[test]
+fn nor_does_one_without_ids() {
+    let [mut leader, mut follower] = a_leader_and_a_follower("", "");
+    leader.handle_event(event("tick", ""), NOW);
+    let late = drain(&mut leader).0;
+    wonder(&mut follower, NOW);
+    hear(&mut leader, drain(&mut follower).0, NOW);
+    hear(&mut follower, late, NOW);
+    assert_eq!(ids(&drain(&mut follower).1), [""]);
+    let late = drain(&mut leader).0;
+    follower.handle_frozen();
+    drain(&mut follower);
+    follower.handle_resumed(LATER);
+    hear(&mut follower, late, LATER);
+    assert_eq!(ids(&drain(&mut follower).1), [""; 0]);
+}
+
+#[test]
+fn what_came_before_what_is_late_is_not_had_twice() {
+    // After a gap it has had #13. Now come those before that, for another, and it has lost count among them.
+    let [mut leader, mut follower] = a_leader_and_a_follower("#6", "#13");
+    follower.desk.ahead = true;
+    follower.desk.trail.push(EventId::from_static("#8"));
+    follower.handle_frozen();
+    follower.handle_resumed(NOW);
+    for id in ["#7", "#8", "#9", "#13", "#14"] {
+        leader.handle_event(event("tick", id), NOW);
+    }
+    drain(&mut leader);
+    hear(&mut leader, drain(&mut follower).0, NOW);
+    hear(&mut follower, drain(&mut leader).0, NOW);
+    assert_eq!(ids(&drain(&mut follower).1), ["#9", "#14"]);
+}
+
+#[test]
+fn who_joins_while_a_hub_repeats_has_nothing_of_that() {
+    let mut leader = Tab::new(1, EventId::from_static("e-3"), NOW);
+    leader.handle_granted(NOW);
+    drain(&mut leader);
+    let mut fresh = Tab::new(2, EventId::default(), NOW);
+    hear(&mut leader, drain(&mut fresh).0, NOW);
+    leader.handle_state(State::Open, NOW);
+    for (name, id) in [(CURSOR, "e-3"), ("tick", "e-4"), ("tick", "e-5")] {
+        leader.handle_event(event(name, id), NOW);
+    }
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    assert_eq!(ids(&drain(&mut fresh).1), [""; 0]);
+    fresh.handle_time(NOW + BEAT);
+    hear(&mut leader, drain(&mut fresh).0, NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    leader.handle_event(event("tick", "e-6"), NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    assert_eq!(ids(&drain(&mut fresh).1), ["e-5", "e-6"]); // its place first
+
+    // So too while the connection is made anew.
+    leader.handle_state(State::Connecting, NOW);
+    drain(&mut leader);
+    let mut fresh = Tab::new(3, EventId::default(), NOW);
+    hear(&mut leader, drain(&mut fresh).0, NOW);
+    leader.handle_state(State::Open, NOW);
+    for (name, id) in [(CURSOR, "e-6"), ("tick", "e-7")] {
+        leader.handle_event(event(name, id), NOW);
+    }
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    assert_eq!(ids(&drain(&mut fresh).1), [""; 0]);
+}
+
+#[test]
+fn who_joins_before_another_server_says_anything_has_its_first_event() {
+    let mut leader = Tab::new(1, EventId::from_static("41"), NOW);
+    leader.handle_granted(NOW);
+    drain(&mut leader);
+    let mut fresh = Tab::new(2, EventId::default(), NOW);
+    for second in 0..3 {
+        let now = NOW + Duration::from_secs(second); // it asks again
+        fresh.handle_time(now);
+        hear(&mut leader, drain(&mut fresh).0, now);
+        hear(&mut fresh, drain(&mut leader).0, now);
+    }
+    leader.handle_event(event("tick", "42"), LATER);
+    hear(&mut fresh, drain(&mut leader).0, LATER);
+    assert_eq!(ids(&drain(&mut fresh).1), ["41", "42"]); // its place first
+}
+
+#[test]
+fn who_comes_from_a_later_epoch_leaves_nobody_behind() {
+    let mut tabs = leading();
+    settle(&mut tabs);
+    let [first, _] = &mut tabs;
+    let mut later = Tab::new(3, EventId::from_static("f-5"), NOW);
+    hear(first, drain(&mut later).0, NOW);
+    first.handle_time(LATER); // all were asked
+    assert!(drain(first).1.contains(&Output::Connect { last_event_id: EventId::from_static("f-5") }));
+    first.handle_event(event(CURSOR, "f-5"), LATER); // it goes on there, so that is the present
+    let (said, done) = drain(first);
+    assert_eq!(ids(&done), [""; 0]);
+    assert!(done.contains(&Output::Connect { last_event_id: EventId::from_static("e-1") }));
+    assert!(!said.iter().any(|notice| matches!(notice.says, Says::Event { .. })));
+}
+
+#[test]
+fn one_that_is_about_to_lead_hears_that_it_is_closed() {
+    let mut tabs = leading();
+    settle(&mut tabs);
+    let [first, second] = &mut tabs;
+    let closed = State::Closed { why: CloseReason::NoContent };
+    first.handle_state(closed, NOW);
+    second.handle_granted(NOW); // the lock comes before the word
+    hear(second, drain(first).0, NOW);
+    second.handle_time(LATER);
+    assert_eq!(drain(second).1, [Output::State(closed), Output::Release]);
+}
+
+#[test]
+fn a_leader_that_hears_anything_looks_at_its_connection() {
+    let mut tabs = leading();
+    settle(&mut tabs);
+    let [first, second] = &mut tabs;
+    wonder(second, NOW);
+    let asked = drain(second).0;
+    assert!(!asked.is_empty());
+    hear(first, asked, NOW);
+    assert_eq!(drain(first).1, [Output::Look]);
+}
+
+#[test]
+fn numbers_that_nobody_reaches_do_no_harm() {
+    let mut tabs = leading();
+    settle(&mut tabs);
+    let [_, second] = &mut tabs;
+    let term = serde_json::from_str("[18446744073709551615, 9]").unwrap();
+    let events = vec![event("tick", "e-9")];
+    let had = Vec::new();
+    let replay = Says::Replay {
+        to: 2,
+        id: EventId::from_static("e-1"),
+        after: u64::MAX,
+        ahead: Some(true),
+        lost: true,
+        had,
+        events,
+    };
+    for says in [Says::Begin { start: EventId::from_static("e-1"), was: None }, replay] {
+        second.handle_notice(Notice { from: 9, term, says }, NOW);
+    }
+    second.handle_granted(NOW);
+    second.handle_time(LATER);
+    assert!(drain(second).1.iter().any(|output| matches!(output, Output::Connect { .. })));
 }

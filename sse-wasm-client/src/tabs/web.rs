@@ -6,7 +6,6 @@ mod lock;
 mod tests;
 
 use std::{
-    any::Any,
     cell::{Cell, RefCell},
     fmt,
     rc::{Rc, Weak},
@@ -46,7 +45,13 @@ pub(crate) trait Sink {
 pub(crate) trait Connect {
     /// Opens one after this ID, which makes itself anew as long as it lives, and says to the feed what comes of it, but
     /// not before this returns. Dropping what it gives closes it.
-    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Box<dyn Any>;
+    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held>;
+}
+
+/// A connection that this tab holds.
+pub(crate) trait Held {
+    /// Time has passed, and its own timers may be late.
+    fn look(&self);
 }
 
 /// A place among the tabs that share a stream. Dropping it leaves, and lets go of the stream.
@@ -70,7 +75,7 @@ struct Inner {
     lock: RefCell<Option<Lock>>,
     /// Counts the requests for the lock, of which only the last is heard.
     request: Cell<u64>,
-    connection: RefCell<Option<Box<dyn Any>>>,
+    connection: RefCell<Option<Rc<dyn Held>>>,
     /// Counts those, likewise.
     number: Cell<u64>,
     timer: Timer,
@@ -207,6 +212,12 @@ impl Inner {
                     self.number.set(self.number.get() + 1);
                     let gone = self.connection.take();
                     drop(gone);
+                }
+                Output::Look => {
+                    let held = self.connection.borrow().clone();
+                    if let Some(held) = held {
+                        held.look();
+                    }
                 }
                 Output::Event(event) => self.sink.event(event),
                 Output::State(state) => self.sink.state(state),

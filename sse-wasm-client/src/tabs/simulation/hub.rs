@@ -1,10 +1,13 @@
 //! A model of the server: a log, and who follows it.
 
+use std::time::Duration;
+
 use sse_core::{EventId, EventName};
 
 use crate::{
     Delivery, Message,
     signal::{CURSOR, GAP},
+    tabs::trail::order,
 };
 
 /// The name of the events of the log. Their data is their index among all that were ever published.
@@ -26,22 +29,48 @@ pub(super) struct Server {
     /// The indices of the present epoch's events, from number 1 on.
     log: Vec<usize>,
     trimmed: usize,
-    pub(super) published: usize,
+    /// When each event was published, by its index.
+    pub(super) times: Vec<Duration>,
     pub(super) is_up: bool,
+    /// It wants no more of anyone.
+    pub(super) refuses: bool,
+    /// How often it was asked for the stream while it refuses.
+    pub(super) refused: usize,
     /// Gaps that were announced.
     pub(super) gaps: usize,
 }
 
 impl Server {
     pub(super) fn new(kind: Kind) -> Self {
-        Self { kind, epoch: 0, log: Vec::new(), trimmed: 0, published: 0, is_up: true, gaps: 0 }
+        Self {
+            kind,
+            epoch: 0,
+            log: Vec::new(),
+            trimmed: 0,
+            times: Vec::new(),
+            is_up: true,
+            refuses: false,
+            refused: 0,
+            gaps: 0,
+        }
     }
 
     /// Publishes an event, which goes to every open connection.
-    pub(super) fn publish(&mut self) -> Delivery<Message> {
-        self.log.push(self.published);
-        self.published += 1;
+    pub(super) fn publish(&mut self, now: Duration) -> Delivery<Message> {
+        self.log.push(self.published());
+        self.times.push(now);
         self.event(self.log.len())
+    }
+
+    /// How many were published.
+    pub(super) const fn published(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The ID and index of the last event but so many, if it is of the present epoch.
+    pub(super) fn before(&self, ago: usize) -> Option<(EventId, usize)> {
+        let number = self.log.len().checked_sub(ago)?;
+        Some((self.id(number), *self.log.get(number.checked_sub(1)?)?))
     }
 
     /// Forgets what it has so far, but for so many.
@@ -55,6 +84,7 @@ impl Server {
     pub(super) fn begin_epoch(&mut self) {
         if self.kind == Kind::Hub {
             self.epoch += 1;
+            self.gaps += 1; // for all, though it may be one astray to whom it is announced
             self.log.clear();
             self.trimmed = 0;
         }
@@ -69,7 +99,8 @@ impl Server {
             (Kind::Hub, Some(asked)) if asked >= self.trimmed => (Some(CURSOR), asked),
             (Kind::Hub, _) => (Some(GAP), self.trimmed),
         };
-        self.gaps += usize::from(hello == Some(GAP));
+        let is_known = asked.is_some() || order(id, &self.id(0)).is_some();
+        self.gaps += usize::from(hello == Some(GAP) && (is_known || self.trimmed > 0)); // else only for one astray
         let hello = hello.map(|name| event(EventName::from_static(name), String::new(), self.id(after)));
         hello.into_iter().chain((after + 1..=self.log.len()).map(|number| self.event(number))).collect()
     }

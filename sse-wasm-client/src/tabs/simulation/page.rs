@@ -1,6 +1,6 @@
 //! One tab's page, what happens to it, and what it should have had.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use sse_core::EventId;
 
@@ -17,6 +17,14 @@ pub(super) struct Page {
     pub(super) told: EventId,
     /// What had been published when it first knew where it is.
     pub(super) placed_at: Option<usize>,
+    /// When it joined with nothing, if what it gets first is to be later than that.
+    pub(super) joined_at: Option<Duration>,
+    /// Its timers fire once a minute.
+    pub(super) is_throttled: bool,
+    /// It has found no lock.
+    pub(super) is_alone: bool,
+    /// It came with an ID that the server does not know.
+    pub(super) is_astray: bool,
     /// While it is frozen: what has happened in the meantime, and whether the channel keeps notices for it.
     pub(super) frozen: Option<Frozen>,
     /// The number of its last request for the lock.
@@ -54,9 +62,16 @@ pub(super) enum Happening {
     Arrive(u64),
     Event(u64, Delivery<Message>),
     Lost(u64),
+    Refused(u64),
 }
 
 impl Page {
+    pub(super) fn next_time(&self) -> Option<Duration> {
+        const MINUTE: u64 = 60;
+        let at = self.tab.next_time()?;
+        Some(if self.is_throttled { at.max(Duration::from_secs(at.as_secs().next_multiple_of(MINUTE))) } else { at })
+    }
+
     /// Whether its program knows where it is.
     pub(super) fn check_place(&self) -> Result<(), String> {
         let place = self.tab.desk.trail.last();
@@ -67,14 +82,14 @@ impl Page {
         }
     }
 
-    /// Whether it has had what it should, in order: all from when it found its place, and no gap that the server has no
-    /// part in.
-    pub(super) fn check(&self, server: &Server, has_gaps: bool) -> Result<(), String> {
+    /// Whether it has had what it should, in order: all from when it found its place, nothing from before it joined, and
+    /// no gap that the server has no part in. With IDs that do not compare, and a gap somewhere: nothing twice. `late`:
+    /// how long an event may be on its way.
+    pub(super) fn check(&self, server: &Server, has_gaps: bool, late: Duration) -> Result<(), String> {
         if server.kind == Kind::Foreign && has_gaps {
             // Nobody knows the order of what is late then, but it comes once all the same; to one that brought an ID
             // from elsewhere, once since then.
-            let own = &self.seen[self.brought..];
-            let seen = if own.contains(&Seen::Gap) { own } else { &self.seen };
+            let seen = &self.seen[if self.seen.contains(&Seen::Gap) { self.brought } else { 0 }..];
             let mut once = HashSet::new();
             let twice = seen.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
             return twice.map_or(Ok(()), |seen| Err(format!("{seen:?} twice")));
@@ -83,10 +98,19 @@ impl Page {
         let mut gap = false;
         for seen in &self.seen {
             match (seen, last) {
-                (Seen::Gap, _) if !has_gaps => return Err("a gap that no server announced".into()),
+                // Before all else it may be another's, who is astray.
+                (Seen::Gap, Some(_)) if !has_gaps && !self.is_astray => {
+                    return Err("a gap that no server announced".into());
+                }
                 (Seen::Gap, _) => gap = true,
-                (Seen::Tick(index), None) if Some(*index) > self.placed_at && !gap => {
+                (Seen::Tick(index), None) if Some(*index) > self.placed_at && !gap && !self.is_astray => {
                     return Err(format!("begins with {index}, but was there at {:?}", self.placed_at));
+                }
+                (Seen::Tick(index), None)
+                    if server.kind == Kind::Hub
+                        && self.joined_at.is_some_and(|joined| server.times[*index] + late < joined) =>
+                {
+                    return Err(format!("begins with {index}, which was there long before it"));
                 }
                 (Seen::Tick(index), Some(last)) if *index <= last => return Err(format!("{index} after {last}")),
                 (Seen::Tick(index), Some(last)) if *index > last + 1 && !gap => {
@@ -98,7 +122,7 @@ impl Page {
                 }
             }
         }
-        let end = server.published.checked_sub(1);
+        let end = server.published().checked_sub(1);
         if last == end { Ok(()) } else { Err(format!("ends with {last:?} of {end:?}")) }
     }
 }

@@ -7,17 +7,18 @@ use std::{
     time::Duration,
 };
 
-use sse_core::EventId;
-
 use super::{
     hub::{Kind, Server, TICK},
     page::{Connection, Frozen, Happening, Page, Seen},
 };
 use crate::{
-    State,
+    CloseReason, State,
     signal::GAP,
-    tabs::{Notice, Output, Tab, notice::Says},
+    tabs::{Notice, Output, notice::Says},
 };
+
+/// See [`World::slow`].
+pub(super) const USUAL: u64 = 400;
 
 /// Something wrong with the tabs, to see that it is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +44,10 @@ pub(super) struct World {
     pub(super) pages: BTreeMap<u64, Page>,
     fault: Option<Fault>,
     random: u64,
-    next: u64,
+    /// How many milliseconds a message is on its way at most, and was ever.
+    pub(super) slow: u64,
+    pub(super) slowest: u64,
+    pub(super) next: u64,
     /// By time, then by order.
     happenings: BinaryHeap<Reverse<(Duration, u64, u64)>>,
     what: HashMap<u64, Happening>,
@@ -53,6 +57,8 @@ pub(super) struct World {
     waiting: VecDeque<(u64, u64)>,
     /// Those that the server holds open: the tab, by the number of the connection.
     open: BTreeMap<u64, u64>,
+    /// Until when what is old may arrive at one that hands it on.
+    pub(super) repeated_until: Duration,
     /// Gaps that any page was told of.
     pub(super) gaps: usize,
     pub(super) trace: Vec<String>,
@@ -60,12 +66,15 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new(kind: Kind, seed: u64, fault: Option<Fault>) -> Self {
+        let slow = if seed.is_multiple_of(8) { 6000 } else { USUAL };
         Self {
             now: Duration::ZERO,
             server: Server::new(kind),
             pages: BTreeMap::new(),
             fault,
             random: seed | 1,
+            slow,
+            slowest: slow,
             next: 0,
             happenings: BinaryHeap::new(),
             what: HashMap::new(),
@@ -73,26 +82,10 @@ impl World {
             holder: None,
             waiting: VecDeque::new(),
             open: BTreeMap::new(),
+            repeated_until: Duration::ZERO,
             gaps: 0,
             trace: Vec::new(),
         }
-    }
-
-    /// A tab joins, with nothing or from where another is.
-    pub(super) fn join(&mut self, like: Option<u64>) {
-        let (id, seen) = match like.and_then(|tab| self.pages.get(&tab)) {
-            Some(page) => (page.tab.desk.trail.last(), page.seen.clone()),
-            None => (EventId::default(), Vec::new()),
-        };
-        self.next += 1;
-        let number = self.next * 7919 % 100_003; // so that the order of joining is not that of the numbers
-        let placed_at = (!id.text().is_empty()).then_some(self.server.published);
-        let tab = Tab::new(number, id.clone(), self.now);
-        let page =
-            Page { tab, brought: seen.len(), seen, told: id, placed_at, frozen: None, request: 0, connection: None };
-        self.pages.insert(number, page);
-        self.trace(number, "joins");
-        self.act(number);
     }
 
     pub(super) fn close(&mut self, tab: u64) {
@@ -120,6 +113,7 @@ impl World {
             self.act(tab);
             if let Some(page) = self.pages.get_mut(&tab) {
                 page.frozen = Some(Frozen { keeps, backlog: Vec::new() });
+                page.joined_at = page.joined_at.filter(|_| page.placed_at.is_some());
             }
         }
     }
@@ -128,6 +122,7 @@ impl World {
         let Some(page) = self.pages.get_mut(&tab) else { return };
         let Some(Frozen { mut backlog, .. }) = page.frozen.take() else { return };
         page.tab.handle_resumed(self.now);
+        self.repeated_until = self.repeated_until.max(self.now);
         self.trace(tab, "thaws");
         self.act(tab);
         let is_lock = |happening: &Happening| matches!(happening, Happening::Granted(_) | Happening::Stolen(_));
@@ -143,7 +138,7 @@ impl World {
 
     pub(super) fn publish(&mut self) {
         if self.server.is_up {
-            let event = self.server.publish();
+            let event = self.server.publish(self.now);
             for (connection, tab) in self.open.clone() {
                 self.send(connection, tab, Happening::Event(connection, event.clone()));
             }
@@ -163,7 +158,7 @@ impl World {
         let until = self.now + time;
         loop {
             let timers = self.pages.iter().filter(|(_, page)| page.frozen.is_none());
-            let timer = timers.filter_map(|(tab, page)| Some((page.tab.next_time()?, *tab))).min();
+            let timer = timers.filter_map(|(tab, page)| Some((page.next_time()?, *tab))).min();
             let next = self.happenings.peek().map(|Reverse((at, ..))| *at);
             match (timer, next) {
                 (Some((at, tab)), next) if at <= until && next.is_none_or(|next| at < next) => {
@@ -229,12 +224,17 @@ impl World {
                     self.connect_soon(tab);
                 }
             }
+            Happening::Refused(number) => {
+                if page.connection.as_ref().is_some_and(|connection| connection.number == number) {
+                    page.tab.handle_state(State::Closed { why: CloseReason::NoContent }, now);
+                }
+            }
         }
         self.act(tab);
     }
 
     /// Does what a tab says is to be done.
-    fn act(&mut self, tab: u64) {
+    pub(super) fn act(&mut self, tab: u64) {
         while let Some(page) = self.pages.get_mut(&tab) {
             if self.fault == Some(Fault::PassesNothingOver) {
                 page.tab.desk.ahead = false;
@@ -286,17 +286,10 @@ impl World {
                     page.seen.push(Seen::Gap);
                     self.gaps += 1;
                 }
-                Output::Event(_) | Output::State(_) | Output::Aside(_) => {}
+                Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::Look => {}
             }
         }
-        let published = self.server.published;
-        if let Some(page) = self
-            .pages
-            .get_mut(&tab)
-            .filter(|page| page.placed_at.is_none() && !page.tab.desk.trail.last().text().is_empty())
-        {
-            page.placed_at = Some(published);
-        }
+        self.place(tab);
     }
 
     fn post(&mut self, tab: u64, notice: &Notice) {
@@ -331,10 +324,17 @@ impl World {
         if !self.server.is_up {
             return self.connect_soon(tab);
         }
+        if self.server.refuses {
+            self.server.refused += 1;
+            return self.send(number, tab, Happening::Refused(number));
+        }
+        let is_alone = page.is_alone;
         self.open.insert(number, tab);
         for event in self.server.open(&connection.last_event_id) {
             self.send(number, tab, Happening::Event(number, event));
         }
+        let until = self.arrived.get(&(number, tab)).copied().unwrap_or_default();
+        self.repeated_until = self.repeated_until.max(if is_alone { Duration::ZERO } else { until });
     }
 
     fn new_request(&mut self, tab: u64) -> u64 {
@@ -364,7 +364,7 @@ impl World {
 
     /// From a sender to a tab, after those that are on the way.
     fn send(&mut self, from: u64, to: u64, what: Happening) {
-        let delay = if self.draw(20) == 0 { self.draw(400) } else { self.draw(20) };
+        let delay = if self.draw(20) == 0 { self.draw(self.slow) } else { self.draw(20) };
         let last = self.arrived.get(&(from, to)).copied().unwrap_or_default();
         let at = last.max(self.now + Duration::from_millis(delay));
         self.arrived.insert((from, to), at);
@@ -389,7 +389,7 @@ impl World {
         (self.random >> 16) % below
     }
 
-    fn trace(&mut self, tab: u64, what: &str) {
+    pub(super) fn trace(&mut self, tab: u64, what: &str) {
         self.trace.push(format!("{:?} {tab} {what}", self.now));
     }
 }

@@ -1,7 +1,6 @@
 //! In a browser: tabs that are all on one page, which locks and channels take no notice of.
 
 use std::{
-    any::Any,
     cell::{Cell, RefCell},
     rc::Rc,
     time::Duration,
@@ -14,7 +13,7 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use super::{
-    Connect, Feed, Shared, Sink,
+    Connect, Feed, Held, Shared, Sink,
     lock::{Fate, Lock},
 };
 use crate::{Delivery, Message, State, clock, signal::CURSOR, tabs::Aside};
@@ -27,6 +26,8 @@ struct Server {
     log: RefCell<Vec<String>>,
     open: RefCell<Vec<Feed>>,
     connections: Cell<usize>,
+    /// How often an open one was told to look at the time.
+    looks: Cell<usize>,
 }
 
 struct Line(Rc<Server>);
@@ -35,7 +36,7 @@ struct Line(Rc<Server>);
 struct Open(Rc<Server>);
 
 impl Connect for Line {
-    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Box<dyn Any> {
+    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
         let server = &self.0;
         server.connections.set(server.connections.get() + 1);
         server.open.borrow_mut().push(feed.clone());
@@ -47,7 +48,13 @@ impl Connect for Line {
                 feed.event(event(number, &kept.log.borrow()[number - 1]));
             }
         });
-        Box::new(Open(Rc::clone(server)))
+        Rc::new(Open(Rc::clone(server)))
+    }
+}
+
+impl Held for Open {
+    fn look(&self) {
+        self.0.looks.set(self.0.looks.get() + 1);
     }
 }
 
@@ -141,6 +148,7 @@ async fn tabs_share_a_connection_and_pass_it_on() {
     server.publish("2");
     all_have(&[&seen_first, &seen_second, &seen_third], &["1", "2"]).await;
     assert_eq!(server.connections.get(), 1);
+    assert!(server.looks.get() >= 2); // the others have asked where they are
 
     drop(first);
     assert_eq!(server.connections.get(), 0);

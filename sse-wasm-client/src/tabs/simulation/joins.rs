@@ -1,0 +1,89 @@
+//! How tabs come.
+
+use std::time::Duration;
+
+use sse_core::EventId;
+
+use super::{
+    hub::Kind,
+    page::{Page, Seen},
+    world::World,
+};
+use crate::tabs::Tab;
+
+impl World {
+    /// A tab joins, with nothing or from where another is.
+    pub(super) fn join(&mut self, like: Option<u64>) -> u64 {
+        match like.and_then(|tab| self.pages.get(&tab)) {
+            Some(page) => {
+                let (is_astray, seen) = (page.is_astray, page.seen.clone());
+                self.enter(page.tab.desk.trail.last(), seen, is_astray)
+            }
+            None => self.enter(EventId::default(), Vec::new(), false),
+        }
+    }
+
+    /// One that has had nothing since so many events ago. With IDs that do not compare it knows nothing of what lies
+    /// before its own, and may get that late.
+    pub(super) fn join_late(&mut self, ago: usize) {
+        if self.server.kind == Kind::Hub
+            && let Some((id, index)) = self.server.before(ago)
+        {
+            self.enter(id, vec![Seen::Tick(index)], false);
+        }
+    }
+
+    /// One with an ID that the server does not know. What another kind of server than a hub does with it is its affair.
+    pub(super) fn join_astray(&mut self) {
+        if self.server.kind == Kind::Hub {
+            let id = format!("astray {}", self.next);
+            self.enter(EventId::new(id).unwrap(), Vec::new(), true);
+        }
+    }
+
+    /// One that finds no lock.
+    pub(super) fn join_alone(&mut self) {
+        let tab = self.join(None);
+        if let Some(page) = self.pages.get_mut(&tab) {
+            page.is_alone = true;
+            page.tab.handle_unavailable();
+            self.act(tab);
+        }
+    }
+
+    fn enter(&mut self, id: EventId, seen: Vec<Seen>, is_astray: bool) -> u64 {
+        self.next += 1;
+        let number = self.next * 7919 % 100_003; // so that the order of joining is not that of the numbers
+        let is_fresh = id.text().is_empty();
+        let page = Page {
+            tab: Tab::new(number, id.clone(), self.now),
+            brought: seen.len(),
+            seen,
+            told: id,
+            placed_at: (!is_fresh).then_some(self.server.published()),
+            joined_at: is_fresh.then_some(self.now),
+            frozen: None,
+            is_throttled: false,
+            is_alone: false,
+            is_astray,
+            request: 0,
+            connection: None,
+        };
+        self.pages.insert(number, page);
+        self.trace(number, "joins");
+        self.act(number);
+        number
+    }
+
+    /// A page that had nothing knows its place now.
+    pub(super) fn place(&mut self, tab: u64) {
+        let Some(page) = self.pages.get_mut(&tab) else { return };
+        if page.placed_at.is_none() && !page.tab.desk.trail.last().text().is_empty() {
+            page.placed_at = Some(self.server.published());
+            // It may be in the middle of what is old. Or it leads, and begins where the others are.
+            if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slowest) {
+                page.joined_at = None;
+            }
+        }
+    }
+}
