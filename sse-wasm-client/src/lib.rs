@@ -103,8 +103,8 @@
 //!   had. One that joins while the connection is being made begins within a second of the hub's first event, and with
 //!   what is left then of the hub's repeating for the others. A server that is no hub does not say what it repeats, so of
 //!   that such a tab gets all.
-//! - A `since` in the URL counts only for the tab that connects first; a `last_event_id` in the URL makes it another URL,
-//!   so say it to the builder.
+//! - With a `since` in the URL each tab has that much of the past: it asks the hub by a short connection of its own where
+//!   that begins, and joins there. A `last_event_id` in the URL makes it another URL, so say it to the builder.
 //! - A new tab that is to lead first asks where the others are, which takes 150 ms. A leader that freezes unannounced is
 //!   missed after four silent beats of 3 s.
 //! - The last 512 events, at most 512 KiB, are kept for tabs that missed some; what is older is fetched from the hub

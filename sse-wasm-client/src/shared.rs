@@ -75,6 +75,11 @@ impl<T: 'static> Shared<T> {
         }
     }
 
+    /// Closes the connection for good, for all readers.
+    pub fn close(&self) {
+        self.inner.source.close();
+    }
+
     /// The connection itself, for its state and signals.
     pub fn source(&self) -> &EventSource<T> {
         &self.inner.source

@@ -192,6 +192,11 @@ pub struct Listening<T> {
 }
 
 impl<T> Listening<T> {
+    /// Closes the connection for good. The function is called no more.
+    pub fn close(&self) {
+        self.source.close();
+    }
+
     /// The connection itself, for its state and signals.
     pub const fn source(&self) -> &EventSource<T> {
         &self.source

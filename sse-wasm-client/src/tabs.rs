@@ -38,7 +38,8 @@
 //! whatever a hub can still give is given once, over one connection, and a gap that the hub announces reaches exactly
 //! the tabs that lie before it.
 //!
-//! A tab that has had nothing and resumes nothing begins where the leader is. While the leader's connection is being
+//! A tab that has had nothing and resumes nothing begins where the leader is; one with a `since` in its URL first finds
+//! out by a connection of its own where that is, and joins there. While the leader's connection is being
 //! made it has to wait, since what comes first may be old; it asks again every second. Only a hub says first where it
 //! goes on. Of what another server sends first nobody knows whether it is old, so a tab that has joined by then gets it.
 //!
@@ -72,6 +73,8 @@ mod follower;
 mod leader;
 mod notice;
 mod ring;
+#[cfg(target_arch = "wasm32")]
+mod scout;
 mod trail;
 #[cfg(target_arch = "wasm32")]
 mod web;

@@ -32,9 +32,19 @@ pub(crate) fn with_last_event_id(url: &str, id: &EventId) -> String {
     url
 }
 
+/// Whether the query says `since`: what is wanted of the past.
+pub(crate) fn has_since(url: &str) -> bool {
+    let url = url.split('#').next().unwrap_or_default();
+    url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|pair| is(pair, "since")))
+}
+
 fn is_last_event_id(pair: &str) -> bool {
+    NAMES.iter().any(|known| is(pair, known))
+}
+
+fn is(pair: &str, known: &str) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-    NAMES.iter().any(|known| percent_decode_str(name).eq(known.bytes()))
+    percent_decode_str(name).eq(known.bytes())
 }
 
 #[cfg(test)]
@@ -78,6 +88,16 @@ mod tests {
     #[test]
     fn an_empty_id_only_removes() {
         assert_eq!(with("/events?last_event_id=e-1#top", ""), "/events#top");
+    }
+
+    #[test]
+    fn since_is_found_in_the_query_alone() {
+        for url in ["?since=1h", "/events?topic=a&s%69nce=earliest#x", "?since"] {
+            assert!(has_since(url), "{url}");
+        }
+        for url in ["/since=1h", "?topic=since", "?topic=a#?since=1h", "?sincere=1", ""] {
+            assert!(!has_since(url), "{url}");
+        }
     }
 
     #[test]

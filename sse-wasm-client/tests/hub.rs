@@ -11,8 +11,7 @@ use std::{
 use futures_util::{StreamExt, future::join};
 use serde::{Deserialize, Serialize};
 use sse_wasm_client::{
-    CloseReason, ConnectError, Delivery, Drain, DrainReason, EventId, EventSource, Gap, GapReason, Message, Refusal,
-    Signal, State, typed,
+    CloseReason, ConnectError, Delivery, EventId, EventSource, Gap, GapReason, Message, Refusal, Signal, State, typed,
 };
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -336,6 +335,8 @@ async fn what_waits_is_the_first_readers() {
     }
     let third = publish_value(&topic, &Any::Nothing).await;
     assert_eq!(next(&mut other).await.as_ref().as_ref().unwrap().id, third);
+    shared.close();
+    assert!(within(other.next()).await.is_none());
 }
 
 #[wasm_bindgen_test]

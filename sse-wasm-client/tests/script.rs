@@ -120,6 +120,19 @@ async fn a_stream_without_an_event_is_not_open() {
 }
 
 #[wasm_bindgen_test]
+async fn a_tab_with_a_since_stays_alone_where_there_is_no_hub() {
+    let script = Script::new(json!([
+        { "accept": { "path": "/events?since=1h" } },
+        { "head": 200 }, { "event": "a", "id": "1" }, { "event": "b", "id": "2" }, "stall"
+    ]))
+    .await;
+    let mut source = EventSource::untyped(format!("{}?since=1h", script.url)).shared().connect().unwrap();
+    assert_eq!(data(&mut source).await, of("a", "1"));
+    assert_eq!(data(&mut source).await, of("b", "2"));
+    assert_eq!((source.state(), source.last_event_id().as_str()), (State::Open, "2"));
+}
+
+#[wasm_bindgen_test]
 async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
     let script = Script::new(json!([
         { "accept": { "path": "/events" } },

@@ -111,6 +111,36 @@ async fn ten_tabs_make_one_connection() {
 }
 
 #[wasm_bindgen_test]
+async fn each_that_wants_the_past_has_it() {
+    for by_fetch in [false, true] {
+        let topic = topic();
+        publish_many(&topic, "count", (1..=30).map(|number| number.to_string())).await;
+        let since = || {
+            let builder = EventSource::<Counted>::builder(format!("{}&since=1h", events(&topic)));
+            match by_fetch {
+                false => builder.shared().connect().unwrap(),
+                true => builder.fetch().shared().connect().unwrap(),
+            }
+        };
+        let mut tabs = vec![since()];
+        settle(&tabs).await;
+        all_count(&mut tabs, 1..=30).await;
+        publish_count(&topic, 31).await;
+        all_count(&mut tabs, 31..=31).await;
+
+        // One that comes later has the same, and those that had it have nothing twice.
+        tabs.push(since());
+        all_count(&mut tabs[1..], 1..=31).await;
+        publish_count(&topic, 32).await;
+        all_count(&mut tabs, 32..=32).await;
+        none_is_left(&mut tabs).await;
+        assert_eq!(subscribers(&topic).await, 1);
+        drop(tabs);
+        are_served(&topic, 0).await;
+    }
+}
+
+#[wasm_bindgen_test]
 async fn when_the_leader_goes_another_goes_on() {
     const EVENTS: u64 = 200;
     let topic = topic();

@@ -13,6 +13,7 @@ use sse_core::EventId;
 
 use super::{
     Aside, BEAT,
+    scout::Scout,
     web::{Connect, Feed, Held, Shared, Sink},
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     reader::Arrival,
     signal::CURSOR,
     transport::{Connection, Dial, Sealed, Sharable},
+    url,
 };
 
 /// One connection for all tabs of a browser, made by `V` in one of them. What
@@ -37,8 +39,9 @@ impl<V: Sharable> Sealed for AcrossTabs<V> {
         let own =
             Settings { pause_when_hidden: settings.pause_when_hidden.take(), is_shared: true, ..Settings::default() };
         let mut settings = mem::replace(settings, own);
+        let has_since = url::has_since(&url);
         let line = Line { dial: self.0.dial(url, names, &mut settings)?.into(), settings, names: names.into() };
-        Ok(Box::new(Tabs { name, line }))
+        Ok(Box::new(Tabs { name, has_since, line }))
     }
 }
 
@@ -52,11 +55,15 @@ fn name<V: Sharable>(by: &V, url: &str, names: &[String], settings: &Settings) -
 
 struct Tabs {
     name: String,
+    has_since: bool,
     line: Line,
 }
 
 impl Dial for Tabs {
     fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
+        if self.has_since && last_event_id.text().is_empty() {
+            return Ok(Box::new(Scout::send(self.name.clone(), self.line.clone(), driver)));
+        }
         let sink = Program(driver.clone());
         Ok(Box::new(Shared::join(&self.name, last_event_id.clone(), sink, self.line.clone())))
     }
@@ -65,7 +72,7 @@ impl Dial for Tabs {
 impl Connection for Shared {}
 
 /// This tab's program, by its driver.
-struct Program(Weak<Driver>);
+pub(super) struct Program(pub(super) Weak<Driver>);
 
 impl Sink for Program {
     fn event(&self, event: Delivery<Message>) {
@@ -84,7 +91,7 @@ impl Sink for Program {
 
 /// How the connection itself is made, when it is this tab that holds it.
 #[derive(Clone)]
-struct Line {
+pub(super) struct Line {
     dial: Rc<dyn Dial>,
     settings: Settings,
     names: Rc<[String]>,
@@ -92,8 +99,14 @@ struct Line {
 
 impl Connect for Line {
     fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
+        self.open(last_event_id, Rc::new(Mouth { feed, names: Rc::clone(&self.names), told_at: Cell::new(None) }))
+    }
+}
+
+impl Line {
+    /// Makes the connection, which says to the outlet what comes of it.
+    pub(super) fn open(&self, last_event_id: &EventId, outlet: Rc<dyn Outlet>) -> Rc<dyn Held> {
         let life = Life::new(self.settings.clone(), last_event_id.clone(), clock::now());
-        let outlet = Rc::new(Mouth { feed, names: Rc::clone(&self.names), told_at: Cell::new(None) });
         let driver = Driver::new(life, outlet, Box::new(Rc::clone(&self.dial)));
         driver.run();
         Rc::new(Own(driver))
