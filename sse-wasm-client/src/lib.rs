@@ -48,7 +48,8 @@
 //!
 //! What concerns the stream and not its subject comes through `signals()`: each [`State`] (`states()` has these
 //! alone), and what the hub says of its own accord. A [`Gap`] means that events may have been lost, a [`Drain`] that the
-//! hub is about to end the stream.
+//! hub is about to end the stream. Signals and deliveries are read apart, so they are not in order with each other: what
+//! comes from the event [`Gap::first`] on is after the gap.
 //!
 //! The stream counts as open only after the first event: an answer that begins is not yet one that lives. A hub sends
 //! that event at once (`sse-cursor`, which also says where a resume would begin).

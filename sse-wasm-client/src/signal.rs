@@ -52,6 +52,9 @@ pub enum Signal {
 }
 
 /// A place in the stream where events may have been lost (`sse-gap`).
+///
+/// Signals are a stream of their own, so a gap may be read before or after the deliveries around it. Where it belongs is
+/// told by [`first`](Self::first): the event with that ID and what follows it came after the gap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
@@ -59,7 +62,8 @@ pub struct Gap {
     pub reason: GapReason,
     /// The place that was asked for, as far as the hub repeats it.
     pub requested: Text,
-    /// The ID of the first event after the gap, if there is one already. Deliveries before it are older than the gap.
+    /// The ID of the first event after the gap, if there is one already. Deliveries before it are older than the gap. It
+    /// may be one of a name that is not listened for; then the next delivery is the first after the gap.
     pub first: Option<EventId>,
 }
 

@@ -55,8 +55,10 @@ impl Site {
                 files.push(File { path: format!("{PACKAGE}{name}"), content: fs::read(&path)?.into() });
             }
         }
-        if !files.iter().any(|file| file.path.ends_with("/index.js")) {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "there is no index.js in it"));
+        for (part, ending) in [("index.js", "/index.js"), ("file that ends in .wasm", ".wasm")] {
+            if !files.iter().any(|file| file.path.ends_with(ending)) {
+                return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no {part} in it")));
+            }
         }
         Ok(Self(files))
     }
@@ -100,4 +102,20 @@ pub fn program(hub: Hub, site: Site) -> impl Filter<Extract = (Response,), Error
         async { found.ok_or_else(warp::reject::not_found) }
     });
     file.or(routes(hub, Face::Public)).unify().map(Reply::into_response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_without_its_script_or_module_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let refused = || Site::new(directory.path()).unwrap_err().to_string();
+        assert_eq!(refused(), "there is no index.js in it");
+        fs::write(directory.path().join("index.js"), "").unwrap();
+        assert_eq!(refused(), "there is no file that ends in .wasm in it");
+        fs::write(directory.path().join("sse_wasm_client_bg.wasm"), "").unwrap();
+        assert!(Site::new(directory.path()).is_ok());
+    }
 }

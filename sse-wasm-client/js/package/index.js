@@ -29,13 +29,78 @@ class StreamEvent {
   }
 }
 
+/** The signals from now on, as far as there is something to pick of them. No generator: those can't be left while they wait. */
+class Signals {
+  #reader;
+  #pick;
+  #last = Promise.resolve();
+  #over = false;
+  /** How many the reader had dropped when it was let go of. */
+  #dropped = 0;
+  /** Ends the wait of who is waiting. */
+  #wake = () => {};
+
+  constructor(reader, pick) {
+    this.#reader = reader;
+    this.#pick = pick;
+  }
+
+  get dropped() {
+    return this.#over ? this.#dropped : this.#reader.dropped;
+  }
+
+  /** The module serves one at a time. */
+  next() {
+    return this.#last = this.#last.then(() => this.#one());
+  }
+
+  return(value) {
+    return Promise.resolve(this.#end(value));
+  }
+
+  throw(error) {
+    this.#end();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
+  }
+
+  async #one() {
+    while (!this.#over) {
+      const signal = await new Promise((done, failed) => {
+        this.#wake = done;
+        this.#reader.next().then(done, failed);
+      });
+      if (signal === undefined || this.#over) break;
+      const value = this.#pick(signal);
+      if (value !== undefined) return { done: false, value };
+    }
+    return this.#end();
+  }
+
+  #end(value) {
+    if (!this.#over) {
+      this.#over = true;
+      this.#dropped = this.#reader.dropped;
+      this.#reader.free();
+      this.#wake();
+    }
+    return { done: true, value };
+  }
+}
+
 /** A connection to a stream of events that stays connected, and an async iterator of them. */
 export class EventStream {
   onstate = null;
   ongap = null;
   ondrain = null;
   onrefused = null;
+  ontoolong = null;
   #connection;
+  /** What the handlers are told. */
+  #told;
   /** The last promise of an event, and how many are not kept yet. The module serves one at a time. */
   #last = Promise.resolve();
   #promised = 0;
@@ -57,7 +122,8 @@ export class EventStream {
       signal.addEventListener("abort", abort);
       this.#forgetSignal = () => signal.removeEventListener("abort", abort);
     }
-    this.#tell(connection.signals());
+    this.#told = this.signals();
+    this.#tell();
   }
 
   get state() {
@@ -70,6 +136,10 @@ export class EventStream {
 
   get dropped() {
     return this.#connection.dropped;
+  }
+
+  get droppedSignals() {
+    return this.#told.dropped;
   }
 
   next() {
@@ -93,16 +163,22 @@ export class EventStream {
     return Promise.resolve({ done: true, value });
   }
 
+  /** The same, of a generator that hands the stream on by `yield*` and is thrown at. */
+  throw(error) {
+    this.return();
+    return Promise.reject(error);
+  }
+
   [Symbol.asyncIterator]() {
     return this;
   }
 
   signals() {
-    return all(this.#connection.signals());
+    return new Signals(this.#connection.signals(), signal => signal);
   }
 
   states() {
-    return only(this.signals());
+    return new Signals(this.#connection.signals(), signal => signal.state);
   }
 
   close() {
@@ -110,9 +186,10 @@ export class EventStream {
     this.#connection.close();
   }
 
-  async #tell(reader) {
-    for await (const signal of all(reader)) {
-      const [handler, told] = signal.type === "state" ? [this.onstate, signal.state] : [this[`on${signal.type}`], signal];
+  async #tell() {
+    for await (const signal of this.#told) {
+      const handler = this[`on${signal.type.replace("-", "")}`];
+      const told = signal.type === "state" ? signal.state : signal;
       if (typeof handler !== "function") continue;
       try {
         handler.call(this, told);
@@ -127,18 +204,4 @@ export class EventStream {
 // Not every browser has it yet.
 if (Symbol.dispose) {
   EventStream.prototype[Symbol.dispose] = EventStream.prototype.close;
-}
-
-async function* all(reader) {
-  try {
-    for (let signal; (signal = await reader.next()) !== undefined; ) yield signal;
-  } finally {
-    reader.free();
-  }
-}
-
-async function* only(signals) {
-  for await (const signal of signals) {
-    if (signal.type === "state") yield signal.state;
-  }
 }

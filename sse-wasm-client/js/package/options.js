@@ -11,12 +11,13 @@ const CREDENTIALS = ["omit", "same-origin", "include"];
 
 /** What the WebAssembly module is told. */
 export function plan(url, options = {}) {
-  if (!(typeof url === "string" || url instanceof URL)) throw refused("the URL", url, "give a string or a URL");
+  const address = text(url) ? url : url?.href; // a URL may be another frame's, so no `instanceof`
+  if (!text(address)) throw refused("the URL", url, "give a string or a URL");
   if (!isObject(options)) throw refused("the second argument", options, "give an object of options");
   only("option", options, OPTIONS);
   const { withCredentials, fetch } = options;
   const plan = {
-    url: String(url),
+    url: address,
     events: names(options.events),
     lastEventId: optional("lastEventId", options.lastEventId, text, "give a string"),
     withCredentials: flag("withCredentials", withCredentials),
@@ -73,16 +74,27 @@ function headers(headers = []) {
       throw refused(`option fetch.headers${at}`, value, at ? "give a string" : allowed);
     }
   }
-  return pairs.flat();
+  return joined(pairs).flat();
+}
+
+/** Each name once, with its values in one, as `fetch` has them. */
+function joined(pairs) {
+  const headers = new Map();
+  for (const [name, value] of pairs) {
+    const had = headers.get(name.toLowerCase());
+    headers.set(name.toLowerCase(), [name, had ? `${had[1]}, ${value}` : value]);
+  }
+  return [...headers.values()];
 }
 
 function names(events = []) {
   const allowed = "give an array of event names";
   if (!Array.isArray(events)) throw refused("option events", events, allowed);
-  events.forEach((name, at) => {
+  const names = [...events]; // with what is left out in [, "a"]
+  names.forEach((name, at) => {
     if (!text(name)) throw refused(`option events[${at}]`, name, "give a string");
   });
-  return events;
+  return names;
 }
 
 /** 0 says never. */
@@ -91,7 +103,8 @@ function heartbeat(interval) {
 }
 
 function signal(signal) {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  // It may be another frame's, so no `instanceof`.
+  if (signal === undefined || typeof signal?.throwIfAborted === "function") return signal;
   throw refused("option signal", signal, "give an AbortSignal");
 }
 

@@ -40,8 +40,10 @@ impl Connection {
     /// The next event if it is there already, as an array of name, data, ID and origin. Not to be called while
     /// [`next`](Self::next) waits.
     pub fn take(&self) -> Option<Array> {
+        // What a page does when its `fetch` is aborted runs within `close`. It has to wait for its event.
+        let mut source = self.0.try_borrow_mut().ok()?;
         let mut context = Context::from_waker(Waker::noop());
-        match self.0.borrow_mut().poll_next_unpin(&mut context) {
+        match source.poll_next_unpin(&mut context) {
             Poll::Ready(item) => array(item),
             Poll::Pending => None,
         }

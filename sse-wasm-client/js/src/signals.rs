@@ -1,6 +1,6 @@
 //! Signals as JavaScript gets them: plain objects.
 
-use std::{cell::RefCell, future::poll_fn, rc::Rc, time::Duration};
+use std::{cell::RefCell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
 use futures_util::StreamExt;
 use js_sys::{Object, Promise, Reflect};
@@ -10,7 +10,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::words;
 
-/// Waits for one signal at a time.
+/// Waits for one signal at a time. Who lets go of it leaves what waits: that promise is never kept.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct SignalReader(Rc<RefCell<Signals>>);
@@ -25,11 +25,19 @@ impl SignalReader {
 impl SignalReader {
     /// A promise of the next signal, or of `undefined` when there will be none.
     pub fn next(&self) -> Promise {
-        let signals = Rc::clone(&self.0);
+        let signals = Rc::downgrade(&self.0);
         future_to_promise(async move {
-            let signal = poll_fn(|context| signals.borrow_mut().poll_next_unpin(context)).await;
-            Ok(signal.map_or(JsValue::UNDEFINED, |signal| of_signal(&signal).into()))
+            let signal = poll_fn(|context| match signals.upgrade() {
+                Some(signals) => signals.borrow_mut().poll_next_unpin(context),
+                None => Poll::Ready(None),
+            });
+            Ok(signal.await.map_or(JsValue::UNDEFINED, |signal| of_signal(&signal).into()))
         })
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn dropped(&self) -> f64 {
+        self.0.borrow().dropped() as f64
     }
 }
 

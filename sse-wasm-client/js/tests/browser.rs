@@ -5,13 +5,33 @@ mod chromium;
 #[path = "../../../examples/chat/tests/support/served.rs"]
 mod served;
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use chromium::Chromium;
 use serde_json::{Value, json};
 use served::Served;
 
 const TESTS: &str = include_str!("package.js");
+
+/// What has to compile, and what must not.
+const TYPES: &str = include_str!("types.ts");
+
+/// The strictest that a compiler of TypeScript 5.5 or later can be.
+const COMPILER: &str = r#"{ "compilerOptions": {
+    "strict": true, "noEmit": true, "exactOptionalPropertyTypes": true, "noUncheckedIndexedAccess": true,
+    "skipLibCheck": false, "types": [], "target": "esnext", "lib": ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
+    "module": "nodenext", "moduleResolution": "nodenext"
+}, "files": ["types.ts"] }"#;
+
+/// The package as it was built.
+fn package() -> PathBuf {
+    env::var("SSE_TEST_NPM").expect("run these tests by `cargo xtask test --only browser-tests`").into()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_package_does_in_a_browser_what_it_declares() {
@@ -27,15 +47,53 @@ async fn the_package_does_in_a_browser_what_it_declares() {
 
 #[test]
 fn the_package_says_what_it_is() {
-    let directory = env::var("SSE_TEST_NPM").expect("run these tests by `cargo xtask test --only browser-tests`");
-    let directory = Path::new(&directory);
+    let directory = package();
     let manifest: Value = serde_json::from_slice(&fs::read(directory.join("package.json")).unwrap()).unwrap();
     assert_eq!(manifest["name"], "sse-wasm-client");
     assert_eq!(manifest["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(manifest["license"], json!(format!("({})", env!("CARGO_PKG_LICENSE"))));
-    for file in manifest["files"].as_array().unwrap() {
-        let file = file.as_str().unwrap().replace("LICENSE-*", "LICENSE-MIT");
-        assert!(directory.join(&file).is_file(), "{file}");
+    let files: Vec<_> = manifest["files"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    // npm takes these in any case, and else only what is listed.
+    let found = names(&directory);
+    for taken in ["package.json", "README.md"] {
+        assert!(found.iter().any(|name| name == taken), "{taken}");
     }
-    assert!(directory.join("README.md").is_file());
+    let listed = |file: &str, name: &str| file.strip_suffix('*').map_or(file == name, |start| name.starts_with(start));
+    for name in found.iter().filter(|name| !["package.json", "README.md"].contains(&name.as_str())) {
+        assert!(files.iter().any(|file| listed(file, name)), "npm would leave out {name}");
+    }
+    for file in files {
+        assert!(found.iter().any(|name| listed(file, name)), "there is no {file}");
+    }
+}
+
+/// Those that have TypeScript try it: a compiler on the path, or the one that `SSE_TEST_TSC` names.
+#[test]
+fn the_declarations_allow_what_works_and_refuse_what_throws() {
+    let named = env::var_os("SSE_TEST_TSC");
+    let directory = tempfile::tempdir().unwrap();
+    let installed = directory.path().join("node_modules/sse-wasm-client");
+    fs::create_dir_all(&installed).unwrap();
+    for name in names(&package()) {
+        fs::copy(package().join(&name), installed.join(&name)).unwrap();
+    }
+    for (name, content) in
+        [("types.ts", TYPES), ("tsconfig.json", COMPILER), ("package.json", r#"{ "type": "module" }"#)]
+    {
+        fs::write(directory.path().join(name), content).unwrap();
+    }
+    let compiler = named.clone().unwrap_or_else(|| "tsc".into());
+    match Command::new(&compiler).arg("--project").arg(directory.path()).output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
+        Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
+            println!("left out: there is no `tsc` on PATH, and SSE_TEST_TSC names none");
+        }
+        Err(error) => panic!("can't run {}: {error}", compiler.display()),
+    }
+}
+
+/// Of the files in a directory that has nothing else.
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
+    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
 }

@@ -27,6 +27,19 @@ const open = async (topic, options) => {
   await reach(stream, "open");
   return stream;
 };
+/** Does something while every request gets this stream, in one piece and open at its end. */
+const answered = async (text, act) => {
+  const { fetch } = globalThis;
+  globalThis.fetch = async () => {
+    const body = new ReadableStream({ start: stream => stream.enqueue(new TextEncoder().encode(text)) });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  try {
+    return await act();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+};
 const within = promise => Promise.race([
   promise,
   new Promise((_, fail) => setTimeout(() => fail(new Error("nothing came of it for 10 s")), 10_000)),
@@ -171,6 +184,110 @@ const tests = {
     equal(reported.length, 1); // with what is wrong muted, since a driver's script is no page's
   },
 
+  async what_waits_for_signals_can_be_left() {
+    const stream = await open(topic());
+    for (const kind of ["signals", "states"]) {
+      const iterator = stream[kind]();
+      await iterator.next();
+      const waiting = [iterator.next(), iterator.next()];
+      equal([await iterator.return(), await waiting[0], await waiting[1]], [{ done: true }, { done: true }, { done: true }]);
+      equal([await iterator.next(), await iterator.return(), iterator.dropped], [{ done: true }, { done: true }, 0]);
+      const thrown = stream[kind]();
+      const waits = thrown.next().then(() => thrown.next());
+      equal(await thrown.throw(new Error("mine")).catch(error => error.message), "mine");
+      equal(await waits, { done: true });
+    }
+    const seen = [];
+    const loop = (async () => { for await (const state of stream.states()) seen.push(state.kind); })();
+    stream.close();
+    await loop;
+    equal(seen, ["open", "closed"]);
+  },
+
+  async signals_that_make_room_are_counted() {
+    let text = "event: sse-cursor\ndata:\n\n";
+    for (let place = 0; place < 100; place += 1) text += `event: sse-gap\ndata: {"requested":"${place}"}\n\n`;
+    await answered(`${text}data: 1\n\n`, async () => {
+      const stream = EventStream.connect("/events?topic=a", { fetch: true });
+      const [signals, states] = [stream.signals(), stream.states()];
+      let told = 0;
+      stream.ongap = () => { told += 1; };
+      await stream.next();
+      equal([signals.dropped, states.dropped, stream.dropped], [38, 38, 0]); // 102 with the first two states
+      stream.close();
+      const gaps = [];
+      for await (const signal of signals) if (signal.type === "gap") gaps.push(Number(signal.requested));
+      equal([gaps.length, gaps[0], gaps.at(-1), signals.dropped], [63, 37, 99, 39]);
+      await new Promise(done => setTimeout(done, 50));
+      equal(told + stream.droppedSignals >= 100, true);
+    });
+  },
+
+  async a_gap_is_placed_by_the_event_that_follows_it() {
+    const text = 'event: sse-cursor\ndata:\n\nevent: sse-gap\ndata: {"reason":"epoch","requested":"x","first":"7"}\n\n';
+    await answered(`${text}id: 7\ndata: 1\n\n`, async () => {
+      const stream = EventStream.connect("/events?topic=a", { fetch: true });
+      const gap = new Promise(done => { stream.ongap = done; });
+      equal([(await gap).first, (await stream.next()).value.id], ["7", "7"]);
+      stream.close();
+    });
+  },
+
+  async an_event_that_is_too_long_is_told() {
+    const text = `event: sse-cursor\ndata:\n\nevent: ${"n".repeat(2000)}\ndata: 1\n\ndata: 2\n\n`;
+    await answered(text, async () => {
+      const stream = EventStream.connect("/events?topic=a", { fetch: true });
+      const told = new Promise(done => { stream.ontoolong = done; });
+      equal([(await stream.next()).value.data, await told], ["2", { type: "too-long", limit: "name" }]);
+      stream.close();
+    });
+  },
+
+  async a_generator_that_hands_it_on_may_be_thrown_at() {
+    const name = topic();
+    const stream = await open(name);
+    await publish(name, "message", "1");
+    const handed = (async function* () { yield* stream; })();
+    equal((await handed.next()).value.data, "1");
+    equal(await handed.throw(new Error("mine")).catch(error => error.message), "mine");
+    equal(stream.state.kind, "closed");
+  },
+
+  async a_page_may_use_it_while_its_request_is_aborted() {
+    const { fetch } = globalThis;
+    const name = topic();
+    const next = [];
+    let stream;
+    globalThis.fetch = request => {
+      request.signal.addEventListener("abort", () => {
+        next.push(stream.next());
+        equal([stream.state.kind, stream.dropped], ["closed", 0]);
+        stream.close();
+      });
+      return fetch(request);
+    };
+    try {
+      stream = await open(name, { fetch: true });
+      stream.close();
+      equal([await next[0], next.length], [{ done: true }, 1]);
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  },
+
+  async what_another_frame_made_is_taken() {
+    const frame = document.body.appendChild(document.createElement("iframe"));
+    const { AbortController, URL, Headers } = frame.contentWindow;
+    const controller = new AbortController();
+    const fetch = { headers: new Headers({ "X-Any": "1" }) };
+    const url = new URL(events(topic()), location.href);
+    const stream = EventStream.connect(url, { fetch, signal: controller.signal });
+    await reach(stream, "open");
+    controller.abort();
+    equal(stream.state.kind, "closed");
+    frame.remove();
+  },
+
   async a_refusal_has_its_words_over_fetch() {
     const stream = EventStream.connect("/events?topc=a", { fetch: { headers: { "X-Any": "1" }, credentials: "omit" } });
     const signals = [];
@@ -201,6 +318,7 @@ const tests = {
       [null, "the second argument can't be null: give an object of options"],
       [{ events: "a" }, 'option events can\'t be "a": give an array of event names'],
       [{ events: ["a", 7] }, "option events[1] can't be 7: give a string"],
+      [{ events: [, "a"] }, "option events[0] can't be undefined: give a string"],
       [{ events: ["sse-gap"] }, "option events: `sse-gap` is the hub's own, and what it says comes as a signal; rename the event"],
       [{ lastEventId: 7 }, "option lastEventId can't be 7: give a string"],
       [{ heartbeat: "15" }, `option heartbeat can't be "15": ${ms} 1 to 2147483647, or false`],
@@ -223,7 +341,9 @@ const tests = {
       [{ fetch: { headers: "a: 1" } }, 'option fetch.headers can\'t be "a: 1": give Headers, or an object or pairs of strings'],
     ];
     for (const [options, words] of wrong) equal(refused(options), `TypeError: ${words}`);
-    equal(refused({}, 7), "TypeError: the URL can't be 7: give a string or a URL");
+    for (const [url, shown] of [[7, "7"], [null, "null"], [{}, "an object"]]) {
+      equal(refused({}, url), `TypeError: the URL can't be ${shown}: give a string or a URL`);
+    }
     equal(refused({ events: ["a\nb"] }).startsWith("TypeError: option events: "), true);
     equal(refused({ lastEventId: "a\nb" }).startsWith("TypeError: option lastEventId: "), true);
     equal(refused({}, "http://").startsWith("TypeError: the browser refuses the URL `http://`: "), true);
@@ -243,6 +363,23 @@ const tests = {
     await reach(never, "open");
     never.close();
     controller.abort();
+  },
+
+  async headers_of_the_same_name_are_joined() {
+    const sent = [];
+    const { fetch } = globalThis;
+    globalThis.fetch = request => {
+      sent.push(request.headers.get("x-any"));
+      return fetch(request);
+    };
+    try {
+      for (const headers of [[["X-Any", "1"], ["x-any", "2"]], { "X-Any": "1", "x-any": "2" }]) {
+        (await open(topic(), { fetch: { headers } })).close();
+      }
+    } finally {
+      globalThis.fetch = fetch;
+    }
+    equal(sent, ["1, 2", "1, 2"]);
   },
 
   async a_post_has_its_body() {
