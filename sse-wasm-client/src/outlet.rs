@@ -26,17 +26,23 @@ pub(crate) trait Outlet: fmt::Debug {
     /// What is said about the stream, as far as it is not one of those.
     fn take_signal(&self, _: &Signal) {}
 
-    /// How many events can be taken without loss.
-    fn room(&self) -> usize;
+    /// How many events can be taken without loss; any number unless there is a queue.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
 
     /// Whether one who can wait should do so before more is put in.
-    fn is_tight(&self) -> bool;
+    fn is_tight(&self) -> bool {
+        false
+    }
 
     /// Until that is no longer so.
-    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()>;
+    fn poll_room(&self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
 
     /// No more will come.
-    fn end(&self);
+    fn end(&self) {}
 }
 
 /// The events of one `EventSource`.

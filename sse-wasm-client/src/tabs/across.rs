@@ -5,7 +5,6 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     mem,
     rc::{Rc, Weak},
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -162,18 +161,4 @@ impl Outlet for Mouth {
             Signal::Gap(_) | Signal::Drain(_) => {} // the hub's own events
         }
     }
-
-    fn room(&self) -> usize {
-        usize::MAX
-    }
-
-    fn is_tight(&self) -> bool {
-        false
-    }
-
-    fn poll_room(&self, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
-
-    fn end(&self) {}
 }

@@ -4,7 +4,6 @@
 use std::{
     cell::RefCell,
     rc::{Rc, Weak},
-    task::{Context, Poll},
 };
 
 use sse_core::EventId;
@@ -119,20 +118,6 @@ impl Outlet for Report {
             Signal::Gap(_) | Signal::Drain(_) => {} // the hub's own events
         }
     }
-
-    fn room(&self) -> usize {
-        usize::MAX
-    }
-
-    fn is_tight(&self) -> bool {
-        false
-    }
-
-    fn poll_room(&self, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
-
-    fn end(&self) {}
 }
 
 impl std::fmt::Debug for Report {

@@ -38,6 +38,8 @@ pub(super) struct Server {
     pub(super) refused: usize,
     /// Gaps that were announced.
     pub(super) gaps: usize,
+    /// Those that came only of an ID that it never gave.
+    pub(super) stray_gaps: usize,
 }
 
 impl Server {
@@ -52,6 +54,7 @@ impl Server {
             refuses: false,
             refused: 0,
             gaps: 0,
+            stray_gaps: 0,
         }
     }
 
@@ -100,7 +103,11 @@ impl Server {
             (Kind::Hub, _) => (Some(GAP), self.trimmed),
         };
         let is_known = asked.is_some() || order(id, &self.id(0)).is_some();
-        self.gaps += usize::from(hello == Some(GAP) && (is_known || self.trimmed > 0)); // else only for one astray
+        if hello == Some(GAP) {
+            let is_for_all = is_known || self.trimmed > 0; // else only for one astray
+            self.gaps += usize::from(is_for_all);
+            self.stray_gaps += usize::from(!is_for_all);
+        }
         let hello = hello.map(|name| event(EventName::from_static(name), String::new(), self.id(after)));
         hello.into_iter().chain((after + 1..=self.log.len()).map(|number| self.event(number))).collect()
     }

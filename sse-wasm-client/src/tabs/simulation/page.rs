@@ -89,7 +89,8 @@ impl Page {
         if server.kind == Kind::Foreign && has_gaps {
             // Nobody knows the order of what is late then, but it comes once all the same; to one that brought an ID
             // from elsewhere, once since then.
-            let seen = &self.seen[if self.seen.contains(&Seen::Gap) { self.brought } else { 0 }..];
+            let own = &self.seen[self.brought..];
+            let seen = if own.contains(&Seen::Gap) { own } else { &self.seen };
             let mut once = HashSet::new();
             let twice = seen.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
             return twice.map_or(Ok(()), |seen| Err(format!("{seen:?} twice")));
@@ -99,7 +100,7 @@ impl Page {
         for seen in &self.seen {
             match (seen, last) {
                 // Before all else it may be another's, who is astray.
-                (Seen::Gap, Some(_)) if !has_gaps && !self.is_astray => {
+                (Seen::Gap, last) if !has_gaps && !self.is_astray && (last.is_some() || server.stray_gaps == 0) => {
                     return Err("a gap that no server announced".into());
                 }
                 (Seen::Gap, _) => gap = true,
