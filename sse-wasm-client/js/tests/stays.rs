@@ -105,12 +105,17 @@ async fn a_hub_that_dies_twenty_times_costs_no_tab_an_event() {
     assert_eq!(hub.streams().await, 4, "those that share have one");
 
     let load = Load::start(&hub, &ledger);
+    let mut served_for = Duration::ZERO;
     for death in 0..20 {
         // Some live for long enough that all come back, and some do not.
+        let began = time::Instant::now();
         load.more(20 + death * 67 % 180).await;
+        served_for += began.elapsed();
         hub.kill();
         hub.restart();
     }
+    let acknowledged = load.acknowledged.load(Relaxed);
+    println!("{acknowledged} events in {served_for:.1?} between 20 deaths");
     load.more(100).await;
     let last = load.end().await;
     let mut had = Vec::new();
