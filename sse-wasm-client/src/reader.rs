@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The name of events without one.
-const MESSAGE: &str = "message";
+const MESSAGE: EventName = EventName::from_static("message");
 
 /// An event as it arrives, before anybody has looked at it.
 #[derive(Debug, Clone, Copy)]
@@ -26,11 +26,12 @@ pub(crate) struct Arrival<'a> {
 /// Reads the events of these names.
 pub(crate) struct Reader<T> {
     /// Each once, none of them the hub's.
-    names: Vec<String>,
+    names: Vec<EventName>,
     read: Box<Read<T>>,
 }
 
-type Read<T> = dyn Fn(Arrival<'_>) -> Result<Delivery<T>, DecodeError>;
+/// The name is the arrival's, to be shared instead of copied.
+type Read<T> = dyn Fn(Arrival<'_>, &EventName) -> Result<Delivery<T>, DecodeError>;
 
 impl<T: DeserializeOwned + 'static> Reader<T> {
     /// Reads the variants of an enum.
@@ -38,11 +39,11 @@ impl<T: DeserializeOwned + 'static> Reader<T> {
         let schema = Schema::<T>::new()?;
         let mut names = Vec::new();
         for name in schema.names() {
-            add(&mut names, &EventName::new(*name)?)?;
+            add(&mut names, EventName::new(*name)?)?;
         }
-        let read = move |arrival: Arrival<'_>| match schema.decode(arrival.name, arrival.data) {
+        let read = move |arrival: Arrival<'_>, name: &EventName| match schema.decode(arrival.name, arrival.data) {
             Ok(value) => Ok(arrival.deliver(value)),
-            Err(cause) => Err(DecodeError::new(arrival.untyped(), cause)),
+            Err(cause) => Err(DecodeError::new(arrival.untyped(name.clone()), cause)),
         };
         Ok(Self { names, read: Box::new(read) })
     }
@@ -51,51 +52,48 @@ impl<T: DeserializeOwned + 'static> Reader<T> {
 impl Reader<Message> {
     /// Reads the events without a name.
     pub(crate) fn untyped() -> Self {
-        Self { names: vec![MESSAGE.into()], read: Box::new(|arrival| Ok(arrival.untyped())) }
+        Self { names: vec![MESSAGE], read: Box::new(|arrival, name| Ok(arrival.untyped(name.clone()))) }
     }
 
     /// Reads those of this name too.
     pub(crate) fn listen(mut self, name: impl Into<Text>) -> Result<Self, ConnectError> {
         let name = EventName::new(name)?;
         if !name.text().is_empty() {
-            add(&mut self.names, &name)?;
+            add(&mut self.names, name)?;
         } // else `message`
         Ok(self)
     }
 }
 
 impl<T> Reader<T> {
-    pub(crate) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[EventName] {
         &self.names
     }
 
     /// Reads an event, if it is of one of the names.
     pub(crate) fn read(&self, arrival: Arrival<'_>) -> Option<Result<Delivery<T>, DecodeError>> {
-        self.names.iter().any(|name| name == arrival.name).then(|| (self.read)(arrival))
+        let name = self.names.iter().find(|name| name.text() == arrival.name)?;
+        Some((self.read)(arrival, name))
     }
 }
 
 impl Arrival<'_> {
-    pub(crate) fn untyped(self) -> Delivery<Message> {
-        self.deliver(self.message())
+    pub(crate) fn untyped(self, name: EventName) -> Delivery<Message> {
+        self.deliver(Message { name, data: self.data.into() })
     }
 
     fn deliver<T>(&self, value: T) -> Delivery<T> {
-        // What a browser or a parser took for an ID or a name can be one, so the checks don't fail.
+        // What a browser or a parser took for an ID can be one, so the check doesn't fail.
         Delivery { value, id: EventId::new(self.id).unwrap_or_default(), origin: self.origin.clone() }
-    }
-
-    fn message(&self) -> Message {
-        Message { name: EventName::new(self.name).unwrap_or_default(), data: self.data.into() }
     }
 }
 
-fn add(names: &mut Vec<String>, name: &EventName) -> Result<(), ConnectError> {
+fn add(names: &mut Vec<EventName>, name: EventName) -> Result<(), ConnectError> {
     if [CURSOR, GAP, DRAIN].contains(&name.as_str()) {
-        return Err(ConnectError::Reserved(name.clone()));
+        return Err(ConnectError::Reserved(name));
     }
-    if !names.iter().any(|known| known == name.as_str()) {
-        names.push(name.as_str().to_owned());
+    if !names.contains(&name) {
+        names.push(name);
     }
     Ok(())
 }
@@ -122,7 +120,7 @@ mod tests {
             Error(#[allow(dead_code)] u8),
         }
         let reader = Reader::<Any>::typed().unwrap();
-        let mut names = reader.names().to_vec();
+        let mut names: Vec<_> = reader.names().iter().map(EventName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["Now", "error", "former"]);
     }
@@ -151,7 +149,7 @@ mod tests {
     fn messages_and_the_chosen_names_each_once() {
         let reader = Reader::untyped().listen("tick").unwrap();
         let reader = reader.listen("tick").unwrap().listen("message").unwrap().listen("").unwrap();
-        assert_eq!(reader.names(), ["message", "tick"]);
+        assert_eq!(reader.names().iter().map(EventName::as_str).collect::<Vec<_>>(), ["message", "tick"]);
     }
 
     #[test]

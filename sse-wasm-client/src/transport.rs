@@ -10,7 +10,7 @@ use std::{
 };
 
 use js_sys::Error;
-use sse_core::EventId;
+use sse_core::{EventId, EventName};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{ConnectError, driver::Driver, life::Settings};
@@ -28,7 +28,7 @@ impl<V: Sealed + fmt::Debug + 'static> Transport for V {}
 pub(crate) trait Sealed {
     /// What makes connections to this URL, whose lives are lived by these settings. They need only tell events of these
     /// names, and the hub's.
-    fn dial(self, url: String, names: &[String], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError>;
+    fn dial(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError>;
 }
 
 /// One whose connections can be shared, by all to whom it is equal.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sse_core::EventId;
+use sse_core::{EventId, EventName};
 
 use super::{
     Aside, BEAT,
@@ -32,7 +32,7 @@ use crate::{
 pub struct AcrossTabs<V>(pub(crate) V);
 
 impl<V: Sharable> Sealed for AcrossTabs<V> {
-    fn dial(self, url: String, names: &[String], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
+    fn dial(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
         let name = name(&self.0, &url, names, settings)?;
         // To pause is each tab's own affair: it leaves the others. All else is the connection's.
         let own =
@@ -45,7 +45,7 @@ impl<V: Sharable> Sealed for AcrossTabs<V> {
 }
 
 /// What those have in common that can share a connection. Headers may hold secrets, so what can be is hashed.
-fn name<V: Sharable>(by: &V, url: &str, names: &[String], settings: &Settings) -> Result<String, ConnectError> {
+fn name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings) -> Result<String, ConnectError> {
     let Settings { policy, give_up_after, watchdog, .. } = settings;
     let mut hasher = DefaultHasher::new();
     (V::NAME, by, names, policy.reconnection_time, policy.max_wait, give_up_after, watchdog).hash(&mut hasher);
@@ -93,7 +93,7 @@ impl Sink for Program {
 pub(super) struct Line {
     dial: Rc<dyn Dial>,
     settings: Settings,
-    names: Rc<[String]>,
+    names: Rc<[EventName]>,
 }
 
 impl Connect for Line {
@@ -131,7 +131,7 @@ impl Drop for Own {
 struct Mouth {
     feed: Feed,
     /// A connection may bring others too, which need not go round.
-    names: Rc<[String]>,
+    names: Rc<[EventName]>,
     /// When the tabs were last told where a hub's stream is; none as long as it is not known to be a hub's.
     told_at: Cell<Option<Duration>>,
 }
@@ -139,9 +139,9 @@ struct Mouth {
 impl Outlet for Mouth {
     fn take(&self, arrival: Arrival<'_>) {
         let told_at = self.told_at.get();
-        if self.names.iter().any(|name| name == arrival.name) {
+        if let Some(name) = self.names.iter().find(|name| name.text() == arrival.name) {
             self.told_at.set(told_at.map(|_| clock::now()));
-            self.feed.event(arrival.untyped());
+            self.feed.event(arrival.untyped(name.clone()));
         } else if told_at.is_some_and(|at| clock::now() >= at.saturating_add(BEAT)) {
             // A hub says where it is only when it has nothing to send. Who leads next is not to ask for all of this again.
             self.take_hubs(Arrival { name: CURSOR, data: "", ..arrival });
@@ -150,7 +150,7 @@ impl Outlet for Mouth {
 
     fn take_hubs(&self, arrival: Arrival<'_>) {
         self.told_at.set(Some(clock::now()));
-        self.feed.event(arrival.untyped());
+        self.feed.event(arrival.untyped(EventName::new(arrival.name).unwrap_or_default())); // one of the hub's
     }
 
     fn take_signal(&self, signal: &Signal) {

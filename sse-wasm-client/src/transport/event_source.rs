@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, rc::Weak};
 
-use sse_core::EventId;
+use sse_core::{EventId, EventName};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, EventSourceInit, MessageEvent, Request};
 
@@ -30,9 +30,9 @@ pub struct ByEventSource {
 }
 
 impl Sealed for ByEventSource {
-    fn dial(self, url: String, names: &[String], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
+    fn dial(self, url: String, names: &[EventName], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
         let own = [OPEN, ERROR, MESSAGE, CURSOR, GAP, DRAIN];
-        let others = names.iter().map(String::as_str).filter(|name| !own.contains(name));
+        let others = names.iter().map(EventName::as_str).filter(|name| !own.contains(name));
         let names = own.into_iter().chain(others).map(String::from).collect();
         Ok(Box::new(Sources { url, with_credentials: self.with_credentials, names }))
     }

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::future::{AbortHandle, abortable};
 use js_sys::{Date, Promise, Reflect, Uint8Array};
-use sse_core::{EventId, Item, Limits, Parser, Text};
+use sse_core::{EventId, EventName, Item, Limits, Parser, Text};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
@@ -64,7 +64,7 @@ pub enum Credentials {
 }
 
 impl Sealed for ByFetch {
-    fn dial(self, url: String, _: &[String], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
+    fn dial(self, url: String, _: &[EventName], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
         Ok(Box::new(Fetches { url, with: self }))
     }
 }
