@@ -10,7 +10,7 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
-    hub, npm, steps,
+    hub, npm, outside,
     system::{Apt, Distribution, find_program},
 };
 
@@ -107,7 +107,7 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
         test.env("SSE_TEST_NPM", &built.package).env("SSE_TEST_DASHBOARD", &built.dashboard);
         test.env("SSE_TEST_HUB_PROGRAM", &program);
         if arguments == leptos {
-            test.env("CARGO_TARGET_DIR", steps::outside_target(context));
+            test.env("CARGO_TARGET_DIR", outside::target(context));
         }
         println!("{}", command::line(&test));
         command::run(&mut test)?;

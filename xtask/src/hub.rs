@@ -19,6 +19,10 @@ use crate::{
     wasm::Toolchain,
 };
 
+/// The variables that tell the browser client's tests where their servers are, when they are built.
+pub(crate) const HUB: &str = "SSE_TEST_HUB";
+pub(crate) const SCRIPTS: &str = "SSE_TEST_SCRIPTS";
+
 /// How long a server may take to say where it listens.
 const START_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -69,8 +73,8 @@ fn run(
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
         .env("PATH", system::path_with(runner)?)
         .env("WASM_BINDGEN_TEST_ADDRESS", page)
-        .env("SSE_TEST_HUB", hub)
-        .env("SSE_TEST_SCRIPTS", scripts);
+        .env(HUB, hub)
+        .env(SCRIPTS, scripts);
     // The runner gives one test program 20 seconds, and a slow machine's driver 5, unless told
     // otherwise.
     for (name, seconds) in [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")] {
@@ -82,7 +86,7 @@ fn run(
         test.env_remove(name);
     }
     test.env(variable, driver);
-    println!("{variable}={} SSE_TEST_HUB={hub} SSE_TEST_SCRIPTS={scripts} {}", driver.display(), command::line(&test));
+    println!("{variable}={} {HUB}={hub} {SCRIPTS}={scripts} {}", driver.display(), command::line(&test));
     command::run(&mut test)
 }
 

@@ -2,8 +2,8 @@
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`binaryen`], [`npm`],
-//! [`browser`] and [`hub`] know how; [`tools`], [`system`] and [`command`] reach the machine;
+//! in turn; [`outside`], [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`binaryen`],
+//! [`npm`], [`browser`] and [`hub`] know how; [`tools`], [`system`] and [`command`] reach the machine;
 //! [`report`] speaks. What decides or parses is kept apart from what touches the machine:
 //! [`wasm_choice`], [`lockfile`], [`size`] and the functions with tests.
 
@@ -19,6 +19,7 @@ mod lockfile;
 mod miri;
 mod nchan;
 mod npm;
+mod outside;
 mod report;
 mod run;
 mod size;
@@ -148,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn test_runs_eleven_steps_and_six_without_a_browser() {
-        assert_eq!(steps("xtask test").len(), 11);
+    fn test_runs_twelve_steps_and_six_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 12);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
         assert_eq!(steps::NATIVE.len(), 6);
     }

@@ -1,7 +1,5 @@
 //! What is done, in which order, and how a step is repeated alone.
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 
 use crate::{
@@ -10,7 +8,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    hub, miri, npm, supply, system, tools,
+    hub, miri, npm, outside, supply, tools, wasm,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -19,7 +17,7 @@ pub(crate) const NATIVE: &[Step] =
 
 /// What `cargo xtask test` adds to them.
 pub(crate) const BROWSER: &[Step] =
-    &[Step::WasmToolchain, Step::WasmBindgen, Step::Browser, Step::WasmTests, Step::BrowserTests];
+    &[Step::WasmToolchain, Step::WasmLints, Step::WasmBindgen, Step::Browser, Step::WasmTests, Step::BrowserTests];
 
 /// The steps of `cargo xtask wasm`.
 pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBindgen, Step::WasmOpt, Step::WasmBuild];
@@ -49,19 +47,6 @@ pub(crate) const SETUP: &[Step] =
 /// The features of the libraries that tests of this machine need: all but those for a browser.
 const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/load,sse-testkit/proptest,sse-testkit/script-host";
 
-/// Crates that the workspace excludes: they use it from outside, as a user's would, or compare it with others.
-const OUTSIDE: &[&str] = &[
-    "examples/dashboard",
-    "examples/follow",
-    "examples/outside",
-    "examples/testkit-on-others",
-    "examples/warp-mount",
-    "sse-server/compare",
-];
-
-/// Packages outside the workspace that are not run with the tests, so that they go on compiling.
-const COMPILED: &[&str] = &["sse-core/compare", "sse-core/fuzz"];
-
 /// A step of a chore. Set-up is idempotent, so any step can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
@@ -73,12 +58,14 @@ pub(crate) enum Step {
     Tests,
     /// The documentation builds without a warning
     Docs,
-    /// Tests of the crates outside the workspace that use it
+    /// Tests of the packages outside the workspace that use it
     Outside,
     /// Licences, sources, duplicates and known holes of what is depended on
     Dependencies,
     /// Set up a compiler for the browser
     WasmToolchain,
+    /// Clippy has nothing to say of what is built for the browser only
+    WasmLints,
     /// Set up wasm-bindgen's test runner
     WasmBindgen,
     /// Set up Chrome or Chromium and its driver
@@ -127,6 +114,7 @@ impl Step {
             Self::Outside => "outside",
             Self::Dependencies => "dependencies",
             Self::WasmToolchain => "wasm-toolchain",
+            Self::WasmLints => "wasm-lints",
             Self::WasmBindgen => "wasm-bindgen",
             Self::Browser => "browser",
             Self::WasmTests => "wasm-tests",
@@ -152,13 +140,14 @@ impl Step {
     /// What the step does: its command, where that is one.
     pub(crate) fn what(self) -> &'static str {
         match self {
-            Self::Format => "cargo fmt --all --check, and the same in each crate outside the workspace",
-            Self::Lints => "cargo clippy --workspace --all-targets --all-features -- -D warnings",
+            Self::Format => "cargo fmt --check in the workspace and in each package outside it",
+            Self::Lints => "cargo clippy in the workspace and in each package outside it",
             Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with their features, and without",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
-            Self::Outside => "cargo test in each crate that uses the workspace from outside; the others compile",
-            Self::Dependencies => "cargo deny check",
+            Self::Outside => "cargo test in each package that uses the workspace from outside",
+            Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
+            Self::WasmLints => "cargo clippy for the browser: the client, its npm package and the dashboard",
             Self::WasmBindgen => "look for wasm-bindgen-cli of the version in Cargo.lock, else build it",
             Self::Browser => "look for Chrome or Chromium and its driver, else install Debian's",
             Self::WasmTests => "start a hub and run sse-wasm-client's tests in the browser",
@@ -186,7 +175,7 @@ impl Step {
     /// The command that repeats the step alone.
     pub(crate) fn repeat(self) -> String {
         match self {
-            Self::Lints | Self::Docs => self.what().to_owned(),
+            Self::Docs => self.what().to_owned(),
             Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
@@ -200,15 +189,13 @@ impl Step {
             Self::Format => {
                 tools::ensure_component(context, "rustfmt", "fmt")?;
                 cargo(context, &["fmt", "--all", "--check"])?;
-                OUTSIDE.iter().chain(COMPILED).try_for_each(|directory| {
-                    let manifest = format!("{directory}/Cargo.toml");
-                    cargo(context, &["fmt", "--check", "--manifest-path", &manifest]).map(drop)
-                })?;
+                outside::format(context)?;
                 Ok(None)
             }
             Self::Lints => {
                 tools::ensure_component(context, "clippy", "clippy")?;
-                cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
+                cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
+                outside::lint(context).map(|()| None)
             }
             Self::Tests => {
                 cargo(context, &["test", "--workspace", "--features", ALL_NATIVE])?;
@@ -223,13 +210,14 @@ impl Step {
                 doc.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
                 command::run(&mut doc).map(|()| None)
             }
-            Self::Outside => outside(context),
+            Self::Outside => outside::test(context).map(|()| None),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {
                 let toolchain = context.wasm_toolchain()?;
                 println!("building for the browser with {toolchain}");
                 Ok(Some(toolchain.to_string()))
             }
+            Self::WasmLints => wasm::lint(context),
             Self::WasmBindgen => context.wasm_bindgen().map(|_| None),
             Self::Browser => context.chromedriver().map(|driver| Some(driver.display().to_string())),
             Self::WasmTests => hub::wasm_tests(context).map(|()| None),
@@ -259,34 +247,6 @@ impl Step {
 
 fn cargo(context: &Context, arguments: &[&str]) -> Result<Option<String>> {
     command::run(context.cargo().args(arguments)).map(|()| None)
-}
-
-/// One target directory for all crates outside the workspace, since they build the same dependencies.
-pub(crate) fn outside_target(context: &Context) -> PathBuf {
-    context.target().join("outside")
-}
-
-fn outside(context: &Context) -> Result<Option<String>> {
-    for crate_directory in OUTSIDE {
-        let mut test = context.cargo();
-        test.args(["test", "--manifest-path", &format!("{crate_directory}/Cargo.toml")])
-            .env("CARGO_TARGET_DIR", outside_target(context));
-        println!("{}", command::line(&test));
-        command::run(&mut test)?;
-    }
-    for directory in COMPILED {
-        let mut check = context.cargo();
-        check
-            .args(["check", "--manifest-path", &format!("{directory}/Cargo.toml")])
-            .env("CARGO_TARGET_DIR", outside_target(context));
-        println!("{}", command::line(&check));
-        if *directory == "sse-core/fuzz" && system::find_program("c++").is_none() {
-            println!("left out: the fuzzer's runtime needs a C++ compiler");
-            continue;
-        }
-        command::run(&mut check)?;
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

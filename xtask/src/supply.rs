@@ -7,6 +7,7 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
+    outside,
     tools::{self, Tool},
 };
 
@@ -25,6 +26,7 @@ pub(crate) fn check(context: &Context) -> Result<Option<String>> {
     let program = set_up(context)?;
     let deny = || context.command(&program);
     command::run(deny().args(["check", "bans", "licenses", "sources"]))?;
+    outside::check_dependencies(context, &program)?;
 
     // Fetched apart from the check, so that a real advisory can't be taken for a failure to fetch.
     let mut fetch = deny();

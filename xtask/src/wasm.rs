@@ -10,7 +10,9 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
+    hub,
     system::{Apt, find_program},
+    tools,
     wasm_choice::{Action, Attempt, Facts, choose, is_at_least},
 };
 
@@ -147,6 +149,26 @@ fn has_packages(context: &Context) -> bool {
         && recent("/usr/bin/rustc")
         && recent("/usr/bin/cargo")
         && Path::new("/usr/lib/rustlib/src/rust/library/Cargo.toml").is_file()
+}
+
+/// What of the workspace is built for the browser.
+const CLIENT: &[&str] = &["--package", "sse-wasm-client", "--package", "sse-wasm-client-js", "--all-targets"];
+
+/// Clippy of what other targets do not see.
+pub(crate) fn lint(context: &Context) -> Result<Option<String>> {
+    let toolchain = context.wasm_toolchain()?;
+    if let Toolchain::Packaged { .. } = toolchain {
+        return Ok(Some("left out: the packaged Rust has no clippy".to_owned()));
+    }
+    tools::ensure_component(context, "clippy", "clippy")?;
+    for what in [CLIENT, &["--manifest-path", "examples/dashboard/Cargo.toml"]] {
+        let mut clippy = toolchain.cargo(context, "clippy");
+        clippy.args(what).args(["--", "-D", "warnings"]);
+        println!("{}", command::line(&clippy));
+        // The tests have them built in; nothing is run here.
+        command::run(clippy.envs([hub::HUB, hub::SCRIPTS].map(|name| (name, "http://127.0.0.1"))))?;
+    }
+    Ok(None)
 }
 
 /// The profile for what a browser downloads.
