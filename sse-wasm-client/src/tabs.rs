@@ -45,7 +45,7 @@
 //!
 //! # IDs
 //!
-//! Hub IDs of one epoch compare. Those of an older epoch are behind. Of an epoch that a tab does not know it finds out
+//! A hub's IDs, known by their form, compare within an epoch. Those of an older epoch are behind. Of an epoch that a tab does not know it finds out
 //! by the gap that the hub sends first. If there is none, that epoch is the present one: then the leader, which knows
 //! nothing of it, was behind, and begins another term at its own place.
 //!

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Delivery, Message, State,
-    signal::{CURSOR, GAP},
+    signal::{CURSOR, DRAIN, GAP},
 };
 
 #[derive(Debug)]
@@ -50,14 +50,15 @@ impl Desk {
     /// An event of the stream, which the program gets unless it has had it.
     pub(super) fn take(&mut self, event: Delivery<Message>) {
         if self.ahead {
-            match self.trail.place(&event.id) {
-                Place::Behind => return,
-                Place::Here => {
-                    self.ahead = false;
-                    return;
+            let place = self.trail.place(&event.id);
+            // What is known may follow yet after a gap, or an ID that does not compare.
+            self.ahead = matches!(place, Place::Behind | Place::Unknown);
+            if matches!(place, Place::Behind | Place::Here) {
+                if event.value.name.as_str() == DRAIN {
+                    // It says something of the stream, wherever this tab is.
+                    self.output(Output::Event(Delivery { id: self.trail.last(), ..event }));
                 }
-                Place::Beyond => self.ahead = false,
-                Place::Unknown => {} // a gap, or an ID that does not compare: what is known may follow yet
+                return;
             }
         }
         self.fresh = false;
@@ -71,12 +72,15 @@ impl Desk {
         self.output(Output::Event(Delivery { value, id: self.trail.last(), origin: Text::default() }));
     }
 
-    /// Tells the program that something is lost after what it has had.
+    /// Tells the program that something is lost between what it has had and this.
     pub(super) fn tell_gap(&mut self, first: Option<&Delivery<Message>>) {
         let id = self.trail.last();
-        let requested = serde_json::to_string(id.as_str()).unwrap_or_default();
+        let json = |id: &EventId| serde_json::to_string(id.as_str()).unwrap_or_default();
         let name = EventName::from_static(GAP);
-        let data = ["{\"reason\":\"lagged\",\"requested\":", &requested, "}"].concat().into();
+        let first_id = first.map(|event| &event.id).filter(|id| !id.text().is_empty());
+        let first_id = first_id.map_or("null".to_owned(), json);
+        let data = ["{\"reason\":\"lagged\",\"requested\":", &json(&id), ",\"first\":", &first_id, "}"];
+        let data = data.concat().into();
         let origin = first.map(|event| event.origin.clone()).unwrap_or_default();
         self.output(Output::Event(Delivery { value: Message { name, data }, id, origin }));
     }

@@ -88,7 +88,7 @@ impl Follower {
             }
             Says::Event { number, event } => match self.number {
                 Some(had) if number <= had => {}
-                Some(had) if number == had + 1 => {
+                Some(had) if number - had == 1 => {
                     self.number = Some(number);
                     desk.take(event);
                 }

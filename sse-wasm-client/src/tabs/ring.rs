@@ -82,23 +82,24 @@ mod tests {
     use sse_core::EventName;
 
     use super::*;
+    use crate::tabs::trail::{long, short};
 
     fn event(id: &str, data: &str) -> Delivery<Message> {
         let value = Message { name: EventName::from_static("tick"), data: data.into() };
-        Delivery { value, id: EventId::new(id).unwrap(), origin: "".into() }
+        Delivery { value, id: long(id), origin: "".into() }
     }
 
     fn ids(events: Option<Vec<Delivery<Message>>>) -> Option<Vec<String>> {
-        events.map(|events| events.iter().map(|event| event.id.to_string()).collect())
+        events.map(|events| events.iter().map(|event| short(&event.id)).collect())
     }
 
     fn find(ring: &Ring, id: &str) -> Option<(u64, bool)> {
-        ring.find(&EventId::new(id).unwrap())
+        ring.find(&long(id))
     }
 
     #[test]
     fn it_hands_out_again_what_follows() {
-        let mut ring = Ring::new(EventId::from_static("a-2"));
+        let mut ring = Ring::new(long("a-2"));
         assert_eq!((ring.last(), ids(ring.after(0))), (0, Some(vec![])));
         for id in ["a-4", "a-6", "b-1"] {
             ring.push(event(id, ""));

@@ -2,8 +2,14 @@
 
 use sse_core::EventName;
 
-use super::*;
-use crate::{CloseReason, Refusal, signal::CURSOR};
+use super::{
+    trail::{long, short},
+    *,
+};
+use crate::{
+    CloseReason, Gap, Refusal,
+    signal::{CURSOR, DRAIN, GAP},
+};
 
 const NOW: Duration = Duration::from_secs(1);
 
@@ -44,9 +50,9 @@ fn wonder(tab: &mut Tab, now: Duration) {
 }
 
 /// The IDs of the events among what is done.
-fn ids(done: &[Output]) -> Vec<&str> {
+fn ids(done: &[Output]) -> Vec<String> {
     let ids = done.iter().filter_map(|output| match output {
-        Output::Event(event) => Some(event.id.as_str()),
+        Output::Event(event) => Some(short(&event.id)),
         _ => None,
     });
     ids.collect()
@@ -54,7 +60,7 @@ fn ids(done: &[Output]) -> Vec<&str> {
 
 fn event(name: &'static str, id: &'static str) -> Delivery<Message> {
     let value = Message { name: EventName::from_static(name), data: Default::default() };
-    Delivery { value, id: EventId::from_static(id), origin: Default::default() }
+    Delivery { value, id: long(id), origin: Default::default() }
 }
 
 /// The first leads a stream that is open.
@@ -106,8 +112,7 @@ fn one_that_sleeps_is_paused() {
 
 /// One that follows, and has had what `id` stands for; one that leads from `start` on, and has been heard by the other.
 fn a_leader_and_a_follower(start: &'static str, id: &'static str) -> [Tab; 2] {
-    let [mut leader, mut follower] =
-        [(1, start), (2, id)].map(|(tab, id)| Tab::new(tab, EventId::from_static(id), NOW));
+    let [mut leader, mut follower] = [(1, start), (2, id)].map(|(tab, id)| Tab::new(tab, long(id), NOW));
     drain(&mut follower);
     leader.handle_granted(NOW);
     hear(&mut follower, drain(&mut leader).0, NOW);
@@ -176,7 +181,7 @@ fn what_came_before_what_is_late_is_not_had_twice() {
 
 #[test]
 fn who_joins_while_a_hub_repeats_has_nothing_of_that() {
-    let mut leader = Tab::new(1, EventId::from_static("e-3"), NOW);
+    let mut leader = Tab::new(1, long("e-3"), NOW);
     leader.handle_granted(NOW);
     drain(&mut leader);
     let mut fresh = Tab::new(2, EventId::default(), NOW);
@@ -229,14 +234,14 @@ fn who_comes_from_a_later_epoch_leaves_nobody_behind() {
     let mut tabs = leading();
     settle(&mut tabs);
     let [first, _] = &mut tabs;
-    let mut later = Tab::new(3, EventId::from_static("f-5"), NOW);
+    let mut later = Tab::new(3, long("f-5"), NOW);
     hear(first, drain(&mut later).0, NOW);
     first.handle_time(LATER); // all were asked
-    assert!(drain(first).1.contains(&Output::Connect { last_event_id: EventId::from_static("f-5") }));
+    assert!(drain(first).1.contains(&Output::Connect { last_event_id: long("f-5") }));
     first.handle_event(event(CURSOR, "f-5"), LATER); // it goes on there, so that is the present
     let (said, done) = drain(first);
     assert_eq!(ids(&done), [""; 0]);
-    assert!(done.contains(&Output::Connect { last_event_id: EventId::from_static("e-1") }));
+    assert!(done.contains(&Output::Connect { last_event_id: long("e-1") }));
     assert!(!said.iter().any(|notice| matches!(notice.says, Says::Event { .. })));
 }
 
@@ -273,19 +278,53 @@ fn numbers_that_nobody_reaches_do_no_harm() {
     let term = serde_json::from_str("[18446744073709551615, 9]").unwrap();
     let events = vec![event("tick", "e-9")];
     let had = Vec::new();
-    let replay = Says::Replay {
-        to: 2,
-        id: EventId::from_static("e-1"),
-        after: u64::MAX,
-        ahead: Some(true),
-        lost: true,
-        had,
-        events,
-    };
-    for says in [Says::Begin { start: EventId::from_static("e-1"), was: None }, replay] {
+    let replay = Says::Replay { to: 2, id: long("e-1"), after: u64::MAX, ahead: Some(true), lost: true, had, events };
+    for says in [Says::Begin { start: long("e-1"), was: None }, replay] {
         second.handle_notice(Notice { from: 9, term, says }, NOW);
     }
     second.handle_granted(NOW);
     second.handle_time(LATER);
     assert!(drain(second).1.iter().any(|output| matches!(output, Output::Connect { .. })));
+}
+
+#[test]
+fn ids_that_only_look_like_a_hubs_have_no_order() {
+    let [mut leader, _] = a_leader_and_a_follower("evt-9k2f", "evt-9k2f");
+    for id in ["evt-1aab", "evt-5c01"] {
+        leader.handle_event(event("tick", id), NOW);
+    }
+    drain(&mut leader);
+    let mut late = Tab::new(3, long("evt-9k2f"), NOW);
+    hear(&mut leader, drain(&mut late).0, NOW);
+    hear(&mut late, drain(&mut leader).0, NOW);
+    leader.handle_event(event("tick", "evt-7d00"), NOW);
+    hear(&mut late, drain(&mut leader).0, NOW);
+    assert_eq!(ids(&drain(&mut late).1), ["evt-1aab", "evt-5c01", "evt-7d00"]);
+}
+
+#[test]
+fn what_is_lost_is_told_with_what_follows() {
+    let [mut leader, _] = a_leader_and_a_follower("#1", "#1");
+    leader.handle_event(event("tick", "#2"), NOW);
+    drain(&mut leader);
+    let mut follower = Tab::new(3, long("elsewhere"), NOW);
+    hear(&mut leader, drain(&mut follower).0, NOW);
+    hear(&mut follower, drain(&mut leader).0, NOW);
+    let done = drain(&mut follower).1;
+    let gap = done.iter().find_map(|output| match output {
+        Output::Event(event) if event.value.name.as_str() == GAP => Some(Gap::read(&event.value.data)),
+        _ => None,
+    });
+    let gap = gap.expect("a gap");
+    assert_eq!((&*gap.requested, gap.first), ("elsewhere", Some(long("#2"))), "{done:?}");
+}
+
+#[test]
+fn the_end_that_a_hub_announces_reaches_who_is_further_than_it() {
+    let [mut leader, mut follower] = a_leader_and_a_follower("e-3", "e-9");
+    for (name, id) in [("tick", "e-4"), (DRAIN, "e-4")] {
+        leader.handle_event(event(name, id), NOW);
+    }
+    hear(&mut follower, drain(&mut leader).0, NOW);
+    assert_eq!(drain(&mut follower).1, [Output::Event(event(DRAIN, "e-9"))]); // its place is its own
 }

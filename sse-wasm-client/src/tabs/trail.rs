@@ -105,30 +105,45 @@ impl Trail {
     }
 }
 
-/// How two IDs compare: those that are equal, and those of a hub (`<epoch>-<number>`, of fixed width) if they are of one
-/// epoch.
+/// How two IDs compare: those that are equal, and those of a hub if they are of one epoch.
 pub(super) fn order(one: &EventId, other: &EventId) -> Option<Ordering> {
     let (one, other) = (one.as_str(), other.as_str());
     if one == other {
         return Some(Ordering::Equal);
     }
-    let ((epoch, number), (other_epoch, other_number)) = (one.split_once('-')?, other.split_once('-')?);
-    let compare =
-        epoch == other_epoch && number.len() == other_number.len() && [epoch, number, other_number].iter().all(is_hubs);
-    compare.then(|| number.cmp(other_number))
+    let ((epoch, number), (other_epoch, other_number)) = (parts(one)?, parts(other)?);
+    (epoch == other_epoch).then(|| number.cmp(other_number))
 }
 
-fn is_hubs(part: &&str) -> bool {
-    part.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+/// The epoch and the number of a hub's ID: so many digits, of base 32. What only looks like it is another server's, and
+/// says nothing of the order.
+fn parts(id: &str) -> Option<(&str, &str)> {
+    let (epoch, number) = id.split_once('-')?;
+    let are_digits = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
+    let is_hubs = (epoch.len(), number.len()) == (12, 11) && are_digits(epoch) && are_digits(number);
+    is_hubs.then_some((epoch, number))
+}
+
+/// A hub's ID that is written short, `b-12` for `bbbbbbbbbbbb-00000000012`; any other as it is.
+#[cfg(test)]
+pub(super) fn long(short: &str) -> EventId {
+    let id = match short.split_once('-') {
+        Some((epoch, number)) if epoch.len() == 1 => format!("{}-{number:0>11}", epoch.repeat(12)),
+        _ => short.to_owned(),
+    };
+    EventId::new(id).unwrap()
+}
+
+/// The other way round.
+#[cfg(test)]
+pub(super) fn short(id: &EventId) -> String {
+    let short = parts(id.as_str()).map(|(epoch, number)| [&epoch[..1], "-", number.trim_start_matches('0')].concat());
+    short.unwrap_or_else(|| id.to_string())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn id(text: &str) -> EventId {
-        EventId::new(text).unwrap()
-    }
+    use super::{long as id, *};
 
     fn trail(ids: &[&str]) -> Trail {
         let mut trail = Trail::new(EventId::default());
@@ -143,17 +158,21 @@ mod tests {
         use Ordering::{Equal, Greater, Less};
 
         for (one, other, expected) in [
-            ("a-01", "a-02", Some(Less)),
+            ("a-1", "a-2", Some(Less)),
             ("a-0v", "a-0a", Some(Greater)),
-            ("a-01", "a-01", Some(Equal)),
-            ("a-01", "b-02", None),
-            ("a-9", "a-10", None), // not of fixed width
+            ("a-9", "a-10", Some(Less)),
+            ("a-1", "a-1", Some(Equal)),
+            ("a-1", "b-2", None),
             ("41", "42", None),
             ("41", "41", Some(Equal)),
-            ("a-0A", "a-0B", None),
-            ("a-1-1", "a-1-2", None),
             ("", "a-1", None),
             ("", "", Some(Equal)),
+            // Others', that only look like a hub's.
+            ("evt-9k2f", "evt-1aab", None),
+            ("0123456789ab-0000000001", "0123456789ab-0000000002", None),
+            ("0123456789ab-0000000000A", "0123456789ab-0000000000B", None),
+            ("0123456789ab-0000000000w", "0123456789ab-0000000000x", None),
+            ("0123456789ab-00000-00001", "0123456789ab-00000-00002", None),
         ] {
             assert_eq!(order(&id(one), &id(other)), expected, "{one} {other}");
         }

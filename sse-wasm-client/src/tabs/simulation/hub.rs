@@ -118,7 +118,7 @@ impl Server {
 
     fn id(&self, number: usize) -> EventId {
         let id = match self.kind {
-            Kind::Hub => format!("e{:02}-{number:06}", self.epoch),
+            Kind::Hub => format!("{:012}-{number:011}", self.epoch),
             Kind::Foreign => format!("#{number}"),
         };
         EventId::new(id).unwrap()
