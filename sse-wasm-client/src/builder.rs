@@ -11,7 +11,7 @@ use crate::{
     life::{Life, Settings, Watchdog},
     outlet::{Deliveries, Outlet},
     reader::Reader,
-    transport::Sharable,
+    transport::{Sharable, absolute},
     url,
 };
 
@@ -248,7 +248,7 @@ impl<T: 'static, V: Transport> Builder<T, V> {
     pub fn connect(self) -> Result<EventSource<T>, ConnectError> {
         let Self { reader, url, last_event_id, queue, mut settings, transport } = self;
         let reader = reader?;
-        let dial = transport.dial(url, reader.names(), &mut settings)?;
+        let dial = transport.dial(absolute(&url)?, reader.names(), &mut settings)?;
         let deliveries = Rc::new(Deliveries::new(reader, queue));
         let outlet: Rc<dyn Outlet> = deliveries.clone();
         let driver = Driver::start(Life::new(settings, last_event_id, clock::now()), outlet, dial)?;

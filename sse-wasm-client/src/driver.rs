@@ -1,7 +1,7 @@
 //! Does what a connection's life asks for, and tells it what happens.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fmt,
     rc::{Rc, Weak},
     time::Duration,
@@ -25,6 +25,8 @@ pub(crate) struct Driver {
     connection: RefCell<Option<Box<dyn Connection>>>,
     timer: Timer,
     page: RefCell<Option<Page>>,
+    /// Whether something is being done.
+    turning: Cell<bool>,
     own: Weak<Self>,
 }
 
@@ -49,6 +51,7 @@ impl Driver {
                 connection: RefCell::new(None),
                 timer: Timer::new(move || with(&ticked, Self::tick)),
                 page: RefCell::new(None),
+                turning: Cell::new(false),
                 own: own.clone(),
             }
         })
@@ -112,8 +115,12 @@ impl Driver {
         });
     }
 
-    /// Does what there is to do. Nothing is borrowed while a connection is let go of or made.
+    /// Does what there is to do. Nothing is borrowed while a connection is let go of or made: that may lead back here,
+    /// and then it is for whoever was here first to go on until all is done.
     pub(crate) fn turn(&self) {
+        if self.turning.replace(true) {
+            return;
+        }
         while let Some(act) = self.inbox.poll_act() {
             let made = match act {
                 Act::Disconnect => None,
@@ -134,6 +141,7 @@ impl Driver {
             let gone = self.page.take();
             drop(gone);
         }
+        self.turning.set(false);
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) struct Life {
     start: EventId,
     /// Where the next one goes on.
     last_event_id: String,
+    /// Until then the server wants to be left alone, whatever the network and the page make of it.
+    not_before: Duration,
     online: bool,
     /// The page is in the browser's store, to go back to.
     stored: bool,
@@ -89,6 +91,7 @@ impl Life {
             reconnection_time: None,
             last_event_id: start.as_str().to_owned(),
             start,
+            not_before: Duration::ZERO,
             online: true,
             stored: false,
             hidden_since: None,
@@ -264,7 +267,7 @@ impl Life {
     pub(crate) fn handle_online(&mut self, now: Duration) {
         self.online = true;
         match self.phase {
-            Phase::Waiting { .. } => self.connect(now),
+            Phase::Waiting { .. } => self.connect_soon(now),
             // The browser's own wait may be long, or its try hang on a network that is gone.
             Phase::Connecting { by_browser: true, .. } => {
                 self.disconnect(now);
@@ -290,9 +293,10 @@ impl Life {
         }
     }
 
-    /// The page is seen again.
+    /// The page is seen again, so it is in no store either.
     pub(crate) fn handle_visible(&mut self, now: Duration) {
         self.hidden_since = None;
+        self.stored = false;
         self.resume(now);
     }
 
@@ -379,6 +383,15 @@ impl Life {
         };
     }
 
+    /// Connects as soon as the server wants it.
+    fn connect_soon(&mut self, now: Duration) {
+        if now < self.not_before {
+            self.phase = Phase::Waiting { attempt: self.failures.max(1), until: self.not_before };
+        } else {
+            self.connect(now);
+        }
+    }
+
     fn disconnect(&mut self, now: Duration) {
         self.settle(now);
         self.disconnect |= self.is_connected() && !self.connect; // else it was not even begun
@@ -402,7 +415,11 @@ impl Life {
             // Nobody has spread the clients, so that is done from the first wait on.
             None => policy.wait(policy.reconnection_time, self.failures.saturating_add(1), entropy),
         };
-        wait = wait.max(at_least.unwrap_or_default().min(policy.max_asked));
+        if let Some(asked) = at_least {
+            let asked = asked.min(policy.max_asked);
+            self.not_before = now.saturating_add(asked);
+            wait = wait.max(asked);
+        }
         if self.online {
             self.failures = self.failures.saturating_add(1);
         } else {
@@ -420,7 +437,7 @@ impl Life {
 
     fn resume(&mut self, now: Duration) {
         if matches!(self.phase, Phase::Paused) && !self.stored {
-            self.connect(now);
+            self.connect_soon(now);
         }
     }
 

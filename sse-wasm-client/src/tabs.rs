@@ -45,9 +45,9 @@
 //!
 //! # IDs
 //!
-//! A hub's IDs, known by their form, compare within an epoch. Those of an older epoch are behind. Of an epoch that a tab does not know it finds out
-//! by the gap that the hub sends first. If there is none, that epoch is the present one: then the leader, which knows
-//! nothing of it, was behind, and begins another term at its own place.
+//! A hub's IDs, known by their form, compare within an epoch. Those of an older epoch are behind. Of an epoch that a tab
+//! does not know it finds out by the gap that the hub sends first. If there is none, that epoch is the present one: then
+//! the leader, which knows nothing of it, was behind, and begins another term at its own place.
 //!
 //! A server's IDs that do not compare are known again by equality, among the last 1,024 that a tab has had or that the
 //! leader named when it joined. A tab that lies outside of the leader's memory then gets a [`Gap`](crate::Gap) and what

@@ -9,9 +9,10 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use js_sys::Error;
+use js_sys::{Error, Reflect};
 use sse_core::{EventId, EventName};
 use wasm_bindgen::{JsCast, JsValue};
+use web_sys::Url;
 
 use crate::{ConnectError, driver::Driver, life::Settings};
 
@@ -26,8 +27,8 @@ pub trait Transport: Sealed + fmt::Debug + 'static {}
 impl<V: Sealed + fmt::Debug + 'static> Transport for V {}
 
 pub(crate) trait Sealed {
-    /// What makes connections to this URL, whose lives are lived by these settings. They need only tell events of these
-    /// names, and the hub's.
+    /// What makes connections to this absolute URL, whose lives are lived by these settings. They need only tell events
+    /// of these names, and the hub's.
     fn dial(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError>;
 }
 
@@ -36,8 +37,10 @@ pub(crate) trait Sharable: Sealed + Hash {
     /// What it is called.
     const NAME: &str;
 
-    /// The absolute form of the URL. What the browser would refuse is refused here.
-    fn resolve(&self, url: &str) -> Result<String, ConnectError>;
+    /// What the browser would refuse is refused here.
+    fn check(&self, _url: &str) -> Result<(), ConnectError> {
+        Ok(())
+    }
 }
 
 /// Makes connections.
@@ -54,6 +57,23 @@ impl Dial for Rc<dyn Dial> {
 
 /// A connection. Dropping it lets go of it, and of every listener.
 pub(crate) trait Connection {}
+
+/// The URL as the page means it now: later, it may have another address of its own.
+pub(crate) fn absolute(url: &str) -> Result<String, ConnectError> {
+    let resolved = Url::new_with_base(url, &base()).map_err(|thrown| refusal_of("URL", url, thrown))?;
+    Ok(resolved.href())
+}
+
+/// What URLs are relative to: a document's base, or a worker's own address.
+fn base() -> String {
+    let member = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).unwrap_or_default();
+    let global = js_sys::global();
+    let base = match member(&global, "document") {
+        document if document.is_object() => member(&document, "baseURI"),
+        _ => member(&member(&global, "location"), "href"),
+    };
+    base.as_string().unwrap_or_default()
+}
 
 fn refusal(thrown: JsValue) -> ConnectError {
     ConnectError::Browser(["the connection: ", &words(thrown)].concat())

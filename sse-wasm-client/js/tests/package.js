@@ -134,6 +134,68 @@ const tests = {
     }
   },
 
+  /** The page's address may change, as one-page applications have it. */
+  async a_relative_url_is_resolved_once() {
+    const { fetch, EventSource } = globalThis;
+    const page = location.href;
+    const asked = [];
+    globalThis.fetch = async request => {
+      asked.push(request.url);
+      return new Response(null, { status: 503 });
+    };
+    globalThis.EventSource = class extends EventSource {
+      constructor(url, init) {
+        asked.push(url);
+        super(new URL("/no-stream", location), init);
+      }
+    };
+    try {
+      for (const options of [{ fetch: true }, {}, { fetch: true, shared: true }, { shared: true }]) {
+        asked.length = 0;
+        const stream = EventStream.connect("events?topic=a", { ...options, reconnectionTime: 1, maxWait: 1 });
+        await reach(stream, "waiting");
+        history.pushState(null, "", "/another/address");
+        while (asked.length < 2) await new Promise(done => setTimeout(done, 5));
+        stream.close();
+        const path = new URL("events?topic=a", page).href;
+        equal(asked.slice(0, 2), [path, path]);
+        history.replaceState(null, "", page);
+      }
+    } finally {
+      Object.assign(globalThis, { fetch, EventSource });
+    }
+  },
+
+  async a_fetch_that_throws_is_tried_again() {
+    const { fetch } = globalThis;
+    globalThis.fetch = () => { throw new Error("out of order"); };
+    const stream = EventStream.connect(events(topic()), { fetch: true, reconnectionTime: 1, maxWait: 1 });
+    await reach(stream, "waiting");
+    globalThis.fetch = fetch;
+    await reach(stream, "open");
+    stream.close();
+  },
+
+  async a_stream_closed_while_it_connects_leaves_no_connection() {
+    const { EventSource } = globalThis;
+    const made = [];
+    let stream;
+    globalThis.EventSource = class extends EventSource {
+      constructor(url, init) {
+        super(made.length === 0 ? new URL("/no-stream", location) : url, init);
+        if (made.length > 0) stream.close();
+        made.push(this);
+      }
+    };
+    try {
+      stream = EventStream.connect(events(topic()), { reconnectionTime: 1, maxWait: 1 });
+      await reach(stream, "closed");
+      equal(made.map(source => source.readyState), [2, 2]);
+    } finally {
+      globalThis.EventSource = EventSource;
+    }
+  },
+
   async those_that_share_have_each_event_once() {
     for (const fetch of [false, true]) {
       const name = topic();

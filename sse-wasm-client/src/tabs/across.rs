@@ -33,7 +33,8 @@ pub struct AcrossTabs<V>(pub(crate) V);
 
 impl<V: Sharable> Sealed for AcrossTabs<V> {
     fn dial(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
-        let name = name(&self.0, &url, names, settings)?;
+        self.0.check(&url)?;
+        let name = name(&self.0, &url, names, settings);
         // To pause is each tab's own affair: it leaves the others. All else is the connection's.
         let own =
             Settings { pause_when_hidden: settings.pause_when_hidden.take(), is_shared: true, ..Settings::default() };
@@ -45,11 +46,13 @@ impl<V: Sharable> Sealed for AcrossTabs<V> {
 }
 
 /// What those have in common that can share a connection. Headers may hold secrets, so what can be is hashed.
-fn name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings) -> Result<String, ConnectError> {
+fn name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings) -> String {
     let Settings { policy, give_up_after, watchdog, .. } = settings;
+    let mut names = names.to_vec();
+    names.sort_unstable();
     let mut hasher = DefaultHasher::new();
     (V::NAME, by, names, policy.reconnection_time, policy.max_wait, give_up_after, watchdog).hash(&mut hasher);
-    Ok([&hasher.finish().to_string(), " ", &by.resolve(url)?].concat())
+    [&hasher.finish().to_string(), " ", url].concat()
 }
 
 struct Tabs {

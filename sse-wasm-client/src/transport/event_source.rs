@@ -4,7 +4,7 @@ use std::{borrow::Cow, rc::Weak};
 
 use sse_core::{EventId, EventName};
 use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Event, EventSource, EventSourceInit, MessageEvent, Request};
+use web_sys::{Event, EventSource, EventSourceInit, MessageEvent};
 
 use super::{Connection, Dial, Sealed, Sharable, refusal, refusal_of};
 use crate::{
@@ -40,10 +40,6 @@ impl Sealed for ByEventSource {
 
 impl Sharable for ByEventSource {
     const NAME: &str = "EventSource";
-
-    fn resolve(&self, url: &str) -> Result<String, ConnectError> {
-        Ok(Request::new_with_str(url).map_err(|thrown| refusal_of("URL", url, thrown))?.url())
-    }
 }
 
 struct Sources {
@@ -63,8 +59,8 @@ impl Dial for Sources {
         init.set_with_credentials(self.with_credentials);
         let source = EventSource::new_with_event_source_init_dict(&url, &init)
             .map_err(|thrown| refusal_of("URL", &url, thrown))?;
-        let driver = driver.clone();
-        let listener = Closure::new(move |event: Event| with(&driver, |driver| hear(driver, event)));
+        let (driver, of) = (driver.clone(), source.clone());
+        let listener = Closure::new(move |event: Event| with(&driver, |driver| hear(driver, &of, event)));
         let mut open = Open { source, names: Vec::new(), listener };
         for name in &self.names {
             open.listen(name)?;
@@ -103,7 +99,7 @@ impl Drop for Open {
 }
 
 /// Tells the server's events from the browser's own: those of the server have data, whatever their name.
-fn hear(driver: &Driver, event: Event) {
+fn hear(driver: &Driver, source: &EventSource, event: Event) {
     let name = event.type_();
     match event.dyn_into::<MessageEvent>() {
         Ok(event) => driver.event(Arrival {
@@ -113,15 +109,11 @@ fn hear(driver: &Driver, event: Event) {
             origin: &event.origin().into(),
         }),
         Err(_) if name == OPEN => driver.change(|life, now| life.handle_head(None, now)),
-        Err(event) if name == ERROR => match ready_state(&event) {
-            Some(EventSource::CLOSED) => driver.refused(Refusal::default()),
-            Some(EventSource::CONNECTING) => driver.change(|life, now| life.handle_lost(now)),
+        Err(_) if name == ERROR => match source.ready_state() {
+            EventSource::CLOSED => driver.refused(Refusal::default()),
+            EventSource::CONNECTING => driver.change(|life, now| life.handle_lost(now)),
             _ => {}
         },
         Err(_) => {}
     }
-}
-
-fn ready_state(event: &Event) -> Option<u16> {
-    event.target()?.dyn_ref().map(EventSource::ready_state)
 }

@@ -30,8 +30,9 @@ use crate::{
 
 #[wasm_bindgen]
 extern "C" {
-    /// The global function, in a page as in a worker.
-    fn fetch(request: &Request) -> Promise;
+    /// The global function, in a page as in a worker. One that a page has put there may throw.
+    #[wasm_bindgen(catch)]
+    fn fetch(request: &Request) -> Result<Promise, JsValue>;
 }
 
 /// How much of a refusal's body is read: a problem's details are a few lines.
@@ -72,9 +73,9 @@ impl Sealed for ByFetch {
 impl Sharable for ByFetch {
     const NAME: &str = "fetch";
 
-    fn resolve(&self, url: &str) -> Result<String, ConnectError> {
+    fn check(&self, url: &str) -> Result<(), ConnectError> {
         let controller = AbortController::new().map_err(refusal)?;
-        Ok(self.request(url, &EventId::default(), &controller)?.url())
+        self.request(url, &EventId::default(), &controller).map(drop)
     }
 }
 
@@ -167,7 +168,11 @@ struct Following {
 
 impl Following {
     async fn run(mut self, request: Request) {
-        match JsFuture::from(fetch(&request)).await {
+        let answered = match fetch(&request) {
+            Ok(promise) => JsFuture::from(promise).await,
+            Err(thrown) => Err(thrown),
+        };
+        match answered {
             Ok(response) => self.answer(&response.unchecked_into()).await,
             Err(_) => with(&self.driver, Driver::ended), // not reached, or not allowed to: a page is not told which
         }

@@ -98,8 +98,36 @@ fn a_page_in_the_store_has_no_connection() {
     let mut sim = Sim::open(|_| {});
     sim.life.handle_stored(sim.now);
     assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
-    sim.life.handle_visible(sim.now);
+    sim.life.handle_hidden(sim.now);
+    sim.life.handle_online(sim.now);
     assert_eq!((sim.take(), sim.life.state()), (vec![], State::Paused));
     sim.life.handle_restored(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+}
+
+#[test]
+fn a_page_that_is_seen_is_in_no_store() {
+    let mut sim = Sim::open(|_| {});
+    sim.life.handle_stored(sim.now);
+    sim.take();
+    sim.life.handle_visible(sim.now); // though nobody has said that it was taken out
+    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+}
+
+#[test]
+fn who_is_asked_to_wait_waits_whatever_the_network_and_the_page_do() {
+    let mut sim = Sim::open(|settings| settings.pause_when_hidden = Some(S(0)));
+    let refusal = Refusal { status: Some(503), retry_after: Some(S(60)), ..Refusal::default() };
+    sim.life.handle_refusal(&refusal, true, sim.now, 0);
+    let waiting = State::Waiting { attempt: 1, until: S(60) };
+    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], waiting));
+    sim.life.handle_online(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![], waiting));
+    sim.life.handle_hidden(sim.now);
+    sim.pass(S(10));
+    assert_eq!((sim.take(), sim.life.state()), (vec![], State::Paused));
+    sim.life.handle_visible(sim.now);
+    assert_eq!((sim.take(), sim.life.state()), (vec![], waiting));
+    sim.pass(S(50));
     assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
 }
