@@ -158,8 +158,8 @@ const tests = {
         while (asked.length < 2) await new Promise(done => setTimeout(done, 5));
         stream.close();
         const path = new URL("events?topic=a", page).href;
-        equal(asked.slice(0, 2), [path, path]);
         history.replaceState(null, "", page);
+        equal(asked.slice(0, 2), [path, path]);
       }
     } finally {
       Object.assign(globalThis, { fetch, EventSource });
@@ -170,8 +170,11 @@ const tests = {
     const { fetch } = globalThis;
     globalThis.fetch = () => { throw new Error("out of order"); };
     const stream = EventStream.connect(events(topic()), { fetch: true, reconnectionTime: 1, maxWait: 1 });
-    await reach(stream, "waiting");
-    globalThis.fetch = fetch;
+    try {
+      await within(reach(stream, "waiting"));
+    } finally {
+      globalThis.fetch = fetch;
+    }
     await reach(stream, "open");
     stream.close();
   },
