@@ -11,7 +11,7 @@ use crate::{
     life::{Life, Settings, Watchdog},
     outlet::{Deliveries, Outlet},
     reader::Reader,
-    transport::{Sharable, absolute},
+    transport::{Asked, Sharable, absolute},
     url,
 };
 
@@ -105,6 +105,34 @@ impl<T> Builder<T, ByFetch> {
         self
     }
 
+    /// Asks this function for headers before each request, such as a token that does not last. They take the place of
+    /// those of the same name.
+    ///
+    /// With `None`, or a header that the browser refuses, the try has failed, and the next one comes after a wait. It has
+    /// the time of an answer's head, 30 s, and is dropped when the connection is.
+    ///
+    /// ```no_run
+    /// use sse_wasm_client::{ConnectError, EventSource};
+    ///
+    /// async fn token() -> Option<String> {
+    ///     None // not signed in yet
+    /// }
+    ///
+    /// # fn connect() -> Result<(), ConnectError> {
+    /// let source = EventSource::untyped("/events?topic=clock")
+    ///     .fetch()
+    ///     .headers_from(|| async { Some(vec![("Authorization".into(), format!("Bearer {}", token().await?))]) })
+    ///     .connect()?;
+    /// # drop(source); Ok(()) }
+    /// ```
+    pub fn headers_from<F>(mut self, headers: impl Fn() -> F + 'static) -> Self
+    where
+        F: Future<Output = Option<Vec<(String, String)>>> + 'static,
+    {
+        self.transport.asked = Some(Asked::new(headers));
+        self
+    }
+
     /// Sends a `POST` with this body instead of a `GET`, again with each connection. Its `Content-Type` is text unless
     /// [`header`](Self::header) says otherwise.
     pub fn post(mut self, body: impl Into<String>) -> Self {
@@ -146,9 +174,9 @@ impl<T> Builder<T, ByFetch> {
 impl<T, V: Sharable> Builder<T, V> {
     /// Shares one connection among all tabs of the browser that want the same: the URL, the event names, and what this
     /// builder was told of the transport, waits and heartbeats. Not to be the same are [`queue`](Self::queue),
-    /// [`pause_when_hidden`](Self::pause_when_hidden), [`last_event_id`](Self::last_event_id), and the function of
-    /// `retry_if`, which nobody can compare: that of the tab which holds the connection counts. What the transport is to
-    /// be told is told before this.
+    /// [`pause_when_hidden`](Self::pause_when_hidden), [`last_event_id`](Self::last_event_id), and the functions of
+    /// `retry_if` and `headers_from`, which nobody can compare: those of the tab which holds the connection count. What
+    /// the transport is to be told is told before this.
     ///
     /// Each tab has every event once and in order, and each state and signal. Which tab holds the connection does not
     /// show, and when that one goes another goes on where it was. See [the crate's page](crate#one-connection-for-all-tabs).

@@ -75,6 +75,7 @@ mod notice;
 mod ring;
 #[cfg(target_arch = "wasm32")]
 mod scout;
+mod told;
 mod trail;
 #[cfg(target_arch = "wasm32")]
 mod web;

@@ -1,5 +1,6 @@
 //! How a stream is got: by the browser's `EventSource`, or by `fetch`.
 
+mod asked;
 mod event_source;
 mod fetch;
 
@@ -16,6 +17,7 @@ use web_sys::Url;
 
 use crate::{ConnectError, driver::Driver, life::Settings};
 
+pub(crate) use asked::Asked;
 pub use event_source::ByEventSource;
 pub use fetch::{ByFetch, Credentials};
 

@@ -1,7 +1,7 @@
 //! In a browser, with servers that do as a test says.
 #![cfg(target_arch = "wasm32")]
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use futures_util::{StreamExt, future::join};
 use js_sys::Date;
@@ -281,6 +281,31 @@ async fn a_post_goes_out_whole_each_time() {
         }
     };
     assert_eq!(&*refused.problem.unwrap().detail.unwrap(), "the token is over");
+}
+
+#[wasm_bindgen_test]
+async fn headers_are_asked_for_before_each_request() {
+    let asked = |token: &str| json!({ "headers": { "authorization": token, "x-any": "1" } });
+    let script = Script::new(json!([
+        { "accept": asked("Bearer 2") }, { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "1" }, "end",
+        { "expect_reconnect": asked("Bearer 3") }, { "head": 200 }, { "event": "b", "id": "2" }, "stall"
+    ]))
+    .await;
+    let count = Rc::new(Cell::new(0));
+    let headers = move || {
+        count.set(count.get() + 1);
+        let count = count.get();
+        async move {
+            sleep(1).await;
+            (count > 1).then(|| vec![("Authorization".into(), format!("Bearer {count}"))])
+        }
+    };
+    let builder = script.source().fetch().header("X-Any", "1").header("Authorization", "none");
+    let mut source = builder.headers_from(headers).reconnection_time(Duration::from_millis(1)).connect().unwrap();
+    let mut signals = source.signals();
+    assert!(matches!(take(&mut signals, 2).await[1], Signal::State(State::Waiting { attempt: 1, .. })));
+    assert_eq!([data(&mut source).await, data(&mut source).await], [of("a", "1"), of("b", "2")]);
+    script.done_but(1).await;
 }
 
 #[wasm_bindgen_test]

@@ -69,13 +69,23 @@ export type FetchOptions = RequestOptions & BodyOptions;
 
 /** What is sent with every request. */
 export interface RequestOptions {
-  /** Headers, such as `Authorization`. Values of the same name are joined by commas. */
-  headers?: Headers | Record<string, string> | readonly (readonly [string, string])[] | undefined;
+  /**
+   * Headers, such as `Authorization`. Values of the same name are joined by commas. A function is asked before each
+   * request, for what does not last; where it throws, that try has failed, and the next one comes after a wait.
+   */
+  headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /** To whom cookies are sent: `"same-origin"`. */
   credentials?: "omit" | "same-origin" | "include" | undefined;
   /** Puts the last event ID into the query instead of the header `Last-Event-ID`, which takes a preflight elsewhere. */
   lastEventIdInQuery?: boolean | undefined;
+  /**
+   * Whether to try again after a refusal; else the stream is closed. By default after 408, 425, 429 and 500 to 599.
+   */
+  retryIf?: ((refused: Refused) => boolean) | undefined;
 }
+
+/** As `fetch` takes them. */
+export type RequestHeaders = Headers | Record<string, string> | readonly (readonly [string, string])[];
 
 /** The method and the body of every request: a `"POST"` if there is a body, else a `"GET"`. */
 export type BodyOptions =

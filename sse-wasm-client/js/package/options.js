@@ -6,7 +6,7 @@ const OPTIONS = [
   "events", "lastEventId", "withCredentials", "fetch", "shared", "heartbeat", "pauseWhenHidden", "reconnectionTime", "maxWait",
   "giveUpAfter", "capacity", "signal",
 ];
-const FETCH_OPTIONS = ["method", "headers", "body", "credentials", "lastEventIdInQuery"];
+const FETCH_OPTIONS = ["method", "headers", "body", "credentials", "lastEventIdInQuery", "retryIf"];
 const CREDENTIALS = ["omit", "same-origin", "include"];
 
 /** What the WebAssembly module is told. */
@@ -40,16 +40,29 @@ export function plan(url, options = {}) {
 function fetchPlan(options) {
   if (!isObject(options)) throw refused("option fetch", options, "give true, or an object of options");
   only("option fetch", options, FETCH_OPTIONS);
-  const { credentials } = options;
+  const { credentials, headers: given, retryIf } = options;
+  const asked = typeof given === "function";
   if (credentials !== undefined && !CREDENTIALS.includes(credentials)) {
     throw refused("option fetch.credentials", credentials, `give one of ${CREDENTIALS.map(shown).join(", ")}`);
   }
   return {
-    headers: headers(options.headers),
+    headers: asked ? [] : headers(given),
+    headersFrom: asked ? async () => reporting(async () => headers(await given())) : undefined,
+    retryIf: optional("fetch.retryIf", retryIf, isFunction, "give a function") && (refused => reporting(() => retryIf(refused))),
     body: body(options.method, options.body),
     credentials,
     lastEventIdInQuery: flag("fetch.lastEventIdInQuery", options.lastEventIdInQuery),
   };
+}
+
+/** What the page's own function gives. One that throws gives nothing, and the error is where the page's others are. */
+function reporting(call) {
+  try {
+    const given = call();
+    return typeof given?.then === "function" ? given.then(undefined, reportError) : given;
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 /** The body of a POST; none for a GET. */
@@ -65,7 +78,7 @@ function body(method, body) {
 
 /** Names and values in turn. */
 function headers(headers = []) {
-  const allowed = "give Headers, or an object or pairs of strings";
+  const allowed = "give Headers, or an object or pairs of strings, or a function that gives them";
   if (!isObject(headers)) throw refused("option fetch.headers", headers, allowed);
   const pairs = typeof headers[Symbol.iterator] === "function" ? [...headers] : Object.entries(headers);
   for (const pair of pairs) {
@@ -135,6 +148,10 @@ function only(what, options, known) {
 
 function text(value) {
   return typeof value === "string";
+}
+
+function isFunction(value) {
+  return typeof value === "function";
 }
 
 function isObject(value) {

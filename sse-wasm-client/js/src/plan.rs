@@ -1,12 +1,16 @@
 //! How a connection is to be made, as `options.js` has checked it.
 
-use std::time::Duration;
+use std::{iter, time::Duration};
 
-use js_sys::TypeError;
+use js_sys::{Array, Function, Promise, TypeError};
 use sse_wasm_client::{Builder, ConnectError, Credentials, EventId, EventSource, Message, Transport};
-use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+use wasm_bindgen::{
+    JsCast,
+    prelude::{JsValue, wasm_bindgen},
+};
+use wasm_bindgen_futures::JsFuture;
 
-use crate::words;
+use crate::{signals::of_refusal, words};
 
 #[wasm_bindgen]
 extern "C" {
@@ -42,6 +46,12 @@ extern "C" {
     /// Names and values in turn.
     #[wasm_bindgen(method, getter)]
     fn headers(this: &FetchPlan) -> Vec<String>;
+    /// Gives a promise of the same, or of `undefined` if there are none to be had. Nothing is thrown.
+    #[wasm_bindgen(method, getter, js_name = headersFrom)]
+    fn headers_from(this: &FetchPlan) -> Option<Function>;
+    /// Whether a refusal may pass. Nothing is thrown.
+    #[wasm_bindgen(method, getter, js_name = retryIf)]
+    fn retry_if(this: &FetchPlan) -> Option<Function>;
     /// For a `POST`.
     #[wasm_bindgen(method, getter)]
     fn body(this: &FetchPlan) -> Option<String>;
@@ -62,8 +72,18 @@ impl Plan {
             }
             Some(plan) => {
                 let mut builder = builder.fetch();
-                for header in plan.headers().chunks_exact(2) {
-                    builder = builder.header(&*header[0], &*header[1]);
+                for (name, value) in pairs(plan.headers()) {
+                    builder = builder.header(name, value);
+                }
+                if let Some(headers) = plan.headers_from() {
+                    builder = builder.headers_from(move || asked(headers.call0(&JsValue::UNDEFINED)));
+                }
+                if let Some(retry_if) = plan.retry_if() {
+                    builder = builder.retry_if(move |refusal| {
+                        retry_if
+                            .call1(&JsValue::UNDEFINED, &of_refusal(refusal))
+                            .is_ok_and(|may_pass| may_pass.is_truthy())
+                    });
                 }
                 if let Some(body) = plan.body() {
                     builder = builder.post(body);
@@ -116,6 +136,19 @@ impl Plan {
         }
         Ok(builder.connect())
     }
+}
+
+/// Headers that were promised.
+async fn asked(promised: Result<JsValue, JsValue>) -> Option<Vec<(String, String)>> {
+    let promise = promised.ok()?.dyn_into::<Promise>().ok()?;
+    let headers = JsFuture::from(promise).await.ok()?.dyn_into::<Array>().ok()?;
+    Some(pairs(headers.iter().filter_map(|word| word.as_string()).collect()))
+}
+
+/// Names and values that were told in turn.
+fn pairs(words: Vec<String>) -> Vec<(String, String)> {
+    let mut words = words.into_iter();
+    iter::from_fn(|| Some((words.next()?, words.next()?))).collect()
 }
 
 fn milliseconds(number: f64) -> Duration {

@@ -78,13 +78,7 @@ fn of_signal(signal: &Signal) -> Object {
             set(&object, "reason", words::drain_reason(*reason));
             object
         }
-        Signal::Refused(Refusal { status, problem, retry_after, .. }) => {
-            let object = typed("type", "refused");
-            set(&object, "status", status.map_or(JsValue::NULL, JsValue::from));
-            set(&object, "problem", problem.as_ref().map_or(JsValue::NULL, |problem| of_problem(problem).into()));
-            set(&object, "retryAfter", retry_after.map_or(JsValue::NULL, |time| milliseconds(time).into()));
-            object
-        }
+        Signal::Refused(refusal) => of_refusal(refusal),
         Signal::TooLong(limit) => {
             let object = typed("type", "too-long");
             set(&object, "limit", words::limit(*limit));
@@ -92,6 +86,14 @@ fn of_signal(signal: &Signal) -> Object {
         }
         _ => typed("type", "other"),
     }
+}
+
+pub(crate) fn of_refusal(Refusal { status, problem, retry_after, .. }: &Refusal) -> Object {
+    let object = typed("type", "refused");
+    set(&object, "status", status.map_or(JsValue::NULL, JsValue::from));
+    set(&object, "problem", problem.as_ref().map_or(JsValue::NULL, |problem| of_problem(problem).into()));
+    set(&object, "retryAfter", retry_after.map_or(JsValue::NULL, |time| milliseconds(time).into()));
+    object
 }
 
 fn of_problem(problem: &Problem) -> Object {

@@ -397,13 +397,13 @@ const tests = {
       [{ withCredentials: 1 }, "option withCredentials can't be 1: give true or false"],
       [{ withCredentials: true, fetch: true }, 'option withCredentials can\'t be true: over fetch say fetch: { credentials: "include" } instead'],
       [{ fetch: "POST" }, 'option fetch can\'t be "POST": give true, or an object of options'],
-      [{ fetch: { mode: "cors" } }, 'option fetch "mode" is unknown; there are method, headers, body, credentials, lastEventIdInQuery'],
+      [{ fetch: { mode: "cors" } }, 'option fetch "mode" is unknown; there are method, headers, body, credentials, lastEventIdInQuery, retryIf'],
       [{ fetch: { method: "PUT" } }, 'option fetch.method can\'t be "PUT": give "GET" or "POST"'],
       [{ fetch: { method: "GET", body: "x" } }, 'option fetch.body can\'t be "x": a "GET" has none; say method: "POST"'],
       [{ fetch: { body: {} } }, "option fetch.body can't be an object: give a string, such as JSON.stringify makes"],
       [{ fetch: { credentials: "all" } }, 'option fetch.credentials can\'t be "all": give one of "omit", "same-origin", "include"'],
       [{ fetch: { headers: { a: 1 } } }, "option fetch.headers.a can't be 1: give a string"],
-      [{ fetch: { headers: "a: 1" } }, 'option fetch.headers can\'t be "a: 1": give Headers, or an object or pairs of strings'],
+      [{ fetch: { headers: "a: 1" } }, 'option fetch.headers can\'t be "a: 1": give Headers, or an object or pairs of strings, or a function that gives them'],
     ];
     for (const [options, words] of wrong) equal(refused(options), `TypeError: ${words}`);
     for (const [url, shown] of [[7, "7"], [null, "null"], [{}, "an object"]]) {
@@ -428,6 +428,32 @@ const tests = {
     await reach(never, "open");
     never.close();
     controller.abort();
+  },
+
+  async headers_are_asked_for_before_each_request() {
+    const { fetch, reportError } = globalThis;
+    const [sent, reported] = [[], []];
+    globalThis.fetch = async request => {
+      sent.push(request.headers.get("authorization"));
+      return new Response(null, { status: sent.length === 3 ? 403 : 401 });
+    };
+    globalThis.reportError = error => reported.push(error.message);
+    let asked = 0;
+    const headers = async () => {
+      asked += 1;
+      if (asked === 1) throw new Error("not signed in yet");
+      return asked === 2 ? { Authorization: 2 } : [["Authorization", `Bearer ${asked}`]];
+    };
+    const retryIf = refused => refused.status === 401;
+    try {
+      const stream = EventStream.connect("/ask", { fetch: { headers, retryIf }, reconnectionTime: 1, maxWait: 1 });
+      equal(await within(stream.next()), { done: true });
+      equal(stream.state, { kind: "closed", why: "status", status: 403 });
+      equal(sent, ["Bearer 3", "Bearer 4", "Bearer 5"]);
+      equal(reported, ["not signed in yet", "option fetch.headers.Authorization can't be 2: give a string"]);
+    } finally {
+      Object.assign(globalThis, { fetch, reportError });
+    }
   },
 
   async headers_of_the_same_name_are_joined() {

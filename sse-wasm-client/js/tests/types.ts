@@ -88,6 +88,8 @@ export function options(
   EventStream.connect("/x", { fetch: maybe.flag ? { headers } : undefined });
   EventStream.connect("/x", { fetch: { headers, lastEventIdInQuery: maybe.flag, credentials: "omit" } });
   EventStream.connect("/x", { fetch: { headers: [["a", "b"]], body: "{}" } });
+  EventStream.connect("/x", { fetch: { headers: () => ({ a: "b" }), retryIf: refused => refused.status === 401 } });
+  EventStream.connect("/x", { fetch: { headers: async () => new Headers() } });
   EventStream.connect("/x", { fetch: { method: "POST", body: maybe.id } });
   EventStream.connect("/x", { fetch: { method: maybe.flag ? "GET" : "POST" } });
   const own: Options<"placed"> = { events: ["placed"] };

@@ -11,8 +11,9 @@ use std::{
 use sse_core::{EventId, EventName};
 
 use super::{
-    Aside, BEAT,
+    Aside,
     scout::Scout,
+    told::{Told, Word},
     web::{Connect, Feed, Held, Shared, Sink},
 };
 use crate::{
@@ -101,7 +102,7 @@ pub(super) struct Line {
 
 impl Connect for Line {
     fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
-        self.open(last_event_id, Rc::new(Mouth { feed, names: Rc::clone(&self.names), told_at: Cell::new(None) }))
+        self.open(last_event_id, Rc::new(Mouth { feed, names: Rc::clone(&self.names), told: Cell::default() }))
     }
 }
 
@@ -135,25 +136,36 @@ struct Mouth {
     feed: Feed,
     /// A connection may bring others too, which need not go round.
     names: Rc<[EventName]>,
-    /// When the tabs were last told where a hub's stream is; none as long as it is not known to be a hub's.
-    told_at: Cell<Option<Duration>>,
+    told: Cell<Told>,
+}
+
+impl Mouth {
+    fn judge<R>(&self, judge: impl FnOnce(&mut Told, Duration) -> R) -> R {
+        let mut told = self.told.get();
+        let judged = judge(&mut told, clock::now());
+        self.told.set(told);
+        judged
+    }
+
+    fn hand_on(&self, arrival: Arrival<'_>, name: EventName) {
+        self.feed.event(arrival.untyped(name));
+    }
 }
 
 impl Outlet for Mouth {
     fn take(&self, arrival: Arrival<'_>) {
-        let told_at = self.told_at.get();
-        if let Some(name) = self.names.iter().find(|name| name.text() == arrival.name) {
-            self.told_at.set(told_at.map(|_| clock::now()));
-            self.feed.event(arrival.untyped(name.clone()));
-        } else if told_at.is_some_and(|at| clock::now() >= at.saturating_add(BEAT)) {
-            // A hub says where it is only when it has nothing to send. Who leads next is not to ask for all of this again.
-            self.take_hubs(Arrival { name: CURSOR, data: "", ..arrival });
+        let name = self.names.iter().find(|name| name.text() == arrival.name);
+        match (self.judge(|told, now| told.any(name.is_some(), now)), name) {
+            (Word::Event, Some(name)) => self.hand_on(arrival, name.clone()),
+            (Word::Place, _) => self.hand_on(Arrival { data: "", ..arrival }, EventName::from_static(CURSOR)),
+            _ => {}
         }
     }
 
     fn take_hubs(&self, arrival: Arrival<'_>) {
-        self.told_at.set(Some(clock::now()));
-        self.feed.event(arrival.untyped(EventName::new(arrival.name).unwrap_or_default())); // one of the hub's
+        self.judge(Told::hubs);
+        let name = EventName::new(arrival.name).unwrap_or_default(); // one of the hub's
+        self.hand_on(arrival, name);
     }
 
     fn take_signal(&self, signal: &Signal) {

@@ -17,7 +17,7 @@ use web_sys::{
     Response,
 };
 
-use super::{Connection, Dial, Sealed, Sharable, refusal, refusal_of};
+use super::{Asked, Connection, Dial, Sealed, Sharable, refusal, refusal_of};
 use crate::{
     ConnectError, Problem, Refusal,
     answer::{self, Answer},
@@ -46,6 +46,7 @@ const SHORTEST_EVENT: usize = 6;
 #[derive(Debug, Default, Hash)]
 pub struct ByFetch {
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) asked: Option<Asked>,
     pub(crate) body: Option<String>,
     pub(crate) credentials: Credentials,
     pub(crate) limits: Limits,
@@ -93,7 +94,7 @@ impl Dial for Fetches {
         let _ = parser.set_last_event_id(last_event_id.as_str());
         let live = Rc::new(Cell::new(true));
         let following = Following { driver: driver.clone(), parser, live: Rc::clone(&live), buffer: Vec::new() };
-        let (task, handle) = abortable(following.run(request));
+        let (task, handle) = abortable(following.run(request, self.with.asked.clone()));
         spawn_local(async {
             let _ = task.await; // aborted or done: all the same
         });
@@ -167,7 +168,12 @@ struct Following {
 }
 
 impl Following {
-    async fn run(mut self, request: Request) {
+    async fn run(mut self, request: Request, asked: Option<Asked>) {
+        if let Some(asked) = asked
+            && !asked.put_into(&request.headers()).await
+        {
+            return with(&self.driver, Driver::ended);
+        }
         let answered = match fetch(&request) {
             Ok(promise) => JsFuture::from(promise).await,
             Err(thrown) => Err(thrown),
