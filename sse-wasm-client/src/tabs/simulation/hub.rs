@@ -76,6 +76,12 @@ impl Server {
         Some((self.id(number), *self.log.get(number.checked_sub(1)?)?))
     }
 
+    /// The index of an event among all, by an ID that does not compare.
+    pub(super) fn index(&self, id: &EventId) -> usize {
+        let number = id.as_str().strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
+        number.map_or(0, |number| number - 1)
+    }
+
     /// Forgets what it has so far, but for so many.
     pub(super) fn trim(&mut self, but: usize) {
         if self.kind == Kind::Hub {

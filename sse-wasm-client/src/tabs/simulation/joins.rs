@@ -16,8 +16,12 @@ impl World {
     pub(super) fn join(&mut self, like: Option<u64>) -> u64 {
         match like.and_then(|tab| self.pages.get(&tab)) {
             Some(page) => {
-                let (is_astray, seen) = (page.is_astray, page.seen.clone());
-                self.enter(page.tab.desk.trail.last(), seen, is_astray)
+                let (is_astray, seen, past, begins) = (page.is_astray, page.seen.clone(), page.past(), page.begins);
+                let tab = self.enter(page.tab.desk.trail.last(), seen, is_astray);
+                if let Some(page) = self.pages.get_mut(&tab) {
+                    (page.past, page.begins) = (past, begins);
+                }
+                tab
             }
             None => self.enter(EventId::default(), Vec::new(), false),
         }
@@ -58,6 +62,8 @@ impl World {
         let page = Page {
             tab: Tab::new(number, id.clone(), self.now),
             brought: seen.len(),
+            past: 0,
+            begins: 0,
             seen,
             told: id,
             placed_at: (!is_fresh).then_some(self.server.published()),
@@ -80,6 +86,7 @@ impl World {
         let Some(page) = self.pages.get_mut(&tab) else { return };
         if page.placed_at.is_none() && !page.tab.desk.trail.last().text().is_empty() {
             page.placed_at = Some(self.server.published());
+            page.begins = self.server.index(&page.tab.desk.trail.last());
             // It may be in the middle of what is old. Or it leads, and begins where the others are.
             if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slowest) {
                 page.joined_at = None;

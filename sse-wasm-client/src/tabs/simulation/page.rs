@@ -13,10 +13,14 @@ pub(super) struct Page {
     pub(super) seen: Vec<Seen>,
     /// How many of these another had, from where this one resumes.
     pub(super) brought: usize,
+    /// How many of those the other had only brought itself, before a gap: what comes again of them is no news.
+    pub(super) past: usize,
     /// The ID of the last event that its program had: where that would resume.
     pub(super) told: EventId,
     /// What had been published when it first knew where it is.
     pub(super) placed_at: Option<usize>,
+    /// With IDs that do not compare: the index of the first event that it is to have, if it joined with nothing.
+    pub(super) begins: usize,
     /// When it joined with nothing, if what it gets first is to be later than that.
     pub(super) joined_at: Option<Duration>,
     /// Its timers fire once a minute.
@@ -72,6 +76,11 @@ impl Page {
         Some(if self.is_throttled { at.max(Duration::from_secs(at.as_secs().next_multiple_of(MINUTE))) } else { at })
     }
 
+    /// How much of what it has seen counts no more for what comes again.
+    pub(super) fn past(&self) -> usize {
+        if self.seen[self.brought..].contains(&Seen::Gap) { self.brought } else { self.past }
+    }
+
     /// Whether its program knows where it is.
     pub(super) fn check_place(&self) -> Result<(), String> {
         let place = self.tab.desk.trail.last();
@@ -88,16 +97,17 @@ impl Page {
     pub(super) fn check(&self, server: &Server, has_gaps: bool, late: Duration) -> Result<(), String> {
         if server.kind == Kind::Foreign && has_gaps {
             // Nobody knows the order of what is late then, but it comes once all the same; to one that brought an ID
-            // from elsewhere, once since then.
+            // from elsewhere, once since then. What another had twice is that one's.
             let own = &self.seen[self.brought..];
-            let seen = if own.contains(&Seen::Gap) { own } else { &self.seen };
-            let mut once = HashSet::new();
-            let twice = seen.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
+            let mut once: HashSet<_> = self.seen[self.past()..self.brought].iter().collect();
+            let twice = own.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
             return twice.map_or(Ok(()), |seen| Err(format!("{seen:?} twice")));
         }
         let mut last: Option<usize> = None;
         let mut gap = false;
-        for seen in &self.seen {
+        // With such IDs one that joined in the middle may get what others resume for, too, and is told nothing of it.
+        let is_late = |seen: &&Seen| matches!(seen, Seen::Tick(index) if *index < self.begins);
+        for seen in self.seen.iter().filter(|seen| !is_late(seen)) {
             match (seen, last) {
                 // Before all else it may be another's, who is astray.
                 (Seen::Gap, last) if !has_gaps && !self.is_astray && (last.is_some() || server.stray_gaps == 0) => {
