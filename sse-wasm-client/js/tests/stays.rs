@@ -32,6 +32,9 @@ struct Load {
     task: JoinHandle<String>,
 }
 
+/// How many a second are to be acknowledged at least, of a hundred.
+const LEAST_RATE: f64 = 80.0;
+
 impl Load {
     /// A hundred a second, also when nobody takes them.
     fn start(hub: &Hub, ledger: &Ledger) -> Self {
@@ -56,10 +59,14 @@ impl Load {
         Self { acknowledged, stop, task }
     }
 
-    /// Waits until so many more are in the log.
+    /// Waits until so many more are in the log, and at the rate they are to come at: what was held up is caught up with.
     async fn more(&self, count: usize) {
-        let goal = self.acknowledged.load(Relaxed) + count;
-        eventually(&format!("{goal} numbers are acknowledged"), async || self.acknowledged.load(Relaxed) >= goal).await;
+        let (before, began) = (self.acknowledged.load(Relaxed), time::Instant::now());
+        eventually(&format!("{count} numbers more are acknowledged, {LEAST_RATE} a second"), async || {
+            let more = self.acknowledged.load(Relaxed) - before;
+            more >= count && more as f64 >= LEAST_RATE * began.elapsed().as_secs_f64()
+        })
+        .await;
     }
 
     /// The ID of the last, which is acknowledged.
