@@ -11,7 +11,8 @@ use std::{
 use futures_util::{StreamExt, future::join};
 use serde::{Deserialize, Serialize};
 use sse_wasm_client::{
-    CloseReason, ConnectError, Delivery, EventId, EventSource, Gap, GapReason, Message, Refusal, Signal, State, typed,
+    CloseReason, ConnectError, Delivery, EventId, EventSource, Gap, GapReason, Listening, Message, Refusal, Signal,
+    State, typed,
 };
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -22,6 +23,17 @@ use support::{
 };
 
 wasm_bindgen_test_configure!(run_in_browser);
+
+/// One that is dropped closes its connection, so there is one only. Were it `Clone`, this could mean either trait.
+const _: fn() = || {
+    struct Cloned;
+    trait Means<Which> {
+        fn it() {}
+    }
+    impl<T> Means<()> for T {}
+    impl<T: Clone> Means<Cloned> for T {}
+    let _ = [<EventSource<Message> as Means<_>>::it, <Listening<Message> as Means<_>>::it];
+};
 
 /// A variant of every kind, and the names that browsers use themselves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

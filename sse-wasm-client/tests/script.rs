@@ -172,6 +172,32 @@ async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
 }
 
 #[wasm_bindgen_test]
+async fn a_204_is_a_refusal_like_any_to_event_source() {
+    let script = Script::new(json!([
+        { "accept": { "path": "/events" } },
+        { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "e-1" }, "end",
+        { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 204 }, // the browser's own try
+        { "expect_reconnect": { "path": "/events?last_event_id=e-1" } }, { "status": 204 },
+        { "expect_reconnect": { "path": "/events?last_event_id=e-1" } }, { "status": 204 }
+    ]))
+    .await;
+    let mut source = script.source().give_up_after(3).connect().unwrap();
+    let mut signals = source.signals();
+    assert_eq!(data(&mut source).await, of("a", "e-1"));
+    assert!(within(source.next()).await.is_none());
+    assert_eq!(source.state(), State::Closed { why: CloseReason::GaveUp });
+    let mut refused = 0;
+    while let Some(signal) = within(signals.next()).await {
+        if let Signal::Refused(Refusal { status, .. }) = signal {
+            assert_eq!(status, None);
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 3);
+    script.finished().await;
+}
+
+#[wasm_bindgen_test]
 async fn names_that_browsers_use_themselves() {
     let script = Script::new(json!([
         "accept", { "head": 200 },

@@ -13,8 +13,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 mod support;
 use support::{
-    events, hide, next, page_listeners, pending_timers, publish, publish_many, reach, sleep, subscribers, take, topic,
-    until, within,
+    events, hide, locks_of, next, page_listeners, pending_timers, publish, publish_many, reach, sleep, subscribers,
+    take, topic, until, within,
 };
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -301,6 +301,34 @@ async fn what_is_dropped_leaves_nothing_behind() {
     drop(tabs);
     assert_eq!((pending_timers(), page_listeners()), (timers, listeners));
     are_served(&topic, 0).await;
+}
+
+#[wasm_bindgen_test]
+async fn many_come_and_go_without_a_trace() {
+    let topic = topic();
+    publish_count(&topic, 0).await;
+    let come_and_go = async |leader_first: bool| {
+        drop(join(&topic));
+        let mut tabs = joined(&topic, 2).await;
+        locks_become(&topic, [1.0, 1.0]).await;
+        drop(tabs.swap_remove(usize::from(!leader_first)));
+        locks_become(&topic, [1.0, 0.0]).await;
+    };
+    come_and_go(true).await;
+    locks_become(&topic, [0.0, 0.0]).await;
+    let (timers, listeners) = (pending_timers(), page_listeners());
+    let references = wasm_bindgen::externref_heap_live_count();
+    for round in 0..20 {
+        come_and_go(round % 2 == 0).await;
+    }
+    locks_become(&topic, [0.0, 0.0]).await;
+    are_served(&topic, 0).await;
+    assert_eq!((pending_timers(), page_listeners()), (timers, listeners));
+    until(|| wasm_bindgen::externref_heap_live_count() <= references).await; // what the browser settles later is over too
+}
+
+async fn locks_become(topic: &str, counts: [f64; 2]) {
+    within(async { while locks_of(topic).await != counts {} }).await;
 }
 
 #[wasm_bindgen_test]

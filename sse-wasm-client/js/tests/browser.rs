@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-use chromium::Chromium;
+use chromium::{Chromium, eventually};
 use serde_json::{Value, json};
 use served::Served;
 
@@ -43,6 +43,42 @@ async fn the_package_does_in_a_browser_what_it_declares() {
     let failed: Vec<_> = results.iter().filter(|(_, result)| !result.is_null()).collect();
     assert!(failed.is_empty(), "{failed:#?}");
     assert_eq!(results.len(), TESTS.matches("\n  async ").count(), "each test has run");
+}
+
+/// One that is closed before it has an answer, and two that are open. Gives how many locks are held and waited for.
+const COME: &str = r#"
+    const { default: init, EventStream } = await import("/sse-wasm-client/index.js");
+    await init();
+    const connect = () => EventStream.connect("/events?topic=a", options);
+    connect().close();
+    window.two = [connect(), connect()];
+    for (const stream of two) for await (const { kind } of stream.states()) if (kind === "open") break;
+    const { held, pending } = await navigator.locks.query();
+    return [held.length, pending.length];
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_come_and_go_without_a_trace() {
+    let (served, chromium) = (Served::start().await, Chromium::start().await);
+    let page = chromium.open(&format!("http://{}/live", served.address)).await;
+    let come = format!("return (async options => {{{COME}}})(...arguments)");
+    for (shared, fetch) in [(false, false), (false, true), (true, false), (true, true)] {
+        let options = json!({ "shared": shared, "fetch": fetch });
+        let (locks, connections) = if shared { (json!([1, 1]), 1) } else { (json!([0, 0]), 2) };
+        for round in 0..20 {
+            assert_eq!(page.call(&come, vec![options.clone()]).await, locks, "{options}");
+            let served = async |count| {
+                let what = format!("the hub has {count} connections, in round {round} with {options}");
+                eventually(&what, async || served.hub.subscribers() == count).await;
+            };
+            served(connections).await;
+            // The one that holds the lock goes first, or last.
+            page.run(&format!("for (const at of [{0}, 1 - {0}]) two[at].close()", round % 2)).await;
+            served(0).await;
+            let no_lock = "navigator.locks.query().then(({ held, pending }) => held.length + pending.length === 0)";
+            page.until(&format!("no lock is left, in round {round} with {options}"), no_lock).await;
+        }
+    }
 }
 
 #[test]

@@ -473,6 +473,30 @@ const tests = {
     equal(sent, ["1, 2", "1, 2"]);
   },
 
+  async cookies_go_to_whom_they_are_meant_for() {
+    const { fetch, EventSource } = globalThis;
+    const sent = [];
+    globalThis.fetch = request => {
+      sent.push(request.credentials);
+      return fetch(request);
+    };
+    globalThis.EventSource = class extends EventSource {
+      constructor(...plan) {
+        super(...plan);
+        sent.push(this.withCredentials);
+      }
+    };
+    try {
+      for (const credentials of ["omit", "same-origin", "include", undefined]) {
+        (await open(topic(), { fetch: { credentials } })).close();
+      }
+      for (const withCredentials of [true, false, undefined]) (await open(topic(), { withCredentials })).close();
+    } finally {
+      Object.assign(globalThis, { fetch, EventSource });
+    }
+    equal(sent, ["omit", "same-origin", "include", "same-origin", true, false, false]);
+  },
+
   async a_post_has_its_body() {
     const sent = [];
     const { fetch } = globalThis;

@@ -32,6 +32,9 @@ struct Load {
     task: JoinHandle<String>,
 }
 
+/// How many a second are to be acknowledged at least, of a hundred.
+const LEAST_RATE: f64 = 80.0;
+
 impl Load {
     /// A hundred a second, also when nobody takes them.
     fn start(hub: &Hub, ledger: &Ledger) -> Self {
@@ -56,10 +59,14 @@ impl Load {
         Self { acknowledged, stop, task }
     }
 
-    /// Waits until so many more are in the log.
+    /// Waits until so many more are in the log, and at the rate they are to come at: what was held up is caught up with.
     async fn more(&self, count: usize) {
-        let goal = self.acknowledged.load(Relaxed) + count;
-        eventually(&format!("{goal} numbers are acknowledged"), async || self.acknowledged.load(Relaxed) >= goal).await;
+        let (before, began) = (self.acknowledged.load(Relaxed), time::Instant::now());
+        eventually(&format!("{count} numbers more are acknowledged, {LEAST_RATE} a second"), async || {
+            let more = self.acknowledged.load(Relaxed) - before;
+            more >= count && more as f64 >= LEAST_RATE * began.elapsed().as_secs_f64()
+        })
+        .await;
     }
 
     /// The ID of the last, which is acknowledged.
@@ -214,6 +221,72 @@ async fn a_hidden_page_rests_and_goes_on_where_it_was() {
         tab.account().await;
         ledger.check().expect_clean();
         assert_eq!(tab.states().await, json!(["connecting", "open", "paused", "connecting", "open"]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_from_the_back_forward_cache_goes_on_where_it_was() {
+    let (served, chromium) = (Served::start().await, Chromium::start().await);
+    let hub = Hub::start(&format!("http://{}", served.address));
+    let ledger = Ledger::new().ids(Ids::Bytewise);
+    let publish = async |number: usize| {
+        let publishing = ledger.publish("numbers", number.to_string());
+        let id = hub.publish([number]).await;
+        publishing.acknowledged(&id);
+        id
+    };
+    let mut tabs: Vec<Tab> = Vec::new();
+    for (name, options) in [
+        ("EventSource", json!({})),
+        ("fetch", json!({ "fetch": true })),
+        ("shared EventSource", json!({ "shared": true })),
+        ("shared fetch", json!({ "shared": true, "fetch": true })),
+        // These stay.
+        ("follower of EventSource", json!({ "shared": true })),
+        ("follower of fetch", json!({ "shared": true, "fetch": true })),
+    ] {
+        let (reader, url) = (ledger.reader(name), hub.events(""));
+        tabs.push(match tabs.first() {
+            None => Tab::open(&chromium, &served, reader, &url, &options).await,
+            Some(first) => first.beside(&served, reader, &url, &options).await,
+        });
+    }
+    assert_eq!(hub.streams().await, 4);
+    let (leaving, staying) = tabs.split_at(4);
+    let first = publish(1).await;
+    for tab in &tabs {
+        tab.until(&first).await;
+    }
+
+    for tab in leaving {
+        tab.page.run("addEventListener('pageshow', event => { window.wasStored = event.persisted; })").await;
+        tab.page.leave_for(&format!("http://{}/live?elsewhere", served.address)).await;
+    }
+    eventually("only those that stay have a connection", async || hub.streams().await == 2).await;
+    publish(2).await;
+    let missed = publish(3).await;
+    for tab in staying {
+        tab.until(&missed).await;
+    }
+    eventually("they have one each", async || hub.streams().await == 2).await;
+
+    for tab in leaving {
+        tab.page.back().await;
+        let was_stored = "window.wasStored || performance.getEntriesByType('navigation')[0].type === 'back_forward'";
+        tab.page.until("it is back", was_stored).await;
+        assert_eq!(tab.page.run("return window.wasStored").await, true, "{} was stored", tab.reader.name());
+        tab.until(&missed).await;
+    }
+    let last = publish(4).await;
+    for tab in &tabs {
+        tab.until(&last).await;
+        tab.account().await;
+    }
+    ledger.check().expect_clean();
+    eventually("they share again", async || hub.streams().await == 4).await;
+    for tab in leaving {
+        let states = json!(["connecting", "open", "paused", "connecting", "open"]);
+        assert_eq!(tab.states().await, states, "{}", tab.reader.name());
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::{
     Stream, StreamExt,
     future::{Either, select},
 };
-use js_sys::{Date, Promise};
+use js_sys::{Array, Date, Promise};
 use serde::{Deserialize, Serialize};
 use sse_wasm_client::{EventId, Signal, Signals, State, typed};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -56,6 +56,12 @@ pub(crate) async fn subscribers(topic: &str) -> u64 {
     let text = request("GET", &format!("{HUB}/topics/{topic}"), "", "").await;
     let topic: serde_json::Value = serde_json::from_str(&text).unwrap();
     topic["subscribers"].as_u64().unwrap_or_else(|| panic!("{topic}"))
+}
+
+/// How many locks those that share the topic hold and wait for.
+pub(crate) async fn locks_of(topic: &str) -> [f64; 2] {
+    let counts: Array = locks(topic).await.into();
+    [counts.get(0), counts.get(1)].map(|count| count.as_f64().unwrap())
 }
 
 /// The body of an answer that has to be a 200.
@@ -144,6 +150,11 @@ pub(crate) async fn sleep(milliseconds: i32) {
     const counted = new WeakMap(); // listener -> the same, counting its calls
     let calls = 0;
 
+    export const locks = async part => {
+        const { held, pending } = await navigator.locks.query();
+        return [held, pending].map(locks => locks.filter(lock => lock.name.includes(part)).length);
+    };
+
     // The tests' own waits are left out of the books.
     const { setTimeout, clearTimeout } = globalThis;
     const timers = new Set();
@@ -197,6 +208,8 @@ pub(crate) async fn sleep(milliseconds: i32) {
 extern "C" {
     fn set_hidden(hidden: bool);
     fn after(milliseconds: i32) -> Promise;
+    /// How many locks with this in their names are held, and how many are waited for.
+    async fn locks(part: &str) -> JsValue;
     /// How many timers are set.
     pub(crate) fn pending_timers() -> u32;
     /// How many listeners the window and the document have.

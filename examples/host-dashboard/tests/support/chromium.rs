@@ -107,6 +107,18 @@ impl Page {
         Self { client: self.client.clone(), window, driver: self.driver }
     }
 
+    /// Leaves for another page, in the same tab.
+    pub(crate) async fn leave_for(&self, url: &str) {
+        self.turn_to().await;
+        self.client.goto(url).await.unwrap();
+    }
+
+    /// Goes back to the page before.
+    pub(crate) async fn back(&self) {
+        self.turn_to().await;
+        self.client.back().await.unwrap();
+    }
+
     /// Closes the tab.
     pub(crate) async fn close(self) {
         self.turn_to().await;

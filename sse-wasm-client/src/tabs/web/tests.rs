@@ -182,6 +182,22 @@ async fn a_leader_that_is_robbed_follows() {
 }
 
 #[wasm_bindgen_test]
+async fn a_leader_that_is_never_heard_is_robbed() {
+    let (name, server) = (name(), Rc::<Server>::default());
+    let fates = Rc::<RefCell<Vec<Fate>>>::default();
+    let told = Rc::clone(&fates);
+    let tell = move |fate| told.borrow_mut().push(fate);
+    let _silent = Lock::request(&format!("{}{name}", super::FORM), false, tell).unwrap();
+    until("the silent one has it", || *fates.borrow() == [Fate::Granted]).await;
+    let (_tab, seen) = join(&name, &server);
+    until("another leads", || seen.state.get() == Some(State::Open)).await;
+    until("the silent one is told", || *fates.borrow() == [Fate::Granted, Fate::Stolen]).await;
+    server.publish("1");
+    all_have(&[&seen], &["1"]).await;
+    assert_eq!(server.connections.get(), 1);
+}
+
+#[wasm_bindgen_test]
 async fn one_that_sleeps_lets_another_lead() {
     let (name, server) = (name(), Rc::<Server>::default());
     let (first, seen_first) = join(&name, &server);
