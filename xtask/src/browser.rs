@@ -1,4 +1,4 @@
-//! A real browser: found or installed, and the native tests that drive it.
+//! Real browsers: found or installed, and the native tests that drive them.
 
 use std::{
     env,
@@ -12,6 +12,7 @@ use crate::{
     failure::{Failure, Result},
     hub, npm, outside,
     system::{Apt, Distribution, find_program},
+    tools::{self, Tool},
 };
 
 /// Names that Chrome and Chromium go by on the path.
@@ -25,16 +26,14 @@ const PLACES: &[&str] = &[
     r"C:\Program Files (x86)\Google\Chrome\Application\chrome.exe",
 ];
 
+/// Where Firefox lies on systems that don't put it on the path. Its driver looks there too.
+const FIREFOX_PLACES: &[&str] =
+    &["/Applications/Firefox.app/Contents/MacOS/firefox", r"C:\Program Files\Mozilla Firefox\firefox.exe"];
+
 /// Finds the driver of an installed Chrome or Chromium, installing both where that is simple.
 pub(crate) fn set_up() -> Result<PathBuf> {
-    if let Some(named) = env::var_os("CHROMEDRIVER") {
-        // Who names a driver of their own knows which browser it drives.
-        let named = PathBuf::from(named);
-        let on_path = || named.to_str().and_then(find_program);
-        return named.is_file().then(|| named.clone()).or_else(on_path).ok_or_else(|| {
-            let named = named.display();
-            Failure::new(format!("CHROMEDRIVER names {named}, which is not there: correct or unset it"))
-        });
+    if let Some(driver) = named("CHROMEDRIVER")? {
+        return Ok(driver);
     }
     if let Some(driver) = installed() {
         return Ok(driver);
@@ -48,27 +47,60 @@ pub(crate) fn set_up() -> Result<PathBuf> {
     installed().ok_or_else(|| advice(distribution))
 }
 
-/// Firefox's driver, where both are installed. Neither is asked for: Debian has no driver, and to build one takes long.
-pub(crate) fn firefox() -> Option<PathBuf> {
-    let driver = find_program("geckodriver").filter(|path| answers(path))?;
-    let browser = ["firefox", "firefox-esr"].into_iter().filter_map(find_program).find(|path| answers(path))?;
+/// Finds Firefox's driver, or builds it, where there is a Firefox. Where one of the two can't be had, it says why in a line
+/// and gives none: tests go on without.
+pub(crate) fn set_up_firefox(context: &Context) -> Result<Option<PathBuf>> {
+    if let Some(driver) = named("GECKODRIVER")? {
+        return Ok(Some(driver));
+    }
+    // Its driver knows it by this name only.
+    let Some(browser) = find(&["firefox"], FIREFOX_PLACES) else {
+        println!("there is no Firefox: its tests are left out");
+        return Ok(None);
+    };
+    let tool = Tool::geckodriver();
+    let driver = match find_program("geckodriver").filter(|path| answers(path)) {
+        Some(found) => found,
+        None => match tools::ensure(context, &tool) {
+            Ok(directory) => tool.path_in(&directory),
+            Err(failure) => {
+                println!("{failure}; the tests in Firefox are left out until there is a geckodriver on PATH");
+                return Ok(None);
+            }
+        },
+    };
     println!("{} with {}", browser.display(), driver.display());
-    Some(driver)
+    Ok(Some(driver))
+}
+
+/// The driver that a variable names, if it is set. Who names one knows which browser it drives.
+fn named(variable: &str) -> Result<Option<PathBuf>> {
+    let Some(named) = env::var_os(variable).map(PathBuf::from) else { return Ok(None) };
+    let on_path = || named.to_str().and_then(find_program);
+    let found = named.is_file().then(|| named.clone()).or_else(on_path);
+    found.map(Some).ok_or_else(|| {
+        Failure::new(format!("{variable} names {}, which is not there: correct or unset it", named.display()))
+    })
 }
 
 /// The driver on the path, if there is a browser too.
 fn installed() -> Option<PathBuf> {
     let driver = find_program("chromedriver").filter(|path| answers(path))?;
-    let browser = NAMES
-        .iter()
-        .filter_map(|name| find_program(name))
-        .chain(PLACES.iter().map(PathBuf::from).filter(|path| path.is_file()))
-        .find(|path| answers(path))?;
+    let browser = find(NAMES, PLACES)?;
     println!("{} with {}", browser.display(), driver.display());
     Some(driver)
 }
 
-/// Whether it is the program and not a stub that asks for a snap. Chrome on Windows opens a window
+/// A browser by a name on the path, or at one of these places.
+fn find(names: &[&str], places: &[&str]) -> Option<PathBuf> {
+    names
+        .iter()
+        .filter_map(|name| find_program(name))
+        .chain(places.iter().map(PathBuf::from).filter(|path| path.is_file()))
+        .find(|path| answers(path))
+}
+
+/// Whether it is the program and not a stub that asks for a snap. Browsers on Windows open a window
 /// when asked.
 fn answers(program: &Path) -> bool {
     cfg!(windows) || command::ask(Command::new(program).arg("--version")).is_some()
@@ -90,7 +122,7 @@ fn advice(distribution: Distribution) -> Failure {
 
 /// The native tests that start a browser themselves.
 pub(crate) fn tests(context: &Context) -> Result<()> {
-    let driver = context.chromedriver()?;
+    let (driver, firefox) = (context.chromedriver()?, context.geckodriver()?);
     let hub: &[&str] = &["--package", "sse-server", "--features", "browser-tests", "--test", "browser"];
     let dashboard: &[&str] = &["--package", "host-dashboard", "--features", "browser-tests"];
     let package: &[&str] = &["--package", "sse-wasm-client-js", "--features", "browser-tests", "--test", "browser"];
@@ -104,6 +136,9 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
     for arguments in [hub, dashboard, package, stays, chat, leptos] {
         let mut test = context.cargo();
         test.arg("test").args(arguments).env("CHROMEDRIVER", driver);
+        if let Some(driver) = firefox {
+            test.env("GECKODRIVER", driver);
+        }
         test.env("SSE_TEST_NPM", &built.package).env("SSE_TEST_DASHBOARD", &built.dashboard);
         test.env("SSE_TEST_HUB_PROGRAM", &program);
         if arguments == leptos {

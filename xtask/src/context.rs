@@ -28,6 +28,7 @@ pub(crate) struct Context {
     wasm_bindgen: OnceCell<PathBuf>,
     wasm_opt: OnceCell<PathBuf>,
     chromedriver: OnceCell<PathBuf>,
+    geckodriver: OnceCell<Option<PathBuf>>,
     cargo_fuzz: OnceCell<PathBuf>,
     nchan: OnceCell<Option<Nchan>>,
 }
@@ -51,6 +52,7 @@ impl Context {
             wasm_bindgen: OnceCell::new(),
             wasm_opt: OnceCell::new(),
             chromedriver: OnceCell::new(),
+            geckodriver: OnceCell::new(),
             cargo_fuzz: OnceCell::new(),
             nchan: OnceCell::new(),
         })
@@ -108,6 +110,11 @@ impl Context {
     pub(crate) fn chromedriver(&self) -> Result<&Path> {
         let driver = once(&self.chromedriver, browser::set_up)?;
         Ok(driver)
+    }
+
+    /// Firefox's driver, where Firefox is installed and its driver can be had; set up at the first call.
+    pub(crate) fn geckodriver(&self) -> Result<Option<&Path>> {
+        once(&self.geckodriver, || browser::set_up_firefox(self)).map(Option::as_deref)
     }
 
     /// The program `cargo-fuzz`; set up at the first call.

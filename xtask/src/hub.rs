@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    browser, command,
+    command,
     context::Context,
     failure::{Failure, Result},
     system,
@@ -30,7 +30,7 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
     let toolchain = context.wasm_toolchain()?;
     let runner = context.wasm_bindgen()?;
-    let driver = context.chromedriver()?;
+    let (driver, firefox) = (context.chromedriver()?, context.geckodriver()?);
     // The tests' page is served from here, which makes it a foreign origin to the hub.
     let page = format!("127.0.0.1:{}", free_port()?);
     let hub = hub(context, &format!("http://{page}"))?;
@@ -38,12 +38,9 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
 
     let address = [page.as_str(), &hub.url, &scripts.url];
     run(context, toolchain, runner, ("CHROMEDRIVER", driver), address)?;
-    match browser::firefox() {
-        Some(driver) => run(context, toolchain, runner, ("GECKODRIVER", &driver), address),
-        None => {
-            println!("Firefox with geckodriver is not installed: Chromium's tests are all");
-            Ok(())
-        }
+    match firefox {
+        Some(driver) => run(context, toolchain, runner, ("GECKODRIVER", driver), address),
+        None => Ok(()),
     }
 }
 

@@ -50,10 +50,12 @@ What is missing is set up on the way:
   - rustup adds rustfmt, clippy and the target wasm32-unknown-unknown;
   - on Debian, as root or with passwordless sudo, apt-get installs Chromium with its driver, and,
     where rustup cannot fetch the target, rustc-web, cargo-web and rust-web-src. It removes nothing;
+  - where Firefox is installed and its driver is not, geckodriver is built into the cache: some
+    minutes, once. Where it cannot be built, or there is no Firefox, its tests are left out;
   - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 
-CHROMEDRIVER names a driver of your own. NO_COLOR turns colours off.";
+CHROMEDRIVER and GECKODRIVER name drivers of your own. NO_COLOR turns colours off.";
 
 #[derive(Debug, Subcommand)]
 enum Chore {
@@ -149,8 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn test_runs_twelve_steps_and_six_without_a_browser() {
-        assert_eq!(steps("xtask test").len(), 12);
+    fn test_runs_thirteen_steps_and_six_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 13);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
         assert_eq!(steps::NATIVE.len(), 6);
     }

@@ -16,8 +16,15 @@ pub(crate) const NATIVE: &[Step] =
     &[Step::Format, Step::Lints, Step::Tests, Step::Docs, Step::Outside, Step::Dependencies];
 
 /// What `cargo xtask test` adds to them.
-pub(crate) const BROWSER: &[Step] =
-    &[Step::WasmToolchain, Step::WasmLints, Step::WasmBindgen, Step::Browser, Step::WasmTests, Step::BrowserTests];
+pub(crate) const BROWSER: &[Step] = &[
+    Step::WasmToolchain,
+    Step::WasmLints,
+    Step::WasmBindgen,
+    Step::Browser,
+    Step::Firefox,
+    Step::WasmTests,
+    Step::BrowserTests,
+];
 
 /// The steps of `cargo xtask wasm`.
 pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBindgen, Step::WasmOpt, Step::WasmBuild];
@@ -42,7 +49,7 @@ pub(crate) const MIRI: &[Step] = &[Step::Miri];
 
 /// The steps of `cargo xtask setup`.
 pub(crate) const SETUP: &[Step] =
-    &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser];
+    &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser, Step::Firefox];
 
 /// The features of the libraries that tests of this machine need: all but those for a browser.
 const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/load,sse-testkit/proptest,sse-testkit/script-host";
@@ -70,7 +77,9 @@ pub(crate) enum Step {
     WasmBindgen,
     /// Set up Chrome or Chromium and its driver
     Browser,
-    /// The browser client's tests, in a browser, against a live hub
+    /// Set up the driver of Firefox, where Firefox is installed
+    Firefox,
+    /// The browser client's tests, in each browser, against a live hub
     WasmTests,
     /// The hub's, the npm package's and the examples' tests that drive a browser
     BrowserTests,
@@ -117,6 +126,7 @@ impl Step {
             Self::WasmLints => "wasm-lints",
             Self::WasmBindgen => "wasm-bindgen",
             Self::Browser => "browser",
+            Self::Firefox => "firefox",
             Self::WasmTests => "wasm-tests",
             Self::BrowserTests => "browser-tests",
             Self::Components => "components",
@@ -150,8 +160,9 @@ impl Step {
             Self::WasmLints => "cargo clippy for the browser: the client, its npm package and the dashboard",
             Self::WasmBindgen => "look for wasm-bindgen-cli of the version in Cargo.lock, else build it",
             Self::Browser => "look for Chrome or Chromium and its driver, else install Debian's",
-            Self::WasmTests => "start a hub and run sse-wasm-client's tests in the browser",
-            Self::BrowserTests => "drive the browser against sse-server, the npm package and the examples",
+            Self::Firefox => "look for Firefox and its driver, else build the driver",
+            Self::WasmTests => "start a hub and run sse-wasm-client's tests in each browser",
+            Self::BrowserTests => "drive browsers against sse-server, the npm package and the examples",
             Self::Components => "look for rustfmt and clippy, else add them",
             Self::CargoDeny => "look for cargo-deny, else build it",
             Self::WasmOpt => "look for binaryen's wasm-opt, else install or build it",
@@ -220,6 +231,10 @@ impl Step {
             Self::WasmLints => wasm::lint(context),
             Self::WasmBindgen => context.wasm_bindgen().map(|_| None),
             Self::Browser => context.chromedriver().map(|driver| Some(driver.display().to_string())),
+            Self::Firefox => {
+                let driver = context.geckodriver()?;
+                Ok(Some(driver.map_or_else(|| "left out".to_owned(), |driver| driver.display().to_string())))
+            }
             Self::WasmTests => hub::wasm_tests(context).map(|()| None),
             Self::BrowserTests => browser::tests(context).map(|()| None),
             Self::Components => {

@@ -42,6 +42,11 @@ impl Tool {
         Self { name: "cargo-fuzz", package: "cargo-fuzz", program: "cargo-fuzz", version: "0.13.2".to_owned() }
     }
 
+    /// Drives Firefox of any version that is not years apart, so one of another version on the path is as good.
+    pub(crate) fn geckodriver() -> Self {
+        Self { name: "geckodriver", package: "geckodriver", program: "geckodriver", version: "0.37.1".to_owned() }
+    }
+
     /// Binaryen's `wasm-opt`, built from source. It tells Binaryen's version, which is the package's second number.
     pub(crate) fn wasm_opt() -> Self {
         Self { name: "wasm-opt", package: "wasm-opt", program: "wasm-opt", version: "0.116.1".to_owned() }
@@ -143,6 +148,7 @@ mod tests {
     #[test]
     fn the_version_must_match_to_the_last_digit() {
         assert!(says_version("cargo-deny 0.20.2", "0.20.2"));
+        assert!(says_version("geckodriver 0.37.1\n\nThe source code of this program is available from", "0.37.1"));
         assert!(says_version("wasm-bindgen-test-runner 0.2.130 (0123abc)", "0.2.130"));
         assert!(!says_version("wasm-bindgen-test-runner 0.2.13", "0.2.130"));
         assert!(!says_version("wasm-bindgen-test-runner 0.2.130", "0.2.13"));

@@ -1,7 +1,7 @@
 //! The npm package as it is built, in a real browser, against a hub: `package.js` is what runs there.
 
-#[path = "../../../examples/host-dashboard/tests/support/chromium.rs"]
-mod chromium;
+#[path = "../../../examples/host-dashboard/tests/support/driver.rs"]
+mod driver;
 #[path = "../../../examples/chat/tests/support/served.rs"]
 mod served;
 
@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-use chromium::{Chromium, eventually};
+use driver::{Driver, eventually};
 use serde_json::{Value, json};
 use served::Served;
 
@@ -35,10 +35,22 @@ fn package() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_package_does_in_a_browser_what_it_declares() {
-    let (served, chromium) = (Served::start().await, Chromium::start().await);
+    does_what_it_declares(&Driver::chromium().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_package_does_in_firefox_what_it_declares() {
+    match Driver::firefox().await {
+        Some(firefox) => does_what_it_declares(&firefox).await,
+        None => println!("left out: GECKODRIVER names no driver of Firefox"),
+    }
+}
+
+async fn does_what_it_declares(driver: &Driver) {
+    let served = Served::start().await;
     // Any page of the origin would do; this one has no script of its own.
-    let page = chromium.open(&format!("http://{}/live", served.address)).await;
-    let results = page.run(&format!("return (async () => {{\n{TESTS}\n}})()")).await;
+    let page = driver.open(&format!("http://{}/live", served.address)).await;
+    let results = page.run_as_its_own(&format!("(async () => {{\n{TESTS}\n}})()")).await;
     let results = results.as_object().expect("every test has a result");
     let failed: Vec<_> = results.iter().filter(|(_, result)| !result.is_null()).collect();
     assert!(failed.is_empty(), "{failed:#?}");
@@ -59,7 +71,7 @@ const COME: &str = r#"
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_come_and_go_without_a_trace() {
-    let (served, chromium) = (Served::start().await, Chromium::start().await);
+    let (served, chromium) = (Served::start().await, Driver::chromium().await);
     let page = chromium.open(&format!("http://{}/live", served.address)).await;
     let come = format!("return (async options => {{{COME}}})(...arguments)");
     for (shared, fetch) in [(false, false), (false, true), (true, false), (true, true)] {
