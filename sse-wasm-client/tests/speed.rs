@@ -1,4 +1,5 @@
-//! In a browser: what the fetch transport takes for 100,000 events, beside npm's `eventsource-parser`. See the README.
+//! In a browser: what the fetch transport takes for 100,000 events, beside npm's `eventsource-parser`. Run by
+//! `cargo xtask bench fetch`.
 #![cfg(target_arch = "wasm32")]
 
 use futures_util::StreamExt;
@@ -31,13 +32,12 @@ enum Any {
 }
 
 #[wasm_bindgen_test]
-async fn at_least_eight_tenths_of_a_bare_reader() {
+async fn beside_a_bare_reader() {
     let body: String = (0..EVENTS).map(event).collect();
     assert_eq!(body.len(), 200 * EVENTS as usize);
     let url = url_of(&body, "text/event-stream");
     let create = JsFuture::from(import(&url_of(PARSER, "text/javascript"))).await.unwrap();
 
-    let mut ratios = Vec::new();
     for json in [false, true] {
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -55,9 +55,7 @@ async fn at_least_eight_tenths_of_a_bare_reader() {
         let rate = |taken: f64| f64::from(EVENTS) / taken;
         let what = if json { "as JSON" } else { "as text" };
         console_log!("{what}: {:.0} events/ms, eventsource-parser {:.0}: {:.2}", rate(ours), rate(bare), bare / ours);
-        ratios.push(bare / ours);
     }
-    assert!(ratios.iter().all(|ratio| *ratio >= 0.8), "{ratios:?}");
 }
 
 async fn untyped(url: &str) {

@@ -1,7 +1,6 @@
 //! Binaryen's `wasm-opt`, which makes modules smaller: found, installed or built.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -10,6 +9,7 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
+    registry::Package,
     system::{Apt, Distribution, find_program},
     tools::{self, Tool},
 };
@@ -18,15 +18,15 @@ use crate::{
 /// its place.
 const LEAST: u32 = 116;
 
-/// The version that npm's package is taken at. It is the same program as WebAssembly, so nothing has to be compiled.
-const NPM: &str = "132.0.0";
+/// The program in npm's package.
+const NPMS: &str = ".bin/wasm-opt";
 
 /// Finds `wasm-opt`; else installs it by `apt-get` or npm, or builds it from crates.io.
 pub(crate) fn set_up(context: &Context) -> Result<PathBuf> {
     if let Some(found) = found() {
         return Ok(found);
     }
-    if let Some(installed) = by_apt().or_else(|| by_npm(context)) {
+    if let Some(installed) = by_apt().or_else(|| Package::BINARYEN.ensure(context, NPMS).filter(|path| does(path))) {
         return Ok(installed);
     }
     if find_program("c++").is_none() {
@@ -43,7 +43,7 @@ pub(crate) fn set_up(context: &Context) -> Result<PathBuf> {
 pub(crate) fn found() -> Option<PathBuf> {
     let tool = Tool::wasm_opt();
     let built = tools::cached(&tool).ok().map(|directory| tool.path_in(&directory));
-    [find_program("wasm-opt"), npms(), built].into_iter().flatten().find(|path| does(path))
+    [find_program("wasm-opt"), Package::BINARYEN.file(NPMS), built].into_iter().flatten().find(|path| does(path))
 }
 
 fn by_apt() -> Option<PathBuf> {
@@ -59,28 +59,6 @@ fn by_apt() -> Option<PathBuf> {
         println!("{failure}");
     }
     find_program("wasm-opt").filter(|path| does(path))
-}
-
-fn by_npm(context: &Context) -> Option<PathBuf> {
-    let directory = npms_directory()?;
-    let _ = fs::remove_dir_all(&directory); // it may be there, and damaged
-    let mut install = context.command(find_program("npm")?);
-    install.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
-    install.arg(&directory);
-    install.arg(format!("binaryen@{NPM}"));
-    println!("{}", command::line(&install));
-    if let Err(failure) = command::run(&mut install) {
-        println!("{failure}");
-    }
-    npms().filter(|path| does(path))
-}
-
-fn npms_directory() -> Option<PathBuf> {
-    tools::cache().ok().map(|cache| cache.join(format!("binaryen-{NPM}")))
-}
-
-fn npms() -> Option<PathBuf> {
-    npms_directory().map(|directory| directory.join("node_modules/.bin/wasm-opt"))
 }
 
 /// Whether it runs, and is recent enough.

@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     failure::{Failure, Result},
     hub, npm, outside,
+    registry::Package,
     system::{Apt, Distribution, find_program},
     tools::{self, Tool},
 };
@@ -133,6 +134,7 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
     let leptos: &[&str] = &["--manifest-path", "examples/dashboard/Cargo.toml", "--features", "browser-tests"];
     let built = npm::build_for_tests(context)?;
     let program = hub::build(context)?;
+    let typescript = typescript(context);
     for arguments in [hub, dashboard, package, stays, chat, leptos] {
         let mut test = context.cargo();
         test.arg("test").args(arguments).env("CHROMEDRIVER", driver);
@@ -141,6 +143,9 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
         }
         test.env("SSE_TEST_NPM", &built.package).env("SSE_TEST_DASHBOARD", &built.dashboard);
         test.env("SSE_TEST_HUB_PROGRAM", &program);
+        if let Some(compiler) = &typescript {
+            test.env("SSE_TEST_TSC", compiler);
+        }
         if arguments == leptos {
             test.env("CARGO_TARGET_DIR", outside::target(context));
         }
@@ -148,4 +153,17 @@ pub(crate) fn tests(context: &Context) -> Result<()> {
         command::run(&mut test)?;
     }
     Ok(())
+}
+
+/// A compiler of TypeScript for the test of the npm package's declarations, which finds the user's own by itself.
+fn typescript(context: &Context) -> Option<PathBuf> {
+    let own = env::var_os("SSE_TEST_TSC").is_some() || find_program("tsc").is_some();
+    if own {
+        return None;
+    }
+    let npms = Package::TYPESCRIPT.ensure(context, ".bin/tsc");
+    if npms.is_none() {
+        println!("the npm package's declarations are not tried: there is no tsc, and npm can't install one");
+    }
+    npms
 }

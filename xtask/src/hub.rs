@@ -15,8 +15,7 @@ use crate::{
     command,
     context::Context,
     failure::{Failure, Result},
-    system,
-    wasm::Toolchain,
+    wasm_test,
 };
 
 /// The variables that tell the browser client's tests where their servers are, when they are built.
@@ -28,8 +27,6 @@ const START_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs the browser client's tests in the browser against a hub that allows their page.
 pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
-    let toolchain = context.wasm_toolchain()?;
-    let runner = context.wasm_bindgen()?;
     let (driver, firefox) = (context.chromedriver()?, context.geckodriver()?);
     // The tests' page is served from here, which makes it a foreign origin to the hub.
     let page = format!("127.0.0.1:{}", free_port()?);
@@ -37,53 +34,19 @@ pub(crate) fn wasm_tests(context: &Context) -> Result<()> {
     let scripts = scripts(context)?;
 
     let address = [page.as_str(), &hub.url, &scripts.url];
-    run(context, toolchain, runner, ("CHROMEDRIVER", driver), address)?;
+    run(context, ("CHROMEDRIVER", driver), address)?;
     match firefox {
-        Some(driver) => run(context, toolchain, runner, ("GECKODRIVER", driver), address),
+        Some(driver) => run(context, ("GECKODRIVER", driver), address),
         None => Ok(()),
     }
 }
 
-/// Variables by which the runner finds a browser's driver. It takes the first that is set.
-const DRIVERS: &[&str] = &[
-    "GECKODRIVER",
-    "GECKODRIVER_REMOTE",
-    "SAFARIDRIVER",
-    "SAFARIDRIVER_REMOTE",
-    "CHROMEDRIVER",
-    "CHROMEDRIVER_REMOTE",
-    "MSEDGEDRIVER",
-    "MSEDGEDRIVER_REMOTE",
-];
-
 /// Runs the tests in the browser of this driver.
-fn run(
-    context: &Context,
-    toolchain: &Toolchain,
-    runner: &Path,
-    (variable, driver): (&str, &Path),
-    [page, hub, scripts]: [&str; 3],
-) -> Result<()> {
-    let mut test = toolchain.cargo(context, "test");
-    // By name and PATH, since the variable's value is split at spaces.
-    test.args(["--package", "sse-wasm-client"])
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", "wasm-bindgen-test-runner")
-        .env("PATH", system::path_with(runner)?)
-        .env("WASM_BINDGEN_TEST_ADDRESS", page)
-        .env(HUB, hub)
-        .env(SCRIPTS, scripts);
-    // The runner gives one test program 20 seconds, and a slow machine's driver 5, unless told
-    // otherwise.
-    for (name, seconds) in [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")] {
-        if env::var_os(name).is_none() {
-            test.env(name, seconds);
-        }
-    }
-    for name in DRIVERS {
-        test.env_remove(name);
-    }
-    test.env(variable, driver);
-    println!("{variable}={} {HUB}={hub} {SCRIPTS}={scripts} {}", driver.display(), command::line(&test));
+fn run(context: &Context, driver: (&str, &Path), [page, hub, scripts]: [&str; 3]) -> Result<()> {
+    let mut test = wasm_test::cargo(context, driver)?;
+    test.env("WASM_BINDGEN_TEST_ADDRESS", page).env(HUB, hub).env(SCRIPTS, scripts);
+    let (variable, driver) = (driver.0, driver.1.display());
+    println!("{variable}={driver} {HUB}={hub} {SCRIPTS}={scripts} {}", command::line(&test));
     command::run(&mut test)
 }
 

@@ -2,8 +2,9 @@
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`outside`], [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`binaryen`],
-//! [`npm`], [`browser`] and [`hub`] know how; [`tools`], [`system`] and [`command`] reach the machine;
+//! in turn; [`outside`], [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`wasm_test`],
+//! [`binaryen`], [`npm`], [`browser`] and [`hub`] know how; [`tools`], [`registry`], [`system`] and
+//! [`command`] reach the machine;
 //! [`report`] speaks. What decides or parses is kept apart from what touches the machine:
 //! [`wasm_choice`], [`lockfile`], [`size`] and the functions with tests.
 
@@ -20,6 +21,7 @@ mod miri;
 mod nchan;
 mod npm;
 mod outside;
+mod registry;
 mod report;
 mod run;
 mod size;
@@ -29,6 +31,7 @@ mod system;
 mod tools;
 mod wasm;
 mod wasm_choice;
+mod wasm_test;
 
 use std::process::ExitCode;
 
@@ -52,6 +55,8 @@ What is missing is set up on the way:
     where rustup cannot fetch the target, rustc-web, cargo-web and rust-web-src. It removes nothing;
   - where Firefox is installed and its driver is not, geckodriver is built into the cache: some
     minutes, once. Where it cannot be built, or there is no Firefox, its tests are left out;
+  - a TypeScript compiler, and the parser that `bench fetch` compares with, come from npm if that is
+    there, into the cache; without it they are left out;
   - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 
@@ -97,6 +102,8 @@ enum Chore {
 enum Bench {
     /// Parsers: time per event, and the ratio to the best of the others
     Parse,
+    /// The browser client over fetch: events per millisecond, beside a reader in JavaScript
+    Fetch,
     #[command(flatten)]
     Compare(Comparison),
 }
@@ -110,6 +117,7 @@ impl Chore {
             Self::Wasm => steps::WASM.to_vec(),
             Self::Setup => steps::SETUP.to_vec(),
             Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
+            Self::Bench { what: Bench::Fetch } => steps::BENCH_FETCH.to_vec(),
             Self::Miri => steps::MIRI.to_vec(),
             Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
@@ -168,6 +176,7 @@ mod tests {
     #[test]
     fn bench_builds_what_it_measures() {
         assert_eq!(steps("xtask bench parse"), steps::BENCH_PARSE);
+        assert_eq!(steps("xtask bench fetch"), steps::BENCH_FETCH);
         let fanout = |extent, part| {
             [Step::Nchan, Step::BenchPrograms, Step::Bench { what: Comparison::Fanout { extent, part } }]
         };

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    hub, miri, npm, outside, supply, tools, wasm,
+    hub, miri, npm, outside, supply, tools, wasm, wasm_test,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -31,6 +31,9 @@ pub(crate) const WASM: &[Step] = &[Step::WasmToolchain, Step::WasmBindgen, Step:
 
 /// The steps of `cargo xtask bench parse`.
 pub(crate) const BENCH_PARSE: &[Step] = &[Step::BenchParse];
+
+/// The steps of `cargo xtask bench fetch`.
+pub(crate) const BENCH_FETCH: &[Step] = &[Step::WasmToolchain, Step::WasmBindgen, Step::Browser, Step::BenchFetch];
 
 /// The steps of `cargo xtask bench fanout` and `store`.
 pub(crate) fn bench(what: Comparison) -> Vec<Step> {
@@ -93,6 +96,8 @@ pub(crate) enum Step {
     WasmBuild,
     /// Compare sse-core's parser with others
     BenchParse,
+    /// Compare the browser client's fetch transport with a reader in JavaScript
+    BenchFetch,
     /// Set up nginx with nchan, to compare with
     Nchan,
     /// Build the hub, the load tool and the servers to compare with
@@ -134,6 +139,7 @@ impl Step {
             Self::WasmOpt => "wasm-opt",
             Self::WasmBuild => "wasm-build",
             Self::BenchParse => "bench-parse",
+            Self::BenchFetch => "bench-fetch",
             Self::Miri => "miri",
             Self::Nchan => "nchan",
             Self::BenchPrograms => "bench-programs",
@@ -168,6 +174,7 @@ impl Step {
             Self::WasmOpt => "look for binaryen's wasm-opt, else install or build it",
             Self::WasmBuild => "build the npm package, the smallest typed client and the dashboard, and weigh them",
             Self::BenchParse => "compare sse-core's parser with others on the same streams",
+            Self::BenchFetch => "compare the fetch transport with npm's eventsource-parser in the same page",
             Self::Miri => "run sse-core's tests in Miri, with a nightly Rust",
             Self::Nchan => "look for nginx with nchan, else unpack Debian's",
             Self::BenchPrograms => "build sse-server, sse-load and the servers to compare with",
@@ -247,6 +254,7 @@ impl Step {
             Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
             Self::Miri => miri::tests(context).map(|()| None),
             Self::Nchan => Ok(context.nchan().is_none().then(|| "left out".to_owned())),
+            Self::BenchFetch => wasm_test::bench(context).map(|()| None),
             Self::BenchPrograms => compare::build(context).map(|()| None),
             Self::Bench { what } => compare::run(context, what).map(|()| None),
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
