@@ -109,7 +109,8 @@ impl<T> Builder<T, ByFetch> {
     /// those of the same name.
     ///
     /// With `None`, or a header that the browser refuses, the try has failed, and the next one comes after a wait. It has
-    /// the time of an answer's head, 30 s, and is dropped when the connection is.
+    /// the time of an answer's head, 30 s unless [`no_watchdog`](Self::no_watchdog) was said, and is dropped when the
+    /// connection is.
     ///
     /// ```no_run
     /// use sse_wasm_client::{ConnectError, EventSource};

@@ -62,16 +62,16 @@
 //! | the browser gave up, which it does after any answer but a 200 of `text/event-stream` | waits, and makes a new one with the last event ID in the query: [`State::Waiting`] |
 //! | over fetch: the stream ends or breaks, or the server can't be reached | waits, and asks again with `Last-Event-ID` |
 //! | over fetch: a [`Refusal`] | the same, if [it may pass](Refusal::may_pass) or the application says so; else [`State::Closed`] |
-//! | an open stream is silent for a heartbeat's interval and 5 s | makes it anew at once |
+//! | a stream whose heartbeats are known is silent for their interval and 5 s | makes it anew at once |
 //! | no head within 30 s, no event within 20 s of it | waits, and tries again; where the browser tries by itself, after 10 min 30 s |
 //! | `offline` | goes on trying every 30 s, since a browser knows nothing of servers on the same machine |
-//! | `online` | ends the wait, also the browser's own |
+//! | `online` | ends the wait, also the browser's own, but not one that a `Retry-After` asked for |
 //! | the page is hidden, and `pause_when_hidden()` was said | disconnects after that time, and goes on where it was when the page is visible: [`State::Paused`] |
 //! | the page goes into the back/forward cache, and comes back | the same at once |
 //!
 //! The wait is the server's `retry`, where the client can see it (over fetch), or else between 3 s and 6 s. It grows
 //! with each failure up to 30 s, at random, and starts small again once a stream has lasted 5 s from its first event.
-//! Over fetch a `Retry-After` is heeded too.
+//! Over fetch a `Retry-After` is heeded too; where tabs share a connection, by the tab that holds it.
 //!
 //! To resume after a reload, keep the [`Delivery::id`] of what has been dealt with and give it to `last_event_id()` of
 //! the builder.
@@ -114,7 +114,8 @@
 //!   oldest, and counts it.
 //! - With `pause_when_hidden()` a hidden tab leaves, and the visible ones carry on.
 //! - Every page of the origin can read the channel, as it could ask for the stream itself. What the server says depends
-//!   on the user (cookies), so let tabs close, or the URL differ, when another user signs in.
+//!   on the user (cookies, or the token that `headers_from` gives, which nobody can compare), so let tabs close, or the
+//!   URL differ, when another user signs in.
 //!
 //! # Lifetime
 //!

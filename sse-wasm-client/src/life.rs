@@ -9,8 +9,8 @@
 //!  │    │ refused, no answer,        │ ended, broken
 //!  │    ▼ no event in time           ▼
 //!  └── Waiting ◀─────────────────────┘
-//! time has come,
-//! online
+//! time has come, online
+//! and not asked to wait
 //!
 //!   any but Closed ── hidden for too long, stored ──▶ Paused ── visible, back ──▶ Connecting
 //!   any ── close, a final refusal ──▶ Closed

@@ -62,11 +62,12 @@ pub(crate) trait Connection {}
 
 /// The URL as the page means it now: later, it may have another address of its own.
 pub(crate) fn absolute(url: &str) -> Result<String, ConnectError> {
-    let resolved = Url::new_with_base(url, &base()).map_err(|thrown| refusal_of("URL", url, thrown))?;
-    Ok(resolved.href())
+    let base = base();
+    let resolved = if base.is_empty() { Url::new(url) } else { Url::new_with_base(url, &base) };
+    Ok(resolved.map_err(|thrown| refusal_of("URL", url, thrown))?.href())
 }
 
-/// What URLs are relative to: a document's base, or a worker's own address.
+/// What URLs are relative to: a document's base, or a worker's own address; empty where there is none.
 fn base() -> String {
     let member = |of: &JsValue, name: &str| Reflect::get(of, &name.into()).unwrap_or_default();
     let global = js_sys::global();

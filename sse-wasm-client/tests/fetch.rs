@@ -1,7 +1,7 @@
 //! In a browser, with a live hub, by `fetch`.
 #![cfg(target_arch = "wasm32")]
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use futures_util::{StreamExt, future::join};
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 mod support;
 use support::{
-    HUB, events, next, open_sources, page_listeners, pending_timers, publish, publish_many, publish_value, reach,
-    sleep, subscribers, take, topic, until, within,
+    HUB, befall, events, next, open_sources, page_listeners, pending_timers, publish, publish_many, publish_value,
+    reach, sleep, subscribers, take, topic, until, within,
 };
 
 wasm_bindgen_test_configure!(run_in_browser);
@@ -61,6 +61,22 @@ async fn values_arrive_in_order_with_ids_and_no_event_source() {
     let id = publish(&topic, "error", "nine").await;
     let error = next(&mut source).await.unwrap_err();
     assert_eq!((error.delivery().id.clone(), &*error.delivery().origin), (id, HUB));
+}
+
+#[wasm_bindgen_test]
+async fn headers_asked_for_a_connection_that_is_gone_end_no_other() {
+    let asked = Cell::new(false);
+    let headers = move || {
+        let again = asked.replace(true);
+        if !again {
+            befall("pagehide");
+            befall("pageshow"); // another is made
+        }
+        async move { again.then(Vec::new) }
+    };
+    let source = untyped(&topic()).headers_from(headers).connect().unwrap();
+    let states = take(&mut source.states(), 4).await;
+    assert_eq!(states, [State::Connecting, State::Paused, State::Connecting, State::Open]);
 }
 
 #[wasm_bindgen_test]

@@ -38,6 +38,7 @@ async fn beside_a_bare_reader() {
     let url = url_of(&body, "text/event-stream");
     let create = JsFuture::from(import(&url_of(PARSER, "text/javascript"))).await.unwrap();
 
+    let mut ratios = Vec::new();
     for json in [false, true] {
         let (mut ours, mut bare) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -54,8 +55,10 @@ async fn beside_a_bare_reader() {
         let (ours, bare) = (median(ours), median(bare));
         let rate = |taken: f64| f64::from(EVENTS) / taken;
         let what = if json { "as JSON" } else { "as text" };
+        ratios.push(bare / ours);
         console_log!("{what}: {:.0} events/ms, eventsource-parser {:.0}: {:.2}", rate(ours), rate(bare), bare / ours);
     }
+    assert!(ratios.iter().all(|ratio| *ratio >= 0.8), "less than 0.8: {ratios:?}");
 }
 
 async fn untyped(url: &str) {

@@ -88,6 +88,9 @@ async fn ten_tabs_make_one_connection() {
     for number in 1..=20 {
         last = publish_count(&topic, number).await;
     }
+    // By this form tabs know that IDs compare.
+    let digits = last.as_str().split_once('-').map(|(epoch, number)| (epoch.len(), number.len()));
+    assert_eq!(digits, Some((12, 11)));
     publish_many(&topic, "count", (21..=300).map(|number| number.to_string())).await;
     all_count(&mut tabs, 1..=300).await;
     assert_eq!(subscribers(&topic).await, 1);

@@ -26,7 +26,7 @@ pub(crate) fn set_up(context: &Context) -> Result<PathBuf> {
     if let Some(found) = found() {
         return Ok(found);
     }
-    if let Some(installed) = by_apt().or_else(|| Package::BINARYEN.ensure(context, NPMS).filter(|path| does(path))) {
+    if let Some(installed) = by_apt().or_else(|| Package::BINARYEN.ensure(context, NPMS, does)) {
         return Ok(installed);
     }
     if find_program("c++").is_none() {

@@ -161,7 +161,7 @@ fn typescript(context: &Context) -> Option<PathBuf> {
     if own {
         return None;
     }
-    let npms = Package::TYPESCRIPT.ensure(context, ".bin/tsc");
+    let npms = Package::TYPESCRIPT.ensure(context, ".bin/tsc", answers);
     if npms.is_none() {
         println!("the npm package's declarations are not tried: there is no tsc, and npm can't install one");
     }

@@ -55,8 +55,8 @@ What is missing is set up on the way:
     where rustup cannot fetch the target, rustc-web, cargo-web and rust-web-src. It removes nothing;
   - where Firefox is installed and its driver is not, geckodriver is built into the cache: some
     minutes, once. Where it cannot be built, or there is no Firefox, its tests are left out;
-  - a TypeScript compiler, and the parser that `bench fetch` compares with, come from npm if that is
-    there, into the cache; without it they are left out;
+  - a TypeScript compiler comes from npm, into the cache; without npm and a `tsc` its test is left
+    out. `bench fetch` needs npm, for the parser that it compares with;
   - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 

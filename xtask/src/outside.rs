@@ -31,14 +31,9 @@ pub(crate) fn format(context: &Context) -> Result<()> {
 
 /// Clippy. A lock file that is not up to date fails here, too.
 pub(crate) fn lint(context: &Context) -> Result<()> {
-    for package in TESTED.iter().chain(COMPILED) {
-        if *package == FUZZ && system::find_program("c++").is_none() {
-            println!("{package} is left out: the fuzzer's runtime needs a C++ compiler");
-            continue;
-        }
-        cargo(context, package, &["clippy", "--all-targets"], &["--", "-D", "warnings"])?;
-    }
-    Ok(())
+    all().try_for_each(|package| {
+        cargo(context, package, &["clippy", "--all-targets", "--all-features"], &["--", "-D", "warnings"])
+    })
 }
 
 pub(crate) fn test(context: &Context) -> Result<()> {
@@ -47,7 +42,7 @@ pub(crate) fn test(context: &Context) -> Result<()> {
 
 /// `cargo deny check`, but for the advisories: what an example or a comparison is built with reaches nobody.
 pub(crate) fn check_dependencies(context: &Context, cargo_deny: &Path) -> Result<()> {
-    for package in TESTED.iter().chain(COMPILED) {
+    for package in all() {
         let mut deny = context.command(cargo_deny);
         deny.args(["--locked", "--config", "deny.toml", "--manifest-path", &manifest(package)]);
         // One's own tree is kept free of duplicates, not that of a framework.
@@ -56,6 +51,15 @@ pub(crate) fn check_dependencies(context: &Context, cargo_deny: &Path) -> Result
         command::run(&mut deny)?;
     }
     Ok(())
+}
+
+/// All that can be built here.
+fn all() -> impl Iterator<Item = &'static str> {
+    let fuzzes = system::find_program("c++").is_some();
+    if !fuzzes {
+        println!("{FUZZ} is left out: the fuzzer's runtime needs a C++ compiler");
+    }
+    TESTED.iter().chain(COMPILED).copied().filter(move |package| fuzzes || *package != FUZZ)
 }
 
 fn cargo(context: &Context, package: &str, subcommand: &[&str], rest: &[&str]) -> Result<()> {

@@ -26,13 +26,13 @@ impl Package {
         self.directory().map(|directory| directory.join("node_modules").join(path))
     }
 
-    /// The same, once the package is installed; none without npm, or if that fails, which it says.
-    pub(crate) fn ensure(&self, context: &Context, path: &str) -> Option<PathBuf> {
+    /// The same, once the package is installed and it does; none without npm, or if that fails, which it says.
+    pub(crate) fn ensure(&self, context: &Context, path: &str, does: impl Fn(&Path) -> bool) -> Option<PathBuf> {
         let file = self.file(path)?;
-        if !file.is_file() {
+        if !(file.is_file() && does(&file)) {
             self.install(context, &self.directory()?)?;
         }
-        Some(file).filter(|file| file.is_file())
+        Some(file).filter(|file| file.is_file() && does(file))
     }
 
     fn directory(&self) -> Option<PathBuf> {

@@ -14,6 +14,7 @@ use crate::{
     system::{Apt, find_program},
     tools,
     wasm_choice::{Action, Attempt, Facts, choose, is_at_least},
+    wasm_test,
 };
 
 /// The target.
@@ -152,7 +153,15 @@ fn has_packages(context: &Context) -> bool {
 }
 
 /// What of the workspace is built for the browser.
-const CLIENT: &[&str] = &["--package", "sse-wasm-client", "--package", "sse-wasm-client-js", "--all-targets"];
+const CLIENT: &[&str] = &[
+    "--package",
+    "sse-wasm-client",
+    "--package",
+    "sse-wasm-client-js",
+    "--all-targets",
+    "--features",
+    "sse-wasm-client/speed-test",
+];
 
 /// Clippy of what other targets do not see.
 pub(crate) fn lint(context: &Context) -> Result<Option<String>> {
@@ -166,7 +175,8 @@ pub(crate) fn lint(context: &Context) -> Result<Option<String>> {
         clippy.args(what).args(["--", "-D", "warnings"]);
         println!("{}", command::line(&clippy));
         // The tests have them built in; nothing is run here.
-        command::run(clippy.envs([hub::HUB, hub::SCRIPTS].map(|name| (name, "http://127.0.0.1"))))?;
+        let built_in = [hub::HUB, hub::SCRIPTS, wasm_test::PARSER];
+        command::run(clippy.envs(built_in.map(|name| (name, "http://127.0.0.1"))))?;
     }
     Ok(None)
 }

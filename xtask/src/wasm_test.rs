@@ -22,6 +22,9 @@ const DRIVERS: &[&str] = &[
     "MSEDGEDRIVER_REMOTE",
 ];
 
+/// The variable by which the comparison has the other parser's text, when it is built.
+pub(crate) const PARSER: &str = "SSE_TEST_PARSER";
+
 /// `cargo test` of the client in the browser of the driver that this variable is to name, ready for more arguments.
 pub(crate) fn cargo(context: &Context, (variable, driver): (&str, &Path)) -> Result<Command> {
     let mut test = context.wasm_toolchain()?.cargo(context, "test");
@@ -48,9 +51,11 @@ pub(crate) fn bench(context: &Context) -> Result<()> {
     let driver = context.chromedriver()?;
     let mut parser = String::new();
     for file in ["errors.js", "parse.js"] {
-        let path = Package::PARSER.ensure(context, &format!("eventsource-parser/dist/{file}")).ok_or_else(|| {
-            Failure::new("there is no eventsource-parser to compare with: install npm, and try again".to_owned())
-        })?;
+        let path = Package::PARSER
+            .ensure(context, &format!("eventsource-parser/dist/{file}"), Path::is_file)
+            .ok_or_else(|| {
+                Failure::new("there is no eventsource-parser to compare with: install npm, and try again".to_owned())
+            })?;
         let text = fs::read_to_string(&path)
             .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
         parser += &alone(&text);
@@ -58,7 +63,7 @@ pub(crate) fn bench(context: &Context) -> Result<()> {
     let mut test = cargo(context, ("CHROMEDRIVER", driver))?;
     test.args(["--release", "--features", "speed-test", "--test", "speed", "--", "--nocapture"]);
     println!("{}", command::line(&test));
-    command::run(test.env("SSE_TEST_PARSER", parser))
+    command::run(test.env(PARSER, parser))
 }
 
 /// A module's text without what refers to other files, to be put together with others.

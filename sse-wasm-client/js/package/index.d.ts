@@ -37,7 +37,8 @@ export interface StreamOptions<Name extends string = string> {
   lastEventId?: string | undefined;
   /**
    * Shares one connection among all tabs of the browser that want the same: the URL, the event names, and what is said
-   * of `fetch`, waits and heartbeats. Each tab has every event once, and when the one that holds the connection goes
+   * of `fetch`, waits and heartbeats. Functions can't be compared: those of the tab that holds the connection count, so
+   * where tabs may be of different users, let the URL tell them apart. Each tab has every event once, and when the one that holds the connection goes
    * another goes on. Without Web Locks or BroadcastChannel, as on a page that is no secure context, it has its own.
    */
   shared?: boolean | undefined;
@@ -71,7 +72,8 @@ export type FetchOptions = RequestOptions & BodyOptions;
 export interface RequestOptions {
   /**
    * Headers, such as `Authorization`. Values of the same name are joined by commas. A function is asked before each
-   * request, for what does not last; where it throws, that try has failed, and the next one comes after a wait.
+   * request, for what does not last; where it throws, that try has failed, and the next one comes after a wait. It has
+   * the time of an answer's head, 30 s, unless `heartbeat` is `false`.
    */
   headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /** To whom cookies are sent: `"same-origin"`. */
@@ -79,7 +81,8 @@ export interface RequestOptions {
   /** Puts the last event ID into the query instead of the header `Last-Event-ID`, which takes a preflight elsewhere. */
   lastEventIdInQuery?: boolean | undefined;
   /**
-   * Whether to try again after a refusal; else the stream is closed. By default after 408, 425, 429 and 500 to 599.
+   * Whether to try again after a refusal; else the stream is closed, also if this throws or gives something else than
+   * true or false. By default after 408, 425, 429 and 500 to 599.
    */
   retryIf?: ((refused: Refused) => boolean) | undefined;
 }

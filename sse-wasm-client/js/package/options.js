@@ -47,21 +47,34 @@ function fetchPlan(options) {
   }
   return {
     headers: asked ? [] : headers(given),
-    headersFrom: asked ? async () => reporting(async () => headers(await given())) : undefined,
-    retryIf: optional("fetch.retryIf", retryIf, isFunction, "give a function") && (refused => reporting(() => retryIf(refused))),
+    headersFrom: asked ? () => askedHeaders(given) : undefined,
+    retryIf: optional("fetch.retryIf", retryIf, isFunction, "give a function") && (refusal => mayPass(retryIf, refusal)),
     body: body(options.method, options.body),
     credentials,
     lastEventIdInQuery: flag("fetch.lastEventIdInQuery", options.lastEventIdInQuery),
   };
 }
 
-/** What the page's own function gives. One that throws gives nothing, and the error is where the page's others are. */
-function reporting(call) {
+/** What the page's own function gives; nothing if it fails, and then the error is where the page's others are. */
+async function askedHeaders(give) {
   try {
-    const given = call();
-    return typeof given?.then === "function" ? given.then(undefined, reportError) : given;
+    const pairs = headers(await give());
+    for (let at = 0; at < pairs.length; at += 2) new Headers([[pairs[at], pairs[at + 1]]]); // throws as `fetch` would
+    return pairs;
   } catch (error) {
     reportError(error);
+  }
+}
+
+/** What the page's own function says; no if it fails, likewise. */
+function mayPass(retryIf, refusal) {
+  try {
+    const may = retryIf(refusal);
+    if (typeof may === "boolean") return may;
+    throw refused("what option fetch.retryIf gives", may, "give true or false");
+  } catch (error) {
+    reportError(error);
+    return false;
   }
 }
 

@@ -153,12 +153,15 @@ const tests = {
       for (const options of [{ fetch: true }, {}, { fetch: true, shared: true }, { shared: true }]) {
         asked.length = 0;
         const stream = EventStream.connect("events?topic=a", { ...options, reconnectionTime: 1, maxWait: 1 });
-        await reach(stream, "waiting");
-        history.pushState(null, "", "/another/address");
-        while (asked.length < 2) await new Promise(done => setTimeout(done, 5));
-        stream.close();
+        try {
+          await reach(stream, "waiting");
+          history.pushState(null, "", "/another/address");
+          while (asked.length < 2 && stream.state.kind !== "closed") await new Promise(done => setTimeout(done, 5));
+        } finally {
+          stream.close();
+          history.replaceState(null, "", page);
+        }
         const path = new URL("events?topic=a", page).href;
-        history.replaceState(null, "", page);
         equal(asked.slice(0, 2), [path, path]);
       }
     } finally {
@@ -444,13 +447,14 @@ const tests = {
       if (asked === 1) throw new Error("not signed in yet");
       return asked === 2 ? { Authorization: 2 } : [["Authorization", `Bearer ${asked}`]];
     };
-    const retryIf = refused => refused.status === 401;
+    const retryIf = refused => (refused.status === 401 ? true : Promise.resolve(true));
     try {
       const stream = EventStream.connect("/ask", { fetch: { headers, retryIf }, reconnectionTime: 1, maxWait: 1 });
       equal(await within(stream.next()), { done: true });
       equal(stream.state, { kind: "closed", why: "status", status: 403 });
       equal(sent, ["Bearer 3", "Bearer 4", "Bearer 5"]);
-      equal(reported, ["not signed in yet", "option fetch.headers.Authorization can't be 2: give a string"]);
+      equal(reported, ["not signed in yet", "option fetch.headers.Authorization can't be 2: give a string",
+        "what option fetch.retryIf gives can't be an object: give true or false"]);
     } finally {
       Object.assign(globalThis, { fetch, reportError });
     }

@@ -169,10 +169,11 @@ struct Following {
 
 impl Following {
     async fn run(mut self, request: Request, asked: Option<Asked>) {
-        if let Some(asked) = asked
-            && !asked.put_into(&request.headers()).await
-        {
-            return with(&self.driver, Driver::ended);
+        if let Some(asked) = asked {
+            let given = asked.put_into(&request.headers()).await;
+            if !given || !self.live.get() {
+                return self.ended();
+            }
         }
         let answered = match fetch(&request) {
             Ok(promise) => JsFuture::from(promise).await,
@@ -180,7 +181,14 @@ impl Following {
         };
         match answered {
             Ok(response) => self.answer(&response.unchecked_into()).await,
-            Err(_) => with(&self.driver, Driver::ended), // not reached, or not allowed to: a page is not told which
+            Err(_) => self.ended(), // not reached, or not allowed to: a page is not told which
+        }
+    }
+
+    /// Nothing more will come. What the page does while it is asked for headers may have dropped the connection.
+    fn ended(&self) {
+        if self.live.get() {
+            with(&self.driver, Driver::ended);
         }
     }
 
@@ -196,7 +204,7 @@ impl Following {
             while let Some(len) = body.read(&mut self.buffer).await {
                 self.feed(len, &origin).await;
             }
-            with(&self.driver, Driver::ended);
+            self.ended();
         } else {
             let retry_after = head("retry-after").and_then(|value| retry_after(&value));
             let mut problem = None;
