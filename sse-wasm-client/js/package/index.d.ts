@@ -72,7 +72,8 @@ export type FetchOptions = RequestOptions & BodyOptions;
 export interface RequestOptions {
   /**
    * Headers, such as `Authorization`. Values of the same name are joined by commas. A function is asked before each
-   * request, for what does not last; where it throws, that try has failed, and the next one comes after a wait. It has
+   * request, for what does not last; where it throws, that try has failed, the error is reported as for any event
+   * handler, and the next try comes after a wait. It has
    * the time of an answer's head, 30 s, unless `heartbeat` is `false`.
    */
   headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
@@ -81,14 +82,14 @@ export interface RequestOptions {
   /** Puts the last event ID into the query instead of the header `Last-Event-ID`, which takes a preflight elsewhere. */
   lastEventIdInQuery?: boolean | undefined;
   /**
-   * Whether to try again after a refusal; else the stream is closed, also if this throws or gives something else than
-   * true or false. By default after 408, 425, 429 and 500 to 599.
+   * Whether to try again after a refusal; else the stream is closed, also if this throws. `undefined` leaves it to the
+   * default: to try again after 408, 425, 429 and 500 to 599. The next try comes after a wait as after any failure.
    */
-  retryIf?: ((refused: Refused) => boolean) | undefined;
+  retryIf?: ((refused: Refused & { readonly status: number }) => boolean | undefined) | undefined;
 }
 
-/** As `fetch` takes them. */
-export type RequestHeaders = Headers | Record<string, string> | readonly (readonly [string, string])[];
+/** As `fetch` takes them; what is undefined is left out. */
+export type RequestHeaders = Headers | Record<string, string | undefined> | readonly (readonly [string, string])[];
 
 /** The method and the body of every request: a `"POST"` if there is a body, else a `"GET"`. */
 export type BodyOptions =
@@ -120,7 +121,10 @@ export type EventOf<Events extends object> = {
 
 /** How the connection stands. */
 export type State =
-  /** A connection is being made, or the answer has no event yet. */
+  /**
+   * A connection is being made, or the answer has no event yet. Over `EventSource` also as long as the browser itself
+   * tries again, which it does for as long as a server is not reached.
+   */
   | { readonly kind: "connecting" }
   /** Events arrive. */
   | { readonly kind: "open" }
@@ -128,7 +132,7 @@ export type State =
   | { readonly kind: "waiting"; readonly attempt: number; readonly until: number }
   /** There is no connection on purpose: the page is hidden, or stored to go back to. */
   | { readonly kind: "paused" }
-  /** Nothing arrives any more, for good. */
+  /** Nothing arrives any more, for good. `no-content` and `not-an-event-stream` are known over `fetch` only. */
   | { readonly kind: "closed"; readonly why: "application" | "gave-up" | "no-content" | "not-an-event-stream" | "other" }
   /** The same, for a status that does not pass by itself. Known over `fetch` only. */
   | { readonly kind: "closed"; readonly why: "status"; readonly status: number };
@@ -208,12 +212,15 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
    */
   static connect<Events extends object = Record<string, unknown>>(
     url: string | URL,
-    options?: Options<keyof Events & string>,
+    options?: Options<NoInfer<keyof Events & string>>,
   ): EventStream<Events>;
 
   /** How the connection stands. */
   readonly state: State;
-  /** The ID with which the stream would resume: that of the last event to arrive. What was read is `StreamEvent.id`. */
+  /**
+   * The ID with which the stream would resume: that of the last event to arrive, or of what a hub has said since of its
+   * place, by a gap or when it has nothing to send. What was read is `StreamEvent.id`.
+   */
   readonly lastEventId: string;
   /** How many events made room for later ones, because they were not read in time. */
   readonly dropped: number;

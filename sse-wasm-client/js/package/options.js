@@ -58,7 +58,7 @@ function fetchPlan(options) {
 /** What the page's own function gives; nothing if it fails, and then the error is where the page's others are. */
 async function askedHeaders(give) {
   try {
-    const pairs = headers(await give());
+    const pairs = headers(await give() ?? null); // forgotten is not none
     for (let at = 0; at < pairs.length; at += 2) new Headers([[pairs[at], pairs[at + 1]]]); // throws as `fetch` would
     return pairs;
   } catch (error) {
@@ -66,12 +66,12 @@ async function askedHeaders(give) {
   }
 }
 
-/** What the page's own function says; no if it fails, likewise. */
+/** What the page's own function says: undefined leaves it to the default, and no if it fails, likewise. */
 function mayPass(retryIf, refusal) {
   try {
     const may = retryIf(refusal);
-    if (typeof may === "boolean") return may;
-    throw refused("what option fetch.retryIf gives", may, "give true or false");
+    if (typeof may === "boolean" || may === undefined) return may;
+    throw refused("what option fetch.retryIf gives", may, "give true or false, or undefined for the default");
   } catch (error) {
     reportError(error);
     return false;
@@ -93,7 +93,8 @@ function body(method, body) {
 function headers(headers = []) {
   const allowed = "give Headers, or an object or pairs of strings, or a function that gives them";
   if (!isObject(headers)) throw refused("option fetch.headers", headers, allowed);
-  const pairs = typeof headers[Symbol.iterator] === "function" ? [...headers] : Object.entries(headers);
+  const said = () => Object.entries(headers).filter(([, value]) => value !== undefined);
+  const pairs = typeof headers[Symbol.iterator] === "function" ? [...headers] : said();
   for (const pair of pairs) {
     if (!(Array.isArray(pair) && pair.length === 2 && pair.every(text))) {
       const [at, value] = Array.isArray(pair) && text(pair[0]) ? [`.${pair[0]}`, pair[1]] : ["", pair];

@@ -49,7 +49,7 @@ extern "C" {
     /// Gives a promise of the same, or of `undefined` if there are none to be had. Nothing is thrown.
     #[wasm_bindgen(method, getter, js_name = headersFrom)]
     fn headers_from(this: &FetchPlan) -> Option<Function>;
-    /// Whether a refusal may pass. Nothing is thrown.
+    /// Whether a refusal may pass; `undefined` leaves it to the default. Nothing is thrown.
     #[wasm_bindgen(method, getter, js_name = retryIf)]
     fn retry_if(this: &FetchPlan) -> Option<Function>;
     /// For a `POST`.
@@ -80,9 +80,11 @@ impl Plan {
                 }
                 if let Some(retry_if) = plan.retry_if() {
                     builder = builder.retry_if(move |refusal| {
-                        retry_if
-                            .call1(&JsValue::UNDEFINED, &of_refusal(refusal))
-                            .is_ok_and(|may_pass| may_pass.is_truthy())
+                        match retry_if.call1(&JsValue::UNDEFINED, &of_refusal(refusal)) {
+                            Ok(may_pass) if may_pass.is_undefined() => refusal.may_pass(),
+                            Ok(may_pass) => may_pass == JsValue::TRUE,
+                            Err(_) => false,
+                        }
                     });
                 }
                 if let Some(body) = plan.body() {

@@ -202,6 +202,28 @@ const tests = {
     }
   },
 
+  async a_loop_has_read_what_has_arrived_whenever_the_page_does_anything_else() {
+    for (const options of [{}, { fetch: true }, { shared: true }]) {
+      const name = topic();
+      const stream = await open(name, options);
+      let [read, count] = [stream.lastEventId, 0];
+      const loop = (async () => {
+        for await (const event of stream) {
+          read = event.id;
+          if ((count += 1) === 500) break;
+        }
+      })();
+      const lines = Array.from({ length: 500 }, (_, number) => JSON.stringify({ topic: name, data: `${number}` }));
+      const headers = { "content-type": "application/x-ndjson" };
+      await fetch("/publish", { method: "POST", headers, body: lines.join("\n") });
+      while (count < 500) {
+        await new Promise(done => setTimeout(done));
+        equal(stream.lastEventId, read);
+      }
+      await loop;
+    }
+  },
+
   async those_that_share_have_each_event_once() {
     for (const fetch of [false, true]) {
       const name = topic();
@@ -438,23 +460,28 @@ const tests = {
     const [sent, reported] = [[], []];
     globalThis.fetch = async request => {
       sent.push(request.headers.get("authorization"));
-      return new Response(null, { status: sent.length === 3 ? 403 : 401 });
+      return new Response(null, { status: [503, 401, 403][sent.length - 1] });
     };
     globalThis.reportError = error => reported.push(error.message);
     let asked = 0;
     const headers = async () => {
       asked += 1;
       if (asked === 1) throw new Error("not signed in yet");
-      return asked === 2 ? { Authorization: 2 } : [["Authorization", `Bearer ${asked}`]];
+      if (asked === 2) return { Authorization: 2 };
+      return asked === 3 ? undefined : { "X-Any": undefined, Authorization: `Bearer ${asked}` };
     };
-    const retryIf = refused => (refused.status === 401 ? true : Promise.resolve(true));
+    const retryIf = ({ status }) => (status === 503 ? undefined : status === 401 || Promise.resolve(true));
     try {
       const stream = EventStream.connect("/ask", { fetch: { headers, retryIf }, reconnectionTime: 1, maxWait: 1 });
       equal(await within(stream.next()), { done: true });
       equal(stream.state, { kind: "closed", why: "status", status: 403 });
-      equal(sent, ["Bearer 3", "Bearer 4", "Bearer 5"]);
-      equal(reported, ["not signed in yet", "option fetch.headers.Authorization can't be 2: give a string",
-        "what option fetch.retryIf gives can't be an object: give true or false"]);
+      equal(sent, ["Bearer 4", "Bearer 5", "Bearer 6"]);
+      equal(reported, [
+        "not signed in yet",
+        "option fetch.headers.Authorization can't be 2: give a string",
+        "option fetch.headers can't be null: give Headers, or an object or pairs of strings, or a function that gives them",
+        "what option fetch.retryIf gives can't be an object: give true or false, or undefined for the default",
+      ]);
     } finally {
       Object.assign(globalThis, { fetch, reportError });
     }

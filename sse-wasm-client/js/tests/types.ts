@@ -90,6 +90,10 @@ export function options(
   EventStream.connect("/x", { fetch: { headers: [["a", "b"]], body: "{}" } });
   EventStream.connect("/x", { fetch: { headers: () => ({ a: "b" }), retryIf: refused => refused.status === 401 } });
   EventStream.connect("/x", { fetch: { headers: async () => new Headers() } });
+  EventStream.connect("/x", { fetch: { headers: async () => (maybe.flag ? { a: "b" } : {}) } });
+  EventStream.connect("/x", { fetch: { retryIf: refused => (refused.status >= 500 ? true : undefined) } });
+  const untyped: EventStream<Record<string, unknown>> = EventStream.connect("/x", { events: ["a"] });
+  untyped.close();
   EventStream.connect("/x", { fetch: { method: "POST", body: maybe.id } });
   EventStream.connect("/x", { fetch: { method: maybe.flag ? "GET" : "POST" } });
   const own: Options<"placed"> = { events: ["placed"] };
