@@ -157,13 +157,13 @@ impl Step {
     pub(crate) fn what(self) -> &'static str {
         match self {
             Self::Format => "cargo fmt --check in the workspace and in each package outside it",
-            Self::Lints => "cargo clippy in the workspace and in each package outside it",
+            Self::Lints => "cargo clippy in the workspace and in the packages outside it, but for the dashboard",
             Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with their features, and without",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
             Self::Outside => "cargo test in each package that uses the workspace from outside",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
-            Self::WasmLints => "cargo clippy for the browser: the client, its npm package and the dashboard",
+            Self::WasmLints => "cargo clippy for the browser: the client and its npm package",
             Self::WasmBindgen => "look for wasm-bindgen-cli of the version in Cargo.lock, else build it",
             Self::Browser => "look for Chrome or Chromium and its driver, else install Debian's",
             Self::Firefox => "look for Firefox and its driver, else build the driver",
