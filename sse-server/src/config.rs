@@ -10,11 +10,11 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub use load::{ConfigError, Source};
 
-use crate::{
-    driver::shard::MAX_SHARDS,
-    hub::{LagPolicy, Selector},
-};
 use setting::{Field, Visitor, choices, lines};
+use sse_engine::{LagPolicy, Selector};
+
+/// How many threads may carry streams: as many as there are bits for where they are told apart.
+pub(crate) const MAX_SHARDS: usize = 64;
 
 choices! {
     /// What a subscriber that fell too far behind gets.

@@ -152,10 +152,10 @@ async fn a_reader_that_stalls_costs_the_others_nothing_and_is_counted() {
         let id = publish(&hub.client, "a", &format!("{i} {data}")).await;
         reader.expect_event(event("message").id(&id)).await;
     }
-    until("it is counted", async || metric(&hub.client, "sse_laggards").await == 1.0).await;
+    until("it is counted", async || metric(&hub.client, "sse_stalled_connections").await == 1.0).await;
     assert!(metric(&hub.client, "sse_log_bytes").await <= f64::from(4 << 20));
     drop(stalled);
-    until("it is forgotten", async || metric(&hub.client, "sse_laggards").await == 0.0).await;
+    until("it is forgotten", async || metric(&hub.client, "sse_stalled_connections").await == 0.0).await;
 }
 
 #[tokio::test]
