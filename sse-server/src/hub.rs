@@ -40,7 +40,7 @@ pub(crate) use log::{Behind, Log};
 pub(crate) use position::{Epoch, Position};
 pub(crate) use resume::{Beginning, Gap, Opening, Placed, Reason, Start};
 pub(crate) use retained::{Hole, Retained, Trim};
-pub(crate) use topic::{Selector, Selectors, Topic};
+pub(crate) use topic::{Selector, Selectors, Topic, TopicError};
 pub(crate) use topics::TopicInfo;
 pub(crate) use write::{Chunk, Write};
 

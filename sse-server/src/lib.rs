@@ -38,8 +38,8 @@ mod metrics;
 mod random;
 
 pub use config::{
-    Config, ConfigError, Cors, Durability, Lag, Limits, Log, LogFormat, Overload, Publish, Retention,
-    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry,
+    Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention, RetentionError,
+    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
 };
 pub use handle::{Hub, HubError};
 pub use http::{Face, routes};

@@ -32,6 +32,7 @@ use tokio::runtime::Handle;
 
 use super::handoff::Handed;
 use crate::{
+    config::MAX_SHARDS,
     handle::Hub,
     hub::{Found, GroupId, Millis, Span},
     server::Open,
@@ -43,9 +44,6 @@ use timers::Id;
 const EVENTS: usize = 1024;
 
 const WAKE: Token = Token(usize::MAX);
-
-/// As many as there are bits for.
-pub(crate) const MAX_SHARDS: usize = 64;
 
 /// A shard's messages, and what wakes it.
 #[derive(Debug)]

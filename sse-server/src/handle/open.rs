@@ -87,7 +87,7 @@ impl Hub {
         if backed {
             restore(&mut state, outline);
         }
-        let window = (config.log.events, config.log.bytes);
+        let window = (config.window.events, config.window.bytes);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let hub = Self(Arc::new(Shared {
             metrics: Arc::new(Metrics::new()),
@@ -124,9 +124,9 @@ fn restore(state: &mut State, outline: Outline) {
 
 fn bounds(config: &Config) -> Bounds {
     Bounds {
-        events: config.log.events,
-        bytes: config.log.bytes,
-        topics: config.log.topics,
+        events: config.window.events,
+        bytes: config.window.bytes,
+        topics: config.window.topics,
         groups: config.limits.groups,
         nodes: config.limits.pattern_nodes,
         lag: config.stream.lag_time,
@@ -150,7 +150,7 @@ pub(crate) fn options(config: &Config) -> Options {
         },
         retention: Retention {
             most: bound(store.events, store.bytes, store.age),
-            topics: config.log.topics,
+            topics: config.window.topics,
             rules: store
                 .retention
                 .iter()

@@ -5,7 +5,10 @@ use std::{collections::HashMap, net::IpAddr, sync::Arc};
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::{Drain, Waiting, Wake};
-use crate::{driver::shard::Inbox, hub::GroupId, keys::Keys, metrics::Metrics, store::Entry};
+use crate::{config::MAX_SHARDS, driver::shard::Inbox, hub::GroupId, keys::Keys, metrics::Metrics, store::Entry};
+
+// each shard has a bit of `State::armed`
+const _: () = assert!(MAX_SHARDS <= u64::BITS as usize);
 
 #[derive(Debug)]
 pub(super) struct State {
