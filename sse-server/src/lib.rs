@@ -39,8 +39,8 @@ mod config;
 mod base;
 
 pub use config::{
-    Config, ConfigError, Cors, Durability, Lag, Limits, Log, LogFormat, Overload, Publish, Retention,
-    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry,
+    Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention, RetentionError,
+    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
 };
 #[cfg(feature = "warp")]
 pub use http::routes;
@@ -48,3 +48,4 @@ pub use http::{HubService, ResponseBody, RouteSet};
 pub use hub::{Hub, HubError, PublishError};
 pub use log_file::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
 pub use server::{ServeError, Server, Shutdown};
+pub use sse_engine::{Selector, Topic, TopicError};

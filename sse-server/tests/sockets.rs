@@ -143,7 +143,7 @@ async fn http_2_by_prior_knowledge_carries_streams_and_publishes_on_one_connecti
 
 #[tokio::test]
 async fn a_reader_that_stalls_costs_the_others_nothing_and_is_counted() {
-    let hub = listen(|config| config.log.bytes = 4 << 20).await;
+    let hub = listen(|config| config.window.bytes = 4 << 20).await;
     let mut stalled = raw(hub.address, SUBSCRIBE).await;
     read_until(&mut stalled, "sse-cursor").await;
     let mut reader = hub.client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;

@@ -3,7 +3,7 @@
 //!
 //! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
 //! in turn; [`outside`], [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`wasm_test`],
-//! [`binaryen`], [`npm`], [`browser`] and [`hub`] know how; [`tools`], [`registry`], [`system`] and
+//! [`binaryen`], [`npm`], [`browser`], [`hub`] and [`reference`] know how; [`tools`], [`registry`], [`system`] and
 //! [`command`] reach the machine;
 //! [`report`] speaks. What decides or parses is kept apart from what touches the machine:
 //! [`wasm_choice`], [`lockfile`], [`size`] and the functions with tests.
@@ -21,6 +21,7 @@ mod miri;
 mod nchan;
 mod npm;
 mod outside;
+mod reference;
 mod registry;
 mod report;
 mod run;
@@ -88,6 +89,8 @@ enum Chore {
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
+    /// Write docs/configuration.md from the hub's keys
+    Docs,
     /// Run sse-core's tests in Miri, the judge of unsafe code: some minutes
     Miri,
     /// Kill a hub under load again and again, and look at what its log lost: the suite's crash tests, longer
@@ -118,6 +121,7 @@ impl Chore {
             Self::Setup => steps::SETUP.to_vec(),
             Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
             Self::Bench { what: Bench::Fetch } => steps::BENCH_FETCH.to_vec(),
+            Self::Docs => vec![Step::Reference],
             Self::Miri => steps::MIRI.to_vec(),
             Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),

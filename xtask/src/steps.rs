@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    hub, miri, npm, outside, supply, tools, wasm, wasm_test,
+    hub, miri, npm, outside, reference, supply, tools, wasm, wasm_test,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -68,6 +68,8 @@ pub(crate) enum Step {
     Tests,
     /// The documentation builds without a warning
     Docs,
+    /// Write the documents that come from the code
+    Reference,
     /// Tests of the packages outside the workspace that use it
     Outside,
     /// Licences, sources, duplicates and known holes of what is depended on
@@ -125,6 +127,7 @@ impl Step {
             Self::Lints => "lints",
             Self::Tests => "tests",
             Self::Docs => "docs",
+            Self::Reference => "reference",
             Self::Outside => "outside",
             Self::Dependencies => "dependencies",
             Self::WasmToolchain => "wasm-toolchain",
@@ -160,6 +163,7 @@ impl Step {
             Self::Lints => "cargo clippy in the workspace and in the packages outside it, but for the dashboard",
             Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with their features, and without",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
+            Self::Reference => "write docs/configuration.md from the hub's keys",
             Self::Outside => "cargo test in each package that uses the workspace from outside",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
@@ -194,6 +198,7 @@ impl Step {
     pub(crate) fn repeat(self) -> String {
         match self {
             Self::Docs => self.what().to_owned(),
+            Self::Reference => "cargo xtask docs".to_owned(),
             Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
@@ -228,6 +233,7 @@ impl Step {
                 doc.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
                 command::run(&mut doc).map(|()| None)
             }
+            Self::Reference => reference::write(context).map(|()| None),
             Self::Outside => outside::test(context).map(|()| None),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {

@@ -68,7 +68,7 @@ impl Hub {
         }
         let core = Arc::new(Core::new(engine));
         let follow = || -> Result<(), StoreError> {
-            let after = store.tail(config.log.events, config.log.bytes)?;
+            let after = store.tail(config.window.events, config.window.bytes)?;
             store.follow(after, Arc::new(Following::new(core.clone(), found)))
         };
         follow().map_err(|error| HubError::Store(error.to_string()))?;
@@ -89,9 +89,9 @@ impl Hub {
 
 fn bounds(config: &Config) -> Bounds {
     Bounds {
-        events: config.log.events,
-        bytes: config.log.bytes,
-        topics: config.log.topics,
+        events: config.window.events,
+        bytes: config.window.bytes,
+        topics: config.window.topics,
         groups: config.limits.groups,
         nodes: config.limits.pattern_nodes,
         lag: config.stream.lag_time,

@@ -51,7 +51,7 @@ impl From<&Config> for Retention {
             most: bound(rule.events, rule.bytes, rule.age),
             last_only: rule.last_only,
         });
-        Self { most: bound(store.events, store.bytes, store.age), topics: config.log.topics, rules: rules.collect() }
+        Self { most: bound(store.events, store.bytes, store.age), topics: config.window.topics, rules: rules.collect() }
     }
 }
 
