@@ -49,24 +49,19 @@ impl Edges {
             }
             for mention in &all.mentions {
                 let mut found = of.resolve(module, &mention.path);
-                if mention.called
-                    && mention.path.len() == 1
-                    && found.iter().all(|f| matches!(f.target, Target::Outside(_)))
-                {
-                    found.extend(
-                        of.macro_in_scope(module, &mention.path[0]).map(|target| Found { target, through: Vec::new() }),
-                    );
+                let unknown = found.iter().all(|found| matches!(found.target, Target::Outside(_)));
+                if let ([name], true, true) = (&mention.path[..], mention.called, unknown) {
+                    found.extend(of.macro_in_scope(module, name));
                 }
+                // A name alone may be a module's by chance.
+                found.retain(|found| mention.path.len() > 1 || matches!(found.target, Target::Item { .. }));
                 for found in found {
-                    // A name alone is a local one, or is in an import, but for what a glob brings.
-                    if mention.path.len() > 1 || matches!(found.target, Target::Item { .. }) {
-                        edges.add(of, module, mention.line, &found, false, false);
-                    }
+                    edges.add(of, module, mention.line, &found, false, false);
                 }
             }
         }
         edges.within.sort();
-        edges.within.dedup_by(|a, b| (a.from, a.to, &a.what) == (b.from, b.to, &b.what));
+        edges.within.dedup_by(|a, b| (a.from, a.to, &a.what, a.handed_on) == (b.from, b.to, &b.what, b.handed_on));
         edges.drop_modules();
         edges.outside.sort();
         edges.outside.dedup();

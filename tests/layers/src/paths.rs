@@ -1,6 +1,6 @@
 //! The paths in an item, wherever they are written.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{
     Attribute, Ident, Item, UseTree, Visibility,
     visit::{self, Visit},
@@ -58,36 +58,44 @@ impl Paths<'_> {
         self.module.imports.push(Import { name, path, public, line: at.start().line });
     }
 
-    /// Paths of several segments in a macro's arguments or its definition. In a definition only those from the crate's
-    /// root count: what the others name depends on where the macro is called.
+    /// Paths in a macro's arguments or its definition. In a definition only those from the crate's root count: what the
+    /// others name depends on where the macro is called.
     fn tokens(&mut self, tokens: TokenStream, definition: bool) {
         let mut path: Vec<Ident> = Vec::new();
-        let mut colons = 0;
-        let mut found = Vec::new();
+        let mut punctuation = String::new();
         for token in tokens {
             match token {
                 TokenTree::Ident(ident) => {
-                    if colons != 2 {
-                        found.push(std::mem::take(&mut path));
+                    if punctuation != "::" {
+                        self.path_in_tokens(&path, definition);
+                        path.clear();
                     }
-                    path.push(ident);
-                    colons = 0;
-                }
-                TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
-                other => {
-                    found.push(std::mem::take(&mut path));
-                    colons = 0;
-                    if let TokenTree::Group(group) = other {
-                        self.tokens(group.stream(), definition);
+                    if punctuation != "." {
+                        path.push(ident);
                     }
+                    punctuation.clear();
                 }
+                TokenTree::Punct(punct) => punctuation.push(punct.as_char()),
+                TokenTree::Group(group) => {
+                    if let ([name], Delimiter::Parenthesis, "", false) =
+                        (&path[..], group.delimiter(), &punctuation[..], definition)
+                    {
+                        self.mention(false, [name].into_iter(), false);
+                    }
+                    self.path_in_tokens(&path, definition);
+                    path.clear();
+                    punctuation.clear();
+                    self.tokens(group.stream(), definition);
+                }
+                TokenTree::Literal(_) => punctuation.clear(),
             }
         }
-        found.push(path);
-        for path in found {
-            if path.len() > 1 && (!definition || path[0] == "crate") {
-                self.mention(false, path.iter(), false);
-            }
+        self.path_in_tokens(&path, definition);
+    }
+
+    fn path_in_tokens(&mut self, path: &[Ident], definition: bool) {
+        if path.len() > 1 && (!definition || path[0] == "crate") {
+            self.mention(false, path.iter(), false);
         }
     }
 }
@@ -167,8 +175,20 @@ impl<'ast> Visit<'ast> for Paths<'_> {
 
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
 
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        if let syn::Expr::Path(function) = &*call.func
+            && let Some(name) = function.path.get_ident()
+        {
+            self.mention(false, [name].into_iter(), false);
+        }
+        visit::visit_expr_call(self, call);
+    }
+
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        self.mention(path.leading_colon.is_some(), path.segments.iter().map(|segment| &segment.ident), false);
+        // A name alone in lower case is a variable, unless it is called.
+        if path.get_ident().is_none_or(|name| plain(name).starts_with(char::is_uppercase)) {
+            self.mention(path.leading_colon.is_some(), path.segments.iter().map(|segment| &segment.ident), false);
+        }
         visit::visit_path(self, path);
     }
 

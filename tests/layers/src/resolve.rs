@@ -42,11 +42,11 @@ impl Crate {
     }
 
     /// The macro that is defined above its caller in the order of the text.
-    pub(crate) fn macro_in_scope(&self, module: usize, name: &str) -> Option<Target> {
+    pub(crate) fn macro_in_scope(&self, module: usize, name: &str) -> Option<Found> {
         let above = std::iter::successors(Some(module), |&module| self.modules[module].parent);
         let defines = |module: &usize| self.modules[*module].items.get(name).is_some_and(|k| k.contains(&Kind::Macro));
         let module = above.into_iter().find(defines)?;
-        Some(Target::Item { module, name: name.to_owned(), kind: Kind::Macro })
+        Some(Found::at(Target::Item { module, name: name.to_owned(), kind: Kind::Macro }))
     }
 
     fn follow(&self, module: usize, path: &[String], depth: usize) -> Vec<Found> {

@@ -81,6 +81,25 @@ fn a_parent_calls_a_child_that_does_not_name_it() {
 }
 
 #[test]
+fn a_parent_that_hands_on_a_function_may_call_it_no_more_than_another() {
+    for (body, calls) in [
+        ("write()", true),
+        ("assert!(write())", true),
+        ("assert!(a.write(), b::write(1))", false),
+        ("let write = 1; write + 1", false),
+    ] {
+        let parent = format!("mod text; pub(crate) use text::write;\npub(crate) struct Report; fn f() {{ {body} }}");
+        let files = [
+            ("lib.rs", "mod report;"),
+            ("report.rs", &parent),
+            ("report/text.rs", "use super::Report; pub(crate) fn write() {}"),
+        ];
+        let expected: &[&str] = if calls { &["src/report.rs:2 crate::report::text::write"] } else { &[] };
+        assert_eq!(found(&files), expected, "{body}");
+    }
+}
+
+#[test]
 fn the_root_is_a_parent_like_others() {
     let files = [
         ("lib.rs", "mod low; fn f() { low::f() } pub struct Root;"),

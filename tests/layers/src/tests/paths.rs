@@ -41,6 +41,7 @@ fn re_exports_are_seen_through() {
     assert_eq!(upward("use crate::high::made;"), ["src/low.rs:1 crate::high::deep::made"]);
     assert_eq!(upward("crate::high::made!();"), ["src/low.rs:1 crate::high::deep::made"]);
     assert_eq!(upward("use crate::high::*; struct Low(Thing);"), THING);
+    assert_eq!(upward("use crate::high::*; fn g() { f() }"), FUNCTION);
     assert_eq!(upward("use super::high as other; fn g() { other::f() }"), FUNCTION);
 }
 
