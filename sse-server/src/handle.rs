@@ -143,7 +143,7 @@ impl Hub {
 
     /// The sequence number of a position in this log.
     pub(crate) fn seq(&self, position: Position) -> Option<u64> {
-        (position.epoch == self.0.epoch).then_some(position.seq)
+        (position.epoch() == self.0.epoch).then_some(position.seq())
     }
 
     /// Drops what a topic retains through a sequence number.
@@ -211,7 +211,7 @@ impl Hub {
     }
 
     pub(crate) fn position(&self, seq: u64) -> Position {
-        Position { epoch: self.0.epoch, seq }
+        Position::new(self.0.epoch, seq)
     }
 
     pub(crate) fn body_room(&self) -> Arc<Semaphore> {

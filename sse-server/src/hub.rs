@@ -8,7 +8,6 @@
 //! Draft -> Log::push -> Interest (which groups match) -> group index -> Cursor::next -> bytes
 //! ```
 
-mod position;
 mod topic;
 
 mod draft;
@@ -32,13 +31,14 @@ mod tests;
 
 use std::time::Duration;
 
+pub(crate) use sse_core::hub::{Epoch, GapReason, Position};
+
 pub(crate) use cursor::{Cursor, Found, Place, Span, Step};
 pub(crate) use draft::{Draft, data_of};
 pub(crate) use frame::{Name, encode};
 pub(crate) use group::GroupId;
 pub(crate) use log::{Behind, Log};
-pub(crate) use position::{Epoch, Position};
-pub(crate) use resume::{Beginning, Gap, Opening, Placed, Reason, Start};
+pub(crate) use resume::{Beginning, Gap, Opening, Placed, Start};
 pub(crate) use retained::{Hole, Retained, Trim};
 pub(crate) use topic::{Selector, Selectors, Topic};
 pub(crate) use topics::TopicInfo;

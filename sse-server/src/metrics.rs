@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::hub::Reason;
+use crate::hub::GapReason;
 
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -132,7 +132,7 @@ impl Metrics {
         for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));
         }
-        for reason in [Reason::Trimmed, Reason::Epoch, Reason::Unknown, Reason::Lost, Reason::Lagged] {
+        for reason in [GapReason::Trimmed, GapReason::Epoch, GapReason::Unknown, GapReason::Lost, GapReason::Lagged] {
             drop(metrics.gaps.get_or_create(&GapLabels { reason: reason.as_str() }));
         }
         metrics
@@ -142,7 +142,7 @@ impl Metrics {
         self.ends.get_or_create(&EndLabels { reason }).inc();
     }
 
-    pub(crate) fn gap(&self, reason: Reason) {
+    pub(crate) fn gap(&self, reason: GapReason) {
         self.gaps.get_or_create(&GapLabels { reason: reason.as_str() }).inc();
     }
 

@@ -94,10 +94,10 @@ fn json(data: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Epoch, Reason};
+    use crate::hub::{Epoch, GapReason};
 
     fn at(seq: u64) -> Position {
-        Position { epoch: Epoch::new(0), seq }
+        Position::new(Epoch::new(0), seq)
     }
 
     #[test]
@@ -105,7 +105,7 @@ mod tests {
         let retry = Duration::from_millis(2500);
         let id = "000000000000-00000000003";
         assert_eq!(opening(retry, at(3), None), format!("retry: 2500\n\nevent: sse-cursor\nid: {id}\ndata: \n\n"));
-        let gap = Gap { reason: Reason::Epoch, requested: "x\"\r".into(), first: Some(at(4)), position: at(3) };
+        let gap = Gap { reason: GapReason::Epoch, requested: "x\"\r".into(), first: Some(at(4)), position: at(3) };
         assert_eq!(
             opening(retry, at(3), Some(&gap)),
             format!(
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_a_client_sent_is_not_sent_back_without_end() {
-        let gap = Gap { reason: Reason::Unknown, requested: "é".repeat(10_000), first: None, position: at(0) };
+        let gap = Gap { reason: GapReason::Unknown, requested: "é".repeat(10_000), first: None, position: at(0) };
         assert!(super::gap(&gap).len() < 1000);
     }
 }

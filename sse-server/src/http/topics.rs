@@ -2,6 +2,7 @@
 
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use sse_core::hub::names::media_type::JSON;
 use warp::reply::Response;
 
 use super::{
@@ -80,6 +81,6 @@ fn entry(hub: &Hub, info: &TopicInfo) -> Entry {
 
 pub(super) fn json(value: &impl Serialize) -> Response {
     let mut response = Response::new(serde_json::to_vec(value).unwrap_or_default().into());
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     response
 }

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Gap, GroupId, Hub, LagPolicy, Log, Millis, Reason, Selectors, Write,
+    Gap, GapReason, GroupId, Hub, LagPolicy, Log, Millis, Selectors, Write,
     frame::Frame,
     group::Group,
     topics::{TopicId, Topics, Trimmed},
@@ -136,7 +136,7 @@ impl Cursor {
             let first = first_after(log, group, place.seq);
             place.seq = first.map_or(log.head(), |first| first - 1);
             place.told = log.trims();
-            return Step::Gap(Gap::new(log, Reason::Lagged, requested.to_string(), place.seq, first));
+            return Step::Gap(Gap::new(log, GapReason::Lagged, requested.to_string(), place.seq, first));
         }
         let found = matching_after(log, group, place.seq, PAGE);
         let Some(first) = found.frames.first() else {
@@ -172,7 +172,7 @@ impl Cursor {
             let first = found.first.map(|(first, _)| first);
             place.seq = first.map_or(found.through, |first| first - 1);
             place.told = log.trims();
-            return Step::Gap(Gap::new(log, Reason::Lagged, requested, place.seq, first));
+            return Step::Gap(Gap::new(log, GapReason::Lagged, requested, place.seq, first));
         }
         let waited = found.first.map_or(0, |(_, time)| now.saturating_sub(time));
         if disconnects && place.caught_up && u128::from(waited) > bounds.lag.as_millis() {

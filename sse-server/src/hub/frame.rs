@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sse_core::{Event, EventName, Item, Limits, Parser, Text};
+use sse_core::{Event, EventName, Item, Limits, Parser, Text, hub::names::event::RESERVED_PREFIX};
 
 use super::{Draft, Epoch, Position, Topic, topics::TopicId};
 
@@ -21,7 +21,7 @@ impl Name {
         if text.is_empty() || text.len() > MAX_NAME_BYTES {
             return Err("it must have 1 to 128 bytes");
         }
-        if text.starts_with("sse-") {
+        if text.starts_with(RESERVED_PREFIX) {
             return Err("names that begin with `sse-` are the hub's own");
         }
         if text.contains('\0') {
@@ -49,7 +49,7 @@ pub(crate) struct Frame {
 impl Frame {
     pub(super) fn new(position: Position, topic: TopicId, draft: &Draft) -> Self {
         let plain = encode(position, draft, false);
-        Self { seq: position.seq, topic, json: draft.json, plain, envelope: OnceCell::new() }
+        Self { seq: position.seq(), topic, json: draft.json, plain, envelope: OnceCell::new() }
     }
 
     /// The memory that the frame is counted with: its bytes, and what keeping them costs.
@@ -75,7 +75,7 @@ impl Frame {
 
     /// The event again, its data wrapped with its topic. Read back from its own bytes, so that nothing is kept twice.
     fn enveloped(&self, epoch: Epoch, topic: &Topic) -> Bytes {
-        let mut event = Event::builder().id(Position { epoch, seq: self.seq }.id());
+        let mut event = Event::builder().id(Position::new(epoch, self.seq).id());
         let mut data = Text::default();
         let mut retry = None;
         let mut name = None;
@@ -140,7 +140,7 @@ mod tests {
             json,
         };
         let epoch = Epoch::new(0);
-        (Frame::new(Position { epoch, seq: 7 }, TopicId::default(), &draft), topic, epoch)
+        (Frame::new(Position::new(epoch, 7), TopicId::default(), &draft), topic, epoch)
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl Log {
     }
 
     pub(crate) const fn at(&self, seq: u64) -> Position {
-        Position { epoch: self.epoch, seq }
+        Position::new(self.epoch, seq)
     }
 
     /// Retained events, their bytes, and known topics.

@@ -1,7 +1,7 @@
 //! Where a new stream begins, and whether something was lost before it.
 
 use super::{
-    Cursor, GroupId, Hub, Log, Millis, Position, Span,
+    Cursor, GapReason, GroupId, Hub, Log, Millis, Position, Span,
     cursor::{any_topic, first_after, is_stored, lost},
 };
 
@@ -32,7 +32,7 @@ pub(crate) enum Placed {
 pub(crate) struct Beginning {
     after: u64,
     /// Why there is a gap, and what was asked for.
-    gap: Option<(Reason, String)>,
+    gap: Option<(GapReason, String)>,
 }
 
 /// How a stream begins.
@@ -46,7 +46,7 @@ pub(crate) struct Opening {
 /// Something that matches may have been lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gap {
-    pub(crate) reason: Reason,
+    pub(crate) reason: GapReason,
     /// What the subscriber asked for.
     pub(crate) requested: String,
     /// The first event that follows.
@@ -55,36 +55,8 @@ pub(crate) struct Gap {
     pub(crate) position: Position,
 }
 
-/// Why a resume is not exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Reason {
-    /// A matching event after the position is no longer retained.
-    Trimmed,
-    /// The position is of another incarnation of the log.
-    Epoch,
-    /// The position is not one of this hub's, or beyond the head.
-    Unknown,
-    /// A crash took events that were acknowledged but not synced to the disk yet.
-    Lost,
-    /// In the middle of a stream: the subscriber was too slow.
-    Lagged,
-}
-
-impl Reason {
-    /// The word for it on the wire.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Trimmed => "trimmed",
-            Self::Epoch => "epoch",
-            Self::Unknown => "unknown",
-            Self::Lost => "lost",
-            Self::Lagged => "lagged",
-        }
-    }
-}
-
 impl Gap {
-    pub(super) fn new(log: &Log, reason: Reason, requested: String, seq: u64, first: Option<u64>) -> Self {
+    pub(super) fn new(log: &Log, reason: GapReason, requested: String, seq: u64, first: Option<u64>) -> Self {
         Self { reason, requested, first: first.map(|first| log.at(first)), position: log.at(seq) }
     }
 }
@@ -98,9 +70,9 @@ pub(super) fn place(hub: &mut Hub, group: GroupId, start: &Start) -> Placed {
             let gap = |reason, after| Beginning { after, gap: Some((reason, id.clone())) };
             match place_of(&hub.log, id) {
                 Err(reason) => begin(hub, group, gap(reason, 0)),
-                Ok(seq) if hub.log.hole(seq).is_some() => begin(hub, group, gap(Reason::Lost, seq)),
+                Ok(seq) if hub.log.hole(seq).is_some() => begin(hub, group, gap(GapReason::Lost, seq)),
                 Ok(seq) if lost(&hub.log, hub.groups.get_mut(group), seq, 0) => {
-                    begin(hub, group, gap(Reason::Trimmed, seq))
+                    begin(hub, group, gap(GapReason::Trimmed, seq))
                 }
                 Ok(seq) => exact(hub, group, seq),
             }
@@ -110,18 +82,18 @@ pub(super) fn place(hub: &mut Hub, group: GroupId, start: &Start) -> Placed {
             let selectors = &hub.groups.get(group).selectors;
             let trimmed =
                 any_topic(hub.log.topics(), selectors, |trimmed| trimmed.through > 0 && trimmed.time >= *time);
-            let gap = trimmed.then(|| (Reason::Trimmed, asked.clone()));
+            let gap = trimmed.then(|| (GapReason::Trimmed, asked.clone()));
             begin(hub, group, Beginning { after, gap })
         }
     }
 }
 
 /// The sequence number that an ID stands for.
-fn place_of(log: &Log, id: &str) -> Result<u64, Reason> {
+fn place_of(log: &Log, id: &str) -> Result<u64, GapReason> {
     match Position::parse(id) {
-        Some(position) if position.epoch != log.epoch() => Err(Reason::Epoch),
-        Some(position) if position.seq <= log.head() => Ok(position.seq),
-        _ => Err(Reason::Unknown),
+        Some(position) if position.epoch() != log.epoch() => Err(GapReason::Epoch),
+        Some(position) if position.seq() <= log.head() => Ok(position.seq()),
+        _ => Err(GapReason::Unknown),
     }
 }
 

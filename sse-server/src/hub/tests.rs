@@ -165,8 +165,8 @@ fn trimming_one_topic_is_no_gap_to_readers_of_another() {
     };
     assert_eq!(resume(&mut hub, "quiet"), None);
     assert_eq!(resume(&mut hub, "never"), None);
-    assert_eq!(resume(&mut hub, "busy"), Some(Reason::Trimmed));
-    assert_eq!(resume(&mut hub, "*"), Some(Reason::Trimmed));
+    assert_eq!(resume(&mut hub, "busy"), Some(GapReason::Trimmed));
+    assert_eq!(resume(&mut hub, "*"), Some(GapReason::Trimmed));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
     }
     for selector in ["rare/x", "rare/*"] {
         let (mut cursor, opening) = hub.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap().known();
-        assert_eq!(opening.gap.map(|gap| gap.reason), Some(Reason::Trimmed).filter(|_| hub.log().start() > 3000));
+        assert_eq!(opening.gap.map(|gap| gap.reason), Some(GapReason::Trimmed).filter(|_| hub.log().start() > 3000));
         let mut seen = 0;
         loop {
             match cursor.next(&mut hub, 1000, 0) {
@@ -237,7 +237,7 @@ fn what_is_trimmed_while_it_is_read_is_told() {
         match (policy, cursor.take(&mut hub, page, 0)) {
             (LagPolicy::Disconnect, Step::Lagged) => {}
             (LagPolicy::Gap, Step::Gap(gap)) => {
-                assert_eq!((gap.position.seq, gap.first.map(|first| first.seq)), (3, Some(4)));
+                assert_eq!((gap.position.seq(), gap.first.map(|first| first.seq())), (3, Some(4)));
                 assert!(matches!(cursor.next(&mut hub, 1000, 0), Step::Read(_)));
                 let page = found(&hub, 4..=8);
                 assert!(matches!(cursor.take(&mut hub, page, 0), Step::Write { events: 5, .. }));
@@ -285,14 +285,14 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
     for (seq, reason) in [(5, true), (10, true), (15, true), (25, true), (35, true), (40, true), (41, false)] {
         let id = hub.log().at(seq).to_string();
         let (_, opening) = hub.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().known();
-        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(Reason::Lost), "{seq}");
+        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(GapReason::Lost), "{seq}");
     }
     let mut hub = new();
     hub.behind(Behind { head: 21, holes: vec![Hole { after: 10, through: 20, lossy: false }], floor: (0, 0) });
     for (seq, reason) in [(5, false), (10, false), (11, true), (20, true), (21, false)] {
         let id = hub.log().at(seq).to_string();
         let (_, opening) = hub.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().known();
-        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(Reason::Lost), "{seq}");
+        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(GapReason::Lost), "{seq}");
     }
 }
 
