@@ -31,7 +31,7 @@ mod tests;
 
 use std::time::Duration;
 
-pub(crate) use sse_core::hub::{Epoch, GapReason, Position};
+pub(crate) use sse_core::hub::{DrainReason, Epoch, GapReason, Position};
 
 pub(crate) use cursor::{Cursor, Found, Place, Span, Step};
 pub(crate) use draft::{Draft, data_of};

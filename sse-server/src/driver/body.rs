@@ -23,9 +23,8 @@ use tokio::{
 use super::life;
 use crate::{
     handle::Subscriber,
-    hub::{Found, Opening, Span, Step},
-    random,
-    wire::{self, DrainReason},
+    hub::{DrainReason, Found, Opening, Span, Step},
+    random, wire,
 };
 
 /// How many bytes of events one frame of the body has at most, if it has more than one event.
@@ -206,7 +205,7 @@ impl Stream for EventBody {
                 this.subscriber.hub().metrics().heartbeats.inc();
                 let beat = match this.heartbeat {
                     Heartbeat::Cursor => wire::cursor(this.subscriber.position()),
-                    Heartbeat::Comment => wire::comment(""),
+                    Heartbeat::Comment => wire::comment(),
                 };
                 return this.wrote(beat);
             }

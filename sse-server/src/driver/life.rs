@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{hub::Millis, metrics::Ended, random, wire::DrainReason};
+use crate::{
+    hub::{DrainReason, Millis},
+    metrics::Ended,
+    random,
+};
 
 /// How long a stream lives: a tenth less or more, so that streams that began together do not end together. None: for
 /// ever.
@@ -20,8 +24,8 @@ pub(super) fn millis(time: Duration) -> Millis {
 
 pub(super) const fn ended(reason: DrainReason) -> Ended {
     match reason {
-        DrainReason::Shutdown => Ended::shutdown,
         DrainReason::Age => Ended::age,
         DrainReason::Lag => Ended::lag,
+        _ => Ended::shutdown, // the drivers give no other
     }
 }

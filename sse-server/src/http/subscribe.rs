@@ -20,7 +20,7 @@ use crate::{
         handoff::Handed,
     },
     handle::{Busy, Hub},
-    hub::{MAX_PATTERN_SEGMENTS, Selector, Selectors, Start},
+    hub::{DrainReason, MAX_PATTERN_SEGMENTS, Selector, Selectors, Start},
     metrics::Refused,
     wire,
 };
@@ -95,7 +95,8 @@ fn turn_away(hub: &Hub, busy: &Busy, accept: Accept) -> Result<Response, Problem
     // Any other status than 200 makes an EventSource give up for good.
     if accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
         hub.metrics().refused(refused);
-        let body = stream::iter([Ok::<_, std::convert::Infallible>(wire::busy(retry))]);
+        let reason = if matches!(busy, Busy::Draining) { DrainReason::Shutdown } else { DrainReason::Busy };
+        let body = stream::iter([Ok::<_, std::convert::Infallible>(wire::turned_away(retry, reason))]);
         return Ok(head(hub, body));
     }
     Err(Problem::later(status, refused, detail, retry).closing())

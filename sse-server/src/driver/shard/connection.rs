@@ -8,7 +8,12 @@ use std::{
 use bytes::Bytes;
 
 use super::timers::Id;
-use crate::{driver::body::Heartbeat, handle::Subscriber, hub::Millis, server::Open, wire::DrainReason};
+use crate::{
+    driver::body::Heartbeat,
+    handle::Subscriber,
+    hub::{DrainReason, Millis},
+    server::Open,
+};
 
 /// How many bytes of a client's surplus input are read in a row.
 const SURPLUS: usize = 64 << 10;

@@ -17,10 +17,10 @@ use super::{
 use crate::{
     driver::{body::reconnection_time, handoff::Handed, life},
     handle::Hub,
-    hub::{Chunk, Found, GroupId, Millis},
+    hub::{Chunk, DrainReason, Found, GroupId, Millis},
     metrics::Ended,
     server::Open,
-    wire::{self, DrainReason},
+    wire,
 };
 
 /// How many members of a group get their write before another group has its turn.

@@ -88,7 +88,7 @@ impl<S: Socket> Streams<S> {
         }
         let beat = match connection.heartbeat {
             Heartbeat::Cursor => wire::cursor(subscriber.position()),
-            Heartbeat::Comment => wire::comment(""),
+            Heartbeat::Comment => wire::comment(),
         };
         self.hub.metrics().heartbeats.inc();
         self.write(index, &Chunk::new(&beat), now)
