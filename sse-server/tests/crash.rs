@@ -6,6 +6,9 @@
 //!
 //! `SSE_CRASH_ROUNDS` is the number of kills for each durability, `SSE_CRASH_SEED` repeats what was drawn.
 
+#[path = "support/blocks.rs"]
+mod blocks;
+
 #[path = "crash/record.rs"]
 mod record;
 

@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 
 use sse_server::{Config, Durability, Hub, Retention, Server, StoreKind};
 use sse_testkit::{RequestBuilder, TestClient, TestStream, any_event, event};
-use support::{id, metric, publish, publish_json, publish_ndjson};
+use support::{blocks::checked, id, metric, publish, publish_json, publish_ndjson};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -50,7 +50,7 @@ async fn listen(directory: &Path, shards: bool, set: impl FnOnce(&mut Config)) -
             })
             .await;
     });
-    Listening { client: TestClient::tcp(address), hub, stop, done }
+    Listening { client: checked(&TestClient::tcp(address)), hub, stop, done }
 }
 
 fn new() -> TempDir {

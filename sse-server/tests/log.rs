@@ -1,6 +1,8 @@
 //! `sse-server log`: the log on disk while the hub is stopped.
 #![cfg(unix)] // a hub is stopped by a signal
 
+#[path = "support/blocks.rs"]
+mod blocks;
 #[path = "support/program.rs"]
 mod program_support;
 
@@ -10,6 +12,7 @@ use std::{
     process::{Output, Stdio},
 };
 
+use blocks::checked;
 use program_support::{Program, command, run};
 use redb::{Database, TableDefinition};
 use sse_testkit::{TestClient, event};
@@ -100,7 +103,7 @@ async fn what_is_exported_to_be_published_is() {
     let lines = well(&log(directory.path(), &["export", "--publishable"]));
     let hub = Program::start(&[]);
     publish(&hub, &lines).await;
-    let client = TestClient::tcp(hub.address);
+    let client = checked(&TestClient::tcp(hub.address));
     let mut stream = client.get("/events?topic=**&since=earliest").skip_events(["sse-cursor"]).connect().await;
     stream.expect_event(event("tick").data(r#"{"n":1}"#)).await;
     stream.expect_event("two").await;

@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use crate::{
     Body, RequestBuilder,
-    transport::{InProcess, Tcp, Transport, call_fn},
+    transport::{InProcess, Tcp, Transport, Watched, call_fn},
 };
 
 /// A client of one server: a service in this process, or an address.
@@ -122,6 +122,29 @@ impl TestClient {
     #[must_use]
     pub fn tcp(address: SocketAddr) -> Self {
         Self { transport: Arc::new(Tcp::new(address)) }
+    }
+
+    /// The same client, which shows the bytes of every event stream that it gets to a watcher: what holds for all streams
+    /// of a server is checked once, there. `watcher` is called for each stream; what it returns is called with each piece
+    /// of that stream as it arrives, and may panic to fail the test.
+    ///
+    /// ```should_panic
+    /// use sse_testkit::{TestClient, event_stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let client = TestClient::from_fn(async |_request| event_stream("data: a\r\n\r\n"))
+    ///     .watch_streams(|| |piece: &[u8]| assert!(!piece.contains(&b'\r'), "lines end in LF here"));
+    /// client.get("/").connect().await.expect_event("a").await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watch_streams<W, F>(&self, watcher: W) -> Self
+    where
+        W: Fn() -> F + Send + Sync + 'static,
+        F: FnMut(&[u8]) + Send + 'static,
+    {
+        Self::over(Watched::new(self.transport(), watcher))
     }
 
     pub(crate) fn over(transport: impl Transport + 'static) -> Self {

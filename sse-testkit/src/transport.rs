@@ -2,6 +2,7 @@
 
 mod service;
 mod tcp;
+mod watched;
 
 use std::{error::Error, pin::Pin};
 
@@ -12,6 +13,7 @@ use crate::Body;
 
 pub(crate) use service::{InProcess, call_fn};
 pub(crate) use tcp::Tcp;
+pub(crate) use watched::Watched;
 
 /// A way to a server. The body of the answer makes progress only while it is polled, and its being dropped ends the
 /// connection.

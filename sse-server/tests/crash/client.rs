@@ -17,7 +17,10 @@ use serde_json::Value;
 use sse_testkit::{self as testkit, Event, TestClient, TestStream};
 use tokio::time::timeout;
 
-use super::record::{End, Item, Outcome, Publish, Session, Start};
+use super::{
+    blocks::checked,
+    record::{End, Item, Outcome, Publish, Session, Start},
+};
 
 /// No answer takes so long, and no stream is silent for so long: there is a heartbeat each second.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,7 +89,7 @@ impl Client {
         if start == Start::Earliest {
             path.push_str("&since=earliest");
         }
-        let mut request = TestClient::tcp(self.hub).get(&path).within(PATIENCE);
+        let mut request = checked(&TestClient::tcp(self.hub)).get(&path).within(PATIENCE);
         if let Start::After(id) = &start {
             request = request.last_event_id(id);
         }

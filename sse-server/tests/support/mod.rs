@@ -1,6 +1,9 @@
 //! What the service's tests share.
 #![allow(dead_code, reason = "each test target uses its part")]
 
+pub(crate) mod blocks;
+
+use blocks::checked;
 use serde_json::Value;
 use sse_server::{Config, Hub, HubService, RouteSet};
 use sse_testkit::{Response, TestClient};
@@ -11,7 +14,7 @@ pub(crate) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
     set(&mut config);
     let hub = Hub::new(config).unwrap();
     let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
-    (hub, client)
+    (hub, checked(&client))
 }
 
 /// A hub with the defaults.

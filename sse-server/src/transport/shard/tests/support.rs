@@ -87,7 +87,7 @@ pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, Test
             Response::from_parts(head, body)
         }
     });
-    (hub, client)
+    (hub, shared::blocks::checked(&client))
 }
 
 /// The shard's loop, as a task, while there is a client.
