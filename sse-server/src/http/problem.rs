@@ -14,7 +14,7 @@ use crate::metrics::Refused;
 pub(super) struct Problem {
     status: StatusCode,
     refused: Refused,
-    details: hub::Problem,
+    details: Box<hub::Problem>,
     members: Map<String, Value>,
     allow: Option<&'static str>,
     retry_after: Option<Duration>,
@@ -24,7 +24,7 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, refused: Refused, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
-        let details = hub::Problem::new(status.as_u16(), title, detail);
+        let details = Box::new(hub::Problem::new(status.as_u16(), title, detail));
         Self { status, refused, details, members: Map::new(), allow: None, retry_after: None, close: false }
     }
 
