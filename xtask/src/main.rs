@@ -10,6 +10,7 @@
 
 mod binaryen;
 mod browser;
+mod clients;
 mod command;
 mod compare;
 mod context;
@@ -58,6 +59,8 @@ What is missing is set up on the way:
     minutes, once. Where it cannot be built, or there is no Firefox, its tests are left out;
   - a TypeScript compiler comes from npm, into the cache; without npm and a `tsc` its test is left
     out. `bench fetch` needs npm, for the parser that it compares with;
+  - the clients that others wrote come from npm and PyPI, into the target directory; without Node,
+    npm, Python and curl their step is left out;
   - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 
@@ -163,10 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn test_runs_thirteen_steps_and_six_without_a_browser() {
-        assert_eq!(steps("xtask test").len(), 13);
+    fn test_runs_fourteen_steps_and_seven_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 14);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
-        assert_eq!(steps::NATIVE.len(), 6);
+        assert_eq!(steps::NATIVE.len(), 7);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::{
-    browser, command,
+    browser, clients, command,
     compare::{self, Comparison},
     context::Context,
     failure::Result,
@@ -13,7 +13,7 @@ use crate::{
 
 /// The steps of `cargo xtask test --native`.
 pub(crate) const NATIVE: &[Step] =
-    &[Step::Format, Step::Lints, Step::Tests, Step::Docs, Step::Outside, Step::Dependencies];
+    &[Step::Format, Step::Lints, Step::Tests, Step::Docs, Step::Outside, Step::Clients, Step::Dependencies];
 
 /// What `cargo xtask test` adds to them.
 pub(crate) const BROWSER: &[Step] = &[
@@ -73,6 +73,8 @@ pub(crate) enum Step {
     Reference,
     /// Tests of the packages outside the workspace that use it
     Outside,
+    /// Clients that others wrote, against the hub
+    Clients,
     /// Licences, sources, duplicates and known holes of what is depended on
     Dependencies,
     /// Set up a compiler for the browser
@@ -130,6 +132,7 @@ impl Step {
             Self::Docs => "docs",
             Self::Reference => "reference",
             Self::Outside => "outside",
+            Self::Clients => "clients",
             Self::Dependencies => "dependencies",
             Self::WasmToolchain => "wasm-toolchain",
             Self::WasmLints => "wasm-lints",
@@ -166,6 +169,7 @@ impl Step {
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
             Self::Reference => "write docs/configuration.md from the hub's keys",
             Self::Outside => "cargo test in each package that uses the workspace from outside",
+            Self::Clients => "npm's and PyPI's clients, curl and Chromium against the hub, where Node and Python are",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
             Self::WasmLints => "cargo clippy for the browser: the client and its npm package",
@@ -236,6 +240,7 @@ impl Step {
             }
             Self::Reference => reference::write(context).map(|()| None),
             Self::Outside => outside::test(context).map(|()| None),
+            Self::Clients => clients::tests(context),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {
                 let toolchain = context.wasm_toolchain()?;

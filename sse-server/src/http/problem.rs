@@ -13,7 +13,7 @@ use sse_core::hub::{self, names};
 pub(super) struct Problem {
     status: StatusCode,
     kind: RefusalKind,
-    details: hub::Problem,
+    details: Box<hub::Problem>,
     members: Map<String, Value>,
     allow: Option<&'static str>,
     retry_after: Option<Duration>,
@@ -23,7 +23,7 @@ pub(super) struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, kind: RefusalKind, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
-        let details = hub::Problem::new(status.as_u16(), title, detail);
+        let details = Box::new(hub::Problem::new(status.as_u16(), title, detail));
         Self { status, kind, details, members: Map::new(), allow: None, retry_after: None, close: false }
     }
 
