@@ -9,7 +9,7 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::DecodeError;
+use super::error::DecodeError;
 
 pub(super) fn decode<T: DeserializeOwned>(name: &str, data: &str) -> Result<T, DecodeError> {
     T::deserialize(Event { name, data })

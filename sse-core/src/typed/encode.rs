@@ -8,7 +8,7 @@ use serde::{
     ser::{Error, Impossible, SerializeStructVariant, SerializeTupleVariant},
 };
 
-use super::EncodeError;
+use super::error::EncodeError;
 use crate::{Event, EventBuilder, EventName};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<EventBuilder, EncodeError> {
