@@ -14,10 +14,7 @@ use http::{
     header::{ACCEPT, CACHE_CONTROL},
 };
 
-use crate::{
-    TestClient,
-    request::{LAST_EVENT_ID, header},
-};
+use crate::{call::LAST_EVENT_ID, client::TestClient, request::header};
 use link::Link;
 
 pub use happening::{BrowserRequest, Happening, ReadyState};

@@ -1,22 +1,27 @@
 //! A request as it is sent, and its answer as it is read.
 
-use std::{panic::Location, sync::Arc, time::Duration};
+use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, Method, Uri,
+    HeaderMap, HeaderName, Method, Uri,
     header::{CONTENT_LENGTH, HOST},
 };
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Body, End, Response,
+    body::Body,
     report::Report,
+    response::Response,
+    seen::End,
     time::deadline,
     timeline::Timeline,
     transport::{Answer, AnswerBody, Answering, BoxError, Transport, causes},
 };
+
+/// What a client sends to resume a stream.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The time allowed for an answer, unless the request says otherwise.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -29,12 +34,12 @@ const RESPONSE: usize = 16 << 20;
 
 /// A request that can be sent, and mostly sent again.
 pub(crate) struct Call {
-    pub(super) transport: Arc<dyn Transport>,
-    pub(super) method: Method,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
     /// None once it has been sent and can't be again.
-    pub(super) body: Option<Body>,
+    pub(crate) body: Option<Body>,
     pub(crate) within: Option<Duration>,
     /// The names of events that the test does not want to see.
     pub(crate) skipped: Vec<String>,
@@ -65,7 +70,7 @@ impl Call {
     }
 
     /// Sends it and reads the whole answer; fails if that can't be had in time.
-    pub(super) async fn response(mut self, caller: &'static Location<'static>) -> Response {
+    pub(crate) async fn response(mut self, caller: &'static Location<'static>) -> Response {
         let time = self.within.unwrap_or(ANSWER);
         let deadline = deadline(time);
         let mut timeline = Timeline::start();
@@ -147,6 +152,28 @@ impl Call {
         Some(request)
     }
 }
+
+/// There was no answer; the text says why.
+///
+/// ```
+/// # use sse_testkit::{NoAnswer, TestClient};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let client = TestClient::tcp("127.0.0.1:1".parse().unwrap());
+/// let up = !matches!(client.get("/events").try_connect().await, Err(NoAnswer { .. }));
+/// assert!(!up);
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoAnswer(pub(crate) String);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
 
 /// Why an answer is not whole.
 enum Unread {

@@ -6,7 +6,9 @@ use http::Method;
 use tower_service::Service;
 
 use crate::{
-    Body, RequestBuilder,
+    body::Body,
+    recording::Recording,
+    request::RequestBuilder,
     transport::{InProcess, Tcp, Transport, call_fn},
 };
 
@@ -122,6 +124,28 @@ impl TestClient {
     #[must_use]
     pub fn tcp(address: SocketAddr) -> Self {
         Self { transport: Arc::new(Tcp::new(address)) }
+    }
+
+    /// A client of a server that answers each request with this recording: the same head, the same cuts, and the same
+    /// times, counted from when the request comes.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::TestClient;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let head = r#"{"format":"sse-recording","version":1,"status":200,"headers":[["content-type","text/event-stream"]]}"#;
+    /// # let file = format!("{head}\n{}\n{}\n", r#"{"at_ms":3000,"text":"data: hello\n\n"}"#, r#"{"end":"open"}"#);
+    /// # let recording: sse_testkit::Recording = file.parse().unwrap();
+    /// let client = TestClient::replay(recording);
+    /// let mut stream = client.get("/events").connect().await;
+    /// stream.expect_event("hello").await;
+    /// assert_eq!(stream.received_at(), Duration::from_secs(3));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn replay(recording: Recording) -> Self {
+        Self::from_fn(async move |_| recording.answer())
     }
 
     pub(crate) fn over(transport: impl Transport + 'static) -> Self {

@@ -6,12 +6,14 @@ mod grades;
 mod outcome;
 
 use std::{
-    any::Any,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::vectors::{self, Parse};
+use crate::{
+    escape::panic_text,
+    vectors::{self, Parse},
+};
 use cuts::every_cut;
 
 pub use failure::{FailureKind, VectorFailure};
@@ -221,7 +223,7 @@ fn grade(parser: &mut impl FnMut(&Chunks<'_>) -> Outcome, vector: &Parse) -> Gra
                 Err(outcome) => outcome.differences(&vector.expected),
             },
             Err(panic) => {
-                first = Some((cut, vec![format!("a panic: {}", text(&*panic))], true));
+                first = Some((cut, vec![format!("a panic: {}", panic_text(&*panic))], true));
                 failed += 1;
                 cuts += 1;
                 return false;
@@ -253,11 +255,4 @@ fn grade(parser: &mut impl FnMut(&Chunks<'_>) -> Outcome, vector: &Parse) -> Gra
         what: wrong.next().unwrap_or_default(),
         more: wrong.len(),
     })
-}
-
-/// What a panic said.
-pub(crate) fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.map_or_else(|| "without a text".into(), crate::escape::on_one_line)
 }

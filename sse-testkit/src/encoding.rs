@@ -3,6 +3,7 @@
 mod cases;
 mod check;
 mod fields;
+mod finding;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,11 +11,15 @@ use std::{
     panic::{AssertUnwindSafe, Location, catch_unwind},
 };
 
-use crate::{conformance, escape::clipped, table::Table};
+use crate::{
+    escape::{clipped, panic_text},
+    table::Table,
+};
 use cases::{Case, Shape};
 use check::check;
 
 pub use fields::Fields;
+pub use finding::{EncodingFault, EncodingFinding};
 
 /// Grades an encoder: [`encoding()`] as an expression, or a test of it.
 ///
@@ -265,66 +270,6 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// One event that an encoder does not write as it should.
-///
-/// ```
-/// # use sse_testkit::{EncodingFault, encoding};
-/// let findings = encoding(|fields| Some(format!("data:{}\n\n", fields.data.unwrap_or_default())));
-/// let finding = &findings.findings()[0];
-/// assert_eq!((&*finding.case, finding.fault), ("leading-space-survives", EncodingFault::Changed));
-/// assert_eq!(finding.event, r#"data " x""#);
-/// assert_eq!(finding.wire.as_deref(), Some(&b"data: x\n\n"[..]));
-/// assert_eq!(finding.what, r#"the data is "x", not " x""#);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EncodingFinding {
-    /// The case's name: a vector's, or the field and what its text is, such as `id: NUL`.
-    pub case: String,
-    /// What kind of fault it is.
-    pub fault: EncodingFault,
-    /// What was to be sent, on one line.
-    pub event: String,
-    /// What the encoder wrote, if it did.
-    pub wire: Option<Vec<u8>>,
-    /// What is wrong.
-    pub what: String,
-}
-
-/// What kind of fault an encoder has, the gravest first.
-///
-/// ```
-/// # use sse_testkit::EncodingFault;
-/// assert_eq!(EncodingFault::Forged.to_string(), "forged");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum EncodingFault {
-    /// A client reads an event that was not sent, or in a field what was sent in none or in another: who chooses the text
-    /// of one field chooses more than that.
-    Forged,
-    /// The encoder panicked.
-    Panicked,
-    /// A client does not read the event or the field; or the event does not end, and takes in the next.
-    Lost,
-    /// A client reads other text in the field, though no one else's.
-    Changed,
-    /// The encoder refused what an event stream can carry.
-    Refused,
-}
-
-impl fmt::Display for EncodingFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Forged => "forged",
-            Self::Panicked => "panicked",
-            Self::Lost => "lost",
-            Self::Changed => "changed",
-            Self::Refused => "refused",
-        })
-    }
-}
-
 struct Grading<'a, E> {
     encoder: &'a mut E,
     result: Encoding,
@@ -392,6 +337,6 @@ fn write<B: AsRef<[u8]>>(encoder: &mut impl FnMut(&Fields<'_>) -> Option<B>, fie
     match catch_unwind(AssertUnwindSafe(|| encoder(fields).map(|wire| wire.as_ref().to_vec()))) {
         Ok(Some(wire)) => Written::Bytes(wire),
         Ok(None) => Written::Refused,
-        Err(panic) => Written::Panicked(conformance::text(&*panic)),
+        Err(panic) => Written::Panicked(panic_text(&*panic)),
     }
 }

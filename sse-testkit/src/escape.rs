@@ -1,6 +1,6 @@
 //! Bytes as a person reads them.
 
-use std::fmt;
+use std::{any::Any, fmt};
 
 /// How many bytes of one text are shown.
 const SHOWN: usize = 1 << 10;
@@ -42,6 +42,13 @@ pub(crate) fn on_one_line(text: &str) -> String {
         Some((end, _)) => format!("{}..", &line[..end]),
         None => line,
     }
+}
+
+/// What a panic said, for a cell of a table.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.map_or_else(|| "without a text".into(), on_one_line)
 }
 
 impl fmt::Display for Quoted<'_> {

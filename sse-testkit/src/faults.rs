@@ -15,7 +15,6 @@ use std::{fmt, time::Duration};
 
 use crate::random::Random;
 
-pub(crate) use client::Plan;
 pub use credits::Credits;
 pub use cuts::every_cut;
 pub use faulty::{Faulty, FaultyError};

@@ -14,7 +14,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use crate::{BrowserClient, Event, Ledger, random::Random};
+use crate::{browser::BrowserClient, ledger::Ledger, random::Random, seen::Event};
 use client::{Churn, Client, IsGap};
 use crew::{Crew, Observer, Slot};
 use running::Drawn;

@@ -6,23 +6,23 @@
 //!        files of other runs ───▶ └─────────┘ ──▶ check ──▶ Findings
 //! ```
 
+mod account;
 mod check;
 mod entry;
 mod file;
 mod findings;
+mod ids;
 mod parties;
 
-use std::{
-    fmt, io,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, io, path::Path};
 
-use file::Log;
+use account::{Account, Book};
+use file::LedgerFile;
 
 pub use entry::Entry;
 pub use file::LedgerError;
 pub use findings::{Finding, Findings};
+pub use ids::Ids;
 pub use parties::{Publishing, Reader};
 
 /// An account of what was published and of what each reader saw.
@@ -74,39 +74,7 @@ pub use parties::{Publishing, Reader};
 /// without an id, or the reader [began at the start](Reader::from_start); after its last if the reader is
 /// [complete](Reader::complete). What may lie outside is not missed.
 #[derive(Clone, Default)]
-pub struct Ledger(Arc<Mutex<Book>>);
-
-#[derive(Default)]
-struct Book {
-    records: Vec<Entry>,
-    ids: Ids,
-    /// Publishes so far, which are numbered.
-    publishes: u64,
-    log: Option<Log>,
-    torn: bool,
-}
-
-/// How event ids compare.
-///
-/// ```
-/// # use sse_testkit::{Ids, Ledger};
-/// let ledger = Ledger::new().ids(Ids::Numeric); // ids are 1, 2, 3, ...
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Ids {
-    /// They say nothing about the order. Each event has its own, or no event has any: one without would be seen with that
-    /// of an event before it, as an id of two events.
-    #[default]
-    Opaque,
-    /// An event may have that of one before it: they are not looked at.
-    Shared,
-    /// As decimal numbers; those that are none say nothing.
-    Numeric,
-    /// By their bytes, where they are of one length and the same up to the last `-`: `e7-0041` is before `e7-0042`, and
-    /// says nothing about `f2-0001`. Those of `sse-server` are of this kind.
-    Bytewise,
-}
+pub struct Ledger(Account);
 
 impl Ledger {
     /// An empty ledger.
@@ -138,8 +106,8 @@ impl Ledger {
     ///
     /// That of making the file. If a record can't be written later, what makes the record panics.
     pub fn to_file(path: impl AsRef<Path>) -> io::Result<Self> {
-        let log = Log::create(path.as_ref())?;
-        Ok(Self(Arc::new(Mutex::new(Book { log: Some(log), ..Book::default() }))))
+        let file = LedgerFile::create(path.as_ref())?;
+        Ok(Self(Account::new(Book { file: Some(file), ..Book::default() })))
     }
 
     /// Reads what [`to_file`](Self::to_file) or [`write`](Self::write) has written: a JSON object a line, with one
@@ -161,7 +129,7 @@ impl Ledger {
     pub fn read(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         let (records, torn) = file::read(path.as_ref())?;
         let publishes = records.iter().filter_map(Entry::published).max().map_or(0, |last| last.saturating_add(1));
-        Ok(Self(Arc::new(Mutex::new(Book { records, torn, publishes, ..Book::default() }))))
+        Ok(Self(Account::new(Book { records, torn, publishes, ..Book::default() })))
     }
 
     /// Writes all records to a file.
@@ -181,8 +149,8 @@ impl Ledger {
     ///
     /// That of writing the file.
     pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let mut log = Log::create(path.as_ref())?;
-        self.book().records.iter().try_for_each(|record| log.append(record))
+        let mut file = LedgerFile::create(path.as_ref())?;
+        self.0.book().records.iter().try_for_each(|record| file.append(record))
     }
 
     /// One ledger of several, such as those of several processes. What is in one of them is in order, as ever; between
@@ -202,7 +170,7 @@ impl Ledger {
     pub fn merge(ledgers: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Book::default();
         for (number, ledger) in ledgers.into_iter().enumerate() {
-            let book = ledger.book();
+            let book = ledger.0.book();
             if number == 0 {
                 all.ids = book.ids;
             } else {
@@ -213,7 +181,7 @@ impl Ledger {
             all.publishes = base.saturating_add(book.publishes);
             all.torn |= book.torn;
         }
-        Self(Arc::new(Mutex::new(all)))
+        Self(Account::new(all))
     }
 
     /// Says how ids compare.
@@ -224,7 +192,7 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn ids(self, ids: Ids) -> Self {
-        self.book().ids = ids;
+        self.0.book().ids = ids;
         self
     }
 
@@ -238,12 +206,12 @@ impl Ledger {
     /// publishing.acknowledged("41");
     /// ```
     pub fn publish(&self, topic: impl Into<String>, data: impl Into<String>) -> Publishing {
-        let mut book = self.book();
+        let mut book = self.0.book();
         let publish = book.publishes;
         book.publishes = publish.saturating_add(1);
         book.enter(Entry::Published { publish, topic: topic.into(), data: data.into() });
         drop(book);
-        Publishing { ledger: self.clone(), publish }
+        Publishing { account: self.0.clone(), publish }
     }
 
     /// A reader of that name; it wants all topics. The same name is the same reader.
@@ -256,7 +224,7 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn reader(&self, name: impl Into<String>) -> Reader {
-        Reader { ledger: self.clone(), name: name.into().into() }
+        Reader { account: self.0.clone(), name: name.into().into() }
     }
 
     /// Something was drawn, such as what is published: a failure shows it, so say it with its seed. A
@@ -270,7 +238,7 @@ impl Ledger {
     /// ledger.check().expect_clean(); // or else it ends with "drawn topics, seed 42"
     /// ```
     pub fn drawn(&self, what: impl Into<String>) {
-        self.enter(Entry::Drawn { what: what.into() });
+        self.0.enter(Entry::Drawn { what: what.into() });
     }
 
     /// What does not fit.
@@ -282,7 +250,7 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn check(&self) -> Findings {
-        let book = self.book();
+        let book = self.0.book();
         check::check(&book.records, book.ids)
     }
 
@@ -296,7 +264,7 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn records(&self) -> Vec<Entry> {
-        self.book().records.clone()
+        self.0.book().records.clone()
     }
 
     /// Whether a file that it was read from ended within a line.
@@ -310,32 +278,12 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn is_torn(&self) -> bool {
-        self.book().torn
-    }
-
-    fn enter(&self, record: Entry) {
-        self.book().enter(record);
-    }
-
-    /// A panic elsewhere leaves the book whole: every entry is made in one go.
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Book {
-    fn enter(&mut self, record: Entry) {
-        if let Some(log) = &mut self.log
-            && let Err(error) = log.append(&record)
-        {
-            panic!("the ledger's file can't be written: {error}");
-        }
-        self.records.push(record);
+        self.0.book().torn
     }
 }
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ledger({} records)", self.book().records.len())
+        write!(f, "Ledger({} records)", self.0.book().records.len())
     }
 }

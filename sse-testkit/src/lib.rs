@@ -218,6 +218,8 @@
 mod client;
 mod request;
 
+mod call;
+
 mod body;
 mod transport;
 
@@ -255,6 +257,7 @@ pub mod strategy;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
 pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
+pub use call::NoAnswer;
 pub use client::TestClient;
 pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
 pub use encoding::{Encoding, EncodingFault, EncodingFinding, Fields, encoding};
@@ -263,7 +266,7 @@ pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use recording::{Piece, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
-pub use request::{NoAnswer, RequestBuilder};
+pub use request::RequestBuilder;
 pub use response::Response;
 pub use seen::{End, Event, Seen};
 pub use stream::TestStream;

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, panic::Location};
 
 use serde_json::Value;
 
-use crate::{Event, escape::quoted};
+use crate::{escape::quoted, seen::Event};
 
 /// What an event should be like: everything that was said has to hold.
 ///

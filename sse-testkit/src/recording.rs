@@ -4,12 +4,10 @@ mod error;
 mod file;
 mod replay;
 
-use std::{fmt, path::Path, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-
-use crate::TestClient;
 
 pub use error::RecordingError;
 pub use replay::{Replay, ReplayBroken};
@@ -190,138 +188,6 @@ impl Recording {
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         self.pieces.iter().flat_map(|piece| &piece.bytes).copied().collect()
-    }
-
-    /// The stream as a body, which begins now: for an answer of one's own.
-    ///
-    /// ```
-    /// use http_body_util::BodyExt;
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() {
-    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n\
-    /// #     {\"at_ms\":5,\"text\":\"data: a\\n\"}\n{\"at_ms\":50,\"text\":\"\\n\"}\n{\"end\":\"closed\",\"at_ms\":60}\n";
-    /// # let recording: sse_testkit::Recording = file.parse().unwrap();
-    /// let body = recording.body();
-    /// assert_eq!(body.collect().await.unwrap().to_bytes(), "data: a\n\n");
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn body(&self) -> Replay {
-        Replay::start(self)
-    }
-
-    /// The whole answer, head and body, which begins now: for a server of one's own.
-    ///
-    /// ```
-    /// # use sse_testkit::{Recording, TestClient};
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() {
-    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
-    /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
-    /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";
-    /// # let recording: Recording = file.parse().unwrap();
-    /// let client = TestClient::from_fn(async move |request| match request.headers().get("last-event-id") {
-    ///     None => recording.answer(),
-    ///     Some(_) => recording.answer(), // ... or another one
-    /// });
-    /// client.get("/events").connect().await.expect_event("hello").await;
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn answer(&self) -> http::Response<Replay> {
-        let mut answer = http::Response::new(self.body());
-        *answer.status_mut() = self.status;
-        answer.headers_mut().clone_from(&self.headers);
-        answer
-    }
-
-    /// Writes it to a file, over the one that is there.
-    ///
-    /// ```
-    /// # use sse_testkit::{Recording, TestClient, event_stream};
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
-    /// # let mut stream = client.get("/").connect().await;
-    /// # stream.expect_event("a").await;
-    /// # let directory = tempfile::tempdir()?;
-    /// # let path = directory.path().join("ticks.ndjson");
-    /// stream.recording()?.save(&path)?;
-    /// assert_eq!(std::fs::read_to_string(&path)?.lines().count(), 3); // its head, its piece, its end
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the file can't be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordingError> {
-        file::save(self, path.as_ref())
-    }
-
-    /// Reads it from a file of up to 512 MiB.
-    ///
-    /// ```
-    /// # use sse_testkit::{Recording, TestClient, event_stream};
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), sse_testkit::RecordingError> {
-    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
-    /// # let mut stream = client.get("/").connect().await;
-    /// # stream.expect_event("a").await;
-    /// # let directory = tempfile::tempdir().unwrap();
-    /// # let path = directory.path().join("ticks.ndjson");
-    /// # stream.recording()?.save(&path)?;
-    /// let client = TestClient::replay(Recording::load(&path)?);
-    /// client.get("/events").connect().await.expect_event("a").await;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the file can't be read, or is no recording: the error has the line, the field, its value and what is allowed.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
-        file::load(path.as_ref())
-    }
-}
-
-/// As the file has it.
-impl fmt::Display for Recording {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        file::write(self, f)
-    }
-}
-
-/// From what the file has.
-impl FromStr for Recording {
-    type Err = RecordingError;
-
-    fn from_str(text: &str) -> Result<Self, RecordingError> {
-        file::parse(text)
-    }
-}
-
-impl TestClient {
-    /// A client of a server that answers each request with this recording: the same head, the same cuts, and the same
-    /// times, counted from when the request comes.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use sse_testkit::TestClient;
-    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() {
-    /// # let head = r#"{"format":"sse-recording","version":1,"status":200,"headers":[["content-type","text/event-stream"]]}"#;
-    /// # let file = format!("{head}\n{}\n{}\n", r#"{"at_ms":3000,"text":"data: hello\n\n"}"#, r#"{"end":"open"}"#);
-    /// # let recording: sse_testkit::Recording = file.parse().unwrap();
-    /// let client = TestClient::replay(recording);
-    /// let mut stream = client.get("/events").connect().await;
-    /// stream.expect_event("hello").await;
-    /// assert_eq!(stream.received_at(), Duration::from_secs(3));
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn replay(recording: Recording) -> Self {
-        Self::from_fn(async move |_| recording.answer())
     }
 }
 

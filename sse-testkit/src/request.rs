@@ -1,18 +1,18 @@
 //! A request, before and while it is sent.
 
-mod call;
-
 use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header::ACCEPT};
 
-use crate::{Body, Response, TestStream, escape::quoted, transport::Transport};
-
-pub(crate) use call::{Call, EXPECTATION};
-
-/// What a client sends to resume a stream.
-pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+use crate::{
+    body::Body,
+    call::{Call, LAST_EVENT_ID, NoAnswer},
+    escape::quoted,
+    response::Response,
+    stream::TestStream,
+    transport::Transport,
+};
 
 /// A request that is being put together.
 ///
@@ -251,28 +251,6 @@ impl RequestBuilder {
         self.call.headers.entry(ACCEPT).or_insert(accept);
     }
 }
-
-/// There was no answer; the text says why.
-///
-/// ```
-/// # use sse_testkit::{NoAnswer, TestClient};
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// # let client = TestClient::tcp("127.0.0.1:1".parse().unwrap());
-/// let up = !matches!(client.get("/events").try_connect().await, Err(NoAnswer { .. }));
-/// assert!(!up);
-/// # }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoAnswer(pub(crate) String);
-
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer: {}", self.0)
-    }
-}
-
-impl std::error::Error for NoAnswer {}
 
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -133,6 +133,7 @@ mod plan;
 
 mod machine;
 
+mod answer;
 mod log;
 mod run;
 
@@ -146,7 +147,8 @@ use std::{io, path::Path, time::Duration};
 
 use serde_json::Value;
 
-pub use body::{BrokenOff, ScriptBody};
+pub use answer::BrokenOff;
+pub use body::ScriptBody;
 pub use builders::{AcceptStep, AnswerStep, DisconnectStep, EventStep, HeadStep};
 pub use error::ScriptError;
 pub use host::ScriptHost;

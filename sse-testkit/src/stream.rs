@@ -18,10 +18,11 @@ use tokio::time::timeout_at;
 use got::Got;
 
 use crate::{
-    End, NoAnswer, Recording, RecordingEnd, RecordingError, Seen,
+    call::{Call, LAST_EVENT_ID, NoAnswer},
     escape::quoted,
+    recording::{Recording, RecordingEnd, RecordingError},
     report::Report,
-    request::{Call, LAST_EVENT_ID},
+    seen::{End, Seen},
     time::deadline,
     timeline::Timeline,
     transport::{Answer, AnswerBody, causes},

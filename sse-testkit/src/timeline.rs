@@ -7,9 +7,8 @@ use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use crate::{
-    End, Seen,
     escape::{Quoted, quoted},
-    faults::Plan,
+    seen::{End, Seen},
 };
 
 /// How many bytes are kept, with an allowance for each entry; beyond it the oldest entries are forgotten.
@@ -75,6 +74,10 @@ struct Frame {
     seen: Vec<Seen>,
 }
 
+/// A note on an answer, carried as its extension: the timeline shows it below the head.
+#[derive(Debug, Clone)]
+pub(crate) struct AnswerNote(pub(crate) String);
+
 /// Frames, and the end if there was one, with their times since the head.
 pub(crate) type Played = (Vec<(Duration, Bytes)>, Option<Duration>);
 
@@ -114,8 +117,8 @@ impl Timeline {
     /// The head of an answer, with what the kit itself does to its body.
     pub(crate) fn answered<B>(&mut self, answer: &http::Response<B>) {
         self.head(answer.status(), answer.headers().clone());
-        if let Some(Plan(plan)) = answer.extensions().get() {
-            self.note(plan.clone(), None);
+        if let Some(AnswerNote(text)) = answer.extensions().get() {
+            self.note(text.clone(), None);
         }
     }
 

@@ -8,7 +8,7 @@ use std::{error::Error, pin::Pin};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::Body;
+use crate::body::Body;
 
 pub(crate) use service::{InProcess, call_fn};
 pub(crate) use tcp::Tcp;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Event;
+use crate::seen::Event;
 
 /// What a client sees of a stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::Event;
+use crate::seen::Event;
 
 /// The `readyState` of an `EventSource`.
 ///

@@ -22,11 +22,14 @@ use sse_core::{
 };
 use tokio::time::sleep_until;
 
-use super::{BrowserRequest, Happening, ReadyState, location::resolve};
+use super::{
+    happening::{BrowserRequest, Happening, ReadyState},
+    location::resolve,
+};
 use crate::{
-    End, Seen,
+    call::{Call, LAST_EVENT_ID},
     escape::quoted,
-    request::{Call, LAST_EVENT_ID},
+    seen::{End, Seen},
     time::later,
     timeline::Timeline,
     transport::{Answer, AnswerBody, Answering, BoxError, causes},

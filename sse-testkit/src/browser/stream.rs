@@ -4,7 +4,10 @@ mod expect;
 
 use std::{fmt, time::Duration};
 
-use super::{BrowserRequest, Happening, Link, ReadyState};
+use super::{
+    happening::{BrowserRequest, Happening, ReadyState},
+    link::Link,
+};
 
 /// An event stream as a browser's `EventSource` reads it: it reconnects by itself, until it is closed.
 ///

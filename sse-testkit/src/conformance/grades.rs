@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, panic::Location};
 
-use super::{FailureKind, VectorFailure};
+use super::failure::{FailureKind, VectorFailure};
 use crate::table::Table;
 
 /// How a parser did. Shown, it is a table of the vectors on which it failed.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Event, escape::clipped, vectors::Expected};
+use crate::{escape::clipped, seen::Event, vectors::Expected};
 
 /// What a parser saw of a stream. What it can't tell is left out, and not graded.
 ///

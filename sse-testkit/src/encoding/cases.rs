@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use super::Fields;
+use super::fields::Fields;
 use crate::{random::Random, vectors};
 
 /// How many events have hostile text in several fields.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sse_core::{EventRef, Item, Limits, Parser};
 
-use super::{EncodingFault, Fields};
-use crate::{Event, escape::clipped};
+use super::{fields::Fields, finding::EncodingFault};
+use crate::{escape::clipped, seen::Event};
 
 /// Sent before the event, so that a lost ID or reconnection time shows.
 const BEFORE: &str = "id: before\nretry: 1\n\n";

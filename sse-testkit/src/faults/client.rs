@@ -12,7 +12,9 @@ use http_body_util::BodyExt;
 
 use super::{Faults, FaultyError};
 use crate::{
-    Body, TestClient,
+    body::Body,
+    client::TestClient,
+    timeline::AnswerNote,
     transport::{Answering, BoxError, Transport},
 };
 
@@ -42,10 +44,6 @@ struct WithFaults {
     answers: AtomicU64,
 }
 
-/// What was done to an answer, as its extension: for the timeline.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan(pub(crate) String);
-
 impl Transport for WithFaults {
     fn authority(&self) -> String {
         self.inner.authority()
@@ -70,7 +68,7 @@ impl Transport for WithFaults {
         let answering = self.inner.send(request);
         Box::pin(async move {
             let mut answer = answering.await?;
-            answer.extensions_mut().insert(Plan(plan));
+            answer.extensions_mut().insert(AnswerNote(plan));
             Ok(answer.map(|body| faults.body(body).map_err(source).boxed_unsync()))
         })
     }

@@ -7,10 +7,11 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{Crew, Saw};
+use super::{crew::Crew, view::Saw};
 use crate::{
-    BrowserStream, Event, Happening, ReadyState,
+    browser::{BrowserStream, Happening, ReadyState},
     random::Random,
+    seen::Event,
     time::{TICK, later},
 };
 

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-use super::{Record, Saw, View};
+use super::view::{Record, Saw, View};
 
 pub(super) type Observer = Box<dyn FnMut(&Record) + Send>;
 

@@ -15,10 +15,11 @@ use tokio::{
 };
 
 use super::{
-    Crew, View,
     client::{First, first},
+    crew::Crew,
+    view::View,
 };
-use crate::{Event, time::deadline, timeline::Clock};
+use crate::{seen::Event, time::deadline, timeline::Clock};
 
 /// How many of the clients that have not got there a report shows, and how many records of each: the last ones.
 const CLIENTS_SHOWN: usize = 5;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Event, escape::quoted, timeline::Clock};
+use crate::{escape::quoted, seen::Event, timeline::Clock};
 
 /// How many records of a client are kept at least: the last ones.
 const KEPT: usize = 1 << 16;

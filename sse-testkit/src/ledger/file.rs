@@ -7,13 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Entry;
+use super::entry::Entry;
 
 /// A file that gets each record as it is made.
 #[derive(Debug)]
-pub(super) struct Log(File);
+pub(super) struct LedgerFile(File);
 
-impl Log {
+impl LedgerFile {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         File::create(path).map(Self)
     }

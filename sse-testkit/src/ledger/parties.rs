@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Entry, Ledger};
-use crate::Event;
+use super::{account::Account, entry::Entry};
+use crate::seen::Event;
 
 /// A publish that is under way. If it is dropped without an outcome, as when the connection broke off, the event may be
 /// there or not.
@@ -17,7 +17,7 @@ use crate::Event;
 /// ```
 #[derive(Debug)]
 pub struct Publishing {
-    pub(super) ledger: Ledger,
+    pub(super) account: Account,
     pub(super) publish: u64,
 }
 
@@ -29,7 +29,7 @@ impl Publishing {
     /// ledger.publish("news", "one").acknowledged("41");
     /// ```
     pub fn acknowledged(self, id: impl Into<String>) {
-        self.ledger.enter(Entry::Acknowledged { publish: self.publish, id: id.into() });
+        self.account.enter(Entry::Acknowledged { publish: self.publish, id: id.into() });
     }
 
     /// The server does not take it.
@@ -39,7 +39,7 @@ impl Publishing {
     /// ledger.publish("news", "too large").refused();
     /// ```
     pub fn refused(self) {
-        self.ledger.enter(Entry::Refused { publish: self.publish });
+        self.account.enter(Entry::Refused { publish: self.publish });
     }
 }
 
@@ -52,7 +52,7 @@ impl Publishing {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(super) ledger: Ledger,
+    pub(super) account: Account,
     pub(super) name: Arc<str>,
 }
 
@@ -176,6 +176,6 @@ impl Reader {
     }
 
     fn enter(&self, record: impl FnOnce(String) -> Entry) {
-        self.ledger.enter(record((*self.name).into()));
+        self.account.enter(record((*self.name).into()));
     }
 }

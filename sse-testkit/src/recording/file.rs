@@ -7,14 +7,14 @@
 //! {"at_ms":20,"end":"broken","because":"connection reset"}   or   {"at_ms":20,"end":"closed"}   or   {"end":"open"}
 //! ```
 
-use std::{fmt, fs, path::Path, time::Duration};
+use std::{fmt, fs, path::Path, str::FromStr, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{Piece, Recording, RecordingEnd, RecordingError};
+use super::{Piece, Recording, RecordingEnd, error::RecordingError};
 
 const FORMAT: &str = "sse-recording";
 const VERSION: u64 = 1;
@@ -22,12 +22,79 @@ const VERSION: u64 = 1;
 /// How large a file may be.
 const FILE: u64 = 512 << 20;
 
-pub(super) fn save(recording: &Recording, path: &Path) -> Result<(), RecordingError> {
+impl Recording {
+    /// Writes it to a file, over the one that is there.
+    ///
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/").connect().await;
+    /// # stream.expect_event("a").await;
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("ticks.ndjson");
+    /// stream.recording()?.save(&path)?;
+    /// assert_eq!(std::fs::read_to_string(&path)?.lines().count(), 3); // its head, its piece, its end
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordingError> {
+        save(self, path.as_ref())
+    }
+
+    /// Reads it from a file of up to 512 MiB.
+    ///
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), sse_testkit::RecordingError> {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/").connect().await;
+    /// # stream.expect_event("a").await;
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path().join("ticks.ndjson");
+    /// # stream.recording()?.save(&path)?;
+    /// let client = TestClient::replay(Recording::load(&path)?);
+    /// client.get("/events").connect().await.expect_event("a").await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read, or is no recording: the error has the line, the field, its value and what is allowed.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        load(path.as_ref())
+    }
+}
+
+/// As the file has it.
+impl fmt::Display for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self, f)
+    }
+}
+
+/// From what the file has.
+impl FromStr for Recording {
+    type Err = RecordingError;
+
+    fn from_str(text: &str) -> Result<Self, RecordingError> {
+        parse(text)
+    }
+}
+
+fn save(recording: &Recording, path: &Path) -> Result<(), RecordingError> {
     fs::write(path, recording.to_string())
         .map_err(|error| RecordingError::io(&format!("can't be written: {error}"), error).at(path))
 }
 
-pub(super) fn load(path: &Path) -> Result<Recording, RecordingError> {
+fn load(path: &Path) -> Result<Recording, RecordingError> {
     let read = || {
         let len = fs::metadata(path)?.len();
         if len > FILE {
@@ -40,7 +107,7 @@ pub(super) fn load(path: &Path) -> Result<Recording, RecordingError> {
     read.flatten().map_err(|error| error.at(path))
 }
 
-pub(super) fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let Recording { status, headers, pieces, end } = recording;
     let headers: Vec<Value> = headers.iter().map(|(name, value)| json!([name.as_str(), header_text(value)])).collect();
     let headers = Value::from(headers);
@@ -70,7 +137,7 @@ fn header_text(value: &HeaderValue) -> Value {
     }
 }
 
-pub(super) fn parse(text: &str) -> Result<Recording, RecordingError> {
+fn parse(text: &str) -> Result<Recording, RecordingError> {
     let mut lines = (1..).zip(text.lines());
     let (number, first) = lines.next().unwrap_or((1, "{}"));
     let (status, headers) = Line::parse(number, first)?.head()?;

@@ -15,6 +15,51 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{Piece, Recording, RecordingEnd};
 use crate::time::later;
 
+impl Recording {
+    /// The stream as a body, which begins now: for an answer of one's own.
+    ///
+    /// ```
+    /// use http_body_util::BodyExt;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n\
+    /// #     {\"at_ms\":5,\"text\":\"data: a\\n\"}\n{\"at_ms\":50,\"text\":\"\\n\"}\n{\"end\":\"closed\",\"at_ms\":60}\n";
+    /// # let recording: sse_testkit::Recording = file.parse().unwrap();
+    /// let body = recording.body();
+    /// assert_eq!(body.collect().await.unwrap().to_bytes(), "data: a\n\n");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn body(&self) -> Replay {
+        Replay::start(self)
+    }
+
+    /// The whole answer, head and body, which begins now: for a server of one's own.
+    ///
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
+    /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
+    /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";
+    /// # let recording: Recording = file.parse().unwrap();
+    /// let client = TestClient::from_fn(async move |request| match request.headers().get("last-event-id") {
+    ///     None => recording.answer(),
+    ///     Some(_) => recording.answer(), // ... or another one
+    /// });
+    /// client.get("/events").connect().await.expect_event("hello").await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn answer(&self) -> http::Response<Replay> {
+        let mut answer = http::Response::new(self.body());
+        *answer.status_mut() = self.status;
+        answer.headers_mut().clone_from(&self.headers);
+        answer
+    }
+}
+
 /// The body of a recorded stream, of [`Recording::body`].
 ///
 /// Each piece comes as one frame, at its time or, if nobody reads then, when it is read. It is in tokio's time.
@@ -48,7 +93,7 @@ enum What {
 }
 
 impl Replay {
-    pub(super) fn start(recording: &Recording) -> Self {
+    fn start(recording: &Recording) -> Self {
         let pieces = recording.pieces.clone().into_iter();
         Self { start: Instant::now(), pieces, next: None, end: recording.end.clone() }
     }

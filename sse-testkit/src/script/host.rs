@@ -16,12 +16,14 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::{
-    Script, ScriptBody, ScriptReport, ScriptedService,
-    body::BrokenOff,
-    machine::Head,
+    Script,
+    answer::BrokenOff,
+    body::ScriptBody,
+    log::ScriptReport,
+    machine::RequestHead,
     plan,
     serve::{Serving, serve},
-    service::{head_of, is_preflight, preflight, read},
+    service::{ScriptedService, head_of, is_preflight, preflight, read},
 };
 use crate::escape::quoted;
 
@@ -285,7 +287,7 @@ impl Scripts {
 }
 
 /// The request as the script sees it, and its answer as the host has it.
-async fn run(script: &ScriptedService, name: &str, mut head: Head) -> Result<Answer, BrokenOff> {
+async fn run(script: &ScriptedService, name: &str, mut head: RequestHead) -> Result<Answer, BrokenOff> {
     let prefix = format!("/run/{name}");
     let below = head.target.strip_prefix(&prefix).unwrap_or_default();
     head.target = if below.starts_with('/') { below.to_owned() } else { format!("/{below}") };

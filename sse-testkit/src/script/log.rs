@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
 
 use super::{
-    machine::{Action, Failure, Head, State, told},
+    machine::{Action, Failure, RequestHead, State, told},
     plan::Planned,
 };
 use crate::{escape::quoted, timeline::Clock};
@@ -36,10 +36,10 @@ struct Entry {
 
 #[derive(Debug, Clone)]
 enum What {
-    Request(Head),
+    Request(RequestHead),
     /// What was done, and the header fields of an answer.
     Done(String, HeaderMap),
-    Preflight(Head),
+    Preflight(RequestHead),
     Left,
 }
 
@@ -48,12 +48,12 @@ impl Log {
         Self { plan, entries: VecDeque::new(), forgotten: 0, state: State::Running, at: 0 }
     }
 
-    pub(super) fn request(&mut self, at: Duration, step: usize, head: Head) {
+    pub(super) fn request(&mut self, at: Duration, step: usize, head: RequestHead) {
         self.push(at, step, What::Request(head));
     }
 
     /// A question of a browser that the script need not know of.
-    pub(super) fn preflight(&mut self, at: Duration, head: Head) {
+    pub(super) fn preflight(&mut self, at: Duration, head: RequestHead) {
         self.push(at, self.at, What::Preflight(head));
     }
 
@@ -193,7 +193,7 @@ impl ScriptReport {
     #[must_use]
     pub fn requests(&self) -> Vec<ScriptRequest> {
         let requests = self.log.entries.iter().filter_map(|entry| match &entry.what {
-            What::Request(Head { method, target, headers }) => Some(ScriptRequest {
+            What::Request(RequestHead { method, target, headers }) => Some(ScriptRequest {
                 at: entry.at,
                 method: method.clone(),
                 target: target.clone(),

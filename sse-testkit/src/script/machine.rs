@@ -26,14 +26,14 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// The head of a request, as the script sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct RequestHead {
     pub(super) method: Method,
     /// Path and query.
     pub(super) target: String,
     pub(super) headers: HeaderMap,
 }
 
-impl fmt::Display for Head {
+impl fmt::Display for RequestHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.target)
     }
@@ -41,8 +41,8 @@ impl fmt::Display for Head {
 
 /// What happens to a script.
 #[derive(Debug)]
-pub(super) enum Happening {
-    Request(Head),
+pub(super) enum Input {
+    Request(RequestHead),
     /// The client has taken what was sent last.
     Taken,
     Left,
@@ -57,7 +57,7 @@ pub(super) enum Action {
     Take,
     /// Answers all requests that wait: the script failed.
     Refuse(String),
-    /// [`Happening::Taken`] or [`Happening::Left`] has to follow.
+    /// [`Input::Taken`] or [`Input::Left`] has to follow.
     Head {
         status: StatusCode,
         headers: HeaderMap,
@@ -67,7 +67,7 @@ pub(super) enum Action {
         headers: HeaderMap,
         body: Bytes,
     },
-    /// [`Happening::Taken`] or [`Happening::Left`] has to follow.
+    /// [`Input::Taken`] or [`Input::Left`] has to follow.
     Frame(Bytes),
     End,
     Break {
@@ -105,7 +105,7 @@ pub(super) struct Machine {
     /// When the connection before was over; at first the start.
     over: Duration,
     /// A request that came while the client had to leave, and when.
-    held: Option<(Head, Duration)>,
+    held: Option<(RequestHead, Duration)>,
 }
 
 impl Machine {
@@ -117,12 +117,12 @@ impl Machine {
         (machine, doings)
     }
 
-    pub(super) fn handle(&mut self, now: Duration, happening: Happening) -> Vec<Doing> {
-        match happening {
-            Happening::Request(head) => self.requested(now, head),
-            Happening::Taken => self.taken(now),
-            Happening::Left => self.left(now),
-            Happening::Time => self.timed(now),
+    pub(super) fn handle(&mut self, now: Duration, input: Input) -> Vec<Doing> {
+        match input {
+            Input::Request(head) => self.requested(now, head),
+            Input::Taken => self.taken(now),
+            Input::Left => self.left(now),
+            Input::Time => self.timed(now),
         }
     }
 
@@ -135,7 +135,7 @@ impl Machine {
         self.at
     }
 
-    /// When [`Happening::Time`] is due.
+    /// When [`Input::Time`] is due.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let own = self.step().and_then(|what| match what {
             Wait::Until(time) => Some(self.begun + *time),
@@ -219,7 +219,7 @@ impl Machine {
         })
     }
 
-    fn requested(&mut self, now: Duration, head: Head) -> Vec<Doing> {
+    fn requested(&mut self, now: Duration, head: RequestHead) -> Vec<Doing> {
         match &self.state {
             State::Running => {}
             State::Finished => return self.fail(now, format!("a request came: {head}")),
@@ -312,7 +312,7 @@ pub(super) fn told(plan: &[Planned], failure: &Failure) -> String {
 }
 
 /// In what a request is not as wanted; `waited` is the time since the connection before was over.
-fn mismatch(wanted: &Wanted, head: &Head, waited: Duration) -> Option<String> {
+fn mismatch(wanted: &Wanted, head: &RequestHead, waited: Duration) -> Option<String> {
     let mut differences = Vec::new();
     if let Some(method) = wanted.method.as_ref().filter(|method| **method != head.method) {
         differences.push(format!("the method is {}, not {method}", head.method));

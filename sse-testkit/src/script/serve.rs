@@ -11,8 +11,9 @@ use tokio::{
 };
 
 use super::{
-    body::{BrokenOff, ScriptBody},
-    wire::{Link, Wire},
+    answer::BrokenOff,
+    body::ScriptBody,
+    wire::{SocketLink, Wire},
 };
 
 /// How many connections are open at once; others wait to be accepted.
@@ -82,7 +83,7 @@ where
     if socket.set_nodelay(true).is_err() {
         return; // the client is gone
     }
-    let link = Arc::new(Link::default());
+    let link = Arc::new(SocketLink::default());
     let service = {
         let link = Arc::clone(&link);
         service_fn(move |request| {

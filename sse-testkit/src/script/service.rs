@@ -21,14 +21,15 @@ use http_body_util::BodyExt;
 use tower_service::Service;
 
 use super::{
-    body::{BrokenOff, ScriptBody},
+    answer::BrokenOff,
+    body::ScriptBody,
     log::{ScriptFailure, ScriptReport},
-    machine::Head,
+    machine::RequestHead,
     plan::Planned,
-    run::Owner,
+    run::ScriptRun,
     serve::{Serving, serve},
 };
-use crate::TestClient;
+use crate::client::TestClient;
 
 /// The time allowed for [`expect_finished`](ScriptedService::expect_finished).
 const FINISH: Duration = Duration::from_secs(5);
@@ -58,7 +59,7 @@ const REQUEST_BODY: usize = 1 << 20;
 /// ```
 #[derive(Clone)]
 pub struct ScriptedService {
-    owner: Arc<Owner>,
+    run: Arc<ScriptRun>,
 }
 
 /// A script that runs on a port of loopback. It is made by [`Script::listen`](super::Script::listen), and stops when it
@@ -84,7 +85,7 @@ pub struct ScriptedServer {
 }
 
 macro_rules! handle {
-    ($self:ident => $owner:expr) => {
+    ($self:ident => $run:expr) => {
         /// Waits until the script is over, however long that takes.
         ///
         /// ```
@@ -101,7 +102,7 @@ macro_rules! handle {
         /// Which step failed, and what came instead. A request that comes after the last step fails the script, too,
         /// from then on.
         pub async fn finished(&$self) -> Result<(), ScriptFailure> {
-            $owner.finished().await
+            $run.finished().await
         }
 
         /// All steps of the script run, within 5 seconds from now.
@@ -120,7 +121,7 @@ macro_rules! handle {
         /// If a step fails, or the time is over; the message has the step, what came instead, and the timeline.
         #[track_caller]
         pub fn expect_finished(&$self) -> impl Future<Output = ()> + Send {
-            $owner.expect_finished(FINISH, Location::caller())
+            $run.expect_finished(FINISH, Location::caller())
         }
 
         /// All steps of the script run, within that time from now.
@@ -141,7 +142,7 @@ macro_rules! handle {
         /// If a step fails, or the time is over; the message has the step, what came instead, and the timeline.
         #[track_caller]
         pub fn expect_finished_within(&$self, time: Duration) -> impl Future<Output = ()> + Send {
-            $owner.expect_finished(time, Location::caller())
+            $run.expect_finished(time, Location::caller())
         }
 
         /// How far the script is, and what happened so far.
@@ -156,14 +157,14 @@ macro_rules! handle {
         /// ```
         #[must_use]
         pub fn report(&$self) -> ScriptReport {
-            $owner.report()
+            $run.report()
         }
     };
 }
 
 impl ScriptedService {
     pub(super) fn start(plan: Vec<Planned>) -> Self {
-        Self { owner: Owner::start(plan) }
+        Self { run: ScriptRun::start(plan) }
     }
 
     /// A client that calls it.
@@ -180,26 +181,27 @@ impl ScriptedService {
         TestClient::new(self.clone())
     }
 
-    handle!(self => self.owner);
+    handle!(self => self.run);
 
     /// Ends the run, whoever still holds it: its connections end.
     pub(super) fn stop(&self) {
-        self.owner.stop();
+        self.run.stop();
     }
 
     /// The answer to a request whose body is read. What is sent on it is not taken yet.
     pub(super) fn answer(
         &self,
-        head: Head,
+        head: RequestHead,
     ) -> impl Future<Output = Result<http::Response<ScriptBody>, BrokenOff>> + Send + use<> {
-        let owner = Arc::clone(&self.owner);
+        let run = Arc::clone(&self.run);
         async move {
             if is_preflight(&head) {
                 let answer = preflight(&head);
-                owner.preflight(head);
+                run.preflight(head);
                 return Ok(answer);
             }
-            owner.ask(head).await
+            let answer = run.ask(head).await?;
+            Ok(ScriptBody::response(answer, run))
         }
     }
 }
@@ -290,7 +292,7 @@ impl ScriptedServer {
         TestClient::tcp(self.address())
     }
 
-    handle!(self => self.service.owner);
+    handle!(self => self.service.run);
 }
 
 impl fmt::Debug for ScriptedServer {
@@ -302,9 +304,9 @@ impl fmt::Debug for ScriptedServer {
     }
 }
 
-pub(super) fn head_of<B>(request: &http::Request<B>) -> Head {
+pub(super) fn head_of<B>(request: &http::Request<B>) -> RequestHead {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    Head { method: request.method().clone(), target: target.to_owned(), headers: request.headers().clone() }
+    RequestHead { method: request.method().clone(), target: target.to_owned(), headers: request.headers().clone() }
 }
 
 /// Reads what the client sends before it can hear an answer, and does not keep it.
@@ -318,12 +320,12 @@ pub(super) async fn read<B: http_body::Body + Unpin>(mut body: B) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn is_preflight(head: &Head) -> bool {
+pub(super) fn is_preflight(head: &RequestHead) -> bool {
     head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// What a browser wants to know before it sends a request to another origin: yes.
-pub(super) fn preflight(head: &Head) -> http::Response<ScriptBody> {
+pub(super) fn preflight(head: &RequestHead) -> http::Response<ScriptBody> {
     const HEADERS: HeaderValue = HeaderValue::from_static("authorization, cache-control, content-type, last-event-id");
     let mut answer = http::Response::new(ScriptBody::whole(""));
     *answer.status_mut() = StatusCode::NO_CONTENT;

@@ -14,19 +14,19 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::body::Taken;
+use super::answer::OnTaken;
 
 /// What a body and the socket that it is written to tell each other.
 #[derive(Debug, Default)]
-pub(super) struct Link {
+pub(super) struct SocketLink {
     /// Of what was yielded last. The script sends nothing more before it is taken, so there is one at most.
-    taken: Mutex<Option<Taken>>,
+    taken: Mutex<Option<OnTaken>>,
     reset: AtomicBool,
 }
 
-impl Link {
+impl SocketLink {
     /// What is about to be yielded counts as taken once hyper has written all it has.
-    pub(super) fn when_flushed(&self, taken: Taken) {
+    pub(super) fn when_flushed(&self, taken: OnTaken) {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
     }
 
@@ -47,11 +47,11 @@ impl Link {
 #[derive(Debug)]
 pub(super) struct Wire {
     socket: TokioIo<TcpStream>,
-    link: Arc<Link>,
+    link: Arc<SocketLink>,
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream, link: Arc<Link>) -> Self {
+    pub(super) fn new(socket: TcpStream, link: Arc<SocketLink>) -> Self {
         Self { socket: TokioIo::new(socket), link }
     }
 }

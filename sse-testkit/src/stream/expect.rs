@@ -4,10 +4,11 @@ use std::{fmt, panic::Location, time::Duration};
 
 use tokio::time::sleep_until;
 
-use super::{Got, TestStream};
+use super::{TestStream, got::Got};
 use crate::{
-    End, Event, EventMatcher, Seen,
+    matcher::EventMatcher,
     report::Report,
+    seen::{End, Event, Seen},
     time::later,
     timeline::Clock,
     wait::{Over, Wait},

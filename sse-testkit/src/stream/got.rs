@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::{End, Seen, wait::Over};
+use crate::{
+    seen::{End, Seen},
+    wait::Over,
+};
 
 pub(super) enum Got {
     Seen(Seen),

@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Answer, Answering, BoxError, Transport};
-use crate::Body;
+use crate::body::Body;
 
 /// Opens a connection for each request.
 pub(crate) struct Tcp {

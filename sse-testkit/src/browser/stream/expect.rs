@@ -4,11 +4,15 @@ use std::{fmt, panic::Location, time::Duration};
 
 use tokio::time::{sleep_until, timeout_at};
 
-use super::{BrowserStream, Happening, ReadyState};
+use super::{
+    super::happening::{Happening, ReadyState},
+    BrowserStream,
+};
 use crate::{
-    Event, EventMatcher,
+    call::EXPECTATION,
+    matcher::EventMatcher,
     report::Report,
-    request::EXPECTATION,
+    seen::Event,
     time::later,
     wait::{Over, Wait},
 };

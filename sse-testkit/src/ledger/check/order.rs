@@ -2,16 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    Finding, Ids,
-    book::{Book, Time},
-};
+use super::facts::{Facts, LogTime};
+use crate::ledger::{findings::Finding, ids::Ids};
 
 /// What is before what: by ids that compare, or since one was in the log before the other was begun.
 #[derive(Debug)]
 pub(super) struct Order {
     /// Start and ends of each event.
-    spans: Vec<(Time, Vec<Time>)>,
+    spans: Vec<(LogTime, Vec<LogTime>)>,
     ranks: Vec<Option<Rank>>,
 }
 
@@ -23,11 +21,11 @@ pub(super) struct Rank {
 }
 
 impl Order {
-    pub(super) fn of(book: &Book<'_>, ids: Ids) -> Self {
+    pub(super) fn of(facts: &Facts<'_>, ids: Ids) -> Self {
         let mut keys: Vec<_> =
-            (0..).zip(&book.events).filter_map(|(event, known)| Some((key(known.id, ids)?, event))).collect();
+            (0..).zip(&facts.events).filter_map(|(event, known)| Some((key(known.id, ids)?, event))).collect();
         keys.sort_unstable();
-        let mut ranks = vec![None; book.events.len()];
+        let mut ranks = vec![None; facts.events.len()];
         let mut group = 0;
         for (place, pair) in keys.iter().enumerate() {
             if place > 0 && keys[place - 1].0.group != pair.0.group {
@@ -35,7 +33,7 @@ impl Order {
             }
             ranks[pair.1] = Some(Rank { group, place });
         }
-        let spans = book.events.iter().map(|event| (event.start, event.ends.clone())).collect();
+        let spans = facts.events.iter().map(|event| (event.start, event.ends.clone())).collect();
         Self { spans, ranks }
     }
 
@@ -43,11 +41,11 @@ impl Order {
         self.ranks[event]
     }
 
-    pub(super) fn start(&self, event: usize) -> Time {
+    pub(super) fn start(&self, event: usize) -> LogTime {
         self.spans[event].0
     }
 
-    pub(super) fn ends(&self, event: usize) -> &[Time] {
+    pub(super) fn ends(&self, event: usize) -> &[LogTime] {
         &self.spans[event].1
     }
 
@@ -66,17 +64,17 @@ impl Order {
     }
 
     /// It was in the log at that time. Where times say nothing, it was if it ever was.
-    pub(super) fn ended_before(&self, event: usize, time: Time) -> bool {
+    pub(super) fn ended_before(&self, event: usize, time: LogTime) -> bool {
         self.ends(event).iter().any(|end| end.place != time.place || end.at < time.at)
     }
 
     /// That time was before it was begun.
-    pub(super) fn began_before(&self, time: Option<Time>, event: usize) -> bool {
+    pub(super) fn began_before(&self, time: Option<LogTime>, event: usize) -> bool {
         time.is_some_and(|time| time.is_before(self.start(event)))
     }
 
     /// Events with a lower id than one that was there before them.
-    pub(super) fn lower_ids(&self, book: &Book<'_>) -> Vec<Finding> {
+    pub(super) fn lower_ids(&self, facts: &Facts<'_>) -> Vec<Finding> {
         let mut ranked: Vec<(usize, usize, usize)> = (0..)
             .zip(&self.ranks)
             .filter_map(|(event, rank)| rank.map(|rank| (rank.group, rank.place, event)))
@@ -88,7 +86,7 @@ impl Order {
         for (group, _, event) in ranked {
             let lower = self.ends(event).iter().filter_map(|end| latest.get(&(group, end.place)).copied());
             if let Some(lower) = lower.into_iter().find(|lower| self.was_there(event, *lower)) {
-                let (one, after) = (&book.events[lower], &book.events[event]);
+                let (one, after) = (&facts.events[lower], &facts.events[event]);
                 all.push(Finding::LowerId {
                     data: one.data.into(),
                     id: one.id.into(),
@@ -224,15 +222,15 @@ fn key(id: &str, ids: Ids) -> Option<Key<'_>> {
 }
 
 /// A circle in what readers saw one after the other.
-pub(super) fn disagreement(book: &Book<'_>) -> Option<Finding> {
+pub(super) fn disagreement(facts: &Facts<'_>) -> Option<Finding> {
     let mut edges: HashSet<(usize, usize)> = HashSet::new();
-    for seen in book.readers.values() {
+    for seen in facts.readers.values() {
         let mut known = HashSet::new();
         let events: Vec<_> = seen.events().map(|(_, event)| event).filter(|event| known.insert(*event)).collect();
         edges.extend(events.windows(2).map(|pair| (pair[0], pair[1])));
     }
-    let mut after: Vec<Vec<usize>> = vec![Vec::new(); book.events.len()];
-    let mut waits = vec![0_usize; book.events.len()];
+    let mut after: Vec<Vec<usize>> = vec![Vec::new(); facts.events.len()];
+    let mut waits = vec![0_usize; facts.events.len()];
     for (one, other) in &edges {
         after[*one].push(*other);
         waits[*other] += 1;
@@ -260,6 +258,6 @@ pub(super) fn disagreement(book: &Book<'_>) -> Option<Finding> {
         }
         walk.push(previous);
     };
-    let events = circle.into_iter().rev().map(|event| book.events[event].data.to_owned()).collect();
+    let events = circle.into_iter().rev().map(|event| facts.events[event].data.to_owned()).collect();
     Some(Finding::Disagreement { events })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::super::{
+use crate::script::{
     builders::{AcceptStep, REDIRECT},
     step::{Kind, Step},
     time::Written,
