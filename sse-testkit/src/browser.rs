@@ -2,7 +2,7 @@
 //!
 //! Source: [server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-mod happening;
+mod event;
 mod link;
 mod location;
 mod stream;
@@ -17,7 +17,7 @@ use http::{
 use crate::{call::LAST_EVENT_ID, client::TestClient, request::header};
 use link::Link;
 
-pub use happening::{BrowserRequest, Happening, ReadyState};
+pub use event::{BrowserEvent, BrowserRequest, ReadyState};
 pub use stream::BrowserStream;
 
 /// The headers that are the browser's own.

@@ -256,7 +256,7 @@ pub mod load;
 pub mod strategy;
 
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
-pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
+pub use browser::{BrowserClient, BrowserEvent, BrowserRequest, BrowserStream, ReadyState};
 pub use call::NoAnswer;
 pub use client::TestClient;
 pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};

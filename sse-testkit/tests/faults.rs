@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use sse_testkit::{
-    Body, BrowserClient, Credits, End, Faults, Happening, Ids, Ledger, Seen, TestClient, event, event_stream,
+    Body, BrowserClient, BrowserEvent, Credits, End, Faults, Ids, Ledger, Seen, TestClient, event, event_stream,
 };
 use support::{
     failure, frames, scripted, sleep,
@@ -200,7 +200,7 @@ async fn a_browser_loses_and_doubles_nothing_wherever_it_is_cut_off() {
             }
             let mut last = String::new();
             while last != "three" {
-                if let Some(Happening::Event(event)) = browser.next().await {
+                if let Some(BrowserEvent::Event(event)) = browser.next().await {
                     reader.saw(&event);
                     last = event.data;
                 }

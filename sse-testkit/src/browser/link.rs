@@ -23,7 +23,7 @@ use sse_core::{
 use tokio::time::sleep_until;
 
 use super::{
-    happening::{BrowserRequest, Happening, ReadyState},
+    event::{BrowserEvent, BrowserRequest, ReadyState},
     location::resolve,
 };
 use crate::{
@@ -63,7 +63,7 @@ pub(super) struct Link {
     redirects: u32,
     /// What the page has yet to see before the items of the timeline, and since when. No more than `open` and `error`:
     /// nothing is asked or read until the page has seen it.
-    pending: VecDeque<(Duration, Happening)>,
+    pending: VecDeque<(Duration, BrowserEvent)>,
     /// As of what the page has seen.
     pub(super) seen: Standing,
 }
@@ -106,21 +106,21 @@ impl Link {
     }
 
     /// The next thing that is fired at the page, of what has come already.
-    pub(super) fn happening(&mut self) -> Option<Happening> {
-        if let Some((at, happening)) = self.pending.pop_front() {
+    pub(super) fn take_fired(&mut self) -> Option<BrowserEvent> {
+        if let Some((at, event)) = self.pending.pop_front() {
             self.seen.at = at;
-            match &happening {
-                Happening::Open => self.seen.ready_state = ReadyState::Open,
-                Happening::Error { ready_state, .. } => self.seen.ready_state = *ready_state,
-                Happening::Event(_) => {}
+            match &event {
+                BrowserEvent::Open => self.seen.ready_state = ReadyState::Open,
+                BrowserEvent::Error { ready_state, .. } => self.seen.ready_state = *ready_state,
+                BrowserEvent::Event(_) => {}
             }
-            return Some(happening);
+            return Some(event);
         }
         while let Some(seen) = self.timeline.read() {
             if let Seen::Event(event) = seen {
                 self.seen.at = self.timeline.last();
                 self.seen.last_event_id.clone_from(&event.id);
-                return Some(Happening::Event(event));
+                return Some(BrowserEvent::Event(event));
             }
         }
         // an ID may come without an event
@@ -248,7 +248,7 @@ impl Link {
         match self.session.closed() {
             None => {
                 self.exchange = Exchange::Reading(body);
-                self.happen(Happening::Open);
+                self.fire(BrowserEvent::Open);
             }
             Some(Closed::ContentType) => {
                 let kind = content_type.map_or_else(|| "no content type".into(), |kind| quoted(&*kind).to_string());
@@ -307,28 +307,28 @@ impl Link {
         let now = self.timeline.now();
         self.session.handle_end(now, 0);
         self.not_before = now.saturating_add(self.reconnection_time());
-        self.happen(Happening::Error { ready_state: ReadyState::Connecting, why: why.into() });
+        self.fire(BrowserEvent::Error { ready_state: ReadyState::Connecting, why: why.into() });
     }
 
     /// The standard's "fail the connection".
     fn fail(&mut self, why: String) {
         self.exchange = Exchange::None;
         self.session.close();
-        self.happen(Happening::Error { ready_state: ReadyState::Closed, why });
+        self.fire(BrowserEvent::Error { ready_state: ReadyState::Closed, why });
     }
 
-    fn happen(&mut self, happening: Happening) {
-        let (text, now) = match &happening {
-            Happening::Error { ready_state: ReadyState::Closed, .. } => (happening.to_string(), None),
-            Happening::Error { .. } => {
+    fn fire(&mut self, event: BrowserEvent) {
+        let (text, now) = match &event {
+            BrowserEvent::Error { ready_state: ReadyState::Closed, .. } => (event.to_string(), None),
+            BrowserEvent::Error { .. } => {
                 let wait = self.wait().unwrap_or_default();
                 let now = if self.offline { "still offline" } else { "still waiting" };
-                (format!("{happening}; waits {wait:?}"), Some(now))
+                (format!("{event}; waits {wait:?}"), Some(now))
             }
-            _ => (happening.to_string(), Some("still open")),
+            _ => (event.to_string(), Some("still open")),
         };
         self.timeline.note(text, now);
-        self.pending.push_back((self.timeline.now(), happening));
+        self.pending.push_back((self.timeline.now(), event));
     }
 }
 

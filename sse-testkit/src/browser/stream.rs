@@ -5,7 +5,7 @@ mod expect;
 use std::{fmt, time::Duration};
 
 use super::{
-    happening::{BrowserRequest, Happening, ReadyState},
+    event::{BrowserEvent, BrowserRequest, ReadyState},
     link::Link,
 };
 
@@ -216,10 +216,10 @@ impl BrowserStream {
 
     /// The next thing that the page sees, however long it takes; `None` if nothing will come any more. Nothing is lost
     /// if the future is dropped before it is ready.
-    pub(crate) async fn happened(&mut self) -> Option<Happening> {
+    pub(crate) async fn next_fired(&mut self) -> Option<BrowserEvent> {
         loop {
-            if let Some(happening) = self.happening() {
-                return Some(happening);
+            if let Some(event) = self.take_fired() {
+                return Some(event);
             }
             if self.link.is_closed() {
                 return None;
@@ -230,15 +230,15 @@ impl BrowserStream {
 
     /// Passes over the next thing, of what has come already; whether there was one.
     pub(crate) fn overlook(&mut self) -> bool {
-        self.happening().is_some()
+        self.take_fired().is_some()
     }
 
     /// The next thing that the page sees, of what has come already.
-    fn happening(&mut self) -> Option<Happening> {
+    fn take_fired(&mut self) -> Option<BrowserEvent> {
         loop {
-            match self.link.happening()? {
-                Happening::Event(event) if !self.hears(&event.name) => {}
-                happening => return Some(happening),
+            match self.link.take_fired()? {
+                BrowserEvent::Event(event) if !self.hears(&event.name) => {}
+                event => return Some(event),
             }
         }
     }

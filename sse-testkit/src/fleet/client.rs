@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{crew::Crew, view::Saw};
 use crate::{
-    browser::{BrowserStream, Happening, ReadyState},
+    browser::{BrowserEvent, BrowserStream, ReadyState},
     random::Random,
     seen::Event,
     time::{TICK, later},
@@ -69,8 +69,8 @@ impl Client {
     /// Records what it sees, until that time or the end of it all.
     async fn see(&mut self, until: Instant) -> Seen {
         let (mut moment, mut burst) = (Instant::now(), 0);
-        while let Some(happening) = self.stream.happened().await {
-            self.record(happening);
+        while let Some(event) = self.stream.next_fired().await {
+            self.record(event);
             let now = Instant::now();
             if now >= until {
                 return Seen::Enough;
@@ -84,16 +84,16 @@ impl Client {
         Seen::Everything
     }
 
-    fn record(&self, happening: Happening) {
-        let what = match happening {
-            Happening::Open => {
+    fn record(&self, event: BrowserEvent) {
+        let what = match event {
+            BrowserEvent::Open => {
                 let id = self.stream.requests().last().map(|request| request.last_event_id.clone());
                 Saw::Connected { last_event_id: id.unwrap_or_default() }
             }
-            Happening::Event(event) if (self.is_gap)(&event) => Saw::Gap(event),
-            Happening::Event(event) => Saw::Event(event),
-            Happening::Error { ready_state: ReadyState::Closed, why } => Saw::Closed { why },
-            Happening::Error { why, .. } => Saw::Broke { why },
+            BrowserEvent::Event(event) if (self.is_gap)(&event) => Saw::Gap(event),
+            BrowserEvent::Event(event) => Saw::Event(event),
+            BrowserEvent::Error { ready_state: ReadyState::Closed, why } => Saw::Closed { why },
+            BrowserEvent::Error { why, .. } => Saw::Broke { why },
         };
         self.crew.record(self.n, what);
     }

@@ -5,7 +5,7 @@ use std::{fmt, panic::Location, time::Duration};
 use tokio::time::{sleep_until, timeout_at};
 
 use super::{
-    super::happening::{Happening, ReadyState},
+    super::event::{BrowserEvent, ReadyState},
     BrowserStream,
 };
 use crate::{
@@ -31,7 +31,7 @@ struct Patience {
 
 /// What came of waiting.
 enum Got {
-    Happened(Happening),
+    Fired(BrowserEvent),
     Closed,
     Over(Over),
     Restless,
@@ -40,7 +40,7 @@ enum Got {
 impl fmt::Display for Got {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Happened(happening) => happening.fmt(f),
+            Self::Fired(event) => event.fmt(f),
             Self::Closed => f.write_str("a stream that is closed for good"),
             Self::Over(over) => over.fmt(f),
             Self::Restless => write!(f, "nothing of the kind in {REQUESTS} requests"),
@@ -53,13 +53,13 @@ impl BrowserStream {
     /// lost if the future is dropped before it is ready.
     ///
     /// ```
-    /// # use sse_testkit::{BrowserClient, Happening, TestClient, event_stream};
+    /// # use sse_testkit::{BrowserClient, BrowserEvent, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
     /// # let mut stream = BrowserClient::new(client).open("/events");
-    /// assert_eq!(stream.next().await, Some(Happening::Open));
-    /// assert!(matches!(stream.next().await, Some(Happening::Event(_))));
+    /// assert_eq!(stream.next().await, Some(BrowserEvent::Open));
+    /// assert!(matches!(stream.next().await, Some(BrowserEvent::Event(_))));
     /// stream.close();
     /// assert_eq!(stream.next().await, None);
     /// # }
@@ -70,12 +70,12 @@ impl BrowserStream {
     /// If there is neither in the time allowed.
     #[expect(clippy::should_implement_trait, reason = "an asynchronous `next`, as of a stream")]
     #[track_caller]
-    pub fn next(&mut self) -> impl Future<Output = Option<Happening>> + Send {
+    pub fn next(&mut self) -> impl Future<Output = Option<BrowserEvent>> + Send {
         let caller = Location::caller();
         async move {
             let mut patience = self.patience();
             match self.pull(&mut patience).await {
-                Got::Happened(happening) => Some(happening),
+                Got::Fired(event) => Some(event),
                 Got::Closed => None,
                 got => self.fail(caller, &"anything, or the end of it all", &got, None),
             }
@@ -104,8 +104,8 @@ impl BrowserStream {
         async move {
             let mut patience = self.patience();
             match self.pull(&mut patience).await {
-                Got::Happened(Happening::Open) => {}
-                got => self.fail(caller, &Happening::Open, &got, None),
+                Got::Fired(BrowserEvent::Open) => {}
+                got => self.fail(caller, &BrowserEvent::Open, &got, None),
             }
         }
     }
@@ -205,14 +205,14 @@ impl BrowserStream {
             let mut events = Vec::new();
             loop {
                 match self.pull_past_open(&mut patience).await {
-                    Got::Happened(Happening::Event(event)) => {
+                    Got::Fired(BrowserEvent::Event(event)) => {
                         let done = last(&event);
                         events.push(event);
                         if done {
                             return events;
                         }
                     }
-                    Got::Happened(Happening::Error { ready_state: ReadyState::Connecting, .. }) => {}
+                    Got::Fired(BrowserEvent::Error { ready_state: ReadyState::Connecting, .. }) => {}
                     got => self.fail(caller, &"an event for which the closure holds", &got, None),
                 }
             }
@@ -298,7 +298,7 @@ impl BrowserStream {
     async fn expect_error_with(&mut self, expected: ReadyState, caller: Caller) -> String {
         let mut patience = self.patience();
         match self.pull_past_open(&mut patience).await {
-            Got::Happened(Happening::Error { ready_state, why }) if ready_state == expected => why,
+            Got::Fired(BrowserEvent::Error { ready_state, why }) if ready_state == expected => why,
             got => self.fail(caller, &format!("error, {expected}"), &got, None),
         }
     }
@@ -316,7 +316,7 @@ impl BrowserStream {
     async fn pull_past_open(&mut self, patience: &mut Patience) -> Got {
         loop {
             match self.pull(patience).await {
-                Got::Happened(Happening::Open) => {}
+                Got::Fired(BrowserEvent::Open) => {}
                 got => return got,
             }
         }
@@ -324,8 +324,8 @@ impl BrowserStream {
 
     async fn pull(&mut self, patience: &mut Patience) -> Got {
         loop {
-            if let Some(happening) = self.happening() {
-                return Got::Happened(happening);
+            if let Some(event) = self.take_fired() {
+                return Got::Fired(event);
             }
             if self.link.is_closed() {
                 return Got::Closed;
@@ -345,7 +345,7 @@ impl BrowserStream {
 
     fn matched(&self, caller: Caller, which: &str, matcher: &EventMatcher<'_>, got: &Got) -> Event {
         let because = match got {
-            Got::Happened(Happening::Event(event)) => match matcher.mismatch(event) {
+            Got::Fired(BrowserEvent::Event(event)) => match matcher.mismatch(event) {
                 None => return event.clone(),
                 because => because,
             },
@@ -359,7 +359,7 @@ impl BrowserStream {
             Got::Over(Over::Late(_)) => self.link.call.late_because(&self.link.timeline),
             _ => because,
         };
-        let here = matches!(got, Got::Happened(Happening::Event(_)));
+        let here = matches!(got, Got::Fired(BrowserEvent::Event(_)));
         Report { expected, got, because, caller, timeline: &self.link.timeline, here }.fail()
     }
 }

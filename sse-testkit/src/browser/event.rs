@@ -41,22 +41,22 @@ impl fmt::Display for ReadyState {
 /// What is fired at an `EventSource`, for its page to see.
 ///
 /// ```
-/// # use sse_testkit::{BrowserClient, Happening, ReadyState, TestClient, event_stream};
+/// # use sse_testkit::{BrowserClient, BrowserEvent, ReadyState, TestClient, event_stream};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
 /// # let mut stream = BrowserClient::new(client).open("/events");
-/// assert_eq!(stream.next().await, Some(Happening::Open));
-/// assert!(matches!(stream.next().await, Some(Happening::Event(event)) if event.data == "a"));
+/// assert_eq!(stream.next().await, Some(BrowserEvent::Open));
+/// assert!(matches!(stream.next().await, Some(BrowserEvent::Event(event)) if event.data == "a"));
 /// assert_eq!(
 ///     stream.next().await,
-///     Some(Happening::Error { ready_state: ReadyState::Connecting, why: "the stream ended".into() })
+///     Some(BrowserEvent::Error { ready_state: ReadyState::Connecting, why: "the stream ended".into() })
 /// );
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum BrowserEvent {
     /// `open`: an event stream has begun.
     Open,
     /// An event of the stream.
@@ -71,7 +71,7 @@ pub enum Happening {
 }
 
 /// On one line: `open`, `event "add", data "3"`, `error, CONNECTING: the stream ended`.
-impl fmt::Display for Happening {
+impl fmt::Display for BrowserEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => f.write_str("open"),
