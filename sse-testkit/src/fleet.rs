@@ -6,8 +6,8 @@
 //! ```
 
 mod client;
-mod crew;
 mod running;
+mod state;
 mod view;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -16,11 +16,11 @@ use tokio::task::JoinSet;
 
 use crate::{browser::BrowserClient, ledger::Ledger, random::Random, seen::Event};
 use client::{Churn, Client, IsGap};
-use crew::{Crew, Observer, Slot};
 use running::Drawn;
+use state::{FleetState, Observer, Slot};
 
 pub use running::RunningFleet;
-pub use view::{Record, Saw, View};
+pub use view::{FleetView, Observed, Record};
 
 /// The time allowed for what is awaited of a fleet, unless the test says otherwise.
 const WITHIN: Duration = Duration::from_secs(30);
@@ -136,7 +136,7 @@ impl Fleet {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use sse_testkit::{Body, Fleet, Saw, TestClient, event_stream};
+    /// # use sse_testkit::{Body, Fleet, Observed, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| {
@@ -148,7 +148,7 @@ impl Fleet {
     /// let fleet = Fleet::of(2).churn(minute, minute / 6).open(client);
     /// tokio::time::sleep(10 * minute).await;
     /// for view in fleet.close() {
-    ///     assert!(view.records.iter().filter(|record| record.what == Saw::Left).count() > 3);
+    ///     assert!(view.records.iter().filter(|record| record.what == Observed::Left).count() > 3);
     /// }
     /// # }
     /// ```
@@ -175,17 +175,17 @@ impl Fleet {
         self
     }
 
-    /// Which events say that something was lost: they are recorded as [`Saw::Gap`].
+    /// Which events say that something was lost: they are recorded as [`Observed::Gap`].
     ///
     /// ```
-    /// # use sse_testkit::{Fleet, Saw, TestClient, event_stream};
+    /// # use sse_testkit::{Fleet, Observed, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("event: sse-gap\ndata:\n\ndata: a\n\n"));
     /// let mut fleet = Fleet::of(1).gaps(|event| event.name == "sse-gap").open(client);
     /// fleet.all_saw(|event| event.data == "a").await;
     /// let view = &fleet.views()[0];
-    /// assert!(matches!(view.records[1].what, Saw::Gap(_)));
+    /// assert!(matches!(view.records[1].what, Observed::Gap(_)));
     /// assert_eq!(view.events().count(), 1);
     /// # }
     /// ```
@@ -245,10 +245,10 @@ impl Fleet {
         self.observe(move |client| {
             let reader = ledger.reader(format!("client {client}"));
             move |record: &Record| match &record.what {
-                Saw::Connected { last_event_id } => reader.connected(last_event_id),
-                Saw::Event(event) => reader.saw(event),
-                Saw::Gap(event) => reader.gap(event),
-                Saw::Broke { .. } | Saw::Left | Saw::Closed { .. } => reader.left(),
+                Observed::Connected { last_event_id } => reader.connected(last_event_id),
+                Observed::Event(event) => reader.saw(event),
+                Observed::Gap(event) => reader.gap(event),
+                Observed::Broke { .. } | Observed::Left | Observed::Closed { .. } => reader.left(),
             }
         })
     }
@@ -297,9 +297,9 @@ impl Fleet {
         let paths: Vec<String> = (0..self.size).map(&self.path).collect();
         let slots = paths.iter().enumerate().map(|(n, path)| {
             let observers = self.observers.iter().map(|observe| observe(n)).collect();
-            Slot::new(View::new(n, path.clone()), observers)
+            Slot::new(FleetView::new(n, path.clone()), observers)
         });
-        let crew = Arc::new(Crew::new(slots.collect()));
+        let state = Arc::new(FleetState::new(slots.collect()));
         let faults = browser.plan();
         for ledger in &self.ledgers {
             let over = faults.as_ref().map_or_else(String::new, |faults| format!(", over {faults}"));
@@ -310,13 +310,13 @@ impl Fleet {
             let client = Client {
                 n,
                 stream: browser.open(path),
-                crew: Arc::clone(&crew),
+                state: Arc::clone(&state),
                 is_gap: Arc::clone(&self.is_gap),
                 random: Random::of(self.seed, n as u64),
             };
             tasks.spawn(client.live(self.churn));
         }
-        RunningFleet::new(crew, tasks, Drawn { seed: self.seed, faults }, self.within)
+        RunningFleet::new(state, tasks, Drawn { seed: self.seed, faults }, self.within)
     }
 }
 

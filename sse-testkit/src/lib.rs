@@ -262,7 +262,7 @@ pub use client::TestClient;
 pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
 pub use encoding::{Encoding, EncodingFault, EncodingFinding, Fields, encoding};
 pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
-pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
+pub use fleet::{Fleet, FleetView, Observed, Record, RunningFleet};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
 pub use recording::{Piece, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};

@@ -15,9 +15,9 @@ use tokio::{
 };
 
 use super::{
-    client::{First, first},
-    crew::Crew,
-    view::View,
+    client::{Either, race},
+    state::FleetState,
+    view::FleetView,
 };
 use crate::{seen::Event, time::deadline, timeline::Clock};
 
@@ -40,7 +40,7 @@ const RECORDS_SHOWN: usize = 20;
 /// ```
 #[derive(Debug)]
 pub struct RunningFleet {
-    crew: Arc<Crew>,
+    state: Arc<FleetState>,
     tasks: JoinSet<()>,
     drawn: Drawn,
     usual: Duration,
@@ -56,8 +56,8 @@ pub(super) struct Drawn {
 }
 
 impl RunningFleet {
-    pub(super) const fn new(crew: Arc<Crew>, tasks: JoinSet<()>, drawn: Drawn, usual: Duration) -> Self {
-        Self { crew, tasks, drawn, usual, within: None }
+    pub(super) const fn new(state: Arc<FleetState>, tasks: JoinSet<()>, drawn: Drawn, usual: Duration) -> Self {
+        Self { state, tasks, drawn, usual, within: None }
     }
 
     /// The time allowed for what is awaited next, in tokio's time, instead of that of the
@@ -121,7 +121,7 @@ impl RunningFleet {
     ///
     /// As [`all_saw`](Self::all_saw).
     #[track_caller]
-    pub fn until_all(&mut self, holds: impl FnMut(&View) -> bool) -> impl Future<Output = ()> {
+    pub fn until_all(&mut self, holds: impl FnMut(&FleetView) -> bool) -> impl Future<Output = ()> {
         self.until("a view for which the closure holds", Location::caller(), holds)
     }
 
@@ -151,8 +151,8 @@ impl RunningFleet {
     /// As [`all_saw`](Self::all_saw).
     #[track_caller]
     pub fn calm(&mut self) -> impl Future<Output = ()> {
-        self.crew.calm.send_replace(true);
-        let before: Vec<u64> = (0..self.crew.len()).map(|client| self.crew.slot(client).view.connections()).collect();
+        self.state.calm.send_replace(true);
+        let before: Vec<u64> = (0..self.state.len()).map(|client| self.state.slot(client).view.connections()).collect();
         self.until("an open stream", Location::caller(), move |view| {
             view.is_connected() || view.connections() > before[view.client]
         })
@@ -171,14 +171,14 @@ impl RunningFleet {
     /// # }
     /// ```
     #[must_use]
-    pub fn views(&self) -> Vec<View> {
-        (0..self.crew.len()).map(|client| self.crew.slot(client).view.clone()).collect()
+    pub fn views(&self) -> Vec<FleetView> {
+        (0..self.state.len()).map(|client| self.state.slot(client).view.clone()).collect()
     }
 
-    /// Ends all the streams. A client that is connected has [`Left`](crate::Saw::Left) as its last record.
+    /// Ends all the streams. A client that is connected has [`Left`](crate::Observed::Left) as its last record.
     ///
     /// ```
-    /// # use sse_testkit::{Body, Fleet, Saw, TestClient, event_stream};
+    /// # use sse_testkit::{Body, Fleet, Observed, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| {
@@ -189,7 +189,7 @@ impl RunningFleet {
     /// let mut fleet = Fleet::of(10).open(client);
     /// fleet.until_all(|view| view.is_connected()).await;
     /// for view in fleet.close() {
-    ///     assert_eq!(view.records.last().unwrap().what, Saw::Left);
+    ///     assert_eq!(view.records.last().unwrap().what, Observed::Left);
     /// }
     /// # }
     /// ```
@@ -198,7 +198,7 @@ impl RunningFleet {
     ///
     /// If a closure that the test gave to the fleet did.
     #[must_use]
-    pub fn close(mut self) -> Vec<View> {
+    pub fn close(mut self) -> Vec<FleetView> {
         while let Some(ended) = self.tasks.try_join_next() {
             if let Err(error) = ended
                 && let Ok(panic) = error.try_into_panic()
@@ -207,24 +207,24 @@ impl RunningFleet {
             }
         }
         self.tasks.abort_all();
-        self.crew.end()
+        self.state.end()
     }
 
     async fn until(
         &mut self,
         expected: &'static str,
         caller: &'static Location<'static>,
-        mut holds: impl FnMut(&View) -> bool,
+        mut holds: impl FnMut(&FleetView) -> bool,
     ) {
         let allowed = self.within.take().unwrap_or(self.usual);
         let deadline = deadline(allowed);
-        let mut changed = self.crew.changed.subscribe();
-        let mut looks: Vec<Look> = (0..self.crew.len()).map(|_| Look::default()).collect();
+        let mut changed = self.state.changed.subscribe();
+        let mut looks: Vec<Look> = (0..self.state.len()).map(|_| Look::default()).collect();
         loop {
             changed.borrow_and_update(); // what comes while they are looked at is looked at again
             let mut closed = false;
             for (client, look) in looks.iter_mut().enumerate() {
-                let slot = self.crew.slot(client);
+                let slot = self.state.slot(client);
                 let records = slot.view.len();
                 if look.records != Some(records) {
                     *look = Look { records: Some(records), holds: holds(&slot.view) };
@@ -237,15 +237,15 @@ impl RunningFleet {
             let late = if closed {
                 "and some are closed for good".into()
             } else {
-                let told = first(panicked(&mut self.tasks), changed.changed());
-                match timeout_at(deadline, told).await {
-                    Ok(First::Left(panic)) => resume_unwind(panic),
-                    Ok(First::Right(_)) if Instant::now() <= deadline => continue,
+                let woken = race(panicked(&mut self.tasks), changed.changed());
+                match timeout_at(deadline, woken).await {
+                    Ok(Either::Left(panic)) => resume_unwind(panic),
+                    Ok(Either::Right(_)) if Instant::now() <= deadline => continue,
                     _ => format!("not within {allowed:?}"),
                 }
             };
             let behind = (0..).zip(&looks).filter(|(_, look)| !look.holds).map(|(client, _)| client).collect();
-            let report = Report { expected, late, caller, drawn: self.drawn.clone(), views: self.views(), behind };
+            let report = FleetReport { expected, late, caller, drawn: self.drawn.clone(), views: self.views(), behind };
             panic!("{report}");
         }
     }
@@ -271,16 +271,16 @@ async fn panicked(tasks: &mut JoinSet<()>) -> Box<dyn Any + Send> {
 }
 
 /// What a fleet says that did not get there.
-struct Report {
+struct FleetReport {
     expected: &'static str,
     late: String,
     caller: &'static Location<'static>,
     drawn: Drawn,
-    views: Vec<View>,
+    views: Vec<FleetView>,
     behind: Vec<usize>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for FleetReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (all, behind) = (self.views.len(), self.behind.len());
         writeln!(f, "expected of every client: {}", self.expected)?;

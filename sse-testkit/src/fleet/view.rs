@@ -10,21 +10,21 @@ const KEPT: usize = 1 << 16;
 /// What one client of a fleet saw, in order.
 ///
 /// ```
-/// # use sse_testkit::{Fleet, Saw, TestClient, event_stream};
+/// # use sse_testkit::{Fleet, Observed, TestClient, event_stream};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
 /// let mut fleet = Fleet::of(1).open(client);
 /// fleet.until_all(|view| view.events().count() == 1).await;
 /// let view = &fleet.views()[0];
-/// assert_eq!(view.records[0].what, Saw::Connected { last_event_id: String::new() });
-/// assert!(matches!(&view.records[1].what, Saw::Event(event) if event.data == "a"));
+/// assert_eq!(view.records[0].what, Observed::Connected { last_event_id: String::new() });
+/// assert!(matches!(&view.records[1].what, Observed::Event(event) if event.data == "a"));
 /// assert_eq!(view.last_event_id(), "7");
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct View {
+pub struct FleetView {
     /// The client's number, from 0.
     pub client: usize,
     /// What it opened.
@@ -36,18 +36,18 @@ pub struct View {
     connections: u64,
 }
 
-impl View {
+impl FleetView {
     pub(super) const fn new(client: usize, path: String) -> Self {
         Self { client, path, records: Vec::new(), forgotten: 0, connected: false, connections: 0 }
     }
 
     pub(super) fn push(&mut self, record: Record) {
         self.connected = match record.what {
-            Saw::Connected { .. } => true,
-            Saw::Event(_) | Saw::Gap(_) => self.connected,
-            Saw::Broke { .. } | Saw::Left | Saw::Closed { .. } => false,
+            Observed::Connected { .. } => true,
+            Observed::Event(_) | Observed::Gap(_) => self.connected,
+            Observed::Broke { .. } | Observed::Left | Observed::Closed { .. } => false,
         };
-        self.connections += u64::from(matches!(record.what, Saw::Connected { .. }));
+        self.connections += u64::from(matches!(record.what, Observed::Connected { .. }));
         if self.records.len() >= 2 * KEPT {
             self.records.drain(..KEPT);
             self.forgotten += KEPT as u64;
@@ -78,7 +78,7 @@ impl View {
     /// ```
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.records.iter().filter_map(|record| match &record.what {
-            Saw::Event(event) => Some(event),
+            Observed::Event(event) => Some(event),
             _ => None,
         })
     }
@@ -116,7 +116,7 @@ impl View {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.records.last().is_some_and(|record| matches!(record.what, Saw::Closed { .. }))
+        self.records.last().is_some_and(|record| matches!(record.what, Observed::Closed { .. }))
     }
 
     /// The last event ID of the last event, or of the last connection if there was no event since.
@@ -133,8 +133,8 @@ impl View {
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         let ids = self.records.iter().rev().find_map(|record| match &record.what {
-            Saw::Connected { last_event_id } => Some(last_event_id),
-            Saw::Event(event) | Saw::Gap(event) => Some(&event.id),
+            Observed::Connected { last_event_id } => Some(last_event_id),
+            Observed::Event(event) | Observed::Gap(event) => Some(&event.id),
             _ => None,
         });
         ids.map_or("", String::as_str)
@@ -142,7 +142,7 @@ impl View {
 }
 
 /// On one line, how far the client is: `client 3, /events: connected, 12 events, last event id "40"`.
-impl fmt::Display for View {
+impl fmt::Display for FleetView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match () {
             () if self.is_connected() => "connected",
@@ -180,11 +180,11 @@ pub struct Record {
     /// When, since the fleet was opened.
     pub at: Duration,
     /// What.
-    pub what: Saw,
+    pub what: Observed,
 }
 
 impl Record {
-    pub(super) const fn new(at: Duration, what: Saw) -> Self {
+    pub(super) const fn new(at: Duration, what: Observed) -> Self {
         Self { at, what }
     }
 }
@@ -198,7 +198,7 @@ impl fmt::Display for Record {
 /// What a client of a fleet can see.
 ///
 /// ```
-/// # use sse_testkit::{Fleet, Saw, TestClient};
+/// # use sse_testkit::{Fleet, Observed, TestClient};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// let client = TestClient::from_fn(async |_| http::Response::builder().status(503).body(String::new()).unwrap());
@@ -206,13 +206,13 @@ impl fmt::Display for Record {
 /// fleet.until_all(|view| view.is_closed()).await;
 /// assert_eq!(
 ///     fleet.views()[0].records[0].what,
-///     Saw::Closed { why: "the answer's status is 503".into() }
+///     Observed::Closed { why: "the answer's status is 503".into() }
 /// );
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Saw {
+pub enum Observed {
     /// A stream was opened.
     Connected {
         /// The `Last-Event-ID` that was sent; empty if none was.
@@ -237,7 +237,7 @@ pub enum Saw {
 }
 
 /// On one line: `connected, last event id "7"`, `event "add", data "3"`, `broke: the stream ended`.
-impl fmt::Display for Saw {
+impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { last_event_id } if last_event_id.is_empty() => f.write_str("connected"),

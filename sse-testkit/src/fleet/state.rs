@@ -7,11 +7,11 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-use super::view::{Record, Saw, View};
+use super::view::{FleetView, Observed, Record};
 
 pub(super) type Observer = Box<dyn FnMut(&Record) + Send>;
 
-pub(super) struct Crew {
+pub(super) struct FleetState {
     slots: Vec<Mutex<Slot>>,
     start: Instant,
     /// Told of each new record.
@@ -22,14 +22,14 @@ pub(super) struct Crew {
 
 /// One client's records and who else wants them.
 pub(super) struct Slot {
-    pub(super) view: View,
+    pub(super) view: FleetView,
     observers: Vec<Observer>,
     /// Nothing is recorded any more.
     over: bool,
 }
 
 impl Slot {
-    pub(super) const fn new(view: View, observers: Vec<Observer>) -> Self {
+    pub(super) const fn new(view: FleetView, observers: Vec<Observer>) -> Self {
         Self { view, observers, over: false }
     }
 
@@ -44,7 +44,7 @@ impl Slot {
     }
 }
 
-impl Crew {
+impl FleetState {
     pub(super) fn new(slots: Vec<Slot>) -> Self {
         Self {
             slots: slots.into_iter().map(Mutex::new).collect(),
@@ -63,19 +63,19 @@ impl Crew {
         self.slots[client].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn record(&self, client: usize, what: Saw) {
+    pub(super) fn record(&self, client: usize, what: Observed) {
         let record = Record::new(self.start.elapsed(), what);
         self.slot(client).record(record);
         self.changed.send_replace(());
     }
 
     /// Whoever is connected leaves, and no more is recorded.
-    pub(super) fn end(&self) -> Vec<View> {
+    pub(super) fn end(&self) -> Vec<FleetView> {
         let at = self.start.elapsed();
         let ended = (0..self.len()).map(|client| {
             let mut slot = self.slot(client);
             if slot.view.is_connected() {
-                slot.record(Record::new(at, Saw::Left));
+                slot.record(Record::new(at, Observed::Left));
             }
             slot.over = true;
             slot.view.clone()
@@ -84,8 +84,8 @@ impl Crew {
     }
 }
 
-impl fmt::Debug for Crew {
+impl fmt::Debug for FleetState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crew").field("clients", &self.len()).finish_non_exhaustive()
+        f.debug_struct("FleetState").field("clients", &self.len()).finish_non_exhaustive()
     }
 }
