@@ -13,45 +13,45 @@ use http::{HeaderValue, header::CONTENT_TYPE};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// How many pieces wait in a channel for the reader.
+/// How many chunks wait in a channel for the reader.
 const CHANNEL: usize = 1;
 
-/// A body: whole, in pieces, or written piece by piece while it is read.
+/// A body: whole, in chunks, or written chunk by chunk while it is read.
 ///
 /// ```
 /// use sse_testkit::Body;
 ///
 /// let whole = Body::from("one frame");
-/// let pieces = Body::pieces(["three ", "frames ", "in a row"]);
+/// let chunks = Body::chunks(["three ", "frames ", "in a row"]);
 /// let (sender, open) = Body::channel();
 /// ```
 pub struct Body(Kind);
 
 enum Kind {
     Whole(Bytes),
-    Pieces(VecDeque<Bytes>),
+    Chunks(VecDeque<Bytes>),
     Channel(mpsc::Receiver<Result<Bytes, BodyAborted>>),
 }
 
 impl Body {
-    /// A body of one frame for each piece. Its length is not announced.
+    /// A body of one frame for each chunk. Its length is not announced.
     ///
     /// ```
     /// # use sse_testkit::{Body, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// // an event that arrives in two frames
-    /// let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data: hel", "lo\n\n"])));
+    /// let client = TestClient::from_fn(async |_| event_stream(Body::chunks(["data: hel", "lo\n\n"])));
     /// client.get("/").connect().await.expect_event("hello").await;
     /// # }
     /// ```
     #[must_use]
-    pub fn pieces<I>(pieces: I) -> Self
+    pub fn chunks<I>(chunks: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<Bytes>,
     {
-        Self(Kind::Pieces(pieces.into_iter().map(Into::into).collect()))
+        Self(Kind::Chunks(chunks.into_iter().map(Into::into).collect()))
     }
 
     /// A body that stays open until its sender is dropped. Its length is not announced.
@@ -86,7 +86,7 @@ impl Body {
     pub(crate) fn copy(&self) -> Option<Self> {
         match &self.0 {
             Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
-            Kind::Pieces(pieces) => Some(Self(Kind::Pieces(pieces.clone()))),
+            Kind::Chunks(chunks) => Some(Self(Kind::Chunks(chunks.clone()))),
             Kind::Channel(_) => None,
         }
     }
@@ -95,7 +95,7 @@ impl Body {
     pub(crate) const fn len(&self) -> Option<usize> {
         match &self.0 {
             Kind::Whole(bytes) => Some(bytes.len()),
-            Kind::Pieces(_) | Kind::Channel(_) => None,
+            Kind::Chunks(_) | Kind::Channel(_) => None,
         }
     }
 }
@@ -117,19 +117,19 @@ impl http_body::Body for Body {
     type Error = BodyAborted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyAborted>>> {
-        let piece = match &mut self.0 {
+        let chunk = match &mut self.0 {
             Kind::Whole(bytes) if bytes.is_empty() => None,
             Kind::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
-            Kind::Pieces(pieces) => pieces.pop_front().map(Ok),
+            Kind::Chunks(chunks) => chunks.pop_front().map(Ok),
             Kind::Channel(receiver) => std::task::ready!(receiver.poll_recv(cx)),
         };
-        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+        Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Pieces(pieces) => pieces.is_empty(),
+            Kind::Chunks(chunks) => chunks.is_empty(),
             Kind::Channel(_) => false,
         }
     }
@@ -137,7 +137,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Pieces(_) | Kind::Channel(_) => SizeHint::default(),
+            Kind::Chunks(_) | Kind::Channel(_) => SizeHint::default(),
         }
     }
 }
@@ -146,7 +146,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Whole(bytes) => f.debug_tuple("Body").field(bytes).finish(),
-            Kind::Pieces(pieces) => f.debug_tuple("Body").field(pieces).finish(),
+            Kind::Chunks(chunks) => f.debug_tuple("Body").field(chunks).finish(),
             Kind::Channel(_) => f.write_str("Body(channel)"),
         }
     }
@@ -157,7 +157,7 @@ impl fmt::Debug for Body {
 pub struct BodySender(mpsc::Sender<Result<Bytes, BodyAborted>>);
 
 impl BodySender {
-    /// Sends a piece, as one frame. Waits until the reader has taken the piece before it.
+    /// Sends a chunk, as one frame. Waits until the reader has taken the chunk before it.
     ///
     /// ```
     /// # use sse_testkit::{Body, TestClient};
@@ -177,8 +177,8 @@ impl BodySender {
     /// # Errors
     ///
     /// [`BodyDropped`] if nobody will read the body any more. Stop writing.
-    pub async fn send(&self, piece: impl Into<Bytes>) -> Result<(), BodyDropped> {
-        self.0.send(Ok(piece.into())).await.map_err(|_| BodyDropped)
+    pub async fn send(&self, chunk: impl Into<Bytes>) -> Result<(), BodyDropped> {
+        self.0.send(Ok(chunk.into())).await.map_err(|_| BodyDropped)
     }
 
     /// Ends the body in the middle, with an error: the reader learns that it is not whole.

@@ -143,9 +143,9 @@ where
     grades
 }
 
-/// A stream in pieces, as a parser is to read it: the pieces in order, and the last event ID that it begins with.
+/// A stream in chunks, as a parser is to read it: the chunks in order, and the last event ID that it begins with.
 ///
-/// It derefs to a slice of the pieces, and iterates over them. A piece may be empty.
+/// It derefs to a slice of the chunks, and iterates over them. A chunk may be empty.
 ///
 /// ```
 /// # use sse_testkit::{Outcome, conformance};
@@ -159,7 +159,7 @@ where
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Chunks<'a> {
-    pieces: &'a [&'a [u8]],
+    chunks: &'a [&'a [u8]],
     last_event_id: &'a str,
 }
 
@@ -188,7 +188,7 @@ impl<'a> Deref for Chunks<'a> {
     type Target = [&'a [u8]];
 
     fn deref(&self) -> &Self::Target {
-        self.pieces
+        self.chunks
     }
 }
 
@@ -197,7 +197,7 @@ impl<'a> IntoIterator for &Chunks<'a> {
     type IntoIter = std::iter::Copied<std::slice::Iter<'a, &'a [u8]>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.pieces.iter().copied()
+        self.chunks.iter().copied()
     }
 }
 
@@ -211,8 +211,8 @@ fn grade(parser: &mut impl FnMut(&Chunks<'_>) -> Outcome, vector: &Parse) -> Gra
     let (mut cuts, mut failed) = (0, 0);
     let mut first = None;
     let mut not_run = None;
-    every_cut(&vector.chunks, |cut, pieces| {
-        let chunks = Chunks { pieces, last_event_id: &vector.last_event_id };
+    every_cut(&vector.chunks, |cut, chunks| {
+        let chunks = Chunks { chunks, last_event_id: &vector.last_event_id };
         // each call is on its own, so nothing that a panic leaves half done is seen again
         let wrong = match catch_unwind(AssertUnwindSafe(|| parser(&chunks))) {
             Ok(outcome) => match outcome.into_not_run() {

@@ -23,7 +23,7 @@ pub use proxy::FaultProxy;
 /// A plan of what happens to a stream of bytes on its way to its reader.
 ///
 /// The same plan does the same to the same bytes: it cuts, corrupts and ends at the same places, however they were cut
-/// when they came in. Those cuts stay, and each piece of them has its [delay](Self::delay), unless pieces are
+/// when they came in. Those cuts stay, and each chunk of them has its [delay](Self::delay), unless chunks are
 /// [merged](Self::merge). Offsets count the bytes of the source, from 0 on. [`Display`](fmt::Display) says all of it,
 /// with the seed.
 ///
@@ -38,7 +38,7 @@ pub use proxy::FaultProxy;
 /// assert_eq!(faults.to_string(), "seed 42: a piece every 1 bytes, 10ms before each, reset after 25 bytes");
 ///
 /// let mut stream = client.faults(faults).get("/events").connect().await;
-/// stream.expect_event("hello").await; // in 19 pieces
+/// stream.expect_event("hello").await; // in 19 chunks
 /// assert_eq!(stream.received_at(), Duration::from_millis(190));
 /// while let Some(_) = stream.next().await {}
 /// assert!(stream.end().unwrap().to_string().contains("reset"));
@@ -64,7 +64,7 @@ pub struct Faults {
     only_first: Option<u64>,
 }
 
-/// Where a piece ends.
+/// Where a chunk ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Cut {
     At(Vec<u64>),
@@ -104,11 +104,11 @@ impl Faults {
         Self { seed, ..Self::default() }
     }
 
-    /// A piece ends at each of these offsets.
+    /// A chunk ends at each of these offsets.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_at([3, 5]).pieces("data: a\n\n"), ["dat", "a:", " a\n\n"]);
+    /// assert_eq!(Faults::none().cut_at([3, 5]).chunks("data: a\n\n"), ["dat", "a:", " a\n\n"]);
     /// ```
     pub fn cut_at(self, offsets: impl IntoIterator<Item = u64>) -> Self {
         let mut offsets: Vec<_> = offsets.into_iter().collect();
@@ -116,23 +116,23 @@ impl Faults {
         self.cut(Cut::At(offsets))
     }
 
-    /// A piece ends after every so many bytes: with 1, each byte comes alone. 0 is 1.
+    /// A chunk ends after every so many bytes: with 1, each byte comes alone. 0 is 1.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_every(4).pieces("data: a\n\n"), ["data", ": a\n", "\n"]);
+    /// assert_eq!(Faults::none().cut_every(4).chunks("data: a\n\n"), ["data", ": a\n", "\n"]);
     /// ```
     pub fn cut_every(self, bytes: u64) -> Self {
         self.cut(Cut::Every(bytes.max(1)))
     }
 
-    /// Pieces of drawn lengths, from 1 byte to twice the mean.
+    /// Chunks of drawn lengths, from 1 byte to twice the mean.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// let pieces = Faults::seeded(1).cut_randomly(4).pieces("data: a\n\ndata: b\n\n");
-    /// assert!(pieces.len() > 2);
-    /// assert_eq!(pieces.concat(), b"data: a\n\ndata: b\n\n");
+    /// let chunks = Faults::seeded(1).cut_randomly(4).chunks("data: a\n\ndata: b\n\n");
+    /// assert!(chunks.len() > 2);
+    /// assert_eq!(chunks.concat(), b"data: a\n\ndata: b\n\n");
     /// ```
     pub fn cut_randomly(self, mean: u32) -> Self {
         self.cut(Cut::Randomly(mean.max(1)))
@@ -142,7 +142,7 @@ impl Faults {
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_in_characters().pieces("für").len(), 2);
+    /// assert_eq!(Faults::none().cut_in_characters().chunks("für").len(), 2);
     /// ```
     pub fn cut_in_characters(self) -> Self {
         self.cut(Cut::InCharacters)
@@ -152,7 +152,7 @@ impl Faults {
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_between_cr_and_lf().pieces("a\r\nb\n"), ["a\r", "\nb\n"]);
+    /// assert_eq!(Faults::none().cut_between_cr_and_lf().chunks("a\r\nb\n"), ["a\r", "\nb\n"]);
     /// ```
     pub fn cut_between_cr_and_lf(self) -> Self {
         self.cut(Cut::BetweenCrAndLf)
@@ -163,13 +163,13 @@ impl Faults {
         self
     }
 
-    /// Pieces that are there together come as one, of at least so many bytes if there are so many. Other cuts still cut.
+    /// Chunks that are there together come as one, of at least so many bytes if there are so many. Other cuts still cut.
     ///
     /// ```
     /// # use sse_testkit::{Body, Faults, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
-    /// let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data", ": a\n", "\ndata: b\n\n"])));
+    /// let client = TestClient::from_fn(async |_| event_stream(Body::chunks(["data", ": a\n", "\ndata: b\n\n"])));
     /// let mut stream = client.faults(Faults::none().merge(1024)).get("/").connect().await;
     /// stream.expect_event("a").await;
     /// assert_eq!(stream.raw(), "data: a\n\ndata: b\n\n");
@@ -180,7 +180,7 @@ impl Faults {
         self
     }
 
-    /// Each piece comes that much later than the one before it, or than it was there.
+    /// Each chunk comes that much later than the one before it, or than it was there.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -212,7 +212,7 @@ impl Faults {
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().drop_after(4).pieces("data: a\n\n"), ["data"]);
+    /// assert_eq!(Faults::none().drop_after(4).chunks("data: a\n\n"), ["data"]);
     /// ```
     pub fn drop_after(self, bytes: u64) -> Self {
         self.stop(bytes, Stop::Drop)
@@ -246,7 +246,7 @@ impl Faults {
     /// ```
     /// # use sse_testkit::Faults;
     /// let sent = "data: a\n\n".repeat(100);
-    /// let came = Faults::seeded(1).corrupt(100).pieces(sent.clone()).concat();
+    /// let came = Faults::seeded(1).corrupt(100).chunks(sent.clone()).concat();
     /// let wrong = sent.bytes().zip(came).filter(|(sent, came)| sent != came).count();
     /// assert!((1..30).contains(&wrong));
     /// ```
@@ -259,7 +259,7 @@ impl Faults {
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().corrupt_at(1, b'i').pieces("data"), ["dita"]);
+    /// assert_eq!(Faults::none().corrupt_at(1, b'i').chunks("data"), ["dita"]);
     /// ```
     pub fn corrupt_at(mut self, offset: u64, byte: u8) -> Self {
         self.corrupt_at.push((offset, byte));
@@ -287,12 +287,12 @@ impl Faults {
         self
     }
 
-    /// What came comes once more, in the same pieces, before the end: an answer that is sent twice. For this up to
+    /// What came comes once more, in the same chunks, before the end: an answer that is sent twice. For this up to
     /// 16 MiB are kept, and no more come twice.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().duplicate().pieces("data: a\n\n").concat(), b"data: a\n\ndata: a\n\n");
+    /// assert_eq!(Faults::none().duplicate().chunks("data: a\n\n").concat(), b"data: a\n\ndata: a\n\n");
     /// ```
     pub const fn duplicate(mut self) -> Self {
         self.duplicate = true;

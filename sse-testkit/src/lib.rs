@@ -265,7 +265,7 @@ pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
 pub use fleet::{Fleet, FleetView, Observed, Record, RunningFleet};
 pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
 pub use matcher::{EventMatcher, any_event, data, event, message};
-pub use recording::{Piece, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
+pub use recording::{RecordedChunk, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
 pub use request::RequestBuilder;
 pub use response::Response;
 pub use seen::{End, Event, Seen};

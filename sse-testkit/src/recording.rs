@@ -19,7 +19,7 @@ pub use replay::{Replay, ReplayBroken};
 /// down. They are those at which the test has read, since a stream is read on demand: what is to be recorded should be
 /// read as it comes.
 ///
-/// The file is NDJSON. A piece that is no UTF-8 has its bytes as `base64` in place of `text`; the end is `closed`,
+/// The file is NDJSON. A chunk that is no UTF-8 has its bytes as `base64` in place of `text`; the end is `closed`,
 /// `broken`, or `open` if it had not come.
 ///
 /// ```
@@ -47,22 +47,22 @@ pub use replay::{Replay, ReplayBroken};
 pub struct Recording {
     status: StatusCode,
     headers: HeaderMap,
-    pieces: Vec<Piece>,
+    chunks: Vec<RecordedChunk>,
     end: RecordingEnd,
 }
 
-/// A piece of a recorded stream, as one frame or one read brought it.
+/// A chunk of a recorded stream, as one frame or one read brought it.
 ///
 /// ```
 /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n\
 /// #     {\"at_ms\":5,\"text\":\"data\"}\n{\"end\":\"open\"}\n";
 /// # let recording: sse_testkit::Recording = file.parse().unwrap();
-/// let piece = &recording.pieces()[0];
-/// assert_eq!((piece.at.as_millis(), &piece.bytes[..]), (5, &b"data"[..]));
+/// let chunk = &recording.chunks()[0];
+/// assert_eq!((chunk.at.as_millis(), &chunk.bytes[..]), (5, &b"data"[..]));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Piece {
+pub struct RecordedChunk {
     /// When it came, since the head: whole milliseconds.
     pub at: Duration,
     /// What it was.
@@ -103,13 +103,13 @@ impl Recording {
         frames: impl IntoIterator<Item = (Duration, Bytes)>,
         end: RecordingEnd,
     ) -> Self {
-        let pieces = frames.into_iter().map(|(at, bytes)| Piece { at: whole(at), bytes }).collect();
+        let chunks = frames.into_iter().map(|(at, bytes)| RecordedChunk { at: whole(at), bytes }).collect();
         let end = match end {
             RecordingEnd::Closed { at } => RecordingEnd::Closed { at: whole(at) },
             RecordingEnd::Broken { at, because } => RecordingEnd::Broken { at: whole(at), because },
             RecordingEnd::Open => RecordingEnd::Open,
         };
-        Self { status, headers, pieces, end }
+        Self { status, headers, chunks, end }
     }
 
     /// The status of the answer.
@@ -142,7 +142,7 @@ impl Recording {
         &self.headers
     }
 
-    /// The pieces, in order, as they were cut: for a parser that is fed by hand.
+    /// The chunks, in order, as they were cut: for a parser that is fed by hand.
     ///
     /// ```
     /// # use sse_core::{Item, Parser};
@@ -151,14 +151,14 @@ impl Recording {
     /// # let recording: sse_testkit::Recording = file.parse().unwrap();
     /// let mut parser = Parser::new();
     /// let mut events = 0;
-    /// for piece in recording.pieces() {
-    ///     parser.feed(&piece.bytes, |item| events += usize::from(matches!(item, Item::Event(_))));
+    /// for chunk in recording.chunks() {
+    ///     parser.feed(&chunk.bytes, |item| events += usize::from(matches!(item, Item::Event(_))));
     /// }
     /// assert_eq!(events, 1);
     /// ```
     #[must_use]
-    pub fn pieces(&self) -> &[Piece] {
-        &self.pieces
+    pub fn chunks(&self) -> &[RecordedChunk] {
+        &self.chunks
     }
 
     /// How it ended.
@@ -183,11 +183,11 @@ impl Recording {
     /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n\
     /// #     {\"at_ms\":5,\"text\":\"data: a\\n\"}\n{\"at_ms\":5,\"text\":\"\\n\"}\n{\"end\":\"open\"}\n";
     /// # let recording: sse_testkit::Recording = file.parse().unwrap();
-    /// assert_eq!(Faults::none().cut_at([5]).pieces(recording.bytes()), ["data:", " a\n\n"]);
+    /// assert_eq!(Faults::none().cut_at([5]).chunks(recording.bytes()), ["data:", " a\n\n"]);
     /// ```
     #[must_use]
     pub fn bytes(&self) -> Bytes {
-        self.pieces.iter().flat_map(|piece| &piece.bytes).copied().collect()
+        self.chunks.iter().flat_map(|chunk| &chunk.bytes).copied().collect()
     }
 }
 

@@ -115,7 +115,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets a body of one frame for each piece, its length not announced: [`Body::pieces`].
+    /// Sets a body of one frame for each chunk, its length not announced: [`Body::chunks`].
     ///
     /// ```
     /// # use sse_testkit::TestClient;
@@ -126,12 +126,12 @@ impl RequestBuilder {
     /// assert_eq!(response.text(), "hello");
     /// # }
     /// ```
-    pub fn body_stream<I>(self, pieces: I) -> Self
+    pub fn body_stream<I>(self, chunks: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<Bytes>,
     {
-        self.body(Body::pieces(pieces))
+        self.body(Body::chunks(chunks))
     }
 
     /// Sets the time allowed, in tokio's time: for the answer (10 seconds unless set), and for each expectation on the

@@ -8,16 +8,16 @@
 //! proptest! {
 //!     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
 //!     // #[test]
-//!     fn the_cut_does_not_matter((whole, pieces) in strategy::cut_streams()) {
-//!         let parse = |pieces: &[Vec<u8>]| {
+//!     fn the_cut_does_not_matter((whole, chunks) in strategy::cut_streams()) {
+//!         let parse = |chunks: &[Vec<u8>]| {
 //!             let mut parser = sse_core::Parser::new();
 //!             let mut items = Vec::new();
-//!             for piece in pieces {
-//!                 parser.feed(piece, |item| items.push(format!("{item:?}")));
+//!             for chunk in chunks {
+//!                 parser.feed(chunk, |item| items.push(format!("{item:?}")));
 //!             }
 //!             items
 //!         };
-//!         prop_assert_eq!(parse(&pieces), parse(&[whole]));
+//!         prop_assert_eq!(parse(&chunks), parse(&[whole]));
 //!     }
 //! }
 //! # the_cut_does_not_matter();
@@ -127,7 +127,7 @@ pub fn event_streams() -> impl Strategy<Value = Vec<u8>> {
     vec(token, 0..40).prop_map(|tokens| tokens.concat())
 }
 
-/// A stream, and the same in pieces, of which some may be empty.
+/// A stream, and the same in chunks, of which some may be empty.
 ///
 /// They shrink towards fewer bytes, and towards one cut at the front, or none.
 ///
@@ -136,20 +136,20 @@ pub fn event_streams() -> impl Strategy<Value = Vec<u8>> {
 /// # use sse_testkit::strategy;
 /// proptest! {
 ///     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
-///     fn nothing_is_lost((whole, pieces) in strategy::cut_streams()) {
-///         prop_assert_eq!(pieces.concat(), whole);
+///     fn nothing_is_lost((whole, chunks) in strategy::cut_streams()) {
+///         prop_assert_eq!(chunks.concat(), whole);
 ///     }
 /// }
 /// # nothing_is_lost();
 /// ```
 pub fn cut_streams() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
     (event_streams(), places()).prop_map(|(stream, places)| {
-        let pieces = cut_at(&stream, &places);
-        (stream, pieces)
+        let chunks = cut_at(&stream, &places);
+        (stream, chunks)
     })
 }
 
-/// These bytes in pieces, of which some may be empty.
+/// These bytes in chunks, of which some may be empty.
 ///
 /// They shrink towards one cut at the front, or none.
 ///
@@ -158,8 +158,8 @@ pub fn cut_streams() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
 /// # use sse_testkit::strategy;
 /// proptest! {
 ///     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
-///     fn of_any_cut(pieces in strategy::cut(*b"data: hello\n\n")) {
-///         prop_assert_eq!(pieces.concat(), b"data: hello\n\n");
+///     fn of_any_cut(chunks in strategy::cut(*b"data: hello\n\n")) {
+///         prop_assert_eq!(chunks.concat(), b"data: hello\n\n");
 ///     }
 /// }
 /// # of_any_cut();

@@ -222,7 +222,7 @@ impl TestStream {
     /// # use sse_testkit::{Body, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
-    /// # let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data: a\n\n", "data: b\n\n"])));
+    /// # let client = TestClient::from_fn(async |_| event_stream(Body::chunks(["data: a\n\n", "data: b\n\n"])));
     /// # let mut stream = client.get("/events").connect().await;
     /// stream.expect_event("a").await;
     /// assert_eq!(stream.raw(), "data: a\n\n"); // nothing is read ahead
@@ -233,7 +233,7 @@ impl TestStream {
         self.timeline.raw()
     }
 
-    /// What came since the last connect, to be saved and [played again](crate::Recording): its head, its pieces and its
+    /// What came since the last connect, to be saved and [played again](crate::Recording): its head, its chunks and its
     /// times, up to what the test has read so far. A stream that the test has left counts as still open.
     ///
     /// ```

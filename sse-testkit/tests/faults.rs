@@ -36,7 +36,7 @@ async fn cuts_of_every_kind_change_nothing_but_the_cuts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_piece_is_late_by_the_delay() {
+async fn each_chunk_is_late_by_the_delay() {
     let client = scripted(async |feed| {
         feed.send("data: a\n\n").await?;
         sleep(5000).await;
@@ -52,8 +52,8 @@ async fn each_piece_is_late_by_the_delay() {
 #[tokio::test(start_paused = true)]
 async fn merged_is_what_is_there_together() {
     let client = scripted(async |feed| {
-        for piece in ["data: a\n", "\n", "data: b\n\n"] {
-            feed.send(piece).await?;
+        for chunk in ["data: a\n", "\n", "data: b\n\n"] {
+            feed.send(chunk).await?;
         }
         sleep(5000).await;
         feed.send("data: c\n\n").await

@@ -52,10 +52,10 @@ fn a_stream_shrinks_to_the_bytes_that_count() {
 #[test]
 fn a_cut_shrinks_to_one_place_and_to_the_front() {
     let between =
-        |pieces: &Vec<Vec<u8>>| pieces.windows(2).any(|pair| pair[0].ends_with(b"\r") && pair[1].starts_with(b"\n"));
+        |chunks: &Vec<Vec<u8>>| chunks.windows(2).any(|pair| pair[0].ends_with(b"\r") && pair[1].starts_with(b"\n"));
     assert_eq!(least(&strategy::cut(*b"a\r\nb\r\n"), between), [&b"a\r"[..], b"\nb\r\n"]);
-    let pieces = least(&strategy::cut(*b"abcdefgh"), |pieces| pieces.len() > 2);
-    assert_eq!(pieces, [&b""[..], b"", b"abcdefgh"]);
+    let chunks = least(&strategy::cut(*b"abcdefgh"), |chunks| chunks.len() > 2);
+    assert_eq!(chunks, [&b""[..], b"", b"abcdefgh"]);
 }
 
 #[test]

@@ -339,7 +339,7 @@ fn location(status: StatusCode, headers: &HeaderMap) -> Option<&HeaderValue> {
 
 /// Reads on, but takes back an ID whose block dispatched nothing.
 ///
-/// For this the session gets one line at a time, so that no piece has the end of more than one block.
+/// For this the session gets one line at a time, so that no chunk has the end of more than one block.
 fn read_as_firefox(session: &mut Session, bytes: &[u8], now: Duration, seen: &mut Vec<Seen>) {
     let mut committed = session.last_event_id().to_owned();
     for line in bytes.split_inclusive(|byte| matches!(byte, b'\r' | b'\n')) {

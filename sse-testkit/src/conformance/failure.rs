@@ -4,7 +4,7 @@
 ///
 /// ```
 /// # use sse_testkit::{FailureKind, Outcome, conformance};
-/// // it takes each piece for one event
+/// // it takes each chunk for one event
 /// let grades = conformance(|chunks| {
 ///     let texts = chunks.iter().map(|chunk| String::from_utf8_lossy(chunk).into_owned());
 ///     Outcome::events(texts.map(|text| ("message", text, "")))
@@ -42,7 +42,7 @@ pub struct VectorFailure {
 ///
 /// ```
 /// # use sse_testkit::{FailureKind, Outcome, conformance};
-/// // pieces that end between lines are all it can read
+/// // chunks that end between lines are all it can read
 /// let grades = conformance(|chunks| {
 ///     let whole = |chunk: &&[u8]| chunk.strip_prefix(b"data: ")?.strip_suffix(b"\n\n").map(<[u8]>::to_vec);
 ///     let data = chunks.iter().filter_map(whole);

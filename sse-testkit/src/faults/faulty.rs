@@ -28,9 +28,9 @@ impl Faults {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let source = stream::iter(["data: hello\n\n"]).map(|piece| Ok::<_, std::io::Error>(piece.into()));
-    /// let pieces: Vec<_> = Faults::none().cut_every(8).stream(source).map(Result::unwrap).collect().await;
-    /// assert_eq!(pieces, ["data: he", "llo\n\n"]);
+    /// let source = stream::iter(["data: hello\n\n"]).map(|chunk| Ok::<_, std::io::Error>(chunk.into()));
+    /// let chunks: Vec<_> = Faults::none().cut_every(8).stream(source).map(Result::unwrap).collect().await;
+    /// assert_eq!(chunks, ["data: he", "llo\n\n"]);
     /// # }
     /// ```
     pub fn stream<S, E>(&self, source: S) -> Faulty<S>
@@ -42,7 +42,7 @@ impl Faults {
             machine: Machine::new(self),
             idle: false,
             delay: self.delay,
-            piece: Bytes::new(),
+            chunk: Bytes::new(),
             waiting: None,
             credit: self.credits.clone().map(|credits| (credits, None)),
             over: false,
@@ -79,7 +79,7 @@ pub struct Faulty<S> {
     idle: bool,
     delay: Duration,
     /// What is to go out, after the delay and as there is credit.
-    piece: Bytes,
+    chunk: Bytes,
     waiting: Option<Pin<Box<Sleep>>>,
     credit: Option<Credit>,
     /// The end has been told.
@@ -109,16 +109,16 @@ where
                 ready!(waiting.as_mut().poll(cx));
                 this.waiting = None;
             }
-            if !this.piece.is_empty() {
-                return this.poll_pass(cx).map(|piece| Some(Ok(piece)));
+            if !this.chunk.is_empty() {
+                return this.poll_pass(cx).map(|chunk| Some(Ok(chunk)));
             }
             match this.machine.next(mem::take(&mut this.idle)) {
-                Next::Piece(piece) => {
-                    this.piece = piece;
+                Next::Chunk(chunk) => {
+                    this.chunk = chunk;
                     this.waiting = (!this.delay.is_zero()).then(|| Box::pin(sleep(this.delay)));
                 }
                 Next::Wait => match this.source.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(Ok(piece))) => this.machine.feed(piece),
+                    Poll::Ready(Some(Ok(chunk))) => this.machine.feed(chunk),
                     Poll::Ready(Some(Err(error))) => {
                         this.over = true;
                         return Poll::Ready(Some(Err(FaultyError::Source(error))));
@@ -140,19 +140,19 @@ where
 }
 
 impl<S> Faulty<S> {
-    /// As much of the piece as there is credit for, once there is some.
+    /// As much of the chunk as there is credit for, once there is some.
     fn poll_pass(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let Some((credits, granting)) = &mut self.credit else {
-            return Poll::Ready(mem::take(&mut self.piece));
+            return Poll::Ready(mem::take(&mut self.chunk));
         };
         loop {
             if let Some(wait) = granting {
                 ready!(wait.as_mut().poll(cx));
                 *granting = None;
             }
-            match credits.take(self.piece.len()) {
+            match credits.take(self.chunk.len()) {
                 0 => *granting = Some(Box::pin(credits.clone().some())),
-                passed => return Poll::Ready(self.piece.split_to(passed)),
+                passed => return Poll::Ready(self.chunk.split_to(passed)),
             }
         }
     }

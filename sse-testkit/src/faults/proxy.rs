@@ -310,12 +310,12 @@ async fn pass(client: &mut TcpStream, server: SocketAddr, faults: &Faults, contr
         open(control.clone()).await; // that the client has left does not pass either
     };
     let down = async {
-        let mut pieces = faults.stream(Incoming { socket: from_server, buffer: vec![0; BUFFER] });
+        let mut chunks = faults.stream(Incoming { socket: from_server, buffer: vec![0; BUFFER] });
         loop {
-            let piece = pieces.next().await;
+            let chunk = chunks.next().await;
             open(control.clone()).await;
-            match piece {
-                Some(Ok(piece)) if to_client.write_all(&piece).await.is_ok() => {}
+            match chunk {
+                Some(Ok(chunk)) if to_client.write_all(&chunk).await.is_ok() => {}
                 None => return true,
                 Some(_) => return false,
             }

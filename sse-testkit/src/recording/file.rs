@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{Piece, Recording, RecordingEnd, error::RecordingError};
+use super::{RecordedChunk, Recording, RecordingEnd, error::RecordingError};
 
 const FORMAT: &str = "sse-recording";
 const VERSION: u64 = 1;
@@ -35,7 +35,7 @@ impl Recording {
     /// # let directory = tempfile::tempdir()?;
     /// # let path = directory.path().join("ticks.ndjson");
     /// stream.recording()?.save(&path)?;
-    /// assert_eq!(std::fs::read_to_string(&path)?.lines().count(), 3); // its head, its piece, its end
+    /// assert_eq!(std::fs::read_to_string(&path)?.lines().count(), 3); // its head, its chunk, its end
     /// # Ok(())
     /// # }
     /// ```
@@ -108,12 +108,12 @@ fn load(path: &Path) -> Result<Recording, RecordingError> {
 }
 
 fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Recording { status, headers, pieces, end } = recording;
+    let Recording { status, headers, chunks, end } = recording;
     let headers: Vec<Value> = headers.iter().map(|(name, value)| json!([name.as_str(), header_text(value)])).collect();
     let headers = Value::from(headers);
     let status = status.as_u16();
     writeln!(f, r#"{{"format":"{FORMAT}","version":{VERSION},"status":{status},"headers":{headers}}}"#)?;
-    for Piece { at, bytes } in pieces {
+    for RecordedChunk { at, bytes } in chunks {
         let at = at.as_millis();
         match std::str::from_utf8(bytes) {
             Ok(text) => writeln!(f, r#"{{"at_ms":{at},"text":{}}}"#, json!(text))?,
@@ -141,19 +141,19 @@ fn parse(text: &str) -> Result<Recording, RecordingError> {
     let mut lines = (1..).zip(text.lines());
     let (number, first) = lines.next().unwrap_or((1, "{}"));
     let (status, headers) = Line::parse(number, first)?.head()?;
-    let mut pieces: Vec<Piece> = Vec::new();
+    let mut chunks: Vec<RecordedChunk> = Vec::new();
     let mut last = number;
     for (number, line) in lines.by_ref() {
         last = number;
         let mut line = Line::parse(number, line)?;
-        let after = pieces.last().map_or(Duration::ZERO, |piece| piece.at);
+        let after = chunks.last().map_or(Duration::ZERO, |chunk| chunk.at);
         if let Some(end) = line.end(after)? {
             return match lines.next() {
                 Some((number, _)) => Err(RecordingError::in_line(number, "it comes after the end".into())),
-                None => Ok(Recording { status, headers, pieces, end }),
+                None => Ok(Recording { status, headers, chunks, end }),
             };
         }
-        pieces.push(line.piece(after)?);
+        chunks.push(line.chunk(after)?);
     }
     let problem = r#"the end is missing: the last line has an "end""#;
     Err(RecordingError::in_line(last + 1, problem.into()))
@@ -215,14 +215,14 @@ impl Line {
         Ok(Some(end))
     }
 
-    fn piece(&mut self, after: Duration) -> Result<Piece, RecordingError> {
+    fn chunk(&mut self, after: Duration) -> Result<RecordedChunk, RecordingError> {
         let at = self.at(after)?;
         let bytes = match self.fields.contains_key("base64") {
             true => self.field("base64", "bytes in base64, with padding", |value| decode(value).map(Bytes::from))?,
             false => self.text("text").map(Bytes::from)?,
         };
         self.nothing_else("at_ms, and text or base64; or end")?;
-        Ok(Piece { at, bytes })
+        Ok(RecordedChunk { at, bytes })
     }
 
     fn at(&mut self, after: Duration) -> Result<Duration, RecordingError> {

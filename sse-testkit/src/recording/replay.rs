@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Piece, Recording, RecordingEnd};
+use super::{RecordedChunk, Recording, RecordingEnd};
 use crate::time::later;
 
 impl Recording {
@@ -62,7 +62,7 @@ impl Recording {
 
 /// The body of a recorded stream, of [`Recording::body`].
 ///
-/// Each piece comes as one frame, at its time or, if nobody reads then, when it is read. It is in tokio's time.
+/// Each chunk comes as one frame, at its time or, if nobody reads then, when it is read. It is in tokio's time.
 ///
 /// ```
 /// # use sse_testkit::{Recording, Replay};
@@ -74,7 +74,7 @@ impl Recording {
 #[derive(Debug)]
 pub struct Replay {
     start: Instant,
-    pieces: std::vec::IntoIter<Piece>,
+    chunks: std::vec::IntoIter<RecordedChunk>,
     /// What is waited for, if anything still comes.
     next: Option<Next>,
     end: RecordingEnd,
@@ -88,20 +88,20 @@ struct Next {
 
 #[derive(Debug)]
 enum What {
-    Piece(Bytes),
+    Chunk(Bytes),
     End(Option<ReplayBroken>),
 }
 
 impl Replay {
     fn start(recording: &Recording) -> Self {
-        let pieces = recording.pieces.clone().into_iter();
-        Self { start: Instant::now(), pieces, next: None, end: recording.end.clone() }
+        let chunks = recording.chunks.clone().into_iter();
+        Self { start: Instant::now(), chunks, next: None, end: recording.end.clone() }
     }
 
     /// What comes next, and when.
     fn pick(&mut self) -> Option<Next> {
-        let (at, what) = match self.pieces.next() {
-            Some(Piece { at, bytes }) => (at, What::Piece(bytes)),
+        let (at, what) = match self.chunks.next() {
+            Some(RecordedChunk { at, bytes }) => (at, What::Chunk(bytes)),
             None => match &self.end {
                 RecordingEnd::Open => return None,
                 RecordingEnd::Closed { at } => (*at, What::End(None)),
@@ -129,7 +129,7 @@ impl Body for Replay {
         let Some(next) = &mut self.next else { return Poll::Pending }; // for ever: it was open to the last
         ready!(next.timer.as_mut().poll(cx));
         match self.next.take().map(|next| next.what) {
-            Some(What::Piece(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(What::Chunk(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             Some(What::End(Some(broken))) => {
                 self.end = RecordingEnd::Closed { at: Duration::ZERO };
                 Poll::Ready(Some(Err(broken)))
