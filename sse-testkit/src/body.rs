@@ -25,9 +25,9 @@ const CHANNEL: usize = 1;
 /// let chunks = Body::chunks(["three ", "frames ", "in a row"]);
 /// let (sender, open) = Body::channel();
 /// ```
-pub struct Body(Kind);
+pub struct Body(BodyKind);
 
-enum Kind {
+enum BodyKind {
     Whole(Bytes),
     Chunks(VecDeque<Bytes>),
     Channel(mpsc::Receiver<Result<Bytes, BodyAborted>>),
@@ -51,7 +51,7 @@ impl Body {
         I: IntoIterator,
         I::Item: Into<Bytes>,
     {
-        Self(Kind::Chunks(chunks.into_iter().map(Into::into).collect()))
+        Self(BodyKind::Chunks(chunks.into_iter().map(Into::into).collect()))
     }
 
     /// A body that stays open until its sender is dropped. Its length is not announced.
@@ -79,36 +79,36 @@ impl Body {
     #[must_use]
     pub fn channel() -> (BodySender, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        (BodySender(sender), Self(Kind::Channel(receiver)))
+        (BodySender(sender), Self(BodyKind::Channel(receiver)))
     }
 
     /// The same body again, unless it is written while it is read.
     pub(crate) fn copy(&self) -> Option<Self> {
         match &self.0 {
-            Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
-            Kind::Chunks(chunks) => Some(Self(Kind::Chunks(chunks.clone()))),
-            Kind::Channel(_) => None,
+            BodyKind::Whole(bytes) => Some(Self(BodyKind::Whole(bytes.clone()))),
+            BodyKind::Chunks(chunks) => Some(Self(BodyKind::Chunks(chunks.clone()))),
+            BodyKind::Channel(_) => None,
         }
     }
 
     /// The length, where it is known before the body is read.
     pub(crate) const fn len(&self) -> Option<usize> {
         match &self.0 {
-            Kind::Whole(bytes) => Some(bytes.len()),
-            Kind::Chunks(_) | Kind::Channel(_) => None,
+            BodyKind::Whole(bytes) => Some(bytes.len()),
+            BodyKind::Chunks(_) | BodyKind::Channel(_) => None,
         }
     }
 }
 
 impl Default for Body {
     fn default() -> Self {
-        Self(Kind::Whole(Bytes::new()))
+        Self(BodyKind::Whole(Bytes::new()))
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self(Kind::Whole(bytes.into()))
+        Self(BodyKind::Whole(bytes.into()))
     }
 }
 
@@ -118,26 +118,26 @@ impl http_body::Body for Body {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyAborted>>> {
         let chunk = match &mut self.0 {
-            Kind::Whole(bytes) if bytes.is_empty() => None,
-            Kind::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
-            Kind::Chunks(chunks) => chunks.pop_front().map(Ok),
-            Kind::Channel(receiver) => std::task::ready!(receiver.poll_recv(cx)),
+            BodyKind::Whole(bytes) if bytes.is_empty() => None,
+            BodyKind::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
+            BodyKind::Chunks(chunks) => chunks.pop_front().map(Ok),
+            BodyKind::Channel(receiver) => std::task::ready!(receiver.poll_recv(cx)),
         };
         Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Chunks(chunks) => chunks.is_empty(),
-            Kind::Channel(_) => false,
+            BodyKind::Whole(bytes) => bytes.is_empty(),
+            BodyKind::Chunks(chunks) => chunks.is_empty(),
+            BodyKind::Channel(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Chunks(_) | Kind::Channel(_) => SizeHint::default(),
+            BodyKind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodyKind::Chunks(_) | BodyKind::Channel(_) => SizeHint::default(),
         }
     }
 }
@@ -145,9 +145,9 @@ impl http_body::Body for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Whole(bytes) => f.debug_tuple("Body").field(bytes).finish(),
-            Kind::Chunks(chunks) => f.debug_tuple("Body").field(chunks).finish(),
-            Kind::Channel(_) => f.write_str("Body(channel)"),
+            BodyKind::Whole(bytes) => f.debug_tuple("Body").field(bytes).finish(),
+            BodyKind::Chunks(chunks) => f.debug_tuple("Body").field(chunks).finish(),
+            BodyKind::Channel(_) => f.write_str("Body(channel)"),
         }
     }
 }

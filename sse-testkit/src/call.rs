@@ -1,6 +1,6 @@
 //! A request as it is sent, and its answer as it is read.
 
-use std::{fmt, panic::Location, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::{
     body::Body,
-    report::Report,
+    report::{Caller, Report},
     response::Response,
     seen::End,
     time::deadline,
@@ -70,7 +70,7 @@ impl Call {
     }
 
     /// Sends it and reads the whole answer; fails if that can't be had in time.
-    pub(crate) async fn response(mut self, caller: &'static Location<'static>) -> Response {
+    pub(crate) async fn response(mut self, caller: Caller) -> Response {
         let time = self.within.unwrap_or(ANSWER);
         let deadline = deadline(time);
         let mut timeline = Timeline::start();
@@ -101,7 +101,7 @@ impl Call {
     }
 
     /// Sends it and awaits the head of the answer; fails if there is none.
-    pub(crate) async fn answer(&mut self, timeline: &mut Timeline, caller: &'static Location<'static>) -> Answer {
+    pub(crate) async fn answer(&mut self, timeline: &mut Timeline, caller: Caller) -> Answer {
         match self.try_answer(timeline, caller).await {
             Ok(answer) => answer,
             Err(error) => fail(&self.an_answer(), &format!("none: {}", causes(&*error)), None, caller, timeline),
@@ -109,11 +109,7 @@ impl Call {
     }
 
     /// The same; fails only if none comes in time.
-    pub(crate) async fn try_answer(
-        &mut self,
-        timeline: &mut Timeline,
-        caller: &'static Location<'static>,
-    ) -> Result<Answer, BoxError> {
+    pub(crate) async fn try_answer(&mut self, timeline: &mut Timeline, caller: Caller) -> Result<Answer, BoxError> {
         let Some(asking) = self.ask(timeline) else {
             let got = "a body that was written while it was sent, and can't be sent again";
             fail(&self.an_answer(), got, None, caller, timeline)
@@ -209,12 +205,6 @@ async fn read(mut body: AnswerBody, deadline: Instant, timeline: &mut Timeline) 
     }
 }
 
-fn fail(
-    expected: &str,
-    got: &str,
-    because: Option<String>,
-    caller: &'static Location<'static>,
-    timeline: &Timeline,
-) -> ! {
+fn fail(expected: &str, got: &str, because: Option<String>, caller: Caller, timeline: &Timeline) -> ! {
     Report { expected: &expected, got: &got, because, caller, timeline, here: false }.fail()
 }

@@ -288,7 +288,7 @@ where
             return *writes;
         }
         // a panic on plain text is a finding, in the case that has it
-        let writes = !matches!(write(self.encoder, &shape.plain().fields()), Written::Refused);
+        let writes = !matches!(write(self.encoder, &shape.plain().fields()), EncoderOutput::Refused);
         self.shapes.insert(shape, writes);
         if !writes {
             self.result.not_run.push(shape.to_string());
@@ -305,12 +305,12 @@ where
         self.result.run += 1;
         let fields = case.fields();
         let (fault, wire, what) = match write(self.encoder, &fields) {
-            Written::Refused if fields.can_be_carried() => {
+            EncoderOutput::Refused if fields.can_be_carried() => {
                 (EncodingFault::Refused, None, "it can be sent, but is refused".into())
             }
-            Written::Refused => return true,
-            Written::Panicked(text) => (EncodingFault::Panicked, None, format!("a panic: {text}")),
-            Written::Bytes(wire) => match check(&fields, &wire) {
+            EncoderOutput::Refused => return true,
+            EncoderOutput::Panicked(text) => (EncodingFault::Panicked, None, format!("a panic: {text}")),
+            EncoderOutput::Bytes(wire) => match check(&fields, &wire) {
                 None => return true,
                 Some((fault, what)) => (fault, Some(wire), what),
             },
@@ -326,17 +326,17 @@ where
     }
 }
 
-enum Written {
+enum EncoderOutput {
     Bytes(Vec<u8>),
     Refused,
     Panicked(String),
 }
 
-fn write<B: AsRef<[u8]>>(encoder: &mut impl FnMut(&Fields<'_>) -> Option<B>, fields: &Fields<'_>) -> Written {
+fn write<B: AsRef<[u8]>>(encoder: &mut impl FnMut(&Fields<'_>) -> Option<B>, fields: &Fields<'_>) -> EncoderOutput {
     // each call is on its own, so nothing that a panic leaves half done is seen again
     match catch_unwind(AssertUnwindSafe(|| encoder(fields).map(|wire| wire.as_ref().to_vec()))) {
-        Ok(Some(wire)) => Written::Bytes(wire),
-        Ok(None) => Written::Refused,
-        Err(panic) => Written::Panicked(panic_text(&*panic)),
+        Ok(Some(wire)) => EncoderOutput::Bytes(wire),
+        Ok(None) => EncoderOutput::Refused,
+        Err(panic) => EncoderOutput::Panicked(panic_text(&*panic)),
     }
 }

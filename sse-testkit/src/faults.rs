@@ -51,7 +51,7 @@ pub use proxy::FaultProxy;
 #[must_use = "a plan does nothing by itself"]
 pub struct Faults {
     seed: u64,
-    cuts: Vec<Cut>,
+    cuts: Vec<CutRule>,
     merge: usize,
     delay: Duration,
     /// The least counts.
@@ -66,7 +66,7 @@ pub struct Faults {
 
 /// Where a chunk ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Cut {
+enum CutRule {
     At(Vec<u64>),
     Every(u64),
     Randomly(u32),
@@ -113,7 +113,7 @@ impl Faults {
     pub fn cut_at(self, offsets: impl IntoIterator<Item = u64>) -> Self {
         let mut offsets: Vec<_> = offsets.into_iter().collect();
         offsets.sort_unstable();
-        self.cut(Cut::At(offsets))
+        self.cut(CutRule::At(offsets))
     }
 
     /// A chunk ends after every so many bytes: with 1, each byte comes alone. 0 is 1.
@@ -123,7 +123,7 @@ impl Faults {
     /// assert_eq!(Faults::none().cut_every(4).chunks("data: a\n\n"), ["data", ": a\n", "\n"]);
     /// ```
     pub fn cut_every(self, bytes: u64) -> Self {
-        self.cut(Cut::Every(bytes.max(1)))
+        self.cut(CutRule::Every(bytes.max(1)))
     }
 
     /// Chunks of drawn lengths, from 1 byte to twice the mean.
@@ -135,7 +135,7 @@ impl Faults {
     /// assert_eq!(chunks.concat(), b"data: a\n\ndata: b\n\n");
     /// ```
     pub fn cut_randomly(self, mean: u32) -> Self {
-        self.cut(Cut::Randomly(mean.max(1)))
+        self.cut(CutRule::Randomly(mean.max(1)))
     }
 
     /// Each character of several bytes is cut between them.
@@ -145,7 +145,7 @@ impl Faults {
     /// assert_eq!(Faults::none().cut_in_characters().chunks("für").len(), 2);
     /// ```
     pub fn cut_in_characters(self) -> Self {
-        self.cut(Cut::InCharacters)
+        self.cut(CutRule::InCharacters)
     }
 
     /// Each CRLF is cut in the middle.
@@ -155,10 +155,10 @@ impl Faults {
     /// assert_eq!(Faults::none().cut_between_cr_and_lf().chunks("a\r\nb\n"), ["a\r", "\nb\n"]);
     /// ```
     pub fn cut_between_cr_and_lf(self) -> Self {
-        self.cut(Cut::BetweenCrAndLf)
+        self.cut(CutRule::BetweenCrAndLf)
     }
 
-    fn cut(mut self, cut: Cut) -> Self {
+    fn cut(mut self, cut: CutRule) -> Self {
         self.cuts.push(cut);
         self
     }
@@ -344,7 +344,7 @@ impl fmt::Display for Faults {
         if self.is_none() {
             return f.write_str("no faults");
         }
-        let mut parts: Vec<String> = self.cuts.iter().map(Cut::to_string).collect();
+        let mut parts: Vec<String> = self.cuts.iter().map(CutRule::to_string).collect();
         let mut part = |is: bool, text: String| parts.extend(is.then_some(text));
         part(self.merge > 0, format!("merged to {} bytes and more", self.merge));
         part(!self.delay.is_zero(), format!("{:?} before each", self.delay));
@@ -371,7 +371,7 @@ impl fmt::Display for Faults {
     }
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for CutRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(offsets) => write!(f, "cut at {offsets:?}"),

@@ -4,6 +4,9 @@ use std::{fmt, panic::Location};
 
 use crate::timeline::Timeline;
 
+/// Where the test says what it expects.
+pub(crate) type Caller = &'static Location<'static>;
+
 /// The text of a panic: it has to say all, since nobody can ask.
 pub(crate) struct Report<'a> {
     pub(crate) expected: &'a dyn fmt::Display,
@@ -11,7 +14,7 @@ pub(crate) struct Report<'a> {
     /// What exactly differs, where that is not plain.
     pub(crate) because: Option<String>,
     /// Where the test said so.
-    pub(crate) caller: &'static Location<'static>,
+    pub(crate) caller: Caller,
     pub(crate) timeline: &'a Timeline,
     /// Whether it is about the item that was read last.
     pub(crate) here: bool,

@@ -39,7 +39,7 @@ use proptest::{
 };
 use sse_core::{Event, EventId, EventName};
 
-pub use schedule::{Schedule, Schedules, Step, schedules};
+pub use schedule::{Schedule, ScheduleStep, Schedules, schedules};
 
 /// Text that a careless encoder or parser stumbles over: line ends of each kind, leading and trailing spaces, colons,
 /// what looks like a field, NUL, a byte order mark, characters of several bytes.

@@ -21,7 +21,7 @@ use crate::{
     call::{Call, LAST_EVENT_ID, NoAnswer},
     escape::quoted,
     recording::{Recording, RecordingEnd, RecordingError},
-    report::Report,
+    report::{Caller, Report},
     seen::{End, Seen},
     time::deadline,
     timeline::Timeline,
@@ -58,7 +58,7 @@ pub struct TestStream {
     call: Call,
     status: StatusCode,
     headers: HeaderMap,
-    state: State,
+    body: BodyState,
     parser: Parser,
     /// That of the last item which the test has read; the parser may be further, to the end of the frame.
     last_event_id: String,
@@ -69,19 +69,19 @@ pub struct TestStream {
     timeline: Timeline,
 }
 
-enum State {
+enum BodyState {
     Open(AnswerBody),
     Ended(End),
 }
 
 impl TestStream {
-    pub(crate) async fn connect(mut call: Call, caller: &'static Location<'static>) -> Self {
+    pub(crate) async fn connect(mut call: Call, caller: Caller) -> Self {
         let mut timeline = Timeline::start();
         let answer = call.answer(&mut timeline, caller).await;
         Self::open(call, answer, timeline)
     }
 
-    pub(crate) async fn try_connect(mut call: Call, caller: &'static Location<'static>) -> Result<Self, NoAnswer> {
+    pub(crate) async fn try_connect(mut call: Call, caller: Caller) -> Result<Self, NoAnswer> {
         let mut timeline = Timeline::start();
         match call.try_answer(&mut timeline, caller).await {
             Ok(answer) => Ok(Self::open(call, answer, timeline)),
@@ -102,7 +102,7 @@ impl TestStream {
             call,
             status: head.status,
             headers: head.headers,
-            state: State::Open(body),
+            body: BodyState::Open(body),
             parser,
             last_event_id,
             received_at: timeline.now(),
@@ -278,9 +278,9 @@ impl TestStream {
     /// ```
     #[must_use]
     pub const fn end(&self) -> Option<&End> {
-        match &self.state {
-            State::Open(_) => None,
-            State::Ended(end) => Some(end),
+        match &self.body {
+            BodyState::Open(_) => None,
+            BodyState::Ended(end) => Some(end),
         }
     }
 
@@ -299,7 +299,7 @@ impl TestStream {
     /// # }
     /// ```
     pub fn disconnect(&mut self) {
-        if let State::Open(_) = self.state {
+        if let BodyState::Open(_) = self.body {
             self.finish(End::Disconnected);
         }
     }
@@ -348,13 +348,13 @@ impl TestStream {
             let _ = self.parser.set_last_event_id(&self.last_event_id); // it came from a stream
             self.status = head.status;
             self.headers = head.headers;
-            self.state = State::Open(body);
+            self.body = BodyState::Open(body);
         }
     }
 
     fn finish(&mut self, end: End) {
         self.timeline.end(end.clone());
-        self.state = State::Ended(end);
+        self.body = BodyState::Ended(end);
     }
 
     /// What comes next, whatever it is.
@@ -366,9 +366,9 @@ impl TestStream {
             if let Some(seen) = self.read() {
                 return Got::Seen(seen);
             }
-            let body = match &mut self.state {
-                State::Ended(end) => return Got::End(end.clone()),
-                State::Open(body) => body,
+            let body = match &mut self.body {
+                BodyState::Ended(end) => return Got::End(end.clone()),
+                BodyState::Open(body) => body,
             };
             if let Some(over) = wait.over() {
                 return Got::Over(over);
@@ -399,7 +399,7 @@ impl TestStream {
             }
         }
         // an ID may come without an event
-        if self.timeline.is_read() && matches!(self.state, State::Open(_)) {
+        if self.timeline.is_read() && matches!(self.body, BodyState::Open(_)) {
             self.parser.last_event_id().clone_into(&mut self.last_event_id);
         }
         seen
@@ -415,7 +415,7 @@ impl TestStream {
     async fn refusal(&mut self) -> Got {
         let deadline = deadline(REFUSAL_TIME);
         let mut len = 0;
-        while let State::Open(body) = &mut self.state
+        while let BodyState::Open(body) = &mut self.body
             && len < REFUSAL
         {
             match timeout_at(deadline, body.frame()).await {
@@ -436,12 +436,7 @@ impl TestStream {
     }
 
     /// The report of an expectation that failed on account of what it `got`.
-    fn report<'a>(
-        &'a self,
-        caller: &'static Location<'static>,
-        expected: &'a dyn fmt::Display,
-        got: &'a dyn fmt::Display,
-    ) -> Report<'a> {
+    fn report<'a>(&'a self, caller: Caller, expected: &'a dyn fmt::Display, got: &'a dyn fmt::Display) -> Report<'a> {
         Report { expected, got, because: None, caller, timeline: &self.timeline, here: false }
     }
 }

@@ -1,4 +1,4 @@
-//! What happened on a stream, and when.
+//! EntryKind happened on a stream, and when.
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 /// How many bytes are kept, with an allowance for each entry; beyond it the oldest entries are forgotten.
 const KEPT: usize = 64 << 20;
 
-/// What an entry costs besides the bytes of its frame.
+/// EntryKind an entry costs besides the bytes of its frame.
 const ENTRY: usize = 512;
 
 /// How many frames a report shows: the last ones.
@@ -28,12 +28,12 @@ const ITEMS_SHOWN: usize = 50;
 pub(crate) struct Timeline {
     start: Instant,
     real_start: std::time::Instant,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<TimelineEntry>,
     frames: u64,
     forgotten: u64,
     /// When the last head came, and how many frames there were before it.
     head: (Duration, u64),
-    /// What the entries cost; at most `limit`, or one entry.
+    /// EntryKind the entries cost; at most `limit`, or one entry.
     kept: usize,
     limit: usize,
     /// How many items of the last frame the test has read. All frames before it are read.
@@ -41,13 +41,13 @@ pub(crate) struct Timeline {
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct TimelineEntry {
     at: Duration,
-    what: What,
+    kind: EntryKind,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum EntryKind {
     Request {
         line: String,
         headers: HeaderMap,
@@ -61,7 +61,7 @@ enum What {
     End(End),
     Note {
         text: String,
-        /// What can be said of now, if nothing comes after it.
+        /// EntryKind can be said of now, if nothing comes after it.
         now: Option<&'static str>,
     },
 }
@@ -70,7 +70,7 @@ enum What {
 struct Frame {
     number: u64,
     bytes: Bytes,
-    /// What became whole with this frame.
+    /// EntryKind became whole with this frame.
     seen: Vec<Seen>,
 }
 
@@ -79,9 +79,9 @@ struct Frame {
 pub(crate) struct AnswerNote(pub(crate) String);
 
 /// Frames, and the end if there was one, with their times since the head.
-pub(crate) type Played = (Vec<(Duration, Bytes)>, Option<Duration>);
+pub(crate) type AnswerFrames = (Vec<(Duration, Bytes)>, Option<Duration>);
 
-impl What {
+impl EntryKind {
     const fn cost(&self) -> usize {
         match self {
             Self::Frame(frame) => ENTRY + frame.bytes.len(),
@@ -111,7 +111,7 @@ impl Timeline {
     }
 
     pub(crate) fn request(&mut self, line: String, headers: HeaderMap) {
-        self.push(What::Request { line, headers });
+        self.push(EntryKind::Request { line, headers });
     }
 
     /// The head of an answer, with what the kit itself does to its body.
@@ -124,13 +124,13 @@ impl Timeline {
 
     fn head(&mut self, status: StatusCode, headers: HeaderMap) {
         self.head = (self.now(), self.frames);
-        self.push(What::Head { status, headers });
+        self.push(EntryKind::Head { status, headers });
     }
 
     pub(crate) fn frame(&mut self, bytes: Bytes, seen: Vec<Seen>) {
         self.frames += 1;
         self.read = 0;
-        self.push(What::Frame(Frame { number: self.frames, bytes, seen }));
+        self.push(EntryKind::Frame(Frame { number: self.frames, bytes, seen }));
     }
 
     /// The data of a frame of a body; trailers are noted, and are no data.
@@ -140,27 +140,27 @@ impl Timeline {
             Err(frame) => frame,
         };
         if let Ok(headers) = frame.into_trailers() {
-            self.push(What::Trailers(headers));
+            self.push(EntryKind::Trailers(headers));
         }
         None
     }
 
     pub(crate) fn end(&mut self, end: End) {
-        self.push(What::End(end));
+        self.push(EntryKind::End(end));
     }
 
-    /// What the client made of it.
+    /// EntryKind the client made of it.
     pub(crate) fn note(&mut self, text: String, now: Option<&'static str>) {
-        self.push(What::Note { text, now });
+        self.push(EntryKind::Note { text, now });
     }
 
-    fn push(&mut self, what: What) {
-        self.kept += what.cost();
-        self.entries.push_back(Entry { at: self.now(), what });
+    fn push(&mut self, kind: EntryKind) {
+        self.kept += kind.cost();
+        self.entries.push_back(TimelineEntry { at: self.now(), kind });
         while self.kept > self.limit && self.entries.len() > 1 {
             let Some(oldest) = self.entries.pop_front() else { return };
-            self.kept -= oldest.what.cost();
-            self.forgotten += u64::from(matches!(oldest.what, What::Frame(_)));
+            self.kept -= oldest.kind.cost();
+            self.forgotten += u64::from(matches!(oldest.kind, EntryKind::Frame(_)));
         }
     }
 
@@ -178,7 +178,7 @@ impl Timeline {
 
     fn last_frame(&self) -> Option<&Frame> {
         match self.entries.back() {
-            Some(Entry { what: What::Frame(frame), .. }) => Some(frame),
+            Some(TimelineEntry { kind: EntryKind::Frame(frame), .. }) => Some(frame),
             _ => None,
         }
     }
@@ -202,9 +202,9 @@ impl Timeline {
     pub(crate) fn raw(&self) -> Bytes {
         let mut raw = BytesMut::new();
         for entry in &self.entries {
-            match &entry.what {
-                What::Head { .. } => raw.clear(),
-                What::Frame(frame) => raw.extend_from_slice(&frame.bytes),
+            match &entry.kind {
+                EntryKind::Head { .. } => raw.clear(),
+                EntryKind::Frame(frame) => raw.extend_from_slice(&frame.bytes),
                 _ => {}
             }
         }
@@ -213,15 +213,15 @@ impl Timeline {
 
     /// The frames of the last answer and its end, with their times since its head; or how many of its frames are no
     /// longer kept.
-    pub(crate) fn answer(&self) -> Result<Played, u64> {
+    pub(crate) fn answer(&self) -> Result<AnswerFrames, u64> {
         let (head, before) = self.head;
         let mut frames = Vec::new();
         let mut end = None;
-        for Entry { at, what } in &self.entries {
-            match what {
-                What::Head { .. } => end = None,
-                What::Frame(frame) if frame.number > before => frames.push((*at - head, frame.bytes.clone())),
-                What::End(_) => end = Some(at.saturating_sub(head)),
+        for TimelineEntry { at, kind } in &self.entries {
+            match kind {
+                EntryKind::Head { .. } => end = None,
+                EntryKind::Frame(frame) if frame.number > before => frames.push((*at - head, frame.bytes.clone())),
+                EntryKind::End(_) => end = Some(at.saturating_sub(head)),
                 _ => {}
             }
         }
@@ -250,39 +250,39 @@ impl fmt::Display for Shown<'_> {
             line(f, "", format_args!("the first {forgotten} frames, no longer kept"))?;
         }
         let mut left_out = false;
-        for Entry { at, what } in entries {
+        for TimelineEntry { at, kind } in entries {
             let at = Clock(*at);
-            match what {
-                What::Request { line: request, headers } => {
+            match kind {
+                EntryKind::Request { line: request, headers } => {
                     line(f, at, request)?;
                     fields(f, headers)?;
                 }
-                What::Head { status, headers } => {
+                EntryKind::Head { status, headers } => {
                     line(f, at, status)?;
                     fields(f, headers)?;
                 }
-                What::Frame(frame) if frame.number < first_shown => {
+                EntryKind::Frame(frame) if frame.number < first_shown => {
                     if !std::mem::replace(&mut left_out, true) {
                         line(f, at, format_args!("... up to frame {}", first_shown - 1))?;
                     }
                 }
-                What::Frame(frame) => {
+                EntryKind::Frame(frame) => {
                     let Frame { number, bytes, seen } = frame;
                     let (len, bytes) = (bytes.len(), quoted(bytes));
                     line(f, at, format_args!("frame {number}, {len} bytes: {bytes}"))?;
                     self.items(f, seen, *number == *frames)?;
                 }
-                What::Trailers(headers) => {
+                EntryKind::Trailers(headers) => {
                     line(f, at, "trailers")?;
                     fields(f, headers)?;
                 }
-                What::End(end) => line(f, at, end)?,
-                What::Note { text, .. } => line(f, at, text)?,
+                EntryKind::End(end) => line(f, at, end)?,
+                EntryKind::Note { text, .. } => line(f, at, text)?,
             }
         }
         let now = match entries.back() {
-            Some(Entry { what: What::End(_), .. }) => None,
-            Some(Entry { what: What::Note { now, .. }, .. }) => *now,
+            Some(TimelineEntry { kind: EntryKind::End(_), .. }) => None,
+            Some(TimelineEntry { kind: EntryKind::Note { now, .. }, .. }) => *now,
             _ => Some("still open"),
         };
         now.map_or(Ok(()), |now| line(f, Clock(self.timeline.now()), now))

@@ -65,11 +65,11 @@ pub(super) struct Link {
     /// nothing is asked or read until the page has seen it.
     pending: VecDeque<(Duration, BrowserEvent)>,
     /// As of what the page has seen.
-    pub(super) seen: Standing,
+    pub(super) seen: PageView,
 }
 
 /// What a page can know.
-pub(super) struct Standing {
+pub(super) struct PageView {
     pub(super) ready_state: ReadyState,
     pub(super) last_event_id: String,
     pub(super) at: Duration,
@@ -101,7 +101,7 @@ impl Link {
             not_before: Duration::ZERO,
             redirects: 0,
             pending: VecDeque::new(),
-            seen: Standing { ready_state: ReadyState::Connecting, last_event_id: String::new(), at: Duration::ZERO },
+            seen: PageView { ready_state: ReadyState::Connecting, last_event_id: String::new(), at: Duration::ZERO },
         }
     }
 

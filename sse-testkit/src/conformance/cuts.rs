@@ -16,7 +16,7 @@ const CHUNK: usize = 13;
 
 /// How a stream was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum VectorCut {
     Whole,
     AsGiven,
     Bytes,
@@ -24,7 +24,7 @@ pub(super) enum Cut {
     After(usize),
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for VectorCut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole => f.write_str("whole"),
@@ -38,28 +38,28 @@ impl fmt::Display for Cut {
 }
 
 /// Calls `each` with the chunks of every cut, until it is `false`.
-pub(super) fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(Cut, &[&[u8]]) -> bool) {
+pub(super) fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(VectorCut, &[&[u8]]) -> bool) {
     let whole = chunks.concat();
     let given: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
     let (small, chunks) = small_chunks(&whole);
-    let goes_on = each(Cut::Whole, &[&whole])
-        && (given.len() == 1 || each(Cut::AsGiven, &given)) // one chunk is whole
+    let goes_on = each(VectorCut::Whole, &[&whole])
+        && (given.len() == 1 || each(VectorCut::AsGiven, &given)) // one chunk is whole
         && each(small, &chunks);
     if goes_on {
         let _ = splits(whole.len()).all(|at| {
             let (first, second) = whole.split_at(at);
-            each(Cut::After(at), &[first, second])
+            each(VectorCut::After(at), &[first, second])
         });
     }
 }
 
-fn small_chunks(whole: &[u8]) -> (Cut, Vec<&[u8]>) {
+fn small_chunks(whole: &[u8]) -> (VectorCut, Vec<&[u8]>) {
     if whole.len() <= SPLIT_EVERYWHERE {
-        return (Cut::Bytes, whole.chunks(1).collect());
+        return (VectorCut::Bytes, whole.chunks(1).collect());
     }
     let (first, rest) = whole.split_at(ENDS);
     let (between, last) = rest.split_at(rest.len() - ENDS);
-    (Cut::SmallChunks, first.chunks(1).chain(between.chunks(CHUNK)).chain(last.chunks(1)).collect())
+    (VectorCut::SmallChunks, first.chunks(1).chain(between.chunks(CHUNK)).chain(last.chunks(1)).collect())
 }
 
 fn splits(len: usize) -> impl Iterator<Item = usize> {
@@ -72,7 +72,7 @@ fn splits(len: usize) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
-    fn cuts(chunks: &[&str]) -> Vec<(Cut, Vec<String>)> {
+    fn cuts(chunks: &[&str]) -> Vec<(VectorCut, Vec<String>)> {
         let chunks: Vec<_> = chunks.iter().map(|chunk| chunk.as_bytes().to_vec()).collect();
         let mut seen = Vec::new();
         every_cut(&chunks, |cut, chunks| {
@@ -88,11 +88,11 @@ mod tests {
         assert_eq!(
             cuts(&["", "abc"]),
             [
-                (Cut::Whole, chunks(&["abc"])),
-                (Cut::AsGiven, chunks(&["", "abc"])),
-                (Cut::Bytes, chunks(&["a", "b", "c"])),
-                (Cut::After(1), chunks(&["a", "bc"])),
-                (Cut::After(2), chunks(&["ab", "c"])),
+                (VectorCut::Whole, chunks(&["abc"])),
+                (VectorCut::AsGiven, chunks(&["", "abc"])),
+                (VectorCut::Bytes, chunks(&["a", "b", "c"])),
+                (VectorCut::After(1), chunks(&["a", "bc"])),
+                (VectorCut::After(2), chunks(&["ab", "c"])),
             ]
         );
         assert_eq!(cuts(&[""]).len(), 2);
@@ -113,9 +113,9 @@ mod tests {
     fn long_streams_are_read_in_small_chunks() {
         let stream = vec![b'x'; SPLIT_EVERYWHERE + 1];
         let (cut, chunks) = small_chunks(&stream);
-        assert_eq!((cut, chunks.concat()), (Cut::SmallChunks, stream.clone()));
+        assert_eq!((cut, chunks.concat()), (VectorCut::SmallChunks, stream.clone()));
         assert!(chunks.iter().all(|chunk| (1..=CHUNK).contains(&chunk.len())));
-        assert_eq!(small_chunks(&stream[1..]).0, Cut::Bytes);
+        assert_eq!(small_chunks(&stream[1..]).0, VectorCut::Bytes);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
         let mut calls = 0;
         every_cut(&[b"abc".to_vec()], |cut, _| {
             calls += 1;
-            cut != Cut::After(1)
+            cut != VectorCut::After(1)
         });
         assert_eq!(calls, 3);
     }

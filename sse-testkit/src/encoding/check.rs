@@ -16,10 +16,10 @@ const AFTER: &str = "event: after\ndata: after\n\n";
 
 /// The gravest fault, and what is wrong in words.
 pub(super) fn check(fields: &Fields<'_>, wire: &[u8]) -> Option<(EncodingFault, String)> {
-    let seen = Seen::of(wire);
+    let seen = ReadBack::of(wire);
     if !seen.ends {
         // what else there is, if it is graver
-        let forged = check_read(fields, &Seen::of(&[wire, b"\n\n"].concat()));
+        let forged = check_read(fields, &ReadBack::of(&[wire, b"\n\n"].concat()));
         return forged
             .filter(|(fault, _)| *fault == EncodingFault::Forged)
             .or_else(|| Some((EncodingFault::Lost, "the event does not end before the next".into())));
@@ -27,7 +27,7 @@ pub(super) fn check(fields: &Fields<'_>, wire: &[u8]) -> Option<(EncodingFault, 
     check_read(fields, &seen)
 }
 
-fn check_read(fields: &Fields<'_>, seen: &Seen) -> Option<(EncodingFault, String)> {
+fn check_read(fields: &Fields<'_>, seen: &ReadBack) -> Option<(EncodingFault, String)> {
     let mut wrong = Vec::new();
     let sent = usize::from(fields.data.is_some());
     let events = &seen.events[..];
@@ -52,7 +52,7 @@ fn check_read(fields: &Fields<'_>, seen: &Seen) -> Option<(EncodingFault, String
     wrong.into_iter().min_by_key(|(fault, _)| *fault) // the first of several that are as grave
 }
 
-struct Seen {
+struct ReadBack {
     /// Of the event alone, as those below.
     events: Vec<Event>,
     comments: usize,
@@ -62,7 +62,7 @@ struct Seen {
     ends: bool,
 }
 
-impl Seen {
+impl ReadBack {
     fn of(wire: &[u8]) -> Self {
         let mut limits = Limits::new(usize::MAX, usize::MAX);
         (limits.id, limits.name) = (usize::MAX, usize::MAX);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Faults,
-    machine::{Machine, Next},
+    machine::{FaultMachine, Next},
 };
 
 /// The ways to cut bytes that find what a cut can break: whole, each byte alone, and every cut in two.
@@ -39,7 +39,7 @@ impl Faults {
     /// ```
     #[must_use]
     pub fn chunks(&self, bytes: impl Into<Bytes>) -> Vec<Bytes> {
-        let mut machine = Machine::new(self);
+        let mut machine = FaultMachine::new(self);
         machine.feed(bytes.into());
         machine.end();
         std::iter::from_fn(|| match machine.next(true) {

@@ -16,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::{
     Credits, Faults,
-    machine::{Machine, Next},
+    machine::{FaultMachine, Next},
 };
 
 impl Faults {
@@ -39,7 +39,7 @@ impl Faults {
     {
         Faulty {
             source: Box::pin(source),
-            machine: Machine::new(self),
+            machine: FaultMachine::new(self),
             idle: false,
             delay: self.delay,
             chunk: Bytes::new(),
@@ -74,7 +74,7 @@ impl Faults {
 /// [`FaultyError::Reset`] where that is what the plan has.
 pub struct Faulty<S> {
     source: Pin<Box<S>>,
-    machine: Machine,
+    machine: FaultMachine,
     /// The source had nothing when it was last asked.
     idle: bool,
     delay: Duration,

@@ -4,14 +4,14 @@ use std::{collections::VecDeque, mem};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Cut, Faults, Stop};
+use super::{CutRule, Faults, Stop};
 use crate::random::Random;
 
 /// How much comes twice at most.
 const KEPT: usize = 16 << 20;
 
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct FaultMachine {
     cuts: Vec<Cutter>,
     merge: usize,
     stop: Option<(u64, Stop)>,
@@ -52,7 +52,7 @@ enum Cutter {
     BetweenCrAndLf,
 }
 
-impl Machine {
+impl FaultMachine {
     pub(super) fn new(faults: &Faults) -> Self {
         // cuts and noise draw each for itself, so that one does not change the other
         let random = |n: u64| Random::of(faults.seed, n);
@@ -174,16 +174,16 @@ impl Machine {
 }
 
 impl Cutter {
-    fn new(cut: &Cut, mut random: Random) -> Self {
+    fn new(cut: &CutRule, mut random: Random) -> Self {
         match cut {
-            Cut::At(offsets) => Self::At(offsets.clone()),
-            Cut::Every(bytes) => Self::Every(*bytes),
-            Cut::Randomly(mean) => {
+            CutRule::At(offsets) => Self::At(offsets.clone()),
+            CutRule::Every(bytes) => Self::Every(*bytes),
+            CutRule::Randomly(mean) => {
                 let next = length(&mut random, *mean);
                 Self::Randomly { random, mean: *mean, next }
             }
-            Cut::InCharacters => Self::InCharacters,
-            Cut::BetweenCrAndLf => Self::BetweenCrAndLf,
+            CutRule::InCharacters => Self::InCharacters,
+            CutRule::BetweenCrAndLf => Self::BetweenCrAndLf,
         }
     }
 
@@ -217,7 +217,7 @@ mod tests {
 
     /// All that comes, fed in these chunks, and how it ends.
     fn run(faults: &Faults, source: &[Vec<u8>]) -> (Vec<Bytes>, Next) {
-        let mut machine = Machine::new(faults);
+        let mut machine = FaultMachine::new(faults);
         let mut chunks = Vec::new();
         let mut source = source.iter();
         loop {
@@ -237,12 +237,12 @@ mod tests {
             prop_oneof![
                 vec(0_u64..50, 0..4).prop_map(|mut at| {
                     at.sort_unstable();
-                    Cut::At(at)
+                    CutRule::At(at)
                 }),
-                (1_u64..9).prop_map(Cut::Every),
-                (1_u32..9).prop_map(Cut::Randomly),
-                Just(Cut::InCharacters),
-                Just(Cut::BetweenCrAndLf),
+                (1_u64..9).prop_map(CutRule::Every),
+                (1_u32..9).prop_map(CutRule::Randomly),
+                Just(CutRule::InCharacters),
+                Just(CutRule::BetweenCrAndLf),
             ],
             0..3,
         );
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn merged_chunks_leave_when_the_source_rests() {
-        let mut machine = Machine::new(&Faults::none().merge(5));
+        let mut machine = FaultMachine::new(&Faults::none().merge(5));
         machine.feed("ab".into());
         assert_eq!(machine.next(false), Next::Wait);
         machine.feed("cdef".into());

@@ -56,11 +56,11 @@ const BUFFER: usize = 16 << 10;
 /// ```
 pub struct FaultProxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<ProxyState>,
     accepting: AbortHandle,
 }
 
-struct Shared {
+struct ProxyState {
     server: SocketAddr,
     /// With the number of connections that have had it.
     plan: Mutex<(Faults, u64)>,
@@ -95,10 +95,13 @@ impl FaultProxy {
     pub async fn start(server: SocketAddr, faults: Faults) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let shared =
-            Arc::new(Shared { server, plan: Mutex::new((faults, 0)), control: watch::Sender::new(Control::default()) });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
-        Ok(Self { address, shared, accepting })
+        let state = Arc::new(ProxyState {
+            server,
+            plan: Mutex::new((faults, 0)),
+            control: watch::Sender::new(Control::default()),
+        });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
+        Ok(Self { address, state, accepting })
     }
 
     /// Where clients connect.
@@ -132,7 +135,7 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn set(&self, faults: Faults) {
-        *self.shared.plan() = (faults, 0);
+        *self.state.plan() = (faults, 0);
     }
 
     /// How many connections there have been.
@@ -149,7 +152,7 @@ impl FaultProxy {
     /// ```
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.shared.control.borrow().connections
+        self.state.control.borrow().connections
     }
 
     /// Resets all connections that are open.
@@ -165,7 +168,7 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn sever(&self) {
-        self.shared.control.send_modify(|control| control.severed += 1);
+        self.state.control.send_modify(|control| control.severed += 1);
     }
 
     /// Nothing passes any more, in either direction, and no connection goes on to the server; nobody is told. It is a
@@ -188,7 +191,7 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn pause(&self) {
-        self.shared.control.send_modify(|control| control.paused = true);
+        self.state.control.send_modify(|control| control.paused = true);
     }
 
     /// Everything passes again, as after [`pause`](Self::pause).
@@ -204,7 +207,7 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn resume(&self) {
-        self.shared.control.send_modify(|control| control.paused = false);
+        self.state.control.send_modify(|control| control.paused = false);
     }
 }
 
@@ -212,7 +215,7 @@ impl Drop for FaultProxy {
     fn drop(&mut self) {
         if thread::panicking() {
             // the clients can't know what was done to them
-            let plan = self.shared.plan();
+            let plan = self.state.plan();
             eprintln!(
                 "{} had {} connections, the last {} with these faults: {}",
                 self.address,
@@ -227,12 +230,12 @@ impl Drop for FaultProxy {
 
 impl fmt::Debug for FaultProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let control = *self.shared.control.borrow();
+        let control = *self.state.control.borrow();
         f.debug_struct("FaultProxy").field("address", &self.address).field("control", &control).finish()
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, state: Arc<ProxyState>) {
     let mut connections = JoinSet::new();
     loop {
         let client = tokio::select! {
@@ -241,12 +244,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         };
         match client {
             Ok((client, _)) => {
-                let faults = shared.next_faults();
-                let control = shared.control.subscribe();
+                let faults = state.next_faults();
+                let control = state.control.subscribe();
                 // whoever knows of the connection can sever it, though its task has yet to run
                 let severed = control.borrow().severed;
-                connections.spawn(connection(client, shared.server, faults, severed, control));
-                shared.control.send_modify(|control| control.connections += 1);
+                connections.spawn(connection(client, state.server, faults, severed, control));
+                state.control.send_modify(|control| control.connections += 1);
             }
             // no descriptor is left, or that client has gone again
             Err(_) => sleep(RETRY).await,
@@ -254,7 +257,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-impl Shared {
+impl ProxyState {
     fn plan(&self) -> MutexGuard<'_, (Faults, u64)> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -140,12 +140,12 @@ fn header_text(value: &HeaderValue) -> Value {
 fn parse(text: &str) -> Result<Recording, RecordingError> {
     let mut lines = (1..).zip(text.lines());
     let (number, first) = lines.next().unwrap_or((1, "{}"));
-    let (status, headers) = Line::parse(number, first)?.head()?;
+    let (status, headers) = FileLine::parse(number, first)?.head()?;
     let mut chunks: Vec<RecordedChunk> = Vec::new();
     let mut last = number;
     for (number, line) in lines.by_ref() {
         last = number;
-        let mut line = Line::parse(number, line)?;
+        let mut line = FileLine::parse(number, line)?;
         let after = chunks.last().map_or(Duration::ZERO, |chunk| chunk.at);
         if let Some(end) = line.end(after)? {
             return match lines.next() {
@@ -159,12 +159,12 @@ fn parse(text: &str) -> Result<Recording, RecordingError> {
     Err(RecordingError::in_line(last + 1, problem.into()))
 }
 
-struct Line {
+struct FileLine {
     number: usize,
     fields: Map<String, Value>,
 }
 
-impl Line {
+impl FileLine {
     fn parse(number: usize, text: &str) -> Result<Self, RecordingError> {
         let problem = match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => return Ok(Self { number, fields }),

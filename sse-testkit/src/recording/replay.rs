@@ -75,19 +75,19 @@ impl Recording {
 pub struct Replay {
     start: Instant,
     chunks: std::vec::IntoIter<RecordedChunk>,
-    /// What is waited for, if anything still comes.
-    next: Option<Next>,
+    /// ReplayPart is waited for, if anything still comes.
+    next: Option<Due>,
     end: RecordingEnd,
 }
 
 #[derive(Debug)]
-struct Next {
+struct Due {
     timer: Pin<Box<Sleep>>,
-    what: What,
+    part: ReplayPart,
 }
 
 #[derive(Debug)]
-enum What {
+enum ReplayPart {
     Chunk(Bytes),
     End(Option<ReplayBroken>),
 }
@@ -98,18 +98,18 @@ impl Replay {
         Self { start: Instant::now(), chunks, next: None, end: recording.end.clone() }
     }
 
-    /// What comes next, and when.
-    fn pick(&mut self) -> Option<Next> {
-        let (at, what) = match self.chunks.next() {
-            Some(RecordedChunk { at, bytes }) => (at, What::Chunk(bytes)),
+    /// ReplayPart comes next, and when.
+    fn pick(&mut self) -> Option<Due> {
+        let (at, part) = match self.chunks.next() {
+            Some(RecordedChunk { at, bytes }) => (at, ReplayPart::Chunk(bytes)),
             None => match &self.end {
                 RecordingEnd::Open => return None,
-                RecordingEnd::Closed { at } => (*at, What::End(None)),
-                RecordingEnd::Broken { at, because } => (*at, What::End(Some(ReplayBroken(because.clone())))),
+                RecordingEnd::Closed { at } => (*at, ReplayPart::End(None)),
+                RecordingEnd::Broken { at, because } => (*at, ReplayPart::End(Some(ReplayBroken(because.clone())))),
             },
         };
         let timer = Box::pin(sleep_until(self.due(at)));
-        Some(Next { timer, what })
+        Some(Due { timer, part })
     }
 
     /// That time of the recording; a clock has no times as late as a file may.
@@ -128,13 +128,13 @@ impl Body for Replay {
         }
         let Some(next) = &mut self.next else { return Poll::Pending }; // for ever: it was open to the last
         ready!(next.timer.as_mut().poll(cx));
-        match self.next.take().map(|next| next.what) {
-            Some(What::Chunk(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Some(What::End(Some(broken))) => {
+        match self.next.take().map(|next| next.part) {
+            Some(ReplayPart::Chunk(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(ReplayPart::End(Some(broken))) => {
                 self.end = RecordingEnd::Closed { at: Duration::ZERO };
                 Poll::Ready(Some(Err(broken)))
             }
-            Some(What::End(None)) | None => Poll::Ready(None),
+            Some(ReplayPart::End(None)) | None => Poll::Ready(None),
         }
     }
 }

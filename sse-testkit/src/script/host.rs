@@ -178,7 +178,7 @@ struct Scripts {
     by_name: Mutex<BTreeMap<String, ScriptedService>>,
 }
 
-type Answer = http::Response<ScriptBody>;
+type HostAnswer = http::Response<ScriptBody>;
 type Refusal = (StatusCode, String);
 
 impl Scripts {
@@ -190,7 +190,7 @@ impl Scripts {
         self.locked().get(name).cloned()
     }
 
-    async fn answer<B>(&self, request: http::Request<B>) -> Result<Answer, BrokenOff>
+    async fn answer<B>(&self, request: http::Request<B>) -> Result<HostAnswer, BrokenOff>
     where
         B: http_body::Body + Unpin,
     {
@@ -210,7 +210,7 @@ impl Scripts {
         Ok(self.manage(&head.method, &path, request.into_body()).await?.unwrap_or_else(refusal))
     }
 
-    async fn manage<B>(&self, method: &Method, path: &str, body: B) -> Result<Result<Answer, Refusal>, BrokenOff>
+    async fn manage<B>(&self, method: &Method, path: &str, body: B) -> Result<Result<HostAnswer, Refusal>, BrokenOff>
     where
         B: http_body::Body + Unpin,
     {
@@ -254,7 +254,7 @@ impl Scripts {
     }
 
     /// Installs what came over HTTP.
-    fn installed(&self, name: &str, script: &[u8]) -> Result<Answer, Refusal> {
+    fn installed(&self, name: &str, script: &[u8]) -> Result<HostAnswer, Refusal> {
         let bad = |why: String| (StatusCode::BAD_REQUEST, why);
         let script = std::str::from_utf8(script).map_err(|error| bad(format!("the script is not UTF-8: {error}")))?;
         let script = Script::from_json(script).map_err(|error| bad(error.to_string()))?;
@@ -287,7 +287,7 @@ impl Scripts {
 }
 
 /// The request as the script sees it, and its answer as the host has it.
-async fn run(script: &ScriptedService, name: &str, mut head: RequestHead) -> Result<Answer, BrokenOff> {
+async fn run(script: &ScriptedService, name: &str, mut head: RequestHead) -> Result<HostAnswer, BrokenOff> {
     let prefix = format!("/run/{name}");
     let below = head.target.strip_prefix(&prefix).unwrap_or_default();
     head.target = if below.starts_with('/') { below.to_owned() } else { format!("/{below}") };
@@ -321,19 +321,19 @@ fn unknown(name: &str) -> String {
     format!("there is no script {}; PUT it at /scripts/NAME", quoted(name))
 }
 
-fn refusal((status, why): Refusal) -> Answer {
+fn refusal((status, why): Refusal) -> HostAnswer {
     text(status, format!("{why}\n"))
 }
 
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+fn text(status: StatusCode, text: impl Into<Bytes>) -> HostAnswer {
     answer(status, HeaderValue::from_static("text/plain; charset=utf-8"), text)
 }
 
-fn json(status: StatusCode, value: &Value) -> Answer {
+fn json(status: StatusCode, value: &Value) -> HostAnswer {
     answer(status, HeaderValue::from_static("application/json"), format!("{value}\n"))
 }
 
-fn answer(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Answer {
+fn answer(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> HostAnswer {
     let mut answer = http::Response::new(ScriptBody::whole(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, kind);

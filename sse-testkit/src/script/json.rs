@@ -83,13 +83,13 @@ fn object(fields: Map<String, Value>) -> Result<Step, String> {
     let Some(does) = DOES.into_iter().find(|does| fields.contains_key(*does)) else {
         return Err(format!("it does not say what to do; allowed is one of {}", DOES.join(", ")));
     };
-    let mut fields = Fields { of: does, fields, known: Vec::new() };
+    let mut fields = StepFields { of: does, fields, known: Vec::new() };
     let value = fields.fields.remove(does).unwrap_or_default();
     let step = match does {
         "accept" => accept(step::accept(), does, value)?,
         "expect_reconnect" => accept(step::expect_reconnect(), does, value)?,
         "expect_disconnect" => {
-            let mut fields = Fields::within(does, value)?;
+            let mut fields = StepFields::within(does, value)?;
             let mut step = step::expect_disconnect();
             step.within = fields.time("within")?;
             fields.finish()?;
@@ -149,7 +149,7 @@ fn object(fields: Map<String, Value>) -> Result<Step, String> {
 }
 
 fn accept(mut step: super::AcceptStep, of: &'static str, value: Value) -> Result<Step, String> {
-    let mut fields = Fields::within(of, value)?;
+    let mut fields = StepFields::within(of, value)?;
     step.method = fields.text("method")?;
     step.path = fields.text("path")?;
     match fields.take("last_event_id") {
@@ -170,14 +170,14 @@ fn accept(mut step: super::AcceptStep, of: &'static str, value: Value) -> Result
 }
 
 /// The fields of an object that are not read yet.
-struct Fields {
+struct StepFields {
     of: &'static str,
     fields: Map<String, Value>,
     /// Those that were asked for.
     known: Vec<&'static str>,
 }
 
-impl Fields {
+impl StepFields {
     /// The options that are the value of `of`.
     fn within(of: &'static str, value: Value) -> Result<Self, String> {
         match value {

@@ -1,4 +1,4 @@
-//! What happened while a script ran, and when.
+//! LogKind happened while a script ran, and when.
 
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
 
 use super::{
-    machine::{Action, Failure, RequestHead, State, told},
+    machine::{Action, Failure, RequestHead, ScriptState, failure_text},
     plan::Planned,
 };
 use crate::{escape::quoted, timeline::Clock};
@@ -18,52 +18,52 @@ const KEPT: usize = 10_000;
 const SHOWN: usize = 500;
 
 #[derive(Debug, Clone)]
-pub(super) struct Log {
+pub(super) struct RunLog {
     plan: Arc<[Planned]>,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<LogEntry>,
     forgotten: u64,
-    state: State,
+    state: ScriptState,
     at: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct LogEntry {
     at: Duration,
     /// The index of the step that ran.
     step: usize,
-    what: What,
+    kind: LogKind,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum LogKind {
     Request(RequestHead),
-    /// What was done, and the header fields of an answer.
+    /// LogKind was done, and the header fields of an answer.
     Done(String, HeaderMap),
     Preflight(RequestHead),
     Left,
 }
 
-impl Log {
+impl RunLog {
     pub(super) const fn new(plan: Arc<[Planned]>) -> Self {
-        Self { plan, entries: VecDeque::new(), forgotten: 0, state: State::Running, at: 0 }
+        Self { plan, entries: VecDeque::new(), forgotten: 0, state: ScriptState::Running, at: 0 }
     }
 
     pub(super) fn request(&mut self, at: Duration, step: usize, head: RequestHead) {
-        self.push(at, step, What::Request(head));
+        self.push(at, step, LogKind::Request(head));
     }
 
     /// A question of a browser that the script need not know of.
     pub(super) fn preflight(&mut self, at: Duration, head: RequestHead) {
-        self.push(at, self.at, What::Preflight(head));
+        self.push(at, self.at, LogKind::Preflight(head));
     }
 
     pub(super) fn left(&mut self, at: Duration) {
-        self.push(at, self.at, What::Left);
+        self.push(at, self.at, LogKind::Left);
     }
 
     pub(super) fn done(&mut self, at: Duration, step: usize, action: &Action) {
         let (text, headers) = match action {
-            // the request is there, and the failure is told at the end
+            // the request is there, and the failure is failure_text at the end
             Action::Take | Action::Refuse(_) => return,
             Action::Head { status, headers } => (status.to_string(), headers.clone()),
             Action::Answer { status, headers, body } if body.is_empty() => (status.to_string(), headers.clone()),
@@ -75,21 +75,21 @@ impl Log {
             Action::Break { reset: false } => ("the connection was broken off".into(), HeaderMap::new()),
             Action::Break { reset: true } => ("the connection was reset".into(), HeaderMap::new()),
         };
-        self.push(at, step, What::Done(text, headers));
+        self.push(at, step, LogKind::Done(text, headers));
     }
 
     /// Where the script is now.
-    pub(super) fn at(&mut self, at: usize, state: &State) {
+    pub(super) fn at(&mut self, at: usize, state: &ScriptState) {
         self.at = at;
         self.state.clone_from(state);
     }
 
-    fn push(&mut self, at: Duration, step: usize, what: What) {
+    fn push(&mut self, at: Duration, step: usize, kind: LogKind) {
         if self.entries.len() == KEPT {
             self.entries.pop_front();
             self.forgotten += 1;
         }
-        self.entries.push_back(Entry { at, step, what });
+        self.entries.push_back(LogEntry { at, step, kind });
     }
 }
 
@@ -119,12 +119,12 @@ impl Log {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ScriptReport {
-    log: Log,
+    log: RunLog,
     now: Duration,
 }
 
 impl ScriptReport {
-    pub(super) const fn new(log: Log, now: Duration) -> Self {
+    pub(super) const fn new(log: RunLog, now: Duration) -> Self {
         Self { log, now }
     }
 
@@ -143,7 +143,7 @@ impl ScriptReport {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.log.state == State::Finished
+        self.log.state == ScriptState::Finished
     }
 
     /// Why the script failed, if it did.
@@ -160,7 +160,7 @@ impl ScriptReport {
     #[must_use]
     pub fn failure(&self) -> Option<ScriptFailure> {
         match &self.log.state {
-            State::Failed(failure) => Some(ScriptFailure::new(&self.log.plan, failure)),
+            ScriptState::Failed(failure) => Some(ScriptFailure::new(&self.log.plan, failure)),
             _ => None,
         }
     }
@@ -192,8 +192,8 @@ impl ScriptReport {
     /// ```
     #[must_use]
     pub fn requests(&self) -> Vec<ScriptRequest> {
-        let requests = self.log.entries.iter().filter_map(|entry| match &entry.what {
-            What::Request(RequestHead { method, target, headers }) => Some(ScriptRequest {
+        let requests = self.log.entries.iter().filter_map(|entry| match &entry.kind {
+            LogKind::Request(RequestHead { method, target, headers }) => Some(ScriptRequest {
                 at: entry.at,
                 method: method.clone(),
                 target: target.clone(),
@@ -238,7 +238,7 @@ impl ScriptReport {
 
 impl fmt::Display for ScriptReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Log { plan, entries, forgotten, state, at } = &self.log;
+        let RunLog { plan, entries, forgotten, state, at } = &self.log;
         let skipped = entries.len().saturating_sub(SHOWN);
         let hidden = forgotten + skipped as u64;
         if hidden > 0 {
@@ -247,24 +247,24 @@ impl fmt::Display for ScriptReport {
         for entry in entries.iter().skip(skipped) {
             let step = Numbered(plan, entry.step);
             let clock = Clock(entry.at);
-            match &entry.what {
-                What::Request(head) => {
+            match &entry.kind {
+                LogKind::Request(head) => {
                     line(f, clock, format_args!("{step}: {head}"))?;
                     fields(f, &head.headers)?;
                 }
-                What::Done(text, headers) => {
+                LogKind::Done(text, headers) => {
                     line(f, clock, format_args!("{step}: {text}"))?;
                     fields(f, headers)?;
                 }
-                What::Preflight(head) => line(f, clock, format_args!("a preflight was answered: {head}"))?,
-                What::Left => line(f, clock, "the client left")?,
+                LogKind::Preflight(head) => line(f, clock, format_args!("a preflight was answered: {head}"))?,
+                LogKind::Left => line(f, clock, "the client left")?,
             }
         }
         let clock = Clock(self.now);
         match state {
-            State::Running => line(f, clock, format_args!("{}: waits", Numbered(plan, *at))),
-            State::Finished => line(f, clock, "all steps have run"),
-            State::Failed(failure) => line(f, clock, told(plan, failure)),
+            ScriptState::Running => line(f, clock, format_args!("{}: waits", Numbered(plan, *at))),
+            ScriptState::Finished => line(f, clock, "all steps have run"),
+            ScriptState::Failed(failure) => line(f, clock, failure_text(plan, failure)),
         }
     }
 }
@@ -350,7 +350,7 @@ pub struct ScriptFailure {
 
 impl ScriptFailure {
     pub(super) fn new(plan: &[Planned], failure: &Failure) -> Self {
-        Self { step: (failure.at < plan.len()).then_some(failure.at + 1), text: told(plan, failure) }
+        Self { step: (failure.at < plan.len()).then_some(failure.at + 1), text: failure_text(plan, failure) }
     }
 
     /// The number of the step, from 1; none if the script was over.

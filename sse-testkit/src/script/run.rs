@@ -23,8 +23,8 @@ use tokio::{
 
 use super::{
     answer::{AnswerContent, BodyPart, BrokenOff, ScriptAnswer},
-    log::{Log, ScriptFailure, ScriptReport},
-    machine::{Action, Input, Machine, RequestHead, State},
+    log::{RunLog, ScriptFailure, ScriptReport},
+    machine::{Action, Input, RequestHead, ScriptMachine, ScriptState},
     plan::Planned,
 };
 use crate::time::{deadline, later};
@@ -50,13 +50,13 @@ impl Drop for ScriptRun {
 struct RunState {
     start: Instant,
     /// Locked to note something or to copy it, never longer.
-    log: Mutex<Log>,
+    log: Mutex<RunLog>,
     /// Whether the script is over, in either way.
     over: watch::Sender<bool>,
 }
 
 impl RunState {
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, RunLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,7 +78,7 @@ impl ScriptRun {
         let (requests, received) = mpsc::channel(REQUESTS);
         let state = Arc::new(RunState {
             start: Instant::now(),
-            log: Mutex::new(Log::new(Arc::clone(&plan))),
+            log: Mutex::new(RunLog::new(Arc::clone(&plan))),
             over: watch::Sender::new(false),
         });
         let task = tokio::spawn(run(plan, Arc::clone(&state), received)).abort_handle();
@@ -155,14 +155,14 @@ async fn run(plan: Arc<[Planned]>, state: Arc<RunState>, mut requests: mpsc::Rec
     let now = || state.start.elapsed();
     let mut task =
         RunTask { state: Arc::clone(&state), connection: Connection::Idle, waiting: Vec::new(), taken: None };
-    let (mut machine, mut doings) = Machine::start(plan, now());
+    let (mut machine, mut actions) = ScriptMachine::start(plan, now());
     loop {
-        for (step, action) in doings {
+        for (step, action) in actions {
             state.log().done(now(), step, &action);
             task.perform(action);
         }
         state.log().at(machine.at(), machine.state());
-        state.over.send_if_modified(|over| !std::mem::replace(over, *machine.state() != State::Running) && *over);
+        state.over.send_if_modified(|over| !std::mem::replace(over, *machine.state() != ScriptState::Running) && *over);
         let input = task.next(&mut requests, machine.deadline()).await;
         match &input {
             Some(Input::Request(head)) => state.log().request(now(), machine.at(), head.clone()),
@@ -170,7 +170,7 @@ async fn run(plan: Arc<[Planned]>, state: Arc<RunState>, mut requests: mpsc::Rec
             Some(Input::Taken | Input::Time) => {}
             None => return, // nobody can ask any more
         }
-        doings = input.map(|input| machine.handle(now(), input)).unwrap_or_default();
+        actions = input.map(|input| machine.handle(now(), input)).unwrap_or_default();
     }
 }
 

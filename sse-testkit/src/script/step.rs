@@ -17,10 +17,10 @@ use super::builders::{AcceptStep, AnswerStep, DisconnectStep, EventStep, HeadSte
 /// assert_eq!(steps.map(|step| step.to_string()), [r#"event("hello").id("7")"#, "wait(1s)"]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step(pub(super) Kind);
+pub struct Step(pub(super) StepKind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StepKind {
     Accept(AcceptStep),
     Head(HeadStep),
     Event(EventStep),
@@ -41,7 +41,7 @@ macro_rules! step_from {
     ($($builder:ident $kind:ident),*) => {
         $(impl From<$builder> for Step {
             fn from(step: $builder) -> Self {
-                Self(Kind::$kind(step))
+                Self(StepKind::$kind(step))
             }
         })*
     };
@@ -125,7 +125,7 @@ pub fn event(data: impl Into<String>) -> EventStep {
 /// ```
 #[must_use]
 pub fn comment(text: impl Into<String>) -> Step {
-    Step(Kind::Comment(text.into()))
+    Step(StepKind::Comment(text.into()))
 }
 
 /// Sends the reconnection time, in whole milliseconds, in one frame.
@@ -140,7 +140,7 @@ pub fn comment(text: impl Into<String>) -> Step {
 /// ```
 #[must_use]
 pub const fn retry(time: Duration) -> Step {
-    Step(Kind::Retry(time))
+    Step(StepKind::Retry(time))
 }
 
 /// Sends these bytes as they are, in one frame: the cut is kept.
@@ -155,7 +155,7 @@ pub const fn retry(time: Duration) -> Step {
 /// ```
 #[must_use]
 pub fn raw(bytes: impl AsRef<[u8]>) -> Step {
-    Step(Kind::Raw(Bytes::copy_from_slice(bytes.as_ref())))
+    Step(StepKind::Raw(Bytes::copy_from_slice(bytes.as_ref())))
 }
 
 /// Lets that time pass, in which no request may come and the client may not leave.
@@ -171,7 +171,7 @@ pub fn raw(bytes: impl AsRef<[u8]>) -> Step {
 /// ```
 #[must_use]
 pub const fn wait(time: Duration) -> Step {
-    Step(Kind::Wait(time))
+    Step(StepKind::Wait(time))
 }
 
 /// Breaks the connection off in the middle: over a socket it is closed without the last chunk, in process the body (or,
@@ -189,7 +189,7 @@ pub const fn wait(time: Duration) -> Step {
 /// ```
 #[must_use]
 pub const fn drop() -> Step {
-    Step(Kind::Drop)
+    Step(StepKind::Drop)
 }
 
 /// Ends the answer as the protocol has it.
@@ -205,7 +205,7 @@ pub const fn drop() -> Step {
 /// ```
 #[must_use]
 pub const fn end() -> Step {
-    Step(Kind::End)
+    Step(StepKind::End)
 }
 
 /// Breaks the connection off by a reset (RST) instead of a close (FIN). In process it is the same as [`drop`].
@@ -222,7 +222,7 @@ pub const fn end() -> Step {
 /// ```
 #[must_use]
 pub const fn reset() -> Step {
-    Step(Kind::Reset)
+    Step(StepKind::Reset)
 }
 
 /// Nothing more comes, and the connection stays open until the client leaves it, however long that takes. Before a
@@ -241,7 +241,7 @@ pub const fn reset() -> Step {
 /// ```
 #[must_use]
 pub const fn stall() -> Step {
-    Step(Kind::Stall)
+    Step(StepKind::Stall)
 }
 
 /// Answers the request with this status, as a whole.
@@ -301,5 +301,5 @@ pub const fn expect_disconnect() -> DisconnectStep {
 /// ```
 #[must_use]
 pub const fn expect_silence(time: Duration) -> Step {
-    Step(Kind::Silence(time))
+    Step(StepKind::Silence(time))
 }

@@ -69,9 +69,9 @@ pub(super) const fn parse(text: &str) -> Option<Duration> {
 }
 
 /// A time as [`parse`] reads it.
-pub(super) struct Written(pub(super) Duration);
+pub(super) struct WrittenTime(pub(super) Duration);
 
-impl fmt::Display for Written {
+impl fmt::Display for WrittenTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
         if nanos == 0 {
@@ -137,7 +137,7 @@ mod tests {
         fn what_is_written_is_read(nanos in 0..=LONGEST.as_nanos() as u64, zeros in 0..13_u32) {
             let unit = 10_u64.pow(zeros);
             let time = Duration::from_nanos(nanos / unit * unit);
-            prop_assert_eq!(parse(&Written(time).to_string()), Some(time));
+            prop_assert_eq!(parse(&WrittenTime(time).to_string()), Some(time));
         }
     }
 }

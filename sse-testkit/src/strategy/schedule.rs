@@ -5,12 +5,12 @@ use proptest::{collection::vec, prelude::Strategy, strategy::Union};
 /// One thing that happens. Topics and clients are numbers from 0 on.
 ///
 /// ```
-/// # use sse_testkit::strategy::Step;
-/// let step = Step::Publish { topic: 2 };
+/// # use sse_testkit::strategy::ScheduleStep;
+/// let step = ScheduleStep::Publish { topic: 2 };
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Step {
+pub enum ScheduleStep {
     /// Something is published.
     Publish {
         /// Where to.
@@ -34,14 +34,14 @@ pub enum Step {
 ///
 /// ```
 /// # use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-/// # use sse_testkit::strategy::{Schedule, Step, schedules};
+/// # use sse_testkit::strategy::{Schedule, ScheduleStep, schedules};
 /// let tree = schedules().topics(3).clients(2).into_strategy().new_tree(&mut TestRunner::deterministic()).unwrap();
 /// let schedule: Schedule = tree.current();
-/// assert!(schedule.steps().all(|(step, _)| !matches!(step, Step::Publish { topic } if topic > 2)));
+/// assert!(schedule.steps().all(|(step, _)| !matches!(step, ScheduleStep::Publish { topic } if topic > 2)));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    steps: Vec<Step>,
+    steps: Vec<ScheduleStep>,
     clients: usize,
 }
 
@@ -51,27 +51,27 @@ impl Schedule {
     ///
     /// ```
     /// # use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-    /// # use sse_testkit::strategy::{Step, schedules};
+    /// # use sse_testkit::strategy::{ScheduleStep, schedules};
     /// # let schedule = schedules().into_strategy().new_tree(&mut TestRunner::deterministic()).unwrap().current();
     /// for (step, connected) in schedule.steps() {
-    ///     if let Step::Connect { client } = step {
+    ///     if let ScheduleStep::Connect { client } = step {
     ///         assert!(connected[client]);
     ///     }
     /// }
     /// ```
-    pub fn steps(&self) -> impl Iterator<Item = (Step, Vec<bool>)> {
+    pub fn steps(&self) -> impl Iterator<Item = (ScheduleStep, Vec<bool>)> {
         let mut connected = vec![false; self.clients];
         self.steps.iter().filter_map(move |step| {
             match *step {
-                Step::Connect { client } | Step::Leave { client } => {
-                    let there = matches!(step, Step::Connect { .. });
+                ScheduleStep::Connect { client } | ScheduleStep::Leave { client } => {
+                    let there = matches!(step, ScheduleStep::Connect { .. });
                     if connected[client] == there {
                         return None;
                     }
                     connected[client] = there;
                 }
-                Step::Restart => connected.fill(false),
-                Step::Publish { .. } => {}
+                ScheduleStep::Restart => connected.fill(false),
+                ScheduleStep::Publish { .. } => {}
             }
             Some((*step, connected.clone()))
         })
@@ -99,14 +99,14 @@ pub struct Schedules {
 ///
 /// ```
 /// # use proptest::prelude::*;
-/// # use sse_testkit::strategy::{Step, schedules};
+/// # use sse_testkit::strategy::{ScheduleStep, schedules};
 /// proptest! {
 ///     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
 ///     fn the_hub_loses_nothing(schedule in schedules().clients(5).into_strategy()) {
 ///         for (step, connected) in schedule.steps() {
 ///             match step {
-///                 Step::Publish { topic } => { /* ... */ }
-///                 Step::Connect { client } => { /* ... */ }
+///                 ScheduleStep::Publish { topic } => { /* ... */ }
+///                 ScheduleStep::Connect { client } => { /* ... */ }
 ///                 _ => { /* ... */ }
 ///             }
 ///         }
@@ -173,12 +173,12 @@ impl Schedules {
         let Self { topics, clients, longest, restarts } = self;
         // a union shrinks to its first part
         let mut parts = vec![
-            (10, (0..topics).prop_map(|topic| Step::Publish { topic }).boxed()),
-            (3, (0..clients).prop_map(|client| Step::Connect { client }).boxed()),
-            (2, (0..clients).prop_map(|client| Step::Leave { client }).boxed()),
+            (10, (0..topics).prop_map(|topic| ScheduleStep::Publish { topic }).boxed()),
+            (3, (0..clients).prop_map(|client| ScheduleStep::Connect { client }).boxed()),
+            (2, (0..clients).prop_map(|client| ScheduleStep::Leave { client }).boxed()),
         ];
         if restarts {
-            parts.push((1, proptest::strategy::Just(Step::Restart).boxed()));
+            parts.push((1, proptest::strategy::Just(ScheduleStep::Restart).boxed()));
         }
         vec(Union::new_weighted(parts), 0..=longest).prop_map(move |steps| Schedule { steps, clients })
     }

@@ -7,14 +7,12 @@ use tokio::time::sleep_until;
 use super::{TestStream, got::Got};
 use crate::{
     matcher::EventMatcher,
-    report::Report,
+    report::{Caller, Report},
     seen::{End, Event, Seen},
     time::later,
     timeline::Clock,
     wait::{Over, Wait},
 };
-
-type Caller = &'static Location<'static>;
 
 /// How much earlier or later than expected a heartbeat may come, at least: a tenth of the interval, or this.
 const SLACK: Duration = Duration::from_millis(100);

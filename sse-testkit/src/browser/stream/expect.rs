@@ -11,13 +11,11 @@ use super::{
 use crate::{
     call::EXPECTATION,
     matcher::EventMatcher,
-    report::Report,
+    report::{Caller, Report},
     seen::Event,
     time::later,
     wait::{Over, Wait},
 };
-
-type Caller = &'static Location<'static>;
 
 /// How many requests an expectation lasts: with a reconnection time of none they would hold up a paused clock for ever.
 const REQUESTS: u64 = 1 << 14;

@@ -128,7 +128,7 @@ impl Order {
 /// Keys of each group or place, with position and event.
 type Keyed = HashMap<usize, Vec<(usize, usize, usize)>>;
 
-fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Steps) -> HashMap<usize, Steps> {
+fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Extremes) -> HashMap<usize, Extremes> {
     let sorted = |mut of: Vec<_>| {
         of.sort_unstable();
         of
@@ -137,20 +137,20 @@ fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Steps) -> HashMap
 }
 
 /// Keys in order, each with the last or first position that has a key so low or so high, and the event there.
-type Steps = Vec<(usize, (usize, usize))>;
+type Extremes = Vec<(usize, (usize, usize))>;
 
 #[derive(Debug)]
 pub(super) struct Places {
-    ends: HashMap<usize, Steps>,
-    starts: HashMap<usize, Steps>,
-    below: HashMap<usize, Steps>,
-    above: HashMap<usize, Steps>,
+    ends: HashMap<usize, Extremes>,
+    starts: HashMap<usize, Extremes>,
+    below: HashMap<usize, Extremes>,
+    above: HashMap<usize, Extremes>,
 }
 
 impl Places {
     /// Position and event of the last that was seen and is surely before this one.
     pub(super) fn last_before(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
-        let lower = |steps: &Steps, key: usize| {
+        let lower = |steps: &Extremes, key: usize| {
             let count = steps.partition_point(|step| step.0 < key);
             count.checked_sub(1).map(|at| steps[at].1)
         };
@@ -164,7 +164,7 @@ impl Places {
     /// Position and event of the first that was seen and is surely after this one.
     pub(super) fn first_after(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
         let higher =
-            |steps: &Steps, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
+            |steps: &Extremes, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
         let by_id = order.rank(event).and_then(|rank| higher(self.above.get(&rank.group)?, rank.place));
         let by_time = order.ends(event).iter().filter_map(|end| higher(self.starts.get(&end.place)?, end.at));
         let by_time = by_time.filter(|(_, other)| order.surely_before(event, *other)).min();
@@ -175,7 +175,7 @@ impl Places {
     }
 }
 
-fn running_last(sorted: Vec<(usize, usize, usize)>) -> Steps {
+fn running_last(sorted: Vec<(usize, usize, usize)>) -> Extremes {
     let mut last = (0, 0);
     sorted
         .into_iter()
@@ -186,9 +186,9 @@ fn running_last(sorted: Vec<(usize, usize, usize)>) -> Steps {
         .collect()
 }
 
-fn running_first(sorted: Vec<(usize, usize, usize)>) -> Steps {
+fn running_first(sorted: Vec<(usize, usize, usize)>) -> Extremes {
     let mut first = (usize::MAX, 0);
-    let mut steps: Steps = sorted
+    let mut steps: Extremes = sorted
         .into_iter()
         .rev()
         .map(|(key, at, event)| {

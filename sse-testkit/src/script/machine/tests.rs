@@ -11,13 +11,13 @@ const fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn start(script: &Script) -> (Machine, Vec<Action>) {
-    let (machine, doings) = Machine::start(plan(script.steps()).unwrap().into(), at(0));
-    (machine, actions(doings))
+fn start(script: &Script) -> (ScriptMachine, Vec<Action>) {
+    let (machine, step_actions) = ScriptMachine::start(plan(script.steps()).unwrap().into(), at(0));
+    (machine, actions(step_actions))
 }
 
-fn actions(doings: Vec<Doing>) -> Vec<Action> {
-    doings.into_iter().map(|(_, action)| action).collect()
+fn actions(step_actions: Vec<StepAction>) -> Vec<Action> {
+    step_actions.into_iter().map(|(_, action)| action).collect()
 }
 
 fn get(target: &str) -> Input {
@@ -25,13 +25,13 @@ fn get(target: &str) -> Input {
 }
 
 /// What is done at a moment.
-fn when(machine: &mut Machine, millis: u64, input: Input) -> Vec<Action> {
+fn when(machine: &mut ScriptMachine, millis: u64, input: Input) -> Vec<Action> {
     actions(machine.handle(at(millis), input))
 }
 
-fn failure(machine: &Machine) -> &str {
+fn failure(machine: &ScriptMachine) -> &str {
     match machine.state() {
-        State::Failed(failure) => &failure.what,
+        ScriptState::Failed(failure) => &failure.what,
         other => panic!("{other:?}"),
     }
 }
@@ -66,9 +66,9 @@ fn a_script_from_its_beginning_to_its_end() {
     let answered = when(&mut machine, 4020, get("/"));
     assert!(matches!(&answered[..], [Action::Take, Action::Answer { .. }]), "{answered:?}");
     when(&mut machine, 5000, get("/"));
-    assert_eq!((machine.at(), machine.state()), (8, &State::Running));
+    assert_eq!((machine.at(), machine.state()), (8, &ScriptState::Running));
     assert_eq!(when(&mut machine, 5000, Input::Taken), [Action::End]); // over, with an answer open
-    assert_eq!((machine.at(), machine.state(), machine.deadline()), (9, &State::Finished, None));
+    assert_eq!((machine.at(), machine.state(), machine.deadline()), (9, &ScriptState::Finished, None));
 
     let refused = when(&mut machine, 6000, get("/late"));
     assert_eq!(refused, [Action::Refuse("after the last step: a request came: GET /late".into())]);
@@ -136,7 +136,7 @@ fn a_client_may_come_back_before_its_leaving_is_noticed() {
         assert_eq!(machine.deadline(), Some(at(1500)));
         let done = when(&mut machine, 600, Input::Left);
         assert!(matches!(&done[..], [Action::Take, Action::Answer { .. }]), "{done:?}");
-        assert_eq!(machine.state(), &State::Finished);
+        assert_eq!(machine.state(), &ScriptState::Finished);
     }
 }
 
@@ -149,7 +149,7 @@ fn also_before_it_is_noticed_that_it_has_taken_what_was_sent() {
     assert_eq!(when(&mut machine, 600, Input::Taken), []);
     let done = when(&mut machine, 700, Input::Left);
     assert!(matches!(&done[..], [Action::Take, Action::Answer { .. }]), "{done:?}");
-    assert_eq!(machine.state(), &State::Finished);
+    assert_eq!(machine.state(), &ScriptState::Finished);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_accept_ends_what_is_open() {
     when(&mut machine, 0, get("/"));
     assert_eq!(when(&mut machine, 0, Input::Taken), [Action::End]);
     when(&mut machine, 1, Input::Left); // old news
-    assert_eq!(machine.state(), &State::Running);
+    assert_eq!(machine.state(), &ScriptState::Running);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_path_is_compared_with_the_query_if_it_has_one() {
     ] {
         let (mut machine, _) = start(&script![accept.path(path), status(204)]);
         when(&mut machine, 0, get(target));
-        assert_eq!(*machine.state() == State::Finished, fits, "{path} {target}");
+        assert_eq!(*machine.state() == ScriptState::Finished, fits, "{path} {target}");
     }
 }
 
@@ -215,10 +215,10 @@ proptest! {
             accept, head(200), raw("x"), expect_disconnect().within(3s), accept, drop, accept, head(200), comment("c"),
             accept, stall
         ];
-        let (mut machine, mut doings) = Machine::start(plan(script.steps()).unwrap().into(), at(0));
+        let (mut machine, mut step_actions) = ScriptMachine::start(plan(script.steps()).unwrap().into(), at(0));
         let (mut waiting, mut open, mut asked, mut now, mut over) = (0, false, false, 0, false);
         for (kind, time) in inputs {
-            for (step, action) in doings {
+            for (step, action) in step_actions {
                 prop_assert!(step <= machine.at());
                 match action {
                     Action::Take => {
@@ -237,8 +237,8 @@ proptest! {
                     Action::Break { .. } => prop_assert!(std::mem::take(&mut open) | std::mem::take(&mut asked)),
                 }
             }
-            prop_assert!(!over || machine.state() != &State::Running, "it runs again");
-            over = machine.state() != &State::Running;
+            prop_assert!(!over || machine.state() != &ScriptState::Running, "it runs again");
+            over = machine.state() != &ScriptState::Running;
             prop_assert!(over || machine.deadline().is_some() || machine.at() == 4 || machine.at() == 19);
             let input = match kind {
                 0 => {
@@ -256,7 +256,7 @@ proptest! {
                     Input::Time
                 }
             };
-            doings = machine.handle(at(now), input);
+            step_actions = machine.handle(at(now), input);
         }
     }
 }
