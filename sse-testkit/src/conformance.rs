@@ -31,7 +31,7 @@ pub use outcome::Outcome;
 /// Attributes and docs before `fn` are the test's.
 ///
 /// ```
-/// use sse_testkit::{Chunks, Outcome, conformance};
+/// use sse_testkit::{Outcome, conformance, conformance::Chunks};
 ///
 /// # use sse_core::{Item, Parser};
 /// fn parser(chunks: &Chunks<'_>) -> Outcome {
@@ -59,7 +59,7 @@ pub use outcome::Outcome;
 /// A parser that knows no more than lines and LF:
 ///
 /// ```
-/// use sse_testkit::{FailureKind, Outcome, conformance};
+/// use sse_testkit::{Outcome, conformance, conformance::FailureKind};
 ///
 /// let grades = conformance!(|chunks| {
 ///     let text = String::from_utf8_lossy(&chunks.concat()).into_owned();

@@ -32,7 +32,7 @@ pub use finding::{EncodingFault, EncodingFinding};
 /// Attributes and docs before `fn` are the test's.
 ///
 /// ```
-/// use sse_testkit::{Fields, EncodingFault, encoding};
+/// use sse_testkit::{encoding, encoding::{EncodingFault, Fields}};
 ///
 /// /// It knows LF, and nothing else.
 /// fn encoder(fields: &Fields<'_>) -> Option<String> {
@@ -159,7 +159,7 @@ impl Encoding {
     /// What was found: at most one finding a case, the gravest.
     ///
     /// ```
-    /// # use sse_testkit::{EncodingFault, encoding};
+    /// # use sse_testkit::{encoding, encoding::EncodingFault};
     /// let findings = encoding(|fields| Some(format!("data: {}\n\n", fields.data?)));
     /// let finding = findings.findings().iter().find(|finding| finding.case == "cr-is-a-line-end").unwrap();
     /// assert_eq!(finding.fault, EncodingFault::Forged);
@@ -204,7 +204,7 @@ impl Encoding {
     /// These faults are found in these cases and no other, in any order: what is known. What was not run is no finding.
     ///
     /// ```
-    /// # use sse_testkit::{EncodingFault, encoding};
+    /// # use sse_testkit::{encoding, encoding::EncodingFault};
     /// // a sound encoder of data, but for CR
     /// let findings = encoding(|fields| {
     ///     if fields.name.is_some() || fields.id.is_some() || fields.comment.is_some() || fields.retry.is_some() {

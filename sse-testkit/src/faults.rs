@@ -269,7 +269,7 @@ impl Faults {
     /// Bytes pass only as far as there is credit for them: a slow reader.
     ///
     /// ```
-    /// # use sse_testkit::{Credits, Faults, TestClient, event_stream};
+    /// # use sse_testkit::{Faults, TestClient, event_stream, faults::Credits};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # use std::time::Duration;

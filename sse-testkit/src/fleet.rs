@@ -136,7 +136,7 @@ impl Fleet {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use sse_testkit::{Body, Fleet, Observed, TestClient, event_stream};
+    /// # use sse_testkit::{Body, Fleet, TestClient, event_stream, fleet::Observed};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| {
@@ -178,7 +178,7 @@ impl Fleet {
     /// Which events say that something was lost: they are recorded as [`Observed::Gap`].
     ///
     /// ```
-    /// # use sse_testkit::{Fleet, Observed, TestClient, event_stream};
+    /// # use sse_testkit::{Fleet, TestClient, event_stream, fleet::Observed};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("event: sse-gap\ndata:\n\ndata: a\n\n"));

@@ -158,7 +158,7 @@ impl Ledger {
     /// ledgers.
     ///
     /// ```
-    /// # use sse_testkit::{Ids, Ledger};
+    /// # use sse_testkit::{Ledger, ledger::Ids};
     /// let (publisher, subscriber) = (Ledger::new(), Ledger::new());
     /// publisher.publish("news", "one").acknowledged("1");
     /// let reader = subscriber.reader("a").from_start();
@@ -187,7 +187,7 @@ impl Ledger {
     /// Says how ids compare.
     ///
     /// ```
-    /// # use sse_testkit::{Ids, Ledger};
+    /// # use sse_testkit::{Ledger, ledger::Ids};
     /// let ledger = Ledger::new().ids(Ids::Bytewise);
     /// ```
     #[must_use]
@@ -257,7 +257,7 @@ impl Ledger {
     /// All that the ledger was told, in that order.
     ///
     /// ```
-    /// # use sse_testkit::{Ledger, Entry};
+    /// # use sse_testkit::{Ledger, ledger::Entry};
     /// let ledger = Ledger::new();
     /// ledger.reader("a").complete();
     /// assert_eq!(ledger.records(), [Entry::Complete { reader: "a".into() }]);

@@ -135,7 +135,7 @@
 //! # use std::sync::{Arc, Mutex};
 //! use std::time::Duration;
 //! # use sse_testkit::{Body, TestClient, event_stream};
-//! use sse_testkit::{Faults, Fleet, Ids, Ledger};
+//! use sse_testkit::{Faults, Fleet, Ledger, ledger::Ids};
 //!
 //! # #[derive(Clone)]
 //! # struct Hub { log: tokio::sync::watch::Sender<Vec<String>> }
@@ -193,7 +193,7 @@
 //! text. Each is a value with a table, or a test; what is known to fail is held to exactly.
 //!
 //! ```
-//! use sse_testkit::{Fields, encoding};
+//! use sse_testkit::{encoding, encoding::Fields};
 //!
 //! fn encode(fields: &Fields<'_>) -> Option<String> {
 //!     Some(format!("data: {}\n\n", fields.data?)) // forgets line breaks
@@ -226,20 +226,20 @@ mod transport;
 mod response;
 mod stream;
 
-mod browser;
-mod fleet;
+pub mod browser;
+pub mod fleet;
 
-mod faults;
+pub mod faults;
 pub mod script;
 
-mod ledger;
-mod recording;
+pub mod ledger;
+pub mod recording;
 
 mod matcher;
 mod seen;
 
-mod conformance;
-mod encoding;
+pub mod conformance;
+pub mod encoding;
 mod vectors;
 
 mod escape;
@@ -255,17 +255,18 @@ pub mod load;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 
+// What nearly every test uses; the rest is reached through its module.
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
-pub use browser::{BrowserClient, BrowserEvent, BrowserRequest, BrowserStream, ReadyState};
+pub use browser::{BrowserClient, BrowserStream};
 pub use call::NoAnswer;
 pub use client::TestClient;
-pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
-pub use encoding::{Encoding, EncodingFault, EncodingFinding, Fields, encoding};
-pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
-pub use fleet::{Fleet, FleetView, Observed, Record, RunningFleet};
-pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
+pub use conformance::{Outcome, conformance};
+pub use encoding::encoding;
+pub use faults::{FaultProxy, Faults};
+pub use fleet::Fleet;
+pub use ledger::Ledger;
 pub use matcher::{EventMatcher, any_event, data, event, message};
-pub use recording::{RecordedChunk, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
+pub use recording::Recording;
 pub use request::RequestBuilder;
 pub use response::Response;
 pub use seen::{End, Event, Seen};

@@ -27,7 +27,7 @@ pub use replay::{Replay, ReplayBroken};
 /// use sse_testkit::{Recording, TestClient};
 ///
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() -> Result<(), sse_testkit::RecordingError> {
+/// # async fn main() -> Result<(), sse_testkit::recording::RecordingError> {
 /// let recording: Recording = r#"
 /// {"format":"sse-recording","version":1,"status":200,"headers":[["content-type","text/event-stream"]]}
 /// {"at_ms":0,"text":"data: hel"}
@@ -72,7 +72,7 @@ pub struct RecordedChunk {
 /// How a recorded stream ended.
 ///
 /// ```
-/// # use sse_testkit::RecordingEnd;
+/// # use sse_testkit::recording::RecordingEnd;
 /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n{\"end\":\"open\"}\n";
 /// # let recording: sse_testkit::Recording = file.parse().unwrap();
 /// assert_eq!(recording.end(), &RecordingEnd::Open);
@@ -164,7 +164,7 @@ impl Recording {
     /// How it ended.
     ///
     /// ```
-    /// # use sse_testkit::{Recording, RecordingEnd};
+    /// # use sse_testkit::{Recording, recording::RecordingEnd};
     /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
     /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
     /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";

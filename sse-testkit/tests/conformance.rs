@@ -3,7 +3,10 @@
 mod support;
 
 use sse_core::{Item, Parser};
-use sse_testkit::{Chunks, FailureKind, Outcome, conformance};
+use sse_testkit::{
+    Outcome, conformance,
+    conformance::{Chunks, FailureKind},
+};
 
 use support::failure_of;
 

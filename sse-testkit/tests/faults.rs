@@ -5,7 +5,8 @@ mod support;
 use std::time::Duration;
 
 use sse_testkit::{
-    Body, BrowserClient, BrowserEvent, Credits, End, Faults, Ids, Ledger, Seen, TestClient, event, event_stream,
+    Body, BrowserClient, End, Faults, Ledger, Seen, TestClient, browser::BrowserEvent, event, event_stream,
+    faults::Credits, ledger::Ids,
 };
 use support::{
     failure, frames, scripted, sleep,

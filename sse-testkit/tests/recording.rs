@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use sse_testkit::{Body, End, Recording, RecordingEnd, TestClient, TestStream, event_stream};
+use sse_testkit::{Body, End, Recording, TestClient, TestStream, event_stream, recording::RecordingEnd};
 
 use support::sleep;
 
@@ -15,7 +15,7 @@ const HEAD: &str =
 
 fn parse(lines: &[&str]) -> Result<Recording, String> {
     let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-    text.parse().map_err(|error: sse_testkit::RecordingError| error.to_string())
+    text.parse().map_err(|error: sse_testkit::recording::RecordingError| error.to_string())
 }
 
 /// Reads a stream until it has ended, or has been silent for an hour.

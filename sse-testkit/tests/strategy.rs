@@ -8,7 +8,8 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
 };
 use sse_testkit::{
-    Ids, Ledger, TestClient, TestStream,
+    Ledger, TestClient, TestStream,
+    ledger::Ids,
     strategy::{self, Schedule, ScheduleStep, schedules},
 };
 use support::{

@@ -7,7 +7,7 @@ use crate::seen::Event;
 /// The `readyState` of an `EventSource`.
 ///
 /// ```
-/// # use sse_testkit::{BrowserClient, ReadyState, TestClient, event_stream};
+/// # use sse_testkit::{BrowserClient, TestClient, browser::ReadyState, event_stream};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
@@ -41,7 +41,7 @@ impl fmt::Display for ReadyState {
 /// What is fired at an `EventSource`, for its page to see.
 ///
 /// ```
-/// # use sse_testkit::{BrowserClient, BrowserEvent, ReadyState, TestClient, event_stream};
+/// # use sse_testkit::{BrowserClient, TestClient, browser::{BrowserEvent, ReadyState}, event_stream};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));

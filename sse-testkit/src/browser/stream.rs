@@ -47,7 +47,7 @@ impl BrowserStream {
     /// The `readyState`, as of what the page has seen.
     ///
     /// ```
-    /// # use sse_testkit::{BrowserClient, ReadyState, TestClient, event_stream};
+    /// # use sse_testkit::{BrowserClient, TestClient, browser::ReadyState, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
@@ -144,7 +144,7 @@ impl BrowserStream {
     /// lost.
     ///
     /// ```
-    /// # use sse_testkit::{BrowserClient, ReadyState, TestClient, event_stream};
+    /// # use sse_testkit::{BrowserClient, TestClient, browser::ReadyState, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));

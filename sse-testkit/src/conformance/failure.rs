@@ -3,7 +3,7 @@
 /// A vector that a parser read wrongly.
 ///
 /// ```
-/// # use sse_testkit::{FailureKind, Outcome, conformance};
+/// # use sse_testkit::{Outcome, conformance, conformance::FailureKind};
 /// // it takes each chunk for one event
 /// let grades = conformance(|chunks| {
 ///     let texts = chunks.iter().map(|chunk| String::from_utf8_lossy(chunk).into_owned());
@@ -41,7 +41,7 @@ pub struct VectorFailure {
 /// How a parser failed on a vector.
 ///
 /// ```
-/// # use sse_testkit::{FailureKind, Outcome, conformance};
+/// # use sse_testkit::{Outcome, conformance, conformance::FailureKind};
 /// // chunks that end between lines are all it can read
 /// let grades = conformance(|chunks| {
 ///     let whole = |chunk: &&[u8]| chunk.strip_prefix(b"data: ")?.strip_suffix(b"\n\n").map(<[u8]>::to_vec);

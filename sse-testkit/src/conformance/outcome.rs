@@ -108,7 +108,7 @@ impl Outcome {
     /// The parser can't be run on this vector: it counts neither as passed nor as failed.
     ///
     /// ```
-    /// # use sse_testkit::{Chunks, Outcome};
+    /// # use sse_testkit::{Outcome, conformance::Chunks};
     /// fn parser(chunks: &Chunks<'_>) -> Outcome {
     ///     if !chunks.last_event_id().is_empty() {
     ///         return Outcome::not_run("it can't be given a last event ID");

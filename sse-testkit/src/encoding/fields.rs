@@ -7,7 +7,7 @@ use crate::escape::clipped;
 /// The fields of one event, for an encoder under test to write. What is `None` is not to be written.
 ///
 /// ```
-/// # use sse_testkit::{Fields, encoding};
+/// # use sse_testkit::{encoding, encoding::Fields};
 /// fn encoder(fields: &Fields<'_>) -> Option<String> {
 ///     let mut wire = String::new();
 ///     if let Some(name) = fields.name {

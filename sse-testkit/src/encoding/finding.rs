@@ -5,7 +5,7 @@ use std::fmt;
 /// One event that an encoder does not write as it should.
 ///
 /// ```
-/// # use sse_testkit::{EncodingFault, encoding};
+/// # use sse_testkit::{encoding, encoding::EncodingFault};
 /// let findings = encoding(|fields| Some(format!("data:{}\n\n", fields.data.unwrap_or_default())));
 /// let finding = &findings.findings()[0];
 /// assert_eq!((&*finding.case, finding.fault), ("leading-space-survives", EncodingFault::Changed));
@@ -31,7 +31,7 @@ pub struct EncodingFinding {
 /// What kind of fault an encoder has, the gravest first.
 ///
 /// ```
-/// # use sse_testkit::EncodingFault;
+/// # use sse_testkit::encoding::EncodingFault;
 /// assert_eq!(EncodingFault::Forged.to_string(), "forged");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

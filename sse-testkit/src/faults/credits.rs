@@ -7,7 +7,7 @@ use tokio::sync::watch;
 /// How many bytes a slow reader takes. Clones are the same account.
 ///
 /// ```
-/// use sse_testkit::{Credits, Faults};
+/// use sse_testkit::{Faults, faults::Credits};
 /// let credits = Credits::new(0);
 /// let faults = Faults::none().credits(&credits);
 /// credits.grant(100);
@@ -20,7 +20,7 @@ impl Credits {
     /// So many bytes.
     ///
     /// ```
-    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
+    /// assert_eq!(sse_testkit::faults::Credits::new(7).left(), 7);
     /// ```
     #[must_use]
     pub fn new(bytes: usize) -> Self {
@@ -30,7 +30,7 @@ impl Credits {
     /// So many bytes more.
     ///
     /// ```
-    /// # let credits = sse_testkit::Credits::new(7);
+    /// # let credits = sse_testkit::faults::Credits::new(7);
     /// credits.grant(3);
     /// assert_eq!(credits.left(), 10);
     /// ```
@@ -58,7 +58,7 @@ impl Credits {
     /// How many bytes may pass before the reader waits.
     ///
     /// ```
-    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
+    /// assert_eq!(sse_testkit::faults::Credits::new(7).left(), 7);
     /// ```
     #[must_use]
     pub fn left(&self) -> usize {

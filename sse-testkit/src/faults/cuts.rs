@@ -10,7 +10,7 @@ use super::{
 /// The ways to cut bytes that find what a cut can break: whole, each byte alone, and every cut in two.
 ///
 /// ```
-/// # use sse_testkit::every_cut;
+/// # use sse_testkit::faults::every_cut;
 /// for chunks in every_cut("data: ü\r\n\r\n") {
 ///     let mut parser = sse_core::Parser::new();
 ///     let mut data = Vec::new();

@@ -161,7 +161,7 @@ impl<S> Faulty<S> {
 /// Why a stream with faults broke off.
 ///
 /// ```
-/// # use sse_testkit::FaultyError;
+/// # use sse_testkit::faults::FaultyError;
 /// assert_eq!(FaultyError::<std::io::Error>::Reset.to_string(), "reset, as the faults have it");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

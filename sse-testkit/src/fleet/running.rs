@@ -175,10 +175,10 @@ impl RunningFleet {
         (0..self.state.len()).map(|client| self.state.slot(client).view.clone()).collect()
     }
 
-    /// Ends all the streams. A client that is connected has [`Left`](crate::Observed::Left) as its last record.
+    /// Ends all the streams. A client that is connected has [`Left`](crate::fleet::Observed::Left) as its last record.
     ///
     /// ```
-    /// # use sse_testkit::{Body, Fleet, Observed, TestClient, event_stream};
+    /// # use sse_testkit::{Body, Fleet, TestClient, event_stream, fleet::Observed};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| {

@@ -10,7 +10,7 @@ const KEPT: usize = 1 << 16;
 /// What one client of a fleet saw, in order.
 ///
 /// ```
-/// # use sse_testkit::{Fleet, Observed, TestClient, event_stream};
+/// # use sse_testkit::{Fleet, TestClient, event_stream, fleet::Observed};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
@@ -158,7 +158,7 @@ impl fmt::Display for FleetView {
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use sse_testkit::{Fleet, Record, TestClient, event_stream};
+/// # use sse_testkit::{Fleet, TestClient, event_stream, fleet::Record};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
@@ -198,7 +198,7 @@ impl fmt::Display for Record {
 /// What a client of a fleet can see.
 ///
 /// ```
-/// # use sse_testkit::{Fleet, Observed, TestClient};
+/// # use sse_testkit::{Fleet, TestClient, fleet::Observed};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// let client = TestClient::from_fn(async |_| http::Response::builder().status(503).body(String::new()).unwrap());

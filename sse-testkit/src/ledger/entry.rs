@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// `{"connected":{"reader":"browser","last_event_id":""}}`.
 ///
 /// ```
-/// # use sse_testkit::{Ledger, Entry};
+/// # use sse_testkit::{Ledger, ledger::Entry};
 /// let ledger = Ledger::new();
 /// ledger.publish("news", "one").refused();
 /// assert_eq!(ledger.records()[1], Entry::Refused { publish: 0 });

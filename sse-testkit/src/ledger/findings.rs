@@ -10,7 +10,7 @@ const SHOWN: usize = 20;
 /// Something that must not be. Events are named by their data.
 ///
 /// ```
-/// # use sse_testkit::{Finding, Ledger};
+/// # use sse_testkit::{Ledger, ledger::Finding};
 /// let ledger = Ledger::new();
 /// ledger.publish("news", "one").acknowledged("1");
 /// ledger.reader("browser").from_start().complete();

@@ -3,7 +3,7 @@
 /// How event ids compare.
 ///
 /// ```
-/// # use sse_testkit::{Ids, Ledger};
+/// # use sse_testkit::{Ledger, ledger::Ids};
 /// let ledger = Ledger::new().ids(Ids::Numeric); // ids are 1, 2, 3, ...
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -52,7 +52,7 @@ impl Recording {
     /// ```
     /// # use sse_testkit::{Recording, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), sse_testkit::RecordingError> {
+    /// # async fn main() -> Result<(), sse_testkit::recording::RecordingError> {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
     /// # let mut stream = client.get("/").connect().await;
     /// # stream.expect_event("a").await;

@@ -65,7 +65,7 @@ impl Recording {
 /// Each chunk comes as one frame, at its time or, if nobody reads then, when it is read. It is in tokio's time.
 ///
 /// ```
-/// # use sse_testkit::{Recording, Replay};
+/// # use sse_testkit::{Recording, recording::Replay};
 /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n{\"end\":\"open\"}\n";
 /// # let recording: Recording = file.parse().unwrap();
 /// let body: Replay = recording.body();

@@ -2,7 +2,11 @@
 
 use std::{sync::mpsc, time::Duration};
 
-use sse_testkit::{Body, BrowserClient, BrowserEvent, ReadyState, TestClient, any_event, event_stream, message};
+use sse_testkit::{
+    Body, BrowserClient, TestClient, any_event,
+    browser::{BrowserEvent, ReadyState},
+    event_stream, message,
+};
 
 use super::{browser, header, open, status};
 

@@ -9,7 +9,9 @@ use std::{
 };
 
 use sse_testkit::{
-    Body, BodyDropped, BrowserClient, BrowserEvent, ReadyState, TestClient, event, event_stream, message,
+    Body, BodyDropped, BrowserClient, TestClient,
+    browser::{BrowserEvent, ReadyState},
+    event, event_stream, message,
 };
 use tokio::time::{sleep, timeout};
 

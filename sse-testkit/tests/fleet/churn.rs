@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use sse_testkit::{Body, BrowserClient, Fleet, FleetView, Observed, Record, RunningFleet, TestClient, event_stream};
+use sse_testkit::{
+    Body, BrowserClient, Fleet, TestClient, event_stream,
+    fleet::{FleetView, Observed, Record, RunningFleet},
+};
 use tokio::time::{Instant, sleep};
 
 use super::{Numbers, S, in_a_row, numbers};

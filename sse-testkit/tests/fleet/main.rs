@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use sse_testkit::{Body, BodyDropped, FleetView, TestClient, event_stream};
+use sse_testkit::{Body, BodyDropped, TestClient, event_stream, fleet::FleetView};
 use tokio::sync::watch;
 
 const S: Duration = Duration::from_secs(1);

@@ -4,7 +4,10 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use sse_testkit::{BrowserClient, Fleet, Observed, Record, TestClient};
+use sse_testkit::{
+    BrowserClient, Fleet, TestClient,
+    fleet::{Observed, Record},
+};
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{Numbers, in_a_row, numbers};

@@ -51,7 +51,7 @@ impl BrowserStream {
     /// lost if the future is dropped before it is ready.
     ///
     /// ```
-    /// # use sse_testkit::{BrowserClient, BrowserEvent, TestClient, event_stream};
+    /// # use sse_testkit::{BrowserClient, TestClient, browser::BrowserEvent, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
