@@ -1,9 +1,8 @@
 //! Typed events: an externally tagged enum is the schema.
 //!
 //! The variant's name is the event's name, its content is the data, always as JSON: a newtype variant its value, a
-//! tuple variant an array, a struct variant an object; a unit variant has empty data, and is read back from empty data
-//! or `null`. Other ways to tag an enum (`tag`, `untagged`) say nothing about event names, so [`Schema::new`] refuses
-//! them.
+//! tuple variant an array, a struct variant an object. A unit variant has empty data, and is read from empty data or
+//! `null`. Other ways to tag an enum (`tag`, `untagged`) give no event names, so [`Schema::new`] refuses them.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -46,7 +45,7 @@ pub struct Schema<T> {
 }
 
 impl<T: DeserializeOwned> Schema<T> {
-    /// Reads the names off the type's own `Deserialize`.
+    /// Takes the names from the `Deserialize` implementation of `T`.
     ///
     /// # Errors
     ///
@@ -59,15 +58,15 @@ impl<T: DeserializeOwned> Schema<T> {
         }
     }
 
-    /// The names of the events: what a browser has to listen for. Aliases are included, and the own name of the variant
-    /// that is `#[serde(other)]`, if there is one: serde lists them alike. An event of that very name is read as any unit
-    /// variant is, so its data has to be empty or `null`; under every other name the variant takes any data.
+    /// The names of the events, which a browser has to listen for. They include aliases and, if a variant is
+    /// `#[serde(other)]`, its name, since serde lists them all. An event of that name is read like any unit variant, so
+    /// its data has to be empty or `null`; an event of an unknown name may have any data.
     #[must_use]
     pub const fn names(&self) -> &'static [&'static str] {
         self.names
     }
 
-    /// Reads an event.
+    /// Reads an event of the given `name` and `data`.
     ///
     /// # Errors
     ///
@@ -84,11 +83,11 @@ impl<T> fmt::Debug for Schema<T> {
     }
 }
 
-/// Begins an event from a value of an externally tagged enum: name and data are set.
+/// Begins an event with the name and data of `value`, which is a variant of an externally tagged enum.
 ///
 /// # Errors
 ///
-/// [`EncodeError`] if the value does not serialize as a variant, or its name can't be an event's.
+/// [`EncodeError`] if `value` does not serialize as a variant, or the variant's name can't be an event name.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<EventBuilder, EncodeError> {
     encode::encode(value)
 }

@@ -24,7 +24,7 @@ struct Content {
     data: String,
 }
 
-/// Takes a variant and nothing else.
+/// Serializes a variant and nothing else.
 struct Variant;
 
 /// A tuple or struct variant whose members are being written.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use alloc::string::String;
 
-/// Why a type is no schema.
+/// Why a type can't be a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchemaError {
@@ -28,7 +28,7 @@ impl fmt::Display for SchemaError {
 
 impl core::error::Error for SchemaError {}
 
-/// Why a value is no event.
+/// Why a value can't be an event.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -38,7 +38,7 @@ pub enum EncodeError {
     Name(&'static str),
     /// The content did not serialize as JSON.
     Data(serde_json::Error),
-    /// The type's own `Serialize` gave up.
+    /// The type's `Serialize` implementation failed.
     Custom(String),
 }
 
@@ -57,7 +57,7 @@ impl fmt::Display for EncodeError {
 
 impl core::error::Error for EncodeError {}
 
-/// Why an event is no value of the type.
+/// Why an event can't be a value of the type.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -67,7 +67,7 @@ pub enum DecodeError {
     Data(serde_json::Error),
     /// A unit variant came with data.
     Unit,
-    /// The type's own `Deserialize` gave up.
+    /// The type's `Deserialize` implementation failed.
     Custom(String),
 }
 
