@@ -1,4 +1,4 @@
-//! Bodies that a test writes: of requests, and of the answers of a server made up for a test.
+//! Bodies that a test writes: of requests, and of the answers of a server that a test makes up.
 
 use std::{
     collections::VecDeque,
@@ -13,10 +13,10 @@ use http::{HeaderValue, header::CONTENT_TYPE};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// How many chunks wait in a channel for the reader.
+/// The number of chunks that a channel holds for the reader.
 const CHANNEL: usize = 1;
 
-/// A body: whole, in chunks, or written chunk by chunk while it is read.
+/// A body: whole, in chunks, or written while it is read.
 ///
 /// ```
 /// use sse_testkit::Body;
@@ -34,7 +34,7 @@ enum BodyKind {
 }
 
 impl Body {
-    /// A body of one frame for each chunk. Its length is not announced.
+    /// A body that sends each chunk as one frame. Its length is not announced.
     ///
     /// ```
     /// # use sse_testkit::{Body, TestClient, event_stream};
@@ -82,7 +82,7 @@ impl Body {
         (BodySender(sender), Self(BodyKind::Channel(receiver)))
     }
 
-    /// The same body again, unless it is written while it is read.
+    /// A copy of the body, unless it is written while it is read.
     pub(crate) fn copy(&self) -> Option<Self> {
         match &self.0 {
             BodyKind::Whole(bytes) => Some(Self(BodyKind::Whole(bytes.clone()))),
@@ -152,12 +152,12 @@ impl fmt::Debug for Body {
     }
 }
 
-/// Writes the body that was made with it, by [`Body::channel`]. Dropping it ends the body.
+/// Writes a body of [`Body::channel`]. Dropping the sender ends the body.
 #[derive(Debug)]
 pub struct BodySender(mpsc::Sender<Result<Bytes, BodyAborted>>);
 
 impl BodySender {
-    /// Sends a chunk, as one frame. Waits until the reader has taken the chunk before it.
+    /// Sends `chunk` as one frame. Waits until the reader has taken the previous one.
     ///
     /// ```
     /// # use sse_testkit::{Body, TestClient};
@@ -176,12 +176,12 @@ impl BodySender {
     ///
     /// # Errors
     ///
-    /// [`BodyDropped`] if nobody will read the body any more. Stop writing.
+    /// [`BodyDropped`] if the reader is gone: stop writing.
     pub async fn send(&self, chunk: impl Into<Bytes>) -> Result<(), BodyDropped> {
         self.0.send(Ok(chunk.into())).await.map_err(|_| BodyDropped)
     }
 
-    /// Ends the body in the middle, with an error: the reader learns that it is not whole.
+    /// Breaks the body off with an error, so that the reader learns that it is incomplete.
     ///
     /// ```
     /// # use sse_testkit::{Body, End, TestClient, event_stream};
@@ -198,12 +198,12 @@ impl BodySender {
     /// # }
     /// ```
     pub async fn abort(self) {
-        // a reader that is gone needs no telling
+        // a reader that is gone need not know
         let _ = self.0.send(Err(BodyAborted)).await;
     }
 }
 
-/// The body was ended in the middle by [`BodySender::abort`]; what came of it is not whole.
+/// The body was broken off by [`BodySender::abort`]; what came of it is incomplete.
 ///
 /// ```
 /// assert_eq!(sse_testkit::BodyAborted.to_string(), "the body was aborted");
@@ -241,7 +241,7 @@ impl fmt::Display for BodyDropped {
 
 impl Error for BodyDropped {}
 
-/// An answer that is an event stream, for a server made up for a test: status 200, `text/event-stream`.
+/// An answer that is an event stream, for a server that a test makes up: status 200, `text/event-stream`.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, event_stream};

@@ -1,4 +1,4 @@
-//! Where requests go.
+//! The client of one server.
 
 use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
 
@@ -14,7 +14,8 @@ use crate::{
 
 /// A client of one server: a service in this process, or an address.
 ///
-/// Clones are the same client. Every request is on its own: there is no pool, no cookie and no redirect.
+/// Clones are the same client. Requests are independent of each other: there is no connection pool, no cookie, and no
+/// redirect is followed.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, event_stream};
@@ -126,8 +127,8 @@ impl TestClient {
         Self { transport: Arc::new(Tcp::new(address)) }
     }
 
-    /// A client of a server that answers each request with this recording: the same head, the same cuts, and the same
-    /// times, counted from when the request comes.
+    /// A client of a server that answers each request with `recording`: the same head and the same chunks, at the same
+    /// times since the request.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -152,7 +153,7 @@ impl TestClient {
         Self { transport: Arc::new(transport) }
     }
 
-    /// What is done to the answers on purpose, with its seed.
+    /// The faults that the answers have, with their seed.
     pub(crate) fn plan(&self) -> Option<String> {
         self.transport.faults()
     }

@@ -27,9 +27,9 @@ pub use finding::{EncodingFault, EncodingFinding};
 /// |---|---|
 /// | `encoding!(encoder)` | an [`Encoding`], as [`encoding()`] gives it |
 /// | `encoding!(fn name, encoder)` | a `#[test]` of that name, which passes if nothing is found |
-/// | `encoding!(fn name, encoder, finds: [..])` | the same, if exactly this is found |
+/// | `encoding!(fn name, encoder, finds: [..])` | a `#[test]` that passes if exactly these faults are found |
 ///
-/// Attributes and docs before `fn` are the test's.
+/// Attributes and docs before `fn` are put on the test.
 ///
 /// ```
 /// use sse_testkit::{encoding, encoding::{EncodingFault, Fields}};
@@ -70,22 +70,23 @@ macro_rules! encoding {
     };
 }
 
-/// Grades an encoder by hostile text in every field: what a client reads has to be what was to be sent.
+/// Grades an encoder by hostile text in every field: a client has to read what was meant to be sent.
 ///
-/// The encoder gets the fields of one event, and gives its bytes, with the blank line that ends it; or `None` if it
-/// refuses. It has to refuse what no event stream can carry: a name with a line break, an ID with a line break or NUL. What
-/// it refuses beyond that is a finding. Line breaks in data are to arrive as LF, since that is all that the format has.
+/// The encoder gets the fields of one event, and returns its bytes, including the blank line that ends it, or `None` if
+/// it refuses. It has to refuse what no event stream can carry: a name with a line break, and an ID with a line break
+/// or NUL. Refusing anything else is a finding. Line breaks in data have to arrive as LF, the only one that the format
+/// can carry.
 ///
-/// The text is of sse-core's vectors, then each of 33 hostile texts in each field (line breaks of every kind, with a field
-/// or an event behind them, NUL, spaces, a byte order mark, nothing, colons, what other languages take for a line break, and
-/// 100 kB), and then 256 events that have such text in several fields at once, of what was harmless alone. Reconnection
-/// times go from none to the longest that 64 bits of milliseconds have.
+/// The events are those of sse-core's vectors; then each of 33 hostile texts in each field (line breaks of every kind,
+/// with a field or an event behind them, NUL, spaces, a byte order mark, no text, colons, what other languages take for
+/// a line break, and 100 kB); then 256 events that combine texts which were harmless alone. Reconnection times range
+/// from zero to the longest that 64 bits of milliseconds can hold.
 ///
-/// Each event is read between one before it, which sets an ID and a reconnection time, and one after it. So what is lost
-/// shows, and an event that does not end where it should.
+/// Each event is read between two others. The one before sets an ID and a reconnection time, so that a lost field
+/// shows; the one after shows an event that does not end where it should.
 ///
-/// Some encoders have no comments, or no event without data. Such a shape is tried with plain text first, and if the
-/// encoder refuses that, its cases are [not run](Encoding::not_run).
+/// Some encoders can't write comments, or an event without data. Each combination of fields is tried with plain text
+/// first; if the encoder refuses that, the cases with these fields are [not run](Encoding::not_run).
 ///
 /// ```
 /// use sse_core::{Event, EventId, EventName};
@@ -128,7 +129,7 @@ where
     grading.result
 }
 
-/// What an encoder does to hostile text. Shown, it is a table of what was found.
+/// The result of an encoder on hostile text. As text, it is a table of the findings.
 ///
 /// ```
 /// # use sse_testkit::encoding;
@@ -145,7 +146,7 @@ pub struct Encoding {
 }
 
 impl Encoding {
-    /// Whether everything was run and nothing found.
+    /// Returns true if everything was run and nothing was found.
     ///
     /// ```
     /// # use sse_testkit::encoding;
@@ -156,7 +157,7 @@ impl Encoding {
         self.findings.is_empty() && self.not_run.is_empty()
     }
 
-    /// What was found: at most one finding a case, the gravest.
+    /// The findings: at most one for each case, the gravest.
     ///
     /// ```
     /// # use sse_testkit::{encoding, encoding::EncodingFault};
@@ -170,7 +171,7 @@ impl Encoding {
         &self.findings
     }
 
-    /// The shapes that the encoder does not write: it refused plain text in them.
+    /// The combinations of fields that were not run, since the encoder refused plain text in them.
     ///
     /// ```
     /// # use sse_testkit::encoding;
@@ -184,7 +185,7 @@ impl Encoding {
         self.not_run.iter().map(|shape| &**shape)
     }
 
-    /// Everything was run and nothing found.
+    /// Expects that everything was run and nothing was found.
     ///
     /// ```should_panic
     /// # use sse_testkit::encoding;
@@ -193,7 +194,7 @@ impl Encoding {
     ///
     /// # Panics
     ///
-    /// With the table, if not.
+    /// If not. The message has the table.
     #[track_caller]
     pub fn expect_perfect(&self) {
         if !self.is_perfect() {
@@ -201,7 +202,8 @@ impl Encoding {
         }
     }
 
-    /// These faults are found in these cases and no other, in any order: what is known. What was not run is no finding.
+    /// Expects that exactly these faults are found, each in its case, in any order: the known ones. What was not run
+    /// does not count.
     ///
     /// ```
     /// # use sse_testkit::{encoding, encoding::EncodingFault};
@@ -225,7 +227,7 @@ impl Encoding {
     ///
     /// # Panics
     ///
-    /// If one is mended or new, or not a case's name, with which, and with the table.
+    /// If a finding is missing or new, or a name is not that of a case. The message has which, and the table.
     #[track_caller]
     pub fn expect_findings<C: AsRef<str>>(&self, findings: impl IntoIterator<Item = (EncodingFault, C)>) {
         let known: Vec<(EncodingFault, C)> = findings.into_iter().collect();
@@ -273,7 +275,7 @@ impl fmt::Display for Encoding {
 struct Grading<'a, E> {
     encoder: &'a mut E,
     result: Encoding,
-    /// Whether each shape that was tried is written.
+    /// For each shape that was tried, whether the encoder writes it.
     shapes: BTreeMap<Shape, bool>,
 }
 
@@ -282,12 +284,12 @@ where
     E: FnMut(&Fields<'_>) -> Option<B>,
     B: AsRef<[u8]>,
 {
-    /// Whether plain text is written in that shape.
+    /// Returns true if the encoder writes plain text in `shape`.
     fn writes(&mut self, shape: Shape) -> bool {
         if let Some(writes) = self.shapes.get(&shape) {
             return *writes;
         }
-        // a panic on plain text is a finding, in the case that has it
+        // a panic on plain text is a finding of the case with that text
         let writes = !matches!(write(self.encoder, &shape.plain().fields()), EncoderOutput::Refused);
         self.shapes.insert(shape, writes);
         if !writes {
@@ -296,7 +298,7 @@ where
         writes
     }
 
-    /// Runs the case; `false` if it was not run, or something was found.
+    /// Runs `case`. Returns true if it was run and nothing was found.
     fn passes(&mut self, case: &Case) -> bool {
         self.result.cases.insert(case.name.clone());
         if !self.writes(case.shape()) {
@@ -333,7 +335,7 @@ enum EncoderOutput {
 }
 
 fn write<B: AsRef<[u8]>>(encoder: &mut impl FnMut(&Fields<'_>) -> Option<B>, fields: &Fields<'_>) -> EncoderOutput {
-    // each call is on its own, so nothing that a panic leaves half done is seen again
+    // calls are independent, so nothing that a panic leaves half done is seen again
     match catch_unwind(AssertUnwindSafe(|| encoder(fields).map(|wire| wire.as_ref().to_vec()))) {
         Ok(Some(wire)) => EncoderOutput::Bytes(wire),
         Ok(None) => EncoderOutput::Refused,

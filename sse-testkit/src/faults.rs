@@ -1,4 +1,4 @@
-//! What a network does to a stream of bytes, on purpose and repeatable.
+//! Faults of a network, planned and repeatable.
 //!
 //! ```text
 //!   source ──▶ Machine: corrupt, cut, stop, double ──▶ Faulty: delay, credits ──▶ reader
@@ -20,12 +20,11 @@ pub use cuts::every_cut;
 pub use faulty::{Faulty, FaultyError};
 pub use proxy::FaultProxy;
 
-/// A plan of what happens to a stream of bytes on its way to its reader.
+/// A plan of the faults that a stream of bytes has on its way to its reader.
 ///
-/// The same plan does the same to the same bytes: it cuts, corrupts and ends at the same places, however they were cut
-/// when they came in. Those cuts stay, and each chunk of them has its [delay](Self::delay), unless chunks are
-/// [merged](Self::merge). Offsets count the bytes of the source, from 0 on. [`Display`](fmt::Display) says all of it,
-/// with the seed.
+/// A plan is deterministic: the same bytes are cut, corrupted and ended at the same places, whatever chunks they come
+/// in. The chunks of the source stay cut, and each has its [delay](Self::delay), unless they are [merged](Self::merge).
+/// Offsets count the bytes of the source from 0. [`Display`](fmt::Display) shows the whole plan, with its seed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -45,8 +44,8 @@ pub use proxy::FaultProxy;
 /// # }
 /// ```
 ///
-/// It serves [clients](crate::TestClient::faults), any [stream of bytes](Self::stream) or [body](Self::body), and
-/// sockets, by a [proxy](FaultProxy).
+/// It applies to the answers of a [client](crate::TestClient::faults), to any [stream of bytes](Self::stream) or
+/// [body](Self::body), and, through a [proxy](FaultProxy), to sockets.
 #[derive(Debug, Clone, Default)]
 #[must_use = "a plan does nothing by itself"]
 pub struct Faults {
@@ -54,9 +53,9 @@ pub struct Faults {
     cuts: Vec<CutRule>,
     merge: usize,
     delay: Duration,
-    /// The least counts.
+    /// Of several calls, the one with the lowest offset counts.
     stop: Option<(u64, Stop)>,
-    /// One of so many bytes.
+    /// One byte in this many, on average.
     corrupt: Option<u32>,
     corrupt_at: Vec<(u64, u8)>,
     credits: Option<Credits>,
@@ -64,7 +63,7 @@ pub struct Faults {
     only_first: Option<u64>,
 }
 
-/// Where a chunk ends.
+/// A rule for where chunks end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum CutRule {
     At(Vec<u64>),
@@ -74,7 +73,7 @@ enum CutRule {
     BetweenCrAndLf,
 }
 
-/// What comes instead of the rest.
+/// What comes in place of the rest of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Stall,
@@ -83,7 +82,7 @@ enum Stop {
 }
 
 impl Faults {
-    /// No fault, to add to. What is drawn is drawn with seed 0.
+    /// A plan without faults, to add to. What is drawn is drawn with the seed 0.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -93,7 +92,7 @@ impl Faults {
         Self::default()
     }
 
-    /// No fault, to add to. What is drawn is drawn with this seed.
+    /// A plan without faults, to add to. What is drawn is drawn with `seed`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -104,7 +103,7 @@ impl Faults {
         Self { seed, ..Self::default() }
     }
 
-    /// A chunk ends at each of these offsets.
+    /// Ends a chunk at each of `offsets`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -116,7 +115,7 @@ impl Faults {
         self.cut(CutRule::At(offsets))
     }
 
-    /// A chunk ends after every so many bytes: with 1, each byte comes alone. 0 is 1.
+    /// Ends a chunk after every `bytes` bytes: with 1, each byte comes alone. 0 counts as 1.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -126,7 +125,7 @@ impl Faults {
         self.cut(CutRule::Every(bytes.max(1)))
     }
 
-    /// Chunks of drawn lengths, from 1 byte to twice the mean.
+    /// Cuts into chunks of drawn lengths, from 1 byte to twice `mean`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -138,7 +137,7 @@ impl Faults {
         self.cut(CutRule::Randomly(mean.max(1)))
     }
 
-    /// Each character of several bytes is cut between them.
+    /// Cuts every character of several bytes between its bytes.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -148,7 +147,7 @@ impl Faults {
         self.cut(CutRule::InCharacters)
     }
 
-    /// Each CRLF is cut in the middle.
+    /// Cuts every CRLF in the middle.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -163,7 +162,8 @@ impl Faults {
         self
     }
 
-    /// Chunks that are there together come as one, of at least so many bytes if there are so many. Other cuts still cut.
+    /// Merges chunks that are available together into chunks of at least `bytes` bytes, as far as there are that many.
+    /// Other rules still cut them.
     ///
     /// ```
     /// # use sse_testkit::{Body, Faults, TestClient, event_stream};
@@ -180,7 +180,7 @@ impl Faults {
         self
     }
 
-    /// Each chunk comes that much later than the one before it, or than it was there.
+    /// Delays each chunk by `time` after the one before it, or after it became available.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -191,7 +191,7 @@ impl Faults {
         self
     }
 
-    /// After so many bytes nothing more comes, and the stream stays open.
+    /// After `bytes` bytes nothing more comes, and the stream stays open.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -208,7 +208,7 @@ impl Faults {
         self.stop(bytes, Stop::Stall)
     }
 
-    /// After so many bytes the stream ends as if it were whole; on a socket, with FIN.
+    /// After `bytes` bytes the stream ends as if it were complete; on a socket, with FIN.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -218,7 +218,7 @@ impl Faults {
         self.stop(bytes, Stop::Drop)
     }
 
-    /// After so many bytes the stream breaks off; on a socket, with RST.
+    /// After `bytes` bytes the stream breaks off; on a socket, with RST.
     ///
     /// ```
     /// # use sse_testkit::{End, Faults, TestClient, event_stream};
@@ -241,7 +241,7 @@ impl Faults {
         self
     }
 
-    /// About one of so many bytes, drawn, has one bit turned. 0 is 1.
+    /// Flips one bit in about one of `one_of` bytes, which are drawn. 0 counts as 1.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -255,7 +255,7 @@ impl Faults {
         self
     }
 
-    /// The byte at this offset is another.
+    /// Replaces the byte at `offset` with `byte`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -266,7 +266,7 @@ impl Faults {
         self
     }
 
-    /// Bytes pass only as far as there is credit for them: a slow reader.
+    /// Lets bytes pass only as far as `credits` allow: a slow reader.
     ///
     /// ```
     /// # use sse_testkit::{Faults, TestClient, event_stream, faults::Credits};
@@ -287,8 +287,8 @@ impl Faults {
         self
     }
 
-    /// What came comes once more, in the same chunks, before the end: an answer that is sent twice. For this up to
-    /// 16 MiB are kept, and no more come twice.
+    /// Repeats everything before the end, in the same chunks: an answer that is sent twice. Up to 16 MiB are kept for
+    /// this; what goes beyond is not repeated.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -299,7 +299,7 @@ impl Faults {
         self
     }
 
-    /// Only so many answers, or connections, have these faults, and those after them none: as for a client that has to
+    /// Limits the faults to the first `answers` answers or connections; later ones have none. For a client that has to
     /// recover.
     ///
     /// ```
@@ -320,12 +320,12 @@ impl Faults {
         self
     }
 
-    /// The plan for one of several answers, counted from 0: other draws, and repeatable.
+    /// The plan for the answer of this number, from 0: what is drawn differs for each, and is repeatable.
     fn of(&self, answer: u64) -> Self {
         if self.only_first.is_some_and(|answers| answer >= answers) {
             return Self::none();
         }
-        // the first draws as the plan alone does, so that a failure is repeated with a stream of bytes
+        // the first answer draws as the plan alone does, so that a failure can be repeated with a stream of bytes
         let seed = if answer == 0 { self.seed } else { Random::of(self.seed, answer).next() };
         Self { seed, ..self.clone() }
     }

@@ -1,4 +1,4 @@
-//! Many browsers at once, that come and go.
+//! Many browsers at once that come and go.
 //!
 //! ```text
 //!   Fleet ── open ──▶ one task for each client: stays, goes offline, comes back ──▶ records ──▶ views
@@ -22,10 +22,10 @@ use state::{FleetState, Observer, Slot};
 pub use running::RunningFleet;
 pub use view::{FleetView, Observed, Record};
 
-/// The time allowed for what is awaited of a fleet, unless the test says otherwise.
+/// The time allowed for what a test awaits of a fleet, unless it sets another.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// Many [`BrowserClient`]s at once, in tasks of their own, that come and go as a seed has it.
+/// Many [`BrowserClient`]s at once, in tasks of their own, that come and go at times drawn from a seed.
 ///
 /// ```
 /// use std::{sync::OnceLock, time::Duration};
@@ -77,7 +77,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// So many clients. Unless said otherwise all of them open `/events`, and stay.
+    /// A fleet of `size` clients. By default all of them open `/events`, and stay.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -101,8 +101,8 @@ impl Fleet {
         }
     }
 
-    /// Sets the seed of all that is drawn; 0 unless set. In virtual time the same seed gives the same views. A failure
-    /// prints it.
+    /// Sets the seed of everything that is drawn. Default 0. In virtual time the same seed gives the same views. A
+    /// failure prints it.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -129,10 +129,11 @@ impl Fleet {
         self
     }
 
-    /// The clients come and go, until [`calm`](RunningFleet::calm): each goes offline after a time drawn anew each time,
-    /// between none and twice `mean_stay`, and is away between none and twice `mean_away`. It comes back with the last
-    /// event ID of what it has seen, but as a browser not before the reconnection time has passed; for quicker ones see
-    /// [`BrowserClient::reconnection_time`]. A stay begins with the request, so it may be over before the answer comes.
+    /// Makes the clients come and go, until [`calm`](RunningFleet::calm). Each goes offline after a time between zero
+    /// and twice `mean_stay`, and stays away for between zero and twice `mean_away`; both are drawn anew each time. It
+    /// comes back with the last event ID of what it has seen but, like a browser, not before the reconnection time has
+    /// passed; for quicker clients see [`BrowserClient::reconnection_time`]. A stay begins with the request, so it may
+    /// be over before the answer comes.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -157,7 +158,7 @@ impl Fleet {
         self
     }
 
-    /// Sets what each client, counted from 0, opens.
+    /// Sets the path that each client opens; `path` is given the client's number, from 0.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -175,7 +176,7 @@ impl Fleet {
         self
     }
 
-    /// Which events say that something was lost: they are recorded as [`Observed::Gap`].
+    /// Sets which events announce that something was lost. They are recorded as [`Observed::Gap`].
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream, fleet::Observed};
@@ -194,8 +195,8 @@ impl Fleet {
         self
     }
 
-    /// Calls a closure for each record as it is made, in the client's own task: `observe` is given the client's number
-    /// and makes the closure.
+    /// Calls a closure with each record as it is made, in the task of the client. `observe` is given the client's
+    /// number, and returns the closure.
     ///
     /// ```
     /// # use std::sync::{Arc, Mutex};
@@ -224,8 +225,8 @@ impl Fleet {
         self
     }
 
-    /// Enters what each client sees into a ledger, as readers named `client 0`, `client 1` and so on, and the seed, which
-    /// the ledger shows when it is not clean.
+    /// Enters what each client sees in `ledger`, as readers named `client 0`, `client 1` and so on; also the seed,
+    /// which the ledger shows if it is not clean.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, Ledger, TestClient, event_stream};
@@ -253,7 +254,7 @@ impl Fleet {
         })
     }
 
-    /// Sets the time allowed for whatever is awaited of the fleet, in tokio's time, instead of 30 seconds.
+    /// Sets the time allowed for whatever is awaited of the fleet, in tokio's time. Default: 30 seconds.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -273,8 +274,8 @@ impl Fleet {
         self
     }
 
-    /// Opens all the streams: of a [`TestClient`](crate::TestClient), or of a [`BrowserClient`], whose options hold for
-    /// all of them. Dropping what is returned ends them.
+    /// Opens all the streams, through a [`TestClient`](crate::TestClient) or a [`BrowserClient`], whose options apply
+    /// to all of them. Dropping the returned fleet ends them.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, Fleet, TestClient, event_stream};

@@ -1,4 +1,4 @@
-//! What was published, what each reader saw of it, and whether that fits.
+//! An account of what was published and what each reader saw, and a check that they agree.
 //!
 //! ```text
 //!   publishers ──▶ Publishing ──▶ ┌─────────┐ ◀── Reader ◀── clients
@@ -27,10 +27,10 @@ pub use parties::{Publishing, Reader};
 
 /// An account of what was published and of what each reader saw.
 ///
-/// Clones are the same ledger, so that tasks can share it. Publishers say what they are about to publish and how that
-/// went, readers what they saw; [`check`](Self::check) then says what does not fit. It knows an event by its data, so
-/// **each event has data of its own**. To publish the same data to the same topic again is a repetition, as a publisher
-/// makes one that got no answer: it may be seen once.
+/// Clones are the same ledger, so that tasks can share it. Publishers enter what they are about to publish and how that
+/// went, readers what they saw; [`check`](Self::check) then finds what does not agree. Events are identified by their
+/// data, so **each event needs data of its own**. Publishing the same data to the same topic again is a retry, such as
+/// by a publisher that got no answer; it may be seen once.
 ///
 /// ```
 /// # use sse_testkit::{Ledger, TestClient, any_event, event_stream};
@@ -58,21 +58,25 @@ pub use parties::{Publishing, Reader};
 ///
 /// # What is checked
 ///
-/// - Nothing is **forged**: what a reader saw was published, with that data, to a topic that it wants, and was not
-///   refused.
-/// - Nothing is **doubled**, also not by a resume.
-/// - Nothing is **out of order**, nor do two readers **disagree** on the order of what both saw, across all topics.
-/// - Nothing that was acknowledged is **lost**, unless a [gap](Reader::gap) was announced at that place.
-/// - An id stands for one event, and an event has one **id**; where ids compare, they grow with the log.
+/// - Nothing is **forged**: what a reader saw was published with that data, to a topic that the reader wants, and was
+///   not refused.
+/// - Nothing is **doubled**, not even by a resume.
+/// - Nothing is **out of order**, and no two readers **disagree** on the order of what both saw, across all topics.
+/// - Nothing that was acknowledged is **lost**, unless a [gap](Reader::gap) was announced at that point.
+/// - An id stands for one event, and an event has one **id**; where ids can be compared, they grow with the log.
 ///
 /// # What is known of the order
 ///
-/// One event comes before another in the log if its publish was acknowledged, or it was seen, before the other's began:
-/// that is the order in which the ledger was told. Where publishes overlap, only the ids can tell, if
-/// [`ids`](Self::ids) says how they compare. An event is lost if it surely lies between two that the reader saw one
-/// after the other; before its first if it lies after it [connected](Reader::connected), for the last time that it did so
-/// without an id, or the reader [began at the start](Reader::from_start); after its last if the reader is
-/// [complete](Reader::complete). What may lie outside is not missed.
+/// One event comes before another in the log if its publish was acknowledged, or it was seen, before the publish of the
+/// other began, in the order in which these were entered. Where publishes overlap, only the ids can tell, if
+/// [`ids`](Self::ids) says how they compare. An event is lost
+///
+/// - if it certainly lies between two that the reader saw one after the other;
+/// - if it lies before the first that the reader saw, and after the reader last [connected](Reader::connected) without
+///   an id, or the reader [began at the start](Reader::from_start);
+/// - if it lies after the last that the reader saw, and the reader is [complete](Reader::complete).
+///
+/// An event that may lie outside is not reported as lost.
 #[derive(Clone, Default)]
 pub struct Ledger(Account);
 
@@ -87,8 +91,8 @@ impl Ledger {
         Self::default()
     }
 
-    /// An empty ledger that writes each record to a new file as it is made, so that a process that is killed leaves
-    /// what it saw. [`read`](Self::read) has the format.
+    /// An empty ledger that also writes each record to a new file as it is made, so that a process that is killed
+    /// leaves what it entered. [`read`](Self::read) describes the format.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -104,15 +108,15 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// That of making the file. If a record can't be written later, what makes the record panics.
+    /// If the file can't be created. If a record can't be written later, the call that enters it panics.
     pub fn to_file(path: impl AsRef<Path>) -> io::Result<Self> {
         let file = LedgerFile::create(path.as_ref())?;
         Ok(Self(Account::new(Book { file: Some(file), ..Book::default() })))
     }
 
-    /// Reads what [`to_file`](Self::to_file) or [`write`](Self::write) has written: a JSON object a line, with one
-    /// member that says what happened, as [`Entry`] has it. A last line without its line end is what a killed process
-    /// leaves; it is left out, and [`is_torn`](Self::is_torn).
+    /// Reads what [`to_file`](Self::to_file) or [`write`](Self::write) has written: one JSON object on each line, an
+    /// [`Entry`]. A last line without its line end is what a killed process leaves; it is skipped, and the ledger
+    /// [`is_torn`](Self::is_torn).
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -125,7 +129,8 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// If the file can't be read, or a line is none of a ledger: file, line and what is allowed.
+    /// If the file can't be read, or a line is not that of a ledger. The error has the file, the line and what is
+    /// allowed.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         let (records, torn) = file::read(path.as_ref())?;
         let publishes = records.iter().filter_map(Entry::published).max().map_or(0, |last| last.saturating_add(1));
@@ -147,15 +152,15 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// That of writing the file.
+    /// If the file can't be written.
     pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let mut file = LedgerFile::create(path.as_ref())?;
         self.0.book().records.iter().try_for_each(|record| file.append(record))
     }
 
-    /// One ledger of several, such as those of several processes. What is in one of them is in order, as ever; between
-    /// them only [ids](Self::ids) tell, which are those of the first. Readers of the same name are one, in the order of the
-    /// ledgers.
+    /// Merges several ledgers into one, such as those of several processes. The order within each is known; between
+    /// them only [ids](Self::ids) can tell, which compare as in the first ledger. Readers of the same name are one
+    /// reader, with their records in the order of the ledgers.
     ///
     /// ```
     /// # use sse_testkit::{Ledger, ledger::Ids};
@@ -184,7 +189,7 @@ impl Ledger {
         Self(Account::new(all))
     }
 
-    /// Says how ids compare.
+    /// Sets how ids compare.
     ///
     /// ```
     /// # use sse_testkit::{Ledger, ledger::Ids};
@@ -196,7 +201,7 @@ impl Ledger {
         self
     }
 
-    /// Something is about to be published. Say this before it is sent.
+    /// Enters that `data` is about to be published to `topic`. Call it before sending.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -214,7 +219,7 @@ impl Ledger {
         Publishing { account: self.0.clone(), publish }
     }
 
-    /// A reader of that name; it wants all topics. The same name is the same reader.
+    /// The reader of this name, which wants all topics. The same name is the same reader.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -227,8 +232,8 @@ impl Ledger {
         Reader { account: self.0.clone(), name: name.into().into() }
     }
 
-    /// Something was drawn, such as what is published: a failure shows it, so say it with its seed. A
-    /// [`Fleet`](crate::Fleet) says its own.
+    /// Enters that something was drawn, such as what is published. A failure shows `what`, so include the seed. A
+    /// [`Fleet`](crate::Fleet) enters its own.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -241,7 +246,7 @@ impl Ledger {
         self.0.enter(Entry::Drawn { what: what.into() });
     }
 
-    /// What does not fit.
+    /// Checks the ledger, and returns what is wrong.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -254,7 +259,7 @@ impl Ledger {
         check::check(&book.records, book.ids)
     }
 
-    /// All that the ledger was told, in that order.
+    /// Everything that was entered, in order.
     ///
     /// ```
     /// # use sse_testkit::{Ledger, ledger::Entry};
@@ -267,7 +272,7 @@ impl Ledger {
         self.0.book().records.clone()
     }
 
-    /// Whether a file that it was read from ended within a line.
+    /// Returns true if the file that the ledger was read from ended in the middle of a line.
     ///
     /// ```
     /// # use sse_testkit::Ledger;

@@ -1,4 +1,4 @@
-//! A stream as it came, kept to be played again.
+//! A stream as it came, recorded to be replayed.
 
 mod error;
 mod file;
@@ -12,15 +12,15 @@ use http::{HeaderMap, StatusCode};
 pub use error::RecordingError;
 pub use replay::{Replay, ReplayBroken};
 
-/// A stream with its head, its cuts and its times.
+/// A recorded stream: its head, its chunks and their times.
 ///
-/// It is taken from a [`TestStream`](crate::TestStream::recording), of any server, kept in a file, and played again in
-/// a test: with the same cuts, at the same times. Times are since the head of the answer, in whole milliseconds, rounded
-/// down. They are those at which the test has read, since a stream is read on demand: what is to be recorded should be
-/// read as it comes.
+/// It is taken from a [`TestStream`](crate::TestStream::recording) of any server, kept in a file, and replayed in a
+/// test with the same chunks at the same times. Times are since the head of the answer, in whole milliseconds, rounded
+/// down. Since a stream is read on demand, they are the times at which the test has read: read a stream as it comes to
+/// record it.
 ///
-/// The file is NDJSON. A chunk that is no UTF-8 has its bytes as `base64` in place of `text`; the end is `closed`,
-/// `broken`, or `open` if it had not come.
+/// The file is NDJSON. A chunk that is not UTF-8 has its bytes as `base64` in place of `text`. The end is `closed`,
+/// `broken`, or `open` if the stream had not ended.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,7 +51,7 @@ pub struct Recording {
     end: RecordingEnd,
 }
 
-/// A chunk of a recorded stream, as one frame or one read brought it.
+/// A chunk of a recorded stream: one frame or one read.
 ///
 /// ```
 /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n\
@@ -63,9 +63,9 @@ pub struct Recording {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordedChunk {
-    /// When it came, since the head: whole milliseconds.
+    /// When it came, as a time since the head, in whole milliseconds.
     pub at: Duration,
-    /// What it was.
+    /// Its bytes.
     pub bytes: Bytes,
 }
 
@@ -80,19 +80,19 @@ pub struct RecordedChunk {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordingEnd {
-    /// In good order.
+    /// The server ended it, as the protocol requires.
     Closed {
-        /// When, since the head.
+        /// When, as a time since the head.
         at: Duration,
     },
-    /// In the middle.
+    /// It broke off.
     Broken {
-        /// When, since the head.
+        /// When, as a time since the head.
         at: Duration,
-        /// What was said of it.
+        /// The error that was reported.
         because: String,
     },
-    /// Not while it was recorded. Played again, it stays open.
+    /// It had not ended when it was recorded. A replay stays open.
     Open,
 }
 
@@ -142,7 +142,7 @@ impl Recording {
         &self.headers
     }
 
-    /// The chunks, in order, as they were cut: for a parser that is fed by hand.
+    /// The chunks in order: for a parser that is fed by hand.
     ///
     /// ```
     /// # use sse_core::{Item, Parser};
@@ -176,7 +176,7 @@ impl Recording {
         &self.end
     }
 
-    /// All its bytes in one, for a parser that does not care for cuts, or for [`Faults`](crate::Faults).
+    /// All its bytes, joined: for a parser that takes a whole stream, or for [`Faults`](crate::Faults).
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -191,7 +191,7 @@ impl Recording {
     }
 }
 
-/// As much of a time as a file keeps.
+/// A time as a file keeps it: in whole milliseconds.
 fn whole(at: Duration) -> Duration {
     Duration::from_millis(u64::try_from(at.as_millis()).unwrap_or(u64::MAX))
 }

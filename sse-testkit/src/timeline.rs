@@ -1,4 +1,4 @@
-//! EntryKind happened on a stream, and when.
+//! What happened on a stream, and when.
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
@@ -11,19 +11,19 @@ use crate::{
     seen::{End, Seen},
 };
 
-/// How many bytes are kept, with an allowance for each entry; beyond it the oldest entries are forgotten.
+/// The number of bytes that are kept, with an allowance for each entry. Beyond it the oldest entries are dropped.
 const KEPT: usize = 64 << 20;
 
-/// EntryKind an entry costs besides the bytes of its frame.
+/// The cost of an entry in addition to the bytes of its frame.
 const ENTRY: usize = 512;
 
-/// How many frames a report shows: the last ones.
+/// The number of frames that a report shows, the most recent ones.
 const FRAMES_SHOWN: usize = 500;
 
-/// How many items of one frame a report shows, besides those around the one it is about.
+/// The number of items of one frame that a report shows, besides those around the one it is about.
 const ITEMS_SHOWN: usize = 50;
 
-/// Everything that was sent and received, in order, and how much of it the test has read.
+/// Everything that was sent and received, in order, and how far the test has read.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
     start: Instant,
@@ -31,12 +31,12 @@ pub(crate) struct Timeline {
     entries: VecDeque<TimelineEntry>,
     frames: u64,
     forgotten: u64,
-    /// When the last head came, and how many frames there were before it.
+    /// When the last head came, and the number of frames before it.
     head: (Duration, u64),
-    /// EntryKind the entries cost; at most `limit`, or one entry.
+    /// The cost of the entries: at most `limit`, or that of a single entry.
     kept: usize,
     limit: usize,
-    /// How many items of the last frame the test has read. All frames before it are read.
+    /// The number of items of the last frame that the test has read. All earlier frames are read.
     read: usize,
 }
 
@@ -61,7 +61,7 @@ enum EntryKind {
     End(End),
     Note {
         text: String,
-        /// EntryKind can be said of now, if nothing comes after it.
+        /// The state to show at the end, if nothing comes after this entry.
         now: Option<&'static str>,
     },
 }
@@ -70,7 +70,7 @@ enum EntryKind {
 struct Frame {
     number: u64,
     bytes: Bytes,
-    /// EntryKind became whole with this frame.
+    /// The items that this frame completed.
     seen: Vec<Seen>,
 }
 
@@ -78,7 +78,7 @@ struct Frame {
 #[derive(Debug, Clone)]
 pub(crate) struct AnswerNote(pub(crate) String);
 
-/// Frames, and the end if there was one, with their times since the head.
+/// Frames, and the end if there was one, each with its time since the head.
 pub(crate) type AnswerFrames = (Vec<(Duration, Bytes)>, Option<Duration>);
 
 impl EntryKind {
@@ -105,7 +105,7 @@ impl Timeline {
         }
     }
 
-    /// Keeps less, where there are many.
+    /// Bounds the entries to `bytes`, for where there are many timelines.
     pub(crate) const fn keep(&mut self, bytes: usize) {
         self.limit = bytes;
     }
@@ -114,7 +114,7 @@ impl Timeline {
         self.push(EntryKind::Request { line, headers });
     }
 
-    /// The head of an answer, with what the kit itself does to its body.
+    /// Enters the head of an answer, and the note that it carries.
     pub(crate) fn answered<B>(&mut self, answer: &http::Response<B>) {
         self.head(answer.status(), answer.headers().clone());
         if let Some(AnswerNote(text)) = answer.extensions().get() {
@@ -133,7 +133,7 @@ impl Timeline {
         self.push(EntryKind::Frame(Frame { number: self.frames, bytes, seen }));
     }
 
-    /// The data of a frame of a body; trailers are noted, and are no data.
+    /// The data of a frame of a body. Trailers are entered, and return `None`.
     pub(crate) fn data(&mut self, frame: http_body::Frame<Bytes>) -> Option<Bytes> {
         let frame = match frame.into_data() {
             Ok(bytes) => return Some(bytes),
@@ -149,7 +149,7 @@ impl Timeline {
         self.push(EntryKind::End(end));
     }
 
-    /// EntryKind the client made of it.
+    /// Enters what the client did.
     pub(crate) fn note(&mut self, text: String, now: Option<&'static str>) {
         self.push(EntryKind::Note { text, now });
     }
@@ -164,14 +164,14 @@ impl Timeline {
         }
     }
 
-    /// The next item of the last frame, as long as there is one.
+    /// The next item of the last frame, if there is one.
     pub(crate) fn read(&mut self) -> Option<Seen> {
         let seen = self.last_frame()?.seen.get(self.read)?.clone();
         self.read += 1;
         Some(seen)
     }
 
-    /// Whether the test has read all there is.
+    /// Returns true if the test has read everything.
     pub(crate) fn is_read(&self) -> bool {
         self.last_frame().is_none_or(|frame| self.read >= frame.seen.len())
     }
@@ -188,12 +188,12 @@ impl Timeline {
         self.start.elapsed()
     }
 
-    /// Whether the clock has run ahead: it is paused.
+    /// Returns true if the clock has run ahead of real time, as a paused one does.
     pub(crate) fn is_virtual(&self) -> bool {
         self.now() > self.real_start.elapsed() + Duration::from_secs(1)
     }
 
-    /// When the last thing came or happened.
+    /// The time of the last entry.
     pub(crate) fn last(&self) -> Duration {
         self.entries.back().map_or(Duration::ZERO, |entry| entry.at)
     }
@@ -211,8 +211,8 @@ impl Timeline {
         raw.freeze()
     }
 
-    /// The frames of the last answer and its end, with their times since its head; or how many of its frames are no
-    /// longer kept.
+    /// The frames of the last answer and its end, with their times since its head; as an error, the number of its
+    /// frames that are no longer kept.
     pub(crate) fn answer(&self) -> Result<AnswerFrames, u64> {
         let (head, before) = self.head;
         let mut frames = Vec::new();
@@ -231,7 +231,7 @@ impl Timeline {
         }
     }
 
-    /// All of it, for a person. With `here`, the item that was read last is pointed out.
+    /// The timeline as text. With `here`, the item that was read last is marked.
     pub(crate) const fn shown(&self, here: bool) -> Shown<'_> {
         Shown { timeline: self, here }
     }

@@ -21,9 +21,9 @@ use crate::seen::Event;
 pub enum ReadyState {
     /// Not connected yet, or about to connect again.
     Connecting,
-    /// Events are dispatched as they come.
+    /// Connected: events are dispatched as they come.
     Open,
-    /// For good.
+    /// Closed for good.
     Closed,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for ReadyState {
     }
 }
 
-/// What is fired at an `EventSource`, for its page to see.
+/// An event that is fired at an `EventSource`, for its page to see.
 ///
 /// ```
 /// # use sse_testkit::{BrowserClient, TestClient, browser::{BrowserEvent, ReadyState}, event_stream};
@@ -65,7 +65,7 @@ pub enum BrowserEvent {
     Error {
         /// [`Connecting`](ReadyState::Connecting) if the browser tries again, [`Closed`](ReadyState::Closed) if not.
         ready_state: ReadyState,
-        /// What a page is not told.
+        /// The reason, which a page is not told.
         why: String,
     },
 }

@@ -2,16 +2,16 @@
 
 use std::fmt;
 
-/// Up to here a stream is split everywhere.
+/// A stream of up to this many bytes is split everywhere.
 const SPLIT_EVERYWHERE: usize = 8 << 10;
-/// Of a longer one, this much of both ends is.
+/// A longer one is split everywhere in this many bytes at both ends.
 const ENDS: usize = 256;
-/// How many splits there are between, about. The stride between them is odd, so that in a stream of short lines of one
-/// length they fall on every place of a line.
+/// About how many splits a longer stream has between its ends. The stride is odd, so that in a stream of short lines of
+/// equal length the splits fall on every position in a line.
 const BETWEEN: usize = 250;
 
-/// In how small chunks a longer one is read between its ends: odd, for the same reason. One byte at a time would take
-/// minutes with a parser that looks at a line from its start for each chunk.
+/// The size of the chunks in which a longer stream is read between its ends; odd for the same reason. One byte at a
+/// time would take minutes with a parser that scans a line from its start again for each chunk.
 const CHUNK: usize = 13;
 
 /// How a stream was cut.
@@ -37,13 +37,13 @@ impl fmt::Display for VectorCut {
     }
 }
 
-/// Calls `each` with the chunks of every cut, until it is `false`.
+/// Calls `each` with the chunks of every cut, until it returns false.
 pub(super) fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(VectorCut, &[&[u8]]) -> bool) {
     let whole = chunks.concat();
     let given: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
     let (small, chunks) = small_chunks(&whole);
     let goes_on = each(VectorCut::Whole, &[&whole])
-        && (given.len() == 1 || each(VectorCut::AsGiven, &given)) // one chunk is whole
+        && (given.len() == 1 || each(VectorCut::AsGiven, &given)) // a single chunk is the whole stream
         && each(small, &chunks);
     if goes_on {
         let _ = splits(whole.len()).all(|at| {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One event that an encoder does not write as it should.
+/// An event that an encoder does not write correctly.
 ///
 /// ```
 /// # use sse_testkit::{encoding, encoding::EncodingFault};
@@ -16,15 +16,15 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EncodingFinding {
-    /// The case's name: a vector's, or the field and what its text is, such as `id: NUL`.
+    /// The name of the case: that of a vector, or the field and its text, such as `id: NUL`.
     pub case: String,
     /// What kind of fault it is.
     pub fault: EncodingFault,
-    /// What was to be sent, on one line.
+    /// The event that was meant to be sent, on one line.
     pub event: String,
-    /// What the encoder wrote, if it did.
+    /// What the encoder wrote, if it wrote anything.
     pub wire: Option<Vec<u8>>,
-    /// What is wrong.
+    /// What is wrong, in words.
     pub what: String,
 }
 
@@ -37,16 +37,16 @@ pub struct EncodingFinding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum EncodingFault {
-    /// A client reads an event that was not sent, or in a field what was sent in none or in another: who chooses the text
-    /// of one field chooses more than that.
+    /// A client reads an event that was not sent, or a field has text that was sent in another field or in none.
+    /// Whoever controls the text of one field controls more than that field.
     Forged,
     /// The encoder panicked.
     Panicked,
-    /// A client does not read the event or the field; or the event does not end, and takes in the next.
+    /// A client does not read the event or the field, or the event does not end and swallows the next one.
     Lost,
-    /// A client reads other text in the field, though no one else's.
+    /// A client reads different text in the field, but none of another field.
     Changed,
-    /// The encoder refused what an event stream can carry.
+    /// The encoder refused an event that an event stream can carry.
     Refused,
 }
 

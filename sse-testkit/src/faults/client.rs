@@ -1,4 +1,4 @@
-//! A client whose answers have faults.
+//! Faults for the answers that a client gets.
 
 use std::{
     convert::Infallible,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 impl TestClient {
-    /// The same client, but the body of each answer comes with these faults. What is drawn is drawn anew for each, and
+    /// The same client, but the body of each answer has these faults. What is drawn is drawn anew for each answer, and
     /// repeats with the seed. A failed expectation shows the plan.
     ///
     /// ```
@@ -37,7 +37,7 @@ impl TestClient {
     }
 }
 
-/// A way to a server, with faults on the way back.
+/// A transport with faults on the way back.
 struct WithFaults {
     inner: Arc<dyn Transport>,
     faults: Faults,
@@ -74,7 +74,7 @@ impl Transport for WithFaults {
     }
 }
 
-/// An error of the server's stays what it was.
+/// Passes an error of the server on as it was.
 fn source(error: FaultyError<BoxError>) -> BoxError {
     match error {
         FaultyError::Source(error) => error,

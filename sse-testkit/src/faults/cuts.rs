@@ -7,7 +7,7 @@ use super::{
     machine::{FaultMachine, Next},
 };
 
-/// The ways to cut bytes that find what a cut can break: whole, each byte alone, and every cut in two.
+/// The cuts of `bytes` that find what a cut can break: whole, each byte alone, and every split in two.
 ///
 /// ```
 /// # use sse_testkit::faults::every_cut;
@@ -30,8 +30,8 @@ pub fn every_cut(bytes: impl Into<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
 }
 
 impl Faults {
-    /// What becomes of these bytes, with no thought for time and credit: the chunks up to the end, or to where it stalls
-    /// or breaks off.
+    /// The chunks that `bytes` come in, regardless of delays and credit, up to the end or to where the stream stalls or
+    /// breaks off.
     ///
     /// ```
     /// # use sse_testkit::Faults;

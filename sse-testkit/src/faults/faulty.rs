@@ -20,7 +20,7 @@ use super::{
 };
 
 impl Faults {
-    /// A stream of bytes with these faults.
+    /// The stream `source` with these faults.
     ///
     /// ```
     /// use futures_util::{StreamExt, stream};
@@ -49,7 +49,7 @@ impl Faults {
         }
     }
 
-    /// A body with these faults. Trailers are left out.
+    /// The body `body` with these faults. Trailers are dropped.
     ///
     /// ```
     /// use http_body_util::BodyExt;
@@ -70,23 +70,23 @@ impl Faults {
     }
 }
 
-/// A stream of bytes with faults, by [`Faults::stream`]. It ends where the plan has it, and fails with
-/// [`FaultyError::Reset`] where that is what the plan has.
+/// A stream of bytes with faults, made by [`Faults::stream`]. It ends where the plan says, and fails with
+/// [`FaultyError::Reset`] where the plan breaks it off.
 pub struct Faulty<S> {
     source: Pin<Box<S>>,
     machine: FaultMachine,
-    /// The source had nothing when it was last asked.
+    /// Whether the source was pending when it was last polled.
     idle: bool,
     delay: Duration,
-    /// What is to go out, after the delay and as there is credit.
+    /// The chunk that goes out next, after its delay and as far as there is credit.
     chunk: Bytes,
     waiting: Option<Pin<Box<Sleep>>>,
     credit: Option<Credit>,
-    /// The end has been told.
+    /// Whether the end has been reported.
     over: bool,
 }
 
-/// The account, and a request to it.
+/// The account, and the wait for more credit.
 type Credit = (Credits, Option<Granting>);
 type Granting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -140,7 +140,7 @@ where
 }
 
 impl<S> Faulty<S> {
-    /// As much of the chunk as there is credit for, once there is some.
+    /// Polls for as much of the chunk as there is credit for.
     fn poll_pass(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let Some((credits, granting)) = &mut self.credit else {
             return Poll::Ready(mem::take(&mut self.chunk));
@@ -167,9 +167,9 @@ impl<S> Faulty<S> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultyError<E> {
-    /// The plan has it so.
+    /// The plan breaks the stream off here.
     Reset,
-    /// The source failed by itself.
+    /// The source failed itself.
     Source(E),
 }
 

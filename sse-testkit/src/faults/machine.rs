@@ -1,4 +1,4 @@
-//! What becomes of bytes: no IO, no clock.
+//! The state machine behind a plan: no IO, no clock.
 
 use std::{collections::VecDeque, mem};
 
@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::{CutRule, Faults, Stop};
 use crate::random::Random;
 
-/// How much comes twice at most.
+/// The number of bytes that are repeated at most.
 const KEPT: usize = 16 << 20;
 
 #[derive(Debug)]
@@ -18,26 +18,26 @@ pub(super) struct FaultMachine {
     corrupt: Option<u32>,
     corrupt_at: Vec<(u64, u8)>,
     noise: Random,
-    /// How many bytes of the source have come.
+    /// The number of bytes that have come from the source.
     offset: u64,
-    /// The byte before.
+    /// The previous byte.
     last: u8,
-    /// What belongs to one chunk so far.
+    /// The unfinished chunk.
     chunk: BytesMut,
     chunks: VecDeque<Bytes>,
     end: Option<Next>,
-    /// The chunks that came, where all come twice.
+    /// The chunks so far, if they are to be repeated.
     kept: Option<Vec<Bytes>>,
     kept_bytes: usize,
 }
 
-/// What the reader gets.
+/// What the reader gets next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     Chunk(Bytes),
-    /// More from the source is wanted.
+    /// More bytes of the source are needed.
     Wait,
-    /// Nothing more, and no end.
+    /// Nothing more comes, and no end.
     Stall,
     End,
     Reset,
@@ -54,7 +54,7 @@ enum Cutter {
 
 impl FaultMachine {
     pub(super) fn new(faults: &Faults) -> Self {
-        // cuts and noise draw each for itself, so that one does not change the other
+        // cuts and noise draw from sources of their own, so that one does not change the other
         let random = |n: u64| Random::of(faults.seed, n);
         let mut machine = Self {
             cuts: (1..).zip(&faults.cuts).map(|(number, cut)| Cutter::new(cut, random(number))).collect(),
@@ -71,11 +71,11 @@ impl FaultMachine {
             kept: faults.duplicate.then(Vec::new),
             kept_bytes: 0,
         };
-        machine.stop_here(); // after no bytes it stops before there is a source
+        machine.stop_here(); // a stop after 0 bytes needs no source
         machine
     }
 
-    /// Bytes of the source. Each call begins a new chunk, unless chunks are merged.
+    /// Takes bytes of the source. Each call begins a new chunk, unless chunks are merged.
     pub(super) fn feed(&mut self, bytes: Bytes) {
         if self.end.is_some() {
             return;
@@ -102,12 +102,12 @@ impl FaultMachine {
         self.stop_here();
     }
 
-    /// The source has ended.
+    /// Ends the source.
     pub(super) fn end(&mut self) {
         self.finish(Next::End);
     }
 
-    /// `idle` says that the source has nothing more for now.
+    /// What comes next. `idle` says that the source has nothing more for now, so that nothing is held back.
     pub(super) fn next(&mut self, idle: bool) -> Next {
         if idle {
             self.over();
@@ -119,7 +119,7 @@ impl FaultMachine {
         }
     }
 
-    /// Whether something waits for more to be merged with.
+    /// Returns true if an unfinished chunk waits to be merged with more.
     pub(super) fn holds_back(&self) -> bool {
         !self.chunk.is_empty()
     }
@@ -147,7 +147,7 @@ impl FaultMachine {
         self.end = Some(end);
     }
 
-    /// The chunk ends here.
+    /// Ends the chunk.
     fn over(&mut self) {
         if self.chunk.is_empty() {
             return;
@@ -204,7 +204,7 @@ impl Cutter {
     }
 }
 
-/// From 1 to twice the mean, less 1.
+/// A length from 1 to twice `mean`, less 1.
 fn length(random: &mut Random, mean: u32) -> u64 {
     1 + u64::from(random.below(mean.saturating_mul(2).saturating_sub(1)))
 }

@@ -15,11 +15,11 @@ use crate::{
     time::{TICK, later},
 };
 
-/// What is kept of a client's bytes, for nobody but its own stream.
+/// The bytes that the timeline of a client keeps, which nobody reads.
 const TIMELINE: usize = 64 << 10;
 
-/// How many things a client sees at one moment before it lets a little time pass: with a server that never rests, a
-/// paused clock would stand still.
+/// The number of events that a client sees at one instant before it lets a little time pass: with a server that never
+/// rests, a paused clock would never advance.
 const BURST: u32 = 1 << 12;
 
 pub(super) type IsGap = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
@@ -39,7 +39,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// Comes and goes until all is calm, and then stays.
+    /// Comes and goes until the fleet is calm, and then stays.
     pub(super) async fn live(mut self, churn: Option<Churn>) {
         self.stream.keep(TIMELINE);
         let state = Arc::clone(&self.state);
@@ -58,7 +58,7 @@ impl Client {
                 self.leave().await;
                 let _ = timeout(away, calmed(&mut calm)).await;
                 if Instant::now() == begin {
-                    sleep(TICK).await; // with no stay, absence or reconnection time a paused clock would stand still
+                    sleep(TICK).await; // with no stay, absence or reconnection time, a paused clock would never advance
                 }
                 self.stream.go_online();
             }
@@ -66,7 +66,7 @@ impl Client {
         while let Watched::Enough = self.watch(later(Duration::MAX)).await {}
     }
 
-    /// Records what it sees, until that time or the end of it all.
+    /// Records what the client sees, until `until` or until its stream is closed.
     async fn watch(&mut self, until: Instant) -> Watched {
         let (mut moment, mut burst) = (Instant::now(), 0);
         while let Some(event) = self.stream.next_fired().await {
@@ -98,7 +98,7 @@ impl Client {
         self.state.record(self.n, what);
     }
 
-    /// Goes offline. What comes of that is no news to it.
+    /// Goes offline, and skips the `error` that follows from that.
     async fn leave(&mut self) {
         let connected = self.state.slot(self.n).view.is_connected();
         if connected {
@@ -110,7 +110,7 @@ impl Client {
 }
 
 async fn calmed(calm: &mut watch::Receiver<bool>) {
-    let _ = calm.wait_for(|calm| *calm).await; // the sender is in the state, which the client has
+    let _ = calm.wait_for(|calm| *calm).await; // the sender is in the fleet's state, which the client holds
 }
 
 enum Watched {
@@ -123,7 +123,7 @@ pub(super) enum Either<A, B> {
     Right(B),
 }
 
-/// The output of the future that is ready first; if both are, of the left one.
+/// The output of the future that is ready first, or of the left one if both are.
 pub(super) async fn race<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> Either<A, B> {
     let mut left = pin!(left);
     let mut right = pin!(right);

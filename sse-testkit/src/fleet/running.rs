@@ -1,4 +1,4 @@
-//! A fleet under way, as the test sees it.
+//! A running fleet, as the test sees it.
 
 use std::{
     any::Any,
@@ -21,11 +21,11 @@ use super::{
 };
 use crate::{seen::Event, time::deadline, timeline::Clock};
 
-/// How many of the clients that have not got there a report shows, and how many records of each: the last ones.
+/// The number of late clients that a report shows, and of records of each, the most recent ones.
 const CLIENTS_SHOWN: usize = 5;
 const RECORDS_SHOWN: usize = 20;
 
-/// A fleet under way: see [`Fleet`](crate::Fleet). Dropping it ends all its streams.
+/// A running [`Fleet`](crate::Fleet). Dropping it ends all its streams.
 ///
 /// ```
 /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -44,11 +44,11 @@ pub struct RunningFleet {
     tasks: JoinSet<()>,
     drawn: Drawn,
     usual: Duration,
-    /// For what is awaited next only.
+    /// For the next awaited thing only.
     within: Option<Duration>,
 }
 
-/// What repeats it.
+/// What is needed to repeat the run.
 #[derive(Debug, Clone)]
 pub(super) struct Drawn {
     pub(super) seed: u64,
@@ -60,7 +60,7 @@ impl RunningFleet {
         Self { state, tasks, drawn, usual, within: None }
     }
 
-    /// The time allowed for what is awaited next, in tokio's time, instead of that of the
+    /// Sets the time allowed for what is awaited next, in tokio's time, in place of that of the
     /// [fleet](crate::Fleet::within).
     ///
     /// ```
@@ -82,7 +82,7 @@ impl RunningFleet {
         self
     }
 
-    /// Awaits that every client has seen an event for which the closure holds.
+    /// Waits until every client has seen an event for which `event` returns true.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -96,16 +96,18 @@ impl RunningFleet {
     ///
     /// # Panics
     ///
-    /// If one has not in the time allowed, or is closed for good before. The clients and the seed are in the message.
+    /// If a client has not seen one in the time allowed, or is closed for good before. The message has these clients
+    /// and the seed.
     #[track_caller]
     pub fn all_saw(&mut self, mut event: impl FnMut(&Event) -> bool) -> impl Future<Output = ()> {
         let expected = "an event for which the closure holds";
-        // the newest first: that is mostly the one
+        // the newest first: it is usually the one
         self.until(expected, Location::caller(), move |view| view.events().rev().any(&mut event))
     }
 
-    /// Awaits that the closure holds for the view of every client, all at the same time. It is called when a view has new
-    /// records, of which there may be several, so don't wait for what holds at one record and not at the next.
+    /// Waits until `holds` returns true for the views of all clients at the same time. It is called when a view has new
+    /// records, of which there may be several, so don't wait for something that is true at one record and false at the
+    /// next.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -125,8 +127,8 @@ impl RunningFleet {
         self.until("a view for which the closure holds", Location::caller(), holds)
     }
 
-    /// No more coming and going: awaits that all are connected, or have been since. Those that are stay, those that are
-    /// not come back and get what they missed.
+    /// Ends the coming and going, and waits until all clients are connected, or have been since this call. Connected
+    /// clients stay, the others come back and get what they missed.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -175,7 +177,8 @@ impl RunningFleet {
         (0..self.state.len()).map(|client| self.state.slot(client).view.clone()).collect()
     }
 
-    /// Ends all the streams. A client that is connected has [`Left`](crate::fleet::Observed::Left) as its last record.
+    /// Ends all the streams, and returns the views. A client that was connected has
+    /// [`Left`](crate::fleet::Observed::Left) as its last record.
     ///
     /// ```
     /// # use sse_testkit::{Body, Fleet, TestClient, event_stream, fleet::Observed};
@@ -196,7 +199,7 @@ impl RunningFleet {
     ///
     /// # Panics
     ///
-    /// If a closure that the test gave to the fleet did.
+    /// If a closure that the test gave to the fleet has panicked.
     #[must_use]
     pub fn close(mut self) -> Vec<FleetView> {
         while let Some(ended) = self.tasks.try_join_next() {
@@ -221,7 +224,7 @@ impl RunningFleet {
         let mut changed = self.state.changed.subscribe();
         let mut looks: Vec<Look> = (0..self.state.len()).map(|_| Look::default()).collect();
         loop {
-            changed.borrow_and_update(); // what comes while they are looked at is looked at again
+            changed.borrow_and_update(); // a record that comes during the check is checked in the next round
             let mut closed = false;
             for (client, look) in looks.iter_mut().enumerate() {
                 let slot = self.state.slot(client);
@@ -251,14 +254,14 @@ impl RunningFleet {
     }
 }
 
-/// How a view was when it was looked at last.
+/// The result of the last look at a view.
 #[derive(Default)]
 struct Look {
     records: Option<u64>,
     holds: bool,
 }
 
-/// The panic of one of the tasks, if there ever is one: of a closure that the test gave to the fleet.
+/// Waits for a panic in one of the tasks, which comes from a closure that the test gave to the fleet.
 async fn panicked(tasks: &mut JoinSet<()>) -> Box<dyn Any + Send> {
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended
@@ -270,7 +273,7 @@ async fn panicked(tasks: &mut JoinSet<()>) -> Box<dyn Any + Send> {
     pending().await
 }
 
-/// What a fleet says that did not get there.
+/// The failure of a fleet that did not get there in time.
 struct FleetReport {
     expected: &'static str,
     late: String,

@@ -1,4 +1,4 @@
-//! What the clients of a fleet share with who looks at them.
+//! What the clients of a fleet share with the test.
 
 use std::{
     fmt,
@@ -14,17 +14,17 @@ pub(super) type Observer = Box<dyn FnMut(&Record) + Send>;
 pub(super) struct FleetState {
     slots: Vec<Mutex<Slot>>,
     start: Instant,
-    /// Told of each new record.
+    /// Notified of each new record.
     pub(super) changed: watch::Sender<()>,
-    /// Whether all are to stay from now on.
+    /// Whether all clients have to stay from now on.
     pub(super) calm: watch::Sender<bool>,
 }
 
-/// One client's records and who else wants them.
+/// The records of one client, and who else gets them.
 pub(super) struct Slot {
     pub(super) view: FleetView,
     observers: Vec<Observer>,
-    /// Nothing is recorded any more.
+    /// Whether recording has ended.
     over: bool,
 }
 
@@ -59,7 +59,7 @@ impl FleetState {
     }
 
     pub(super) fn slot(&self, client: usize) -> MutexGuard<'_, Slot> {
-        // a closure of the test that panicked has left the slot as it was
+        // a closure of the test that panicked left the slot unchanged
         self.slots[client].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -69,7 +69,7 @@ impl FleetState {
         self.changed.send_replace(());
     }
 
-    /// Whoever is connected leaves, and no more is recorded.
+    /// Ends all recording. Clients that are connected leave.
     pub(super) fn end(&self) -> Vec<FleetView> {
         let at = self.start.elapsed();
         let ended = (0..self.len()).map(|client| {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::{escape::quoted, seen::Event, timeline::Clock};
 
-/// How many records of a client are kept at least: the last ones.
+/// At least this many of the most recent records of a client are kept.
 const KEPT: usize = 1 << 16;
 
 /// What one client of a fleet saw, in order.
@@ -27,9 +27,9 @@ const KEPT: usize = 1 << 16;
 pub struct FleetView {
     /// The client's number, from 0.
     pub client: usize,
-    /// What it opened.
+    /// The path that it opened.
     pub path: String,
-    /// What it saw. After 131072 records the oldest are missing.
+    /// What it saw. After 131,072 records the oldest are missing.
     pub records: Vec<Record>,
     forgotten: u64,
     connected: bool,
@@ -55,17 +55,17 @@ impl FleetView {
         self.records.push(record);
     }
 
-    /// How often the client has been connected.
+    /// The number of times that the client has connected.
     pub(super) const fn connections(&self) -> u64 {
         self.connections
     }
 
-    /// How many records there have been.
+    /// The number of records so far, kept or not.
     pub(super) fn len(&self) -> u64 {
         self.forgotten + self.records.len() as u64
     }
 
-    /// The events, those that announce a gap left out.
+    /// The events, without those that announce a gap.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -83,7 +83,7 @@ impl FleetView {
         })
     }
 
-    /// Whether the client has an open stream.
+    /// Returns true if the client has an open stream.
     ///
     /// ```
     /// # use sse_testkit::{Body, Fleet, TestClient, event_stream};
@@ -103,7 +103,7 @@ impl FleetView {
         self.connected
     }
 
-    /// Whether the client has given up for good, as a browser does when an answer is no event stream.
+    /// Returns true if the client has given up for good, as a browser does when an answer is no event stream.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient};
@@ -119,7 +119,7 @@ impl FleetView {
         self.records.last().is_some_and(|record| matches!(record.what, Observed::Closed { .. }))
     }
 
-    /// The last event ID of the last event, or of the last connection if there was no event since.
+    /// The last event ID as of the most recent event, or of the most recent connection if no event came since.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -141,7 +141,7 @@ impl FleetView {
     }
 }
 
-/// On one line, how far the client is: `client 3, /events: connected, 12 events, last event id "40"`.
+/// The state of the client on one line: `client 3, /events: connected, 12 events, last event id "40"`.
 impl fmt::Display for FleetView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match () {
@@ -154,7 +154,7 @@ impl fmt::Display for FleetView {
     }
 }
 
-/// Something that a client of a fleet saw, and when.
+/// Something that a client of a fleet observed, and when.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -177,9 +177,9 @@ impl fmt::Display for FleetView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// When, since the fleet was opened.
+    /// When, as a time since the fleet was opened.
     pub at: Duration,
-    /// What.
+    /// What it was.
     pub what: Observed,
 }
 
@@ -195,7 +195,7 @@ impl fmt::Display for Record {
     }
 }
 
-/// What a client of a fleet can see.
+/// What a client of a fleet can observe.
 ///
 /// ```
 /// # use sse_testkit::{Fleet, TestClient, fleet::Observed};
@@ -220,18 +220,18 @@ pub enum Observed {
     },
     /// An event.
     Event(Event),
-    /// An event that says that something was lost: see [`Fleet::gaps`](crate::Fleet::gaps).
+    /// An event that announces that something was lost; see [`Fleet::gaps`](crate::Fleet::gaps).
     Gap(Event),
-    /// The stream ended or broke, or none could be opened. The client tries again.
+    /// The stream ended or broke, or could not be opened. The client tries again.
     Broke {
-        /// How.
+        /// The reason.
         why: String,
     },
-    /// The client left a stream by itself.
+    /// The client left the stream on its own.
     Left,
     /// The client has given up for good.
     Closed {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }

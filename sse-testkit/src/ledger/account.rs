@@ -7,7 +7,7 @@ use std::{
 
 use super::{entry::Entry, file::LedgerFile, ids::Ids};
 
-/// All that was told so far. Clones are the same account.
+/// Everything that was entered so far. Clones are the same account.
 #[derive(Clone, Default)]
 pub(super) struct Account(Arc<Mutex<Book>>);
 
@@ -30,7 +30,7 @@ impl Account {
         self.book().enter(record);
     }
 
-    /// A panic elsewhere leaves the book whole: every entry is made in one go.
+    /// The book, also after a panic elsewhere: it is consistent, since every entry is a single push.
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
-//! The checks: a function of the records.
+//! The checks, as a function of the records.
 //!
-//! Positions are in what a reader saw; times are places in the ledger.
+//! A position counts what one reader saw; a time is the index of a record in the ledger.
 
 mod facts;
 mod order;
@@ -15,7 +15,7 @@ use super::{
 use facts::{Facts, ReaderFacts, Sighting};
 use order::Order;
 
-/// How many things that were drawn a failure shows.
+/// The number of drawn things that a failure shows.
 const DRAWN: usize = 20;
 
 pub(super) fn check(records: &[Entry], ids: Ids) -> Findings {
@@ -44,7 +44,7 @@ pub(super) fn check(records: &[Entry], ids: Ids) -> Findings {
     Findings { all, drawn, events: facts.events.len(), readers: facts.readers.len() }
 }
 
-/// Where a reader saw an event first.
+/// The position at which the reader first saw each event.
 fn first_positions(seen: &ReaderFacts<'_>) -> HashMap<usize, usize> {
     let mut first = HashMap::new();
     for (position, event) in seen.events() {
@@ -53,7 +53,7 @@ fn first_positions(seen: &ReaderFacts<'_>) -> HashMap<usize, usize> {
     first
 }
 
-/// What it saw is what it should have seen, once.
+/// Finds what the reader should not have seen, and what it saw more than once.
 fn membership(
     name: &str,
     seen: &ReaderFacts<'_>,
@@ -89,7 +89,7 @@ fn membership(
     }));
 }
 
-/// Each event comes after all that are surely before it.
+/// Finds events that the reader saw after one that certainly follows them.
 fn out_of_order(
     reader: &str,
     seen: &ReaderFacts<'_>,
@@ -98,12 +98,13 @@ fn out_of_order(
     order: &Order,
     all: &mut Vec<Finding>,
 ) {
-    // of what was seen so far: for each place the event that began last, and that of each group with the highest rank
+    // of the events seen so far: the one that began last for each place, and the one with the highest rank for each
+    // group
     let mut latest: HashMap<usize, usize> = HashMap::new();
     let mut highest: HashMap<usize, usize> = HashMap::new();
     for (position, event) in seen.events() {
         if first[&event] != position {
-            continue; // doubled, which is told
+            continue; // doubled, which has a finding of its own
         }
         let rank = order.rank(event);
         let above = rank.and_then(|rank| highest.get(&rank.group).copied());
@@ -126,7 +127,8 @@ fn out_of_order(
     }
 }
 
-/// What was acknowledged, is wanted and lies between two things that were seen was seen too, or a gap was announced.
+/// Finds acknowledged events that the reader wants and certainly should have seen, but did not, unless a gap was
+/// announced there.
 fn lost(
     reader: &str,
     seen: &ReaderFacts<'_>,
@@ -152,7 +154,7 @@ fn lost(
         let begun = seen.from_start || order.began_before(seen.since, event);
         let over = seen.complete.is_some_and(|complete| order.ended_before(event, complete));
         if (after.is_none() && !begun) || (before.is_none() && !over) {
-            continue; // it may have come before the first or after the last
+            continue; // it may lie before the first or after the last that was seen
         }
         let (from, to) = (after.map_or(0, |(position, _)| position), before.map_or(end, |(position, _)| position));
         if excused(from.min(to), from.max(to)) {

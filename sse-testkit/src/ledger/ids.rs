@@ -9,15 +9,15 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Ids {
-    /// They say nothing about the order. Each event has its own, or no event has any: one without would be seen with that
-    /// of an event before it, as an id of two events.
+    /// They say nothing about the order. Either each event has an id of its own, or no event has any: one without would
+    /// be seen with the id of an earlier event, which would then stand for two events.
     #[default]
     Opaque,
-    /// An event may have that of one before it: they are not looked at.
+    /// They are not checked: an event may have the id of an earlier one.
     Shared,
-    /// As decimal numbers; those that are none say nothing.
+    /// As decimal numbers. An id that is not a number says nothing.
     Numeric,
-    /// By their bytes, where they are of one length and the same up to the last `-`: `e7-0041` is before `e7-0042`, and
-    /// says nothing about `f2-0001`. Those of `sse-server` are of this kind.
+    /// By their bytes, among ids of equal length that agree up to the last `-`: `e7-0041` is before `e7-0042`, and says
+    /// nothing about `f2-0001`. The ids of `sse-server` are of this kind.
     Bytewise,
 }

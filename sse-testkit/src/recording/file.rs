@@ -19,11 +19,11 @@ use super::{RecordedChunk, Recording, RecordingEnd, error::RecordingError};
 const FORMAT: &str = "sse-recording";
 const VERSION: u64 = 1;
 
-/// How large a file may be.
+/// The largest file, in bytes.
 const FILE: u64 = 512 << 20;
 
 impl Recording {
-    /// Writes it to a file, over the one that is there.
+    /// Writes the recording to a file, replacing one that is there.
     ///
     /// ```
     /// # use sse_testkit::{Recording, TestClient, event_stream};
@@ -47,7 +47,7 @@ impl Recording {
         save(self, path.as_ref())
     }
 
-    /// Reads it from a file of up to 512 MiB.
+    /// Reads a recording from a file of up to 512 MiB.
     ///
     /// ```
     /// # use sse_testkit::{Recording, TestClient, event_stream};
@@ -67,20 +67,21 @@ impl Recording {
     ///
     /// # Errors
     ///
-    /// If the file can't be read, or is no recording: the error has the line, the field, its value and what is allowed.
+    /// If the file can't be read, or is not a recording. The error has the line, the field, its value and what is
+    /// allowed.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
         load(path.as_ref())
     }
 }
 
-/// As the file has it.
+/// The text of the file.
 impl fmt::Display for Recording {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write(self, f)
     }
 }
 
-/// From what the file has.
+/// From the text of a file.
 impl FromStr for Recording {
     type Err = RecordingError;
 
@@ -90,21 +91,18 @@ impl FromStr for Recording {
 }
 
 fn save(recording: &Recording, path: &Path) -> Result<(), RecordingError> {
-    fs::write(path, recording.to_string())
-        .map_err(|error| RecordingError::io(&format!("can't be written: {error}"), error).at(path))
+    fs::write(path, recording.to_string()).map_err(|error| RecordingError::write(error).at(path))
 }
 
 fn load(path: &Path) -> Result<Recording, RecordingError> {
     let read = || {
-        let len = fs::metadata(path)?.len();
+        let len = fs::metadata(path).map_err(RecordingError::read)?.len();
         if len > FILE {
-            let problem = format!("it has {len} bytes; allowed are {FILE}");
-            return Ok(Err(RecordingError::new(problem)));
+            return Err(RecordingError::too_large(len, FILE));
         }
-        Ok(parse(&fs::read_to_string(path)?))
+        parse(&fs::read_to_string(path).map_err(RecordingError::read)?)
     };
-    let read = read().map_err(|error: std::io::Error| RecordingError::io(&format!("can't be read: {error}"), error));
-    read.flatten().map_err(|error| error.at(path))
+    read().map_err(|error| error.at(path))
 }
 
 fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,7 +127,7 @@ fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// Text, or bytes in an object.
+/// A header's value as a string or, if it is not UTF-8, as an object with base64.
 fn header_text(value: &HeaderValue) -> Value {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => json!(text),
@@ -194,7 +192,7 @@ impl FileLine {
         Ok((status, headers))
     }
 
-    /// The end, if that is what it is.
+    /// The end of the stream, if this line is the one that has it.
     fn end(&mut self, after: Duration) -> Result<Option<RecordingEnd>, RecordingError> {
         const ENDS: [&str; 3] = ["closed", "broken", "open"];
         if !self.fields.contains_key("end") {
@@ -255,7 +253,7 @@ impl FileLine {
     }
 
     fn wrong(&self, name: &str, value: Option<&Value>, allowed: &str) -> RecordingError {
-        /// How much of a value is shown.
+        /// The number of characters that are shown of a value.
         const SHOWN: usize = 100;
         let problem = match value.map(Value::to_string) {
             None => format!("{name} is missing; allowed is {allowed}"),

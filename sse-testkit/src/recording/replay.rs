@@ -1,4 +1,4 @@
-//! A recording that is played.
+//! The replay of a recording.
 
 use std::{
     error::Error,
@@ -16,7 +16,7 @@ use super::{RecordedChunk, Recording, RecordingEnd};
 use crate::time::later;
 
 impl Recording {
-    /// The stream as a body, which begins now: for an answer of one's own.
+    /// The stream as a body whose replay begins now, for an answer that the test puts together.
     ///
     /// ```
     /// use http_body_util::BodyExt;
@@ -34,7 +34,7 @@ impl Recording {
         Replay::start(self)
     }
 
-    /// The whole answer, head and body, which begins now: for a server of one's own.
+    /// The whole answer, head and body, whose replay begins now, for a server that the test makes up.
     ///
     /// ```
     /// # use sse_testkit::{Recording, TestClient};
@@ -60,9 +60,9 @@ impl Recording {
     }
 }
 
-/// The body of a recorded stream, of [`Recording::body`].
+/// The body of a recorded stream, made by [`Recording::body`].
 ///
-/// Each chunk comes as one frame, at its time or, if nobody reads then, when it is read. It is in tokio's time.
+/// Each chunk comes as one frame, at its time in tokio's clock or, if nobody reads then, when it is read.
 ///
 /// ```
 /// # use sse_testkit::{Recording, recording::Replay};
@@ -75,7 +75,7 @@ impl Recording {
 pub struct Replay {
     start: Instant,
     chunks: std::vec::IntoIter<RecordedChunk>,
-    /// ReplayPart is waited for, if anything still comes.
+    /// What comes next, and the timer for it.
     next: Option<Due>,
     end: RecordingEnd,
 }
@@ -98,7 +98,7 @@ impl Replay {
         Self { start: Instant::now(), chunks, next: None, end: recording.end.clone() }
     }
 
-    /// ReplayPart comes next, and when.
+    /// Takes what comes next; `None` if the stream stays open and has nothing more.
     fn pick(&mut self) -> Option<Due> {
         let (at, part) = match self.chunks.next() {
             Some(RecordedChunk { at, bytes }) => (at, ReplayPart::Chunk(bytes)),
@@ -112,7 +112,7 @@ impl Replay {
         Some(Due { timer, part })
     }
 
-    /// That time of the recording; a clock has no times as late as a file may.
+    /// The instant of the time `at` of the recording, bounded by what a clock can hold.
     fn due(&self, at: Duration) -> Instant {
         later(at.saturating_sub(self.start.elapsed()))
     }
@@ -126,7 +126,7 @@ impl Body for Replay {
         if self.next.is_none() {
             self.next = self.pick();
         }
-        let Some(next) = &mut self.next else { return Poll::Pending }; // for ever: it was open to the last
+        let Some(next) = &mut self.next else { return Poll::Pending }; // for ever: the stream was still open when it was recorded
         ready!(next.timer.as_mut().poll(cx));
         match self.next.take().map(|next| next.part) {
             Some(ReplayPart::Chunk(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
@@ -139,7 +139,7 @@ impl Body for Replay {
     }
 }
 
-/// The recorded stream broke off here; it says what it said then.
+/// The recorded stream broke off here. The text is that of the original error.
 ///
 /// ```
 /// # use sse_testkit::{End, TestClient};

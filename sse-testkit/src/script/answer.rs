@@ -33,7 +33,7 @@ pub(super) enum BodyPart {
 /// Tells the script that the client has taken what was sent; dropped unused, that it never will.
 pub(super) type OnTaken = oneshot::Sender<()>;
 
-/// The connection was broken off by a step of the script, or because the script failed.
+/// The connection was broken off, by a step of the script or because the script failed.
 ///
 /// ```
 /// use tower_service::Service;

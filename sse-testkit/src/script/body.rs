@@ -16,8 +16,8 @@ use super::{
     wire::SocketLink,
 };
 
-/// The body of a scripted answer. The script goes on when a frame has been taken from it; dropping it is the client's
-/// leaving.
+/// The body of a scripted answer. The script continues when a frame has been taken from it. Dropping it means that the
+/// client leaves.
 ///
 /// ```
 /// use http_body_util::BodyExt;
@@ -34,7 +34,7 @@ use super::{
 #[derive(Debug)]
 pub struct ScriptBody {
     content: BodyContent,
-    /// The script runs on as long as somebody reads an answer of it.
+    /// Keeps the script running as long as somebody reads one of its answers.
     _run: Option<Arc<ScriptRun>>,
 }
 
@@ -43,9 +43,9 @@ enum BodyContent {
     Whole(Bytes),
     Open {
         parts: mpsc::Receiver<BodyPart>,
-        /// Over a socket what is yielded is taken only when it is flushed.
+        /// Set over a socket, where a frame counts as taken when it has been flushed.
         link: Option<Arc<SocketLink>>,
-        /// That of the head, until the body is polled: over a socket it is flushed then.
+        /// The signal for the head, until the body is polled: over a socket the head is flushed after that.
         head: Option<OnTaken>,
     },
 }
@@ -70,7 +70,7 @@ impl ScriptBody {
         response
     }
 
-    /// The answer has come to its client, in this process.
+    /// Signals that the head has reached the client, in this process.
     pub(super) fn arrived(&mut self) {
         if let BodyContent::Open { head, .. } = &mut self.content
             && let Some(taken) = head.take()
@@ -79,7 +79,7 @@ impl ScriptBody {
         }
     }
 
-    /// The answer goes over a socket.
+    /// Sends the answer over `socket`.
     pub(super) fn over(&mut self, socket: Arc<SocketLink>) {
         if let BodyContent::Open { link, .. } = &mut self.content {
             *link = Some(socket);

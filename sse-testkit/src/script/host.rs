@@ -27,13 +27,13 @@ use super::{
 };
 use crate::escape::quoted;
 
-/// How many scripts a host holds.
+/// The number of scripts that a host holds.
 const SCRIPTS: usize = 1000;
 
-/// How long a script may be that is sent to it.
+/// The largest script that a client may send, in bytes.
 const SCRIPT: usize = 1 << 20;
 
-/// How long a name may be.
+/// The longest name, in bytes.
 const NAME: usize = 100;
 
 const HELP: &str = "\
@@ -45,21 +45,21 @@ GET    /scripts        the names
 any    /run/NAME/...   the server that the script is; it sees what follows /run/NAME as the path
 ";
 
-/// A server on loopback that holds many scripts: for tests that can't run Rust beside the client, as in a browser.
+/// A server on loopback that holds many scripts, for tests that can't run Rust beside the client, such as in a browser.
 ///
 /// | request | |
 /// |---|---|
-/// | `PUT /scripts/NAME`, or `POST` | Installs the script in the body, as [JSON](super#json), and begins to run it; one of that name is stopped and replaced. 201 or 200, `{"url": "/run/NAME"}` |
+/// | `PUT /scripts/NAME`, or `POST` | Installs the script in the body, as [JSON](super#json), and starts it. One of the same name is stopped and replaced. 201 or 200, `{"url": "/run/NAME"}` |
 /// | `GET /scripts/NAME` | How far it is: [`ScriptReport::to_json`] |
 /// | `GET /scripts/NAME/timeline` | What happened, as text |
 /// | `DELETE /scripts/NAME` | Stops and removes it: 204 |
 /// | `GET /scripts` | The names, as an array |
-/// | any `/run/NAME`, and below it | The server that the script is |
+/// | any `/run/NAME`, and below it | The scripted server |
 ///
-/// The script sees what follows `/run/NAME` as the path, `/` if nothing does. A `location` that begins with one `/` gets
-/// `/run/NAME` in front, so that a redirect stays with its script. What is refused is answered with a text that says
-/// why. Pages of every origin may ask. There are at most 1000 scripts, each of at most 1 MiB; a name has up to 100 of
-/// `A-Z a-z 0-9 . _ -`.
+/// The script sees what follows `/run/NAME` as the path, or `/` if nothing follows. A `location` that begins with a
+/// single `/` is prefixed with `/run/NAME`, so that a redirect stays with its script. A refusal is a text that gives
+/// the reason. Pages of every origin may send requests. There are at most 1000 scripts of at most 1 MiB each. A name
+/// has up to 100 characters of `A-Z a-z 0-9 . _ -`.
 ///
 /// ```
 /// use sse_testkit::{TestClient, script::ScriptHost};
@@ -87,8 +87,8 @@ pub struct ScriptHost {
 }
 
 impl ScriptHost {
-    /// Begins to listen at an address of loopback; with port 0 the system chooses one. The host stops, and its scripts
-    /// with it, when it is dropped.
+    /// Starts to listen at a loopback address; with port 0 the system chooses the port. The host and its scripts stop
+    /// when it is dropped.
     ///
     /// ```
     /// use sse_testkit::script::ScriptHost;
@@ -104,7 +104,7 @@ impl ScriptHost {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for an address that is not of loopback; else what the system says.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for an address that is not loopback, or the error of the system.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
         let scripts = Arc::new(Scripts::default());
         let held = Arc::clone(&scripts);
@@ -116,7 +116,7 @@ impl ScriptHost {
         Ok(Self { scripts, serving })
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     ///
     /// ```
     /// # use sse_testkit::script::ScriptHost;
@@ -147,13 +147,14 @@ impl ScriptHost {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a name or a script that is not allowed, or one script too many.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the name or the script is not allowed, or there are too many
+    /// scripts.
     pub fn install(&self, name: &str, script: &Script) -> io::Result<()> {
         let installed = self.scripts.install(name, script);
         installed.map(|_| ()).map_err(|(_, why)| io::Error::new(io::ErrorKind::InvalidInput, why))
     }
 
-    /// How far a script is; none if there is none of that name.
+    /// The report of a script; `None` if there is none of this name.
     ///
     /// ```
     /// # use sse_testkit::{script, script::ScriptHost};
@@ -239,7 +240,7 @@ impl Scripts {
                 None => Err((StatusCode::NOT_FOUND, unknown(name))),
             },
             (Some("scripts"), Some(name), None, None) if is(&[Method::DELETE]) => {
-                // dropped after the lock
+                // dropped after the lock is released
                 let removed = self.locked().remove(name);
                 match removed {
                     Some(script) => Ok({
@@ -253,7 +254,7 @@ impl Scripts {
         })
     }
 
-    /// Installs what came over HTTP.
+    /// Installs a script that came over HTTP.
     fn installed(&self, name: &str, script: &[u8]) -> Result<HostAnswer, Refusal> {
         let bad = |why: String| (StatusCode::BAD_REQUEST, why);
         let script = std::str::from_utf8(script).map_err(|error| bad(format!("the script is not UTF-8: {error}")))?;
@@ -263,7 +264,7 @@ impl Scripts {
         Ok(json(status, &json!({ "url": format!("/run/{name}") })))
     }
 
-    /// Whether there was none of that name.
+    /// Installs a script. Returns true if there was none of this name.
     fn install(&self, name: &str, script: &Script) -> Result<bool, Refusal> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.is_empty() || name.len() > NAME || !name.bytes().all(allowed) {
@@ -280,13 +281,13 @@ impl Scripts {
             scripts.insert(name.to_owned(), ScriptedService::start(plan))
         };
         if let Some(replaced) = &replaced {
-            replaced.stop(); // its answers may still be read
+            replaced.stop(); // its answers may still be read, which would keep it running
         }
         Ok(replaced.is_none())
     }
 }
 
-/// The request as the script sees it, and its answer as the host has it.
+/// Passes a request to its script, with the prefix removed from the path and added to a redirect.
 async fn run(script: &ScriptedService, name: &str, mut head: RequestHead) -> Result<HostAnswer, BrokenOff> {
     let prefix = format!("/run/{name}");
     let below = head.target.strip_prefix(&prefix).unwrap_or_default();
@@ -301,14 +302,14 @@ async fn run(script: &ScriptedService, name: &str, mut head: RequestHead) -> Res
     Ok(answer)
 }
 
-/// All of a body; none if it is too long for a script.
+/// The whole body; `None` if it is too long for a script.
 async fn whole<B: http_body::Body + Unpin>(mut body: B) -> Result<Option<Bytes>, BrokenOff> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BrokenOff { reset: false })?;
         if let Ok(mut data) = frame.into_data() {
             if whole.len() + data.remaining() > SCRIPT {
-                read(body).await?; // a client that is still writing would not hear the answer
+                read(body).await?; // a client that is still writing would not read the answer
                 return Ok(None);
             }
             whole.extend_from_slice(&data.copy_to_bytes(data.remaining()));

@@ -1,4 +1,4 @@
-//! A script as JSON: read.
+//! Reads a script from JSON.
 
 mod write;
 
@@ -16,10 +16,11 @@ use crate::escape::quoted;
 
 pub(super) use write::write;
 
-/// The steps that are a word.
+/// The steps that may be a string.
 const WORDS: &str = "accept, expect_reconnect, expect_disconnect, drop, end, reset, stall";
 
-/// The fields that say what an object does. Of two the first says it, the other is one of its options or one too much.
+/// The fields that say which step an object is. If an object has two of them, the first of this list counts; the other
+/// is an option of it, or an error.
 const DOES: [&str; 13] = [
     "accept",
     "expect_reconnect",
@@ -36,10 +37,10 @@ const DOES: [&str; 13] = [
     "expect_silence",
 ];
 
-/// How much of a step an error shows.
+/// The number of bytes of a step that an error shows.
 const SHOWN: usize = 200;
 
-/// The steps, which are not checked yet.
+/// Reads the steps, without checking them.
 pub(super) fn read(text: &str) -> Result<Vec<Step>, ScriptError> {
     let steps = match serde_json::from_str(text) {
         Ok(Value::Array(steps)) => steps,
@@ -169,16 +170,16 @@ fn accept(mut step: super::AcceptStep, of: &'static str, value: Value) -> Result
     Ok(step.into())
 }
 
-/// The fields of an object that are not read yet.
+/// The fields of an object that have not been read yet.
 struct StepFields {
     of: &'static str,
     fields: Map<String, Value>,
-    /// Those that were asked for.
+    /// The names that were asked for.
     known: Vec<&'static str>,
 }
 
 impl StepFields {
-    /// The options that are the value of `of`.
+    /// The options in the value of the field `of`.
     fn within(of: &'static str, value: Value) -> Result<Self, String> {
         match value {
             Value::Object(fields) => Ok(Self { of, fields, known: Vec::new() }),
@@ -226,7 +227,7 @@ impl StepFields {
         Ok(headers)
     }
 
-    /// There is no other field.
+    /// Fails if a field is left.
     fn finish(self) -> Result<(), String> {
         let Some(name) = self.fields.keys().next() else { return Ok(()) };
         let allowed = match &*self.known {

@@ -1,4 +1,4 @@
-//! LogKind happened while a script ran, and when.
+//! What happened while a script ran, and when.
 
 use std::{collections::VecDeque, fmt, sync::Arc, time::Duration};
 
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{escape::quoted, timeline::Clock};
 
-/// How many entries are kept; beyond it the oldest are forgotten.
+/// The number of entries that are kept. Beyond it the oldest are dropped.
 const KEPT: usize = 10_000;
 
-/// How many entries a report shows, and how many requests its JSON has: the last ones.
+/// The number of entries that a report shows, and of requests in its JSON: the most recent ones.
 const SHOWN: usize = 500;
 
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ struct LogEntry {
 #[derive(Debug, Clone)]
 enum LogKind {
     Request(RequestHead),
-    /// LogKind was done, and the header fields of an answer.
+    /// What was done, and the header fields of an answer.
     Done(String, HeaderMap),
     Preflight(RequestHead),
     Left,
@@ -52,7 +52,7 @@ impl RunLog {
         self.push(at, step, LogKind::Request(head));
     }
 
-    /// A question of a browser that the script need not know of.
+    /// Enters a preflight, which the script does not see.
     pub(super) fn preflight(&mut self, at: Duration, head: RequestHead) {
         self.push(at, self.at, LogKind::Preflight(head));
     }
@@ -63,7 +63,7 @@ impl RunLog {
 
     pub(super) fn done(&mut self, at: Duration, step: usize, action: &Action) {
         let (text, headers) = match action {
-            // the request is there, and the failure is failure_text at the end
+            // the request has its own entry, and the failure is shown at the end
             Action::Take | Action::Refuse(_) => return,
             Action::Head { status, headers } => (status.to_string(), headers.clone()),
             Action::Answer { status, headers, body } if body.is_empty() => (status.to_string(), headers.clone()),
@@ -78,7 +78,7 @@ impl RunLog {
         self.push(at, step, LogKind::Done(text, headers));
     }
 
-    /// Where the script is now.
+    /// Sets the current step and state.
     pub(super) fn at(&mut self, at: usize, state: &ScriptState) {
         self.at = at;
         self.state.clone_from(state);
@@ -93,7 +93,7 @@ impl RunLog {
     }
 }
 
-/// How far a script is, and what happened so far. As text it is the timeline.
+/// How far a script is, and what has happened so far. As text it is the timeline.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -128,12 +128,12 @@ impl ScriptReport {
         Self { log, now }
     }
 
-    /// The step that runs, with its number.
+    /// The current step, with its number.
     pub(super) fn current(&self) -> String {
         Numbered(&self.log.plan, self.log.at).to_string()
     }
 
-    /// Whether all steps have run, and nothing came after that.
+    /// Returns true if all steps have run, and no request came after them.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -146,7 +146,7 @@ impl ScriptReport {
         self.log.state == ScriptState::Finished
     }
 
-    /// Why the script failed, if it did.
+    /// The failure, if the script failed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -165,7 +165,7 @@ impl ScriptReport {
         }
     }
 
-    /// The number of the step that runs, or that failed, from 1; one more than there are when all have run.
+    /// The number of the current or the failed step, from 1; if all steps have run, one more than there are.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -178,8 +178,8 @@ impl ScriptReport {
         self.log.at + 1
     }
 
-    /// The requests that came, in order, taken by the script or not. The preflights of browsers are none of them. Of
-    /// many the last ones are kept.
+    /// The requests that came, in order, whether the script took them or not, without preflights. If there are many,
+    /// the most recent ones.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -204,7 +204,7 @@ impl ScriptReport {
         requests.collect()
     }
 
-    /// The same as JSON, as the [`ScriptHost`](super::ScriptHost) answers it. `requests` are the last 500.
+    /// The report as JSON, as the [`ScriptHost`](super::ScriptHost) returns it, with the last 500 requests.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -302,7 +302,7 @@ fn fields(f: &mut fmt::Formatter<'_>, headers: &HeaderMap) -> fmt::Result {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScriptRequest {
-    /// When it came, since the script began.
+    /// When it came, as a time since the start of the script.
     pub at: Duration,
     /// Its method.
     pub method: Method,
@@ -329,7 +329,7 @@ impl ScriptRequest {
     }
 }
 
-/// Which step of a script failed, and what came instead.
+/// The step of a script that failed, and what happened instead.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -353,7 +353,7 @@ impl ScriptFailure {
         Self { step: (failure.at < plan.len()).then_some(failure.at + 1), text: failure_text(plan, failure) }
     }
 
-    /// The number of the step, from 1; none if the script was over.
+    /// The number of the step, from 1; `None` if all steps had run.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -1,4 +1,4 @@
-//! PlannedKind a script does when something happens. No IO, no clock.
+//! The state machine of a script: no IO, no clock.
 //!
 //! ```text
 //!               request              head                 end, drop, reset; the client leaves
@@ -6,8 +6,8 @@
 //!                                └── status, redirect, drop, reset; the client leaves ───────────▶ Idle
 //! ```
 //!
-//! At each moment it waits for one thing: a request, the client's having taken what was sent, its leaving, or a time.
-//! Anything else that happens fails the script, for good.
+//! At any time it waits for one thing: a request, the client's taking what was sent, its leaving, or a time. Anything
+//! else that happens fails the script for good.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{escape::quoted, time::TICK};
 
-/// How long a request is held back while the client has to take something or to leave: over a socket the request of the
-/// next connection may be noticed before the end of the one before it.
+/// How long a request is held back while the client has to take something or to leave: over a socket, the request of
+/// the next connection may be noticed before the end of the previous one.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The head of a request, as the script sees it.
@@ -39,7 +39,7 @@ impl fmt::Display for RequestHead {
     }
 }
 
-/// PlannedKind happens to a script.
+/// What happens to a script.
 #[derive(Debug)]
 pub(super) enum Input {
     Request(RequestHead),
@@ -50,12 +50,12 @@ pub(super) enum Input {
     Time,
 }
 
-/// PlannedKind is to be done, in this order.
+/// What the driver of the machine has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Takes the oldest request that waits.
+    /// Takes the oldest waiting request.
     Take,
-    /// Answers all requests that wait: the script failed.
+    /// Answers all waiting requests with the failure of the script.
     Refuse(String),
     /// [`Input::Taken`] or [`Input::Left`] has to follow.
     Head {
@@ -75,13 +75,13 @@ pub(super) enum Action {
     },
 }
 
-/// An action, and the number of the step that it is of.
+/// An action, and the index of its step.
 pub(super) type StepAction = (usize, Action);
 
 /// Why a script failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// The index of the step; that after the last, if the script was over.
+    /// The index of the step; the number of steps if all had run.
     pub(super) at: usize,
     pub(super) what: String,
 }
@@ -97,19 +97,19 @@ pub(super) enum ScriptState {
 pub(super) struct ScriptMachine {
     plan: Arc<[Planned]>,
     state: ScriptState,
-    /// The index of the step that runs.
+    /// The index of the current step.
     at: usize,
     begun: Duration,
-    /// Whether there is a connection that has to be ended.
+    /// Whether there is a connection.
     connected: bool,
-    /// When the connection before was over; at first the start.
+    /// When the previous connection ended; at first, the start of the script.
     over: Duration,
-    /// A request that came while the client had to leave, and when.
+    /// A request that is held back, and when it came.
     held: Option<(RequestHead, Duration)>,
 }
 
 impl ScriptMachine {
-    /// The script, at `now`.
+    /// Starts the script at `now`.
     pub(super) fn start(plan: Arc<[Planned]>, now: Duration) -> (Self, Vec<StepAction>) {
         let mut machine =
             Self { plan, state: ScriptState::Running, at: 0, begun: now, connected: false, over: now, held: None };
@@ -130,7 +130,7 @@ impl ScriptMachine {
         &self.state
     }
 
-    /// The index of the step that runs; of the one that failed; the number of steps when all have run.
+    /// The index of the current or the failed step; the number of steps if all have run.
     pub(super) const fn at(&self) -> usize {
         self.at
     }
@@ -139,7 +139,7 @@ impl ScriptMachine {
     pub(super) fn deadline(&self) -> Option<Duration> {
         let own = self.step().and_then(|what| match what {
             StepWait::Until(time) => Some(self.begun + *time),
-            // the last moment is allowed
+            // the last instant is allowed
             StepWait::Within(time) => Some(self.begun + *time + TICK),
             StepWait::Forever => None,
         });
@@ -158,13 +158,13 @@ impl ScriptMachine {
         })
     }
 
-    /// Goes on to the next step.
+    /// Continues with the next step.
     fn next(&mut self, now: Duration) -> Vec<StepAction> {
         self.at += 1;
         self.enter(now)
     }
 
-    /// Runs steps up to the next that waits for something.
+    /// Runs steps up to the next one that waits for something.
     fn enter(&mut self, now: Duration) -> Vec<StepAction> {
         let plan = Arc::clone(&self.plan);
         let mut actions = Vec::new();
@@ -205,7 +205,7 @@ impl ScriptMachine {
         }
     }
 
-    /// Comes back to a request that was held back, now that the client has left.
+    /// Handles a request that was held back, now that the client has left.
     fn held_back(&mut self, now: Duration, mut actions: Vec<StepAction>) -> Vec<StepAction> {
         if let Some((head, _)) = self.held.take() {
             actions.extend(self.requested(now, head));
@@ -213,7 +213,7 @@ impl ScriptMachine {
         actions
     }
 
-    /// The connection is over by this, if there is one.
+    /// Ends the connection with `by`, if there is one.
     fn disconnect(&mut self, now: Duration, by: Action) -> Option<StepAction> {
         let connected = std::mem::replace(&mut self.connected, false);
         connected.then(|| {
@@ -303,14 +303,14 @@ impl ScriptMachine {
     }
 }
 
-/// Until when a step waits.
+/// How long a step waits.
 enum StepWait<'a> {
     Until(&'a Duration),
     Within(&'a Duration),
     Forever,
 }
 
-/// A failure with the step it happened in.
+/// The text of a failure, with its step.
 pub(super) fn failure_text(plan: &[Planned], failure: &Failure) -> String {
     match plan.get(failure.at) {
         Some(step) => format!("step {}, {}: {}", failure.at + 1, step.written, failure.what),
@@ -318,7 +318,8 @@ pub(super) fn failure_text(plan: &[Planned], failure: &Failure) -> String {
     }
 }
 
-/// In what a request is not as wanted; `waited` is the time since the connection before was over.
+/// The differences between a request and what is wanted, if there are any. `waited` is the time since the end of the
+/// previous connection.
 fn mismatch(wanted: &Wanted, head: &RequestHead, waited: Duration) -> Option<String> {
     let mut differences = Vec::new();
     if let Some(method) = wanted.method.as_ref().filter(|method| **method != head.method) {

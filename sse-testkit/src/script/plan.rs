@@ -1,4 +1,4 @@
-//! A script that is known to be runnable: every text and number is checked, and so is the order.
+//! A checked script: every text, number and the order of the steps is known to be allowed.
 
 use std::time::Duration;
 
@@ -17,19 +17,20 @@ use super::{
 };
 use crate::escape::quoted;
 
-/// How many steps a script may have.
+/// The largest number of steps.
 pub(super) const STEPS: usize = 10_000;
 
-/// How long a request, the client's leaving, or its taking what is sent is waited for, unless the step says otherwise.
+/// How long a step waits for a request, for the client to leave, or for it to take what was sent, unless the step sets
+/// another time.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The status codes of answers; those below are no answers yet.
+/// The status codes that an answer may have; lower ones are informational.
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
 
-/// A step as the machine runs it.
+/// A checked step, as the machine runs it.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
-    /// As it is written, for a person.
+    /// The step as it is written, for messages.
     pub(super) written: String,
     pub(super) what: PlannedKind,
 }
@@ -48,7 +49,7 @@ pub(super) enum PlannedKind {
     Break { reset: bool },
 }
 
-/// PlannedKind a request has to be like.
+/// What a request has to meet.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) method: Option<Method>,
@@ -59,17 +60,17 @@ pub(super) struct Wanted {
     pub(super) within: Duration,
 }
 
-/// Where the connection is before a step.
+/// The state of the connection before a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ConnectionState {
     Idle,
-    /// A request is taken and not answered.
+    /// A request has been taken, and not answered yet.
     Asked,
     /// The body of an answer is open.
     Open,
 }
 
-/// Checks each step, and that it can stand where it stands.
+/// Checks each step, and that it may follow the steps before it.
 pub(super) fn plan(steps: &[Step]) -> Result<Vec<Planned>, ScriptError> {
     if steps.len() > STEPS {
         return Err(ScriptError::new(format!("there are {} steps; allowed are up to {STEPS}", steps.len())));
@@ -98,7 +99,7 @@ pub(super) fn plan(steps: &[Step]) -> Result<Vec<Planned>, ScriptError> {
     Ok(planned)
 }
 
-/// Where the connection is after a step, if the step can follow.
+/// The state of the connection after a step, if the step is allowed in the state `line`.
 fn after(
     what: &PlannedKind,
     line: ConnectionState,
@@ -227,7 +228,7 @@ fn event(step: &EventStep) -> Result<Event, String> {
     Ok(event.build())
 }
 
-/// The usual header fields of an answer and those of the step, which take the place of usual ones.
+/// The usual header fields of an answer and those of the step, which replace usual ones of the same name.
 fn headers(mut usual: HeaderMap, said: &[(String, Option<String>)]) -> Result<HeaderMap, String> {
     usual.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let mut own = HeaderMap::new();
@@ -251,7 +252,7 @@ fn header_name(name: &str) -> Result<HeaderName, String> {
 }
 
 fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue, String> {
-    // by bytes: an ID may be any UTF-8
+    // from bytes: an ID may be any UTF-8
     HeaderValue::from_bytes(value.as_bytes()).map_err(|_| format!("{} can't be the value of {name}", quoted(value)))
 }
 

@@ -1,4 +1,4 @@
-//! A script that runs: its machine with a clock and connections.
+//! A running script: its machine with a clock and connections.
 //!
 //! ```text
 //!   service ── request, and where to answer ──▶ task ── head, or a whole answer ──▶ service
@@ -29,10 +29,10 @@ use super::{
 };
 use crate::time::{deadline, later};
 
-/// How many requests wait for the script to look at them.
+/// The number of requests that may wait for the script.
 const REQUESTS: usize = 64;
 
-/// The parts of a run that its handles, its answers and its task share. It stops with the last handle and answer.
+/// A run, shared by its handles and its open answers. It stops when the last of them is dropped.
 #[derive(Debug)]
 pub(super) struct ScriptRun {
     state: Arc<RunState>,
@@ -49,9 +49,9 @@ impl Drop for ScriptRun {
 #[derive(Debug)]
 struct RunState {
     start: Instant,
-    /// Locked to note something or to copy it, never longer.
+    /// Locked only to add an entry or to copy it.
     log: Mutex<RunLog>,
-    /// Whether the script is over, in either way.
+    /// Whether the script has finished or failed.
     over: watch::Sender<bool>,
 }
 
@@ -72,7 +72,7 @@ struct PendingRequest {
 type Reply = oneshot::Sender<Result<ScriptAnswer, BrokenOff>>;
 
 impl ScriptRun {
-    /// Begins to run the script, on the runtime of the caller.
+    /// Starts the script on the runtime of the caller.
     pub(super) fn start(plan: Vec<Planned>) -> Arc<Self> {
         let plan: Arc<[Planned]> = plan.into();
         let (requests, received) = mpsc::channel(REQUESTS);
@@ -85,16 +85,16 @@ impl ScriptRun {
         Arc::new(Self { state, requests, task })
     }
 
-    /// Puts a request to the script and awaits its answer.
+    /// Passes a request to the script, and awaits the answer.
     pub(super) async fn ask(&self, head: RequestHead) -> Result<ScriptAnswer, BrokenOff> {
         let (reply, answer) = oneshot::channel();
-        // a task that is gone, with its runtime, answers nobody
+        // a task that has ended with its runtime answers nobody
         let broken = BrokenOff { reset: false };
         self.requests.send(PendingRequest { head, reply }).await.map_err(|_| broken)?;
         answer.await.map_err(|_| broken)?
     }
 
-    /// Ends the run: requests are broken off, open answers end.
+    /// Ends the run. Requests are broken off, and open answers end.
     pub(super) fn stop(&self) {
         self.task.abort();
     }
@@ -124,7 +124,7 @@ impl ScriptRun {
     }
 }
 
-/// The connection as the script has it.
+/// The connection as the script sees it.
 enum Connection {
     Idle,
     Requested(Reply),
@@ -132,7 +132,7 @@ enum Connection {
 }
 
 impl Connection {
-    /// The client leaves.
+    /// Waits until the client leaves.
     async fn left(&mut self) {
         match self {
             Self::Idle => pending().await,
@@ -145,9 +145,9 @@ impl Connection {
 struct RunTask {
     state: Arc<RunState>,
     connection: Connection,
-    /// The requests that the machine has been told of and has not taken; at most one after each of its turns.
+    /// The requests that the machine knows of and has not taken: at most one after each of its turns.
     waiting: Vec<Reply>,
-    /// Whether what was sent last is taken.
+    /// Resolves when the client has taken what was sent last.
     taken: Option<oneshot::Receiver<()>>,
 }
 
@@ -168,14 +168,14 @@ async fn run(plan: Arc<[Planned]>, state: Arc<RunState>, mut requests: mpsc::Rec
             Some(Input::Request(head)) => state.log().request(now(), machine.at(), head.clone()),
             Some(Input::Left) => state.log().left(now()),
             Some(Input::Taken | Input::Time) => {}
-            None => return, // nobody can ask any more
+            None => return, // nobody can send a request any more
         }
         actions = input.map(|input| machine.handle(now(), input)).unwrap_or_default();
     }
 }
 
 impl RunTask {
-    /// What happens next. What the client did comes before what the clock says.
+    /// Waits for the next input. What the client did takes precedence over the clock.
     async fn next(
         &mut self,
         requests: &mut mpsc::Receiver<PendingRequest>,
@@ -192,7 +192,7 @@ impl RunTask {
                     *taken = None;
                     if sent.is_ok() {
                         return Poll::Ready(Some(Input::Taken));
-                    } // or else the client has left, which is told below
+                    } // otherwise the client has left, which is noticed below
                 }
                 if left.as_mut().poll(cx).is_ready() {
                     *taken = None;
@@ -226,7 +226,7 @@ impl RunTask {
                 }
             }
             Action::Head { status, headers } => {
-                // one frame is on its way at most, and a break after it
+                // at most one frame is in flight, and a break after it
                 let (parts, receiver) = mpsc::channel(2);
                 let (taken, sent) = oneshot::channel();
                 let content = AnswerContent::Open { parts: receiver, head: taken };
@@ -261,7 +261,7 @@ impl RunTask {
     }
 }
 
-/// The answer to a request that the script has no place for. A browser may read it.
+/// The answer to a request after the script has failed. A browser may read it.
 fn refusal(why: &str) -> ScriptAnswer {
     let headers = HeaderMap::from_iter([
         (http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8")),

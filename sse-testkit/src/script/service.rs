@@ -1,4 +1,4 @@
-//! A script that runs, in this process or on a port.
+//! A running script, in this process or on a port.
 
 use std::{
     fmt, io,
@@ -34,14 +34,14 @@ use crate::client::TestClient;
 /// The time allowed for [`expect_finished`](ScriptedService::expect_finished).
 const FINISH: Duration = Duration::from_secs(5);
 
-/// What of a request's body is read before the script sees the request; the rest is not.
+/// The number of bytes of a request's body that are read before the script sees the request. The rest is not read.
 const REQUEST_BODY: usize = 1 << 20;
 
-/// A script that runs in this process: a [`tower_service::Service`], for any client that can call one. It is made by
+/// A script that runs in this process, as a [`tower_service::Service`] for any client that can call one. Made by
 /// [`Script::service`](super::Script::service).
 ///
-/// Clones are the same run. It stops when the last of them, of the clients made with [`client`](Self::client), and of
-/// the answers is dropped.
+/// Clones are the same run. It stops when the last clone, the last client made by [`client`](Self::client) and the last
+/// open answer are dropped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,8 +62,8 @@ pub struct ScriptedService {
     run: Arc<ScriptRun>,
 }
 
-/// A script that runs on a port of loopback. It is made by [`Script::listen`](super::Script::listen), and stops when it
-/// is dropped.
+/// A script that runs on a loopback port. Made by [`Script::listen`](super::Script::listen); it stops when it is
+/// dropped.
 ///
 /// ```
 /// use sse_testkit::script;
@@ -86,7 +86,7 @@ pub struct ScriptedServer {
 
 macro_rules! handle {
     ($self:ident => $run:expr) => {
-        /// Waits until the script is over, however long that takes.
+        /// Waits until the script has finished or failed, however long that takes.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -99,13 +99,12 @@ macro_rules! handle {
         ///
         /// # Errors
         ///
-        /// Which step failed, and what came instead. A request that comes after the last step fails the script, too,
-        /// from then on.
+        /// [`ScriptFailure`] if a step failed. A request after the last step fails the script, too, from then on.
         pub async fn finished(&$self) -> Result<(), ScriptFailure> {
             $run.finished().await
         }
 
-        /// All steps of the script run, within 5 seconds from now.
+        /// Expects that all steps of the script have run within 5 seconds from now.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -118,13 +117,13 @@ macro_rules! handle {
         ///
         /// # Panics
         ///
-        /// If a step fails, or the time is over; the message has the step, what came instead, and the timeline.
+        /// If a step fails, or the time is over. The message has the step, what happened instead, and the timeline.
         #[track_caller]
         pub fn expect_finished(&$self) -> impl Future<Output = ()> + Send {
             $run.expect_finished(FINISH, Location::caller())
         }
 
-        /// All steps of the script run, within that time from now.
+        /// Expects that all steps of the script have run within `time` from now.
         ///
         /// ```
         /// use std::time::Duration;
@@ -139,13 +138,13 @@ macro_rules! handle {
         ///
         /// # Panics
         ///
-        /// If a step fails, or the time is over; the message has the step, what came instead, and the timeline.
+        /// If a step fails, or the time is over. The message has the step, what happened instead, and the timeline.
         #[track_caller]
         pub fn expect_finished_within(&$self, time: Duration) -> impl Future<Output = ()> + Send {
             $run.expect_finished(time, Location::caller())
         }
 
-        /// How far the script is, and what happened so far.
+        /// How far the script is, and what has happened so far.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -183,12 +182,12 @@ impl ScriptedService {
 
     handle!(self => self.run);
 
-    /// Ends the run, whoever still holds it: its connections end.
+    /// Ends the run and its connections, even if others still hold it.
     pub(super) fn stop(&self) {
         self.run.stop();
     }
 
-    /// The answer to a request whose body is read. What is sent on it is not taken yet.
+    /// Answers a request whose body has been read. The caller has to signal when the client has taken the head.
     pub(super) fn answer(
         &self,
         head: RequestHead,
@@ -247,7 +246,7 @@ impl ScriptedServer {
         Ok(Self { service, serving })
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -262,7 +261,7 @@ impl ScriptedServer {
         self.serving.address
     }
 
-    /// The URL of a path there.
+    /// The URL of `path` on this server.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -277,7 +276,7 @@ impl ScriptedServer {
         format!("http://{}{path}", self.address())
     }
 
-    /// A client of its address.
+    /// A client that connects to it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -309,7 +308,7 @@ pub(super) fn head_of<B>(request: &http::Request<B>) -> RequestHead {
     RequestHead { method: request.method().clone(), target: target.to_owned(), headers: request.headers().clone() }
 }
 
-/// Reads what the client sends before it can hear an answer, and does not keep it.
+/// Reads and discards the body of a request: a client that is still writing would not read the answer.
 pub(super) async fn read<B: http_body::Body + Unpin>(mut body: B) -> Result<(), BrokenOff> {
     let mut len = 0;
     while len < REQUEST_BODY {
@@ -324,7 +323,7 @@ pub(super) fn is_preflight(head: &RequestHead) -> bool {
     head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// What a browser wants to know before it sends a request to another origin: yes.
+/// The answer to a preflight, which allows everything that the browser asks for.
 pub(super) fn preflight(head: &RequestHead) -> http::Response<ScriptBody> {
     const HEADERS: HeaderValue = HeaderValue::from_static("authorization, cache-control, content-type, last-event-id");
     let mut answer = http::Response::new(ScriptBody::whole(""));

@@ -1,11 +1,11 @@
-//! Times as a script has them: a number and a unit.
+//! Times in a script: a number and a unit.
 
 use std::{fmt, time::Duration};
 
-/// The longest time that a script may name.
+/// The longest time in a script.
 pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// What is said of a text that is no time.
+/// What a time has to look like, for messages.
 pub(super) const ALLOWED: &str = "a number and a unit (ns, us, ms, s, m, h), such as 250ms, 1.5s or 2m, up to 8760h";
 
 const UNITS: [(&str, u128); 6] = [
@@ -17,10 +17,10 @@ const UNITS: [(&str, u128); 6] = [
     ("ns", 1),
 ];
 
-/// How many digits a number may have before its point, and after it.
+/// The number of digits that a number may have before its point, and after it.
 const DIGITS: usize = 18;
 
-/// A time as it is written; none if it is not [`ALLOWED`]. What is less than a nanosecond is left out.
+/// Parses a time; `None` if it is not [`ALLOWED`]. Fractions of a nanosecond are dropped.
 pub(super) const fn parse(text: &str) -> Option<Duration> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -59,7 +59,7 @@ pub(super) const fn parse(text: &str) -> Option<Duration> {
     if digits[0] == 0 || (part == 1 && digits[1] == 0) {
         return None;
     }
-    // 36 digits are less than 2^120, so that the number is in range; with a unit it may not be
+    // 36 digits fit in 120 bits, so the number can't overflow; multiplied by its unit it may
     let Some(nanos) = number.checked_mul(unit) else { return None };
     let nanos = nanos / parts;
     if nanos > LONGEST.as_nanos() {
@@ -68,7 +68,7 @@ pub(super) const fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_nanos(nanos as u64))
 }
 
-/// A time as [`parse`] reads it.
+/// Shows a time as [`parse`] reads it.
 pub(super) struct WrittenTime(pub(super) Duration);
 
 impl fmt::Display for WrittenTime {

@@ -1,4 +1,4 @@
-//! A socket under hyper, that tells when it has taken what was written, and that can be reset.
+//! A socket under hyper that reports when it has taken what was written, and that can be reset.
 
 use std::{
     io,
@@ -16,21 +16,22 @@ use tokio::net::TcpStream;
 
 use super::answer::OnTaken;
 
-/// What a body and the socket that it is written to tell each other.
+/// The link between a body and the socket that it is written to.
 #[derive(Debug, Default)]
 pub(super) struct SocketLink {
-    /// Of what was yielded last. The script sends nothing more before it is taken, so there is one at most.
+    /// The signal for what the body yielded last. The script sends nothing more before it is taken, so there is at most
+    /// one.
     taken: Mutex<Option<OnTaken>>,
     reset: AtomicBool,
 }
 
 impl SocketLink {
-    /// What is about to be yielded counts as taken once hyper has written all it has.
+    /// Sets the signal for what is yielded next, which counts as taken once hyper has flushed everything.
     pub(super) fn when_flushed(&self, taken: OnTaken) {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
     }
 
-    /// The socket is to be closed by a reset.
+    /// Makes the socket close with a reset.
     pub(super) fn reset(&self) {
         self.reset.store(true, Ordering::Relaxed);
     }
@@ -43,7 +44,7 @@ impl SocketLink {
     }
 }
 
-/// The socket. It is dropped in the task that reads and writes it.
+/// The socket. The task that reads and writes it drops it.
 #[derive(Debug)]
 pub(super) struct Wire {
     socket: TokioIo<TcpStream>,
@@ -59,7 +60,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.link.reset.load(Ordering::Relaxed) {
-            // where the system refuses, the client sees a close
+            // if the system refuses, the client sees a close
             let _ = self.socket.inner().set_zero_linger();
         }
     }

@@ -1,4 +1,4 @@
-//! A step as it is written in the macro.
+//! Shows a step as it is written in the macro.
 
 use std::{fmt, time::Duration};
 

@@ -1,8 +1,8 @@
-//! What publishers, clients and the server's operator do, one after the other.
+//! What publishers, clients and the operator of a server do, one after another.
 
 use proptest::{collection::vec, prelude::Strategy, strategy::Union};
 
-/// One thing that happens. Topics and clients are numbers from 0 on.
+/// One thing that happens. Topics and clients are numbered from 0.
 ///
 /// ```
 /// # use sse_testkit::strategy::ScheduleStep;
@@ -13,24 +13,24 @@ use proptest::{collection::vec, prelude::Strategy, strategy::Union};
 pub enum ScheduleStep {
     /// Something is published.
     Publish {
-        /// Where to.
+        /// The topic.
         topic: usize,
     },
-    /// A client that is not connected connects, with its last event ID if it was there before.
+    /// A client that is not connected connects, with its last event ID if it has been connected before.
     Connect {
-        /// Who.
+        /// The client.
         client: usize,
     },
     /// A client that is connected leaves.
     Leave {
-        /// Who.
+        /// The client.
         client: usize,
     },
     /// The server is killed and started again: every client is cut off.
     Restart,
 }
 
-/// Steps, one after the other.
+/// Steps, one after another.
 ///
 /// ```
 /// # use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
@@ -46,8 +46,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The steps that make sense, in order, each with the clients that are connected after it: a client that is there
-    /// does not connect, one that is away does not leave.
+    /// The steps that make sense, in order, each with the clients that are connected after it. A step is left out if it
+    /// connects a client that is connected, or makes one leave that is not.
     ///
     /// ```
     /// # use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
@@ -78,7 +78,7 @@ impl Schedule {
     }
 }
 
-/// The strategy that [`schedules`] begins: how many topics, clients and steps there are.
+/// Builds a strategy for schedules, begun by [`schedules`].
 ///
 /// ```
 /// # use sse_testkit::strategy;
@@ -93,7 +93,8 @@ pub struct Schedules {
     restarts: bool,
 }
 
-/// Schedules of what happens to a server: by default of up to 100 steps, with 3 topics, 3 clients, and restarts.
+/// Begins a strategy for schedules of what happens to a server. Default: up to 100 steps, 3 topics, 3 clients, and
+/// restarts.
 ///
 /// They shrink towards fewer steps, lower numbers, and publishes rather than anything else.
 ///
@@ -119,7 +120,7 @@ pub const fn schedules() -> Schedules {
 }
 
 impl Schedules {
-    /// Sets how many topics there are; at least 1.
+    /// Sets the number of topics, at least 1.
     ///
     /// ```
     /// # use sse_testkit::strategy;
@@ -130,7 +131,7 @@ impl Schedules {
         self
     }
 
-    /// Sets how many clients there are; at least 1.
+    /// Sets the number of clients, at least 1.
     ///
     /// ```
     /// # use sse_testkit::strategy;
@@ -141,7 +142,7 @@ impl Schedules {
         self
     }
 
-    /// Sets how many steps a schedule has at most.
+    /// Sets the largest number of steps of a schedule.
     ///
     /// ```
     /// # use sse_testkit::strategy;
@@ -163,7 +164,7 @@ impl Schedules {
         self
     }
 
-    /// As a strategy for proptest.
+    /// The strategy, for proptest.
     ///
     /// ```
     /// # use sse_testkit::strategy;

@@ -1,4 +1,4 @@
-//! What came of waiting.
+//! What an expectation got.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub(super) enum Got {
     Seen(Seen),
     End(End),
     Over(Over),
-    /// The answer is no event stream.
+    /// The answer is not an event stream.
     Refusal(String),
 }
 

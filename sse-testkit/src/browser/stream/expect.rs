@@ -17,17 +17,18 @@ use crate::{
     wait::{Over, Wait},
 };
 
-/// How many requests an expectation lasts: with a reconnection time of none they would hold up a paused clock for ever.
+/// The number of requests after which an expectation fails: with a reconnection time of zero, endless reconnecting
+/// would keep a paused clock from advancing.
 const REQUESTS: u64 = 1 << 14;
 
-/// An expectation's patience.
+/// How long an expectation waits, and for how many requests.
 struct Patience {
     wait: Wait,
-    /// How many requests there may have been at the end of it.
+    /// The value of `Link::asked` at which it gives up.
     requests: u64,
 }
 
-/// What came of waiting.
+/// What an expectation got.
 enum Got {
     Fired(BrowserEvent),
     Closed,
@@ -47,8 +48,8 @@ impl fmt::Display for Got {
 }
 
 impl BrowserStream {
-    /// The next thing that the page sees; `None` if the stream is closed, so that nothing will come any more. Nothing is
-    /// lost if the future is dropped before it is ready.
+    /// Awaits the next event for the page; `None` if the stream is closed. Nothing is lost if the future is dropped
+    /// before it is ready.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, browser::BrowserEvent, event_stream};
@@ -65,7 +66,7 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If there is neither in the time allowed.
+    /// If nothing comes in the time allowed.
     #[expect(clippy::should_implement_trait, reason = "an asynchronous `next`, as of a stream")]
     #[track_caller]
     pub fn next(&mut self) -> impl Future<Output = Option<BrowserEvent>> + Send {
@@ -80,7 +81,7 @@ impl BrowserStream {
         }
     }
 
-    /// The next thing is `open`: an answer has come, and it is an event stream.
+    /// Expects `open` next: an answer came, and it is an event stream.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -108,7 +109,7 @@ impl BrowserStream {
         }
     }
 
-    /// The next thing is an event like this.
+    /// Expects an event that matches `matcher` next, and returns it.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event, event_stream};
@@ -124,7 +125,7 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If it is another event, or an `error`, or none comes in the time allowed.
+    /// If another event or an `error` comes, or nothing in the time allowed.
     #[track_caller]
     pub fn expect_event<'m>(&mut self, matcher: impl Into<EventMatcher<'m>>) -> impl Future<Output = Event> {
         let caller = Location::caller();
@@ -136,7 +137,7 @@ impl BrowserStream {
         }
     }
 
-    /// The next things are events like these, in this order. The time allowed is for all of them.
+    /// Expects events that match `matchers` next, in this order. The time allowed is for all of them.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -172,8 +173,8 @@ impl BrowserStream {
         }
     }
 
-    /// All events up to and including the first for which `last` holds, however often the browser has to connect again
-    /// for them. The time allowed is for all of it.
+    /// Collects events up to and including the first for which `last` returns true, across reconnects. The time allowed
+    /// is for all of them.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -194,7 +195,7 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If no such event comes in the time allowed, or the stream is closed for good before.
+    /// If no such event comes in the time allowed, or the stream is closed for good before it.
     #[track_caller]
     pub fn collect_until(&mut self, mut last: impl FnMut(&Event) -> bool) -> impl Future<Output = Vec<Event>> {
         let caller = Location::caller();
@@ -217,8 +218,8 @@ impl BrowserStream {
         }
     }
 
-    /// The next thing is an `error` with `CONNECTING`: the stream is lost, and the browser will connect again. Returns
-    /// why.
+    /// Expects an `error` with `CONNECTING` next: the stream is lost, and the browser will connect again. Returns the
+    /// reason.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -233,13 +234,13 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If an event comes first, or it is closed for good, or nothing comes in the time allowed.
+    /// If an event comes first, the browser gives up for good, or nothing comes in the time allowed.
     #[track_caller]
     pub fn expect_error(&mut self) -> impl Future<Output = String> + Send {
         self.expect_error_with(ReadyState::Connecting, Location::caller())
     }
 
-    /// The next thing is an `error` with `CLOSED`: the browser has given up for good. Returns why.
+    /// Expects an `error` with `CLOSED` next: the browser has given up for good. Returns the reason.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient};
@@ -254,13 +255,13 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If an event comes first, or the browser would connect again, or nothing comes in the time allowed.
+    /// If an event comes first, the browser would connect again, or nothing comes in the time allowed.
     #[track_caller]
     pub fn expect_closed(&mut self) -> impl Future<Output = String> + Send {
         self.expect_error_with(ReadyState::Closed, Location::caller())
     }
 
-    /// Neither an event nor an `error` comes before that time has passed.
+    /// Expects neither an event nor an `error` for `time`.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -278,7 +279,7 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If one does.
+    /// If one of them comes.
     #[track_caller]
     pub fn expect_silence(&mut self, time: Duration) -> impl Future<Output = ()> + Send {
         let caller = Location::caller();

@@ -1,4 +1,4 @@
-//! The records, sorted by what they are about.
+//! What the records say, by event and by reader.
 
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 
@@ -11,14 +11,15 @@ pub(super) struct Facts<'a> {
     pub(super) readers: BTreeMap<&'a str, ReaderFacts<'a>>,
 }
 
-/// An event that was published, once or again.
+/// An event that was published, once or more often.
 #[derive(Debug)]
 pub(super) struct EventFacts<'a> {
     pub(super) data: &'a str,
     pub(super) topic: &'a str,
     /// When its first publish began.
     pub(super) start: LogTime,
-    /// When it was in the log for sure, acknowledged or seen: for each place that knows of it.
+    /// The first time at which it certainly was in the log, since it was acknowledged or seen, for each place that
+    /// knows of it.
     pub(super) ends: Vec<LogTime>,
     pub(super) id: &'a str,
     pub(super) acknowledged: bool,
@@ -26,23 +27,23 @@ pub(super) struct EventFacts<'a> {
     refusals: usize,
 }
 
-/// What one reader said.
+/// What one reader entered.
 #[derive(Debug, Default)]
 pub(super) struct ReaderFacts<'a> {
     wants: Option<HashSet<&'a str>>,
     pub(super) from_start: bool,
-    /// When it was connected without an id, for the last time before it had seen anything.
+    /// The last time that it connected without an id before it had seen anything.
     pub(super) since: Option<LogTime>,
     pub(super) complete: Option<LogTime>,
     pub(super) items: Vec<Sighting>,
-    /// Names and data.
+    /// The names and data of events that nobody published.
     pub(super) forged: Vec<(&'a str, &'a str)>,
 }
 
-/// A record's place: times of one place are in order, those of several say nothing.
+/// The time of a record. Only times of the same place are in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LogTime {
-    /// Of the places that the records come from.
+    /// The place, such as a process, that the record comes from.
     pub(super) place: usize,
     pub(super) at: usize,
 }
@@ -64,7 +65,7 @@ impl<'a> Facts<'a> {
         let mut facts = Self::default();
         let mut known = HashMap::new();
         let mut publishes = HashMap::new();
-        // publishes first: of several files, that of a reader may be first
+        // publishes first: with several files, that of a reader may come first
         for (at, record) in timed(records) {
             if let Entry::Published { publish, topic, data } = record {
                 let event = facts.published(&mut known, at, topic, data, all);
@@ -127,7 +128,7 @@ impl<'a> Facts<'a> {
         match record {
             Entry::Published { .. } | Entry::Drawn { .. } | Entry::Elsewhere {} => {}
             Entry::Acknowledged { publish, id } => {
-                // one that was never begun can be in a file that somebody has edited, and says nothing
+                // a publish that was never begun can only be in a file that somebody has edited; it is ignored
                 if let Some(event) = publishes.get(publish) {
                     self.events[*event].acknowledged = true;
                     self.events[*event].is_there(at, id);
@@ -188,7 +189,7 @@ impl<'a> EventFacts<'a> {
         }
     }
 
-    /// Each publish of it was refused.
+    /// Returns true if every publish of it was refused.
     pub(super) const fn is_refused(&self) -> bool {
         self.refusals == self.publishes
     }
@@ -199,7 +200,7 @@ impl ReaderFacts<'_> {
         self.wants.as_ref().is_none_or(|topics| topics.contains(topic))
     }
 
-    /// Positions and events.
+    /// The events that the reader saw, with their positions.
     pub(super) fn events(&self) -> impl Iterator<Item = (usize, usize)> {
         self.items.iter().enumerate().filter_map(|(position, item)| match item {
             Sighting::Event(event) => Some((position, *event)),
@@ -208,7 +209,7 @@ impl ReaderFacts<'_> {
     }
 }
 
-/// Finds what has two ids, and ids of two events.
+/// Finds events with two ids, and ids of two events.
 fn identities<'a>(ids: impl Iterator<Item = (&'a str, usize)>, data: &[&'a str], all: &mut Vec<Finding>) {
     let mut of_event: HashMap<usize, &str> = HashMap::new();
     let mut of_id: HashMap<&str, usize> = HashMap::new();

@@ -5,15 +5,15 @@ use std::collections::{HashMap, HashSet};
 use super::facts::{Facts, LogTime};
 use crate::ledger::{findings::Finding, ids::Ids};
 
-/// What is before what: by ids that compare, or since one was in the log before the other was begun.
+/// The known order of events: by ids that compare, or because one was in the log before the publish of the other began.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// Start and ends of each event.
+    /// The start and the ends of each event.
     spans: Vec<(LogTime, Vec<LogTime>)>,
     ranks: Vec<Option<Rank>>,
 }
 
-/// Where an event stands among those whose ids compare with its own.
+/// The rank of an event among those whose ids compare with its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rank {
     pub(super) group: usize,
@@ -58,22 +58,23 @@ impl Order {
         self.was_there(one, other)
     }
 
-    /// One was in the log when the other was begun, whatever their ids say.
+    /// Returns true if `one` was in the log when `other` was begun, whatever their ids say.
     fn was_there(&self, one: usize, other: usize) -> bool {
         self.ends(one).iter().any(|end| end.is_before(self.start(other)))
     }
 
-    /// It was in the log at that time. Where times say nothing, it was if it ever was.
+    /// Returns true if `event` was in the log at `time`. If the times don't compare, it is enough that it was ever in
+    /// the log.
     pub(super) fn ended_before(&self, event: usize, time: LogTime) -> bool {
         self.ends(event).iter().any(|end| end.place != time.place || end.at < time.at)
     }
 
-    /// That time was before it was begun.
+    /// Returns true if `event` was begun after `time`.
     pub(super) fn began_before(&self, time: Option<LogTime>, event: usize) -> bool {
         time.is_some_and(|time| time.is_before(self.start(event)))
     }
 
-    /// Events with a lower id than one that was there before them.
+    /// Finds events with a lower id than one that was in the log before them.
     pub(super) fn lower_ids(&self, facts: &Facts<'_>) -> Vec<Finding> {
         let mut ranked: Vec<(usize, usize, usize)> = (0..)
             .zip(&self.ranks)
@@ -81,7 +82,7 @@ impl Order {
             .collect();
         ranked.sort_unstable();
         let mut all = Vec::new();
-        // of those with lower ids, for each place: the one that began last
+        // of the events with lower ids: the one that began last for each place
         let mut latest: HashMap<(usize, usize), usize> = HashMap::new();
         for (group, _, event) in ranked {
             let lower = self.ends(event).iter().filter_map(|end| latest.get(&(group, end.place)).copied());
@@ -102,7 +103,7 @@ impl Order {
         all
     }
 
-    /// What one reader saw, for questions about what it did not see.
+    /// An index of what one reader saw, to place the events that it did not see.
     pub(super) fn places(&self, first: &HashMap<usize, usize>) -> Places {
         let (mut ends, mut starts) = (Keyed::new(), Keyed::new());
         let mut ranks = Keyed::new();
@@ -125,7 +126,7 @@ impl Order {
     }
 }
 
-/// Keys of each group or place, with position and event.
+/// For each group or place: keys, each with a position and an event.
 type Keyed = HashMap<usize, Vec<(usize, usize, usize)>>;
 
 fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Extremes) -> HashMap<usize, Extremes> {
@@ -136,7 +137,8 @@ fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Extremes) -> Hash
     keyed.into_iter().map(|(key, of)| (key, steps(sorted(of)))).collect()
 }
 
-/// Keys in order, each with the last or first position that has a key so low or so high, and the event there.
+/// Keys in ascending order. Each has the last position of a key that is not higher, or the first of one that is not
+/// lower, and the event there.
 type Extremes = Vec<(usize, (usize, usize))>;
 
 #[derive(Debug)]
@@ -148,7 +150,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Position and event of the last that was seen and is surely before this one.
+    /// The position and event of the last sighting that is certainly before `event`.
     pub(super) fn last_before(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
         let lower = |steps: &Extremes, key: usize| {
             let count = steps.partition_point(|step| step.0 < key);
@@ -157,11 +159,11 @@ impl Places {
         let by_id = order.rank(event).and_then(|rank| lower(self.below.get(&rank.group)?, rank.place));
         let start = order.start(event);
         let by_time = self.ends.get(&start.place).and_then(|ends| lower(ends, start.at));
-        // by times alone, an event whose id says otherwise is not before it
+        // an event whose id says otherwise is not before it, whatever the times say
         by_id.max(by_time.filter(|(_, other)| order.surely_before(*other, event)))
     }
 
-    /// Position and event of the first that was seen and is surely after this one.
+    /// The position and event of the first sighting that is certainly after `event`.
     pub(super) fn first_after(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
         let higher =
             |steps: &Extremes, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
@@ -200,10 +202,10 @@ fn running_first(sorted: Vec<(usize, usize, usize)>) -> Extremes {
     steps
 }
 
-/// An id that compares: within a group, by its place.
+/// The sort key of an id that can be compared within its group.
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'a> {
-    /// What is before the last `-`, and the length of all.
+    /// The part before the last `-`, and the length of the whole id.
     group: (&'a str, usize),
     number: u128,
     text: &'a str,
@@ -221,7 +223,7 @@ fn key(id: &str, ids: Ids) -> Option<Key<'_>> {
     }
 }
 
-/// A circle in what readers saw one after the other.
+/// Finds a cycle in the order in which readers saw events.
 pub(super) fn disagreement(facts: &Facts<'_>) -> Option<Finding> {
     let mut edges: HashSet<(usize, usize)> = HashSet::new();
     for seen in facts.readers.values() {
@@ -235,7 +237,7 @@ pub(super) fn disagreement(facts: &Facts<'_>) -> Option<Finding> {
         after[*one].push(*other);
         waits[*other] += 1;
     }
-    // what waits for nothing can be put next; what is left waits in circles, or for one
+    // an event that waits for nothing can come next; what is left is in a cycle or waits for one
     let mut free: Vec<usize> = (0..waits.len()).filter(|event| waits[*event] == 0).collect();
     while let Some(event) = free.pop() {
         for next in &after[event] {

@@ -1,4 +1,4 @@
-//! A script as JSON: written.
+//! Writes a script as JSON.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::script::{
     time::WrittenTime,
 };
 
-/// A step as [`read`](super::read) reads it.
+/// The step as JSON that [`read`](super::read) reads.
 pub(in super::super) fn write(step: &Step) -> Value {
     match &step.0 {
         StepKind::Accept(step) => accept(step),
@@ -64,7 +64,7 @@ fn accept(step: &AcceptStep) -> Value {
     let is_id = |(name, _): &&(String, Option<String>)| name == "last-event-id";
     let ids: Vec<_> = step.headers.iter().filter(is_id).collect();
     match &*ids {
-        // the usual case has a field of its own
+        // the usual case has its own field
         [(_, id)] => {
             fields.0.insert("last_event_id".into(), id.clone().into());
             let others: Vec<_> = step.headers.iter().filter(|header| !is_id(header)).cloned().collect();
