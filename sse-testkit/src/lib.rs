@@ -52,6 +52,10 @@
 //! | what happened once | [`Recording`]: a stream with its chunks and times, to replay |
 //! | how much it bears | `sse-load` (feature `load`) |
 //!
+//! The root has what nearly every test uses. The rest is in the module that it belongs to: [`browser`],
+//! [`conformance`](mod@conformance), [`encoding`](mod@encoding), [`faults`], [`fleet`], [`ledger`], [`recording`],
+//! [`script`](mod@script).
+//!
 //! # What to give a client
 //!
 //! | under test | client |

@@ -98,7 +98,7 @@ fn out_of_order(
     order: &Order,
     all: &mut Vec<Finding>,
 ) {
-    // of the events seen so far: the one that began last for each place, and the one with the highest rank for each
+    // of the events seen so far: the one that began last for each source, and the one with the highest rank for each
     // group
     let mut latest: HashMap<usize, usize> = HashMap::new();
     let mut highest: HashMap<usize, usize> = HashMap::new();
@@ -108,19 +108,19 @@ fn out_of_order(
         }
         let rank = order.rank(event);
         let above = rank.and_then(|rank| highest.get(&rank.group).copied());
-        let later = order.ends(event).iter().filter_map(|end| latest.get(&end.place).copied());
+        let later = order.ends(event).iter().filter_map(|end| latest.get(&end.source).copied());
         let after = later.chain(above).find(|before| order.surely_before(event, *before));
         if let Some(after) = after {
             let text = |event: usize| facts.events[event].data.to_owned();
             all.push(Finding::OutOfOrder { reader: reader.into(), data: text(event), after: text(after) });
         }
-        let last = latest.entry(order.start(event).place).or_insert(event);
+        let last = latest.entry(order.start(event).source).or_insert(event);
         if order.start(*last) < order.start(event) {
             *last = event;
         }
         if let Some(rank) = rank {
             let high = highest.entry(rank.group).or_insert(event);
-            if order.rank(*high).is_some_and(|high| high.place < rank.place) {
+            if order.rank(*high).is_some_and(|high| high.index < rank.index) {
                 *high = event;
             }
         }
@@ -137,7 +137,7 @@ fn lost(
     order: &Order,
     all: &mut Vec<Finding>,
 ) {
-    let places = order.places(first);
+    let sightings = order.sightings(first);
     let gaps: Vec<usize> =
         (0..).zip(&seen.items).filter(|(_, item)| **item == Sighting::Gap).map(|(at, _)| at).collect();
     let end = seen.items.len();
@@ -149,8 +149,8 @@ fn lost(
         if !known.acknowledged || !seen.wants(known.topic) {
             continue;
         }
-        let after = places.last_before(event, order);
-        let before = places.first_after(event, order);
+        let after = sightings.last_before(event, order);
+        let before = sightings.first_after(event, order);
         let begun = seen.from_start || order.began_before(seen.since, event);
         let over = seen.complete.is_some_and(|complete| order.ended_before(event, complete));
         if (after.is_none() && !begun) || (before.is_none() && !over) {

@@ -18,7 +18,7 @@ pub(super) struct EventFacts<'a> {
     pub(super) topic: &'a str,
     /// When its first publish began.
     pub(super) start: LogTime,
-    /// The first time at which it certainly was in the log, since it was acknowledged or seen, for each place that
+    /// The first time at which it certainly was in the log, since it was acknowledged or seen, for each source that
     /// knows of it.
     pub(super) ends: Vec<LogTime>,
     pub(super) id: &'a str,
@@ -40,17 +40,17 @@ pub(super) struct ReaderFacts<'a> {
     pub(super) forged: Vec<(&'a str, &'a str)>,
 }
 
-/// The time of a record. Only times of the same place are in order.
+/// The time of a record. Only times of the same source are in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LogTime {
-    /// The place, such as a process, that the record comes from.
-    pub(super) place: usize,
+    /// Which process or file the record comes from.
+    pub(super) source: usize,
     pub(super) at: usize,
 }
 
 impl LogTime {
     pub(super) const fn is_before(self, other: Self) -> bool {
-        self.place == other.place && self.at < other.at
+        self.source == other.source && self.at < other.at
     }
 }
 
@@ -173,15 +173,15 @@ impl<'a> Facts<'a> {
 
 /// The records with their times.
 fn timed(records: &[Entry]) -> impl Iterator<Item = (LogTime, &Entry)> {
-    records.iter().enumerate().scan(0, |place, (at, record)| {
-        *place += usize::from(*record == Entry::Elsewhere {});
-        Some((LogTime { place: *place, at }, record))
+    records.iter().enumerate().scan(0, |source, (at, record)| {
+        *source += usize::from(*record == Entry::Elsewhere {});
+        Some((LogTime { source: *source, at }, record))
     })
 }
 
 impl<'a> EventFacts<'a> {
     fn is_there(&mut self, at: LogTime, id: &'a str) {
-        if self.ends.iter().all(|end| end.place != at.place) {
+        if self.ends.iter().all(|end| end.source != at.source) {
             self.ends.push(at);
         }
         if self.id.is_empty() {

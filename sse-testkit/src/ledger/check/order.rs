@@ -17,7 +17,7 @@ pub(super) struct Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rank {
     pub(super) group: usize,
-    pub(super) place: usize,
+    pub(super) index: usize,
 }
 
 impl Order {
@@ -27,11 +27,11 @@ impl Order {
         keys.sort_unstable();
         let mut ranks = vec![None; facts.events.len()];
         let mut group = 0;
-        for (place, pair) in keys.iter().enumerate() {
-            if place > 0 && keys[place - 1].0.group != pair.0.group {
+        for (index, pair) in keys.iter().enumerate() {
+            if index > 0 && keys[index - 1].0.group != pair.0.group {
                 group += 1;
             }
-            ranks[pair.1] = Some(Rank { group, place });
+            ranks[pair.1] = Some(Rank { group, index });
         }
         let spans = facts.events.iter().map(|event| (event.start, event.ends.clone())).collect();
         Self { spans, ranks }
@@ -53,7 +53,7 @@ impl Order {
         if let (Some(one), Some(other)) = (self.rank(one), self.rank(other))
             && one.group == other.group
         {
-            return one.place < other.place;
+            return one.index < other.index;
         }
         self.was_there(one, other)
     }
@@ -66,7 +66,7 @@ impl Order {
     /// Returns true if `event` was in the log at `time`. If the times don't compare, it is enough that it was ever in
     /// the log.
     pub(super) fn ended_before(&self, event: usize, time: LogTime) -> bool {
-        self.ends(event).iter().any(|end| end.place != time.place || end.at < time.at)
+        self.ends(event).iter().any(|end| end.source != time.source || end.at < time.at)
     }
 
     /// Returns true if `event` was begun after `time`.
@@ -78,14 +78,14 @@ impl Order {
     pub(super) fn lower_ids(&self, facts: &Facts<'_>) -> Vec<Finding> {
         let mut ranked: Vec<(usize, usize, usize)> = (0..)
             .zip(&self.ranks)
-            .filter_map(|(event, rank)| rank.map(|rank| (rank.group, rank.place, event)))
+            .filter_map(|(event, rank)| rank.map(|rank| (rank.group, rank.index, event)))
             .collect();
         ranked.sort_unstable();
         let mut all = Vec::new();
-        // of the events with lower ids: the one that began last for each place
+        // of the events with lower ids: the one that began last for each source
         let mut latest: HashMap<(usize, usize), usize> = HashMap::new();
         for (group, _, event) in ranked {
-            let lower = self.ends(event).iter().filter_map(|end| latest.get(&(group, end.place)).copied());
+            let lower = self.ends(event).iter().filter_map(|end| latest.get(&(group, end.source)).copied());
             if let Some(lower) = lower.into_iter().find(|lower| self.was_there(event, *lower)) {
                 let (one, after) = (&facts.events[lower], &facts.events[event]);
                 all.push(Finding::LowerId {
@@ -95,7 +95,7 @@ impl Order {
                     after_id: after.id.into(),
                 });
             }
-            let last = latest.entry((group, self.start(event).place)).or_insert(event);
+            let last = latest.entry((group, self.start(event).source)).or_insert(event);
             if self.start(*last) < self.start(event) {
                 *last = event;
             }
@@ -104,20 +104,20 @@ impl Order {
     }
 
     /// An index of what one reader saw, to place the events that it did not see.
-    pub(super) fn places(&self, first: &HashMap<usize, usize>) -> Places {
+    pub(super) fn sightings(&self, first: &HashMap<usize, usize>) -> Sightings {
         let (mut ends, mut starts) = (Keyed::new(), Keyed::new());
         let mut ranks = Keyed::new();
         for (event, at) in first {
             for end in self.ends(*event) {
-                ends.entry(end.place).or_default().push((end.at, *at, *event));
+                ends.entry(end.source).or_default().push((end.at, *at, *event));
             }
             let start = self.start(*event);
-            starts.entry(start.place).or_default().push((start.at, *at, *event));
+            starts.entry(start.source).or_default().push((start.at, *at, *event));
             if let Some(rank) = self.rank(*event) {
-                ranks.entry(rank.group).or_default().push((rank.place, *at, *event));
+                ranks.entry(rank.group).or_default().push((rank.index, *at, *event));
             }
         }
-        Places {
+        Sightings {
             ends: each(ends, running_last),
             starts: each(starts, running_first),
             below: each(ranks.clone(), running_last),
@@ -126,7 +126,7 @@ impl Order {
     }
 }
 
-/// For each group or place: keys, each with a position and an event.
+/// For each group or source: keys, each with a position and an event.
 type Keyed = HashMap<usize, Vec<(usize, usize, usize)>>;
 
 fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Extremes) -> HashMap<usize, Extremes> {
@@ -142,23 +142,23 @@ fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Extremes) -> Hash
 type Extremes = Vec<(usize, (usize, usize))>;
 
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Sightings {
     ends: HashMap<usize, Extremes>,
     starts: HashMap<usize, Extremes>,
     below: HashMap<usize, Extremes>,
     above: HashMap<usize, Extremes>,
 }
 
-impl Places {
+impl Sightings {
     /// The position and event of the last sighting that is certainly before `event`.
     pub(super) fn last_before(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
         let lower = |steps: &Extremes, key: usize| {
             let count = steps.partition_point(|step| step.0 < key);
             count.checked_sub(1).map(|at| steps[at].1)
         };
-        let by_id = order.rank(event).and_then(|rank| lower(self.below.get(&rank.group)?, rank.place));
+        let by_id = order.rank(event).and_then(|rank| lower(self.below.get(&rank.group)?, rank.index));
         let start = order.start(event);
-        let by_time = self.ends.get(&start.place).and_then(|ends| lower(ends, start.at));
+        let by_time = self.ends.get(&start.source).and_then(|ends| lower(ends, start.at));
         // an event whose id says otherwise is not before it, whatever the times say
         by_id.max(by_time.filter(|(_, other)| order.surely_before(*other, event)))
     }
@@ -167,8 +167,8 @@ impl Places {
     pub(super) fn first_after(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
         let higher =
             |steps: &Extremes, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
-        let by_id = order.rank(event).and_then(|rank| higher(self.above.get(&rank.group)?, rank.place));
-        let by_time = order.ends(event).iter().filter_map(|end| higher(self.starts.get(&end.place)?, end.at));
+        let by_id = order.rank(event).and_then(|rank| higher(self.above.get(&rank.group)?, rank.index));
+        let by_time = order.ends(event).iter().filter_map(|end| higher(self.starts.get(&end.source)?, end.at));
         let by_time = by_time.filter(|(_, other)| order.surely_before(event, *other)).min();
         match (by_id, by_time) {
             (Some(one), Some(other)) => Some(one.min(other)),
