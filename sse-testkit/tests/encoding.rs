@@ -5,7 +5,10 @@ mod support;
 use std::fmt::Write;
 
 use sse_core::{Event, EventId, EventName};
-use sse_testkit::{EncodingFault, Fields, encoding};
+use sse_testkit::{
+    encoding,
+    encoding::{EncodingFault, Fields},
+};
 
 use support::failure_of;
 

@@ -5,7 +5,10 @@ mod support;
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures_util::FutureExt;
-use sse_testkit::{BrowserClient, Finding, Fleet, Ids, Ledger, any_event};
+use sse_testkit::{
+    BrowserClient, Fleet, Ledger, any_event,
+    ledger::{Finding, Ids},
+};
 use support::{
     next, sleep,
     toy_hub::{Bug, HEARTBEAT, ToyHub},

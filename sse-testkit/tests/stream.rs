@@ -40,7 +40,7 @@ async fn any_cut_gives_the_same() {
     for at in 0..=WIRE.len() {
         let client = TestClient::from_fn(async move |_| {
             let (left, right) = WIRE.as_bytes().split_at(at);
-            event_stream(Body::pieces([left, right]))
+            event_stream(Body::chunks([left, right]))
         });
         let mut stream = client.get("/").connect().await;
         stream.expect_event(event("ü").data("a\nb")).await;

@@ -21,7 +21,7 @@ use chromium::{Chromium, eventually};
 use hub::{Hub, Publisher};
 use serde_json::{Value, json};
 use served::Served;
-use sse_testkit::{Ids, Ledger};
+use sse_testkit::{Ledger, ledger::Ids};
 use tab::Tab;
 use tokio::{task::JoinHandle, time};
 

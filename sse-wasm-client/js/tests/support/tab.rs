@@ -1,7 +1,7 @@
 //! A page that follows a stream, and what it had.
 
 use serde_json::{Value, json};
-use sse_testkit::{Event, Reader};
+use sse_testkit::{Event, ledger::Reader};
 
 use super::{
     chromium::{Chromium, Page},

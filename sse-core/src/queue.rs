@@ -1,4 +1,4 @@
-//! Events on their way out, where a reader takes them one at a time.
+//! Events that wait for a reader to take them one at a time.
 
 use alloc::collections::VecDeque;
 
@@ -6,30 +6,30 @@ use bytes::Bytes;
 
 use crate::{Event, Parser};
 
-/// How much of a piece is read at once: it bounds how many events wait, 2,730 of the shortest.
+/// How many bytes of a chunk are read at once. It bounds how many events wait: 2,730 of the shortest.
 pub(crate) const AT_ONCE: usize = 16 << 10;
 
-/// For how many events room is kept.
+/// The number of events for which room is kept.
 const KEPT: usize = 64;
 
-/// A parser, and the events that it has read and nobody has taken.
+/// A parser, and the events that it has read but nobody has taken.
 #[derive(Debug, Default)]
-pub(crate) struct Ready {
+pub(crate) struct EventQueue {
     pub(crate) parser: Parser,
     events: VecDeque<Event>,
 }
 
-impl Ready {
+impl EventQueue {
     pub(crate) const fn new(parser: Parser) -> Self {
         Self { parser, events: VecDeque::new() }
     }
 
-    /// The next event; `more` gives at most so many bytes that are not read yet.
+    /// The next event. `more(n)` returns at most `n` bytes that have not been read yet, or `None` if there are none.
     pub(crate) fn next(&mut self, mut more: impl FnMut(usize) -> Option<Bytes>) -> Option<Event> {
         while self.events.is_empty() {
-            let piece = more(AT_ONCE)?;
+            let chunk = more(AT_ONCE)?;
             let Self { parser, events } = self;
-            parser.feed_bytes(&piece, |event| events.push_back(event));
+            parser.feed_bytes(&chunk, |event| events.push_back(event));
         }
         let event = self.events.pop_front();
         if self.events.is_empty() {

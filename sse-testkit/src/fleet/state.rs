@@ -1,4 +1,4 @@
-//! What the clients of a fleet share with who looks at them.
+//! What the clients of a fleet share with the test.
 
 use std::{
     fmt,
@@ -7,29 +7,29 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-use super::{Record, Saw, View};
+use super::view::{FleetView, Observed, Record};
 
 pub(super) type Observer = Box<dyn FnMut(&Record) + Send>;
 
-pub(super) struct Crew {
+pub(super) struct FleetState {
     slots: Vec<Mutex<Slot>>,
     start: Instant,
-    /// Told of each new record.
+    /// Notified of each new record.
     pub(super) changed: watch::Sender<()>,
-    /// Whether all are to stay from now on.
+    /// Whether all clients have to stay from now on.
     pub(super) calm: watch::Sender<bool>,
 }
 
-/// One client's records and who else wants them.
+/// The records of one client, and who else gets them.
 pub(super) struct Slot {
-    pub(super) view: View,
+    pub(super) view: FleetView,
     observers: Vec<Observer>,
-    /// Nothing is recorded any more.
+    /// Whether recording has ended.
     over: bool,
 }
 
 impl Slot {
-    pub(super) const fn new(view: View, observers: Vec<Observer>) -> Self {
+    pub(super) const fn new(view: FleetView, observers: Vec<Observer>) -> Self {
         Self { view, observers, over: false }
     }
 
@@ -44,7 +44,7 @@ impl Slot {
     }
 }
 
-impl Crew {
+impl FleetState {
     pub(super) fn new(slots: Vec<Slot>) -> Self {
         Self {
             slots: slots.into_iter().map(Mutex::new).collect(),
@@ -59,23 +59,23 @@ impl Crew {
     }
 
     pub(super) fn slot(&self, client: usize) -> MutexGuard<'_, Slot> {
-        // a closure of the test that panicked has left the slot as it was
+        // a closure of the test that panicked left the slot unchanged
         self.slots[client].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn record(&self, client: usize, what: Saw) {
+    pub(super) fn record(&self, client: usize, what: Observed) {
         let record = Record::new(self.start.elapsed(), what);
         self.slot(client).record(record);
         self.changed.send_replace(());
     }
 
-    /// Whoever is connected leaves, and no more is recorded.
-    pub(super) fn end(&self) -> Vec<View> {
+    /// Ends all recording. Clients that are connected leave.
+    pub(super) fn end(&self) -> Vec<FleetView> {
         let at = self.start.elapsed();
         let ended = (0..self.len()).map(|client| {
             let mut slot = self.slot(client);
             if slot.view.is_connected() {
-                slot.record(Record::new(at, Saw::Left));
+                slot.record(Record::new(at, Observed::Left));
             }
             slot.over = true;
             slot.view.clone()
@@ -84,8 +84,8 @@ impl Crew {
     }
 }
 
-impl fmt::Debug for Crew {
+impl fmt::Debug for FleetState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crew").field("clients", &self.len()).finish_non_exhaustive()
+        f.debug_struct("FleetState").field("clients", &self.len()).finish_non_exhaustive()
     }
 }

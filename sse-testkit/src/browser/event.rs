@@ -2,12 +2,12 @@
 
 use std::{fmt, time::Duration};
 
-use crate::Event;
+use crate::seen::Event;
 
 /// The `readyState` of an `EventSource`.
 ///
 /// ```
-/// # use sse_testkit::{BrowserClient, ReadyState, TestClient, event_stream};
+/// # use sse_testkit::{BrowserClient, TestClient, browser::ReadyState, event_stream};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
@@ -21,9 +21,9 @@ use crate::Event;
 pub enum ReadyState {
     /// Not connected yet, or about to connect again.
     Connecting,
-    /// Events are dispatched as they come.
+    /// Connected: events are dispatched as they come.
     Open,
-    /// For good.
+    /// Closed for good.
     Closed,
 }
 
@@ -38,25 +38,25 @@ impl fmt::Display for ReadyState {
     }
 }
 
-/// What is fired at an `EventSource`, for its page to see.
+/// An event that is fired at an `EventSource`, for its page to see.
 ///
 /// ```
-/// # use sse_testkit::{BrowserClient, Happening, ReadyState, TestClient, event_stream};
+/// # use sse_testkit::{BrowserClient, TestClient, browser::{BrowserEvent, ReadyState}, event_stream};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
 /// # let mut stream = BrowserClient::new(client).open("/events");
-/// assert_eq!(stream.next().await, Some(Happening::Open));
-/// assert!(matches!(stream.next().await, Some(Happening::Event(event)) if event.data == "a"));
+/// assert_eq!(stream.next().await, Some(BrowserEvent::Open));
+/// assert!(matches!(stream.next().await, Some(BrowserEvent::Event(event)) if event.data == "a"));
 /// assert_eq!(
 ///     stream.next().await,
-///     Some(Happening::Error { ready_state: ReadyState::Connecting, why: "the stream ended".into() })
+///     Some(BrowserEvent::Error { ready_state: ReadyState::Connecting, why: "the stream ended".into() })
 /// );
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Happening {
+pub enum BrowserEvent {
     /// `open`: an event stream has begun.
     Open,
     /// An event of the stream.
@@ -65,13 +65,13 @@ pub enum Happening {
     Error {
         /// [`Connecting`](ReadyState::Connecting) if the browser tries again, [`Closed`](ReadyState::Closed) if not.
         ready_state: ReadyState,
-        /// What a page is not told.
+        /// The reason, which a page is not told.
         why: String,
     },
 }
 
 /// On one line: `open`, `event "add", data "3"`, `error, CONNECTING: the stream ended`.
-impl fmt::Display for Happening {
+impl fmt::Display for BrowserEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => f.write_str("open"),

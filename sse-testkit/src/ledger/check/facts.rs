@@ -1,91 +1,92 @@
-//! The records, sorted by what they are about.
+//! What the records say, by event and by reader.
 
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 
-use super::{Entry, Finding, Ids, identities};
+use crate::ledger::{entry::Entry, findings::Finding, ids::Ids};
 
 /// Everything known of a run.
 #[derive(Debug, Default)]
-pub(super) struct Book<'a> {
-    pub(super) events: Vec<Known<'a>>,
-    pub(super) readers: BTreeMap<&'a str, Seen<'a>>,
+pub(super) struct Facts<'a> {
+    pub(super) events: Vec<EventFacts<'a>>,
+    pub(super) readers: BTreeMap<&'a str, ReaderFacts<'a>>,
 }
 
-/// An event that was published, once or again.
+/// An event that was published, once or more often.
 #[derive(Debug)]
-pub(super) struct Known<'a> {
+pub(super) struct EventFacts<'a> {
     pub(super) data: &'a str,
     pub(super) topic: &'a str,
     /// When its first publish began.
-    pub(super) start: Time,
-    /// When it was in the log for sure, acknowledged or seen: for each place that knows of it.
-    pub(super) ends: Vec<Time>,
+    pub(super) start: LogTime,
+    /// The first time at which it certainly was in the log, since it was acknowledged or seen, for each source that
+    /// knows of it.
+    pub(super) ends: Vec<LogTime>,
     pub(super) id: &'a str,
     pub(super) acknowledged: bool,
     publishes: usize,
     refusals: usize,
 }
 
-/// What one reader said.
+/// What one reader entered.
 #[derive(Debug, Default)]
-pub(super) struct Seen<'a> {
+pub(super) struct ReaderFacts<'a> {
     wants: Option<HashSet<&'a str>>,
     pub(super) from_start: bool,
-    /// When it was connected without an id, for the last time before it had seen anything.
-    pub(super) since: Option<Time>,
-    pub(super) complete: Option<Time>,
-    pub(super) items: Vec<Item>,
-    /// Names and data.
+    /// The last time that it connected without an id before it had seen anything.
+    pub(super) since: Option<LogTime>,
+    pub(super) complete: Option<LogTime>,
+    pub(super) items: Vec<Sighting>,
+    /// The names and data of events that nobody published.
     pub(super) forged: Vec<(&'a str, &'a str)>,
 }
 
-/// A record's place: times of one place are in order, those of several say nothing.
+/// The time of a record. Only times of the same source are in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Time {
-    /// Of the places that the records come from.
-    pub(super) place: usize,
+pub(super) struct LogTime {
+    /// Which process or file the record comes from.
+    pub(super) source: usize,
     pub(super) at: usize,
 }
 
-impl Time {
+impl LogTime {
     pub(super) const fn is_before(self, other: Self) -> bool {
-        self.place == other.place && self.at < other.at
+        self.source == other.source && self.at < other.at
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Item {
+pub(super) enum Sighting {
     Event(usize),
     Gap,
 }
 
-impl<'a> Book<'a> {
+impl<'a> Facts<'a> {
     pub(super) fn of(records: &'a [Entry], ids: Ids, all: &mut Vec<Finding>) -> Self {
-        let mut book = Self::default();
+        let mut facts = Self::default();
         let mut known = HashMap::new();
         let mut publishes = HashMap::new();
-        // publishes first: of several files, that of a reader may be first
+        // publishes first: with several files, that of a reader may come first
         for (at, record) in timed(records) {
             if let Entry::Published { publish, topic, data } = record {
-                let event = book.published(&mut known, at, topic, data, all);
+                let event = facts.published(&mut known, at, topic, data, all);
                 publishes.insert(*publish, event);
             }
         }
         let mut named = Vec::new();
         for (at, record) in timed(records) {
-            book.enter(at, record, &known, &publishes, &mut named);
+            facts.enter(at, record, &known, &publishes, &mut named);
         }
         if ids != Ids::Shared {
-            let data: Vec<_> = book.events.iter().map(|event| event.data).collect();
+            let data: Vec<_> = facts.events.iter().map(|event| event.data).collect();
             identities(named.into_iter(), &data, all);
         }
-        book
+        facts
     }
 
     fn published(
         &mut self,
         known: &mut HashMap<&'a str, usize>,
-        at: Time,
+        at: LogTime,
         topic: &'a str,
         data: &'a str,
         all: &mut Vec<Finding>,
@@ -93,7 +94,7 @@ impl<'a> Book<'a> {
         match known.entry(data) {
             hash_map::Entry::Vacant(entry) => {
                 let event = *entry.insert(self.events.len());
-                self.events.push(Known {
+                self.events.push(EventFacts {
                     data,
                     topic,
                     start: at,
@@ -118,7 +119,7 @@ impl<'a> Book<'a> {
 
     fn enter(
         &mut self,
-        at: Time,
+        at: LogTime,
         record: &'a Entry,
         known: &HashMap<&'a str, usize>,
         publishes: &HashMap<u64, usize>,
@@ -127,7 +128,7 @@ impl<'a> Book<'a> {
         match record {
             Entry::Published { .. } | Entry::Drawn { .. } | Entry::Elsewhere {} => {}
             Entry::Acknowledged { publish, id } => {
-                // one that was never begun can be in a file that somebody has edited, and says nothing
+                // a publish that was never begun can only be in a file that somebody has edited; it is ignored
                 if let Some(event) = publishes.get(publish) {
                     self.events[*event].acknowledged = true;
                     self.events[*event].is_there(at, id);
@@ -153,11 +154,11 @@ impl<'a> Book<'a> {
                 Some(event) => {
                     self.events[*event].is_there(at, id);
                     named.push((id, *event));
-                    self.reader(reader).items.push(Item::Event(*event));
+                    self.reader(reader).items.push(Sighting::Event(*event));
                 }
                 None => self.reader(reader).forged.push((name, data)),
             },
-            Entry::Gap { reader, .. } => self.reader(reader).items.push(Item::Gap),
+            Entry::Gap { reader, .. } => self.reader(reader).items.push(Sighting::Gap),
             Entry::Left { reader } => {
                 self.reader(reader);
             }
@@ -165,22 +166,22 @@ impl<'a> Book<'a> {
         }
     }
 
-    fn reader(&mut self, name: &'a str) -> &mut Seen<'a> {
+    fn reader(&mut self, name: &'a str) -> &mut ReaderFacts<'a> {
         self.readers.entry(name).or_default()
     }
 }
 
 /// The records with their times.
-fn timed(records: &[Entry]) -> impl Iterator<Item = (Time, &Entry)> {
-    records.iter().enumerate().scan(0, |place, (at, record)| {
-        *place += usize::from(*record == Entry::Elsewhere {});
-        Some((Time { place: *place, at }, record))
+fn timed(records: &[Entry]) -> impl Iterator<Item = (LogTime, &Entry)> {
+    records.iter().enumerate().scan(0, |source, (at, record)| {
+        *source += usize::from(*record == Entry::Elsewhere {});
+        Some((LogTime { source: *source, at }, record))
     })
 }
 
-impl<'a> Known<'a> {
-    fn is_there(&mut self, at: Time, id: &'a str) {
-        if self.ends.iter().all(|end| end.place != at.place) {
+impl<'a> EventFacts<'a> {
+    fn is_there(&mut self, at: LogTime, id: &'a str) {
+        if self.ends.iter().all(|end| end.source != at.source) {
             self.ends.push(at);
         }
         if self.id.is_empty() {
@@ -188,22 +189,39 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Each publish of it was refused.
+    /// Returns true if every publish of it was refused.
     pub(super) const fn is_refused(&self) -> bool {
         self.refusals == self.publishes
     }
 }
 
-impl Seen<'_> {
+impl ReaderFacts<'_> {
     pub(super) fn wants(&self, topic: &str) -> bool {
         self.wants.as_ref().is_none_or(|topics| topics.contains(topic))
     }
 
-    /// Positions and events.
+    /// The events that the reader saw, with their positions.
     pub(super) fn events(&self) -> impl Iterator<Item = (usize, usize)> {
         self.items.iter().enumerate().filter_map(|(position, item)| match item {
-            Item::Event(event) => Some((position, *event)),
-            Item::Gap => None,
+            Sighting::Event(event) => Some((position, *event)),
+            Sighting::Gap => None,
         })
+    }
+}
+
+/// Finds events with two ids, and ids of two events.
+fn identities<'a>(ids: impl Iterator<Item = (&'a str, usize)>, data: &[&'a str], all: &mut Vec<Finding>) {
+    let mut of_event: HashMap<usize, &str> = HashMap::new();
+    let mut of_id: HashMap<&str, usize> = HashMap::new();
+    let mut told = HashSet::new();
+    for (id, event) in ids.filter(|(id, _)| !id.is_empty()) {
+        let known = *of_event.entry(event).or_insert(id);
+        if known != id && told.insert((event, id)) {
+            all.push(Finding::TwoIds { data: data[event].into(), ids: [known.into(), id.into()] });
+        }
+        let other = *of_id.entry(id).or_insert(event);
+        if other != event && told.insert((event, id)) {
+            all.push(Finding::SameId { id: id.into(), events: [data[other].into(), data[event].into()] });
+        }
     }
 }

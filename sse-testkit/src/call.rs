@@ -1,22 +1,27 @@
 //! A request as it is sent, and its answer as it is read.
 
-use std::{panic::Location, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{
-    HeaderMap, Method, Uri,
+    HeaderMap, HeaderName, Method, Uri,
     header::{CONTENT_LENGTH, HOST},
 };
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Body, End, Response,
-    report::Report,
+    body::Body,
+    report::{Caller, Report},
+    response::Response,
+    seen::End,
     time::deadline,
     timeline::Timeline,
     transport::{Answer, AnswerBody, Answering, BoxError, Transport, causes},
 };
+
+/// The header with which a client resumes a stream.
+pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// The time allowed for an answer, unless the request says otherwise.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -24,17 +29,17 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// The time allowed for an expectation, unless the request or the test says otherwise.
 pub(crate) const EXPECTATION: Duration = Duration::from_secs(5);
 
-/// How long the body of a whole answer may be.
+/// The longest body of a whole answer, in bytes.
 const RESPONSE: usize = 16 << 20;
 
-/// A request that can be sent, and mostly sent again.
+/// A request that can be sent and, unless its body is used up, sent again.
 pub(crate) struct Call {
-    pub(super) transport: Arc<dyn Transport>,
-    pub(super) method: Method,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
-    /// None once it has been sent and can't be again.
-    pub(super) body: Option<Body>,
+    /// `None` once it has been sent and can't be sent again.
+    pub(crate) body: Option<Body>,
     pub(crate) within: Option<Duration>,
     /// The names of events that the test does not want to see.
     pub(crate) skipped: Vec<String>,
@@ -58,14 +63,14 @@ impl Call {
         self.within.unwrap_or(EXPECTATION)
     }
 
-    /// Why nothing may have come in time, if that is the test's own doing.
+    /// Why nothing came in time, if the test itself is the likely cause.
     pub(crate) fn late_because(&self, timeline: &Timeline) -> Option<String> {
         (self.transport.is_socket() && timeline.is_virtual())
             .then(|| "the clock is paused, so it ran ahead of the socket: over TCP leave it running".into())
     }
 
-    /// Sends it and reads the whole answer; fails if that can't be had in time.
-    pub(super) async fn response(mut self, caller: &'static Location<'static>) -> Response {
+    /// Sends the request and reads the whole answer. Fails the test if it does not come in time.
+    pub(crate) async fn response(mut self, caller: Caller) -> Response {
         let time = self.within.unwrap_or(ANSWER);
         let deadline = deadline(time);
         let mut timeline = Timeline::start();
@@ -82,33 +87,29 @@ impl Call {
         fail(&expected, &got, because, caller, &timeline)
     }
 
-    /// What a request names as its host.
+    /// The value of the `host` header.
     pub(crate) fn host(&self) -> String {
         let given = self.headers.get(HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
         given.unwrap_or_else(|| self.transport.authority())
     }
 
-    /// Sends it; `None` if its body is used up.
+    /// Sends the request; `None` if its body is used up.
     pub(crate) fn ask(&mut self, timeline: &mut Timeline) -> Option<Answering> {
         let request = self.next_request()?;
         timeline.request(format!("{} {}", self.method, self.uri), request.headers().clone());
         Some(self.transport.send(request))
     }
 
-    /// Sends it and awaits the head of the answer; fails if there is none.
-    pub(crate) async fn answer(&mut self, timeline: &mut Timeline, caller: &'static Location<'static>) -> Answer {
+    /// Sends the request and awaits the head of the answer. Fails the test if there is none.
+    pub(crate) async fn answer(&mut self, timeline: &mut Timeline, caller: Caller) -> Answer {
         match self.try_answer(timeline, caller).await {
             Ok(answer) => answer,
             Err(error) => fail(&self.an_answer(), &format!("none: {}", causes(&*error)), None, caller, timeline),
         }
     }
 
-    /// The same; fails only if none comes in time.
-    pub(crate) async fn try_answer(
-        &mut self,
-        timeline: &mut Timeline,
-        caller: &'static Location<'static>,
-    ) -> Result<Answer, BoxError> {
+    /// The same, but an error of the transport is returned; fails the test if nothing comes in time.
+    pub(crate) async fn try_answer(&mut self, timeline: &mut Timeline, caller: Caller) -> Result<Answer, BoxError> {
         let Some(asking) = self.ask(timeline) else {
             let got = "a body that was written while it was sent, and can't be sent again";
             fail(&self.an_answer(), got, None, caller, timeline)
@@ -125,7 +126,7 @@ impl Call {
         format!("an answer to {} {}", self.method, self.uri)
     }
 
-    /// The request, as long as there is a body for it.
+    /// The request to send; `None` if its body is used up.
     fn next_request(&mut self) -> Option<http::Request<Body>> {
         let body = self.body.take()?;
         self.body = body.copy();
@@ -135,7 +136,7 @@ impl Call {
         {
             headers.insert(HOST, host);
         }
-        // as over a socket: a request that usually has a body says so when it has none
+        // as over a socket: a method that usually has a body announces an empty one
         let usual = matches!(self.method, Method::POST | Method::PUT | Method::PATCH);
         if let Some(len) = body.len().filter(|len| usual || *len > 0) {
             headers.entry(CONTENT_LENGTH).or_insert_with(|| len.into());
@@ -148,7 +149,29 @@ impl Call {
     }
 }
 
-/// Why an answer is not whole.
+/// There was no answer. The text says why.
+///
+/// ```
+/// # use sse_testkit::{NoAnswer, TestClient};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # let client = TestClient::tcp("127.0.0.1:1".parse().unwrap());
+/// let up = !matches!(client.get("/events").try_connect().await, Err(NoAnswer { .. }));
+/// assert!(!up);
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoAnswer(pub(crate) String);
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no answer: {}", self.0)
+    }
+}
+
+impl std::error::Error for NoAnswer {}
+
+/// Why an answer could not be read to its end.
 enum Unread {
     Late,
     Long,
@@ -182,12 +205,6 @@ async fn read(mut body: AnswerBody, deadline: Instant, timeline: &mut Timeline) 
     }
 }
 
-fn fail(
-    expected: &str,
-    got: &str,
-    because: Option<String>,
-    caller: &'static Location<'static>,
-    timeline: &Timeline,
-) -> ! {
+fn fail(expected: &str, got: &str, because: Option<String>, caller: Caller, timeline: &Timeline) -> ! {
     Report { expected: &expected, got: &got, because, caller, timeline, here: false }.fail()
 }
