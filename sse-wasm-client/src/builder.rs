@@ -8,9 +8,9 @@ use sse_core::{EventId, Limits, Text};
 use crate::{
     AcrossTabs, ByEventSource, ByFetch, ConnectError, Credentials, EventSource, Message, Refusal, Transport, clock,
     driver::Driver,
-    life::{Life, Settings, Watchdog},
     outlet::{Deliveries, Outlet},
     reader::Reader,
+    reconnect::{Reconnect, Settings, Watchdog},
     transport::{Asked, Sharable, absolute},
     url,
 };
@@ -280,7 +280,7 @@ impl<T: 'static, V: Transport> Builder<T, V> {
         let dial = transport.dial(absolute(&url)?, reader.names(), &mut settings)?;
         let deliveries = Rc::new(Deliveries::new(reader, queue));
         let outlet: Rc<dyn Outlet> = deliveries.clone();
-        let driver = Driver::start(Life::new(settings, last_event_id, clock::now()), outlet, dial)?;
+        let driver = Driver::start(Reconnect::new(settings, last_event_id, clock::now()), outlet, dial)?;
         Ok(EventSource::new(driver, deliveries, queue))
     }
 }

@@ -11,10 +11,10 @@ use crate::{
     ConnectError, Refusal,
     clock::{self, Timer},
     inbox::Inbox,
-    life::{Act, Life},
     outlet::Outlet,
     page::{Page, Turn},
     reader::Arrival,
+    reconnect::{Action, Reconnect},
     transport::{Connection, Dial},
 };
 
@@ -31,10 +31,14 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    /// Begins a life. What trying again would not help against is an error.
-    pub(crate) fn start(life: Life, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Result<Rc<Self>, ConnectError> {
-        let driver = Self::new(life, outlet, dial);
-        if let Some(Act::Connect(id)) = driver.inbox.poll_act() {
+    /// Makes the first connection. What trying again would not help against is an error.
+    pub(crate) fn start(
+        reconnect: Reconnect,
+        outlet: Rc<dyn Outlet>,
+        dial: Box<dyn Dial>,
+    ) -> Result<Rc<Self>, ConnectError> {
+        let driver = Self::new(reconnect, outlet, dial);
+        if let Some(Action::Connect(id)) = driver.inbox.poll_action() {
             driver.connection.replace(Some(driver.dial.dial(&id, &driver.own)?));
         }
         driver.run();
@@ -42,11 +46,11 @@ impl Driver {
     }
 
     /// One that does nothing until it [runs](Self::run).
-    pub(crate) fn new(life: Life, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Rc<Self> {
+    pub(crate) fn new(reconnect: Reconnect, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Rc<Self> {
         Rc::new_cyclic(|own: &Weak<Self>| {
             let ticked = own.clone();
             Self {
-                inbox: Inbox::new(life, outlet),
+                inbox: Inbox::new(reconnect, outlet),
                 dial,
                 connection: RefCell::new(None),
                 timer: Timer::new(move || with(&ticked, Self::tick)),
@@ -62,7 +66,7 @@ impl Driver {
         let turned = self.own.clone();
         let page = Page::listen(move |turn| with(&turned, |driver| driver.page_turned(turn)));
         if page.is_hidden() {
-            self.inbox.change(|life| life.handle_hidden(clock::now()));
+            self.inbox.change(|reconnect| reconnect.handle_hidden(clock::now()));
         }
         self.page.replace(Some(page));
         self.turn();
@@ -84,34 +88,34 @@ impl Driver {
     }
 
     pub(crate) fn ended(&self) {
-        self.change(|life, now| life.handle_end(now, clock::entropy()));
+        self.change(|reconnect, now| reconnect.handle_end(now, clock::entropy()));
     }
 
     /// Everything else.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Life, Duration)) {
-        self.inbox.change(|life| change(life, clock::now()));
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Reconnect, Duration)) {
+        self.inbox.change(|reconnect| change(reconnect, clock::now()));
         self.turn();
     }
 
     /// The owner wants no more of it, and does not want to be told either.
     pub(crate) fn release(&self) {
         self.inbox.end();
-        self.change(|life, _| life.close());
+        self.change(|reconnect, _| reconnect.close());
     }
 
     fn tick(&self) {
         self.timer.fired();
-        self.change(|life, now| life.handle_time(now, clock::entropy()));
+        self.change(|reconnect, now| reconnect.handle_time(now, clock::entropy()));
     }
 
     fn page_turned(&self, turn: Turn) {
-        self.change(|life, now| match turn {
-            Turn::Online => life.handle_online(now),
-            Turn::Offline => life.handle_offline(now),
-            Turn::Hidden => life.handle_hidden(now),
-            Turn::Visible => life.handle_visible(now),
-            Turn::Stored => life.handle_stored(now),
-            Turn::Restored => life.handle_restored(now),
+        self.change(|reconnect, now| match turn {
+            Turn::Online => reconnect.handle_online(now),
+            Turn::Offline => reconnect.handle_offline(now),
+            Turn::Hidden => reconnect.handle_hidden(now),
+            Turn::Visible => reconnect.handle_visible(now),
+            Turn::Stored => reconnect.handle_stored(now),
+            Turn::Restored => reconnect.handle_restored(now),
         });
     }
 
@@ -121,14 +125,14 @@ impl Driver {
         if self.turning.replace(true) {
             return;
         }
-        while let Some(act) = self.inbox.poll_act() {
-            let made = match act {
-                Act::Disconnect => None,
-                Act::Connect(id) => {
+        while let Some(action) = self.inbox.poll_action() {
+            let made = match action {
+                Action::Disconnect => None,
+                Action::Connect(id) => {
                     let made = self.dial.dial(&id, &self.own);
                     if made.is_err() {
                         // It went well before, so this is nothing about the URL.
-                        self.inbox.change(|life| life.handle_end(clock::now(), clock::entropy()));
+                        self.inbox.change(|reconnect| reconnect.handle_end(clock::now(), clock::entropy()));
                     }
                     made.ok()
                 }

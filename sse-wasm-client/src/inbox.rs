@@ -11,16 +11,16 @@ use sse_core::EventId;
 
 use crate::{
     Drain, Gap, Limit, Refusal, Signal, Signals, State,
-    life::{Act, Life},
     outlet::Outlet,
     reader::Arrival,
+    reconnect::{Action, Reconnect},
     signal::{CURSOR, DRAIN, GAP, Signaller},
 };
 
-/// `now` and entropy are [`Life`]'s.
+/// `now` and entropy are [`Reconnect`]'s.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    life: RefCell<Life>,
+    reconnect: RefCell<Reconnect>,
     /// What has been told of it.
     state: Cell<State>,
     outlet: Rc<dyn Outlet>,
@@ -28,15 +28,20 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new(life: Life, outlet: Rc<dyn Outlet>) -> Self {
-        Self { state: Cell::new(life.state()), life: RefCell::new(life), outlet, signaller: Signaller::default() }
+    pub(crate) fn new(reconnect: Reconnect, outlet: Rc<dyn Outlet>) -> Self {
+        Self {
+            state: Cell::new(reconnect.state()),
+            reconnect: RefCell::new(reconnect),
+            outlet,
+            signaller: Signaller::default(),
+        }
     }
 
     /// An event of the server, of whatever name, as the browser's `EventSource` gives it: with no ID until the server
     /// sets one. It sends none either when it connects again, so that the URL's counts.
     pub(crate) fn handle_browsers_event(&self, arrival: Arrival<'_>, now: Duration) {
         if arrival.id.is_empty() {
-            let start = self.life.borrow().start().clone();
+            let start = self.reconnect.borrow().start().clone();
             self.handle_event(Arrival { id: start.as_str(), ..arrival }, now);
         } else {
             self.handle_event(arrival, now);
@@ -47,7 +52,7 @@ impl Inbox {
     pub(crate) fn handle_event(&self, arrival: Arrival<'_>, now: Duration) {
         let Arrival { name, data, id, .. } = arrival;
         let of_hub = [CURSOR, GAP, DRAIN].contains(&name);
-        if !self.change(|life| life.handle_event(id, of_hub, now)) {
+        if !self.change(|reconnect| reconnect.handle_event(id, of_hub, now)) {
             return;
         }
         if !of_hub {
@@ -63,7 +68,7 @@ impl Inbox {
 
     /// An event was over a limit, and is lost.
     pub(crate) fn handle_too_long(&self, limit: Limit) {
-        if self.life.borrow().is_connected() {
+        if self.reconnect.borrow().is_connected() {
             self.signal(&Signal::TooLong(limit));
         }
     }
@@ -74,24 +79,24 @@ impl Inbox {
         self.outlet.take_signal(signal);
     }
 
-    /// See [`Life::handle_refusal`].
+    /// See [`Reconnect::handle_refusal`].
     pub(crate) fn handle_refusal(&self, refusal: Refusal, now: Duration, entropy: u64) {
-        let counts = self.life.borrow().is_connected();
+        let counts = self.reconnect.borrow().is_connected();
         if counts {
             let signal = Signal::Refused(refusal);
             self.signal(&signal);
             let Signal::Refused(refusal) = signal else { return };
-            let retries = self.life.borrow().retries();
+            let retries = self.reconnect.borrow().retries();
             let may_pass = retries(&refusal);
-            self.change(|life| life.handle_refusal(&refusal, may_pass, now, entropy));
+            self.change(|reconnect| reconnect.handle_refusal(&refusal, may_pass, now, entropy));
         }
     }
 
-    /// Everything else that befalls a life.
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Life) -> R) -> R {
+    /// Everything else that happens to the connection.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Reconnect) -> R) -> R {
         let (result, state) = {
-            let life = &mut *self.life.borrow_mut();
-            (change(life), life.state())
+            let reconnect = &mut *self.reconnect.borrow_mut();
+            (change(reconnect), reconnect.state())
         };
         if self.state.replace(state) != state {
             self.signal(&Signal::State(state));
@@ -102,12 +107,12 @@ impl Inbox {
         result
     }
 
-    pub(crate) fn poll_act(&self) -> Option<Act> {
-        self.life.borrow_mut().poll_act()
+    pub(crate) fn poll_action(&self) -> Option<Action> {
+        self.reconnect.borrow_mut().poll_action()
     }
 
     pub(crate) fn next_time(&self) -> Option<Duration> {
-        self.life.borrow().next_time()
+        self.reconnect.borrow().next_time()
     }
 
     /// Nothing more will come.
@@ -130,7 +135,7 @@ impl Inbox {
     }
 
     pub(crate) fn last_event_id(&self) -> EventId {
-        self.life.borrow().last_event_id()
+        self.reconnect.borrow().last_event_id()
     }
 
     pub(crate) const fn outlet(&self) -> &Rc<dyn Outlet> {

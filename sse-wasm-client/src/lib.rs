@@ -153,8 +153,8 @@ mod page;
 mod transport;
 
 mod inbox;
-mod life;
 mod outlet;
+mod reconnect;
 
 mod fan;
 mod queue;

@@ -114,7 +114,7 @@ impl<T> EventSource<T> {
 
     /// Closes the connection for good. What has arrived can still be read.
     pub fn close(&self) {
-        self.driver.change(|life, _| life.close());
+        self.driver.change(|reconnect, _| reconnect.close());
     }
 }
 

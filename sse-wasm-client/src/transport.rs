@@ -15,7 +15,7 @@ use sse_core::{EventId, EventName};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Url;
 
-use crate::{ConnectError, driver::Driver, life::Settings};
+use crate::{ConnectError, driver::Driver, reconnect::Settings};
 
 pub(crate) use asked::Asked;
 pub use event_source::ByEventSource;

@@ -4,8 +4,8 @@ use sse_core::Text;
 
 use super::*;
 use crate::{
-    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, life::Settings, outlet::Deliveries,
-    reader::Reader,
+    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, outlet::Deliveries, reader::Reader,
+    reconnect::Settings,
 };
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -28,9 +28,9 @@ fn started(capacity: usize, start: &str, change: impl FnOnce(&mut Settings)) -> 
     let deliveries = Rc::new(Deliveries::new(Reader::typed().unwrap(), capacity));
     let mut settings = Settings::default();
     change(&mut settings);
-    let life = Life::new(settings, EventId::new(start).unwrap(), Duration::ZERO);
+    let reconnect = Reconnect::new(settings, EventId::new(start).unwrap(), Duration::ZERO);
     let outlet: Rc<dyn Outlet> = deliveries.clone();
-    Sim { inbox: Inbox::new(life, outlet), deliveries }
+    Sim { inbox: Inbox::new(reconnect, outlet), deliveries }
 }
 
 impl Sim {
@@ -40,7 +40,7 @@ impl Sim {
     }
 
     fn lost(&self) {
-        self.inbox.change(|life| life.handle_lost(Duration::ZERO));
+        self.inbox.change(|reconnect| reconnect.handle_lost(Duration::ZERO));
     }
 
     fn refused(&self, status: Option<u16>) {
@@ -277,7 +277,8 @@ impl Outlet for Log {
 fn an_outlet_may_have_everything_in_its_order() {
     let log = Rc::<Log>::default();
     let settings = Settings { give_up_after: Some(1), ..Settings::default() };
-    let inbox = Inbox::new(Life::new(settings, EventId::default(), Duration::ZERO), Rc::clone(&log) as Rc<dyn Outlet>);
+    let inbox =
+        Inbox::new(Reconnect::new(settings, EventId::default(), Duration::ZERO), Rc::clone(&log) as Rc<dyn Outlet>);
     let origin = Text::default();
     for (name, id) in [("sse-cursor", "e-1"), ("any", "e-2"), ("sse-gap", "e-3"), ("sse-drain", "e-4")] {
         inbox.handle_event(Arrival { name, data: "", id, origin: &origin }, Duration::ZERO);
@@ -298,7 +299,7 @@ fn what_decides_about_a_refusal_may_close() {
     let decide = move |_: &Refusal| {
         let inbox = seen.get().unwrap().upgrade().unwrap();
         assert_eq!(inbox.last_event_id().as_str(), "e-1");
-        inbox.change(Life::close);
+        inbox.change(Reconnect::close);
         true
     };
     let Sim { inbox, .. } = started(8, "e-1", |settings| settings.retries = Rc::new(decide));

@@ -19,9 +19,9 @@ use super::{
 use crate::{
     ConnectError, Delivery, Message, Signal, State, clock,
     driver::{Driver, with},
-    life::{Life, Settings},
     outlet::Outlet,
     reader::Arrival,
+    reconnect::{Reconnect, Settings},
     signal::CURSOR,
     transport::{Connection, Dial, Sealed, Sharable},
     url,
@@ -84,7 +84,7 @@ impl Sink for Program {
     }
 
     fn state(&self, state: State) {
-        with(&self.0, |driver| driver.change(|life, _| life.adopt(state)));
+        with(&self.0, |driver| driver.change(|reconnect, _| reconnect.adopt(state)));
     }
 
     fn aside(&self, aside: Aside) {
@@ -109,8 +109,8 @@ impl Connect for Line {
 impl Line {
     /// Makes the connection, which says to the outlet what comes of it.
     pub(super) fn open(&self, last_event_id: &EventId, outlet: Rc<dyn Outlet>) -> Rc<dyn Held> {
-        let life = Life::new(self.settings.clone(), last_event_id.clone(), clock::now());
-        let driver = Driver::new(life, outlet, Box::new(Rc::clone(&self.dial)));
+        let reconnect = Reconnect::new(self.settings.clone(), last_event_id.clone(), clock::now());
+        let driver = Driver::new(reconnect, outlet, Box::new(Rc::clone(&self.dial)));
         driver.run();
         Rc::new(Own(driver))
     }
@@ -120,7 +120,7 @@ struct Own(Rc<Driver>);
 
 impl Held for Own {
     fn look(&self) {
-        self.0.change(|life, now| life.handle_time(now, clock::entropy()));
+        self.0.change(|reconnect, now| reconnect.handle_time(now, clock::entropy()));
     }
 }
 

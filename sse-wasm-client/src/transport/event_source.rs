@@ -10,8 +10,8 @@ use super::{Connection, Dial, Sealed, Sharable, refusal, refusal_of};
 use crate::{
     ConnectError, Refusal,
     driver::{Driver, with},
-    life::Settings,
     reader::Arrival,
+    reconnect::Settings,
     signal::{CURSOR, DRAIN, GAP},
     url,
 };
@@ -108,10 +108,10 @@ fn hear(driver: &Driver, source: &EventSource, event: Event) {
             id: &event.last_event_id(),
             origin: &event.origin().into(),
         }),
-        Err(_) if name == OPEN => driver.change(|life, now| life.handle_head(None, now)),
+        Err(_) if name == OPEN => driver.change(|reconnect, now| reconnect.handle_head(None, now)),
         Err(_) if name == ERROR => match source.ready_state() {
             EventSource::CLOSED => driver.refused(Refusal::default()),
-            EventSource::CONNECTING => driver.change(|life, now| life.handle_lost(now)),
+            EventSource::CONNECTING => driver.change(|reconnect, now| reconnect.handle_lost(now)),
             _ => {}
         },
         Err(_) => {}

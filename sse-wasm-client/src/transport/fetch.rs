@@ -23,8 +23,8 @@ use crate::{
     answer::{self, Answer},
     clock,
     driver::{Driver, with},
-    life::Settings,
     reader::Arrival,
+    reconnect::Settings,
     url,
 };
 
@@ -199,7 +199,7 @@ impl Following {
             Answer { status: response.status(), content_type: head("content-type"), heartbeat: head("sse-heartbeat") };
         let mut body = Body::of(response);
         if answer.is_stream() {
-            with(&self.driver, |driver| driver.change(|life, now| life.handle_head(answer.heartbeat(), now)));
+            with(&self.driver, |driver| driver.change(|reconnect, now| reconnect.handle_head(answer.heartbeat(), now)));
             let origin = answer::origin(&response.url());
             while let Some(len) = body.read(&mut self.buffer).await {
                 self.feed(len, &origin).await;
@@ -225,25 +225,25 @@ impl Following {
             let inbox = driver.inbox();
             let outlet = Rc::clone(inbox.outlet());
             if outlet.is_tight() {
-                driver.change(|life, now| life.handle_hold(true, now));
+                driver.change(|reconnect, now| reconnect.handle_hold(true, now));
                 drop(driver); // its owner may drop it meanwhile
                 poll_fn(|context| outlet.poll_room(context)).await;
-                with(&self.driver, |driver| driver.change(|life, now| life.handle_hold(false, now)));
+                with(&self.driver, |driver| driver.change(|reconnect, now| reconnect.handle_hold(false, now)));
                 continue;
             }
             let end = len.min(start.saturating_add(outlet.room().saturating_mul(SHORTEST_EVENT)));
-            inbox.change(|life| life.handle_heard(now));
+            inbox.change(|reconnect| reconnect.handle_heard(now));
             self.parser.feed(&self.buffer[start..end], |item| match item {
                 _ if !self.live.get() => {}
                 Item::Event(event) => {
                     inbox.handle_event(Arrival { name: event.name(), data: event.data(), id: event.id(), origin }, now);
                 }
-                Item::Retry(time) => inbox.change(|life| life.handle_retry(time)),
+                Item::Retry(time) => inbox.change(|reconnect| reconnect.handle_retry(time)),
                 Item::Dropped(limit) => inbox.handle_too_long(limit),
                 _ => {}
             });
             if self.live.get() {
-                inbox.change(|life| life.handle_id(self.parser.last_event_id()));
+                inbox.change(|reconnect| reconnect.handle_id(self.parser.last_event_id()));
             }
             driver.turn();
             start = end;

@@ -42,7 +42,7 @@ pub(crate) use settings::{Settings, Watchdog};
 
 use phase::{Head, Open, Phase};
 
-pub(crate) struct Life {
+pub(crate) struct Reconnect {
     settings: Settings,
     phase: Phase,
     /// Tries in a row that came to nothing, or to a stream that did not last.
@@ -65,24 +65,24 @@ pub(crate) struct Life {
     hidden_since: Option<Duration>,
     /// What has arrived is not being read, for want of room: meanwhile silence means nothing.
     held: bool,
-    /// What [`poll_act`](Self::poll_act) is to give, in this order.
+    /// What [`poll_action`](Self::poll_action) is to give, in this order.
     disconnect: bool,
     connect: bool,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum Action {
     /// Make a connection that goes on after this ID.
     Connect(EventId),
     /// Let go of the connection, whether it is still one or not.
     Disconnect,
 }
 
-impl Life {
-    /// A life that is about to connect for the first time.
+impl Reconnect {
+    /// A connection that is about to be made for the first time.
     pub(crate) fn new(settings: Settings, start: EventId, now: Duration) -> Self {
-        let mut life = Self {
+        let mut reconnect = Self {
             settings,
             phase: Phase::Paused,
             failures: 0,
@@ -99,8 +99,8 @@ impl Life {
             disconnect: false,
             connect: false,
         };
-        life.connect(now);
-        life
+        reconnect.connect(now);
+        reconnect
     }
 
     /// The answer has begun, and is a stream. `heartbeat` is the interval that its head tells, if one could see it.
@@ -322,11 +322,11 @@ impl Life {
     }
 
     /// What is to be done next, until there is nothing.
-    pub(crate) fn poll_act(&mut self) -> Option<Act> {
+    pub(crate) fn poll_action(&mut self) -> Option<Action> {
         if std::mem::take(&mut self.disconnect) {
-            return Some(Act::Disconnect);
+            return Some(Action::Disconnect);
         }
-        std::mem::take(&mut self.connect).then(|| Act::Connect(self.start.clone()))
+        std::mem::take(&mut self.connect).then(|| Action::Connect(self.start.clone()))
     }
 
     /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
@@ -455,8 +455,8 @@ impl Life {
     }
 }
 
-impl fmt::Debug for Life {
+impl fmt::Debug for Reconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Life").field("phase", &self.phase).finish_non_exhaustive()
+        f.debug_struct("Reconnect").field("phase", &self.phase).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What an application may decide about a connection's life.
+//! What an application may decide about reconnecting.
 
 use std::{rc::Rc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The phases of a connection's life.
+//! The phases of a connection.
 
 use std::time::Duration;
 

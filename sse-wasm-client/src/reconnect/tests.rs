@@ -10,17 +10,17 @@ const S: fn(u64) -> Duration = Duration::from_secs;
 
 /// A connection's life with a clock, and what it asked for so far.
 struct Sim {
-    life: Life,
+    reconnect: Reconnect,
     now: Duration,
-    acts: Vec<Act>,
+    actions: Vec<Action>,
 }
 
 impl Sim {
     fn new(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::default();
         change(&mut settings);
-        let life = Life::new(settings, EventId::default(), Duration::ZERO);
-        let mut sim = Self { life, now: Duration::ZERO, acts: Vec::new() };
+        let reconnect = Reconnect::new(settings, EventId::default(), Duration::ZERO);
+        let mut sim = Self { reconnect, now: Duration::ZERO, actions: Vec::new() };
         sim.collect();
         assert_eq!(sim.take(), [connect("")]);
         sim
@@ -34,8 +34,8 @@ impl Sim {
     }
 
     fn event(&mut self, id: &str) {
-        assert!(self.life.handle_event(id, true, self.now));
-        assert_eq!(self.life.state(), State::Open);
+        assert!(self.reconnect.handle_event(id, true, self.now));
+        assert_eq!(self.reconnect.state(), State::Open);
     }
 
     fn refuse(&mut self, status: Option<u16>) {
@@ -43,49 +43,49 @@ impl Sim {
     }
 
     fn refuse_as(&mut self, refusal: &Refusal, entropy: u64) {
-        let may_pass = (self.life.retries())(refusal);
-        self.life.handle_refusal(refusal, may_pass, self.now, entropy);
+        let may_pass = (self.reconnect.retries())(refusal);
+        self.reconnect.handle_refusal(refusal, may_pass, self.now, entropy);
         self.collect();
     }
 
     fn end(&mut self) {
-        self.life.handle_end(self.now, 0);
+        self.reconnect.handle_end(self.now, 0);
         self.collect();
     }
 
     /// Lets time pass, calling whenever it is asked for.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(next) = self.life.next_time().filter(|next| *next <= end) {
+        while let Some(next) = self.reconnect.next_time().filter(|next| *next <= end) {
             self.now = self.now.max(next);
-            self.life.handle_time(self.now, 0);
+            self.reconnect.handle_time(self.now, 0);
             self.collect();
         }
         self.now = end;
     }
 
     fn collect(&mut self) {
-        while let Some(act) = self.life.poll_act() {
-            self.acts.push(act);
+        while let Some(action) = self.reconnect.poll_action() {
+            self.actions.push(action);
         }
     }
 
-    fn take(&mut self) -> Vec<Act> {
+    fn take(&mut self) -> Vec<Action> {
         self.collect();
-        std::mem::take(&mut self.acts)
+        std::mem::take(&mut self.actions)
     }
 
     /// How long it waits from now.
     fn wait(&self) -> Duration {
-        match self.life.state() {
+        match self.reconnect.state() {
             State::Waiting { until, .. } => until - self.now,
             other => panic!("{other:?} is not waiting"),
         }
     }
 }
 
-fn connect(id: &str) -> Act {
-    Act::Connect(EventId::new(id).unwrap())
+fn connect(id: &str) -> Action {
+    Action::Connect(EventId::new(id).unwrap())
 }
 
 const fn closed(why: CloseReason) -> State {
@@ -95,10 +95,10 @@ const fn closed(why: CloseReason) -> State {
 #[test]
 fn open_with_the_first_event_and_not_before() {
     let mut sim = Sim::new(|_| {});
-    assert_eq!(sim.life.state(), State::Connecting);
-    sim.life.handle_head(None, sim.now);
-    sim.life.handle_heard(sim.now);
-    assert_eq!(sim.life.state(), State::Connecting);
+    assert_eq!(sim.reconnect.state(), State::Connecting);
+    sim.reconnect.handle_head(None, sim.now);
+    sim.reconnect.handle_heard(sim.now);
+    assert_eq!(sim.reconnect.state(), State::Connecting);
     sim.event("e-1");
     assert!(sim.take().is_empty());
 }
@@ -106,29 +106,29 @@ fn open_with_the_first_event_and_not_before() {
 #[test]
 fn hands_off_while_the_browser_reconnects() {
     let mut sim = Sim::open(|_| {});
-    sim.life.handle_lost(sim.now);
-    assert_eq!(sim.life.state(), State::Connecting);
+    sim.reconnect.handle_lost(sim.now);
+    assert_eq!(sim.reconnect.state(), State::Connecting);
     sim.pass(S(600));
     assert!(sim.take().is_empty());
-    sim.life.handle_lost(sim.now); // its try has failed
+    sim.reconnect.handle_lost(sim.now); // its try has failed
     sim.pass(S(600));
     assert!(sim.take().is_empty());
     sim.event("e-2");
-    assert_eq!(sim.life.last_event_id().as_str(), "e-2");
+    assert_eq!(sim.reconnect.last_event_id().as_str(), "e-2");
 }
 
 #[test]
 fn a_refusal_is_followed_by_a_wait_and_a_connection_that_goes_on() {
     let mut sim = Sim::open(|_| {});
-    sim.life.handle_lost(sim.now);
+    sim.reconnect.handle_lost(sim.now);
     sim.refuse(None);
-    assert_eq!(sim.life.state(), State::Waiting { attempt: 1, until: S(3) });
-    assert_eq!(sim.take(), [Act::Disconnect]);
+    assert_eq!(sim.reconnect.state(), State::Waiting { attempt: 1, until: S(3) });
+    assert_eq!(sim.take(), [Action::Disconnect]);
     sim.pass(MS(2_999));
     assert!(sim.take().is_empty());
     sim.pass(MS(1));
-    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
-    assert_eq!(sim.life.start().as_str(), "e-1");
+    assert_eq!((sim.take(), sim.reconnect.state()), (vec![connect("e-1")], State::Connecting));
+    assert_eq!(sim.reconnect.start().as_str(), "e-1");
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn waits_grow_until_a_stream_lasts() {
     let mut sim = Sim::new(|_| {});
     let waits: Vec<_> = (0..5).map(|_| longest(&mut sim)).collect();
     assert_eq!(waits, [5_999, 11_999, 23_999, 29_999, 29_999]);
-    assert_eq!(sim.life.state(), State::Connecting);
+    assert_eq!(sim.reconnect.state(), State::Connecting);
 
     // A head and its bytes are no proof, an event alone is none either.
-    sim.life.handle_head(None, sim.now);
-    sim.life.handle_heard(sim.now);
+    sim.reconnect.handle_head(None, sim.now);
+    sim.reconnect.handle_heard(sim.now);
     assert_eq!(longest(&mut sim), 29_999);
     sim.event("e-1");
     assert_eq!(longest(&mut sim), 29_999);
@@ -158,7 +158,7 @@ fn waits_grow_until_a_stream_lasts() {
 #[test]
 fn what_the_server_asks_for_is_heeded() {
     let mut sim = Sim::open(|_| {});
-    sim.life.handle_retry(MS(700));
+    sim.reconnect.handle_retry(MS(700));
     sim.end();
     assert_eq!(sim.wait(), MS(700));
     sim.pass(MS(700));
@@ -172,7 +172,7 @@ fn what_the_server_asks_for_is_heeded() {
     sim.refuse_as(&for_ever, 0);
     assert_eq!(sim.wait(), S(600));
     sim.pass(S(600));
-    sim.life.handle_retry(Duration::MAX);
+    sim.reconnect.handle_retry(Duration::MAX);
     sim.end();
     assert_eq!(sim.wait(), S(600));
 }
@@ -187,14 +187,14 @@ fn what_does_not_pass_by_itself_is_final() {
     ] {
         let mut sim = Sim::new(|_| {});
         sim.refuse(Some(status));
-        assert_eq!((sim.life.state(), sim.take()), (closed(why), vec![Act::Disconnect]));
-        assert_eq!(sim.life.next_time(), None);
-        assert!(!sim.life.handle_event("e-9", true, sim.now));
-        sim.life.handle_online(sim.now);
-        sim.life.handle_visible(sim.now);
-        sim.life.handle_stored(sim.now);
-        sim.life.close();
-        assert_eq!((sim.life.state(), sim.take()), (closed(why), vec![]));
+        assert_eq!((sim.reconnect.state(), sim.take()), (closed(why), vec![Action::Disconnect]));
+        assert_eq!(sim.reconnect.next_time(), None);
+        assert!(!sim.reconnect.handle_event("e-9", true, sim.now));
+        sim.reconnect.handle_online(sim.now);
+        sim.reconnect.handle_visible(sim.now);
+        sim.reconnect.handle_stored(sim.now);
+        sim.reconnect.close();
+        assert_eq!((sim.reconnect.state(), sim.take()), (closed(why), vec![]));
     }
 }
 
@@ -202,14 +202,14 @@ fn what_does_not_pass_by_itself_is_final() {
 fn the_application_decides_what_is_final() {
     let mut sim = Sim::new(|settings| settings.retries = Rc::new(|refusal| refusal.status == Some(204)));
     sim.refuse(Some(204));
-    assert!(matches!(sim.life.state(), State::Waiting { .. }));
+    assert!(matches!(sim.reconnect.state(), State::Waiting { .. }));
     sim.pass(S(3));
     sim.refuse(Some(503));
-    assert_eq!(sim.life.state(), closed(CloseReason::Status(503)));
+    assert_eq!(sim.reconnect.state(), closed(CloseReason::Status(503)));
 
     let mut sim = Sim::new(|settings| settings.retries = Rc::new(|_| false));
     sim.refuse(None);
-    assert_eq!(sim.life.state(), closed(CloseReason::GaveUp));
+    assert_eq!(sim.reconnect.state(), closed(CloseReason::GaveUp));
 }
 
 #[test]
@@ -223,17 +223,17 @@ fn gives_up_after_so_many_refusals_in_a_row() {
     sim.event("e-1"); // and here one was served
     sim.refuse(Some(503));
     sim.pass(S(60));
-    assert_eq!(sim.life.state(), State::Connecting);
+    assert_eq!(sim.reconnect.state(), State::Connecting);
     sim.refuse(None);
-    assert_eq!(sim.life.state(), closed(CloseReason::GaveUp));
+    assert_eq!(sim.reconnect.state(), closed(CloseReason::GaveUp));
 }
 
 #[test]
 fn what_is_undone_before_it_began_is_not_begun() {
-    let mut life = Life::new(Settings::default(), EventId::from_static("e-1"), S(1));
-    life.close();
-    assert_eq!((life.poll_act(), life.state()), (None, closed(CloseReason::ByApplication)));
-    assert_eq!(life.last_event_id().as_str(), "e-1");
+    let mut reconnect = Reconnect::new(Settings::default(), EventId::from_static("e-1"), S(1));
+    reconnect.close();
+    assert_eq!((reconnect.poll_action(), reconnect.state()), (None, closed(CloseReason::ByApplication)));
+    assert_eq!(reconnect.last_event_id().as_str(), "e-1");
 }
 
 #[test]
@@ -242,42 +242,42 @@ fn one_that_is_shared_takes_part_and_adopts_how_it_stands() {
         settings.is_shared = true;
         settings.pause_when_hidden = Some(S(10));
     });
-    assert_eq!((sim.life.state(), sim.life.next_time()), (State::Connecting, None)); // no watchdog here
+    assert_eq!((sim.reconnect.state(), sim.reconnect.next_time()), (State::Connecting, None)); // no watchdog here
     let waiting = State::Waiting { attempt: 2, until: S(5) };
     for state in [State::Open, State::Connecting, waiting, State::Paused, State::Open, waiting] {
-        sim.life.adopt(state);
-        assert_eq!(sim.life.state(), state);
-        assert!(sim.life.handle_event("e-1", true, sim.now)); // one that is late is one all the same
-        assert_eq!(sim.life.state(), state);
+        sim.reconnect.adopt(state);
+        assert_eq!(sim.reconnect.state(), state);
+        assert!(sim.reconnect.handle_event("e-1", true, sim.now)); // one that is late is one all the same
+        assert_eq!(sim.reconnect.state(), state);
     }
     // The network and the wait are the connection's own affair.
-    sim.life.handle_offline(sim.now);
-    sim.life.handle_online(sim.now);
-    sim.life.handle_visible(sim.now);
+    sim.reconnect.handle_offline(sim.now);
+    sim.reconnect.handle_online(sim.now);
+    sim.reconnect.handle_visible(sim.now);
     sim.pass(S(60));
-    assert_eq!((sim.take(), sim.life.state()), (vec![], waiting));
+    assert_eq!((sim.take(), sim.reconnect.state()), (vec![], waiting));
 
-    sim.life.handle_hidden(sim.now);
+    sim.reconnect.handle_hidden(sim.now);
     sim.pass(S(10));
-    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], State::Paused));
-    sim.life.adopt(State::Open);
-    assert!(!sim.life.handle_event("e-2", true, sim.now));
-    assert_eq!(sim.life.state(), State::Paused);
-    sim.life.handle_visible(sim.now);
-    assert_eq!((sim.take(), sim.life.state()), (vec![connect("e-1")], State::Connecting));
+    assert_eq!((sim.take(), sim.reconnect.state()), (vec![Action::Disconnect], State::Paused));
+    sim.reconnect.adopt(State::Open);
+    assert!(!sim.reconnect.handle_event("e-2", true, sim.now));
+    assert_eq!(sim.reconnect.state(), State::Paused);
+    sim.reconnect.handle_visible(sim.now);
+    assert_eq!((sim.take(), sim.reconnect.state()), (vec![connect("e-1")], State::Connecting));
 
-    sim.life.adopt(closed(CloseReason::Status(401)));
-    sim.life.adopt(State::Open);
+    sim.reconnect.adopt(closed(CloseReason::Status(401)));
+    sim.reconnect.adopt(State::Open);
     sim.collect();
-    assert_eq!((sim.take(), sim.life.state()), (vec![Act::Disconnect], closed(CloseReason::Status(401))));
+    assert_eq!((sim.take(), sim.reconnect.state()), (vec![Action::Disconnect], closed(CloseReason::Status(401))));
 }
 
 #[test]
 fn an_id_without_an_event_is_where_to_go_on() {
     let mut sim = Sim::open(|_| {});
-    sim.life.handle_id("e-7");
-    assert_eq!(sim.life.last_event_id().as_str(), "e-7");
-    sim.life.close();
-    sim.life.handle_id("e-8");
-    assert_eq!(sim.life.last_event_id().as_str(), "e-7");
+    sim.reconnect.handle_id("e-7");
+    assert_eq!(sim.reconnect.last_event_id().as_str(), "e-7");
+    sim.reconnect.close();
+    sim.reconnect.handle_id("e-8");
+    assert_eq!(sim.reconnect.last_event_id().as_str(), "e-7");
 }
