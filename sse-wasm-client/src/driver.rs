@@ -12,7 +12,7 @@ use crate::{
     clock::{self, Timer},
     inbox::Inbox,
     outlet::Outlet,
-    page::{Page, Turn},
+    page::{PageEvent, PageListener},
     reader::Arrival,
     reconnect::{Action, Reconnect},
     transport::{Connection, Dial},
@@ -24,9 +24,9 @@ pub(crate) struct Driver {
     dial: Box<dyn Dial>,
     connection: RefCell<Option<Box<dyn Connection>>>,
     timer: Timer,
-    page: RefCell<Option<Page>>,
+    page: RefCell<Option<PageListener>>,
     /// Whether something is being done.
-    turning: Cell<bool>,
+    is_performing: Cell<bool>,
     own: Weak<Self>,
 }
 
@@ -48,14 +48,14 @@ impl Driver {
     /// One that does nothing until it [runs](Self::run).
     pub(crate) fn new(reconnect: Reconnect, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Rc<Self> {
         Rc::new_cyclic(|own: &Weak<Self>| {
-            let ticked = own.clone();
+            let timed = own.clone();
             Self {
                 inbox: Inbox::new(reconnect, outlet),
                 dial,
                 connection: RefCell::new(None),
-                timer: Timer::new(move || with(&ticked, Self::tick)),
+                timer: Timer::new(move || with(&timed, Self::handle_timer)),
                 page: RefCell::new(None),
-                turning: Cell::new(false),
+                is_performing: Cell::new(false),
                 own: own.clone(),
             }
         })
@@ -63,13 +63,13 @@ impl Driver {
 
     /// Does what there is to do from now on, and listens to the page.
     pub(crate) fn run(&self) {
-        let turned = self.own.clone();
-        let page = Page::listen(move |turn| with(&turned, |driver| driver.page_turned(turn)));
+        let own = self.own.clone();
+        let page = PageListener::listen(move |event| with(&own, |driver| driver.handle_page_event(event)));
         if page.is_hidden() {
             self.inbox.change(|reconnect| reconnect.handle_hidden(clock::now()));
         }
         self.page.replace(Some(page));
-        self.turn();
+        self.perform_actions();
     }
 
     pub(crate) fn inbox(&self) -> &Inbox {
@@ -79,12 +79,12 @@ impl Driver {
     /// An event that the browser's `EventSource` has read.
     pub(crate) fn event(&self, arrival: Arrival<'_>) {
         self.inbox.handle_browsers_event(arrival, clock::now());
-        self.turn();
+        self.perform_actions();
     }
 
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.inbox.handle_refusal(refusal, clock::now(), clock::entropy());
-        self.turn();
+        self.perform_actions();
     }
 
     pub(crate) fn ended(&self) {
@@ -94,7 +94,7 @@ impl Driver {
     /// Everything else.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Reconnect, Duration)) {
         self.inbox.change(|reconnect| change(reconnect, clock::now()));
-        self.turn();
+        self.perform_actions();
     }
 
     /// The owner wants no more of it, and does not want to be told either.
@@ -103,26 +103,26 @@ impl Driver {
         self.change(|reconnect, _| reconnect.close());
     }
 
-    fn tick(&self) {
+    fn handle_timer(&self) {
         self.timer.fired();
         self.change(|reconnect, now| reconnect.handle_time(now, clock::entropy()));
     }
 
-    fn page_turned(&self, turn: Turn) {
-        self.change(|reconnect, now| match turn {
-            Turn::Online => reconnect.handle_online(now),
-            Turn::Offline => reconnect.handle_offline(now),
-            Turn::Hidden => reconnect.handle_hidden(now),
-            Turn::Visible => reconnect.handle_visible(now),
-            Turn::Stored => reconnect.handle_stored(now),
-            Turn::Restored => reconnect.handle_restored(now),
+    fn handle_page_event(&self, event: PageEvent) {
+        self.change(|reconnect, now| match event {
+            PageEvent::Online => reconnect.handle_online(now),
+            PageEvent::Offline => reconnect.handle_offline(now),
+            PageEvent::Hidden => reconnect.handle_hidden(now),
+            PageEvent::Visible => reconnect.handle_visible(now),
+            PageEvent::Stored => reconnect.handle_stored(now),
+            PageEvent::Restored => reconnect.handle_restored(now),
         });
     }
 
     /// Does what there is to do. Nothing is borrowed while a connection is let go of or made: that may lead back here,
     /// and then it is for whoever was here first to go on until all is done.
-    pub(crate) fn turn(&self) {
-        if self.turning.replace(true) {
+    pub(crate) fn perform_actions(&self) {
+        if self.is_performing.replace(true) {
             return;
         }
         while let Some(action) = self.inbox.poll_action() {
@@ -145,7 +145,7 @@ impl Driver {
             let gone = self.page.take();
             drop(gone);
         }
-        self.turning.set(false);
+        self.is_performing.set(false);
     }
 }
 

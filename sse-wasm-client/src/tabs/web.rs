@@ -79,7 +79,7 @@ struct Inner {
     /// Counts those, likewise.
     number: Cell<u64>,
     timer: Timer,
-    page: RefCell<Option<Page>>,
+    page: RefCell<Option<FreezeListener>>,
     /// Whether outputs are being dealt with. What is called then may come back here; its outputs wait their turn.
     is_busy: Cell<bool>,
     own: Weak<Self>,
@@ -122,7 +122,7 @@ impl Shared {
         }
         inner.channel.replace(channel);
         let turned = inner.own.clone();
-        inner.page.replace(Page::listen(move |runs| with(&turned, |inner| inner.page_turned(runs))));
+        inner.page.replace(FreezeListener::listen(move |runs| with(&turned, |inner| inner.handle_page(runs))));
         inner.turn();
         Self { inner }
     }
@@ -176,7 +176,7 @@ impl Inner {
         }
     }
 
-    fn page_turned(&self, runs: bool) {
+    fn handle_page(&self, runs: bool) {
         self.change(|tab, now| if runs { tab.handle_resumed(now) } else { tab.handle_frozen() });
     }
 
@@ -276,7 +276,7 @@ impl fmt::Debug for Inner {
 /// When the page is put to sleep, and when it runs again, as far as the browser tells. That it is left and may be stored
 /// is not looked for here: whoever has a place among the tabs leaves then.
 #[derive(Debug)]
-struct Page {
+struct FreezeListener {
     document: EventTarget,
     listener: Closure<dyn Fn(Event)>,
 }
@@ -284,7 +284,7 @@ struct Page {
 const FREEZE: &str = "freeze";
 const RESUME: &str = "resume";
 
-impl Page {
+impl FreezeListener {
     /// Tells whether it runs. A worker has no document, and is told nothing.
     fn listen(turned: impl Fn(bool) + 'static) -> Option<Self> {
         let document = js_sys::Reflect::get(&js_sys::global(), &"document".into()).ok()?.dyn_into().ok()?;
@@ -298,7 +298,7 @@ impl Page {
     }
 }
 
-impl Drop for Page {
+impl Drop for FreezeListener {
     fn drop(&mut self) {
         for name in [FREEZE, RESUME] {
             let _ = self.document.remove_event_listener_with_callback(name, self.listener.as_ref().unchecked_ref());

@@ -245,7 +245,7 @@ impl Following {
             if self.live.get() {
                 inbox.change(|reconnect| reconnect.handle_id(self.parser.last_event_id()));
             }
-            driver.turn();
+            driver.perform_actions();
             start = end;
         }
     }

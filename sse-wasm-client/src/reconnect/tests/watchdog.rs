@@ -101,7 +101,7 @@ fn a_try_that_leads_nowhere_is_a_failure() {
     assert_eq!(sim.take(), [connect(""), Action::Disconnect]);
     assert!(matches!(sim.reconnect.state(), State::Waiting { attempt: 2, .. }));
 
-    // Comments are a sign of reconnect, whoever sends them.
+    // Comments are a sign of life, whoever sends them.
     for heartbeat in [None, Some(S(15))] {
         let mut sim = Sim::new(|_| {});
         sim.reconnect.handle_head(heartbeat, sim.now);

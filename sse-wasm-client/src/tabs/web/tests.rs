@@ -208,12 +208,12 @@ async fn one_that_sleeps_lets_another_lead() {
     server.publish("1");
     all_have(&[&seen_first, &seen_second], &["1"]).await;
 
-    first.inner.page_turned(false);
+    first.inner.handle_page(false);
     assert_eq!(server.connections.get(), 0);
     server.publish("2");
     all_have(&[&seen_second], &["1", "2"]).await;
     assert_eq!(seen_first.events.borrow().len(), 1);
-    first.inner.page_turned(true);
+    first.inner.handle_page(true);
     all_have(&[&seen_first], &["1", "2"]).await;
     assert_eq!(server.connections.get(), 1);
 }
