@@ -10,7 +10,7 @@ use std::{
 use crate::{
     ConnectError, Refusal,
     clock::{self, Timer},
-    inbox::Inbox,
+    dispatcher::Dispatcher,
     outlet::Outlet,
     page::{PageEvent, PageListener},
     reader::Arrival,
@@ -20,7 +20,7 @@ use crate::{
 
 /// One connection after the other. It has one owner, who releases it; everybody else holds it weakly.
 pub(crate) struct Driver {
-    inbox: Inbox,
+    dispatcher: Dispatcher,
     dial: Box<dyn Dial>,
     connection: RefCell<Option<Box<dyn Connection>>>,
     timer: Timer,
@@ -38,7 +38,7 @@ impl Driver {
         dial: Box<dyn Dial>,
     ) -> Result<Rc<Self>, ConnectError> {
         let driver = Self::new(reconnect, outlet, dial);
-        if let Some(Action::Connect(id)) = driver.inbox.poll_action() {
+        if let Some(Action::Connect(id)) = driver.dispatcher.poll_action() {
             driver.connection.replace(Some(driver.dial.dial(&id, &driver.own)?));
         }
         driver.run();
@@ -50,7 +50,7 @@ impl Driver {
         Rc::new_cyclic(|own: &Weak<Self>| {
             let timed = own.clone();
             Self {
-                inbox: Inbox::new(reconnect, outlet),
+                dispatcher: Dispatcher::new(reconnect, outlet),
                 dial,
                 connection: RefCell::new(None),
                 timer: Timer::new(move || with(&timed, Self::handle_timer)),
@@ -66,24 +66,24 @@ impl Driver {
         let own = self.own.clone();
         let page = PageListener::listen(move |event| with(&own, |driver| driver.handle_page_event(event)));
         if page.is_hidden() {
-            self.inbox.change(|reconnect| reconnect.handle_hidden(clock::now()));
+            self.dispatcher.change(|reconnect| reconnect.handle_hidden(clock::now()));
         }
         self.page.replace(Some(page));
         self.perform_actions();
     }
 
-    pub(crate) fn inbox(&self) -> &Inbox {
-        &self.inbox
+    pub(crate) fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
     }
 
     /// An event that the browser's `EventSource` has read.
     pub(crate) fn event(&self, arrival: Arrival<'_>) {
-        self.inbox.handle_browsers_event(arrival, clock::now());
+        self.dispatcher.handle_browsers_event(arrival, clock::now());
         self.perform_actions();
     }
 
     pub(crate) fn refused(&self, refusal: Refusal) {
-        self.inbox.handle_refusal(refusal, clock::now(), clock::entropy());
+        self.dispatcher.handle_refusal(refusal, clock::now(), clock::entropy());
         self.perform_actions();
     }
 
@@ -93,13 +93,13 @@ impl Driver {
 
     /// Everything else.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Reconnect, Duration)) {
-        self.inbox.change(|reconnect| change(reconnect, clock::now()));
+        self.dispatcher.change(|reconnect| change(reconnect, clock::now()));
         self.perform_actions();
     }
 
     /// The owner wants no more of it, and does not want to be told either.
     pub(crate) fn release(&self) {
-        self.inbox.end();
+        self.dispatcher.end();
         self.change(|reconnect, _| reconnect.close());
     }
 
@@ -125,14 +125,14 @@ impl Driver {
         if self.is_performing.replace(true) {
             return;
         }
-        while let Some(action) = self.inbox.poll_action() {
+        while let Some(action) = self.dispatcher.poll_action() {
             let made = match action {
                 Action::Disconnect => None,
                 Action::Connect(id) => {
                     let made = self.dial.dial(&id, &self.own);
                     if made.is_err() {
                         // It went well before, so this is nothing about the URL.
-                        self.inbox.change(|reconnect| reconnect.handle_end(clock::now(), clock::entropy()));
+                        self.dispatcher.change(|reconnect| reconnect.handle_end(clock::now(), clock::entropy()));
                     }
                     made.ok()
                 }
@@ -140,8 +140,8 @@ impl Driver {
             let gone = self.connection.replace(made);
             drop(gone);
         }
-        self.timer.set(self.inbox.next_time(), clock::now);
-        if self.inbox.state().is_closed() {
+        self.timer.set(self.dispatcher.next_time(), clock::now);
+        if self.dispatcher.state().is_closed() {
             let gone = self.page.take();
             drop(gone);
         }
@@ -158,6 +158,9 @@ pub(crate) fn with(driver: &Weak<Driver>, act: impl FnOnce(&Driver)) {
 
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("inbox", &self.inbox).field("timer", &self.timer).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("dispatcher", &self.dispatcher)
+            .field("timer", &self.timer)
+            .finish_non_exhaustive()
     }
 }

@@ -152,7 +152,7 @@ mod page;
 #[cfg(target_arch = "wasm32")]
 mod transport;
 
-mod inbox;
+mod dispatcher;
 mod outlet;
 mod reconnect;
 

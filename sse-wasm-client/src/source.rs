@@ -83,7 +83,7 @@ impl<T> EventSource<T> {
     ///
     /// Who asks before the first `.await` after connecting misses nothing.
     pub fn signals(&self) -> Signals {
-        self.driver.inbox().signals()
+        self.driver.dispatcher().signals()
     }
 
     /// How the connection stands from now on, beginning with the present state: [`signals`](Self::signals) for those
@@ -95,7 +95,7 @@ impl<T> EventSource<T> {
     /// How the connection stands.
     #[must_use]
     pub fn state(&self) -> State {
-        self.driver.inbox().state()
+        self.driver.dispatcher().state()
     }
 
     /// The ID with which the client would resume: that of the last event to arrive, or the one given at the start.
@@ -103,7 +103,7 @@ impl<T> EventSource<T> {
     /// What arrived may still wait in the queue. To resume after what has been dealt with, keep [`Delivery::id`].
     #[must_use]
     pub fn last_event_id(&self) -> EventId {
-        self.driver.inbox().last_event_id()
+        self.driver.dispatcher().last_event_id()
     }
 
     /// How many deliveries made room for later ones, because they were not taken in time.

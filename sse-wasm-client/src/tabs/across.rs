@@ -88,7 +88,7 @@ impl Sink for Program {
     }
 
     fn aside(&self, aside: Aside) {
-        with(&self.0, |driver| driver.inbox().signal(&aside.into()));
+        with(&self.0, |driver| driver.dispatcher().signal(&aside.into()));
     }
 }
 

@@ -114,7 +114,7 @@ impl Outlet for Report {
         match signal {
             Signal::State(State::Open) if scout.is_asking() => {} // not before it has joined
             Signal::State(state) => Program(scout.driver.clone()).state(*state),
-            Signal::Refused(_) | Signal::TooLong(_) => with(&scout.driver, |driver| driver.inbox().signal(signal)),
+            Signal::Refused(_) | Signal::TooLong(_) => with(&scout.driver, |driver| driver.dispatcher().signal(signal)),
             Signal::Gap(_) | Signal::Drain(_) => {} // the hub's own events
         }
     }

@@ -222,8 +222,8 @@ impl Following {
         while start < len {
             let Some(driver) = self.driver.upgrade() else { return };
             let now = clock::now();
-            let inbox = driver.inbox();
-            let outlet = Rc::clone(inbox.outlet());
+            let dispatcher = driver.dispatcher();
+            let outlet = Rc::clone(dispatcher.outlet());
             if outlet.is_tight() {
                 driver.change(|reconnect, now| reconnect.handle_hold(true, now));
                 drop(driver); // its owner may drop it meanwhile
@@ -232,18 +232,19 @@ impl Following {
                 continue;
             }
             let end = len.min(start.saturating_add(outlet.room().saturating_mul(SHORTEST_EVENT)));
-            inbox.change(|reconnect| reconnect.handle_heard(now));
+            dispatcher.change(|reconnect| reconnect.handle_heard(now));
             self.parser.feed(&self.buffer[start..end], |item| match item {
                 _ if !self.live.get() => {}
                 Item::Event(event) => {
-                    inbox.handle_event(Arrival { name: event.name(), data: event.data(), id: event.id(), origin }, now);
+                    dispatcher
+                        .handle_event(Arrival { name: event.name(), data: event.data(), id: event.id(), origin }, now);
                 }
-                Item::Retry(time) => inbox.change(|reconnect| reconnect.handle_retry(time)),
-                Item::Dropped(limit) => inbox.handle_too_long(limit),
+                Item::Retry(time) => dispatcher.change(|reconnect| reconnect.handle_retry(time)),
+                Item::Dropped(limit) => dispatcher.handle_too_long(limit),
                 _ => {}
             });
             if self.live.get() {
-                inbox.change(|reconnect| reconnect.handle_id(self.parser.last_event_id()));
+                dispatcher.change(|reconnect| reconnect.handle_id(self.parser.last_event_id()));
             }
             driver.perform_actions();
             start = end;

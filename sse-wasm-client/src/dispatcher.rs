@@ -19,7 +19,7 @@ use crate::{
 
 /// `now` and entropy are [`Reconnect`]'s.
 #[derive(Debug)]
-pub(crate) struct Inbox {
+pub(crate) struct Dispatcher {
     reconnect: RefCell<Reconnect>,
     /// What has been told of it.
     state: Cell<State>,
@@ -27,7 +27,7 @@ pub(crate) struct Inbox {
     signaller: Signaller,
 }
 
-impl Inbox {
+impl Dispatcher {
     pub(crate) fn new(reconnect: Reconnect, outlet: Rc<dyn Outlet>) -> Self {
         Self {
             state: Cell::new(reconnect.state()),
