@@ -8,9 +8,9 @@ use sse_core::{EventId, Limits, Text};
 use crate::{
     AcrossTabs, ByEventSource, ByFetch, ConnectError, Credentials, EventSource, Message, Refusal, Transport, clock,
     driver::Driver,
-    outlet::{Deliveries, Outlet},
     reader::Reader,
     reconnect::{Reconnect, Settings, Watchdog},
+    sink::{Deliveries, Sink},
     transport::{Asked, Sharable, absolute},
     url,
 };
@@ -279,8 +279,8 @@ impl<T: 'static, V: Transport> Builder<T, V> {
         let reader = reader?;
         let dial = transport.dial(absolute(&url)?, reader.names(), &mut settings)?;
         let deliveries = Rc::new(Deliveries::new(reader, queue));
-        let outlet: Rc<dyn Outlet> = deliveries.clone();
-        let driver = Driver::start(Reconnect::new(settings, last_event_id, clock::now()), outlet, dial)?;
+        let sink: Rc<dyn Sink> = deliveries.clone();
+        let driver = Driver::start(Reconnect::new(settings, last_event_id, clock::now()), sink, dial)?;
         Ok(EventSource::new(driver, deliveries, queue))
     }
 }

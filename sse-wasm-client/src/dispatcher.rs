@@ -11,10 +11,10 @@ use sse_core::EventId;
 
 use crate::{
     Drain, Gap, Limit, Refusal, Signal, Signals, State,
-    outlet::Outlet,
     reader::Arrival,
     reconnect::{Action, Reconnect},
     signal::{CURSOR, DRAIN, GAP, Signaller},
+    sink::Sink,
 };
 
 /// `now` and entropy are [`Reconnect`]'s.
@@ -23,16 +23,16 @@ pub(crate) struct Dispatcher {
     reconnect: RefCell<Reconnect>,
     /// What has been told of it.
     state: Cell<State>,
-    outlet: Rc<dyn Outlet>,
+    sink: Rc<dyn Sink>,
     signaller: Signaller,
 }
 
 impl Dispatcher {
-    pub(crate) fn new(reconnect: Reconnect, outlet: Rc<dyn Outlet>) -> Self {
+    pub(crate) fn new(reconnect: Reconnect, sink: Rc<dyn Sink>) -> Self {
         Self {
             state: Cell::new(reconnect.state()),
             reconnect: RefCell::new(reconnect),
-            outlet,
+            sink,
             signaller: Signaller::default(),
         }
     }
@@ -56,14 +56,14 @@ impl Dispatcher {
             return;
         }
         if !of_hub {
-            return self.outlet.take(arrival);
+            return self.sink.take(arrival);
         }
         match name {
             GAP => self.signaller.send(&Signal::Gap(Gap::read(data))),
             DRAIN => self.signaller.send(&Signal::Drain(Drain::read(data))),
             _ => {} // a cursor's ID is all that it has to say
         }
-        self.outlet.take_hubs(arrival);
+        self.sink.take_hubs(arrival);
     }
 
     /// An event was over a limit, and is lost.
@@ -76,7 +76,7 @@ impl Dispatcher {
     /// Something that was said about the stream, and is to be known.
     pub(crate) fn signal(&self, signal: &Signal) {
         self.signaller.send(signal);
-        self.outlet.take_signal(signal);
+        self.sink.take_signal(signal);
     }
 
     /// See [`Reconnect::handle_refusal`].
@@ -117,7 +117,7 @@ impl Dispatcher {
 
     /// Nothing more will come.
     pub(crate) fn end(&self) {
-        self.outlet.end();
+        self.sink.end();
         self.signaller.end();
     }
 
@@ -138,8 +138,8 @@ impl Dispatcher {
         self.reconnect.borrow().last_event_id()
     }
 
-    pub(crate) const fn outlet(&self) -> &Rc<dyn Outlet> {
-        &self.outlet
+    pub(crate) const fn sink(&self) -> &Rc<dyn Sink> {
+        &self.sink
     }
 }
 

@@ -11,10 +11,10 @@ use crate::{
     ConnectError, Refusal,
     clock::{self, Timer},
     dispatcher::Dispatcher,
-    outlet::Outlet,
     page::{PageEvent, PageListener},
     reader::Arrival,
     reconnect::{Action, Reconnect},
+    sink::Sink,
     transport::{Connection, Dial},
 };
 
@@ -34,10 +34,10 @@ impl Driver {
     /// Makes the first connection. What trying again would not help against is an error.
     pub(crate) fn start(
         reconnect: Reconnect,
-        outlet: Rc<dyn Outlet>,
+        sink: Rc<dyn Sink>,
         dial: Box<dyn Dial>,
     ) -> Result<Rc<Self>, ConnectError> {
-        let driver = Self::new(reconnect, outlet, dial);
+        let driver = Self::new(reconnect, sink, dial);
         if let Some(Action::Connect(id)) = driver.dispatcher.poll_action() {
             driver.connection.replace(Some(driver.dial.dial(&id, &driver.own)?));
         }
@@ -46,11 +46,11 @@ impl Driver {
     }
 
     /// One that does nothing until it [runs](Self::run).
-    pub(crate) fn new(reconnect: Reconnect, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Rc<Self> {
+    pub(crate) fn new(reconnect: Reconnect, sink: Rc<dyn Sink>, dial: Box<dyn Dial>) -> Rc<Self> {
         Rc::new_cyclic(|own: &Weak<Self>| {
             let timed = own.clone();
             Self {
-                dispatcher: Dispatcher::new(reconnect, outlet),
+                dispatcher: Dispatcher::new(reconnect, sink),
                 dial,
                 connection: RefCell::new(None),
                 timer: Timer::new(move || with(&timed, Self::handle_timer)),

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::Stream;
 
-use crate::{outlet::Item, queue::Queue};
+use crate::{queue::Queue, sink::Item};
 
 /// Hands each event to all who want it.
 pub(crate) struct Fan<T> {

@@ -153,8 +153,8 @@ mod page;
 mod transport;
 
 mod dispatcher;
-mod outlet;
 mod reconnect;
+mod sink;
 
 mod fan;
 mod queue;

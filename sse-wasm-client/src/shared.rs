@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use crate::{Callback, DecodeError, Delivery, EventSource, Events, fan::Fan, outlet::Item};
+use crate::{Callback, DecodeError, Delivery, EventSource, Events, fan::Fan, sink::Item};
 
 /// A connection with several readers, from [`EventSource::into_shared`]. A clone is another handle of the same
 /// connection, which closes when the last is dropped; streams and callbacks keep it open no longer.

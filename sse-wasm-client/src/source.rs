@@ -14,7 +14,7 @@ use sse_core::EventId;
 use crate::{
     Builder, DecodeError, Delivery, Message, Shared, Signals, State, States,
     driver::Driver,
-    outlet::{Deliveries, Item},
+    sink::{Deliveries, Item},
 };
 
 /// A connection to an event stream, as a [`Stream`] of its events.

@@ -4,8 +4,8 @@ use sse_core::Text;
 
 use super::*;
 use crate::{
-    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, outlet::Deliveries, reader::Reader,
-    reconnect::Settings,
+    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, reader::Reader, reconnect::Settings,
+    sink::Deliveries,
 };
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -29,8 +29,8 @@ fn started(capacity: usize, start: &str, change: impl FnOnce(&mut Settings)) -> 
     let mut settings = Settings::default();
     change(&mut settings);
     let reconnect = Reconnect::new(settings, EventId::new(start).unwrap(), Duration::ZERO);
-    let outlet: Rc<dyn Outlet> = deliveries.clone();
-    Sim { dispatcher: Dispatcher::new(reconnect, outlet), deliveries }
+    let sink: Rc<dyn Sink> = deliveries.clone();
+    Sim { dispatcher: Dispatcher::new(reconnect, sink), deliveries }
 }
 
 impl Sim {
@@ -240,7 +240,7 @@ fn signals_are_bounded_each_reader_by_itself() {
 #[derive(Debug, Default)]
 struct Log(RefCell<Vec<String>>);
 
-impl Outlet for Log {
+impl Sink for Log {
     fn take(&self, arrival: Arrival<'_>) {
         self.0.borrow_mut().push(format!("{} {}", arrival.name, arrival.id));
     }
@@ -277,10 +277,8 @@ impl Outlet for Log {
 fn an_outlet_may_have_everything_in_its_order() {
     let log = Rc::<Log>::default();
     let settings = Settings { give_up_after: Some(1), ..Settings::default() };
-    let dispatcher = Dispatcher::new(
-        Reconnect::new(settings, EventId::default(), Duration::ZERO),
-        Rc::clone(&log) as Rc<dyn Outlet>,
-    );
+    let dispatcher =
+        Dispatcher::new(Reconnect::new(settings, EventId::default(), Duration::ZERO), Rc::clone(&log) as Rc<dyn Sink>);
     let origin = Text::default();
     for (name, id) in [("sse-cursor", "e-1"), ("any", "e-2"), ("sse-gap", "e-3"), ("sse-drain", "e-4")] {
         dispatcher.handle_event(Arrival { name, data: "", id, origin: &origin }, Duration::ZERO);

@@ -14,15 +14,15 @@ use super::{
     Aside,
     scout::Scout,
     told::{Told, Word},
-    web::{Connect, Feed, Held, Shared, Sink},
+    web::{Connect, Feed, Held, Recipient, Shared},
 };
 use crate::{
     ConnectError, Delivery, Message, Signal, State, clock,
     driver::{Driver, with},
-    outlet::Outlet,
     reader::Arrival,
     reconnect::{Reconnect, Settings},
     signal::CURSOR,
+    sink::Sink,
     transport::{Connection, Dial, Sealed, Sharable},
     url,
 };
@@ -67,8 +67,8 @@ impl Dial for Tabs {
         if self.has_since && last_event_id.text().is_empty() {
             return Ok(Box::new(Scout::send(self.name.clone(), self.line.clone(), driver)));
         }
-        let sink = Program(driver.clone());
-        Ok(Box::new(Shared::join(&self.name, last_event_id.clone(), sink, self.line.clone())))
+        let recipient = Program(driver.clone());
+        Ok(Box::new(Shared::join(&self.name, last_event_id.clone(), recipient, self.line.clone())))
     }
 }
 
@@ -77,7 +77,7 @@ impl Connection for Shared {}
 /// This tab's program, by its driver.
 pub(super) struct Program(pub(super) Weak<Driver>);
 
-impl Sink for Program {
+impl Recipient for Program {
     fn event(&self, event: Delivery<Message>) {
         let Delivery { value: Message { name, data }, id, origin } = &event;
         with(&self.0, |driver| driver.event(Arrival { name: name.as_str(), data, id: id.as_str(), origin }));
@@ -107,10 +107,10 @@ impl Connect for Line {
 }
 
 impl Line {
-    /// Makes the connection, which says to the outlet what comes of it.
-    pub(super) fn open(&self, last_event_id: &EventId, outlet: Rc<dyn Outlet>) -> Rc<dyn Held> {
+    /// Makes the connection, which says to the sink what comes of it.
+    pub(super) fn open(&self, last_event_id: &EventId, sink: Rc<dyn Sink>) -> Rc<dyn Held> {
         let reconnect = Reconnect::new(self.settings.clone(), last_event_id.clone(), clock::now());
-        let driver = Driver::new(reconnect, outlet, Box::new(Rc::clone(&self.dial)));
+        let driver = Driver::new(reconnect, sink, Box::new(Rc::clone(&self.dial)));
         driver.run();
         Rc::new(Own(driver))
     }
@@ -152,7 +152,7 @@ impl Mouth {
     }
 }
 
-impl Outlet for Mouth {
+impl Sink for Mouth {
     fn take(&self, arrival: Arrival<'_>) {
         let name = self.names.iter().find(|name| name.text() == arrival.name);
         match (self.judge(|told, now| told.any(name.is_some(), now)), name) {

@@ -10,14 +10,14 @@ use sse_core::EventId;
 
 use super::{
     across::{Line, Program},
-    web::{Held, Shared, Sink},
+    web::{Held, Recipient, Shared},
 };
 use crate::{
     Signal, State,
     driver::{Driver, with},
-    outlet::Outlet,
     reader::Arrival,
     signal::{CURSOR, GAP},
+    sink::Sink,
     transport::Connection,
 };
 
@@ -89,7 +89,7 @@ impl Report {
     }
 }
 
-impl Outlet for Report {
+impl Sink for Report {
     fn take(&self, arrival: Arrival<'_>) {
         if let Some(scout) = self.0.upgrade() {
             scout.stay();

@@ -30,7 +30,7 @@ use crate::{
 const FORM: &str = "sse-wasm-client/1 ";
 
 /// Gets what the shared stream has for this tab.
-pub(crate) trait Sink {
+pub(crate) trait Recipient {
     /// An event of the server, be it the hub's own, or a gap that only this tab has.
     fn event(&self, event: Delivery<Message>);
 
@@ -69,7 +69,7 @@ pub(crate) struct Feed {
 struct Inner {
     tab: RefCell<Tab>,
     name: String,
-    sink: Box<dyn Sink>,
+    recipient: Box<dyn Recipient>,
     connect: Box<dyn Connect>,
     channel: RefCell<Option<Channel>>,
     lock: RefCell<Option<Lock>>,
@@ -91,7 +91,7 @@ impl Shared {
     pub(crate) fn join(
         name: &str,
         last_event_id: EventId,
-        sink: impl Sink + 'static,
+        recipient: impl Recipient + 'static,
         connect: impl Connect + 'static,
     ) -> Self {
         let name = [FORM, name].concat();
@@ -99,7 +99,7 @@ impl Shared {
             let ticked = own.clone();
             Inner {
                 tab: RefCell::new(Tab::new(clock::entropy(), last_event_id, clock::now())),
-                sink: Box::new(sink),
+                recipient: Box::new(recipient),
                 connect: Box::new(connect),
                 channel: RefCell::new(None),
                 lock: RefCell::new(None),
@@ -219,9 +219,9 @@ impl Inner {
                         held.look();
                     }
                 }
-                Output::Event(event) => self.sink.event(event),
-                Output::State(state) => self.sink.state(state),
-                Output::Aside(aside) => self.sink.aside(aside),
+                Output::Event(event) => self.recipient.event(event),
+                Output::State(state) => self.recipient.state(state),
+                Output::Aside(aside) => self.recipient.aside(aside),
             }
         }
         self.is_busy.set(false);

@@ -223,15 +223,15 @@ impl Following {
             let Some(driver) = self.driver.upgrade() else { return };
             let now = clock::now();
             let dispatcher = driver.dispatcher();
-            let outlet = Rc::clone(dispatcher.outlet());
-            if outlet.is_tight() {
+            let sink = Rc::clone(dispatcher.sink());
+            if sink.is_tight() {
                 driver.change(|reconnect, now| reconnect.handle_hold(true, now));
                 drop(driver); // its owner may drop it meanwhile
-                poll_fn(|context| outlet.poll_room(context)).await;
+                poll_fn(|context| sink.poll_room(context)).await;
                 with(&self.driver, |driver| driver.change(|reconnect, now| reconnect.handle_hold(false, now)));
                 continue;
             }
-            let end = len.min(start.saturating_add(outlet.room().saturating_mul(SHORTEST_EVENT)));
+            let end = len.min(start.saturating_add(sink.room().saturating_mul(SHORTEST_EVENT)));
             dispatcher.change(|reconnect| reconnect.handle_heard(now));
             self.parser.feed(&self.buffer[start..end], |item| match item {
                 _ if !self.live.get() => {}

@@ -13,7 +13,7 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use super::{
-    Connect, Feed, Held, Shared, Sink,
+    Connect, Feed, Held, Recipient, Shared,
     lock::{Fate, Lock},
 };
 use crate::{Delivery, Message, State, clock, signal::CURSOR, tabs::Aside};
@@ -89,7 +89,7 @@ struct Seen {
 
 struct Ear(Rc<Seen>);
 
-impl Sink for Ear {
+impl Recipient for Ear {
     fn event(&self, event: Delivery<Message>) {
         if event.value.name.as_str() != CURSOR {
             self.0.events.borrow_mut().push(event.value.data.to_string());

@@ -16,7 +16,7 @@ use crate::{
 pub(crate) type Item<T> = Result<Delivery<T>, DecodeError>;
 
 /// Takes events, whatever type they are read as.
-pub(crate) trait Outlet: fmt::Debug {
+pub(crate) trait Sink: fmt::Debug {
     /// An event of any name but the hub's own.
     fn take(&self, arrival: Arrival<'_>);
 
@@ -86,7 +86,7 @@ impl<T> Deliveries<T> {
     }
 }
 
-impl<T> Outlet for Deliveries<T> {
+impl<T> Sink for Deliveries<T> {
     fn take(&self, arrival: Arrival<'_>) {
         let Some(item) = self.reader.read(arrival) else { return };
         let callback = self.callback.take();
