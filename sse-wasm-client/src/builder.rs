@@ -7,8 +7,8 @@ use sse_core::{EventId, Limits, Text};
 
 use crate::{
     AcrossTabs, ByEventSource, ByFetch, ConnectError, Credentials, EventSource, Message, Refusal, Transport, clock,
+    decoder::Decoder,
     driver::Driver,
-    reader::Reader,
     reconnect::{Reconnect, Settings, Watchdog},
     sink::{Deliveries, Sink},
     transport::{Asked, Sharable, absolute},
@@ -42,7 +42,7 @@ const DEFAULT_QUEUE: usize = 1024;
 #[must_use = "a builder does nothing until it connects"]
 pub struct Builder<T, V = ByEventSource> {
     /// The first thing that was wrong is kept for `connect`.
-    reader: Result<Reader<T>, ConnectError>,
+    decoder: Result<Decoder<T>, ConnectError>,
     url: String,
     last_event_id: EventId,
     queue: usize,
@@ -52,28 +52,28 @@ pub struct Builder<T, V = ByEventSource> {
 
 impl<T: DeserializeOwned + 'static> Builder<T> {
     pub(crate) fn typed(url: String) -> Self {
-        Self::new(Reader::typed(), url)
+        Self::new(Decoder::typed(), url)
     }
 }
 
 impl Builder<Message> {
     pub(crate) fn untyped(url: String) -> Self {
-        Self::new(Ok(Reader::untyped()), url)
+        Self::new(Ok(Decoder::untyped()), url)
     }
 }
 
 impl<V> Builder<Message, V> {
     /// Listens for events of this name too. Those without a name come in any case.
     pub fn listen(mut self, name: impl Into<Text>) -> Self {
-        self.reader = self.reader.and_then(|reader| reader.listen(name));
+        self.decoder = self.decoder.and_then(|decoder| decoder.listen(name));
         self
     }
 }
 
 impl<T> Builder<T> {
-    fn new(reader: Result<Reader<T>, ConnectError>, url: String) -> Self {
+    fn new(decoder: Result<Decoder<T>, ConnectError>, url: String) -> Self {
         Self {
-            reader,
+            decoder,
             url,
             last_event_id: EventId::default(),
             queue: DEFAULT_QUEUE,
@@ -91,8 +91,8 @@ impl<T> Builder<T> {
     /// Uses `fetch` instead of the browser's `EventSource`. It can send headers and a body, and tells what the server
     /// answers. What was said of credentials is said anew there.
     pub fn fetch(self) -> Builder<T, ByFetch> {
-        let Self { reader, url, last_event_id, queue, settings, .. } = self;
-        Builder { reader, url, last_event_id, queue, settings, transport: ByFetch::default() }
+        let Self { decoder, url, last_event_id, queue, settings, .. } = self;
+        Builder { decoder, url, last_event_id, queue, settings, transport: ByFetch::default() }
     }
 }
 
@@ -190,8 +190,8 @@ impl<T, V: Sharable> Builder<T, V> {
     /// # drop(source); Ok(()) }
     /// ```
     pub fn shared(self) -> Builder<T, AcrossTabs<V>> {
-        let Self { reader, url, last_event_id, queue, settings, transport } = self;
-        Builder { reader, url, last_event_id, queue, settings, transport: AcrossTabs(transport) }
+        let Self { decoder, url, last_event_id, queue, settings, transport } = self;
+        Builder { decoder, url, last_event_id, queue, settings, transport: AcrossTabs(transport) }
     }
 }
 
@@ -275,10 +275,10 @@ impl<T: 'static, V: Transport> Builder<T, V> {
     /// [`ConnectError`] if the type is no schema, a name is not to be listened for, or the browser refuses the URL or a
     /// header.
     pub fn connect(self) -> Result<EventSource<T>, ConnectError> {
-        let Self { reader, url, last_event_id, queue, mut settings, transport } = self;
-        let reader = reader?;
-        let dial = transport.dial(absolute(&url)?, reader.names(), &mut settings)?;
-        let deliveries = Rc::new(Deliveries::new(reader, queue));
+        let Self { decoder, url, last_event_id, queue, mut settings, transport } = self;
+        let decoder = decoder?;
+        let dial = transport.dial(absolute(&url)?, decoder.names(), &mut settings)?;
+        let deliveries = Rc::new(Deliveries::new(decoder, queue));
         let sink: Rc<dyn Sink> = deliveries.clone();
         let driver = Driver::start(Reconnect::new(settings, last_event_id, clock::now()), sink, dial)?;
         Ok(EventSource::new(driver, deliveries, queue))
@@ -288,7 +288,7 @@ impl<T: 'static, V: Transport> Builder<T, V> {
 impl<T, V: fmt::Debug> fmt::Debug for Builder<T, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("reader", &self.reader)
+            .field("decoder", &self.decoder)
             .field("url", &self.url)
             .field("last_event_id", &self.last_event_id)
             .field("transport", &self.transport)

@@ -11,7 +11,7 @@ use sse_core::EventId;
 
 use crate::{
     Drain, Gap, Limit, Refusal, Signal, Signals, State,
-    reader::Arrival,
+    decoder::RawEvent,
     reconnect::{Action, Reconnect},
     signal::{CURSOR, DRAIN, GAP, Signaller},
     sink::Sink,
@@ -39,31 +39,31 @@ impl Dispatcher {
 
     /// An event of the server, of whatever name, as the browser's `EventSource` gives it: with no ID until the server
     /// sets one. It sends none either when it connects again, so that the URL's counts.
-    pub(crate) fn handle_browsers_event(&self, arrival: Arrival<'_>, now: Duration) {
-        if arrival.id.is_empty() {
+    pub(crate) fn handle_browsers_event(&self, event: RawEvent<'_>, now: Duration) {
+        if event.id.is_empty() {
             let start = self.reconnect.borrow().start().clone();
-            self.handle_event(Arrival { id: start.as_str(), ..arrival }, now);
+            self.handle_event(RawEvent { id: start.as_str(), ..event }, now);
         } else {
-            self.handle_event(arrival, now);
+            self.handle_event(event, now);
         }
     }
 
     /// An event of the server, of whatever name.
-    pub(crate) fn handle_event(&self, arrival: Arrival<'_>, now: Duration) {
-        let Arrival { name, data, id, .. } = arrival;
+    pub(crate) fn handle_event(&self, event: RawEvent<'_>, now: Duration) {
+        let RawEvent { name, data, id, .. } = event;
         let of_hub = [CURSOR, GAP, DRAIN].contains(&name);
         if !self.change(|reconnect| reconnect.handle_event(id, of_hub, now)) {
             return;
         }
         if !of_hub {
-            return self.sink.take(arrival);
+            return self.sink.take(event);
         }
         match name {
             GAP => self.signaller.send(&Signal::Gap(Gap::read(data))),
             DRAIN => self.signaller.send(&Signal::Drain(Drain::read(data))),
             _ => {} // a cursor's ID is all that it has to say
         }
-        self.sink.take_hubs(arrival);
+        self.sink.take_hubs(event);
     }
 
     /// An event was over a limit, and is lost.

@@ -10,9 +10,9 @@ use std::{
 use crate::{
     ConnectError, Refusal,
     clock::{self, Timer},
+    decoder::RawEvent,
     dispatcher::Dispatcher,
     page::{PageEvent, PageListener},
-    reader::Arrival,
     reconnect::{Action, Reconnect},
     sink::Sink,
     transport::{Connection, Dial},
@@ -77,8 +77,8 @@ impl Driver {
     }
 
     /// An event that the browser's `EventSource` has read.
-    pub(crate) fn event(&self, arrival: Arrival<'_>) {
-        self.dispatcher.handle_browsers_event(arrival, clock::now());
+    pub(crate) fn event(&self, event: RawEvent<'_>) {
+        self.dispatcher.handle_browsers_event(event, clock::now());
         self.perform_actions();
     }
 

@@ -156,9 +156,9 @@ mod dispatcher;
 mod reconnect;
 mod sink;
 
+mod decoder;
 mod fan;
 mod queue;
-mod reader;
 mod signal;
 mod tabs;
 

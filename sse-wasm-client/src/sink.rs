@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     DecodeError, Delivery, Signal,
+    decoder::{Decoder, RawEvent},
     queue::Queue,
-    reader::{Arrival, Reader},
 };
 
 /// What an application gets for an event.
@@ -18,10 +18,10 @@ pub(crate) type Item<T> = Result<Delivery<T>, DecodeError>;
 /// Takes events, whatever type they are read as.
 pub(crate) trait Sink: fmt::Debug {
     /// An event of any name but the hub's own.
-    fn take(&self, arrival: Arrival<'_>);
+    fn take(&self, event: RawEvent<'_>);
 
     /// An event of the hub's own. What it says comes as a signal too.
-    fn take_hubs(&self, _: Arrival<'_>) {}
+    fn take_hubs(&self, _: RawEvent<'_>) {}
 
     /// What is said about the stream, as far as it is not one of those.
     fn take_signal(&self, _: &Signal) {}
@@ -47,7 +47,7 @@ pub(crate) trait Sink: fmt::Debug {
 
 /// The events of one `EventSource`.
 pub(crate) struct Deliveries<T> {
-    reader: Reader<T>,
+    decoder: Decoder<T>,
     queue: Queue<Item<T>>,
     /// Who takes them instead of the queue. Not here while it runs.
     callback: RefCell<Option<Box<Taker<T>>>>,
@@ -57,8 +57,8 @@ pub(crate) struct Deliveries<T> {
 type Taker<T> = dyn FnMut(Item<T>);
 
 impl<T> Deliveries<T> {
-    pub(crate) fn new(reader: Reader<T>, capacity: usize) -> Self {
-        Self { reader, queue: Queue::new(capacity), callback: RefCell::new(None), ended: Cell::new(false) }
+    pub(crate) fn new(decoder: Decoder<T>, capacity: usize) -> Self {
+        Self { decoder, queue: Queue::new(capacity), callback: RefCell::new(None), ended: Cell::new(false) }
     }
 
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Item<T>>> {
@@ -87,8 +87,8 @@ impl<T> Deliveries<T> {
 }
 
 impl<T> Sink for Deliveries<T> {
-    fn take(&self, arrival: Arrival<'_>) {
-        let Some(item) = self.reader.read(arrival) else { return };
+    fn take(&self, event: RawEvent<'_>) {
+        let Some(item) = self.decoder.read(event) else { return };
         let callback = self.callback.take();
         match callback {
             Some(mut callback) => {
@@ -121,7 +121,7 @@ impl<T> Sink for Deliveries<T> {
 
 impl<T> fmt::Debug for Deliveries<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries").field("reader", &self.reader).finish_non_exhaustive()
+        f.debug_struct("Deliveries").field("decoder", &self.decoder).finish_non_exhaustive()
     }
 }
 
@@ -136,11 +136,11 @@ mod tests {
     use crate::Message;
 
     fn deliveries(capacity: usize) -> Rc<Deliveries<Message>> {
-        Rc::new(Deliveries::new(Reader::untyped(), capacity))
+        Rc::new(Deliveries::new(Decoder::untyped(), capacity))
     }
 
     fn take(deliveries: &Deliveries<Message>, data: &str) {
-        deliveries.take(Arrival { name: "message", data, id: "", origin: &Text::default() });
+        deliveries.take(RawEvent { name: "message", data, id: "", origin: &Text::default() });
     }
 
     fn text(item: Item<Message>) -> String {

@@ -4,7 +4,7 @@ use sse_core::Text;
 
 use super::*;
 use crate::{
-    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, reader::Reader, reconnect::Settings,
+    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, decoder::Decoder, reconnect::Settings,
     sink::Deliveries,
 };
 
@@ -25,7 +25,7 @@ fn sim(capacity: usize) -> Sim {
 }
 
 fn started(capacity: usize, start: &str, change: impl FnOnce(&mut Settings)) -> Sim {
-    let deliveries = Rc::new(Deliveries::new(Reader::typed().unwrap(), capacity));
+    let deliveries = Rc::new(Deliveries::new(Decoder::typed().unwrap(), capacity));
     let mut settings = Settings::default();
     change(&mut settings);
     let reconnect = Reconnect::new(settings, EventId::new(start).unwrap(), Duration::ZERO);
@@ -36,7 +36,7 @@ fn started(capacity: usize, start: &str, change: impl FnOnce(&mut Settings)) -> 
 impl Sim {
     fn event(&self, name: &str, data: &str, id: &str) {
         let origin = "http://hub.example".into();
-        self.dispatcher.handle_browsers_event(Arrival { name, data, id, origin: &origin }, Duration::ZERO);
+        self.dispatcher.handle_browsers_event(RawEvent { name, data, id, origin: &origin }, Duration::ZERO);
     }
 
     fn lost(&self) {
@@ -163,7 +163,7 @@ fn events_without_an_id_leave_it_to_the_url() {
 fn a_server_that_takes_back_its_id_is_believed_where_it_can_be_seen() {
     let sim = started(8, "e-1", |_| {});
     let origin = Text::default();
-    sim.dispatcher.handle_event(Arrival { name: "error", data: "", id: "", origin: &origin }, Duration::ZERO);
+    sim.dispatcher.handle_event(RawEvent { name: "error", data: "", id: "", origin: &origin }, Duration::ZERO);
     assert_eq!(sim.dispatcher.last_event_id().as_str(), "");
 }
 
@@ -241,12 +241,12 @@ fn signals_are_bounded_each_reader_by_itself() {
 struct Log(RefCell<Vec<String>>);
 
 impl Sink for Log {
-    fn take(&self, arrival: Arrival<'_>) {
-        self.0.borrow_mut().push(format!("{} {}", arrival.name, arrival.id));
+    fn take(&self, event: RawEvent<'_>) {
+        self.0.borrow_mut().push(format!("{} {}", event.name, event.id));
     }
 
-    fn take_hubs(&self, arrival: Arrival<'_>) {
-        self.0.borrow_mut().push(format!("hub's {} {}", arrival.name, arrival.id));
+    fn take_hubs(&self, event: RawEvent<'_>) {
+        self.0.borrow_mut().push(format!("hub's {} {}", event.name, event.id));
     }
 
     fn take_signal(&self, signal: &Signal) {
@@ -281,7 +281,7 @@ fn an_outlet_may_have_everything_in_its_order() {
         Dispatcher::new(Reconnect::new(settings, EventId::default(), Duration::ZERO), Rc::clone(&log) as Rc<dyn Sink>);
     let origin = Text::default();
     for (name, id) in [("sse-cursor", "e-1"), ("any", "e-2"), ("sse-gap", "e-3"), ("sse-drain", "e-4")] {
-        dispatcher.handle_event(Arrival { name, data: "", id, origin: &origin }, Duration::ZERO);
+        dispatcher.handle_event(RawEvent { name, data: "", id, origin: &origin }, Duration::ZERO);
     }
     dispatcher.handle_too_long(Limit::Line);
     dispatcher.handle_refusal(Refusal::default(), Duration::ZERO, 0);

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     ConnectError, Delivery, Message, Signal, State, clock,
+    decoder::RawEvent,
     driver::{Driver, with},
-    reader::Arrival,
     reconnect::{Reconnect, Settings},
     signal::CURSOR,
     sink::Sink,
@@ -80,7 +80,7 @@ pub(super) struct Program(pub(super) Weak<Driver>);
 impl Recipient for Program {
     fn event(&self, event: Delivery<Message>) {
         let Delivery { value: Message { name, data }, id, origin } = &event;
-        with(&self.0, |driver| driver.event(Arrival { name: name.as_str(), data, id: id.as_str(), origin }));
+        with(&self.0, |driver| driver.event(RawEvent { name: name.as_str(), data, id: id.as_str(), origin }));
     }
 
     fn state(&self, state: State) {
@@ -147,25 +147,25 @@ impl Mouth {
         judged
     }
 
-    fn hand_on(&self, arrival: Arrival<'_>, name: EventName) {
-        self.feed.event(arrival.untyped(name));
+    fn hand_on(&self, event: RawEvent<'_>, name: EventName) {
+        self.feed.event(event.untyped(name));
     }
 }
 
 impl Sink for Mouth {
-    fn take(&self, arrival: Arrival<'_>) {
-        let name = self.names.iter().find(|name| name.text() == arrival.name);
+    fn take(&self, event: RawEvent<'_>) {
+        let name = self.names.iter().find(|name| name.text() == event.name);
         match (self.judge(|told, now| told.any(name.is_some(), now)), name) {
-            (Word::Event, Some(name)) => self.hand_on(arrival, name.clone()),
-            (Word::Place, _) => self.hand_on(Arrival { data: "", ..arrival }, EventName::from_static(CURSOR)),
+            (Word::Event, Some(name)) => self.hand_on(event, name.clone()),
+            (Word::Place, _) => self.hand_on(RawEvent { data: "", ..event }, EventName::from_static(CURSOR)),
             _ => {}
         }
     }
 
-    fn take_hubs(&self, arrival: Arrival<'_>) {
+    fn take_hubs(&self, event: RawEvent<'_>) {
         self.judge(Told::hubs);
-        let name = EventName::new(arrival.name).unwrap_or_default(); // one of the hub's
-        self.hand_on(arrival, name);
+        let name = EventName::new(event.name).unwrap_or_default(); // one of the hub's
+        self.hand_on(event, name);
     }
 
     fn take_signal(&self, signal: &Signal) {

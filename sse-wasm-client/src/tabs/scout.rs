@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     Signal, State,
+    decoder::RawEvent,
     driver::{Driver, with},
-    reader::Arrival,
     signal::{CURSOR, GAP},
     sink::Sink,
     transport::Connection,
@@ -82,27 +82,27 @@ impl Connection for Rc<Scout> {}
 struct Report(Weak<Scout>);
 
 impl Report {
-    fn hand_on(&self, arrival: Arrival<'_>) {
+    fn hand_on(&self, event: RawEvent<'_>) {
         if let Some(scout) = self.0.upgrade() {
-            with(&scout.driver, |driver| driver.event(arrival));
+            with(&scout.driver, |driver| driver.event(event));
         }
     }
 }
 
 impl Sink for Report {
-    fn take(&self, arrival: Arrival<'_>) {
+    fn take(&self, event: RawEvent<'_>) {
         if let Some(scout) = self.0.upgrade() {
             scout.stay();
         }
-        self.hand_on(arrival);
+        self.hand_on(event);
     }
 
-    fn take_hubs(&self, arrival: Arrival<'_>) {
+    fn take_hubs(&self, event: RawEvent<'_>) {
         let Some(scout) = self.0.upgrade() else { return };
-        let is_place = [CURSOR, GAP].contains(&arrival.name) && !arrival.id.is_empty();
-        self.hand_on(arrival); // a gap is the program's, and of a cursor it has the place to go on from
+        let is_place = [CURSOR, GAP].contains(&event.name) && !event.id.is_empty();
+        self.hand_on(event); // a gap is the program's, and of a cursor it has the place to go on from
         if is_place && scout.is_asking() {
-            scout.join(arrival.id);
+            scout.join(event.id);
         }
     }
 

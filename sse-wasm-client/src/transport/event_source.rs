@@ -9,8 +9,8 @@ use web_sys::{Event, EventSource, EventSourceInit, MessageEvent};
 use super::{Connection, Dial, Sealed, Sharable, refusal, refusal_of};
 use crate::{
     ConnectError, Refusal,
+    decoder::RawEvent,
     driver::{Driver, with},
-    reader::Arrival,
     reconnect::Settings,
     signal::{CURSOR, DRAIN, GAP},
     url,
@@ -102,7 +102,7 @@ impl Drop for Open {
 fn hear(driver: &Driver, source: &EventSource, event: Event) {
     let name = event.type_();
     match event.dyn_into::<MessageEvent>() {
-        Ok(event) => driver.event(Arrival {
+        Ok(event) => driver.event(RawEvent {
             name: &name,
             data: &event.data().as_string().unwrap_or_default(),
             id: &event.last_event_id(),

@@ -22,8 +22,8 @@ use crate::{
     ConnectError, Problem, Refusal,
     answer::{self, Answer},
     clock,
+    decoder::RawEvent,
     driver::{Driver, with},
-    reader::Arrival,
     reconnect::Settings,
     url,
 };
@@ -237,7 +237,7 @@ impl Following {
                 _ if !self.live.get() => {}
                 Item::Event(event) => {
                     dispatcher
-                        .handle_event(Arrival { name: event.name(), data: event.data(), id: event.id(), origin }, now);
+                        .handle_event(RawEvent { name: event.name(), data: event.data(), id: event.id(), origin }, now);
                 }
                 Item::Retry(time) => dispatcher.change(|reconnect| reconnect.handle_retry(time)),
                 Item::Dropped(limit) => dispatcher.handle_too_long(limit),
