@@ -50,15 +50,21 @@ pub struct Builder<T, V = ByEventSource> {
     transport: V,
 }
 
-impl<T: DeserializeOwned + 'static> Builder<T> {
-    pub(crate) fn typed(url: String) -> Self {
-        Self::new(Decoder::typed(), url)
+impl<T: DeserializeOwned + 'static> EventSource<T> {
+    /// Begins a connection for the events that the enum `T` describes.
+    ///
+    /// The URL may be relative to the page's.
+    pub fn builder(url: impl Into<String>) -> Builder<T> {
+        Builder::new(Decoder::typed(), url.into())
     }
 }
 
-impl Builder<Message> {
-    pub(crate) fn untyped(url: String) -> Self {
-        Self::new(Ok(Decoder::untyped()), url)
+impl EventSource<Message> {
+    /// Begins a connection for events without a name (`message`), and those that [`Builder::listen`] adds.
+    ///
+    /// The URL may be relative to the page's.
+    pub fn untyped(url: impl Into<String>) -> Builder<Message> {
+        Builder::new(Ok(Decoder::untyped()), url.into())
     }
 }
 

@@ -44,7 +44,7 @@
 //! The browser hands over events when it likes, and the program takes them when it likes. Between the two stands a
 //! queue of 1,024 deliveries, unless told otherwise. When it is full the oldest makes room, and `dropped()` counts it;
 //! over fetch the client reads no further instead, until there is room. `on_event()` has a function called for each
-//! event in place of the queue; `into_shared()` gives several readers a queue each, and the first what waits already.
+//! event in place of the queue; `into_broadcast()` gives several readers a queue each, and the first what waits already.
 //!
 //! What concerns the stream and not its subject comes through `signals()`: each [`State`] (`states()` has these
 //! alone), and what the hub says of its own accord. A [`Gap`] means that events may have been lost, a [`Drain`] that the
@@ -120,7 +120,7 @@
 //! # Lifetime
 //!
 //! An `EventSource` is one connection with one owner, so it is not `Clone`. Dropping it closes the connection and
-//! removes every listener and timer; a request is aborted. A handle for several owners is made by `into_shared()`.
+//! removes every listener and timer; a request is aborted. A handle for several owners is made by `into_broadcast()`.
 //!
 //! # What this crate does not do
 //!
@@ -137,9 +137,9 @@
 )]
 
 #[cfg(target_arch = "wasm32")]
-mod builder;
+mod broadcast;
 #[cfg(target_arch = "wasm32")]
-mod shared;
+mod builder;
 #[cfg(target_arch = "wasm32")]
 mod source;
 
@@ -157,8 +157,8 @@ mod reconnect;
 mod sink;
 
 mod decoder;
-mod fan;
 mod queue;
+mod readers;
 mod signal;
 mod tabs;
 
@@ -170,13 +170,13 @@ mod state;
 mod url;
 
 #[cfg(target_arch = "wasm32")]
+pub use broadcast::Broadcast;
+#[cfg(target_arch = "wasm32")]
 pub use builder::Builder;
 pub use delivery::{Delivery, Message};
 pub use error::{ConnectError, DecodeError};
-pub use fan::{Callback, Events};
+pub use readers::{Callback, Events};
 pub use refusal::{Problem, Refusal};
-#[cfg(target_arch = "wasm32")]
-pub use shared::Shared;
 pub use signal::{Drain, DrainReason, Gap, GapReason, Signal, Signals, States};
 #[cfg(target_arch = "wasm32")]
 pub use source::{EventSource, Listening};

@@ -8,11 +8,10 @@ use std::{
 };
 
 use futures_util::Stream;
-use serde::de::DeserializeOwned;
 use sse_core::EventId;
 
 use crate::{
-    Builder, DecodeError, Delivery, Message, Shared, Signals, State, States,
+    DecodeError, Delivery, Message, Signals, State, States,
     driver::Driver,
     sink::{Deliveries, Item},
 };
@@ -58,24 +57,6 @@ pub struct EventSource<T> {
     driver: Rc<Driver>,
     deliveries: Rc<Deliveries<T>>,
     queue: usize,
-}
-
-impl<T: DeserializeOwned + 'static> EventSource<T> {
-    /// Begins a connection for the events that the enum `T` describes.
-    ///
-    /// The URL may be relative to the page's.
-    pub fn builder(url: impl Into<String>) -> Builder<T> {
-        Builder::typed(url.into())
-    }
-}
-
-impl EventSource<Message> {
-    /// Begins a connection for events without a name (`message`), and those that [`Builder::listen`] adds.
-    ///
-    /// The URL may be relative to the page's.
-    pub fn untyped(url: impl Into<String>) -> Builder<Message> {
-        Builder::untyped(url.into())
-    }
 }
 
 impl<T> EventSource<T> {
@@ -144,11 +125,6 @@ impl<T: 'static> EventSource<T> {
     pub fn on_event(self, callback: impl FnMut(Result<Delivery<T>, DecodeError>) + 'static) -> Listening<T> {
         self.divert(callback);
         Listening { source: self }
-    }
-
-    /// Shares the connection among several readers.
-    pub fn into_shared(self) -> Shared<T> {
-        Shared::new(self)
     }
 
     pub(crate) fn divert(&self, callback: impl FnMut(Item<T>) + 'static) {

@@ -310,7 +310,7 @@ async fn a_callback_may_drop_its_own_connection() {
 async fn a_shared_connection_is_one_and_closes_with_its_last_handle() {
     let topic = topic();
     let sources = open_sources();
-    let shared = open(&topic).await.into_shared();
+    let shared = open(&topic).await.into_broadcast();
     let (mut one, mut other) = (shared.events(), shared.events());
     let count = Rc::new(Cell::new(0));
     let counted = Rc::clone(&count);
@@ -338,7 +338,7 @@ async fn what_waits_is_the_first_readers() {
     let source = open(&topic).await;
     let first = publish_value(&topic, &Any::Nothing).await;
     until(|| source.last_event_id() == first).await;
-    let shared = source.into_shared();
+    let shared = source.into_broadcast();
     let second = publish_value(&topic, &Any::Open).await;
     until(|| shared.source().last_event_id() == second).await;
     let (mut one, mut other) = (shared.events(), shared.events());

@@ -2,9 +2,9 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use crate::{Callback, DecodeError, Delivery, EventSource, Events, fan::Fan, sink::Item};
+use crate::{Callback, DecodeError, Delivery, EventSource, Events, readers::Readers, sink::Item};
 
-/// A connection with several readers, from [`EventSource::into_shared`]. A clone is another handle of the same
+/// A connection with several readers, from [`EventSource::into_broadcast`]. A clone is another handle of the same
 /// connection, which closes when the last is dropped; streams and callbacks keep it open no longer.
 ///
 /// ```no_run
@@ -12,7 +12,7 @@ use crate::{Callback, DecodeError, Delivery, EventSource, Events, fan::Fan, sink
 /// use sse_wasm_client::{ConnectError, EventSource};
 ///
 /// async fn follow() -> Result<(), ConnectError> {
-///     let ticks = EventSource::untyped("/events?topic=clock").connect()?.into_shared();
+///     let ticks = EventSource::untyped("/events?topic=clock").connect()?.into_broadcast();
 ///     let _counting = ticks.on_event(|_| count());
 ///
 ///     let mut events = ticks.events();
@@ -28,34 +28,41 @@ use crate::{Callback, DecodeError, Delivery, EventSource, Events, fan::Fan, sink
 /// ```
 #[derive(Debug)]
 #[must_use = "the connection is closed when the last handle is dropped"]
-pub struct Shared<T> {
+pub struct Broadcast<T> {
     inner: Rc<Inner<T>>,
 }
 
 #[derive(Debug)]
 struct Inner<T> {
     source: EventSource<T>,
-    fan: Rc<Fan<T>>,
+    readers: Rc<Readers<T>>,
     /// Whether there was a reader yet. Until then events wait in the source's own queue.
     begun: Cell<bool>,
 }
 
 /// What the connection hands its events to. It ends the readers' streams when that lets go of it.
-struct Feed<T>(Rc<Fan<T>>);
+struct EndOnDrop<T>(Rc<Readers<T>>);
 
-impl<T: 'static> Shared<T> {
-    pub(crate) fn new(source: EventSource<T>) -> Self {
-        let fan = Rc::new(Fan::new(source.queue()));
-        Self { inner: Rc::new(Inner { source, fan, begun: Cell::new(false) }) }
+impl<T: 'static> EventSource<T> {
+    /// Hands each event to several readers.
+    pub fn into_broadcast(self) -> Broadcast<T> {
+        Broadcast::new(self)
+    }
+}
+
+impl<T: 'static> Broadcast<T> {
+    fn new(source: EventSource<T>) -> Self {
+        let readers = Rc::new(Readers::new(source.queue()));
+        Self { inner: Rc::new(Inner { source, readers, begun: Cell::new(false) }) }
     }
 
     /// The events from now on, for one more reader; for the first, those that wait already too. No reader holds up the
     /// others: each has a queue of its own, where the oldest makes room and is counted.
     pub fn events(&self) -> Events<T> {
-        let events = self.inner.fan.events();
+        let events = self.inner.readers.events();
         self.begin();
         if self.inner.source.state().is_closed() {
-            self.inner.fan.end();
+            self.inner.readers.end();
         }
         events
     }
@@ -63,15 +70,15 @@ impl<T: 'static> Shared<T> {
     /// Calls the function for each event from now on, as it arrives, until the [`Callback`] is dropped. The first reader
     /// gets those that wait already, before this returns.
     pub fn on_event(&self, callback: impl FnMut(&Result<Delivery<T>, DecodeError>) + 'static) -> Callback {
-        let callback = self.inner.fan.on_event(callback);
+        let callback = self.inner.readers.on_event(callback);
         self.begin();
         callback
     }
 
     fn begin(&self) {
         if !self.inner.begun.replace(true) {
-            let feed = Feed(Rc::clone(&self.inner.fan));
-            self.inner.source.divert(move |item| feed.send(item));
+            let readers = EndOnDrop(Rc::clone(&self.inner.readers));
+            self.inner.source.divert(move |item| readers.send(item));
         }
     }
 
@@ -86,19 +93,19 @@ impl<T: 'static> Shared<T> {
     }
 }
 
-impl<T> Clone for Shared<T> {
+impl<T> Clone for Broadcast<T> {
     fn clone(&self) -> Self {
         Self { inner: Rc::clone(&self.inner) }
     }
 }
 
-impl<T> Feed<T> {
+impl<T> EndOnDrop<T> {
     fn send(&self, item: Item<T>) {
         self.0.send(item);
     }
 }
 
-impl<T> Drop for Feed<T> {
+impl<T> Drop for EndOnDrop<T> {
     fn drop(&mut self) {
         self.0.end();
     }
