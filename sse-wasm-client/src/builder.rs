@@ -192,10 +192,10 @@ impl<T, V: Sharable> Builder<T, V> {
     /// use sse_wasm_client::{ConnectError, EventSource};
     ///
     /// # fn connect() -> Result<(), ConnectError> {
-    /// let source = EventSource::untyped("/events?topic=clock").fetch().shared().connect()?;
+    /// let source = EventSource::untyped("/events?topic=clock").fetch().across_tabs().connect()?;
     /// # drop(source); Ok(()) }
     /// ```
-    pub fn shared(self) -> Builder<T, AcrossTabs<V>> {
+    pub fn across_tabs(self) -> Builder<T, AcrossTabs<V>> {
         let Self { decoder, url, last_event_id, queue, settings, transport } = self;
         Builder { decoder, url, last_event_id, queue, settings, transport: AcrossTabs(transport) }
     }

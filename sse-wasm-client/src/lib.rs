@@ -93,12 +93,12 @@
 //!
 //! # One connection for all tabs
 //!
-//! Over HTTP/1.1 a browser opens six connections to one origin, in all its tabs together. With `shared()` on the builder,
+//! Over HTTP/1.1 a browser opens six connections to one origin, in all its tabs together. With `across_tabs()` on the builder,
 //! all tabs that want the same (URL, event names, what the builder was told of transport and waits) have one between
 //! them. One tab holds it and hands on events, states and signals; when it is closed, crashes, freezes or is stored,
 //! another goes on where it was. Each tab has every event once and in order, or a [`Gap`]. That rests on the browser's
 //! locks (Web Locks) and `BroadcastChannel`; where either is missing, as on a page that is neither HTTPS nor on
-//! `localhost`, each tab has a connection of its own. The code for it is linked only where `shared()` is used.
+//! `localhost`, each tab has a connection of its own. The code for it is linked only where `across_tabs()` is used.
 //!
 //! - A tab begins with what comes from the time it joins, or after its own `last_event_id()`, whatever the others have
 //!   had. One that joins while the connection is being made begins within a second of the hub's first event, and with

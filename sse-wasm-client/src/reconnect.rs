@@ -156,7 +156,7 @@ impl Reconnect {
                 open.hear(now);
             }
             // How it stands is told apart from the events. They may be late ones, repeated while it waits.
-            Phase::Shared(_) => {}
+            Phase::AcrossTabs(_) => {}
             _ => return false,
         }
         self.remember(id);
@@ -230,8 +230,8 @@ impl Reconnect {
     /// So the connection stands that this one shares.
     pub(crate) fn adopt(&mut self, state: State) {
         match (&mut self.phase, state) {
-            (Phase::Shared(_), State::Closed { why }) => self.finish(why),
-            (Phase::Shared(own), state) => *own = state,
+            (Phase::AcrossTabs(_), State::Closed { why }) => self.finish(why),
+            (Phase::AcrossTabs(own), state) => *own = state,
             _ => {}
         }
     }
@@ -334,7 +334,7 @@ impl Reconnect {
         let phase = match &self.phase {
             Phase::Connecting { deadline, .. } | Phase::Open(Open { deadline, .. }) => deadline.filter(|_| !self.held),
             Phase::Waiting { until, .. } => Some(*until),
-            Phase::Shared(_) | Phase::Paused | Phase::Closed(_) => None,
+            Phase::AcrossTabs(_) | Phase::Paused | Phase::Closed(_) => None,
         };
         [phase, self.hidden_until()].into_iter().flatten().min()
     }
@@ -344,7 +344,7 @@ impl Reconnect {
             Phase::Connecting { .. } => State::Connecting,
             Phase::Open(_) => State::Open,
             Phase::Waiting { attempt, until } => State::Waiting { attempt, until },
-            Phase::Shared(state) => state,
+            Phase::AcrossTabs(state) => state,
             Phase::Paused => State::Paused,
             Phase::Closed(why) => State::Closed { why },
         }
@@ -352,7 +352,7 @@ impl Reconnect {
 
     /// Whether there is a connection, or one is being made: what comes from it counts.
     pub(crate) const fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Connecting { .. } | Phase::Open(_) | Phase::Shared(_))
+        matches!(self.phase, Phase::Connecting { .. } | Phase::Open(_) | Phase::AcrossTabs(_))
     }
 
     /// What the present connection was made with.
@@ -375,8 +375,8 @@ impl Reconnect {
         self.start = self.last_event_id();
         self.connect = true;
         self.held = false;
-        self.phase = if self.settings.is_shared {
-            Phase::Shared(State::Connecting)
+        self.phase = if self.settings.is_across_tabs {
+            Phase::AcrossTabs(State::Connecting)
         } else {
             let deadline = self.settings.watchdog.map(|dog| now.saturating_add(dog.head));
             Phase::Connecting { deadline, head: None, by_browser: false }

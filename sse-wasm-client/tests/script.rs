@@ -126,7 +126,7 @@ async fn a_tab_with_a_since_stays_alone_where_there_is_no_hub() {
         { "head": 200 }, { "event": "a", "id": "1" }, { "event": "b", "id": "2" }, "stall"
     ]))
     .await;
-    let mut source = EventSource::untyped(format!("{}?since=1h", script.url)).shared().connect().unwrap();
+    let mut source = EventSource::untyped(format!("{}?since=1h", script.url)).across_tabs().connect().unwrap();
     assert_eq!(data(&mut source).await, of("a", "1"));
     assert_eq!(data(&mut source).await, of("b", "2"));
     assert_eq!((source.state(), source.last_event_id().as_str()), (State::Open, "2"));

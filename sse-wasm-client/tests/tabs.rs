@@ -32,7 +32,7 @@ fn builder(topic: &str) -> Builder<Counted> {
 }
 
 fn join(topic: &str) -> Tab {
-    builder(topic).shared().connect().unwrap()
+    builder(topic).across_tabs().connect().unwrap()
 }
 
 /// Waits until each is open and knows its place. The first of them leads.
@@ -99,7 +99,7 @@ async fn ten_tabs_make_one_connection() {
 
     // One that joins later has nothing of what was before, and one that resumes all of it.
     let late = join(&topic);
-    let resumed = builder(&topic).last_event_id(last).shared().connect().unwrap();
+    let resumed = builder(&topic).last_event_id(last).across_tabs().connect().unwrap();
     let mut others = [late, resumed];
     settle(&others).await;
     publish_count(&topic, 301).await;
@@ -121,8 +121,8 @@ async fn each_that_wants_the_past_has_it() {
         let since = || {
             let builder = EventSource::<Counted>::builder(format!("{}&since=1h", events(&topic)));
             match by_fetch {
-                false => builder.shared().connect().unwrap(),
-                true => builder.fetch().shared().connect().unwrap(),
+                false => builder.across_tabs().connect().unwrap(),
+                true => builder.fetch().across_tabs().connect().unwrap(),
             }
         };
         let mut tabs = vec![since()];
@@ -175,18 +175,18 @@ async fn what_differs_is_not_shared() {
     let topic = topic();
     publish_count(&topic, 0).await;
     let untyped = || EventSource::untyped(events(&topic));
-    let _shared = [untyped().shared().connect().unwrap(), untyped().shared().connect().unwrap()];
-    let _named = untyped().listen("tick").shared().connect().unwrap();
-    let _patient = untyped().heartbeat(Duration::from_secs(60)).shared().connect().unwrap();
+    let _shared = [untyped().across_tabs().connect().unwrap(), untyped().across_tabs().connect().unwrap()];
+    let _named = untyped().listen("tick").across_tabs().connect().unwrap();
+    let _patient = untyped().heartbeat(Duration::from_secs(60)).across_tabs().connect().unwrap();
     let _alone = untyped().connect().unwrap();
     are_served(&topic, 4).await;
 
     // Which fetch, by what it sends. A browser keeps six connections to one server, and some are for asking.
     drop((_named, _patient, _alone));
-    let fetch = || untyped().fetch().header("Authorization", "Bearer 1").shared().connect().unwrap();
+    let fetch = || untyped().fetch().header("Authorization", "Bearer 1").across_tabs().connect().unwrap();
     let _fetched = [fetch(), fetch()];
     are_served(&topic, 2).await;
-    let _other = untyped().fetch().header("Authorization", "Bearer 2").shared().connect().unwrap();
+    let _other = untyped().fetch().header("Authorization", "Bearer 2").across_tabs().connect().unwrap();
     are_served(&topic, 3).await;
 }
 
@@ -194,7 +194,7 @@ async fn what_differs_is_not_shared() {
 async fn over_fetch_too() {
     let topic = topic();
     publish_count(&topic, 0).await;
-    let fetch = || builder(&topic).fetch().shared().connect().unwrap();
+    let fetch = || builder(&topic).fetch().across_tabs().connect().unwrap();
     let mut tabs = vec![fetch(), fetch(), fetch()];
     settle(&tabs).await;
     publish(&topic, "unheard-of", "{}").await;
@@ -209,7 +209,7 @@ async fn over_fetch_too() {
 
 #[wasm_bindgen_test]
 async fn a_refusal_is_told_to_all_and_ends_all() {
-    let fetch = || EventSource::untyped(events("not%2Fa%2Ftopic//*")).fetch().shared().connect().unwrap();
+    let fetch = || EventSource::untyped(events("not%2Fa%2Ftopic//*")).fetch().across_tabs().connect().unwrap();
     let mut tabs = [fetch(), fetch()];
     let signals: Vec<Signals> = tabs.iter().map(EventSource::signals).collect();
     for signals in signals {
@@ -231,7 +231,7 @@ async fn a_refusal_is_told_to_all_and_ends_all() {
 async fn a_hidden_tab_leaves_it_to_the_others() {
     let topic = topic();
     publish_count(&topic, 0).await;
-    let pausing = builder(&topic).pause_when_hidden(Duration::ZERO).shared().connect().unwrap();
+    let pausing = builder(&topic).pause_when_hidden(Duration::ZERO).across_tabs().connect().unwrap();
     let mut tabs = vec![pausing];
     settle(&tabs).await;
     tabs.push(join(&topic));
@@ -359,9 +359,9 @@ async fn a_callback_may_drop_its_own() {
 
 #[wasm_bindgen_test]
 fn what_the_browser_refuses_is_an_error() {
-    let url = EventSource::untyped("http://").shared().connect();
+    let url = EventSource::untyped("http://").across_tabs().connect();
     assert!(matches!(url, Err(ConnectError::Browser(_))), "{url:?}");
-    let header = EventSource::untyped("/events").fetch().header("a b", "").shared().connect();
+    let header = EventSource::untyped("/events").fetch().header("a b", "").across_tabs().connect();
     assert!(matches!(header, Err(ConnectError::Browser(_))), "{header:?}");
 }
 

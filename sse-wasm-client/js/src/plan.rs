@@ -68,7 +68,7 @@ impl Plan {
         let connected = match self.fetch() {
             None => {
                 let builder = builder.with_credentials(self.with_credentials());
-                if self.shared() { self.finish(builder.shared())? } else { self.finish(builder)? }
+                if self.shared() { self.finish(builder.across_tabs())? } else { self.finish(builder)? }
             }
             Some(plan) => {
                 let mut builder = builder.fetch();
@@ -98,7 +98,7 @@ impl Plan {
                 if plan.last_event_id_in_query() {
                     builder = builder.last_event_id_in_query();
                 }
-                if self.shared() { self.finish(builder.shared())? } else { self.finish(builder)? }
+                if self.shared() { self.finish(builder.across_tabs())? } else { self.finish(builder)? }
             }
         };
         connected.map_err(|error| type_error(&words::refused(&error)))

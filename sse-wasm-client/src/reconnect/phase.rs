@@ -21,7 +21,7 @@ pub(super) enum Phase {
         until: Duration,
     },
     /// Tabs share the connection, and so it stands. To connect is to take part, to disconnect to leave.
-    Shared(State),
+    AcrossTabs(State),
     Paused,
     Closed(CloseReason),
 }

@@ -29,7 +29,7 @@ pub(crate) struct Settings {
     pub(crate) pause_when_hidden: Option<Duration>,
     /// Whether the connection is one that tabs share: then it has a life of its own, in the tab that holds it, and the
     /// only thing decided here is whether this tab takes part.
-    pub(crate) is_shared: bool,
+    pub(crate) is_across_tabs: bool,
 }
 
 /// What silence is taken for a dead connection.
@@ -50,7 +50,7 @@ impl Default for Settings {
             give_up_after: None,
             watchdog: Some(Watchdog { heartbeat: HEARTBEAT, margin: MARGIN, promised: false, head: HEAD }),
             pause_when_hidden: None,
-            is_shared: false,
+            is_across_tabs: false,
         }
     }
 }

@@ -239,7 +239,7 @@ fn what_is_undone_before_it_began_is_not_begun() {
 #[test]
 fn one_that_is_shared_takes_part_and_adopts_how_it_stands() {
     let mut sim = Sim::new(|settings| {
-        settings.is_shared = true;
+        settings.is_across_tabs = true;
         settings.pause_when_hidden = Some(S(10));
     });
     assert_eq!((sim.reconnect.state(), sim.reconnect.next_time()), (State::Connecting, None)); // no watchdog here

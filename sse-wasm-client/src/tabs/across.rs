@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// One connection for all tabs of a browser, made by `V` in one of them. What
-/// [`Builder::shared`](crate::Builder::shared) makes of a transport.
+/// [`Builder::across_tabs`](crate::Builder::across_tabs) makes of a transport.
 #[derive(Debug)]
 pub struct AcrossTabs<V>(pub(crate) V);
 
@@ -37,8 +37,11 @@ impl<V: Sharable> Sealed for AcrossTabs<V> {
         self.0.check(&url)?;
         let name = name(&self.0, &url, names, settings);
         // To pause is each tab's own affair: it leaves the others. All else is the connection's.
-        let own =
-            Settings { pause_when_hidden: settings.pause_when_hidden.take(), is_shared: true, ..Settings::default() };
+        let own = Settings {
+            pause_when_hidden: settings.pause_when_hidden.take(),
+            is_across_tabs: true,
+            ..Settings::default()
+        };
         let mut settings = mem::replace(settings, own);
         let has_since = url::has_since(&url);
         let line = Line { dial: self.0.dial(url, names, &mut settings)?.into(), settings, names: names.into() };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use leptos::{prelude::*, task::spawn_local};
-use sse_wasm_client::{DecodeError, Delivery, EventId, EventSource, Broadcast, Signal, State};
+use sse_wasm_client::{Broadcast, DecodeError, Delivery, EventId, EventSource, Signal, State};
 
 use crate::{
     board::Board,
