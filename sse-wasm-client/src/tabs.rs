@@ -68,13 +68,13 @@
 
 #[cfg(target_arch = "wasm32")]
 mod across;
-mod desk;
 mod follower;
 mod leader;
 mod notice;
 mod ring;
 #[cfg(target_arch = "wasm32")]
 mod scout;
+mod tab_state;
 mod told;
 mod trail;
 #[cfg(target_arch = "wasm32")]
@@ -89,7 +89,7 @@ use std::time::Duration;
 
 use sse_core::EventId;
 
-use self::{desk::Desk, follower::Follower, leader::Leader, notice::Says};
+use self::{follower::Follower, leader::Leader, notice::Says, tab_state::TabState};
 use crate::{Delivery, Message, State};
 
 #[cfg(target_arch = "wasm32")]
@@ -130,7 +130,7 @@ pub(crate) enum Output {
 /// more. `now` is the time since an origin of the caller's, and never goes back.
 #[derive(Debug)]
 pub(crate) struct Tab {
-    desk: Desk,
+    state: TabState,
     part: Part,
 }
 
@@ -147,7 +147,7 @@ impl Tab {
     /// Joins. `tab` is to differ from that of every other tab: 64 random bits will do. The ID is the last that was dealt
     /// with, empty to begin with what comes from now on.
     pub(crate) fn new(tab: u64, last_event_id: EventId, now: Duration) -> Self {
-        let mut tab = Self { desk: Desk::new(tab, last_event_id), part: Part::Away };
+        let mut tab = Self { state: TabState::new(tab, last_event_id), part: Part::Away };
         tab.follow(now);
         tab
     }
@@ -156,11 +156,11 @@ impl Tab {
     pub(crate) fn handle_granted(&mut self, now: Duration) {
         match &self.part {
             Part::Follower(follower) => {
-                let was = follower.in_step(&self.desk).map(|number| (self.desk.term, number));
-                self.part = Part::Leader(Leader::new(&mut self.desk, was, now));
+                let was = follower.in_step(&self.state).map(|number| (self.state.term, number));
+                self.part = Part::Leader(Leader::new(&mut self.state, was, now));
             }
             Part::Leader(_) => {}
-            Part::Alone | Part::Away | Part::Over => self.desk.output(Output::Release),
+            Part::Alone | Part::Away | Part::Over => self.state.output(Output::Release),
         }
     }
 
@@ -177,13 +177,13 @@ impl Tab {
         match &self.part {
             Part::Follower(_) => {
                 self.let_go();
-                self.desk.output(Output::Connect { last_event_id: self.desk.trail.last() });
+                self.state.output(Output::Connect { last_event_id: self.state.trail.last() });
             }
             Part::Leader(leader) if !leader.has_stream() => {
                 self.let_go();
-                self.desk.output(Output::Connect { last_event_id: self.desk.trail.last() });
+                self.state.output(Output::Connect { last_event_id: self.state.trail.last() });
             }
-            Part::Leader(_) => self.desk.output(Output::Release),
+            Part::Leader(_) => self.state.output(Output::Release),
             Part::Alone | Part::Away | Part::Over => return,
         }
         self.part = Part::Alone;
@@ -195,33 +195,33 @@ impl Tab {
             return;
         }
         self.handle_time(now);
-        self.desk.has_company = true;
+        self.state.has_company = true;
         let Notice { from, term, says } = notice;
-        let known = self.desk.term;
+        let known = self.state.term;
         let mut was = None;
         if term > known {
             if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
                 self.let_go();
-                self.desk.output(Output::Release);
+                self.state.output(Output::Release);
                 self.follow(now);
             } else if let Part::Follower(follower) = &mut self.part {
                 was = follower.lose_step().map(|number| (known, number));
             }
-            self.desk.term = term;
+            self.state.term = term;
         }
         if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
-            self.desk.output(Output::Look); // where timers are throttled, what others say comes in time
+            self.state.output(Output::Look); // where timers are throttled, what others say comes in time
         }
         let is_late = term < known && says.is_leaders();
         match &mut self.part {
-            Part::Follower(follower) if is_late => follower.ask(&mut self.desk, now), // which tells it the term
-            Part::Leader(leader) if is_late => leader.beat(&mut self.desk, now),
+            Part::Follower(follower) if is_late => follower.ask(&mut self.state, now), // which tells it the term
+            Part::Leader(leader) if is_late => leader.beat(&mut self.state, now),
             Part::Follower(follower) => {
-                follower.handle(&mut self.desk, says, was, now);
+                follower.handle(&mut self.state, says, was, now);
                 self.end_if_closed();
             }
             Part::Leader(leader) => {
-                leader.handle(&mut self.desk, from, says, term == known, now);
+                leader.handle(&mut self.state, from, says, term == known, now);
                 self.end_if_closed();
             }
             Part::Alone | Part::Away | Part::Over => {}
@@ -232,10 +232,10 @@ impl Tab {
     pub(crate) fn handle_event(&mut self, event: Delivery<Message>, now: Duration) {
         match &mut self.part {
             Part::Leader(leader) => {
-                leader.handle_event(&mut self.desk, event, now);
-                leader.handle_time(&mut self.desk, now);
+                leader.handle_event(&mut self.state, event, now);
+                leader.handle_time(&mut self.state, now);
             }
-            Part::Alone => self.desk.take(event),
+            Part::Alone => self.state.take(event),
             Part::Follower(_) | Part::Away | Part::Over => {}
         }
     }
@@ -244,10 +244,10 @@ impl Tab {
     pub(crate) fn handle_state(&mut self, state: State, now: Duration) {
         match &mut self.part {
             Part::Leader(leader) => {
-                leader.handle_state(&mut self.desk, state, now);
+                leader.handle_state(&mut self.state, state, now);
                 self.end_if_closed();
             }
-            Part::Alone => self.desk.enter(state),
+            Part::Alone => self.state.enter(state),
             Part::Follower(_) | Part::Away | Part::Over => {}
         }
     }
@@ -256,10 +256,10 @@ impl Tab {
     pub(crate) fn handle_aside(&mut self, aside: Aside) {
         match &self.part {
             Part::Leader(leader) if leader.has_stream() => {
-                self.desk.say(Says::Aside(aside.clone()));
-                self.desk.output(Output::Aside(aside));
+                self.state.say(Says::Aside(aside.clone()));
+                self.state.output(Output::Aside(aside));
             }
-            Part::Alone => self.desk.output(Output::Aside(aside)),
+            Part::Alone => self.state.output(Output::Aside(aside)),
             Part::Leader(_) | Part::Follower(_) | Part::Away | Part::Over => {}
         }
     }
@@ -267,8 +267,8 @@ impl Tab {
     /// Time has passed.
     pub(crate) fn handle_time(&mut self, now: Duration) {
         match &mut self.part {
-            Part::Follower(follower) => follower.handle_time(&mut self.desk, now),
-            Part::Leader(leader) => leader.handle_time(&mut self.desk, now),
+            Part::Follower(follower) => follower.handle_time(&mut self.state, now),
+            Part::Leader(leader) => leader.handle_time(&mut self.state, now),
             Part::Alone | Part::Away | Part::Over => {}
         }
     }
@@ -277,8 +277,8 @@ impl Tab {
     pub(crate) fn handle_frozen(&mut self) {
         if matches!(self.part, Part::Follower(_) | Part::Leader(_)) {
             self.let_go();
-            self.desk.output(Output::Release);
-            self.desk.enter(State::Paused);
+            self.state.output(Output::Release);
+            self.state.enter(State::Paused);
             self.part = Part::Away;
         }
     }
@@ -286,7 +286,7 @@ impl Tab {
     /// The page runs again.
     pub(crate) fn handle_resumed(&mut self, now: Duration) {
         if matches!(self.part, Part::Away) {
-            self.desk.enter(State::Connecting);
+            self.state.enter(State::Connecting);
             self.follow(now);
         }
     }
@@ -295,14 +295,14 @@ impl Tab {
     pub(crate) fn close(&mut self) {
         self.let_go();
         if !matches!(self.part, Part::Over) {
-            self.desk.output(Output::Release);
+            self.state.output(Output::Release);
         }
         self.part = Part::Over;
     }
 
     /// What is to be done next, if anything.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        self.desk.poll_output()
+        self.state.poll_output()
     }
 
     /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
@@ -315,8 +315,8 @@ impl Tab {
     }
 
     fn follow(&mut self, now: Duration) {
-        self.part = Part::Follower(Follower::new(&mut self.desk, now));
-        self.desk.output(Output::Request);
+        self.part = Part::Follower(Follower::new(&mut self.state, now));
+        self.state.output(Output::Request);
     }
 
     /// Closes the stream, if there is one.
@@ -327,13 +327,13 @@ impl Tab {
             Part::Follower(_) | Part::Away | Part::Over => false,
         };
         if has_stream {
-            self.desk.output(Output::Disconnect);
+            self.state.output(Output::Disconnect);
         }
     }
 
     /// A stream that is closed for good is so for all.
     fn end_if_closed(&mut self) {
-        if matches!(self.desk.state, State::Closed { .. }) {
+        if matches!(self.state.stream_state, State::Closed { .. }) {
             self.close();
         }
     }

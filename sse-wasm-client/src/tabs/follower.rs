@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     BEAT, Output,
-    desk::Desk,
     notice::{Here, Says, Term},
+    tab_state::TabState,
     trail::Place,
 };
 use crate::State;
@@ -35,8 +35,8 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    pub(super) fn new(desk: &mut Desk, now: Duration) -> Self {
-        let beat = BEAT + Duration::from_millis(desk.tab % 1000);
+    pub(super) fn new(tab: &mut TabState, now: Duration) -> Self {
+        let beat = BEAT + Duration::from_millis(tab.id % 1000);
         let mut follower = Self {
             number: None,
             asked: false,
@@ -46,13 +46,13 @@ impl Follower {
             heard: false,
             silent: 0,
         };
-        follower.ask(desk, now);
+        follower.ask(tab, now);
         follower
     }
 
     /// The number in the term, if the tab's own place is neither before nor beyond.
-    pub(super) fn in_step(&self, desk: &Desk) -> Option<u64> {
-        self.number.filter(|_| !desk.ahead)
+    pub(super) fn in_step(&self, tab: &TabState) -> Option<u64> {
+        self.number.filter(|_| !tab.ahead)
     }
 
     /// A later term has begun: numbers are another's. Gives what the number was.
@@ -62,26 +62,26 @@ impl Follower {
 
     /// What another tab says in the present term, or a call of any. `was`: the term and the number until this came, if
     /// it is the first of its term.
-    pub(super) fn handle(&mut self, desk: &mut Desk, says: Says, was: Option<(Term, u64)>, now: Duration) {
+    pub(super) fn handle(&mut self, tab: &mut TabState, says: Says, was: Option<(Term, u64)>, now: Duration) {
         self.heard |= says.is_leaders() || says == Says::Call;
         match says {
-            Says::Call if desk.fresh => {}
-            Says::Call => self.say_here(desk),
+            Says::Call if tab.fresh => {}
+            Says::Call => self.say_here(tab),
             Says::Here(_) => {}
             Says::Begin { start, was: leader_was } => {
-                desk.enter(State::Connecting);
-                if desk.fresh && !start.text().is_empty() {
-                    return self.ask(desk, now); // and not begin where others were
+                tab.enter(State::Connecting);
+                if tab.fresh && !start.text().is_empty() {
+                    return self.ask(tab, now); // and not begin where others were
                 }
                 // One that had as much as the leader in the term before is not behind it now.
                 let kept_up = || matches!((was, leader_was), (Some((term, own)), Some((of, leader))) if term == of && own >= leader);
-                match desk.trail.place(&start) {
-                    Place::Here => desk.ahead = false,
-                    Place::Behind => desk.ahead = true,
-                    Place::Unknown if kept_up() => desk.ahead = true,
+                match tab.trail.place(&start) {
+                    Place::Here => tab.ahead = false,
+                    Place::Behind => tab.ahead = true,
+                    Place::Unknown if kept_up() => tab.ahead = true,
                     Place::Beyond | Place::Unknown => {
                         self.number = None;
-                        return self.ask(desk, now);
+                        return self.ask(tab, now);
                     }
                 }
                 self.stand(0);
@@ -90,39 +90,39 @@ impl Follower {
                 Some(had) if number <= had => {}
                 Some(had) if number - had == 1 => {
                     self.number = Some(number);
-                    desk.take(event);
+                    tab.take(event);
                 }
-                _ => self.ask(desk, now),
+                _ => self.ask(tab, now),
             },
             Says::Beat { number, state } => {
-                desk.enter(state);
+                tab.enter(state);
                 if self.number.is_some_and(|had| had >= number) {
                     self.asked = false;
                 } else {
-                    self.ask(desk, now);
+                    self.ask(tab, now);
                 }
             }
-            Says::Aside(aside) => desk.output(Output::Aside(aside)),
-            Says::Replay { to, id, after, ahead, lost, had: before, events } if to == desk.tab => {
+            Says::Aside(aside) => tab.output(Output::Aside(aside)),
+            Says::Replay { to, id, after, ahead, lost, had: before, events } if to == tab.id => {
                 let had = match (self.number, ahead) {
                     (Some(had), _) if after <= had => had,
-                    (number, Some(ahead)) if (number.is_none() || lost) && id == desk.trail.last() => {
+                    (number, Some(ahead)) if (number.is_none() || lost) && id == tab.trail.last() => {
                         if lost {
-                            desk.tell_gap(events.first());
+                            tab.tell_gap(events.first());
                         }
-                        desk.trail.recall(before);
-                        if desk.fresh && !desk.trail.last().text().is_empty() {
-                            desk.fresh = false;
-                            desk.tell_place();
+                        tab.trail.recall(before);
+                        if tab.fresh && !tab.trail.last().text().is_empty() {
+                            tab.fresh = false;
+                            tab.tell_place();
                         }
-                        desk.ahead |= ahead; // what is known may follow yet, too, after what came late
+                        tab.ahead |= ahead; // what is known may follow yet, too, after what came late
                         after
                     }
                     _ => return, // what it answers is past
                 };
                 let through = after.saturating_add(events.len() as u64);
                 for event in events.into_iter().skip(usize::try_from(had - after).unwrap_or(usize::MAX)) {
-                    desk.take(event);
+                    tab.take(event);
                 }
                 self.stand(had.max(through));
             }
@@ -130,9 +130,9 @@ impl Follower {
         }
     }
 
-    pub(super) fn handle_time(&mut self, desk: &mut Desk, now: Duration) {
+    pub(super) fn handle_time(&mut self, tab: &mut TabState, now: Duration) {
         if self.asked {
-            self.ask(desk, now);
+            self.ask(tab, now);
         }
         if now < self.look_at {
             return;
@@ -144,10 +144,10 @@ impl Follower {
         }
         self.silent += 1;
         if self.silent < SILENT_BEATS {
-            self.say_here(desk);
+            self.say_here(tab);
         } else {
             self.silent = 0;
-            desk.output(Output::Steal);
+            tab.output(Output::Steal);
         }
     }
 
@@ -156,16 +156,16 @@ impl Follower {
     }
 
     /// Tells the leader that something is missing here, but not again and again.
-    pub(super) fn ask(&mut self, desk: &mut Desk, now: Duration) {
+    pub(super) fn ask(&mut self, tab: &mut TabState, now: Duration) {
         self.asked = true;
         if now >= self.ask_at {
             self.ask_at = now.saturating_add(ANSWER);
-            self.say_here(desk);
+            self.say_here(tab);
         }
     }
 
-    fn say_here(&self, desk: &mut Desk) {
-        desk.say(Says::Here(Here { id: desk.trail.last(), number: self.number, is_fresh: desk.fresh }));
+    fn say_here(&self, tab: &mut TabState) {
+        tab.say(Says::Here(Here { id: tab.trail.last(), number: self.number, is_fresh: tab.fresh }));
     }
 
     fn stand(&mut self, number: u64) {

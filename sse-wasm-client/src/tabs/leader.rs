@@ -6,9 +6,9 @@ use sse_core::EventId;
 
 use super::{
     BEAT, Output,
-    desk::Desk,
     notice::{Here, Says, Term},
     ring::Ring,
+    tab_state::TabState,
     trail::{Place, order},
 };
 use crate::{
@@ -57,14 +57,14 @@ struct Stream {
 }
 
 impl Leader {
-    pub(super) fn new(desk: &mut Desk, was: Option<(Term, u64)>, now: Duration) -> Self {
-        let was = was.filter(|_| !desk.fresh); // else its place is still to be found
+    pub(super) fn new(tab: &mut TabState, was: Option<(Term, u64)>, now: Duration) -> Self {
+        let was = was.filter(|_| !tab.fresh); // else its place is still to be found
         let mut leader = Self { call: None, stream: None, was, beat_at: now };
-        let own = desk.trail.last();
-        if desk.has_company {
-            leader.call(desk, own, now);
+        let own = tab.trail.last();
+        if tab.has_company {
+            leader.call(tab, own, now);
         } else {
-            leader.begin(desk, own, now);
+            leader.begin(tab, own, now);
         }
         leader
     }
@@ -74,62 +74,62 @@ impl Leader {
     }
 
     /// An event of its own stream.
-    pub(super) fn handle_event(&mut self, desk: &mut Desk, event: Delivery<Message>, now: Duration) {
+    pub(super) fn handle_event(&mut self, tab: &mut TabState, event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
-        let own = desk.trail.last();
-        if !stream.has_begun && is_of_later_epoch(desk, &event) && !own.text().is_empty() {
-            return self.begin(desk, own, now);
+        let own = tab.trail.last();
+        if !stream.has_begun && is_of_later_epoch(tab, &event) && !own.text().is_empty() {
+            return self.begin(tab, own, now);
         }
         stream.has_begun = true;
         stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
         stream.is_catching_up = false;
-        for tab in mem::take(&mut stream.early) {
+        for id in mem::take(&mut stream.early) {
             // A hub says first where it goes on. Of another server nobody knows whether this is old; nothing is to be lost.
             if !stream.is_hubs {
-                desk.say(place(desk, tab, stream.ring.last()));
+                tab.say(place(tab, id, stream.ring.last()));
             }
         }
         let number = stream.ring.push(event.clone());
         self.beat_at = now.saturating_add(BEAT);
-        desk.say(Says::Event { number, event: event.clone() });
-        desk.take(event);
+        tab.say(Says::Event { number, event: event.clone() });
+        tab.take(event);
     }
 
-    pub(super) fn handle_state(&mut self, desk: &mut Desk, state: State, now: Duration) {
+    pub(super) fn handle_state(&mut self, tab: &mut TabState, state: State, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         stream.is_catching_up |= stream.is_hubs && state != State::Open;
-        if desk.state != state {
-            desk.enter(state);
-            self.beat(desk, now);
+        if tab.stream_state != state {
+            tab.enter(state);
+            self.beat(tab, now);
         }
     }
 
     /// What another says in the present term, or a call of any.
-    pub(super) fn handle(&mut self, desk: &mut Desk, from: u64, says: Says, is_of_term: bool, now: Duration) {
+    pub(super) fn handle(&mut self, tab: &mut TabState, from: u64, says: Says, is_of_term: bool, now: Duration) {
         match says {
-            Says::Here(here) if self.call.is_some() => self.hear(desk, here),
-            Says::Here(here) => self.answer(desk, from, here, is_of_term, now),
+            Says::Here(here) if self.call.is_some() => self.hear(tab, here),
+            Says::Here(here) => self.answer(tab, from, here, is_of_term, now),
             // Another has the lock now. This one goes on until it knows, and is counted in.
-            Says::Call => desk.say(Says::Here(Here { id: desk.trail.last(), number: None, is_fresh: desk.fresh })),
+            Says::Call => tab.say(Says::Here(Here { id: tab.trail.last(), number: None, is_fresh: tab.fresh })),
             // It ended just before this one got the lock, which is quicker than the word of it.
-            Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => desk.enter(state),
+            Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => tab.enter(state),
             // Of the leader before, whose stream is not this one's.
             Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
         }
     }
 
-    pub(super) fn handle_time(&mut self, desk: &mut Desk, now: Duration) {
+    pub(super) fn handle_time(&mut self, tab: &mut TabState, now: Duration) {
         if let Some(call) = self.call.take_if(|call| now >= call.until) {
             // Of those that do not compare it is not known which is the furthest: then better some that are old.
             let compares = |furthest: &EventId| order(&call.lowest, furthest).is_some();
-            if let Some(furthest) = call.furthest.filter(|furthest| desk.fresh && compares(furthest)) {
-                desk.trail.push(furthest);
-                desk.tell_place();
+            if let Some(furthest) = call.furthest.filter(|furthest| tab.fresh && compares(furthest)) {
+                tab.trail.push(furthest);
+                tab.tell_place();
             }
-            self.begin(desk, call.lowest, now);
+            self.begin(tab, call.lowest, now);
         }
         if self.has_stream() && now >= self.beat_at {
-            self.beat(desk, now);
+            self.beat(tab, now);
         }
     }
 
@@ -140,36 +140,36 @@ impl Leader {
     }
 
     /// Says that it lives, and how far it is.
-    pub(super) fn beat(&mut self, desk: &mut Desk, now: Duration) {
+    pub(super) fn beat(&mut self, tab: &mut TabState, now: Duration) {
         if let Some(stream) = &self.stream {
             let number = stream.ring.last();
-            desk.say(Says::Beat { number, state: desk.state });
+            tab.say(Says::Beat { number, state: tab.stream_state });
             self.beat_at = now.saturating_add(BEAT);
         }
     }
 
-    fn call(&mut self, desk: &mut Desk, lowest: EventId, now: Duration) {
-        desk.say(Says::Call);
+    fn call(&mut self, tab: &mut TabState, lowest: EventId, now: Duration) {
+        tab.say(Says::Call);
         self.call = Some(Call { until: now.saturating_add(CALL), lowest, furthest: None });
     }
 
     /// Begins a term with a stream from this place on, in place of the stream that it has.
-    fn begin(&mut self, desk: &mut Desk, start: EventId, now: Duration) {
+    fn begin(&mut self, tab: &mut TabState, start: EventId, now: Duration) {
         let was = match &self.stream {
-            Some(stream) => (!desk.ahead).then(|| (desk.term, stream.ring.last())),
+            Some(stream) => (!tab.ahead).then(|| (tab.term, stream.ring.last())),
             None => self.was.take(),
         };
         let was = was.filter(|_| !start.text().is_empty()); // else it begins with what is to come
         if self.has_stream() {
-            desk.output(Output::Disconnect);
+            tab.output(Output::Disconnect);
         }
-        let own = desk.trail.last();
-        desk.term = desk.term.next(desk.tab);
-        desk.fresh &= own.text().is_empty();
-        desk.ahead = own != start;
-        desk.say(Says::Begin { start: start.clone(), was });
-        desk.enter(State::Connecting);
-        desk.output(Output::Connect { last_event_id: start.clone() });
+        let own = tab.trail.last();
+        tab.term = tab.term.next(tab.id);
+        tab.fresh &= own.text().is_empty();
+        tab.ahead = own != start;
+        tab.say(Says::Begin { start: start.clone(), was });
+        tab.enter(State::Connecting);
+        tab.output(Output::Connect { last_event_id: start.clone() });
         self.stream = Some(Stream {
             is_catching_up: !start.text().is_empty(),
             ring: Ring::new(start),
@@ -181,7 +181,7 @@ impl Leader {
     }
 
     /// A place, named while everyone is asked.
-    fn hear(&mut self, desk: &mut Desk, here: Here) {
+    fn hear(&mut self, tab: &mut TabState, here: Here) {
         let Some(call) = &mut self.call else { return };
         if here.id.text().is_empty() {
             return; // no place to begin at
@@ -190,17 +190,17 @@ impl Leader {
             call.lowest = here.id.clone();
         }
         // One that has had nothing wants nothing old: it takes the place of the furthest.
-        if desk.fresh && call.furthest.as_ref().is_none_or(|furthest| order(&here.id, furthest) != Some(Ordering::Less))
+        if tab.fresh && call.furthest.as_ref().is_none_or(|furthest| order(&here.id, furthest) != Some(Ordering::Less))
         {
             call.furthest = Some(here.id.clone());
         }
-        if desk.trail.is_before(&here.id, &call.lowest) {
+        if tab.trail.is_before(&here.id, &call.lowest) {
             call.lowest = here.id;
         }
     }
 
     /// Gives a tab what it misses: what is remembered, or all of it from the server, for which a new term begins.
-    fn answer(&mut self, desk: &mut Desk, from: u64, here: Here, is_of_term: bool, now: Duration) {
+    fn answer(&mut self, tab: &mut TabState, from: u64, here: Here, is_of_term: bool, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         let number = here.number.filter(|_| is_of_term);
         if here.is_fresh && number.is_none() && stream.is_catching_up {
@@ -208,11 +208,11 @@ impl Leader {
             if !stream.has_begun && !stream.early.contains(&from) && stream.early.len() < EARLY {
                 stream.early.push(from);
             }
-            return self.beat(desk, now);
+            return self.beat(tab, now);
         }
         let ring = &stream.ring;
         if number == Some(ring.last()) {
-            return self.beat(desk, now);
+            return self.beat(tab, now);
         }
         let replay = |after, ahead, lost, had| {
             let events = ring.after(after)?;
@@ -221,44 +221,44 @@ impl Leader {
         let by_number = || replay(number?, None, false, Vec::new());
         let by_id = || {
             let (after, ahead) = ring.find(&here.id)?;
-            replay(after, Some(ahead), false, desk.trail.through(&here.id))
+            replay(after, Some(ahead), false, tab.trail.through(&here.id))
         };
         let says = if let Some(held) = by_number() {
             Some(held)
         } else if here.is_fresh {
-            Some(place(desk, from, ring.last()))
+            Some(place(tab, from, ring.last()))
         } else if let Some(held) = by_id() {
             Some(held)
         } else if !stream.has_begun || stream.is_catching_up {
             // Whether the server knows that ID shows with its next event. The tab asks again.
-            return self.beat(desk, now);
+            return self.beat(tab, now);
         } else if stream.is_hubs && !here.id.text().is_empty() {
-            return self.call(desk, here.id, now);
+            return self.call(tab, here.id, now);
         } else {
             replay(ring.floor(), Some(true), true, Vec::new())
         };
         if let Some(says) = says {
-            desk.say(says);
-            self.beat(desk, now); // the tab is to know how it stands, too
+            tab.say(says);
+            self.beat(tab, now); // the tab is to know how it stands, too
         }
     }
 }
 
 /// Whether a stream, which begins with this event, began at the place of a tab that is further than this one thought:
 /// a hub goes on without a gap only in its present epoch, and this tab has had nothing of that.
-fn is_of_later_epoch(desk: &Desk, event: &Delivery<Message>) -> bool {
-    desk.ahead && event.value.name.as_str() == CURSOR && desk.trail.place(&event.id) == Place::Unknown
+fn is_of_later_epoch(tab: &TabState, event: &Delivery<Message>) -> bool {
+    tab.ahead && event.value.name.as_str() == CURSOR && tab.trail.place(&event.id) == Place::Unknown
 }
 
 /// For a tab that has had nothing: its place is the leader's own, at this number.
-fn place(desk: &Desk, to: u64, after: u64) -> Says {
+fn place(tab: &TabState, to: u64, after: u64) -> Says {
     Says::Replay {
         to,
         id: EventId::default(),
         after,
-        ahead: Some(desk.ahead),
+        ahead: Some(tab.ahead),
         lost: false,
-        had: desk.trail.through(&desk.trail.last()),
+        had: tab.trail.through(&tab.trail.last()),
         events: Vec::new(),
     }
 }

@@ -191,7 +191,8 @@ fn a_server_that_wants_no_more_is_asked_once() {
         world.stop_server();
         world.server.is_up = true;
         world.run(Duration::from_secs(30));
-        let closed = world.pages.values().filter(|page| matches!(page.tab.desk.state, State::Closed { .. })).count();
+        let closed =
+            world.pages.values().filter(|page| matches!(page.tab.state.stream_state, State::Closed { .. })).count();
         assert_eq!((closed, world.server.refused), (TABS, 1), "seed {seed}\n{}", world.trace.join("\n"));
     }
 }

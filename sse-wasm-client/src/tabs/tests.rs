@@ -166,8 +166,8 @@ fn nor_does_one_without_ids() {
 fn what_came_before_what_is_late_is_not_had_twice() {
     // After a gap it has had #13. Now come those before that, for another, and it has lost count among them.
     let [mut leader, mut follower] = a_leader_and_a_follower("#6", "#13");
-    follower.desk.ahead = true;
-    follower.desk.trail.push(EventId::from_static("#8"));
+    follower.state.ahead = true;
+    follower.state.trail.push(EventId::from_static("#8"));
     follower.handle_frozen();
     follower.handle_resumed(NOW);
     for id in ["#7", "#8", "#9", "#13", "#14"] {

@@ -237,7 +237,7 @@ impl World {
     pub(super) fn act(&mut self, tab: u64) {
         while let Some(page) = self.pages.get_mut(&tab) {
             if self.fault == Some(Fault::PassesNothingOver) {
-                page.tab.desk.ahead = false;
+                page.tab.state.ahead = false;
             }
             let Some(output) = page.tab.poll_output() else { break };
             self.trace.push(format!("{:?} {tab} -> {output:?}", self.now));
@@ -270,7 +270,7 @@ impl World {
                 Output::Post(notice) => self.post(tab, &notice),
                 Output::Connect { last_event_id } => {
                     assert!(page.connection.is_none(), "one connection at a time");
-                    let own = page.tab.desk.trail.last();
+                    let own = page.tab.state.trail.last();
                     let last_event_id = if self.fault == Some(Fault::StartsAtOwn) { own } else { last_event_id };
                     page.connection = Some(Connection { number: 0, last_event_id, is_open: false });
                     self.connect_soon(tab);

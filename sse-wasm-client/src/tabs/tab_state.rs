@@ -15,9 +15,9 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct TabState {
     /// Which tab this is.
-    pub(super) tab: u64,
+    pub(super) id: u64,
     /// The latest term that it knows of.
     pub(super) term: Term,
     /// What the tab's program has had.
@@ -28,21 +28,21 @@ pub(super) struct Desk {
     pub(super) fresh: bool,
     /// Whether another tab was ever heard.
     pub(super) has_company: bool,
-    pub(super) state: State,
+    pub(super) stream_state: State,
     /// Taken out after each input.
     outputs: VecDeque<Output>,
 }
 
-impl Desk {
-    pub(super) fn new(tab: u64, start: EventId) -> Self {
+impl TabState {
+    pub(super) fn new(id: u64, start: EventId) -> Self {
         Self {
-            tab,
+            id,
             term: Term::default(),
             ahead: false,
             fresh: start.text().is_empty(),
             has_company: false,
             trail: Trail::new(start),
-            state: State::Connecting,
+            stream_state: State::Connecting,
             outputs: VecDeque::new(),
         }
     }
@@ -86,14 +86,14 @@ impl Desk {
     }
 
     pub(super) fn enter(&mut self, state: State) {
-        if self.state != state {
-            self.state = state;
+        if self.stream_state != state {
+            self.stream_state = state;
             self.output(Output::State(state));
         }
     }
 
     pub(super) fn say(&mut self, says: Says) {
-        self.output(Output::Post(Notice { from: self.tab, term: self.term, says }));
+        self.output(Output::Post(Notice { from: self.id, term: self.term, says }));
     }
 
     pub(super) fn output(&mut self, output: Output) {
