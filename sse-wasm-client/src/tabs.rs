@@ -71,12 +71,12 @@ mod across;
 mod follower;
 mod leader;
 mod notice;
-mod ring;
+mod place_throttle;
+mod replay_buffer;
 #[cfg(target_arch = "wasm32")]
 mod scout;
+mod seen_ids;
 mod tab_state;
-mod told;
-mod trail;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
@@ -177,11 +177,11 @@ impl Tab {
         match &self.part {
             Part::Follower(_) => {
                 self.let_go();
-                self.state.output(Output::Connect { last_event_id: self.state.trail.last() });
+                self.state.output(Output::Connect { last_event_id: self.state.seen.last() });
             }
             Part::Leader(leader) if !leader.has_stream() => {
                 self.let_go();
-                self.state.output(Output::Connect { last_event_id: self.state.trail.last() });
+                self.state.output(Output::Connect { last_event_id: self.state.seen.last() });
             }
             Part::Leader(_) => self.state.output(Output::Release),
             Part::Alone | Part::Away | Part::Over => return,

@@ -12,8 +12,8 @@ use sse_core::{EventId, EventName};
 
 use super::{
     Aside,
+    place_throttle::{Forward, PlaceThrottle},
     scout::Scout,
-    told::{Told, Word},
     web::{Connect, Feed, Held, Recipient, Shared},
 };
 use crate::{
@@ -105,7 +105,7 @@ pub(super) struct Line {
 
 impl Connect for Line {
     fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
-        self.open(last_event_id, Rc::new(Mouth { feed, names: Rc::clone(&self.names), told: Cell::default() }))
+        self.open(last_event_id, Rc::new(Mouth { feed, names: Rc::clone(&self.names), throttle: Cell::default() }))
     }
 }
 
@@ -139,15 +139,15 @@ struct Mouth {
     feed: Feed,
     /// A connection may bring others too, which need not go round.
     names: Rc<[EventName]>,
-    told: Cell<Told>,
+    throttle: Cell<PlaceThrottle>,
 }
 
 impl Mouth {
-    fn judge<R>(&self, judge: impl FnOnce(&mut Told, Duration) -> R) -> R {
-        let mut told = self.told.get();
-        let judged = judge(&mut told, clock::now());
-        self.told.set(told);
-        judged
+    fn throttled<R>(&self, decide: impl FnOnce(&mut PlaceThrottle, Duration) -> R) -> R {
+        let mut throttle = self.throttle.get();
+        let decided = decide(&mut throttle, clock::now());
+        self.throttle.set(throttle);
+        decided
     }
 
     fn hand_on(&self, event: RawEvent<'_>, name: EventName) {
@@ -158,15 +158,15 @@ impl Mouth {
 impl Sink for Mouth {
     fn take(&self, event: RawEvent<'_>) {
         let name = self.names.iter().find(|name| name.text() == event.name);
-        match (self.judge(|told, now| told.any(name.is_some(), now)), name) {
-            (Word::Event, Some(name)) => self.hand_on(event, name.clone()),
-            (Word::Place, _) => self.hand_on(RawEvent { data: "", ..event }, EventName::from_static(CURSOR)),
+        match (self.throttled(|throttle, now| throttle.other_event(name.is_some(), now)), name) {
+            (Forward::Event, Some(name)) => self.hand_on(event, name.clone()),
+            (Forward::Place, _) => self.hand_on(RawEvent { data: "", ..event }, EventName::from_static(CURSOR)),
             _ => {}
         }
     }
 
     fn take_hubs(&self, event: RawEvent<'_>) {
-        self.judge(Told::hubs);
+        self.throttled(PlaceThrottle::hub_event);
         let name = EventName::new(event.name).unwrap_or_default(); // one of the hub's
         self.hand_on(event, name);
     }

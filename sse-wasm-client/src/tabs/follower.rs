@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{
     BEAT, Output,
     notice::{Here, Says, Term},
+    seen_ids::Relation,
     tab_state::TabState,
-    trail::Place,
 };
 use crate::State;
 
@@ -75,11 +75,11 @@ impl Follower {
                 }
                 // One that had as much as the leader in the term before is not behind it now.
                 let kept_up = || matches!((was, leader_was), (Some((term, own)), Some((of, leader))) if term == of && own >= leader);
-                match tab.trail.place(&start) {
-                    Place::Here => tab.ahead = false,
-                    Place::Behind => tab.ahead = true,
-                    Place::Unknown if kept_up() => tab.ahead = true,
-                    Place::Beyond | Place::Unknown => {
+                match tab.seen.relation(&start) {
+                    Relation::Last => tab.ahead = false,
+                    Relation::Behind => tab.ahead = true,
+                    Relation::Unknown if kept_up() => tab.ahead = true,
+                    Relation::Beyond | Relation::Unknown => {
                         self.number = None;
                         return self.ask(tab, now);
                     }
@@ -106,12 +106,12 @@ impl Follower {
             Says::Replay { to, id, after, ahead, lost, had: before, events } if to == tab.id => {
                 let had = match (self.number, ahead) {
                     (Some(had), _) if after <= had => had,
-                    (number, Some(ahead)) if (number.is_none() || lost) && id == tab.trail.last() => {
+                    (number, Some(ahead)) if (number.is_none() || lost) && id == tab.seen.last() => {
                         if lost {
                             tab.tell_gap(events.first());
                         }
-                        tab.trail.recall(before);
-                        if tab.fresh && !tab.trail.last().text().is_empty() {
+                        tab.seen.recall(before);
+                        if tab.fresh && !tab.seen.last().text().is_empty() {
                             tab.fresh = false;
                             tab.tell_place();
                         }
@@ -165,7 +165,7 @@ impl Follower {
     }
 
     fn say_here(&self, tab: &mut TabState) {
-        tab.say(Says::Here(Here { id: tab.trail.last(), number: self.number, is_fresh: tab.fresh }));
+        tab.say(Says::Here(Here { id: tab.seen.last(), number: self.number, is_fresh: tab.fresh }));
     }
 
     fn stand(&mut self, number: u64) {

@@ -7,9 +7,9 @@ use sse_core::EventId;
 use super::{
     BEAT, Output,
     notice::{Here, Says, Term},
-    ring::Ring,
+    replay_buffer::ReplayBuffer,
+    seen_ids::{Relation, order},
     tab_state::TabState,
-    trail::{Place, order},
 };
 use crate::{
     Delivery, Message, State,
@@ -45,7 +45,7 @@ struct Call {
 
 #[derive(Debug)]
 struct Stream {
-    ring: Ring,
+    buffer: ReplayBuffer,
     /// Whether an event has come, so that what is remembered is the server's present.
     has_begun: bool,
     /// Whether it is a hub's: it can be asked for anything later than an ID.
@@ -60,7 +60,7 @@ impl Leader {
     pub(super) fn new(tab: &mut TabState, was: Option<(Term, u64)>, now: Duration) -> Self {
         let was = was.filter(|_| !tab.fresh); // else its place is still to be found
         let mut leader = Self { call: None, stream: None, was, beat_at: now };
-        let own = tab.trail.last();
+        let own = tab.seen.last();
         if tab.has_company {
             leader.call(tab, own, now);
         } else {
@@ -76,7 +76,7 @@ impl Leader {
     /// An event of its own stream.
     pub(super) fn handle_event(&mut self, tab: &mut TabState, event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
-        let own = tab.trail.last();
+        let own = tab.seen.last();
         if !stream.has_begun && is_of_later_epoch(tab, &event) && !own.text().is_empty() {
             return self.begin(tab, own, now);
         }
@@ -86,10 +86,10 @@ impl Leader {
         for id in mem::take(&mut stream.early) {
             // A hub says first where it goes on. Of another server nobody knows whether this is old; nothing is to be lost.
             if !stream.is_hubs {
-                tab.say(place(tab, id, stream.ring.last()));
+                tab.say(place(tab, id, stream.buffer.last()));
             }
         }
-        let number = stream.ring.push(event.clone());
+        let number = stream.buffer.push(event.clone());
         self.beat_at = now.saturating_add(BEAT);
         tab.say(Says::Event { number, event: event.clone() });
         tab.take(event);
@@ -110,7 +110,7 @@ impl Leader {
             Says::Here(here) if self.call.is_some() => self.hear(tab, here),
             Says::Here(here) => self.answer(tab, from, here, is_of_term, now),
             // Another has the lock now. This one goes on until it knows, and is counted in.
-            Says::Call => tab.say(Says::Here(Here { id: tab.trail.last(), number: None, is_fresh: tab.fresh })),
+            Says::Call => tab.say(Says::Here(Here { id: tab.seen.last(), number: None, is_fresh: tab.fresh })),
             // It ended just before this one got the lock, which is quicker than the word of it.
             Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => tab.enter(state),
             // Of the leader before, whose stream is not this one's.
@@ -123,7 +123,7 @@ impl Leader {
             // Of those that do not compare it is not known which is the furthest: then better some that are old.
             let compares = |furthest: &EventId| order(&call.lowest, furthest).is_some();
             if let Some(furthest) = call.furthest.filter(|furthest| tab.fresh && compares(furthest)) {
-                tab.trail.push(furthest);
+                tab.seen.push(furthest);
                 tab.tell_place();
             }
             self.begin(tab, call.lowest, now);
@@ -142,7 +142,7 @@ impl Leader {
     /// Says that it lives, and how far it is.
     pub(super) fn beat(&mut self, tab: &mut TabState, now: Duration) {
         if let Some(stream) = &self.stream {
-            let number = stream.ring.last();
+            let number = stream.buffer.last();
             tab.say(Says::Beat { number, state: tab.stream_state });
             self.beat_at = now.saturating_add(BEAT);
         }
@@ -156,14 +156,14 @@ impl Leader {
     /// Begins a term with a stream from this place on, in place of the stream that it has.
     fn begin(&mut self, tab: &mut TabState, start: EventId, now: Duration) {
         let was = match &self.stream {
-            Some(stream) => (!tab.ahead).then(|| (tab.term, stream.ring.last())),
+            Some(stream) => (!tab.ahead).then(|| (tab.term, stream.buffer.last())),
             None => self.was.take(),
         };
         let was = was.filter(|_| !start.text().is_empty()); // else it begins with what is to come
         if self.has_stream() {
             tab.output(Output::Disconnect);
         }
-        let own = tab.trail.last();
+        let own = tab.seen.last();
         tab.term = tab.term.next(tab.id);
         tab.fresh &= own.text().is_empty();
         tab.ahead = own != start;
@@ -172,7 +172,7 @@ impl Leader {
         tab.output(Output::Connect { last_event_id: start.clone() });
         self.stream = Some(Stream {
             is_catching_up: !start.text().is_empty(),
-            ring: Ring::new(start),
+            buffer: ReplayBuffer::new(start),
             has_begun: false,
             is_hubs: false,
             early: Vec::new(),
@@ -194,7 +194,7 @@ impl Leader {
         {
             call.furthest = Some(here.id.clone());
         }
-        if tab.trail.is_before(&here.id, &call.lowest) {
+        if tab.seen.is_before(&here.id, &call.lowest) {
             call.lowest = here.id;
         }
     }
@@ -210,23 +210,23 @@ impl Leader {
             }
             return self.beat(tab, now);
         }
-        let ring = &stream.ring;
-        if number == Some(ring.last()) {
+        let buffer = &stream.buffer;
+        if number == Some(buffer.last()) {
             return self.beat(tab, now);
         }
         let replay = |after, ahead, lost, had| {
-            let events = ring.after(after)?;
+            let events = buffer.after(after)?;
             Some(Says::Replay { to: from, id: here.id.clone(), after, ahead, lost, had, events })
         };
         let by_number = || replay(number?, None, false, Vec::new());
         let by_id = || {
-            let (after, ahead) = ring.find(&here.id)?;
-            replay(after, Some(ahead), false, tab.trail.through(&here.id))
+            let (after, ahead) = buffer.find(&here.id)?;
+            replay(after, Some(ahead), false, tab.seen.through(&here.id))
         };
         let says = if let Some(held) = by_number() {
             Some(held)
         } else if here.is_fresh {
-            Some(place(tab, from, ring.last()))
+            Some(place(tab, from, buffer.last()))
         } else if let Some(held) = by_id() {
             Some(held)
         } else if !stream.has_begun || stream.is_catching_up {
@@ -235,7 +235,7 @@ impl Leader {
         } else if stream.is_hubs && !here.id.text().is_empty() {
             return self.call(tab, here.id, now);
         } else {
-            replay(ring.floor(), Some(true), true, Vec::new())
+            replay(buffer.floor(), Some(true), true, Vec::new())
         };
         if let Some(says) = says {
             tab.say(says);
@@ -247,7 +247,7 @@ impl Leader {
 /// Whether a stream, which begins with this event, began at the place of a tab that is further than this one thought:
 /// a hub goes on without a gap only in its present epoch, and this tab has had nothing of that.
 fn is_of_later_epoch(tab: &TabState, event: &Delivery<Message>) -> bool {
-    tab.ahead && event.value.name.as_str() == CURSOR && tab.trail.place(&event.id) == Place::Unknown
+    tab.ahead && event.value.name.as_str() == CURSOR && tab.seen.relation(&event.id) == Relation::Unknown
 }
 
 /// For a tab that has had nothing: its place is the leader's own, at this number.
@@ -258,7 +258,7 @@ fn place(tab: &TabState, to: u64, after: u64) -> Says {
         after,
         ahead: Some(tab.ahead),
         lost: false,
-        had: tab.trail.through(&tab.trail.last()),
+        had: tab.seen.through(&tab.seen.last()),
         events: Vec::new(),
     }
 }

@@ -7,7 +7,7 @@ use sse_core::{EventId, EventName, Text};
 use super::{
     Output,
     notice::{Notice, Says, Term},
-    trail::{Place, Trail},
+    seen_ids::{Relation, SeenIds},
 };
 use crate::{
     Delivery, Message, State,
@@ -21,7 +21,7 @@ pub(super) struct TabState {
     /// The latest term that it knows of.
     pub(super) term: Term,
     /// What the tab's program has had.
-    pub(super) trail: Trail,
+    pub(super) seen: SeenIds,
     /// Whether the events that come may have been had: the term's stream began before the tab's own place.
     pub(super) ahead: bool,
     /// Whether nothing was had yet, and nothing is wanted but what comes from now on.
@@ -41,7 +41,7 @@ impl TabState {
             ahead: false,
             fresh: start.text().is_empty(),
             has_company: false,
-            trail: Trail::new(start),
+            seen: SeenIds::new(start),
             stream_state: State::Connecting,
             outputs: VecDeque::new(),
         }
@@ -50,31 +50,31 @@ impl TabState {
     /// An event of the stream, which the program gets unless it has had it.
     pub(super) fn take(&mut self, event: Delivery<Message>) {
         if self.ahead {
-            let place = self.trail.place(&event.id);
+            let place = self.seen.relation(&event.id);
             // What is known may follow yet after a gap, or an ID that does not compare.
-            self.ahead = matches!(place, Place::Behind | Place::Unknown);
-            if matches!(place, Place::Behind | Place::Here) {
+            self.ahead = matches!(place, Relation::Behind | Relation::Unknown);
+            if matches!(place, Relation::Behind | Relation::Last) {
                 if event.value.name.as_str() == DRAIN {
                     // It says something of the stream, wherever this tab is.
-                    self.output(Output::Event(Delivery { id: self.trail.last(), ..event }));
+                    self.output(Output::Event(Delivery { id: self.seen.last(), ..event }));
                 }
                 return;
             }
         }
         self.fresh = false;
-        self.trail.push(event.id.clone());
+        self.seen.push(event.id.clone());
         self.output(Output::Event(event));
     }
 
     /// Tells the program where it is, which had nothing: so a hub's stream would begin.
     pub(super) fn tell_place(&mut self) {
         let value = Message { name: EventName::from_static(CURSOR), data: Text::default() };
-        self.output(Output::Event(Delivery { value, id: self.trail.last(), origin: Text::default() }));
+        self.output(Output::Event(Delivery { value, id: self.seen.last(), origin: Text::default() }));
     }
 
     /// Tells the program that something is lost between what it has had and this.
     pub(super) fn tell_gap(&mut self, first: Option<&Delivery<Message>>) {
-        let id = self.trail.last();
+        let id = self.seen.last();
         let json = |id: &EventId| serde_json::to_string(id.as_str()).unwrap_or_default();
         let name = EventName::from_static(GAP);
         let first_id = first.map(|event| &event.id).filter(|id| !id.text().is_empty());

@@ -3,7 +3,7 @@
 use sse_core::EventName;
 
 use super::{
-    trail::{long, short},
+    seen_ids::{long, short},
     *,
 };
 use crate::{
@@ -167,7 +167,7 @@ fn what_came_before_what_is_late_is_not_had_twice() {
     // After a gap it has had #13. Now come those before that, for another, and it has lost count among them.
     let [mut leader, mut follower] = a_leader_and_a_follower("#6", "#13");
     follower.state.ahead = true;
-    follower.state.trail.push(EventId::from_static("#8"));
+    follower.state.seen.push(EventId::from_static("#8"));
     follower.handle_frozen();
     follower.handle_resumed(NOW);
     for id in ["#7", "#8", "#9", "#13", "#14"] {

@@ -87,7 +87,7 @@ pub(super) mod aside {
     #[derive(Serialize, Deserialize)]
     enum Form {
         /// Status, problem, and for how many milliseconds the server asks to be left alone.
-        Refused(Option<u16>, Option<Told>, Option<u64>),
+        Refused(Option<u16>, Option<ProblemForm>, Option<u64>),
         Line,
         Event,
         Id,
@@ -96,17 +96,21 @@ pub(super) mod aside {
 
     /// Kind, title, detail.
     #[derive(Serialize, Deserialize)]
-    struct Told(String, Option<String>, Option<String>);
+    struct ProblemForm(String, Option<String>, Option<String>);
 
     pub(in super::super) fn serialize<S: Serializer>(aside: &Aside, to: S) -> Result<S::Ok, S::Error> {
         let text = |text: &sse_core::Text| text.as_str().to_owned();
         let form = match aside {
             Aside::Refused(Refusal { status, problem, retry_after }) => {
-                let told = problem.as_ref().map(|problem| {
-                    Told(text(&problem.kind), problem.title.as_ref().map(text), problem.detail.as_ref().map(text))
+                let problem = problem.as_ref().map(|problem| {
+                    ProblemForm(
+                        text(&problem.kind),
+                        problem.title.as_ref().map(text),
+                        problem.detail.as_ref().map(text),
+                    )
                 });
                 let retry_after = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-                Form::Refused(*status, told, retry_after)
+                Form::Refused(*status, problem, retry_after)
             }
             Aside::TooLong(Limit::Line) => Form::Line,
             Aside::TooLong(Limit::Id) => Form::Id,
@@ -118,8 +122,8 @@ pub(super) mod aside {
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Aside, D::Error> {
         Ok(match Form::deserialize(from)? {
-            Form::Refused(status, told, retry_after) => {
-                let problem = told.map(|Told(kind, title, detail)| Problem {
+            Form::Refused(status, problem, retry_after) => {
+                let problem = problem.map(|ProblemForm(kind, title, detail)| Problem {
                     kind: kind.into(),
                     title: title.map(Into::into),
                     detail: detail.map(Into::into),

@@ -7,7 +7,7 @@ use sse_core::{EventId, EventName};
 use crate::{
     Delivery, Message,
     signal::{CURSOR, GAP},
-    tabs::trail::order,
+    tabs::seen_ids::order,
 };
 
 /// The name of the events of the log. Their data is their index among all that were ever published.

@@ -17,7 +17,7 @@ impl World {
         match like.and_then(|tab| self.pages.get(&tab)) {
             Some(page) => {
                 let (is_astray, seen, past, begins) = (page.is_astray, page.seen.clone(), page.past(), page.begins);
-                let tab = self.enter(page.tab.state.trail.last(), seen, is_astray);
+                let tab = self.enter(page.tab.state.seen.last(), seen, is_astray);
                 if let Some(page) = self.pages.get_mut(&tab) {
                     (page.past, page.begins) = (past, begins);
                 }
@@ -84,9 +84,9 @@ impl World {
     /// A page that had nothing knows its place now.
     pub(super) fn place(&mut self, tab: u64) {
         let Some(page) = self.pages.get_mut(&tab) else { return };
-        if page.placed_at.is_none() && !page.tab.state.trail.last().text().is_empty() {
+        if page.placed_at.is_none() && !page.tab.state.seen.last().text().is_empty() {
             page.placed_at = Some(self.server.published());
-            page.begins = self.server.index(&page.tab.state.trail.last());
+            page.begins = self.server.index(&page.tab.state.seen.last());
             // It may be in the middle of what is old. Or it leads, and begins where the others are.
             if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slowest) {
                 page.joined_at = None;

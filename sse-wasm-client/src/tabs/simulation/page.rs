@@ -83,7 +83,7 @@ impl Page {
 
     /// Whether its program knows where it is.
     pub(super) fn check_place(&self) -> Result<(), String> {
-        let place = self.tab.state.trail.last();
+        let place = self.tab.state.seen.last();
         if self.told == place {
             Ok(())
         } else {

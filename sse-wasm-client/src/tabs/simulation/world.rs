@@ -270,7 +270,7 @@ impl World {
                 Output::Post(notice) => self.post(tab, &notice),
                 Output::Connect { last_event_id } => {
                     assert!(page.connection.is_none(), "one connection at a time");
-                    let own = page.tab.state.trail.last();
+                    let own = page.tab.state.seen.last();
                     let last_event_id = if self.fault == Some(Fault::StartsAtOwn) { own } else { last_event_id };
                     page.connection = Some(Connection { number: 0, last_event_id, is_open: false });
                     self.connect_soon(tab);

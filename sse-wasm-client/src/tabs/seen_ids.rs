@@ -4,17 +4,17 @@ use std::{cmp::Ordering, collections::VecDeque};
 
 use sse_core::EventId;
 
-/// How many IDs that do not compare are remembered: twice what a [`Ring`](super::ring::Ring) holds, so that what a
+/// How many IDs that do not compare are remembered: twice what a [`ReplayBuffer`](super::replay_buffer::ReplayBuffer) holds, so that what a
 /// leader hands out again is known. Those of one epoch count as one.
 const IDS: usize = 1024;
 
 /// Where an ID lies, seen from the last that a tab has had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Relation {
     /// Had, and others since.
     Behind,
     /// The last that was had.
-    Here,
+    Last,
     /// Still to come.
     Beyond,
     /// Of another epoch than any that was had, or no ID that compares and none that is remembered.
@@ -26,17 +26,17 @@ pub(super) enum Place {
 /// IDs of a hub compare within an epoch, so the last of each epoch stands for all before it. Any other ID is remembered
 /// by itself, and known again if it is among the last 1,024.
 #[derive(Debug)]
-pub(super) struct Trail {
+pub(super) struct SeenIds {
     /// No more than `IDS`, none of them empty; of neighbours that compare only the later.
     ids: VecDeque<EventId>,
 }
 
-impl Trail {
-    /// A trail that begins after this ID. The empty one stands for no ID at all.
+impl SeenIds {
+    /// A seen that begins after this ID. The empty one stands for no ID at all.
     pub(super) fn new(start: EventId) -> Self {
-        let mut trail = Self { ids: VecDeque::new() };
-        trail.push(start);
-        trail
+        let mut seen = Self { ids: VecDeque::new() };
+        seen.push(start);
+        seen
     }
 
     /// The last ID that was had, empty if there was none.
@@ -78,20 +78,20 @@ impl Trail {
     }
 
     /// Where this ID lies. Without IDs on both sides there is nothing to tell them apart, and nothing was had.
-    pub(super) fn place(&self, id: &EventId) -> Place {
+    pub(super) fn relation(&self, id: &EventId) -> Relation {
         let Some(last) = self.ids.back() else {
-            return if id.text().is_empty() { Place::Here } else { Place::Unknown };
+            return if id.text().is_empty() { Relation::Last } else { Relation::Unknown };
         };
         match order(id, last) {
-            Some(Ordering::Less) => Place::Behind,
-            Some(Ordering::Equal) => Place::Here,
-            Some(Ordering::Greater) => Place::Beyond,
-            None if self.find(id).is_some() => Place::Behind,
-            None => Place::Unknown,
+            Some(Ordering::Less) => Relation::Behind,
+            Some(Ordering::Equal) => Relation::Last,
+            Some(Ordering::Greater) => Relation::Beyond,
+            None if self.find(id).is_some() => Relation::Behind,
+            None => Relation::Unknown,
         }
     }
 
-    /// Whether the first is known to lie before the second. What this trail does not know lies nowhere.
+    /// Whether the first is known to lie before the second. What this seen does not know lies nowhere.
     pub(super) fn is_before(&self, one: &EventId, other: &EventId) -> bool {
         match order(one, other) {
             Some(order) => order.is_lt(),
@@ -145,12 +145,12 @@ pub(super) fn short(id: &EventId) -> String {
 mod tests {
     use super::{long as id, *};
 
-    fn trail(ids: &[&str]) -> Trail {
-        let mut trail = Trail::new(EventId::default());
+    fn seen(ids: &[&str]) -> SeenIds {
+        let mut seen = SeenIds::new(EventId::default());
         for text in ids {
-            trail.push(id(text));
+            seen.push(id(text));
         }
-        trail
+        seen
     }
 
     #[test]
@@ -180,67 +180,67 @@ mod tests {
 
     #[test]
     fn places_of_a_hubs_ids() {
-        let trail = trail(&["a-3", "a-5", "b-1", "b-4"]);
+        let seen = seen(&["a-3", "a-5", "b-1", "b-4"]);
         for (text, place) in [
-            ("b-4", Place::Here),
-            ("b-3", Place::Behind),
-            ("b-5", Place::Beyond),
-            ("a-4", Place::Behind),
-            ("a-9", Place::Behind), // that epoch is over
-            ("c-1", Place::Unknown),
-            ("", Place::Unknown),
+            ("b-4", Relation::Last),
+            ("b-3", Relation::Behind),
+            ("b-5", Relation::Beyond),
+            ("a-4", Relation::Behind),
+            ("a-9", Relation::Behind), // that epoch is over
+            ("c-1", Relation::Unknown),
+            ("", Relation::Unknown),
         ] {
-            assert_eq!(trail.place(&id(text)), place, "{text}");
+            assert_eq!(seen.relation(&id(text)), place, "{text}");
         }
-        assert_eq!(trail.ids.len(), 2);
+        assert_eq!(seen.ids.len(), 2);
     }
 
     #[test]
     fn places_of_ids_that_do_not_compare() {
-        let trail = trail(&["x", "y", "", "z"]);
+        let seen = seen(&["x", "y", "", "z"]);
         for (text, place) in [
-            ("z", Place::Here),
-            ("y", Place::Behind),
-            ("x", Place::Behind),
-            ("w", Place::Unknown),
-            ("", Place::Unknown),
+            ("z", Relation::Last),
+            ("y", Relation::Behind),
+            ("x", Relation::Behind),
+            ("w", Relation::Unknown),
+            ("", Relation::Unknown),
         ] {
-            assert_eq!(trail.place(&id(text)), place, "{text}");
+            assert_eq!(seen.relation(&id(text)), place, "{text}");
         }
-        assert!(trail.is_before(&id("x"), &id("z")));
-        assert!(!trail.is_before(&id("z"), &id("x")));
-        assert!(!trail.is_before(&id("w"), &id("z")));
+        assert!(seen.is_before(&id("x"), &id("z")));
+        assert!(!seen.is_before(&id("z"), &id("x")));
+        assert!(!seen.is_before(&id("w"), &id("z")));
     }
 
     #[test]
     fn without_ids_nothing_is_beyond() {
-        assert_eq!(trail(&[]).place(&id("")), Place::Here);
-        assert_eq!(trail(&[]).place(&id("a-1")), Place::Unknown);
-        assert_eq!(trail(&[]).last(), EventId::default());
+        assert_eq!(seen(&[]).relation(&id("")), Relation::Last);
+        assert_eq!(seen(&[]).relation(&id("a-1")), Relation::Unknown);
+        assert_eq!(seen(&[]).last(), EventId::default());
     }
 
     #[test]
     fn what_lies_before_can_be_learned() {
-        let mut late = trail(&["z"]);
-        late.recall(trail(&["x", "y", "z", "later"]).through(&id("z")));
+        let mut late = seen(&["z"]);
+        late.recall(seen(&["x", "y", "z", "later"]).through(&id("z")));
         assert_eq!(late.ids, ["x", "y", "z"].map(id));
         late.recall(vec![]);
-        assert_eq!((late.place(&id("x")), late.place(&id("later"))), (Place::Behind, Place::Unknown));
+        assert_eq!((late.relation(&id("x")), late.relation(&id("later"))), (Relation::Behind, Relation::Unknown));
 
-        let mut hubs = trail(&["b-3"]);
+        let mut hubs = seen(&["b-3"]);
         hubs.recall(vec![id("a-9"), id("b-2")]);
         assert_eq!(hubs.ids, ["a-9", "b-3"].map(id));
-        assert_eq!(trail(&["x"]).through(&id("y")), []);
+        assert_eq!(seen(&["x"]).through(&id("y")), []);
     }
 
     #[test]
     fn it_is_bounded() {
-        let mut trail = Trail::new(EventId::default());
+        let mut seen = SeenIds::new(EventId::default());
         for number in 0..3 * IDS {
-            trail.push(id(&format!("#{number}")));
+            seen.push(id(&format!("#{number}")));
         }
-        assert_eq!(trail.ids.len(), IDS);
-        assert_eq!(trail.place(&id(&format!("#{}", 2 * IDS))), Place::Behind);
-        assert_eq!(trail.place(&id(&format!("#{}", 2 * IDS - 1))), Place::Unknown);
+        assert_eq!(seen.ids.len(), IDS);
+        assert_eq!(seen.relation(&id(&format!("#{}", 2 * IDS))), Relation::Behind);
+        assert_eq!(seen.relation(&id(&format!("#{}", 2 * IDS - 1))), Relation::Unknown);
     }
 }

@@ -6,7 +6,7 @@ use super::BEAT;
 
 /// What goes round of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum Forward {
     Event,
     /// No more than its ID, as a hub tells it by a cursor.
     Place,
@@ -16,25 +16,25 @@ pub(super) enum Word {
 /// A hub says where it is only when it has nothing to send. So who takes over from one that heard many events of other
 /// names, which need not go round, would ask for all of these again.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Told {
+pub(super) struct PlaceThrottle {
     /// When the tabs were last told a place of the stream; none as long as it is not known to be a hub's.
     at: Option<Duration>,
 }
 
-impl Told {
+impl PlaceThrottle {
     /// An event of a name that is the hub's own. All of those go round.
-    pub(super) const fn hubs(&mut self, now: Duration) {
+    pub(super) const fn hub_event(&mut self, now: Duration) {
         self.at = Some(now);
     }
 
     /// Any other event; `wanted` if it is of a name that the tabs want.
-    pub(super) fn any(&mut self, wanted: bool, now: Duration) -> Word {
-        let Some(at) = self.at else { return if wanted { Word::Event } else { Word::Nothing } };
+    pub(super) fn other_event(&mut self, wanted: bool, now: Duration) -> Forward {
+        let Some(at) = self.at else { return if wanted { Forward::Event } else { Forward::Nothing } };
         if !wanted && now < at.saturating_add(BEAT) {
-            return Word::Nothing;
+            return Forward::Nothing;
         }
         self.at = Some(now);
-        if wanted { Word::Event } else { Word::Place }
+        if wanted { Forward::Event } else { Forward::Place }
     }
 }
 
@@ -44,20 +44,20 @@ mod tests {
 
     #[test]
     fn of_what_nobody_wants_the_place_is_told_now_and_then() {
-        let mut told = Told::default();
-        told.hubs(Duration::ZERO);
+        let mut throttle = PlaceThrottle::default();
+        throttle.hub_event(Duration::ZERO);
         let soon = BEAT - Duration::from_millis(1);
-        assert_eq!(told.any(false, soon), Word::Nothing);
-        assert_eq!(told.any(true, soon), Word::Event);
-        assert_eq!(told.any(false, BEAT), Word::Nothing);
-        assert_eq!(told.any(false, soon + BEAT), Word::Place);
-        assert_eq!(told.any(false, soon + BEAT), Word::Nothing);
+        assert_eq!(throttle.other_event(false, soon), Forward::Nothing);
+        assert_eq!(throttle.other_event(true, soon), Forward::Event);
+        assert_eq!(throttle.other_event(false, BEAT), Forward::Nothing);
+        assert_eq!(throttle.other_event(false, soon + BEAT), Forward::Place);
+        assert_eq!(throttle.other_event(false, soon + BEAT), Forward::Nothing);
     }
 
     #[test]
     fn of_another_servers_stream_no_place_is_told() {
-        let mut told = Told::default();
-        assert_eq!(told.any(true, Duration::ZERO), Word::Event);
-        assert_eq!(told.any(false, 2 * BEAT), Word::Nothing);
+        let mut throttle = PlaceThrottle::default();
+        assert_eq!(throttle.other_event(true, Duration::ZERO), Forward::Event);
+        assert_eq!(throttle.other_event(false, 2 * BEAT), Forward::Nothing);
     }
 }
