@@ -11,7 +11,7 @@ use crate::{
     driver::Driver,
     reconnect::{Reconnect, Settings, Watchdog},
     sink::{Deliveries, Sink},
-    transport::{Asked, Sharable, absolute},
+    transport::{HeaderProvider, Sharable, absolute},
     url,
 };
 
@@ -136,7 +136,7 @@ impl<T> Builder<T, ByFetch> {
     where
         F: Future<Output = Option<Vec<(String, String)>>> + 'static,
     {
-        self.transport.asked = Some(Asked::new(headers));
+        self.transport.header_provider = Some(HeaderProvider::new(headers));
         self
     }
 
@@ -165,7 +165,7 @@ impl<T> Builder<T, ByFetch> {
     /// Every server knows the header, so that is the default. To another origin it takes a preflight, which hubs allow
     /// and have the browser remember; where a server does not, only the query is left.
     pub fn last_event_id_in_query(mut self) -> Self {
-        self.transport.id_in_query = true;
+        self.transport.last_event_id_in_query = true;
         self
     }
 
@@ -283,7 +283,7 @@ impl<T: 'static, V: Transport> Builder<T, V> {
     pub fn connect(self) -> Result<EventSource<T>, ConnectError> {
         let Self { decoder, url, last_event_id, queue, mut settings, transport } = self;
         let decoder = decoder?;
-        let dial = transport.dial(absolute(&url)?, decoder.names(), &mut settings)?;
+        let dial = transport.dialer(absolute(&url)?, decoder.names(), &mut settings)?;
         let deliveries = Rc::new(Deliveries::new(decoder, queue));
         let sink: Rc<dyn Sink> = deliveries.clone();
         let driver = Driver::start(Reconnect::new(settings, last_event_id, clock::now()), sink, dial)?;

@@ -1,4 +1,4 @@
-//! Does what a connection's life asks for, and tells it what happens.
+//! Carries out what [`Reconnect`] decides, and tells it what happens: to the connection, the timer and the page.
 
 use std::{
     cell::{Cell, RefCell},
@@ -6,6 +6,8 @@ use std::{
     rc::{Rc, Weak},
     time::Duration,
 };
+
+use sse_core::EventId;
 
 use crate::{
     ConnectError, Refusal,
@@ -15,23 +17,43 @@ use crate::{
     page::{PageEvent, PageListener},
     reconnect::{Action, Reconnect},
     sink::Sink,
-    transport::{Connection, Dial},
+    weak::with,
 };
 
-/// One connection after the other. It has one owner, who releases it; everybody else holds it weakly.
+/// Makes connections.
+pub(crate) trait Dial {
+    /// Makes a connection that resumes after `last_event_id`. It reports to `driver`, but not before this returns.
+    fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError>;
+}
+
+impl Dial for Rc<dyn Dial> {
+    fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
+        (**self).dial(last_event_id, driver)
+    }
+}
+
+/// A connection, or an attempt at one. Dropping it ends it and removes its listeners.
+pub(crate) trait Connection {}
+
+/// Makes one connection after another. It has one owner, who [releases](Self::release) it; everybody else holds it
+/// weakly.
 pub(crate) struct Driver {
     dispatcher: Dispatcher,
     dial: Box<dyn Dial>,
     connection: RefCell<Option<Box<dyn Connection>>>,
     timer: Timer,
     page: RefCell<Option<PageListener>>,
-    /// Whether something is being done.
+    /// Set while actions are carried out, so that one that leads back here doesn't start a second round.
     is_performing: Cell<bool>,
     own: Weak<Self>,
 }
 
 impl Driver {
-    /// Makes the first connection. What trying again would not help against is an error.
+    /// Makes the first connection.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if that fails: trying again would not help.
     pub(crate) fn start(
         reconnect: Reconnect,
         sink: Rc<dyn Sink>,
@@ -45,7 +67,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// One that does nothing until it [runs](Self::run).
+    /// A driver that does nothing until it [runs](Self::run).
     pub(crate) fn new(reconnect: Reconnect, sink: Rc<dyn Sink>, dial: Box<dyn Dial>) -> Rc<Self> {
         Rc::new_cyclic(|own: &Weak<Self>| {
             let timed = own.clone();
@@ -61,7 +83,7 @@ impl Driver {
         })
     }
 
-    /// Does what there is to do from now on, and listens to the page.
+    /// Listens to the page and carries out actions from now on.
     pub(crate) fn run(&self) {
         let own = self.own.clone();
         let page = PageListener::listen(move |event| with(&own, |driver| driver.handle_page_event(event)));
@@ -76,28 +98,30 @@ impl Driver {
         &self.dispatcher
     }
 
-    /// An event that the browser's `EventSource` has read.
+    /// The browser's `EventSource` has read an event.
     pub(crate) fn event(&self, event: RawEvent<'_>) {
         self.dispatcher.handle_browsers_event(event, clock::now());
         self.perform_actions();
     }
 
+    /// See [`Reconnect::handle_refusal`].
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.dispatcher.handle_refusal(refusal, clock::now(), clock::entropy());
         self.perform_actions();
     }
 
+    /// See [`Reconnect::handle_end`].
     pub(crate) fn ended(&self) {
         self.change(|reconnect, now| reconnect.handle_end(now, clock::entropy()));
     }
 
-    /// Everything else.
+    /// Hands any other input to the state machine.
     pub(crate) fn change(&self, change: impl FnOnce(&mut Reconnect, Duration)) {
         self.dispatcher.change(|reconnect| change(reconnect, clock::now()));
         self.perform_actions();
     }
 
-    /// The owner wants no more of it, and does not want to be told either.
+    /// Closes the connection without telling the owner, who has no more use for it.
     pub(crate) fn release(&self) {
         self.dispatcher.end();
         self.change(|reconnect, _| reconnect.close());
@@ -119,8 +143,8 @@ impl Driver {
         });
     }
 
-    /// Does what there is to do. Nothing is borrowed while a connection is let go of or made: that may lead back here,
-    /// and then it is for whoever was here first to go on until all is done.
+    /// Carries out all actions that are due. Making or dropping a connection may call back into this driver, so nothing
+    /// is borrowed meanwhile; a nested call returns at once and leaves its actions to the outer one.
     pub(crate) fn perform_actions(&self) {
         if self.is_performing.replace(true) {
             return;
@@ -131,7 +155,7 @@ impl Driver {
                 Action::Connect(id) => {
                     let made = self.dial.dial(&id, &self.own);
                     if made.is_err() {
-                        // It went well before, so this is nothing about the URL.
+                        // The first attempt succeeded, so the URL is not at fault, and trying again may help.
                         self.dispatcher.change(|reconnect| reconnect.handle_end(clock::now(), clock::entropy()));
                     }
                     made.ok()
@@ -146,13 +170,6 @@ impl Driver {
             drop(gone);
         }
         self.is_performing.set(false);
-    }
-}
-
-/// Does something with a driver that is still there.
-pub(crate) fn with(driver: &Weak<Driver>, act: impl FnOnce(&Driver)) {
-    if let Some(driver) = driver.upgrade() {
-        act(&driver);
     }
 }
 

@@ -162,12 +162,13 @@ mod readers;
 mod signal;
 mod tabs;
 
-mod answer;
 mod delivery;
 mod error;
 mod refusal;
+mod response;
 mod state;
 mod url;
+mod weak;
 
 #[cfg(target_arch = "wasm32")]
 pub use broadcast::Broadcast;

@@ -11,7 +11,7 @@ use futures_util::Stream;
 use sse_core::EventId;
 
 use crate::{
-    DecodeError, Delivery, Message, Signals, State, States,
+    DecodeError, Delivery, Signals, State, States,
     driver::Driver,
     sink::{Deliveries, Item},
 };

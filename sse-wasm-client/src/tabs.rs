@@ -68,17 +68,23 @@
 
 #[cfg(target_arch = "wasm32")]
 mod across;
-mod follower;
-mod leader;
-mod notice;
-mod place_throttle;
-mod replay_buffer;
 #[cfg(target_arch = "wasm32")]
-mod scout;
-mod seen_ids;
-mod tab_state;
+mod connector;
+#[cfg(target_arch = "wasm32")]
+mod position_probe;
 #[cfg(target_arch = "wasm32")]
 mod web;
+
+mod follower;
+mod leader;
+mod place_throttle;
+mod replay_buffer;
+mod tab_state;
+
+mod aside;
+mod notice;
+mod output;
+mod seen_ids;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod simulation;
@@ -89,40 +95,18 @@ use std::time::Duration;
 
 use sse_core::EventId;
 
-use self::{follower::Follower, leader::Leader, notice::Says, tab_state::TabState};
+use self::{
+    aside::Aside,
+    follower::Follower,
+    leader::Leader,
+    notice::{Notice, Says},
+    output::Output,
+    tab_state::TabState,
+};
 use crate::{Delivery, Message, State};
 
 #[cfg(target_arch = "wasm32")]
 pub use self::across::AcrossTabs;
-pub(crate) use self::notice::{Aside, Notice};
-
-/// How long a leader says nothing at most, and a follower waits before it wonders.
-const BEAT: Duration = Duration::from_secs(3);
-
-/// What a tab is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// Queue for the lock, with an end to what was asked of it before.
-    Request,
-    /// Take the lock from whoever has it, likewise.
-    Steal,
-    /// Let go of the lock, or stop waiting for it.
-    Release,
-    /// Say this to all other tabs.
-    Post(Notice),
-    /// Open the stream after this ID, empty for none.
-    Connect { last_event_id: EventId },
-    /// Close it: nothing more of it is to be handed in.
-    Disconnect,
-    /// Tell it the time, if it has something to do by now.
-    Look,
-    /// An event for the tab's program, be it the hub's own.
-    Event(Delivery<Message>),
-    /// How the stream stands, for the same.
-    State(State),
-    /// Something else about it, for the same.
-    Aside(Aside),
-}
 
 /// One tab of those that share a stream.
 ///
@@ -131,11 +115,11 @@ pub(crate) enum Output {
 #[derive(Debug)]
 pub(crate) struct Tab {
     state: TabState,
-    part: Part,
+    role: Role,
 }
 
 #[derive(Debug)]
-enum Part {
+enum Role {
     Follower(Follower),
     Leader(Leader),
     Alone,
@@ -147,26 +131,26 @@ impl Tab {
     /// Joins. `tab` is to differ from that of every other tab: 64 random bits will do. The ID is the last that was dealt
     /// with, empty to begin with what comes from now on.
     pub(crate) fn new(tab: u64, last_event_id: EventId, now: Duration) -> Self {
-        let mut tab = Self { state: TabState::new(tab, last_event_id), part: Part::Away };
+        let mut tab = Self { state: TabState::new(tab, last_event_id), role: Role::Away };
         tab.follow(now);
         tab
     }
 
     /// The lock is this tab's, as asked for last.
     pub(crate) fn handle_granted(&mut self, now: Duration) {
-        match &self.part {
-            Part::Follower(follower) => {
+        match &self.role {
+            Role::Follower(follower) => {
                 let was = follower.in_step(&self.state).map(|number| (self.state.term, number));
-                self.part = Part::Leader(Leader::new(&mut self.state, was, now));
+                self.role = Role::Leader(Leader::new(&mut self.state, was, now));
             }
-            Part::Leader(_) => {}
-            Part::Alone | Part::Away | Part::Over => self.state.output(Output::Release),
+            Role::Leader(_) => {}
+            Role::Alone | Role::Away | Role::Over => self.state.output(Output::Release),
         }
     }
 
     /// The lock was this tab's, and was taken from it.
     pub(crate) fn handle_stolen(&mut self, now: Duration) {
-        if matches!(self.part, Part::Leader(_)) {
+        if matches!(self.role, Role::Leader(_)) {
             self.let_go();
             self.follow(now);
         }
@@ -174,24 +158,24 @@ impl Tab {
 
     /// There is no lock or no channel to be had. A leader's connection goes on, then for this tab only.
     pub(crate) fn handle_unavailable(&mut self) {
-        match &self.part {
-            Part::Follower(_) => {
+        match &self.role {
+            Role::Follower(_) => {
                 self.let_go();
                 self.state.output(Output::Connect { last_event_id: self.state.seen.last() });
             }
-            Part::Leader(leader) if !leader.has_stream() => {
+            Role::Leader(leader) if !leader.has_stream() => {
                 self.let_go();
                 self.state.output(Output::Connect { last_event_id: self.state.seen.last() });
             }
-            Part::Leader(_) => self.state.output(Output::Release),
-            Part::Alone | Part::Away | Part::Over => return,
+            Role::Leader(_) => self.state.output(Output::Release),
+            Role::Alone | Role::Away | Role::Over => return,
         }
-        self.part = Part::Alone;
+        self.role = Role::Alone;
     }
 
     /// Another tab has said something.
     pub(crate) fn handle_notice(&mut self, notice: Notice, now: Duration) {
-        if matches!(self.part, Part::Alone | Part::Away | Part::Over) {
+        if matches!(self.role, Role::Alone | Role::Away | Role::Over) {
             return;
         }
         self.handle_time(now);
@@ -200,92 +184,92 @@ impl Tab {
         let known = self.state.term;
         let mut was = None;
         if term > known {
-            if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
+            if matches!(&self.role, Role::Leader(leader) if leader.has_stream()) {
                 self.let_go();
                 self.state.output(Output::Release);
                 self.follow(now);
-            } else if let Part::Follower(follower) = &mut self.part {
+            } else if let Role::Follower(follower) = &mut self.role {
                 was = follower.lose_step().map(|number| (known, number));
             }
             self.state.term = term;
         }
-        if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
-            self.state.output(Output::Look); // where timers are throttled, what others say comes in time
+        if matches!(&self.role, Role::Leader(leader) if leader.has_stream()) {
+            self.state.output(Output::CheckDeadlines); // where timers are throttled, what others say comes in time
         }
         let is_late = term < known && says.is_leaders();
-        match &mut self.part {
-            Part::Follower(follower) if is_late => follower.ask(&mut self.state, now), // which tells it the term
-            Part::Leader(leader) if is_late => leader.beat(&mut self.state, now),
-            Part::Follower(follower) => {
+        match &mut self.role {
+            Role::Follower(follower) if is_late => follower.ask(&mut self.state, now), // which tells it the term
+            Role::Leader(leader) if is_late => leader.beat(&mut self.state, now),
+            Role::Follower(follower) => {
                 follower.handle(&mut self.state, says, was, now);
                 self.end_if_closed();
             }
-            Part::Leader(leader) => {
+            Role::Leader(leader) => {
                 leader.handle(&mut self.state, from, says, term == known, now);
                 self.end_if_closed();
             }
-            Part::Alone | Part::Away | Part::Over => {}
+            Role::Alone | Role::Away | Role::Over => {}
         }
     }
 
     /// An event of the connection that this tab was told to open.
     pub(crate) fn handle_event(&mut self, event: Delivery<Message>, now: Duration) {
-        match &mut self.part {
-            Part::Leader(leader) => {
+        match &mut self.role {
+            Role::Leader(leader) => {
                 leader.handle_event(&mut self.state, event, now);
                 leader.handle_time(&mut self.state, now);
             }
-            Part::Alone => self.state.take(event),
-            Part::Follower(_) | Part::Away | Part::Over => {}
+            Role::Alone => self.state.take(event),
+            Role::Follower(_) | Role::Away | Role::Over => {}
         }
     }
 
     /// How that connection stands.
     pub(crate) fn handle_state(&mut self, state: State, now: Duration) {
-        match &mut self.part {
-            Part::Leader(leader) => {
+        match &mut self.role {
+            Role::Leader(leader) => {
                 leader.handle_state(&mut self.state, state, now);
                 self.end_if_closed();
             }
-            Part::Alone => self.state.enter(state),
-            Part::Follower(_) | Part::Away | Part::Over => {}
+            Role::Alone => self.state.enter(state),
+            Role::Follower(_) | Role::Away | Role::Over => {}
         }
     }
 
     /// What it says beside that.
     pub(crate) fn handle_aside(&mut self, aside: Aside) {
-        match &self.part {
-            Part::Leader(leader) if leader.has_stream() => {
+        match &self.role {
+            Role::Leader(leader) if leader.has_stream() => {
                 self.state.say(Says::Aside(aside.clone()));
                 self.state.output(Output::Aside(aside));
             }
-            Part::Alone => self.state.output(Output::Aside(aside)),
-            Part::Leader(_) | Part::Follower(_) | Part::Away | Part::Over => {}
+            Role::Alone => self.state.output(Output::Aside(aside)),
+            Role::Leader(_) | Role::Follower(_) | Role::Away | Role::Over => {}
         }
     }
 
     /// Time has passed.
     pub(crate) fn handle_time(&mut self, now: Duration) {
-        match &mut self.part {
-            Part::Follower(follower) => follower.handle_time(&mut self.state, now),
-            Part::Leader(leader) => leader.handle_time(&mut self.state, now),
-            Part::Alone | Part::Away | Part::Over => {}
+        match &mut self.role {
+            Role::Follower(follower) => follower.handle_time(&mut self.state, now),
+            Role::Leader(leader) => leader.handle_time(&mut self.state, now),
+            Role::Alone | Role::Away | Role::Over => {}
         }
     }
 
     /// The page is about to be frozen, or to rest for another reason: it takes no part until it resumes.
     pub(crate) fn handle_frozen(&mut self) {
-        if matches!(self.part, Part::Follower(_) | Part::Leader(_)) {
+        if matches!(self.role, Role::Follower(_) | Role::Leader(_)) {
             self.let_go();
             self.state.output(Output::Release);
             self.state.enter(State::Paused);
-            self.part = Part::Away;
+            self.role = Role::Away;
         }
     }
 
     /// The page runs again.
     pub(crate) fn handle_resumed(&mut self, now: Duration) {
-        if matches!(self.part, Part::Away) {
+        if matches!(self.role, Role::Away) {
             self.state.enter(State::Connecting);
             self.follow(now);
         }
@@ -294,10 +278,10 @@ impl Tab {
     /// Leaves for good.
     pub(crate) fn close(&mut self) {
         self.let_go();
-        if !matches!(self.part, Part::Over) {
+        if !matches!(self.role, Role::Over) {
             self.state.output(Output::Release);
         }
-        self.part = Part::Over;
+        self.role = Role::Over;
     }
 
     /// What is to be done next, if anything.
@@ -307,24 +291,24 @@ impl Tab {
 
     /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
     pub(crate) fn next_time(&self) -> Option<Duration> {
-        match &self.part {
-            Part::Follower(follower) => Some(follower.next_time()),
-            Part::Leader(leader) => leader.next_time(),
-            Part::Alone | Part::Away | Part::Over => None,
+        match &self.role {
+            Role::Follower(follower) => Some(follower.next_time()),
+            Role::Leader(leader) => leader.next_time(),
+            Role::Alone | Role::Away | Role::Over => None,
         }
     }
 
     fn follow(&mut self, now: Duration) {
-        self.part = Part::Follower(Follower::new(&mut self.state, now));
+        self.role = Role::Follower(Follower::new(&mut self.state, now));
         self.state.output(Output::Request);
     }
 
     /// Closes the stream, if there is one.
     fn let_go(&mut self) {
-        let has_stream = match &self.part {
-            Part::Leader(leader) => leader.has_stream(),
-            Part::Alone => true,
-            Part::Follower(_) | Part::Away | Part::Over => false,
+        let has_stream = match &self.role {
+            Role::Leader(leader) => leader.has_stream(),
+            Role::Alone => true,
+            Role::Follower(_) | Role::Away | Role::Over => false,
         };
         if has_stream {
             self.state.output(Output::Disconnect);

@@ -415,7 +415,7 @@ async fn back_online_the_wait_is_over() {
 #[wasm_bindgen_test]
 fn what_can_be_seen_beforehand_is_an_error_of_connect() {
     let error = EventSource::untyped("http://[").connect().unwrap_err();
-    assert!(matches!(error, ConnectError::Browser(ref why) if why.contains("http://[")), "{error}");
+    assert!(matches!(error, ConnectError::Url { ref url, .. } if url == "http://["), "{error}");
     let error = EventSource::untyped("/events").listen("sse-gap").connect().unwrap_err();
     assert!(matches!(error, ConnectError::Reserved(_)));
     let error = EventSource::<String>::builder("/events").connect().unwrap_err();

@@ -360,9 +360,9 @@ async fn a_callback_may_drop_its_own() {
 #[wasm_bindgen_test]
 fn what_the_browser_refuses_is_an_error() {
     let url = EventSource::untyped("http://").across_tabs().connect();
-    assert!(matches!(url, Err(ConnectError::Browser(_))), "{url:?}");
+    assert!(matches!(url, Err(ConnectError::Url { .. })), "{url:?}");
     let header = EventSource::untyped("/events").fetch().header("a b", "").across_tabs().connect();
-    assert!(matches!(header, Err(ConnectError::Browser(_))), "{header:?}");
+    assert!(matches!(header, Err(ConnectError::Header { .. })), "{header:?}");
 }
 
 #[wasm_bindgen_test]

@@ -86,7 +86,7 @@ mod tests {
         );
         let cause: FieldError = EventName::new("a\nb").unwrap_err();
         assert_eq!(refused(&ConnectError::Name(cause)), format!("option events: {cause}"));
-        let browser = ConnectError::Browser("the URL `http://`: not valid".into());
+        let browser = ConnectError::Url { url: "http://".into(), message: "not valid".into() };
         assert_eq!(refused(&browser), "the browser refuses the URL `http://`: not valid");
     }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    BEAT, Output,
-    notice::{Here, Says, Term},
+    notice::{BEAT, Here, Says, Term},
+    output::Output,
     seen_ids::Relation,
     tab_state::TabState,
 };

@@ -5,8 +5,8 @@ use std::{cmp::Ordering, mem, time::Duration};
 use sse_core::EventId;
 
 use super::{
-    BEAT, Output,
-    notice::{Here, Says, Term},
+    notice::{BEAT, Here, Says, Term},
+    output::Output,
     replay_buffer::ReplayBuffer,
     seen_ids::{Relation, order},
     tab_state::TabState,

@@ -7,7 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sse_core::EventId;
 
-use crate::{Delivery, Limit, Message, Refusal, Signal, State};
+use super::aside::Aside;
+use crate::{Delivery, Message, State};
+
+/// How long a leader is silent at most, and how long a follower waits before it asks whether there still is one.
+pub(super) const BEAT: Duration = Duration::from_secs(3);
 
 /// The time of one leader with one stream. Terms are told apart by number, and two of one number by the tab.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,22 +80,6 @@ pub(super) enum Says {
     },
 }
 
-/// What a connection says beside events and states. Nobody is told again who was not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Aside {
-    Refused(Refusal),
-    TooLong(Limit),
-}
-
-impl From<Aside> for Signal {
-    fn from(aside: Aside) -> Self {
-        match aside {
-            Aside::Refused(refusal) => Self::Refused(refusal),
-            Aside::TooLong(limit) => Self::TooLong(limit),
-        }
-    }
-}
-
 /// Where a tab is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Here {
@@ -140,7 +128,7 @@ mod tests {
     use sse_core::EventName;
 
     use super::*;
-    use crate::{CloseReason, Problem};
+    use crate::{CloseReason, Limit, Problem, Refusal};
 
     #[test]
     fn all_that_is_said_arrives_as_it_was() {

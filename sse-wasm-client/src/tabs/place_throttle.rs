@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::BEAT;
+use super::notice::BEAT;
 
 /// What goes round of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

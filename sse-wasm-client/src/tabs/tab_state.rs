@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use sse_core::{EventId, EventName, Text};
 
 use super::{
-    Output,
     notice::{Notice, Says, Term},
+    output::Output,
     seen_ids::{Relation, SeenIds},
 };
 use crate::{

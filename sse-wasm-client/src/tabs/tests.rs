@@ -3,6 +3,7 @@
 use sse_core::EventName;
 
 use super::{
+    notice::BEAT,
     seen_ids::{long, short},
     *,
 };
@@ -267,7 +268,7 @@ fn a_leader_that_hears_anything_looks_at_its_connection() {
     let asked = drain(second).0;
     assert!(!asked.is_empty());
     hear(first, asked, NOW);
-    assert_eq!(drain(first).1, [Output::Look]);
+    assert_eq!(drain(first).1, [Output::CheckDeadlines]);
 }
 
 #[test]

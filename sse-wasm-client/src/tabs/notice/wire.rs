@@ -81,7 +81,7 @@ pub(super) mod aside {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Limit, Problem, Refusal, tabs::Aside};
+    use crate::{Limit, Problem, Refusal, tabs::aside::Aside};
 
     /// [`Aside`], likewise.
     #[derive(Serialize, Deserialize)]

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     CloseReason, State,
     signal::GAP,
-    tabs::{Notice, Output, notice::Says},
+    tabs::{
+        notice::{Notice, Says},
+        output::Output,
+    },
 };
 
 /// See [`World::slow`].
@@ -286,7 +289,7 @@ impl World {
                     page.seen.push(Seen::Gap);
                     self.gaps += 1;
                 }
-                Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::Look => {}
+                Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::CheckDeadlines => {}
             }
         }
         self.place(tab);

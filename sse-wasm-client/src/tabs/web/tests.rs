@@ -13,10 +13,10 @@ use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use super::{
-    Connect, Feed, Held, Recipient, Shared,
+    Connect, Feed, HeldConnection, Membership, Recipient,
     lock::{Fate, Lock},
 };
-use crate::{Delivery, Message, State, clock, signal::CURSOR, tabs::Aside};
+use crate::{Delivery, Message, State, clock, signal::CURSOR, tabs::aside::Aside};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -30,13 +30,13 @@ struct Server {
     looks: Cell<usize>,
 }
 
-struct Line(Rc<Server>);
+struct Connector(Rc<Server>);
 
 /// An open connection.
 struct Open(Rc<Server>);
 
-impl Connect for Line {
-    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
+impl Connect for Connector {
+    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn HeldConnection> {
         let server = &self.0;
         server.connections.set(server.connections.get() + 1);
         server.open.borrow_mut().push(feed.clone());
@@ -52,8 +52,8 @@ impl Connect for Line {
     }
 }
 
-impl Held for Open {
-    fn look(&self) {
+impl HeldConnection for Open {
+    fn check_deadlines(&self) {
         self.0.looks.set(self.0.looks.get() + 1);
     }
 }
@@ -103,9 +103,9 @@ impl Recipient for Ear {
     fn aside(&self, _: Aside) {}
 }
 
-fn join(name: &str, server: &Rc<Server>) -> (Shared, Rc<Seen>) {
+fn join(name: &str, server: &Rc<Server>) -> (Membership, Rc<Seen>) {
     let seen = Rc::<Seen>::default();
-    (Shared::join(name, EventId::default(), Ear(Rc::clone(&seen)), Line(Rc::clone(server))), seen)
+    (Membership::join(name, EventId::default(), Ear(Rc::clone(&seen)), Connector(Rc::clone(server))), seen)
 }
 
 async fn sleep(milliseconds: i32) {
@@ -173,7 +173,7 @@ async fn a_leader_that_is_robbed_follows() {
     server.publish("1");
     all_have(&[&seen_first, &seen_second], &["1"]).await;
 
-    let robber = Lock::request(&format!("{}{name}", super::FORM), true, |_| ()).unwrap();
+    let robber = Lock::request(&format!("{}{name}", super::VERSION), true, |_| ()).unwrap();
     until("it lets go", || server.connections.get() == 0).await;
     server.publish("2");
     drop(robber);
@@ -187,7 +187,7 @@ async fn a_leader_that_is_never_heard_is_robbed() {
     let fates = Rc::<RefCell<Vec<Fate>>>::default();
     let told = Rc::clone(&fates);
     let tell = move |fate| told.borrow_mut().push(fate);
-    let _silent = Lock::request(&format!("{}{name}", super::FORM), false, tell).unwrap();
+    let _silent = Lock::request(&format!("{}{name}", super::VERSION), false, tell).unwrap();
     until("the silent one has it", || *fates.borrow() == [Fate::Granted]).await;
     let (_tab, seen) = join(&name, &server);
     until("another leads", || seen.state.get() == Some(State::Open)).await;
