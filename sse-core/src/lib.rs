@@ -70,7 +70,7 @@
 //! ```
 //!
 //! To write: [`Event::encode`] into a buffer, [`Event::to_bytes`], or `EventCodec`. Events that are the variants of an
-//! enum: `typed`. A connection's life: [`session`].
+//! enum: `typed`. A connection's life: [`session`]. What a hub and its clients agree on beyond the standard: `hub`.
 //!
 //! # What is implemented
 //!
@@ -99,6 +99,7 @@
 //! |---|---|---|
 //! | `std` | yes | run-time CPU detection in `memchr`; without it the crate is `no_std` with `alloc` |
 //! | `serde` | yes | `typed` events and `Event::json` |
+//! | `hub` | no | `hub`, what a hub and its clients say to each other |
 //! | `stream` | no | `EventStream`, over any stream of bytes |
 //! | `codec` | no | `EventCodec`, for `tokio_util`'s `Framed` |
 
@@ -126,6 +127,9 @@ mod text;
 pub mod session;
 #[cfg(feature = "serde")]
 pub mod typed;
+
+#[cfg(feature = "hub")]
+pub mod hub;
 
 #[cfg(feature = "codec")]
 mod codec;
