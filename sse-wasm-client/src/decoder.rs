@@ -3,12 +3,13 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use sse_core::{EventId, EventName, Text, typed::Schema};
-
-use crate::{
-    ConnectError, DecodeError, Delivery, Message,
-    signal::{CURSOR, DRAIN, GAP},
+use sse_core::{
+    EventId, EventName, Text,
+    hub::names::event::{CURSOR, DRAIN, GAP},
+    typed::Schema,
 };
+
+use crate::{ConnectError, DecodeError, Delivery, Message};
 
 /// The name of events without one.
 const MESSAGE: EventName = EventName::from_static("message");

@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use sse_core::EventId;
+use sse_core::{EventId, hub::ControlEvent};
 
 use crate::{
-    Drain, Gap, Limit, Refusal, Signal, Signals, State,
+    Limit, Refusal, Signal, Signals, State,
     decoder::RawEvent,
     reconnect::{Action, Reconnect},
-    signal::{CURSOR, DRAIN, GAP, Signaller},
+    signal::Signaller,
     sink::Sink,
 };
 
@@ -51,17 +51,15 @@ impl Dispatcher {
     /// An event of the server, of whatever name.
     pub(crate) fn handle_event(&self, event: RawEvent<'_>, now: Duration) {
         let RawEvent { name, data, id, .. } = event;
-        let of_hub = [CURSOR, GAP, DRAIN].contains(&name);
-        if !self.change(|reconnect| reconnect.handle_event(id, of_hub, now)) {
+        let control = ControlEvent::decode(name, data);
+        if !self.change(|reconnect| reconnect.handle_event(id, control.is_some(), now)) {
             return;
         }
-        if !of_hub {
-            return self.sink.take(event);
-        }
-        match name {
-            GAP => self.signaller.send(&Signal::Gap(Gap::read(data))),
-            DRAIN => self.signaller.send(&Signal::Drain(Drain::read(data))),
-            _ => {} // a cursor's ID is all that it has to say
+        match control {
+            None => return self.sink.take(event),
+            Some(ControlEvent::Gap(gap)) => self.signaller.send(&Signal::Gap(gap)),
+            Some(ControlEvent::Drain(drain)) => self.signaller.send(&Signal::Drain(drain)),
+            Some(_) => {} // a cursor tells no more than its ID
         }
         self.sink.take_hubs(event);
     }

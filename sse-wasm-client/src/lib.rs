@@ -177,11 +177,15 @@ pub use builder::Builder;
 pub use delivery::{Delivery, Message};
 pub use error::{ConnectError, DecodeError};
 pub use readers::{Callback, Events};
-pub use refusal::{Problem, Refusal};
-pub use signal::{Drain, DrainReason, Gap, GapReason, Signal, Signals, States};
+pub use refusal::Refusal;
+pub use signal::{Signal, Signals, States};
 #[cfg(target_arch = "wasm32")]
 pub use source::{EventSource, Listening};
-pub use sse_core::{EventId, EventName, FieldError, Limit, Limits, Text, typed};
+pub use sse_core::{
+    EventId, EventName, FieldError, Limit, Limits, Text,
+    hub::{Drain, DrainReason, Gap, GapReason, Problem},
+    typed,
+};
 pub use state::{CloseReason, State};
 #[cfg(target_arch = "wasm32")]
 pub use tabs::AcrossTabs;

@@ -155,7 +155,7 @@ export interface Gap {
 /** The hub is about to end the stream; the client connects again and goes on where it was. */
 export interface Drain {
   readonly type: "drain";
-  readonly reason: "shutdown" | "age" | "expired" | "lag" | "other";
+  readonly reason: "shutdown" | "age" | "lag" | "busy" | "expired" | "revoked" | "store" | "other";
 }
 
 /** The server answered with something else than a stream. The state that follows says what becomes of it. */

@@ -68,14 +68,14 @@ fn of_signal(signal: &Signal) -> Object {
         }
         Signal::Gap(Gap { reason, requested, first, .. }) => {
             let object = typed("type", "gap");
-            set(&object, "reason", words::gap_reason(*reason));
+            set(&object, "reason", reason.as_str());
             set(&object, "requested", &**requested);
             set(&object, "first", first.as_ref().map_or(JsValue::NULL, |id| id.as_str().into()));
             object
         }
         Signal::Drain(Drain { reason, .. }) => {
             let object = typed("type", "drain");
-            set(&object, "reason", words::drain_reason(*reason));
+            set(&object, "reason", reason.as_str());
             object
         }
         Signal::Refused(refusal) => of_refusal(refusal),

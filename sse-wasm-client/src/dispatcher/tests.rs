@@ -4,8 +4,8 @@ use sse_core::Text;
 
 use super::*;
 use crate::{
-    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, decoder::Decoder, reconnect::Settings,
-    sink::Deliveries,
+    CloseReason, DecodeError, Delivery, Drain, DrainReason, Gap, GapReason, Message, States, decoder::Decoder,
+    reconnect::Settings, sink::Deliveries,
 };
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -134,14 +134,14 @@ fn what_the_hub_says_of_its_own_comes_as_signals() {
     let mut signals = sim.dispatcher.signals();
     sim.event("sse-gap", r#"{"reason":"unknown","requested":"x","first":"e-2"}"#, "e-1");
     sim.event("sse-drain", r#"{"reason":"age"}"#, "e-2");
-    let gap = Gap { reason: GapReason::Unknown, requested: "x".into(), first: Some(EventId::from_static("e-2")) };
+    let gap = Gap::new(GapReason::Unknown, "x", Some(EventId::from_static("e-2")));
     assert_eq!(
         signalled(&mut signals),
         [
             Signal::State(State::Connecting),
             Signal::State(State::Open),
             Signal::Gap(gap),
-            Signal::Drain(Drain { reason: DrainReason::Age }),
+            Signal::Drain(Drain::new(DrainReason::Age)),
         ]
     );
     assert!(sim.delivered().is_empty());

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sse_core::{EventId, EventName};
+use sse_core::{EventId, EventName, hub::names::event::CURSOR};
 
 use super::{
     aside::Aside,
@@ -18,7 +18,6 @@ use crate::{
     decoder::RawEvent,
     driver::{Dial, Driver},
     reconnect::{Reconnect, Settings},
-    signal::CURSOR,
     sink::Sink,
     weak::with,
 };

@@ -2,7 +2,10 @@
 
 use std::{cmp::Ordering, mem, time::Duration};
 
-use sse_core::EventId;
+use sse_core::{
+    EventId,
+    hub::names::event::{CURSOR, GAP},
+};
 
 use super::{
     notice::{BEAT, Here, Says, Term},
@@ -11,10 +14,7 @@ use super::{
     seen_ids::{Relation, order},
     tab_state::TabState,
 };
-use crate::{
-    Delivery, Message, State,
-    signal::{CURSOR, GAP},
-};
+use crate::{Delivery, Message, State};
 
 /// How long a new leader waits for the others to say where they are. Tabs of one browser answer in a few milliseconds;
 /// one that is late asks for what it misses.

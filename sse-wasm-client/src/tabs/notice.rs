@@ -162,7 +162,9 @@ mod tests {
         for state in [State::Connecting, State::Open, State::Paused].into_iter().chain(closed) {
             all.push(Says::Beat { number: 1, state });
         }
-        let problem = Problem { kind: "about:blank".into(), title: None, detail: Some("full".into()) };
+        let mut problem = Problem::default();
+        problem.kind = "about:blank".into();
+        problem.detail = Some("full".into());
         let mut refusals = [Refusal::default(), Refusal { status: Some(503), ..Refusal::default() }];
         refusals[1].problem = Some(problem);
         refusals[1].retry_after = Some(Duration::from_secs(7));

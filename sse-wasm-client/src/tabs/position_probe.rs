@@ -7,7 +7,10 @@ use std::{
     rc::{Rc, Weak},
 };
 
-use sse_core::EventId;
+use sse_core::{
+    EventId,
+    hub::names::event::{CURSOR, GAP},
+};
 
 use super::{
     connector::{Connector, ToDriver},
@@ -17,7 +20,6 @@ use crate::{
     Signal, State,
     decoder::RawEvent,
     driver::{Connection, Driver},
-    signal::{CURSOR, GAP},
     sink::Sink,
     weak::with,
 };

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::VecDeque};
 
-use sse_core::EventId;
+use sse_core::{EventId, hub::Position};
 
 /// How many IDs that do not compare are remembered: twice what a [`ReplayBuffer`](super::replay_buffer::ReplayBuffer) holds, so that what a
 /// leader hands out again is known. Those of one epoch count as one.
@@ -105,23 +105,13 @@ impl SeenIds {
     }
 }
 
-/// How two IDs compare: those that are equal, and those of a hub if they are of one epoch.
+/// How two IDs compare: any two that are equal, and positions of a hub within one epoch.
 pub(super) fn order(one: &EventId, other: &EventId) -> Option<Ordering> {
     let (one, other) = (one.as_str(), other.as_str());
     if one == other {
         return Some(Ordering::Equal);
     }
-    let ((epoch, number), (other_epoch, other_number)) = (parts(one)?, parts(other)?);
-    (epoch == other_epoch).then(|| number.cmp(other_number))
-}
-
-/// The epoch and the number of a hub's ID: so many digits, of base 32. What only looks like it is another server's, and
-/// says nothing of the order.
-fn parts(id: &str) -> Option<(&str, &str)> {
-    let (epoch, number) = id.split_once('-')?;
-    let are_digits = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'v'));
-    let is_hubs = (epoch.len(), number.len()) == (12, 11) && are_digits(epoch) && are_digits(number);
-    is_hubs.then_some((epoch, number))
+    Position::parse(one)?.partial_cmp(&Position::parse(other)?)
 }
 
 /// A hub's ID that is written short, `b-12` for `bbbbbbbbbbbb-00000000012`; any other as it is.
@@ -137,8 +127,13 @@ pub(super) fn long(short: &str) -> EventId {
 /// The other way round.
 #[cfg(test)]
 pub(super) fn short(id: &EventId) -> String {
-    let short = parts(id.as_str()).map(|(epoch, number)| [&epoch[..1], "-", number.trim_start_matches('0')].concat());
-    short.unwrap_or_else(|| id.to_string())
+    let id = id.as_str();
+    match id.split_once('-') {
+        Some((epoch, number)) if Position::parse(id).is_some() => {
+            [&epoch[..1], "-", number.trim_start_matches('0')].concat()
+        }
+        _ => id.to_owned(),
+    }
 }
 
 #[cfg(test)]

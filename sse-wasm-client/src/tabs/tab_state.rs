@@ -2,17 +2,17 @@
 
 use std::collections::VecDeque;
 
-use sse_core::{EventId, EventName, Text};
+use sse_core::{
+    EventId, EventName, Text,
+    hub::names::event::{CURSOR, DRAIN, GAP},
+};
 
 use super::{
     notice::{Notice, Says, Term},
     output::Output,
     seen_ids::{Relation, SeenIds},
 };
-use crate::{
-    Delivery, Message, State,
-    signal::{CURSOR, DRAIN, GAP},
-};
+use crate::{Delivery, Message, State};
 
 #[derive(Debug)]
 pub(super) struct TabState {

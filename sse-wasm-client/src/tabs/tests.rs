@@ -1,16 +1,16 @@
 //! What two tabs tell their programs, where they hear each other at once.
 
-use sse_core::EventName;
+use sse_core::{
+    EventName,
+    hub::names::event::{CURSOR, DRAIN, GAP},
+};
 
 use super::{
     notice::BEAT,
     seen_ids::{long, short},
     *,
 };
-use crate::{
-    CloseReason, Gap, Refusal,
-    signal::{CURSOR, DRAIN, GAP},
-};
+use crate::{CloseReason, Gap, Refusal};
 
 const NOW: Duration = Duration::from_secs(1);
 
@@ -313,7 +313,7 @@ fn what_is_lost_is_told_with_what_follows() {
     hear(&mut follower, drain(&mut leader).0, NOW);
     let done = drain(&mut follower).1;
     let gap = done.iter().find_map(|output| match output {
-        Output::Event(event) if event.value.name.as_str() == GAP => Some(Gap::read(&event.value.data)),
+        Output::Event(event) if event.value.name.as_str() == GAP => Some(Gap::decode(&event.value.data)),
         _ => None,
     });
     let gap = gap.expect("a gap");

@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, rc::Weak};
 
-use sse_core::{EventId, EventName};
+use sse_core::{
+    EventId, EventName,
+    hub::names::event::{CURSOR, DRAIN, GAP},
+};
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, EventSourceInit, MessageEvent};
 
@@ -12,7 +15,6 @@ use crate::{
     decoder::RawEvent,
     driver::{Connection, Dial, Driver},
     reconnect::Settings,
-    signal::{CURSOR, DRAIN, GAP},
     url,
     weak::with,
 };

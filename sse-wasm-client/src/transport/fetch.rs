@@ -212,7 +212,7 @@ impl Exchange {
             let retry_after = header("retry-after").and_then(|value| retry_after(&value));
             let mut problem = None;
             if head.is_json() {
-                problem = Problem::read(&body.read_start(MAX_PROBLEM).await);
+                problem = Problem::parse(&body.read_start(MAX_PROBLEM).await);
             }
             let refusal = Refusal { status: Some(head.status), problem, retry_after };
             with(&self.driver, |driver| driver.refused(refusal));

@@ -94,7 +94,7 @@ pub(super) mod aside {
         Name,
     }
 
-    /// Kind, title, detail.
+    /// Kind, title, detail. The status is the refusal's.
     #[derive(Serialize, Deserialize)]
     struct ProblemForm(String, Option<String>, Option<String>);
 
@@ -123,10 +123,12 @@ pub(super) mod aside {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Aside, D::Error> {
         Ok(match Form::deserialize(from)? {
             Form::Refused(status, problem, retry_after) => {
-                let problem = problem.map(|ProblemForm(kind, title, detail)| Problem {
-                    kind: kind.into(),
-                    title: title.map(Into::into),
-                    detail: detail.map(Into::into),
+                let problem = problem.map(|ProblemForm(kind, title, detail)| {
+                    let mut problem = Problem::default();
+                    problem.kind = kind.into();
+                    problem.title = title.map(Into::into);
+                    problem.detail = detail.map(Into::into);
+                    problem
                 });
                 Aside::Refused(Refusal { status, problem, retry_after: retry_after.map(Duration::from_millis) })
             }

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use sse_core::{EventId, EventName};
-
-use crate::{
-    Delivery, Message,
-    signal::{CURSOR, GAP},
-    tabs::seen_ids::order,
+use sse_core::{
+    EventId, EventName,
+    hub::names::event::{CURSOR, GAP},
 };
+
+use crate::{Delivery, Message, tabs::seen_ids::order};
 
 /// The name of the events of the log. Their data is their index among all that were ever published.
 pub(super) const TICK: EventName = EventName::from_static("tick");

@@ -7,13 +7,14 @@ use std::{
     time::Duration,
 };
 
+use sse_core::hub::names::event::GAP;
+
 use super::{
     hub::{Kind, Server, TICK},
     page::{Connection, Frozen, Happening, Page, Seen},
 };
 use crate::{
     CloseReason, State,
-    signal::GAP,
     tabs::{
         notice::{Notice, Says},
         output::Output,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use js_sys::{Function, Promise, Reflect};
-use sse_core::{EventId, EventName};
+use sse_core::{EventId, EventName, hub::names::event::CURSOR};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -16,7 +16,7 @@ use super::{
     Connect, Feed, HeldConnection, Membership, Recipient,
     lock::{Fate, Lock},
 };
-use crate::{Delivery, Message, State, clock, signal::CURSOR, tabs::aside::Aside};
+use crate::{Delivery, Message, State, clock, tabs::aside::Aside};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
