@@ -172,7 +172,7 @@ impl<T> Builder<T, ByFetch> {
     /// Decides which refusals may pass, so that the client tries again; after the others it is closed. By default
     /// [`Refusal::may_pass`]: all but 408, 425, 429 and 500 to 599 are final, and so is a 200 that is no event stream.
     pub fn retry_if(mut self, may_pass: impl Fn(&Refusal) -> bool + 'static) -> Self {
-        self.settings.retries = Rc::new(may_pass);
+        self.settings.may_pass = Rc::new(may_pass);
         self
     }
 }

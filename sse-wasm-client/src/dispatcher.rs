@@ -1,5 +1,5 @@
-//! Where everything that a connection says goes through: told apart, counted, and handed to who waits for it. Knows no
-//! browser.
+//! Everything that a connection reports passes through here, and is dispatched: to the state machine, to readers of
+//! signals, and to the [`Sink`] of events. Knows no browser.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,11 +17,11 @@ use crate::{
     sink::Sink,
 };
 
-/// `now` and entropy are [`Reconnect`]'s.
+/// For `now` and `entropy` see [`Reconnect`](crate::reconnect).
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     reconnect: RefCell<Reconnect>,
-    /// What has been told of it.
+    /// The last state that was signalled.
     state: Cell<State>,
     sink: Rc<dyn Sink>,
     signaller: Signaller,
@@ -37,8 +37,8 @@ impl Dispatcher {
         }
     }
 
-    /// An event of the server, of whatever name, as the browser's `EventSource` gives it: with no ID until the server
-    /// sets one. It sends none either when it connects again, so that the URL's counts.
+    /// Dispatches an event that the browser's `EventSource` has read. Its ID is empty until the server sets one, for a
+    /// connection that the browser made again too; until then the ID that the connection was made with counts.
     pub(crate) fn handle_browsers_event(&self, event: RawEvent<'_>, now: Duration) {
         if event.id.is_empty() {
             let start = self.reconnect.borrow().start().clone();
@@ -48,11 +48,16 @@ impl Dispatcher {
         }
     }
 
-    /// An event of the server, of whatever name.
+    /// Dispatches an event of the server, whatever its name.
     pub(crate) fn handle_event(&self, event: RawEvent<'_>, now: Duration) {
         let RawEvent { name, data, id, .. } = event;
         let control = ControlEvent::decode(name, data);
-        if !self.change(|reconnect| reconnect.handle_event(id, control.is_some(), now)) {
+        let counts = self.change(|reconnect| match control {
+            Some(ControlEvent::Drain(_)) => reconnect.handle_drain(id, now),
+            Some(_) => reconnect.handle_event(id, true, now),
+            None => reconnect.handle_event(id, false, now),
+        });
+        if !counts {
             return;
         }
         match control {
@@ -64,14 +69,14 @@ impl Dispatcher {
         self.sink.take_hubs(event);
     }
 
-    /// An event was over a limit, and is lost.
+    /// An event exceeded a limit and was discarded.
     pub(crate) fn handle_too_long(&self, limit: Limit) {
         if self.reconnect.borrow().is_connected() {
             self.signal(&Signal::TooLong(limit));
         }
     }
 
-    /// Something that was said about the stream, and is to be known.
+    /// Hands a signal to its readers and to the sink.
     pub(crate) fn signal(&self, signal: &Signal) {
         self.signaller.send(signal);
         self.sink.take_signal(signal);
@@ -84,13 +89,13 @@ impl Dispatcher {
             let signal = Signal::Refused(refusal);
             self.signal(&signal);
             let Signal::Refused(refusal) = signal else { return };
-            let retries = self.reconnect.borrow().retries();
-            let may_pass = retries(&refusal);
+            let may_pass = self.reconnect.borrow().may_pass();
+            let may_pass = may_pass(&refusal);
             self.change(|reconnect| reconnect.handle_refusal(&refusal, may_pass, now, entropy));
         }
     }
 
-    /// Everything else that happens to the connection.
+    /// Hands any other input to the state machine, and signals the state if it is another one then.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut Reconnect) -> R) -> R {
         let (result, state) = {
             let reconnect = &mut *self.reconnect.borrow_mut();
@@ -113,7 +118,7 @@ impl Dispatcher {
         self.reconnect.borrow().next_time()
     }
 
-    /// Nothing more will come.
+    /// Ends the sink and all readers of signals, after what they hold.
     pub(crate) fn end(&self) {
         self.sink.end();
         self.signaller.end();

@@ -1,32 +1,33 @@
-//! A connection's life without a browser: when to connect and to disconnect, and what the application is told.
+//! When to connect and disconnect: a connection's state machine, without a browser.
 //!
 //! ```text
 //!                   first event
 //!  ┌─▶ Connecting ────────────────▶ Open
 //!  │    │     ▲                      │
-//!  │    │     ├──────────────────────┤ lost: the browser reconnects, hands off
-//!  │    │     └──────────────────────┤ silent: Disconnect, Connect
-//!  │    │ refused, no answer,        │ ended, broken
+//!  │    │     ├──────────────────────┤ lost: the browser reconnects by itself
+//!  │    │     └──────────────────────┤ silent: disconnect, connect
+//!  │    │ refused, no response,      │ ended, failed
 //!  │    ▼ no event in time           ▼
 //!  └── Waiting ◀─────────────────────┘
-//! time has come, online
-//! and not asked to wait
+//!  time has come, or online
+//!  and no Retry-After
 //!
-//!   any but Closed ── hidden for too long, stored ──▶ Paused ── visible, back ──▶ Connecting
+//!   any but Closed ── hidden for long enough, stored ──▶ Paused ── visible, restored ──▶ Connecting
 //!   any ── close, a final refusal ──▶ Closed
 //! ```
 //!
-//! Where tabs share a connection it has such a life in the tab that holds it. Each tab has another one then, in which
-//! `Shared` stands for all of the above but `Paused` and `Closed`, and adopts what is told of the former.
+//! Where tabs share a connection, it has such a state machine in the tab that holds it. Each tab has another one, in
+//! which `AcrossTabs` stands for all of the above but `Paused` and `Closed` and takes over the state of the former.
 //!
 //! Source: [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model).
 //!
-//! It is not sse-core's `Session`, but lives by its `Policy`: a session reads the stream, which the browser does here,
-//! and forgets failures by an answer's head, which says nothing yet if it comes from a proxy.
+//! This is not sse-core's `Session`, although it follows its `Policy`: a session reads the stream, which the browser does
+//! here, and forgets failures at a response's head, which proves nothing if it comes from a proxy.
 //!
-//! `now` is the time since an origin of the caller's and never goes back. Entropy is 64 uniformly random bits, new for
-//! each call.
+//! `now` is the time since an origin of the caller's choice, and never goes back. `entropy` is 64 uniformly random bits,
+//! new for each call.
 
+mod page;
 mod phase;
 mod settings;
 #[cfg(test)]
@@ -40,54 +41,54 @@ use crate::{CloseReason, Refusal, State};
 
 pub(crate) use settings::{Settings, Watchdog};
 
-use phase::{Head, Open, Phase};
+use phase::{OpenStream, Phase};
 
 pub(crate) struct Reconnect {
     settings: Settings,
     phase: Phase,
-    /// Tries in a row that came to nothing, or to a stream that did not last.
+    /// Failed attempts in a row. A stream that did not last counts as one.
     failures: u32,
     /// Refusals in a row.
     refusals: u32,
-    /// Streams in a row that were silent for too long, though they had begun well.
-    mute: u32,
-    /// What the server asks for, if we could see it.
+    /// Streams in a row that opened and then were silent for too long.
+    silent_streams: u32,
+    /// The server's `retry`, where it can be seen.
     reconnection_time: Option<Duration>,
-    /// What the present connection was made with, and goes on from as long as the server gives no ID.
+    /// The ID that the present connection was made with, which it keeps until the server sets one.
     start: EventId,
-    /// Where the next one goes on.
+    /// Where the next connection resumes.
     last_event_id: String,
-    /// Until then the server wants to be left alone, whatever the network and the page make of it.
+    /// The end of the time for which a `Retry-After` asked. Neither the network nor the page shortens it.
     not_before: Duration,
     online: bool,
-    /// The page is in the browser's store, to go back to.
+    /// The page is in the back/forward cache.
     stored: bool,
     hidden_since: Option<Duration>,
-    /// What has arrived is not being read, for want of room: meanwhile silence means nothing.
+    /// What has arrived is not being read, for want of room, so silence means nothing.
     held: bool,
-    /// What [`poll_action`](Self::poll_action) is to give, in this order.
+    /// The actions that [`poll_action`](Self::poll_action) has yet to return, in this order.
     disconnect: bool,
     connect: bool,
 }
 
-/// What is to be done.
+/// What the driver is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Make a connection that goes on after this ID.
+    /// Make a connection that resumes after this ID.
     Connect(EventId),
-    /// Let go of the connection, whether it is still one or not.
+    /// Drop the connection, if it still is one.
     Disconnect,
 }
 
 impl Reconnect {
-    /// A connection that is about to be made for the first time.
+    /// A connection that is to be made at once, and resumes after `start`.
     pub(crate) fn new(settings: Settings, start: EventId, now: Duration) -> Self {
         let mut reconnect = Self {
             settings,
             phase: Phase::Paused,
             failures: 0,
             refusals: 0,
-            mute: 0,
+            silent_streams: 0,
             reconnection_time: None,
             last_event_id: start.as_str().to_owned(),
             start,
@@ -103,59 +104,47 @@ impl Reconnect {
         reconnect
     }
 
-    /// The answer has begun, and is a stream. `heartbeat` is the interval that its head tells, if one could see it.
+    /// A stream's response has begun. `heartbeat` is the interval that its head announces, where it can be seen.
     pub(crate) fn handle_head(&mut self, heartbeat: Option<Duration>, now: Duration) {
         if let Phase::Connecting { .. } = self.phase {
-            // A hub sends an event at once, so silence is a bad sign here whether there will be heartbeats or not.
-            let head = self.settings.watchdog.map(|dog| Head {
-                silence: heartbeat.unwrap_or(dog.heartbeat).saturating_add(dog.margin),
-                promised: dog.promised || heartbeat.is_some(),
-            });
-            let deadline = head.map(|head| now.saturating_add(head.silence));
-            self.phase = Phase::Connecting { deadline, head, by_browser: false };
+            // A hub sends an event at once, so the first one has a deadline whether heartbeats will follow or not.
+            let silence = self.settings.watchdog.map(|watchdog| watchdog.announced(heartbeat));
+            let deadline = silence.map(|silence| now.saturating_add(silence.limit));
+            self.phase = Phase::Connecting { deadline, silence, by_browser: false };
         }
     }
 
-    /// Something arrived that is not an event, or not yet.
+    /// Bytes arrived which need not be an event.
     pub(crate) fn handle_heard(&mut self, now: Duration) {
         match &mut self.phase {
-            Phase::Connecting { deadline, head: Some(head), .. } => *deadline = Some(now.saturating_add(head.silence)),
+            Phase::Connecting { deadline, silence: Some(silence), .. } => {
+                *deadline = Some(now.saturating_add(silence.limit));
+            }
             Phase::Open(open) => {
-                self.mute = 0;
-                open.mute = 0;
-                open.hear(now);
+                self.silent_streams = 0;
+                open.handle_heard(now);
             }
             _ => {}
         }
     }
 
-    /// An event of the server; `of_hub` if it is one that only hubs send. `id` is the last event ID as of this event.
-    /// `false` says that it comes too late, and is to be passed over.
+    /// An event arrived. `id` is the last event ID as of this event; `of_hub` tells whether only hubs send such events.
+    /// Returns false if it arrived too late, when there is no connection any more, and is to be ignored.
     pub(crate) fn handle_event(&mut self, id: &str, of_hub: bool, now: Duration) -> bool {
         match &mut self.phase {
-            Phase::Connecting { head, .. } => {
-                let told = head.filter(|head| head.promised || of_hub).map(|head| head.silence);
-                let watchdog = self.settings.watchdog.filter(|dog| dog.promised || of_hub);
-                let silence = told.or(watchdog.map(Watchdog::silence));
-                let mut open = Open { since: now, silence, of_hub, mute: self.mute, deadline: None, excused: false };
-                open.hear(now);
-                self.phase = Phase::Open(open);
+            Phase::Connecting { silence, .. } => {
+                let announced = silence.filter(|silence| silence.has_heartbeats || of_hub).map(|silence| silence.limit);
+                let watchdog = self.settings.watchdog.filter(|watchdog| watchdog.promised || of_hub);
+                let silence_limit = announced.or(watchdog.map(Watchdog::silence_limit));
+                self.phase = Phase::Open(OpenStream::new(silence_limit, of_hub, self.silent_streams, now));
                 self.refusals = 0;
-                self.online = true; // whatever the browser makes of the network
+                self.online = true; // whatever the browser says
             }
             Phase::Open(open) => {
-                if of_hub && open.silence.is_none() {
-                    open.silence = self.settings.watchdog.map(Watchdog::silence);
-                }
-                open.of_hub |= of_hub;
-                // A hub is silent when others are served by it, too; its own events show that it would be heard.
-                if of_hub || !open.of_hub {
-                    self.mute = 0;
-                    open.mute = 0;
-                }
-                open.hear(now);
+                open.handle_event(of_hub, self.settings.watchdog, now);
+                self.silent_streams = open.silent_before();
             }
-            // How it stands is told apart from the events. They may be late ones, repeated while it waits.
+            // The state is told apart from events, which may be repeated ones while the connection is made anew.
             Phase::AcrossTabs(_) => {}
             _ => return false,
         }
@@ -163,19 +152,31 @@ impl Reconnect {
         true
     }
 
-    /// The server gave an ID without an event.
+    /// The hub announced the end of the stream. A stream that opens with its end serves nothing: it was refused, and its
+    /// end, which follows, is one more failure. Otherwise this is any event of the hub's; see
+    /// [`handle_event`](Self::handle_event).
+    pub(crate) fn handle_drain(&mut self, id: &str, now: Duration) -> bool {
+        if let Phase::Connecting { .. } = self.phase {
+            self.handle_heard(now);
+            self.remember(id);
+            return true;
+        }
+        self.handle_event(id, true, now)
+    }
+
+    /// The server set an ID without an event.
     pub(crate) fn handle_id(&mut self, id: &str) {
         if let Phase::Connecting { .. } | Phase::Open(_) = self.phase {
             self.remember(id);
         }
     }
 
-    /// The server asks for this reconnection time.
+    /// The server set the reconnection time.
     pub(crate) const fn handle_retry(&mut self, time: Duration) {
         self.reconnection_time = Some(time);
     }
 
-    /// What has arrived can't be read now, for want of room, or can again.
+    /// With `held` set, what has arrived can't be read for want of room; otherwise it can again.
     pub(crate) fn handle_hold(&mut self, held: bool, now: Duration) {
         self.held = held;
         self.handle_heard(now);
@@ -185,34 +186,35 @@ impl Reconnect {
     pub(crate) fn handle_lost(&mut self, now: Duration) {
         if self.is_connected() {
             self.settle(now);
-            // It does not say when; but its try may hang, and then nothing would ever come of it.
-            let longest = |dog: Watchdog| self.settings.policy.max_asked.saturating_add(dog.head);
-            let deadline = self.settings.watchdog.map(|dog| now.saturating_add(longest(dog)));
-            self.phase = Phase::Connecting { deadline, head: None, by_browser: true };
+            // The browser doesn't tell when, and its attempt may hang for ever. So the deadline is after the longest wait.
+            let longest = |watchdog: Watchdog| self.settings.policy.max_asked.saturating_add(watchdog.head);
+            let deadline = self.settings.watchdog.map(|watchdog| now.saturating_add(longest(watchdog)));
+            self.phase = Phase::Connecting { deadline, silence: None, by_browser: true };
         }
     }
 
-    /// The connection has ended, or broke, or could not be made, and nobody makes another.
+    /// The connection ended, failed or could not be made, and the browser makes no other.
     pub(crate) fn handle_end(&mut self, now: Duration, entropy: u64) {
         if self.is_connected() {
             self.wait(None, now, entropy);
         }
     }
 
-    /// What decides whether a refusal may pass. It is the application's, and may come back here: not to be called while
-    /// this is borrowed.
-    pub(crate) fn retries(&self) -> Rc<dyn Fn(&Refusal) -> bool> {
-        Rc::clone(&self.settings.retries)
+    /// Decides whether to try again after a refusal. It is the application's function and may call back into the client,
+    /// so it must not be called while this is borrowed.
+    pub(crate) fn may_pass(&self) -> Rc<dyn Fn(&Refusal) -> bool> {
+        Rc::clone(&self.settings.may_pass)
     }
 
-    /// The server answered with something else than a stream, or so the browser makes us believe.
+    /// The response was no stream, or the browser's `EventSource` gave up, as it does then. `may_pass` is what the
+    /// [function](Self::may_pass) said of the refusal.
     pub(crate) fn handle_refusal(&mut self, refusal: &Refusal, may_pass: bool, now: Duration, entropy: u64) {
         if !self.is_connected() {
             return;
         }
         self.refusals = self.refusals.saturating_add(1);
         let final_reason = if may_pass {
-            self.settings.give_up_after.filter(|most| self.refusals >= *most).map(|_| CloseReason::GaveUp)
+            self.settings.give_up_after.filter(|max| self.refusals >= *max).map(|_| CloseReason::GaveUp)
         } else {
             Some(match refusal.status {
                 Some(204) => CloseReason::NoContent,
@@ -227,7 +229,7 @@ impl Reconnect {
         }
     }
 
-    /// So the connection stands that this one shares.
+    /// The connection that tabs share is in this state.
     pub(crate) fn adopt(&mut self, state: State) {
         match (&mut self.phase, state) {
             (Phase::AcrossTabs(_), State::Closed { why }) => self.finish(why),
@@ -246,15 +248,9 @@ impl Reconnect {
             Phase::Connecting { deadline: Some(deadline), .. } if now >= *deadline && !self.held => {
                 self.wait(None, now, entropy);
             }
-            Phase::Open(open) if open.deadline.is_some_and(|deadline| now >= deadline) && !self.held => {
-                let margin = self.settings.watchdog.map_or(Duration::ZERO, |dog| dog.margin);
-                let late = open.deadline.is_some_and(|deadline| now >= deadline.saturating_add(margin));
-                if late && !open.excused {
-                    // Nobody called in time, so what has arrived meanwhile may be yet to be handed over.
-                    open.deadline = Some(now.saturating_add(margin));
-                    open.excused = true;
-                } else {
-                    self.mute = self.mute.saturating_add(1);
+            Phase::Open(open) if !self.held => {
+                if open.is_silent(self.settings.watchdog, now) {
+                    self.silent_streams = self.silent_streams.saturating_add(1);
                     self.disconnect(now);
                     self.connect(now);
                 }
@@ -263,65 +259,14 @@ impl Reconnect {
         }
     }
 
-    /// The network is back.
-    pub(crate) fn handle_online(&mut self, now: Duration) {
-        self.online = true;
-        match self.phase {
-            Phase::Waiting { .. } => self.connect_soon(now),
-            // The browser's own wait may be long, or its try hang on a network that is gone.
-            Phase::Connecting { by_browser: true, .. } => {
-                self.disconnect(now);
-                self.connect(now);
-            }
-            _ => {}
-        }
-    }
-
-    /// The network is gone, as far as the browser knows. It knows nothing of servers on the same machine, and some
-    /// browsers in virtual machines never see a network: so one goes on trying, but only as often as one does at worst.
-    pub(crate) fn handle_offline(&mut self, now: Duration) {
-        self.online = false;
-        if let Phase::Waiting { until, .. } = &mut self.phase {
-            *until = (*until).max(now.saturating_add(self.settings.policy.max_wait));
-        }
-    }
-
-    /// The page is not to be seen any more.
-    pub(crate) const fn handle_hidden(&mut self, now: Duration) {
-        if self.hidden_since.is_none() {
-            self.hidden_since = Some(now);
-        }
-    }
-
-    /// The page is seen again, so it is in no store either.
-    pub(crate) fn handle_visible(&mut self, now: Duration) {
-        self.hidden_since = None;
-        self.stored = false;
-        self.resume(now);
-    }
-
-    /// The page is left, and may be put in the browser's store as it stands. No connection survives that, and with one
-    /// it may not be stored at all.
-    pub(crate) fn handle_stored(&mut self, now: Duration) {
-        self.stored = true;
-        self.pause(now);
-    }
-
-    /// The page is shown: taken out of the store, or for the first time.
-    pub(crate) fn handle_restored(&mut self, now: Duration) {
-        if std::mem::take(&mut self.stored) {
-            self.resume(now);
-        }
-    }
-
-    /// Ends it for good.
+    /// Closes the connection for good.
     pub(crate) fn close(&mut self) {
         if !matches!(self.phase, Phase::Closed(_)) {
             self.finish(CloseReason::ByApplication);
         }
     }
 
-    /// What is to be done next, until there is nothing.
+    /// The next thing to do, if any. To be called after each input until it returns `None`.
     pub(crate) fn poll_action(&mut self) -> Option<Action> {
         if std::mem::take(&mut self.disconnect) {
             return Some(Action::Disconnect);
@@ -329,10 +274,12 @@ impl Reconnect {
         std::mem::take(&mut self.connect).then(|| Action::Connect(self.start.clone()))
     }
 
-    /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
+    /// When to call [`handle_time`](Self::handle_time) next, if at all.
     pub(crate) fn next_time(&self) -> Option<Duration> {
         let phase = match &self.phase {
-            Phase::Connecting { deadline, .. } | Phase::Open(Open { deadline, .. }) => deadline.filter(|_| !self.held),
+            Phase::Connecting { .. } | Phase::Open(_) if self.held => None,
+            Phase::Connecting { deadline, .. } => *deadline,
+            Phase::Open(open) => open.deadline(),
             Phase::Waiting { until, .. } => Some(*until),
             Phase::AcrossTabs(_) | Phase::Paused | Phase::Closed(_) => None,
         };
@@ -350,18 +297,18 @@ impl Reconnect {
         }
     }
 
-    /// Whether there is a connection, or one is being made: what comes from it counts.
+    /// Returns true if there is a connection, or one is being made, so that what it reports counts.
     pub(crate) const fn is_connected(&self) -> bool {
         matches!(self.phase, Phase::Connecting { .. } | Phase::Open(_) | Phase::AcrossTabs(_))
     }
 
-    /// What the present connection was made with.
+    /// The ID that the present connection was made with.
     pub(crate) const fn start(&self) -> &EventId {
         &self.start
     }
 
     pub(crate) fn last_event_id(&self) -> EventId {
-        EventId::new(&*self.last_event_id).unwrap_or_default() // it was one before
+        EventId::new(&*self.last_event_id).unwrap_or_default() // never fails: it was an ID before
     }
 
     fn remember(&mut self, id: &str) {
@@ -378,12 +325,12 @@ impl Reconnect {
         self.phase = if self.settings.is_across_tabs {
             Phase::AcrossTabs(State::Connecting)
         } else {
-            let deadline = self.settings.watchdog.map(|dog| now.saturating_add(dog.head));
-            Phase::Connecting { deadline, head: None, by_browser: false }
+            let deadline = self.settings.watchdog.map(|watchdog| now.saturating_add(watchdog.head));
+            Phase::Connecting { deadline, silence: None, by_browser: false }
         };
     }
 
-    /// Connects as soon as the server wants it.
+    /// Connects at once, or when the time of a `Retry-After` is over.
     fn connect_soon(&mut self, now: Duration) {
         if now < self.not_before {
             self.phase = Phase::Waiting { attempt: self.failures.max(1), until: self.not_before };
@@ -394,28 +341,24 @@ impl Reconnect {
 
     fn disconnect(&mut self, now: Duration) {
         self.settle(now);
-        self.disconnect |= self.is_connected() && !self.connect; // else it was not even begun
+        self.disconnect |= self.is_connected() && !self.connect; // one that is yet to be made needs no end
         self.connect = false;
     }
 
-    /// Leaves it, remembering a stream that lasted.
+    /// Forgets failures if the stream that ends here was stable.
     fn settle(&mut self, now: Duration) {
         if let Phase::Open(open) = self.phase
-            && now.saturating_sub(open.since) >= self.settings.policy.stable_after
+            && open.age(now) >= self.settings.policy.stable_after
         {
             self.failures = 0;
         }
     }
 
-    fn wait(&mut self, at_least: Option<Duration>, now: Duration, entropy: u64) {
+    fn wait(&mut self, retry_after: Option<Duration>, now: Duration, entropy: u64) {
         self.disconnect(now);
+        let mut wait = self.settings.wait(self.reconnection_time, self.failures, entropy);
         let policy = &self.settings.policy;
-        let mut wait = match self.reconnection_time {
-            Some(asked) => policy.wait(asked.min(policy.max_asked), self.failures, entropy),
-            // Nobody has spread the clients, so that is done from the first wait on.
-            None => policy.wait(policy.reconnection_time, self.failures.saturating_add(1), entropy),
-        };
-        if let Some(asked) = at_least {
+        if let Some(asked) = retry_after {
             let asked = asked.min(policy.max_asked);
             self.not_before = now.saturating_add(asked);
             wait = wait.max(asked);
@@ -446,7 +389,7 @@ impl Reconnect {
         self.phase = Phase::Closed(why);
     }
 
-    /// When the page has been hidden for long enough to pause.
+    /// When a hidden page is to pause.
     fn hidden_until(&self) -> Option<Duration> {
         match self.phase {
             Phase::Paused | Phase::Closed(_) => None,

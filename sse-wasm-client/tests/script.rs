@@ -91,7 +91,8 @@ fn of(data: &str, id: &str) -> (String, String) {
 async fn a_server_that_ends_the_stream_is_connected_to_again() {
     let again = |step: Value| {
         let drain = json!({ "event": "{\"reason\":\"age\"}", "name": "sse-drain", "id": "e-1" });
-        [step, json!({ "head": 200 }), json!({ "retry": "20ms" }), drain, json!({ "event": "7" }), json!("end")]
+        let cursor = json!({ "event": "{}", "name": "sse-cursor", "id": "e-1", "retry": "20ms" });
+        [step, json!({ "head": 200 }), cursor, drain, json!({ "event": "7" }), json!("end")]
     };
     let reconnect = json!({ "expect_reconnect": { "last_event_id": "e-1" } });
     let steps = [again(json!("accept")), again(reconnect.clone()), again(reconnect)].concat();
@@ -117,6 +118,35 @@ async fn a_stream_without_an_event_is_not_open() {
     let source = script.source().connect().unwrap();
     script.finished().await;
     assert_eq!(source.state(), State::Connecting);
+}
+
+#[wasm_bindgen_test]
+async fn a_stream_that_opens_with_its_end_is_not_open() {
+    let busy = |step: Value| {
+        let drain = json!({ "event": "{\"reason\":\"busy\"}", "name": "sse-drain", "retry": "20ms" });
+        [step, json!({ "head": 200 }), drain, json!("end")]
+    };
+    let reconnect = json!("expect_reconnect");
+    let steps = [busy(json!("accept")), busy(reconnect.clone()), busy(reconnect)].concat();
+    let drain = || Signal::Drain(Drain::new(DrainReason::Busy));
+
+    let script = Script::new(json!(steps)).await;
+    let source = script.source().connect().unwrap();
+    let mut signals = source.signals();
+    script.finished().await;
+    assert_eq!(take(&mut signals, 4).await, [Signal::State(State::Connecting), drain(), drain(), drain()]);
+    assert_eq!(source.state(), State::Connecting);
+    drop(source);
+
+    let script = Script::new(json!(steps)).await;
+    let source = script.source().fetch().connect().unwrap();
+    let mut signals = source.signals();
+    for attempt in 1..=3 {
+        assert_eq!(take(&mut signals, 2).await, [Signal::State(State::Connecting), drain()]);
+        let waiting = next(&mut signals).await;
+        assert!(matches!(waiting, Signal::State(State::Waiting { attempt: own, .. }) if own == attempt), "{waiting:?}");
+    }
+    script.finished().await;
 }
 
 #[wasm_bindgen_test]

@@ -149,6 +149,20 @@ fn what_the_hub_says_of_its_own_comes_as_signals() {
 }
 
 #[test]
+fn a_stream_that_opens_with_its_end_is_not_open() {
+    let sim = started(8, "e-1", |_| {});
+    let mut signals = sim.dispatcher.signals();
+    sim.event("sse-drain", r#"{"reason":"busy"}"#, "");
+    assert_eq!((sim.dispatcher.state(), sim.dispatcher.last_event_id().as_str()), (State::Connecting, "e-1"));
+    sim.dispatcher.change(|reconnect| reconnect.handle_end(Duration::ZERO, 0));
+    let waiting = State::Waiting { attempt: 1, until: Duration::from_secs(3) };
+    let drain = Signal::Drain(Drain::new(DrainReason::Busy));
+    assert_eq!(signalled(&mut signals), [Signal::State(State::Connecting), drain, Signal::State(waiting)]);
+    sim.event("sse-drain", r#"{"reason":"busy"}"#, ""); // late
+    assert!(signalled(&mut signals).is_empty());
+}
+
+#[test]
 fn events_without_an_id_leave_it_to_the_url() {
     let sim = started(8, "e-1", |_| {});
     assert_eq!(sim.dispatcher.last_event_id().as_str(), "e-1");
@@ -302,7 +316,7 @@ fn what_decides_about_a_refusal_may_close() {
         dispatcher.change(Reconnect::close);
         true
     };
-    let Sim { dispatcher, .. } = started(8, "e-1", |settings| settings.retries = Rc::new(decide));
+    let Sim { dispatcher, .. } = started(8, "e-1", |settings| settings.may_pass = Rc::new(decide));
     let dispatcher = Rc::new(dispatcher);
     own.set(Rc::downgrade(&dispatcher)).unwrap();
     dispatcher.handle_refusal(Refusal::default(), Duration::ZERO, 0);

@@ -43,7 +43,7 @@ impl Sim {
     }
 
     fn refuse_as(&mut self, refusal: &Refusal, entropy: u64) {
-        let may_pass = (self.reconnect.retries())(refusal);
+        let may_pass = (self.reconnect.may_pass())(refusal);
         self.reconnect.handle_refusal(refusal, may_pass, self.now, entropy);
         self.collect();
     }
@@ -132,6 +132,31 @@ fn a_refusal_is_followed_by_a_wait_and_a_connection_that_goes_on() {
 }
 
 #[test]
+fn waits_grow_while_the_hub_is_busy() {
+    let mut sim = Sim::new(|settings| settings.give_up_after = Some(3));
+    sim.refuse(Some(503));
+    let wait = sim.wait();
+    sim.pass(wait);
+    for attempt in 2..8 {
+        sim.reconnect.handle_retry(S(1));
+        assert!(sim.reconnect.handle_drain("", sim.now));
+        assert_eq!(sim.reconnect.state(), State::Connecting);
+        sim.pass(S(6));
+        sim.reconnect.handle_end(sim.now, u64::MAX);
+        let longest = S(30).min(S(1) * (1 << (attempt - 1)));
+        assert!(matches!(sim.reconnect.state(), State::Waiting { attempt: own, .. } if own == attempt));
+        assert!((longest / 2..=longest).contains(&sim.wait()), "attempt {attempt}: {:?}", sim.wait());
+        let wait = sim.wait();
+        sim.pass(wait);
+    }
+    // It refused nothing more, and served nothing either.
+    sim.refuse(Some(503));
+    sim.pass(S(30));
+    sim.refuse(Some(503));
+    assert_eq!(sim.reconnect.state(), closed(CloseReason::GaveUp));
+}
+
+#[test]
 fn waits_grow_until_a_stream_lasts() {
     let longest = |sim: &mut Sim| {
         sim.refuse_as(&Refusal::default(), u64::MAX);
@@ -200,14 +225,14 @@ fn what_does_not_pass_by_itself_is_final() {
 
 #[test]
 fn the_application_decides_what_is_final() {
-    let mut sim = Sim::new(|settings| settings.retries = Rc::new(|refusal| refusal.status == Some(204)));
+    let mut sim = Sim::new(|settings| settings.may_pass = Rc::new(|refusal| refusal.status == Some(204)));
     sim.refuse(Some(204));
     assert!(matches!(sim.reconnect.state(), State::Waiting { .. }));
     sim.pass(S(3));
     sim.refuse(Some(503));
     assert_eq!(sim.reconnect.state(), closed(CloseReason::Status(503)));
 
-    let mut sim = Sim::new(|settings| settings.retries = Rc::new(|_| false));
+    let mut sim = Sim::new(|settings| settings.may_pass = Rc::new(|_| false));
     sim.refuse(None);
     assert_eq!(sim.reconnect.state(), closed(CloseReason::GaveUp));
 }

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, mem, time::Duration};
 
 use sse_core::{
     EventId,
-    hub::names::event::{CURSOR, GAP},
+    hub::names::event::{CURSOR, DRAIN, GAP},
 };
 
 use super::{
@@ -74,19 +74,25 @@ impl Leader {
     }
 
     /// An event of its own stream.
-    pub(super) fn handle_event(&mut self, tab: &mut TabState, event: Delivery<Message>, now: Duration) {
+    pub(super) fn handle_event(&mut self, tab: &mut TabState, mut event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         let own = tab.seen.last();
         if !stream.has_begun && is_of_later_epoch(tab, &event) && !own.text().is_empty() {
             return self.begin(tab, own, now);
         }
-        stream.has_begun = true;
-        stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
-        stream.is_catching_up = false;
-        for id in mem::take(&mut stream.early) {
-            // A hub says first where it goes on. Of another server nobody knows whether this is old; nothing is to be lost.
-            if !stream.is_hubs {
-                tab.say(place(tab, id, stream.buffer.last()));
+        if !stream.has_begun && event.value.name.as_str() == DRAIN {
+            // A stream that opens with its end was refused and has not begun. Its ID is only what was asked for.
+            event.id = EventId::default();
+        } else {
+            stream.has_begun = true;
+            stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
+            stream.is_catching_up = false;
+            for id in mem::take(&mut stream.early) {
+                // A hub tells its position first, so the tab begins there. Another server's events may be old or not: this
+                // tab gets them, so that none is lost.
+                if !stream.is_hubs {
+                    tab.say(place(tab, id, stream.buffer.last()));
+                }
             }
         }
         let number = stream.buffer.push(event.clone());

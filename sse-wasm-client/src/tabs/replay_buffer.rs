@@ -39,7 +39,9 @@ impl ReplayBuffer {
             let Some(oldest) = self.events.pop_front() else { break };
             self.bytes -= size(&oldest);
             self.floor += 1;
-            self.floor_id = oldest.id;
+            if !oldest.id.text().is_empty() {
+                self.floor_id = oldest.id;
+            }
         }
         self.last()
     }

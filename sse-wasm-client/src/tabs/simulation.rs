@@ -33,6 +33,7 @@ enum Deed {
     Thaw(usize),
     Throttle(usize),
     Restart { down: u16, loses: bool },
+    Overload(u16),
     Trim(u8),
     Wait(u16),
 }
@@ -55,6 +56,7 @@ fn deeds() -> impl Strategy<Value = (u64, Vec<Deed>)> {
         3 => tab.clone().prop_map(Deed::Thaw),
         2 => tab.prop_map(Deed::Throttle),
         1 => (0..5000u16, prop::bool::weighted(0.3)).prop_map(|(down, loses)| Deed::Restart { down, loses }),
+        1 => (0..5000u16).prop_map(Deed::Overload),
         1 => (0..10u8).prop_map(Deed::Trim),
         4 => (0..300u16).prop_map(Deed::Wait),
         2 => (300..25_000u16).prop_map(Deed::Wait),
@@ -100,6 +102,13 @@ fn do_it(world: &mut World, deed: &Deed) {
             }
             world.run(Duration::from_millis(down.into()));
             world.server.is_up = true;
+        }
+        Deed::Overload(milliseconds) => {
+            world.stop_server();
+            world.server.is_up = true;
+            world.server.is_busy = world.server.kind == Kind::Hub;
+            world.run(Duration::from_millis(milliseconds.into()));
+            world.server.is_busy = false;
         }
         Deed::Trim(but) => world.server.trim(but.into()),
         Deed::Wait(milliseconds) => world.run(Duration::from_millis(milliseconds.into())),

@@ -47,19 +47,22 @@ impl TabState {
         }
     }
 
-    /// An event of the stream, which the program gets unless it has had it.
+    /// Hands an event of the stream to the program, unless that has had it.
     pub(super) fn take(&mut self, event: Delivery<Message>) {
-        if self.ahead {
-            let place = self.seen.relation(&event.id);
-            // What is known may follow yet after a gap, or an ID that does not compare.
-            self.ahead = matches!(place, Relation::Behind | Relation::Unknown);
-            if matches!(place, Relation::Behind | Relation::Last) {
-                if event.value.name.as_str() == DRAIN {
-                    // It says something of the stream, wherever this tab is.
-                    self.output(Output::Event(Delivery { id: self.seen.last(), ..event }));
-                }
-                return;
+        let is_drain = event.value.name.as_str() == DRAIN;
+        let mut is_seen = is_drain && event.id.text().is_empty(); // a refusal, which has no position
+        if !is_seen && self.ahead {
+            let relation = self.seen.relation(&event.id);
+            // After a gap, and with IDs that do not compare, events that were seen may still follow.
+            self.ahead = matches!(relation, Relation::Behind | Relation::Unknown);
+            is_seen = matches!(relation, Relation::Behind | Relation::Last);
+        }
+        if is_seen {
+            if is_drain {
+                // The end of the stream concerns this tab wherever it is.
+                self.output(Output::Event(Delivery { id: self.seen.last(), ..event }));
             }
+            return;
         }
         self.fresh = false;
         self.seen.push(event.id.clone());

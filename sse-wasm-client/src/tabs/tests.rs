@@ -231,6 +231,48 @@ fn who_joins_before_another_server_says_anything_has_its_first_event() {
 }
 
 #[test]
+fn who_was_turned_away_still_wants_nothing_old() {
+    let mut busy = Tab::new(1, EventId::default(), NOW);
+    busy.handle_granted(NOW);
+    drain(&mut busy);
+    busy.handle_event(event(DRAIN, ""), NOW);
+    assert_eq!(drain(&mut busy).1, [Output::Event(event(DRAIN, ""))]);
+    busy.handle_stolen(NOW);
+    drain(&mut busy);
+
+    let [mut leader, _] = leading();
+    leader.handle_event(event("tick", "e-2"), NOW);
+    drain(&mut leader);
+    busy.handle_time(LATER); // it asks
+    hear(&mut leader, drain(&mut busy).0, LATER);
+    hear(&mut busy, drain(&mut leader).0, LATER);
+    let events: Vec<_> = drain(&mut busy).1.into_iter().filter(|output| matches!(output, Output::Event(_))).collect();
+    assert_eq!(events, [Output::Event(event(CURSOR, "e-2"))]); // its position, and no gap
+}
+
+#[test]
+fn who_joins_while_the_hub_is_busy_begins_where_it_goes_on() {
+    let mut leader = Tab::new(1, long("e-1"), NOW);
+    leader.handle_granted(NOW);
+    drain(&mut leader);
+    let mut fresh = Tab::new(2, EventId::default(), NOW);
+    hear(&mut leader, drain(&mut fresh).0, NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    leader.handle_event(event(DRAIN, "e-1"), NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    let ends = |done: &[Output]| matches!(done, [Output::Event(event)] if event.value.name.as_str() == DRAIN);
+    let done = drain(&mut fresh).1;
+    assert!(done.is_empty() || ends(&done), "{done:?}"); // and no position: what comes first may be old
+    leader.handle_event(event(CURSOR, "e-9"), NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    let now = NOW + Duration::from_secs(1); // it asks again
+    fresh.handle_time(now);
+    hear(&mut leader, drain(&mut fresh).0, now);
+    hear(&mut fresh, drain(&mut leader).0, now);
+    assert_eq!(ids(&drain(&mut fresh).1), ["e-9"]);
+}
+
+#[test]
 fn who_comes_from_a_later_epoch_leaves_nobody_behind() {
     let mut tabs = leading();
     settle(&mut tabs);

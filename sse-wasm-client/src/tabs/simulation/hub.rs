@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sse_core::{
     EventId, EventName,
-    hub::names::event::{CURSOR, GAP},
+    hub::names::event::{CURSOR, DRAIN, GAP},
 };
 
 use crate::{Delivery, Message, tabs::seen_ids::order};
@@ -31,6 +31,8 @@ pub(super) struct Server {
     /// When each event was published, by its index.
     pub(super) times: Vec<Duration>,
     pub(super) is_up: bool,
+    /// It turns away who connects, with an end as the first event.
+    pub(super) is_busy: bool,
     /// It wants no more of anyone.
     pub(super) refuses: bool,
     /// How often it was asked for the stream while it refuses.
@@ -50,6 +52,7 @@ impl Server {
             trimmed: 0,
             times: Vec::new(),
             is_up: true,
+            is_busy: false,
             refuses: false,
             refused: 0,
             gaps: 0,
@@ -115,6 +118,11 @@ impl Server {
         }
         let hello = hello.map(|name| event(EventName::from_static(name), String::new(), self.id(after)));
         hello.into_iter().chain((after + 1..=self.log.len()).map(|number| self.event(number))).collect()
+    }
+
+    /// The only event of a connection that is turned away, which was to resume after this ID.
+    pub(super) fn turn_away(id: &EventId) -> Delivery<Message> {
+        event(EventName::from_static(DRAIN), r#"{"reason":"busy"}"#.into(), id.clone())
     }
 
     fn event(&self, number: usize) -> Delivery<Message> {

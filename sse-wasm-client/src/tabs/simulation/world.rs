@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sse_core::hub::names::event::GAP;
+use sse_core::hub::names::event::{DRAIN, GAP};
 
 use super::{
     hub::{Kind, Server, TICK},
@@ -215,7 +215,8 @@ impl World {
             Happening::Event(number, event) => {
                 if let Some(connection) = page.connection.as_mut().filter(|connection| connection.number == number) {
                     connection.last_event_id = event.id.clone();
-                    if !mem::replace(&mut connection.is_open, true) {
+                    let opens = connection.is_open || event.value.name.as_str() != DRAIN;
+                    if opens && !mem::replace(&mut connection.is_open, true) {
                         page.tab.handle_state(State::Open, now);
                     }
                     page.tab.handle_event(event, now);
@@ -331,6 +332,11 @@ impl World {
         if self.server.refuses {
             self.server.refused += 1;
             return self.send(number, tab, Happening::Refused(number));
+        }
+        if self.server.is_busy {
+            let event = Server::turn_away(&connection.last_event_id);
+            self.send(number, tab, Happening::Event(number, event));
+            return self.send(number, tab, Happening::Lost(number));
         }
         let is_alone = page.is_alone;
         self.open.insert(number, tab);
