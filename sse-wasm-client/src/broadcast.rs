@@ -5,7 +5,7 @@ use std::{cell::Cell, rc::Rc};
 use crate::{Callback, DecodeError, Delivery, EventSource, Events, readers::Readers, sink::Item};
 
 /// A connection with several readers, from [`EventSource::into_broadcast`]. A clone is another handle of the same
-/// connection, which closes when the last is dropped; streams and callbacks keep it open no longer.
+/// connection. It closes when the last handle is dropped; streams and callbacks don't keep it open.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
@@ -36,15 +36,15 @@ pub struct Broadcast<T> {
 struct Inner<T> {
     source: EventSource<T>,
     readers: Rc<Readers<T>>,
-    /// Whether there was a reader yet. Until then events wait in the source's own queue.
-    begun: Cell<bool>,
+    /// There has been a reader. Until then events wait in the queue of `source`.
+    has_begun: Cell<bool>,
 }
 
-/// What the connection hands its events to. It ends the readers' streams when that lets go of it.
+/// What the connection hands events to. When the connection drops it, the readers' streams end.
 struct EndOnDrop<T>(Rc<Readers<T>>);
 
 impl<T: 'static> EventSource<T> {
-    /// Hands each event to several readers.
+    /// Makes a handle for several readers, each of which gets every event.
     pub fn into_broadcast(self) -> Broadcast<T> {
         Broadcast::new(self)
     }
@@ -53,11 +53,11 @@ impl<T: 'static> EventSource<T> {
 impl<T: 'static> Broadcast<T> {
     fn new(source: EventSource<T>) -> Self {
         let readers = Rc::new(Readers::new(source.queue()));
-        Self { inner: Rc::new(Inner { source, readers, begun: Cell::new(false) }) }
+        Self { inner: Rc::new(Inner { source, readers, has_begun: Cell::new(false) }) }
     }
 
-    /// The events from now on, for one more reader; for the first, those that wait already too. No reader holds up the
-    /// others: each has a queue of its own, where the oldest makes room and is counted.
+    /// Adds a reader of the events from now on. The first reader also gets the events that wait already. No reader holds up
+    /// the others: each has a queue of its own, which drops the oldest event when it is full, and counts it.
     pub fn events(&self) -> Events<T> {
         let events = self.inner.readers.events();
         self.begin();
@@ -67,8 +67,8 @@ impl<T: 'static> Broadcast<T> {
         events
     }
 
-    /// Calls the function for each event from now on, as it arrives, until the [`Callback`] is dropped. The first reader
-    /// gets those that wait already, before this returns.
+    /// Calls `callback` for each event from now on, as it arrives, until the [`Callback`] is dropped. If it is the first
+    /// reader, it gets the events that wait already before this returns.
     pub fn on_event(&self, callback: impl FnMut(&Result<Delivery<T>, DecodeError>) + 'static) -> Callback {
         let callback = self.inner.readers.on_event(callback);
         self.begin();
@@ -76,7 +76,7 @@ impl<T: 'static> Broadcast<T> {
     }
 
     fn begin(&self) {
-        if !self.inner.begun.replace(true) {
+        if !self.inner.has_begun.replace(true) {
             let readers = EndOnDrop(Rc::clone(&self.inner.readers));
             self.inner.source.divert(move |item| readers.send(item));
         }

@@ -1,4 +1,4 @@
-//! What is listened for, and how it is read.
+//! What is listened for, and how it is decoded.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::{ConnectError, DecodeError, Delivery, Message};
 /// The name of events without one.
 const MESSAGE: EventName = EventName::from_static("message");
 
-/// An event as it arrives, before anybody has looked at it.
+/// An event as it arrives, before it is decoded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawEvent<'a> {
     pub(crate) name: &'a str,
@@ -24,9 +24,9 @@ pub(crate) struct RawEvent<'a> {
     pub(crate) origin: &'a Text,
 }
 
-/// Reads the events of these names.
+/// Decodes events, by their names.
 pub(crate) struct Decoder<T> {
-    /// Each once, none of them the hub's.
+    /// Without duplicates, and without the hub's own.
     names: Vec<EventName>,
     read: Box<Read<T>>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Decoder<T> {
 type Read<T> = dyn Fn(RawEvent<'_>, &EventName) -> Result<Delivery<T>, DecodeError>;
 
 impl<T: DeserializeOwned + 'static> Decoder<T> {
-    /// Reads the variants of an enum.
+    /// Decodes the variants of an enum.
     pub(crate) fn typed() -> Result<Self, ConnectError> {
         let schema = Schema::<T>::new()?;
         let mut names = Vec::new();
@@ -51,17 +51,17 @@ impl<T: DeserializeOwned + 'static> Decoder<T> {
 }
 
 impl Decoder<Message> {
-    /// Reads the events without a name.
+    /// Takes events without a name as they are.
     pub(crate) fn untyped() -> Self {
         Self { names: vec![MESSAGE], read: Box::new(|event, name| Ok(event.untyped(name.clone()))) }
     }
 
-    /// Reads those of this name too.
+    /// Takes events named `name` too.
     pub(crate) fn listen(mut self, name: impl Into<Text>) -> Result<Self, ConnectError> {
         let name = EventName::new(name)?;
         if !name.text().is_empty() {
             add(&mut self.names, name)?;
-        } // else `message`
+        } // an empty name means `message`, which is in already
         Ok(self)
     }
 }
@@ -71,7 +71,7 @@ impl<T> Decoder<T> {
         &self.names
     }
 
-    /// Reads an event, if it is of one of the names.
+    /// Decodes an event; `None` if its name is not listened for.
     pub(crate) fn read(&self, event: RawEvent<'_>) -> Option<Result<Delivery<T>, DecodeError>> {
         let name = self.names.iter().find(|name| name.text() == event.name)?;
         Some((self.read)(event, name))
@@ -84,7 +84,7 @@ impl RawEvent<'_> {
     }
 
     fn deliver<T>(&self, value: T) -> Delivery<T> {
-        // What a browser or a parser took for an ID can be one, so the check doesn't fail.
+        // The check never fails: the browser or the parser took this for an ID.
         Delivery { value, id: EventId::new(self.id).unwrap_or_default(), origin: self.origin.clone() }
     }
 }

@@ -11,20 +11,21 @@ pub(crate) enum PageEvent {
     Offline,
     Hidden,
     Visible,
-    /// It is left, and may be stored as it stands.
+    /// The page is left, and may enter the back/forward cache.
     Stored,
+    /// The page is shown: from the back/forward cache, or for the first time.
     Restored,
 }
 
-const OF_GLOBAL: [&str; 4] = ["online", "offline", "pagehide", "pageshow"];
-const OF_DOCUMENT: &str = "visibilitychange";
+const GLOBAL_EVENTS: [&str; 4] = ["online", "offline", "pagehide", "pageshow"];
+const DOCUMENT_EVENT: &str = "visibilitychange";
 
-/// Listens to the page. Dropping it takes the listeners off.
+/// Listens to the page. Dropping it removes the listeners.
 #[derive(Debug)]
 pub(crate) struct PageListener {
     /// The window, or a worker's global object.
     global: EventTarget,
-    /// A worker has none.
+    /// `None` in a worker.
     document: Option<EventTarget>,
     listener: Closure<dyn Fn(Event)>,
 }
@@ -47,7 +48,7 @@ impl PageListener {
         });
         let page = Self { global: global.unchecked_into(), document, listener };
         page.each(|target, name| {
-            // It throws for no listener that is a function.
+            // It never throws for a listener that is a function.
             let _ = target.add_event_listener_with_callback(name, page.listener.as_ref().unchecked_ref());
         });
         page
@@ -58,11 +59,11 @@ impl PageListener {
     }
 
     fn each(&self, visit: impl Fn(&EventTarget, &str)) {
-        for name in OF_GLOBAL {
+        for name in GLOBAL_EVENTS {
             visit(&self.global, name);
         }
         if let Some(document) = &self.document {
-            visit(document, OF_DOCUMENT);
+            visit(document, DOCUMENT_EVENT);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One stream of events for several readers.
+//! The readers of one broadcast.
 
 use std::{
     cell::RefCell,
@@ -12,11 +12,11 @@ use futures_util::Stream;
 
 use crate::{queue::Queue, sink::Item};
 
-/// Hands each event to all who want it.
+/// Hands each event to all readers.
 pub(crate) struct Readers<T> {
     queues: RefCell<Vec<Weak<Waiting<T>>>>,
     callbacks: RefCell<Vec<Weak<Called<T>>>>,
-    /// Of each reader's queue.
+    /// The capacity of each reader's queue.
     capacity: usize,
 }
 
@@ -34,18 +34,18 @@ impl<T> Readers<T> {
         Events(queue)
     }
 
-    /// Ends the streams, after what they still hold.
+    /// Ends the readers' streams, after what they hold.
     pub(crate) fn end(&self) {
         for queue in readers(&self.queues) {
             queue.end();
         }
     }
 
-    /// Readers that come and go meanwhile are another event's.
+    /// Hands `item` to the readers of this moment. One that joins meanwhile gets the next.
     pub(crate) fn send(&self, item: Item<T>) {
         let item = Rc::new(item);
         for callback in readers(&self.callbacks) {
-            // One that causes an event while it runs does not get it, instead of running within itself.
+            // A callback that causes an event while it runs does not get that event: it can't run within itself.
             if let Ok(mut callback) = callback.try_borrow_mut() {
                 callback(&item);
             }
@@ -70,7 +70,7 @@ fn join<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>, reader: &Rc<R>) {
     readers.push(Rc::downgrade(reader));
 }
 
-/// Those of the moment, as long as they are still there when it is their turn.
+/// The readers of this moment, except those that are gone when it is their turn.
 fn readers<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>) -> impl Iterator<Item = Rc<R>> {
     let readers = readers.borrow().clone();
     readers.into_iter().filter_map(|reader| reader.upgrade())
@@ -82,14 +82,15 @@ impl<T> fmt::Debug for Readers<T> {
     }
 }
 
-/// The events of a shared connection since this reader began, from `Broadcast::events`.
+/// The events of a broadcast since this reader joined, from `Broadcast::events`.
 ///
-/// It has a queue of its own, as long as the connection's. When it is full the oldest makes room, and is counted.
+/// It has a queue of its own, of the same capacity as the connection's. When it is full the oldest event is dropped and
+/// counted.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Events<T>(Rc<Waiting<T>>);
 
 impl<T> Events<T> {
-    /// How many events were not read in time.
+    /// How many events were dropped because they were not read in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped()
@@ -110,8 +111,8 @@ impl<T> fmt::Debug for Events<T> {
     }
 }
 
-/// A function that is called for every event, from `Broadcast::on_event`. Dropping it ends the calls.
-#[must_use = "the function is called no more once this is dropped"]
+/// A function that is called for every event, from `Broadcast::on_event`. Dropping this ends the calls.
+#[must_use = "the function is not called any more once this is dropped"]
 pub struct Callback(#[expect(dead_code, reason = "held to be dropped")] Box<dyn std::any::Any>);
 
 impl fmt::Debug for Callback {

@@ -1,10 +1,10 @@
-//! What a server answers instead of a stream.
+//! Responses that are no stream.
 
 use std::time::Duration;
 
 use sse_core::hub::Problem;
 
-/// An answer that is no event stream.
+/// A response that is no event stream.
 ///
 /// ```
 /// use sse_wasm_client::{Refusal, Signal};
@@ -26,18 +26,17 @@ use sse_core::hub::Problem;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
-    /// The status code; 200 if only the type was wrong. `None` over `EventSource`, which does not tell it.
+    /// The status code; 200 if only the content type was wrong. `None` over `EventSource`, which does not tell it.
     pub status: Option<u16>,
-    /// What the server says about it, if it does so as `application/problem+json`.
+    /// The server's explanation, if it gives one in JSON (`application/problem+json`).
     pub problem: Option<Problem>,
-    /// How long it asks to be left alone (`Retry-After`).
+    /// How long the server asks to wait (`Retry-After`).
     pub retry_after: Option<Duration>,
 }
 
 impl Refusal {
-    /// Whether such a refusal tends to pass by itself, which is what decides whether the client tries again unless told
-    /// otherwise: no status known, 408 (timeout), 425 (too early), 429 (too many requests), and all of the server's own
-    /// faults (500 to 599).
+    /// Returns true if such a refusal tends to pass by itself, so that the client tries again by default: if the status is
+    /// unknown, 408 (timeout), 425 (too early), 429 (too many requests), or one of the server's own errors (500 to 599).
     ///
     /// ```
     /// use sse_wasm_client::Refusal;

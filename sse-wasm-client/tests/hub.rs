@@ -93,7 +93,7 @@ async fn values_of_every_kind_arrive_in_order_with_ids() {
     assert_eq!(source.dropped(), 0);
 
     let id = publish(&topic, "formerly", "{}").await;
-    let Delivery { value, id: delivered, origin } = next(&mut source).await.unwrap();
+    let Delivery { value, id: delivered, origin, .. } = next(&mut source).await.unwrap();
     assert_eq!((value, delivered, &*origin), (Any::Renamed(BTreeMap::new()), id, HUB));
 }
 
@@ -107,7 +107,7 @@ async fn what_does_not_decode_is_one_bad_item() {
 
     let error = next(&mut source).await.unwrap_err();
     assert!(matches!(error.cause(), typed::DecodeError::Data(_)));
-    let Delivery { value: Message { name, data }, id: of, .. } = error.delivery();
+    let Delivery { value: Message { name, data, .. }, id: of, .. } = error.delivery();
     assert_eq!((name.as_str(), data.as_str(), of), ("pair", "[1]", &id));
     assert_eq!(next(&mut source).await.unwrap().value, Any::Nothing);
 }
@@ -122,7 +122,7 @@ async fn untyped_messages_and_chosen_names() {
     }
     let mut received = Vec::new();
     for delivery in take(&mut source, 2).await {
-        let Message { name, data } = delivery.unwrap().value;
+        let Message { name, data, .. } = delivery.unwrap().value;
         received.push((name.to_string(), data.to_string()));
     }
     assert_eq!(received, [("message".into(), " kept as\nit is ".into()), ("tick".into(), String::new())]);

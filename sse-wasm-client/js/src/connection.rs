@@ -85,6 +85,6 @@ impl Connection {
 
 /// Messages are read as they come, so none fails to decode.
 fn array(item: Item) -> Option<Array> {
-    let Delivery { value: Message { name, data }, id, origin } = item?.ok()?;
+    let Delivery { value: Message { name, data, .. }, id, origin, .. } = item?.ok()?;
     Some([name.as_str(), &data, id.as_str(), &origin].into_iter().map(JsValue::from_str).collect())
 }

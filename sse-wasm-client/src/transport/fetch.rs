@@ -55,6 +55,7 @@ pub struct ByFetch {
 
 /// Which servers `fetch` sends cookies to, and accepts them from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Credentials {
     /// None.
     Omit,
