@@ -10,7 +10,7 @@ use sse_core::{EventId, EventName, hub::names::event::CURSOR};
 
 use super::{
     aside::Aside,
-    place_throttle::{Forward, PlaceThrottle},
+    position_throttle::{Forward, PositionThrottle},
     web::{Connect, Feed, HeldConnection, Recipient},
 };
 use crate::{
@@ -86,11 +86,11 @@ struct Forwarder {
     feed: Feed,
     /// What the tabs listen for. A connection may report other events, which are not forwarded.
     names: Rc<[EventName]>,
-    throttle: Cell<PlaceThrottle>,
+    throttle: Cell<PositionThrottle>,
 }
 
 impl Forwarder {
-    fn throttled<R>(&self, decide: impl FnOnce(&mut PlaceThrottle, Duration) -> R) -> R {
+    fn throttled<R>(&self, decide: impl FnOnce(&mut PositionThrottle, Duration) -> R) -> R {
         let mut throttle = self.throttle.get();
         let decided = decide(&mut throttle, clock::now());
         self.throttle.set(throttle);
@@ -107,13 +107,13 @@ impl Sink for Forwarder {
         let name = self.names.iter().find(|name| name.text() == event.name);
         match (self.throttled(|throttle, now| throttle.other_event(name.is_some(), now)), name) {
             (Forward::Event, Some(name)) => self.forward(event, name.clone()),
-            (Forward::Place, _) => self.forward(RawEvent { data: "", ..event }, EventName::from_static(CURSOR)),
+            (Forward::Position, _) => self.forward(RawEvent { data: "", ..event }, EventName::from_static(CURSOR)),
             _ => {}
         }
     }
 
     fn take_hubs(&self, event: RawEvent<'_>) {
-        self.throttled(PlaceThrottle::hub_event);
+        self.throttled(PositionThrottle::hub_event);
         let name = EventName::new(event.name).unwrap_or_default(); // never fails: it is one of the hub's
         self.forward(event, name);
     }

@@ -1,4 +1,4 @@
-//! A tab that gets the events from another.
+//! A tab that gets its events from the leader.
 
 use std::time::Duration;
 
@@ -10,27 +10,28 @@ use super::{
 };
 use crate::State;
 
-/// How long an answer may take before the question is put again.
+/// How long the leader's answer may take before the tab asks again.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// So many beats in a row without a word of the leader, though it was asked, and it is taken for frozen. A leader that
-/// lives answers at once, also where its timers are throttled.
+/// After this number of beats in a row without a word from the leader, although it was asked, it is considered frozen. A
+/// leader that runs answers at once, even if its timers are throttled.
 const SILENT_BEATS: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct Follower {
-    /// The number in the term through which everything was had; none if that is not known.
+    /// The number up to which everything was received in this term; `None` if unknown.
     number: Option<u64>,
-    /// Whether the leader owes an answer.
+    /// The leader was asked and has not answered.
     asked: bool,
-    /// Not to ask before.
+    /// The earliest time to ask again.
     ask_at: Duration,
-    /// Between two looks at whether the leader lives: different for each tab, so that they don't take over all at once.
+    /// The interval at which to check that the leader runs. It differs from tab to tab, so that they don't all take over at
+    /// once.
     beat: Duration,
-    look_at: Duration,
-    /// Whether a leader was heard since the last look.
+    check_at: Duration,
+    /// A leader was heard since the last check.
     heard: bool,
-    /// Looks in a row at which none was.
+    /// Checks in a row before which none was heard.
     silent: u32,
 }
 
@@ -42,7 +43,7 @@ impl Follower {
             asked: false,
             ask_at: now,
             beat,
-            look_at: now.saturating_add(beat),
+            check_at: now.saturating_add(beat),
             heard: false,
             silent: 0,
         };
@@ -50,18 +51,18 @@ impl Follower {
         follower
     }
 
-    /// The number in the term, if the tab's own place is neither before nor beyond.
+    /// The number in the term, if the program's position is just there.
     pub(super) fn in_step(&self, tab: &TabState) -> Option<u64> {
         self.number.filter(|_| !tab.ahead)
     }
 
-    /// A later term has begun: numbers are another's. Gives what the number was.
+    /// A later term has begun, with numbers of its own. Returns the number in the earlier one.
     pub(super) fn lose_step(&mut self) -> Option<u64> {
         self.number.take()
     }
 
-    /// What another tab says in the present term, or a call of any. `was`: the term and the number until this came, if
-    /// it is the first of its term.
+    /// Another tab has sent a notice in the present term, or a call in any. If the notice is the first of its term, `was` is
+    /// the term before and the number in it.
     pub(super) fn handle(&mut self, tab: &mut TabState, says: Says, was: Option<(Term, u64)>, now: Duration) {
         self.heard |= says.is_leaders() || says == Says::Call;
         match says {
@@ -71,9 +72,9 @@ impl Follower {
             Says::Begin { start, was: leader_was } => {
                 tab.enter(State::Connecting);
                 if tab.fresh && !start.text().is_empty() {
-                    return self.ask(tab, now); // and not begin where others were
+                    return self.ask(tab, now); // it would begin where others were
                 }
-                // One that had as much as the leader in the term before is not behind it now.
+                // A tab that had as much as the leader in the term before is not behind it now.
                 let kept_up = || matches!((was, leader_was), (Some((term, own)), Some((of, leader))) if term == of && own >= leader);
                 match tab.seen.relation(&start) {
                     Relation::Last => tab.ahead = false,
@@ -84,7 +85,7 @@ impl Follower {
                         return self.ask(tab, now);
                     }
                 }
-                self.stand(0);
+                self.set_number(0);
             }
             Says::Event { number, event } => match self.number {
                 Some(had) if number <= had => {}
@@ -113,18 +114,18 @@ impl Follower {
                         tab.seen.recall(before);
                         if tab.fresh && !tab.seen.last().text().is_empty() {
                             tab.fresh = false;
-                            tab.tell_place();
+                            tab.tell_position();
                         }
-                        tab.ahead |= ahead; // what is known may follow yet, too, after what came late
+                        tab.ahead |= ahead; // events that were seen may still follow those that came late
                         after
                     }
-                    _ => return, // what it answers is past
+                    _ => return, // it answers an earlier question
                 };
                 let through = after.saturating_add(events.len() as u64);
                 for event in events.into_iter().skip(usize::try_from(had - after).unwrap_or(usize::MAX)) {
                     tab.take(event);
                 }
-                self.stand(had.max(through));
+                self.set_number(had.max(through));
             }
             Says::Replay { .. } => {}
         }
@@ -134,10 +135,10 @@ impl Follower {
         if self.asked {
             self.ask(tab, now);
         }
-        if now < self.look_at {
+        if now < self.check_at {
             return;
         }
-        self.look_at = now.saturating_add(self.beat);
+        self.check_at = now.saturating_add(self.beat);
         if std::mem::take(&mut self.heard) {
             self.silent = 0;
             return;
@@ -152,10 +153,10 @@ impl Follower {
     }
 
     pub(super) fn next_time(&self) -> Duration {
-        if self.asked { self.look_at.min(self.ask_at) } else { self.look_at }
+        if self.asked { self.check_at.min(self.ask_at) } else { self.check_at }
     }
 
-    /// Tells the leader that something is missing here, but not again and again.
+    /// Tells the leader that something is missing here, at most once a second.
     pub(super) fn ask(&mut self, tab: &mut TabState, now: Duration) {
         self.asked = true;
         if now >= self.ask_at {
@@ -168,7 +169,7 @@ impl Follower {
         tab.say(Says::Here(Here { id: tab.seen.last(), number: self.number, is_fresh: tab.fresh }));
     }
 
-    fn stand(&mut self, number: u64) {
+    fn set_number(&mut self, number: u64) {
         self.number = Some(number);
         self.asked = false;
     }

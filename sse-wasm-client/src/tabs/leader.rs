@@ -1,4 +1,4 @@
-//! A tab that holds the stream and hands its events to the others.
+//! A tab that holds the stream and sends its events to the others.
 
 use std::{cmp::Ordering, mem, time::Duration};
 
@@ -16,20 +16,20 @@ use super::{
 };
 use crate::{Delivery, Message, State};
 
-/// How long a new leader waits for the others to say where they are. Tabs of one browser answer in a few milliseconds;
-/// one that is late asks for what it misses.
+/// How long a new leader waits for the others to tell their positions. Tabs of one browser answer within a few
+/// milliseconds; one that is late asks for what it missed.
 const CALL: Duration = Duration::from_millis(150);
 
-/// How many tabs that join early are remembered. Others have to ask again.
+/// How many tabs that join before the first event are remembered. Others have to ask again.
 const EARLY: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Leader {
-    /// While it asks where everyone is.
+    /// Set while it waits for the others' positions.
     call: Option<Call>,
-    /// What it hands out, once its first term has begun.
+    /// The stream, once the first term has begun.
     stream: Option<Stream>,
-    /// Its number as a follower, in step, before it led.
+    /// The term and the number that it had as a follower, if its position was just there.
     was: Option<(Term, u64)>,
     beat_at: Duration,
 }
@@ -37,28 +37,28 @@ pub(super) struct Leader {
 #[derive(Debug)]
 struct Call {
     until: Duration,
-    /// Where the stream is to begin: the lowest place that was named.
+    /// Where the stream is to begin: the lowest position so far.
     lowest: EventId,
-    /// Where a leader itself is to begin that has had nothing.
+    /// Where the leader is to begin if it has had nothing itself: the highest position so far.
     furthest: Option<EventId>,
 }
 
 #[derive(Debug)]
 struct Stream {
     buffer: ReplayBuffer,
-    /// Whether an event has come, so that what is remembered is the server's present.
+    /// An event has arrived, so the buffer reaches to the server's present.
     has_begun: bool,
-    /// Whether it is a hub's: it can be asked for anything later than an ID.
+    /// The server is a hub, which can be asked for all events after an ID.
     is_hubs: bool,
-    /// Whether what comes next may be old: the connection is being made, to go on where others are.
+    /// The connection is being made and resumes where others are, so the next events may be old.
     is_catching_up: bool,
-    /// Tabs without a place that asked for one before the first event. No more than `EARLY`.
+    /// Tabs that have had nothing and asked for a position before the first event. At most `EARLY`.
     early: Vec<u64>,
 }
 
 impl Leader {
     pub(super) fn new(tab: &mut TabState, was: Option<(Term, u64)>, now: Duration) -> Self {
-        let was = was.filter(|_| !tab.fresh); // else its place is still to be found
+        let was = was.filter(|_| !tab.fresh); // otherwise it has no position yet
         let mut leader = Self { call: None, stream: None, was, beat_at: now };
         let own = tab.seen.last();
         if tab.has_company {
@@ -73,7 +73,7 @@ impl Leader {
         self.stream.is_some()
     }
 
-    /// An event of its own stream.
+    /// An event arrived on the leader's stream.
     pub(super) fn handle_event(&mut self, tab: &mut TabState, mut event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         let own = tab.seen.last();
@@ -91,7 +91,7 @@ impl Leader {
                 // A hub tells its position first, so the tab begins there. Another server's events may be old or not: this
                 // tab gets them, so that none is lost.
                 if !stream.is_hubs {
-                    tab.say(place(tab, id, stream.buffer.last()));
+                    tab.say(position_reply(tab, id, stream.buffer.last()));
                 }
             }
         }
@@ -110,27 +110,28 @@ impl Leader {
         }
     }
 
-    /// What another says in the present term, or a call of any.
+    /// Another tab has sent a notice in the present term, or a call in any. `is_of_term` is false if it knew an earlier
+    /// term only.
     pub(super) fn handle(&mut self, tab: &mut TabState, from: u64, says: Says, is_of_term: bool, now: Duration) {
         match says {
             Says::Here(here) if self.call.is_some() => self.hear(tab, here),
             Says::Here(here) => self.answer(tab, from, here, is_of_term, now),
-            // Another has the lock now. This one goes on until it knows, and is counted in.
+            // Another tab has the lock. This one goes on until it is told, and its position counts meanwhile.
             Says::Call => tab.say(Says::Here(Here { id: tab.seen.last(), number: None, is_fresh: tab.fresh })),
-            // It ended just before this one got the lock, which is quicker than the word of it.
+            // The stream was closed just before this tab got the lock, and the lock arrived first.
             Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => tab.enter(state),
-            // Of the leader before, whose stream is not this one's.
+            // From the leader before, about another stream.
             Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
         }
     }
 
     pub(super) fn handle_time(&mut self, tab: &mut TabState, now: Duration) {
         if let Some(call) = self.call.take_if(|call| now >= call.until) {
-            // Of those that do not compare it is not known which is the furthest: then better some that are old.
+            // If IDs do not compare, nobody knows which is the highest. Then some old events are better than a loss.
             let compares = |furthest: &EventId| order(&call.lowest, furthest).is_some();
             if let Some(furthest) = call.furthest.filter(|furthest| tab.fresh && compares(furthest)) {
                 tab.seen.push(furthest);
-                tab.tell_place();
+                tab.tell_position();
             }
             self.begin(tab, call.lowest, now);
         }
@@ -145,7 +146,7 @@ impl Leader {
         until.into_iter().chain(beat).min()
     }
 
-    /// Says that it lives, and how far it is.
+    /// Tells the others that it runs, its number and the state of the stream.
     pub(super) fn beat(&mut self, tab: &mut TabState, now: Duration) {
         if let Some(stream) = &self.stream {
             let number = stream.buffer.last();
@@ -159,13 +160,13 @@ impl Leader {
         self.call = Some(Call { until: now.saturating_add(CALL), lowest, furthest: None });
     }
 
-    /// Begins a term with a stream from this place on, in place of the stream that it has.
+    /// Begins a term with a stream that resumes after `start`, in place of the one that it has.
     fn begin(&mut self, tab: &mut TabState, start: EventId, now: Duration) {
         let was = match &self.stream {
             Some(stream) => (!tab.ahead).then(|| (tab.term, stream.buffer.last())),
             None => self.was.take(),
         };
-        let was = was.filter(|_| !start.text().is_empty()); // else it begins with what is to come
+        let was = was.filter(|_| !start.text().is_empty()); // otherwise it begins with what comes from now on
         if self.has_stream() {
             tab.output(Output::Disconnect);
         }
@@ -186,16 +187,16 @@ impl Leader {
         self.beat_at = now.saturating_add(BEAT);
     }
 
-    /// A place, named while everyone is asked.
+    /// A tab told its position during the call.
     fn hear(&mut self, tab: &mut TabState, here: Here) {
         let Some(call) = &mut self.call else { return };
         if here.id.text().is_empty() {
-            return; // no place to begin at
+            return; // nothing to begin at
         }
         if call.lowest.text().is_empty() {
             call.lowest = here.id.clone();
         }
-        // One that has had nothing wants nothing old: it takes the place of the furthest.
+        // A leader that has had nothing wants nothing old: it begins at the highest position.
         if tab.fresh && call.furthest.as_ref().is_none_or(|furthest| order(&here.id, furthest) != Some(Ordering::Less))
         {
             call.furthest = Some(here.id.clone());
@@ -205,12 +206,12 @@ impl Leader {
         }
     }
 
-    /// Gives a tab what it misses: what is remembered, or all of it from the server, for which a new term begins.
+    /// Sends a tab what it missed: from the buffer, or else from the server, for which a new term begins.
     fn answer(&mut self, tab: &mut TabState, from: u64, here: Here, is_of_term: bool, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         let number = here.number.filter(|_| is_of_term);
         if here.is_fresh && number.is_none() && stream.is_catching_up {
-            // It asks again. The place before the first event is there for it only if that turns out to be right.
+            // The tab asks again. It gets the position before the first event only if that turns out to be right.
             if !stream.has_begun && !stream.early.contains(&from) && stream.early.len() < EARLY {
                 stream.early.push(from);
             }
@@ -232,11 +233,11 @@ impl Leader {
         let says = if let Some(held) = by_number() {
             Some(held)
         } else if here.is_fresh {
-            Some(place(tab, from, buffer.last()))
+            Some(position_reply(tab, from, buffer.last()))
         } else if let Some(held) = by_id() {
             Some(held)
         } else if !stream.has_begun || stream.is_catching_up {
-            // Whether the server knows that ID shows with its next event. The tab asks again.
+            // Whether the server knows that ID will show with its next event. The tab asks again.
             return self.beat(tab, now);
         } else if stream.is_hubs && !here.id.text().is_empty() {
             return self.call(tab, here.id, now);
@@ -245,19 +246,19 @@ impl Leader {
         };
         if let Some(says) = says {
             tab.say(says);
-            self.beat(tab, now); // the tab is to know how it stands, too
+            self.beat(tab, now); // for the state of the stream
         }
     }
 }
 
-/// Whether a stream, which begins with this event, began at the place of a tab that is further than this one thought:
-/// a hub goes on without a gap only in its present epoch, and this tab has had nothing of that.
+/// Returns true if the stream, whose first event this is, began at the position of a tab that is in a later epoch than
+/// this one: a hub resumes without a gap only in its present epoch, of which this tab has had nothing.
 fn is_of_later_epoch(tab: &TabState, event: &Delivery<Message>) -> bool {
     tab.ahead && event.value.name.as_str() == CURSOR && tab.seen.relation(&event.id) == Relation::Unknown
 }
 
-/// For a tab that has had nothing: its place is the leader's own, at this number.
-fn place(tab: &TabState, to: u64, after: u64) -> Says {
+/// The answer to a tab that has had nothing: its position is the leader's own, at number `after`.
+fn position_reply(tab: &TabState, to: u64, after: u64) -> Says {
     Says::Replay {
         to,
         id: EventId::default(),

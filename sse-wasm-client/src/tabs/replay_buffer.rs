@@ -1,4 +1,4 @@
-//! What a leader has handed out lately.
+//! The last events that a leader has sent.
 
 use std::collections::VecDeque;
 
@@ -7,31 +7,31 @@ use sse_core::EventId;
 use super::seen_ids::order;
 use crate::{Delivery, Message};
 
-/// Some seconds of a busy stream: enough for a tab that missed a few, or was just reloaded.
+/// A few seconds of a busy stream: enough for a tab that missed some events, or was just reloaded.
 const EVENTS: usize = 512;
 
-/// What the events may hold in all. A replay is one message of about this size.
+/// The size of all events together. A replay is one message of about this size.
 const BYTES: usize = 512 * 1024;
 
-/// The last events of a term, by their numbers. The oldest make room for the next.
+/// The last events of a term, by their numbers. The oldest are dropped for new ones.
 #[derive(Debug)]
 pub(super) struct ReplayBuffer {
-    /// No more than `EVENTS` and `BYTES`. Their numbers are those after `floor`, without a break.
+    /// At most `EVENTS` of at most `BYTES` in all. Their numbers are consecutive, from `floor + 1`.
     events: VecDeque<Delivery<Message>>,
-    /// The number before the first that is held.
+    /// The number before the oldest event here.
     floor: u64,
-    /// The ID as of `floor`.
+    /// The last event ID as of `floor`.
     floor_id: EventId,
     bytes: usize,
 }
 
 impl ReplayBuffer {
-    /// Empty, before the first event of a stream that begins after this ID.
+    /// An empty buffer, for a stream that resumes after `start`.
     pub(super) fn new(start: EventId) -> Self {
         Self { events: VecDeque::new(), floor: 0, floor_id: start, bytes: 0 }
     }
 
-    /// Takes the next event, and gives its number.
+    /// Adds the next event and returns its number.
     pub(super) fn push(&mut self, event: Delivery<Message>) -> u64 {
         self.bytes += size(&event);
         self.events.push_back(event);
@@ -46,24 +46,24 @@ impl ReplayBuffer {
         self.last()
     }
 
-    /// The number of the last event, 0 before the first.
+    /// The number of the last event; 0 before the first.
     pub(super) fn last(&self) -> u64 {
         self.floor + self.events.len() as u64
     }
 
-    /// The number after which the oldest event comes that is held.
+    /// The number before the oldest event here.
     pub(super) fn floor(&self) -> u64 {
         self.floor
     }
 
-    /// What follows this number, if all of it is held.
+    /// The events after `number`, if all of them are here.
     pub(super) fn after(&self, number: u64) -> Option<Vec<Delivery<Message>>> {
         let skip = usize::try_from(number.checked_sub(self.floor)?).ok()?;
         (skip <= self.events.len()).then(|| self.events.range(skip..).cloned().collect())
     }
 
-    /// The last number through which there is nothing that a tab with this ID has not had, if all that follows is held.
-    /// And whether the tab has had more than that, so that some of what follows may be known to it.
+    /// The highest number up to which a tab whose last ID is `id` has had everything, if all that follows is here. Also
+    /// returns whether the tab has had more than that, so that it may have had the next events.
     pub(super) fn find(&self, id: &EventId) -> Option<(u64, bool)> {
         let known = [&self.floor_id].into_iter().chain(self.events.iter().map(|event| &event.id));
         let numbered = (self.floor..).zip(known).filter_map(|(number, known)| {

@@ -1,33 +1,33 @@
-//! What a tab has had, by its IDs.
+//! The IDs of the events that a tab has had.
 
 use std::{cmp::Ordering, collections::VecDeque};
 
 use sse_core::{EventId, hub::Position};
 
 /// How many IDs that do not compare are remembered: twice what a [`ReplayBuffer`](super::replay_buffer::ReplayBuffer) holds, so that what a
-/// leader hands out again is known. Those of one epoch count as one.
+/// leader replays is recognized. Those of one epoch count as one.
 const IDS: usize = 1024;
 
-/// Where an ID lies, seen from the last that a tab has had.
+/// Where an ID lies, relative to the last one that a tab has had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Relation {
-    /// Had, and others since.
+    /// It has been had, and others since.
     Behind,
-    /// The last that was had.
+    /// It is the last one.
     Last,
-    /// Still to come.
+    /// It is yet to come.
     Beyond,
-    /// Of another epoch than any that was had, or no ID that compares and none that is remembered.
+    /// It is of another epoch than any seen ID, or does not compare and is not remembered.
     Unknown,
 }
 
 /// The IDs that a tab has had, the last one last.
 ///
-/// IDs of a hub compare within an epoch, so the last of each epoch stands for all before it. Any other ID is remembered
-/// by itself, and known again if it is among the last 1,024.
+/// IDs of a hub compare within an epoch, so the last of each epoch stands for all before it. Other IDs are remembered one
+/// by one, and recognized if they are among the last 1,024.
 #[derive(Debug)]
 pub(super) struct SeenIds {
-    /// No more than `IDS`, none of them empty; of neighbours that compare only the later.
+    /// At most `IDS`, none of them empty. Of neighbours that compare only the later is here.
     ids: VecDeque<EventId>,
 }
 
@@ -39,18 +39,18 @@ impl SeenIds {
         seen
     }
 
-    /// The last ID that was had, empty if there was none.
+    /// The last ID; empty if there was none.
     pub(super) fn last(&self) -> EventId {
         self.ids.back().cloned().unwrap_or_default()
     }
 
-    /// The IDs that were had when this one was, with it; none if it is unknown.
+    /// The IDs up to `id`, which is included; none if it is not here.
     pub(super) fn through(&self, id: &EventId) -> Vec<EventId> {
         let count = self.find(id).map_or(0, |at| at + 1);
         self.ids.iter().take(count).cloned().collect()
     }
 
-    /// Learns of IDs that lie before those that are here.
+    /// Adds IDs that lie before those that are here.
     pub(super) fn recall(&mut self, before: Vec<EventId>) {
         let own = std::mem::take(&mut self.ids);
         for id in before {
@@ -63,10 +63,10 @@ impl SeenIds {
         }
     }
 
-    /// An event with this ID is had now.
+    /// Adds the ID of an event that the program gets.
     pub(super) fn push(&mut self, id: EventId) {
         if id.text().is_empty() {
-            return; // the event has none, and the place is as before
+            return; // the event has none, and the position is as before
         }
         if self.ids.back().is_some_and(|last| order(&id, last).is_some_and(Ordering::is_ge)) {
             self.ids.pop_back();
@@ -77,7 +77,7 @@ impl SeenIds {
         self.ids.push_back(id);
     }
 
-    /// Where this ID lies. Without IDs on both sides there is nothing to tell them apart, and nothing was had.
+    /// Where `id` lies. If it is empty, and so is this, nothing tells them apart: it is the last.
     pub(super) fn relation(&self, id: &EventId) -> Relation {
         let Some(last) = self.ids.back() else {
             return if id.text().is_empty() { Relation::Last } else { Relation::Unknown };
@@ -91,7 +91,7 @@ impl SeenIds {
         }
     }
 
-    /// Whether the first is known to lie before the second. What this seen does not know lies nowhere.
+    /// Returns true if `one` is known to lie before `other`. An ID that is not here lies nowhere.
     pub(super) fn is_before(&self, one: &EventId, other: &EventId) -> bool {
         match order(one, other) {
             Some(order) => order.is_lt(),
@@ -114,7 +114,7 @@ pub(super) fn order(one: &EventId, other: &EventId) -> Option<Ordering> {
     Position::parse(one)?.partial_cmp(&Position::parse(other)?)
 }
 
-/// A hub's ID that is written short, `b-12` for `bbbbbbbbbbbb-00000000012`; any other as it is.
+/// The ID of a hub that `short` abbreviates, as `b-12` does `bbbbbbbbbbbb-00000000012`; any other as it is.
 #[cfg(test)]
 pub(super) fn long(short: &str) -> EventId {
     let id = match short.split_once('-') {
@@ -124,7 +124,7 @@ pub(super) fn long(short: &str) -> EventId {
     EventId::new(id).unwrap()
 }
 
-/// The other way round.
+/// The inverse of [`long`].
 #[cfg(test)]
 pub(super) fn short(id: &EventId) -> String {
     let id = id.as_str();

@@ -122,7 +122,7 @@ fn settle(world: &mut World) -> Result<(), String> {
     world.pages.values_mut().for_each(|page| page.is_throttled = false);
     world.run(Duration::from_secs(60));
     for (tab, page) in world.pages.iter().filter(|(_, page)| page.frozen.is_none()) {
-        page.check_place().map_err(|fault| format!("tab {tab}: {fault}"))?;
+        page.check_position().map_err(|fault| format!("tab {tab}: {fault}"))?;
     }
     for _ in 0..3 {
         world.publish();
@@ -212,7 +212,7 @@ fn faults_are_found() {
         Fault::StartsAtOwn,
         Fault::PassesNothingOver,
         Fault::NeverRepeats,
-        Fault::HearsNoPlaces,
+        Fault::HearsNoPositions,
         Fault::NeverSteals,
         Fault::Deaf,
     ] {

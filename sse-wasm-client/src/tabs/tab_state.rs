@@ -1,4 +1,4 @@
-//! What a tab keeps whichever its part: its own place in the stream, and what is to be done.
+//! What a tab keeps in every role: what it has had, the state of the stream, and its outputs.
 
 use std::collections::VecDeque;
 
@@ -16,20 +16,20 @@ use crate::{Delivery, Message, State};
 
 #[derive(Debug)]
 pub(super) struct TabState {
-    /// Which tab this is.
+    /// The number of this tab.
     pub(super) id: u64,
-    /// The latest term that it knows of.
+    /// The latest known term.
     pub(super) term: Term,
-    /// What the tab's program has had.
+    /// The IDs of the events that the program has had.
     pub(super) seen: SeenIds,
-    /// Whether the events that come may have been had: the term's stream began before the tab's own place.
+    /// The term's stream began before this tab's position, so the program may have had the next events.
     pub(super) ahead: bool,
-    /// Whether nothing was had yet, and nothing is wanted but what comes from now on.
+    /// The program has had nothing, and wants only what comes from now on.
     pub(super) fresh: bool,
-    /// Whether another tab was ever heard.
+    /// Another tab has been heard.
     pub(super) has_company: bool,
     pub(super) stream_state: State,
-    /// Taken out after each input.
+    /// Emptied by the driver after each input.
     outputs: VecDeque<Output>,
 }
 
@@ -69,13 +69,13 @@ impl TabState {
         self.output(Output::Event(event));
     }
 
-    /// Tells the program where it is, which had nothing: so a hub's stream would begin.
-    pub(super) fn tell_place(&mut self) {
+    /// Tells the program its position by a cursor, as a hub does when a stream begins.
+    pub(super) fn tell_position(&mut self) {
         let value = Message { name: EventName::from_static(CURSOR), data: Text::default() };
         self.output(Output::Event(Delivery { value, id: self.seen.last(), origin: Text::default() }));
     }
 
-    /// Tells the program that something is lost between what it has had and this.
+    /// Tells the program that events are missing between what it has had and `first`.
     pub(super) fn tell_gap(&mut self, first: Option<&Delivery<Message>>) {
         let id = self.seen.last();
         let json = |id: &EventId| serde_json::to_string(id.as_str()).unwrap_or_default();
@@ -88,6 +88,7 @@ impl TabState {
         self.output(Output::Event(Delivery { value: Message { name, data }, id, origin }));
     }
 
+    /// Takes over a state of the stream, and tells the program if it is another one.
     pub(super) fn enter(&mut self, state: State) {
         if self.stream_state != state {
             self.stream_state = state;
@@ -95,6 +96,7 @@ impl TabState {
         }
     }
 
+    /// Sends a notice to all other tabs.
     pub(super) fn say(&mut self, says: Says) {
         self.output(Output::Post(Notice { from: self.id, term: self.term, says }));
     }

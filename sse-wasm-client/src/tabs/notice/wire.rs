@@ -1,4 +1,4 @@
-//! The forms of types that have none of their own.
+//! The serialized forms of types that are not serializable themselves.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sse_core::{EventId, EventName};
@@ -83,10 +83,10 @@ pub(super) mod aside {
     use super::*;
     use crate::{Limit, Problem, Refusal, tabs::aside::Aside};
 
-    /// [`Aside`], likewise.
+    /// [`Aside`], in a form that does not change with it.
     #[derive(Serialize, Deserialize)]
     enum Form {
-        /// Status, problem, and for how many milliseconds the server asks to be left alone.
+        /// Status, problem, and `Retry-After` in milliseconds.
         Refused(Option<u16>, Option<ProblemForm>, Option<u64>),
         Line,
         Event,

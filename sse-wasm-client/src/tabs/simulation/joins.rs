@@ -66,7 +66,7 @@ impl World {
             begins: 0,
             seen,
             told: id,
-            placed_at: (!is_fresh).then_some(self.server.published()),
+            positioned_at: (!is_fresh).then_some(self.server.published()),
             joined_at: is_fresh.then_some(self.now),
             frozen: None,
             is_throttled: false,
@@ -82,10 +82,10 @@ impl World {
     }
 
     /// A page that had nothing knows its place now.
-    pub(super) fn place(&mut self, tab: u64) {
+    pub(super) fn note_position(&mut self, tab: u64) {
         let Some(page) = self.pages.get_mut(&tab) else { return };
-        if page.placed_at.is_none() && !page.tab.state.seen.last().text().is_empty() {
-            page.placed_at = Some(self.server.published());
+        if page.positioned_at.is_none() && !page.tab.state.seen.last().text().is_empty() {
+            page.positioned_at = Some(self.server.published());
             page.begins = self.server.index(&page.tab.state.seen.last());
             // It may be in the middle of what is old. Or it leads, and begins where the others are.
             if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slowest) {

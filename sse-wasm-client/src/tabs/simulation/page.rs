@@ -18,7 +18,7 @@ pub(super) struct Page {
     /// The ID of the last event that its program had: where that would resume.
     pub(super) told: EventId,
     /// What had been published when it first knew where it is.
-    pub(super) placed_at: Option<usize>,
+    pub(super) positioned_at: Option<usize>,
     /// With IDs that do not compare: the index of the first event that it is to have, if it joined with nothing.
     pub(super) begins: usize,
     /// When it joined with nothing, if what it gets first is to be later than that.
@@ -82,12 +82,12 @@ impl Page {
     }
 
     /// Whether its program knows where it is.
-    pub(super) fn check_place(&self) -> Result<(), String> {
-        let place = self.tab.state.seen.last();
-        if self.told == place {
+    pub(super) fn check_position(&self) -> Result<(), String> {
+        let position = self.tab.state.seen.last();
+        if self.told == position {
             Ok(())
         } else {
-            Err(format!("its program is at {:?}, and itself at {place:?}", self.told))
+            Err(format!("its program is at {:?}, and itself at {position:?}", self.told))
         }
     }
 
@@ -114,8 +114,8 @@ impl Page {
                     return Err("a gap that no server announced".into());
                 }
                 (Seen::Gap, _) => gap = true,
-                (Seen::Tick(index), None) if Some(*index) > self.placed_at && !gap && !self.is_astray => {
-                    return Err(format!("begins with {index}, but was there at {:?}", self.placed_at));
+                (Seen::Tick(index), None) if Some(*index) > self.positioned_at && !gap && !self.is_astray => {
+                    return Err(format!("begins with {index}, but was there at {:?}", self.positioned_at));
                 }
                 (Seen::Tick(index), None)
                     if server.kind == Kind::Hub

@@ -34,7 +34,7 @@ pub(super) enum Fault {
     /// A leader does not repeat what was missed.
     NeverRepeats,
     /// A leader does not hear where the others are.
-    HearsNoPlaces,
+    HearsNoPositions,
     /// A silent leader is left in its place.
     NeverSteals,
     /// A leader does not notice that its lock was stolen, and hears nothing.
@@ -117,7 +117,7 @@ impl World {
             self.act(tab);
             if let Some(page) = self.pages.get_mut(&tab) {
                 page.frozen = Some(Frozen { keeps, backlog: Vec::new() });
-                page.joined_at = page.joined_at.filter(|_| page.placed_at.is_some());
+                page.joined_at = page.joined_at.filter(|_| page.positioned_at.is_some());
             }
         }
     }
@@ -294,13 +294,13 @@ impl World {
                 Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::CheckDeadlines => {}
             }
         }
-        self.place(tab);
+        self.note_position(tab);
     }
 
     fn post(&mut self, tab: u64, notice: &Notice) {
         let is_swallowed = match &notice.says {
             Says::Replay { .. } => self.fault == Some(Fault::NeverRepeats),
-            Says::Here(here) => self.fault == Some(Fault::HearsNoPlaces) && !here.is_fresh,
+            Says::Here(here) => self.fault == Some(Fault::HearsNoPositions) && !here.is_fresh,
             _ => false,
         };
         if !is_swallowed {
