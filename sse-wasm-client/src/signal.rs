@@ -1,4 +1,4 @@
-//! What is said about the stream instead of on it.
+//! What concerns the stream and not its subject.
 
 use std::{
     cell::RefCell,
@@ -15,7 +15,7 @@ use sse_core::{
 
 use crate::{Refusal, State, queue::Queue};
 
-/// How many signals wait for a reader before the oldest makes room.
+/// How many signals wait for a reader before the oldest is dropped.
 const QUEUE: usize = 64;
 
 /// Something about the stream itself.
@@ -36,7 +36,7 @@ const QUEUE: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Signal {
-    /// How the connection stands from now on.
+    /// The state of the connection from now on.
     State(State),
     /// Events may be missing: fetch anew what was built from the stream.
     ///
@@ -52,15 +52,15 @@ pub enum Signal {
     TooLong(Limit),
 }
 
-/// The signals of one `EventSource`, from the state at the time that they were asked for. Ends with the source.
+/// The signals of one `EventSource`, beginning with its state at the time of the call. Ends with the source.
 ///
-/// Up to 64 wait to be read; then the oldest makes room, and is counted.
+/// Up to 64 wait to be read; then the oldest is dropped and counted.
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Signals(Rc<Queue<Signal>>);
 
 impl Signals {
-    /// How many signals were not read in time.
+    /// How many signals were dropped because they were not read in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped()
@@ -75,15 +75,14 @@ impl Stream for Signals {
     }
 }
 
-/// The states of one `EventSource`, from the present one on. Ends with the source.
-///
-/// It passes over all [`Signals`] but [`Signal::State`].
+/// The states of one `EventSource`, beginning with the present one: [`Signals`] without all but [`Signal::State`]. Ends
+/// with the source.
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct States(pub(crate) Signals);
 
 impl States {
-    /// How many signals, states or others, were not read in time.
+    /// How many signals, states or others, were dropped because they were not read in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped()
@@ -104,12 +103,12 @@ impl Stream for States {
     }
 }
 
-/// Hands a signal to everyone who reads them.
+/// Hands signals to all their readers.
 #[derive(Debug, Default)]
 pub(crate) struct Signaller(RefCell<Vec<Weak<Queue<Signal>>>>);
 
 impl Signaller {
-    /// A reader of all signals after this one.
+    /// Adds a reader, which gets `first` and then all signals.
     pub(crate) fn subscribe(&self, first: Signal) -> Signals {
         let queue = Rc::new(Queue::new(QUEUE));
         queue.push(first);
@@ -131,7 +130,7 @@ impl Signaller {
         }
     }
 
-    /// Those who still read. A list of its own: one who is woken may subscribe or leave.
+    /// The readers of this moment, as a list of its own: one that is woken may add or drop readers.
     fn readers(&self) -> Vec<Rc<Queue<Signal>>> {
         self.0.borrow().iter().filter_map(Weak::upgrade).collect()
     }

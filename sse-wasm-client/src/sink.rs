@@ -1,4 +1,4 @@
-//! Where events leave for the application: read, and put into the queue of who waits for them, or handed to a callback.
+//! Where events leave for the application: decoded, then queued or handed to a callback.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,36 +12,36 @@ use crate::{
     queue::Queue,
 };
 
-/// What an application gets for an event.
+/// What the application gets for an event.
 pub(crate) type Item<T> = Result<Delivery<T>, DecodeError>;
 
-/// Takes events, whatever type they are read as.
+/// Takes events, whatever type they are decoded to.
 pub(crate) trait Sink: fmt::Debug {
-    /// An event of any name but the hub's own.
+    /// Takes an event of the application's.
     fn take(&self, event: RawEvent<'_>);
 
-    /// An event of the hub's own. What it says comes as a signal too.
+    /// Takes an event of the hub's own, whose content is signalled too.
     fn take_hubs(&self, _: RawEvent<'_>) {}
 
-    /// What is said about the stream, as far as it is not one of those.
+    /// Takes a signal, except those of the hub's own events.
     fn take_signal(&self, _: &Signal) {}
 
-    /// How many events can be taken without loss; any number unless there is a queue.
+    /// How many events can be taken without loss. Without a queue there is no limit.
     fn room(&self) -> usize {
         usize::MAX
     }
 
-    /// Whether one who can wait should do so before more is put in.
+    /// Returns true if a caller that can wait should do so before it hands in more.
     fn is_tight(&self) -> bool {
         false
     }
 
-    /// Until that is no longer so.
+    /// Waits until [`is_tight`](Self::is_tight) is false.
     fn poll_room(&self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 
-    /// No more will come.
+    /// Ends it: nothing more will be handed in.
     fn end(&self) {}
 }
 
@@ -49,12 +49,12 @@ pub(crate) trait Sink: fmt::Debug {
 pub(crate) struct Deliveries<T> {
     decoder: Decoder<T>,
     queue: Queue<Item<T>>,
-    /// Who takes them instead of the queue. Not here while it runs.
-    callback: RefCell<Option<Box<Taker<T>>>>,
+    /// Takes the events instead of the queue. It is not here while it runs.
+    callback: RefCell<Option<Box<EventCallback<T>>>>,
     ended: Cell<bool>,
 }
 
-type Taker<T> = dyn FnMut(Item<T>);
+type EventCallback<T> = dyn FnMut(Item<T>);
 
 impl<T> Deliveries<T> {
     pub(crate) fn new(decoder: Decoder<T>, capacity: usize) -> Self {
@@ -69,14 +69,14 @@ impl<T> Deliveries<T> {
         self.queue.dropped()
     }
 
-    /// From now on everything is handed to this function, beginning with what is in the queue. It is dropped at the end.
-    pub(crate) fn divert(&self, callback: Box<Taker<T>>) {
+    /// Hands everything from now on to `callback`, beginning with what is in the queue. It is dropped at the end.
+    pub(crate) fn divert(&self, callback: Box<EventCallback<T>>) {
         self.run(callback);
     }
 
-    /// Hands over what is in the queue, which is whatever arrived while the function ran, too. It may be the
-    /// application's, so nothing is borrowed meanwhile.
-    fn run(&self, mut callback: Box<Taker<T>>) {
+    /// Hands over what is in the queue, including what arrives while the callback runs. The callback may call back into
+    /// this, so nothing is borrowed meanwhile.
+    fn run(&self, mut callback: Box<EventCallback<T>>) {
         while let Poll::Ready(Some(item)) = self.queue.poll_next(&mut Context::from_waker(std::task::Waker::noop())) {
             callback(item);
         }
@@ -115,7 +115,7 @@ impl<T> Sink for Deliveries<T> {
         self.ended.set(true);
         self.queue.end();
         let callback = self.callback.take();
-        drop(callback); // what it holds may be the application's, so not while it is borrowed
+        drop(callback); // when nothing is borrowed, since the drop may call back into this
     }
 }
 
