@@ -1,4 +1,5 @@
-//! The words by which JavaScript knows things. They are part of the package's interface, as `index.d.ts` has them.
+//! The strings by which JavaScript knows states and reasons. They are part of the package's interface, which `index.d.ts`
+//! declares.
 
 use sse_wasm_client::{CloseReason, ConnectError, Limit, State};
 
@@ -37,7 +38,7 @@ pub(crate) fn limit(limit: Limit) -> &'static str {
     }
 }
 
-/// Why there is no connection, with the option to correct.
+/// The text of an error, with the name of the option to correct.
 pub(crate) fn refused(error: &ConnectError) -> String {
     match error {
         ConnectError::Name(cause) => format!("option events: {cause}"),
