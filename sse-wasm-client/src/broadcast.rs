@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use crate::{Callback, DecodeError, Delivery, EventSource, Events, readers::Readers, sink::Item};
+use crate::{Callback, DecodeError, Delivery, EventSource, Events, readers::Readers, sink::DeliveryResult};
 
 /// A connection with several readers, from [`EventSource::into_broadcast`]. A clone is another handle of the same
 /// connection. It closes when the last handle is dropped; streams and callbacks don't keep it open.
@@ -100,7 +100,7 @@ impl<T> Clone for Broadcast<T> {
 }
 
 impl<T> EndOnDrop<T> {
-    fn send(&self, item: Item<T>) {
+    fn send(&self, item: DeliveryResult<T>) {
         self.0.send(item);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::Stream;
 
-use crate::{queue::Queue, sink::Item};
+use crate::{queue::Queue, sink::DeliveryResult};
 
 /// Hands each event to all readers.
 pub(crate) struct Readers<T> {
@@ -20,8 +20,8 @@ pub(crate) struct Readers<T> {
     capacity: usize,
 }
 
-type Waiting<T> = Queue<Rc<Item<T>>>;
-type Called<T> = RefCell<dyn FnMut(&Item<T>)>;
+type Waiting<T> = Queue<Rc<DeliveryResult<T>>>;
+type Called<T> = RefCell<dyn FnMut(&DeliveryResult<T>)>;
 
 impl<T> Readers<T> {
     pub(crate) const fn new(capacity: usize) -> Self {
@@ -42,7 +42,7 @@ impl<T> Readers<T> {
     }
 
     /// Hands `item` to the readers of this moment. One that joins meanwhile gets the next.
-    pub(crate) fn send(&self, item: Item<T>) {
+    pub(crate) fn send(&self, item: DeliveryResult<T>) {
         let item = Rc::new(item);
         for callback in readers(&self.callbacks) {
             // A callback that causes an event while it runs does not get that event: it can't run within itself.
@@ -57,7 +57,7 @@ impl<T> Readers<T> {
 }
 
 impl<T: 'static> Readers<T> {
-    pub(crate) fn on_event(&self, callback: impl FnMut(&Item<T>) + 'static) -> Callback {
+    pub(crate) fn on_event(&self, callback: impl FnMut(&DeliveryResult<T>) + 'static) -> Callback {
         let callback: Rc<Called<T>> = Rc::new(RefCell::new(callback));
         join(&self.callbacks, &callback);
         Callback(Box::new(callback))
@@ -98,7 +98,7 @@ impl<T> Events<T> {
 }
 
 impl<T> Stream for Events<T> {
-    type Item = Rc<Item<T>>;
+    type Item = Rc<DeliveryResult<T>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_next(context)
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::Delivery;
 
-    fn item(value: u8) -> Item<u8> {
+    fn item(value: u8) -> DeliveryResult<u8> {
         Ok(Delivery { value, id: EventId::default(), origin: Text::default() })
     }
 

@@ -243,19 +243,20 @@ impl Reconnect {
         if self.hidden_until().is_some_and(|until| now >= until) {
             self.pause(now);
         }
-        match &mut self.phase {
-            Phase::Waiting { until, .. } if now >= *until => self.connect(now),
-            Phase::Connecting { deadline: Some(deadline), .. } if now >= *deadline && !self.held => {
+        match self.phase {
+            Phase::Waiting { until, .. } if now >= until => self.connect(now),
+            Phase::Connecting { deadline: Some(deadline), .. } if now >= deadline && !self.held => {
                 self.wait(None, now, entropy);
             }
-            Phase::Open(open) if !self.held => {
-                if open.is_silent(self.settings.watchdog, now) {
-                    self.silent_streams = self.silent_streams.saturating_add(1);
-                    self.disconnect(now);
-                    self.connect(now);
-                }
-            }
             _ => {}
+        }
+        if let Phase::Open(open) = &mut self.phase
+            && !self.held
+            && open.is_silent(self.settings.watchdog, now)
+        {
+            self.silent_streams = self.silent_streams.saturating_add(1);
+            self.disconnect(now);
+            self.connect(now);
         }
     }
 

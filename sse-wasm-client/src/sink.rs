@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What the application gets for an event.
-pub(crate) type Item<T> = Result<Delivery<T>, DecodeError>;
+pub(crate) type DeliveryResult<T> = Result<Delivery<T>, DecodeError>;
 
 /// Takes events, whatever type they are decoded to.
 pub(crate) trait Sink: fmt::Debug {
@@ -48,20 +48,20 @@ pub(crate) trait Sink: fmt::Debug {
 /// The events of one `EventSource`.
 pub(crate) struct Deliveries<T> {
     decoder: Decoder<T>,
-    queue: Queue<Item<T>>,
+    queue: Queue<DeliveryResult<T>>,
     /// Takes the events instead of the queue. It is not here while it runs.
     callback: RefCell<Option<Box<EventCallback<T>>>>,
     ended: Cell<bool>,
 }
 
-type EventCallback<T> = dyn FnMut(Item<T>);
+type EventCallback<T> = dyn FnMut(DeliveryResult<T>);
 
 impl<T> Deliveries<T> {
     pub(crate) fn new(decoder: Decoder<T>, capacity: usize) -> Self {
         Self { decoder, queue: Queue::new(capacity), callback: RefCell::new(None), ended: Cell::new(false) }
     }
 
-    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<DeliveryResult<T>>> {
         self.queue.poll_next(context)
     }
 
@@ -143,17 +143,15 @@ mod tests {
         deliveries.take(RawEvent { name: "message", data, id: "", origin: &Text::default() });
     }
 
-    fn text(item: Item<Message>) -> String {
+    fn text(item: DeliveryResult<Message>) -> String {
         item.unwrap().value.data.to_string()
     }
-
-    type Seen = Rc<RefCell<Vec<String>>>;
 
     #[test]
     fn a_callback_gets_what_waited_and_what_comes() {
         let deliveries = deliveries(2);
         take(&deliveries, "1");
-        let seen = Seen::default();
+        let seen = Rc::<RefCell<Vec<String>>>::default();
         let log = Rc::clone(&seen);
         deliveries.divert(Box::new(move |item| log.borrow_mut().push(text(item))));
         for number in ["2", "3", "4", "5"] {
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn events_that_come_while_a_callback_runs_wait_for_it() {
         let deliveries = deliveries(8);
-        let seen = Seen::default();
+        let seen = Rc::<RefCell<Vec<String>>>::default();
         let (log, more) = (Rc::clone(&seen), Rc::downgrade(&deliveries));
         deliveries.divert(Box::new(move |item| {
             let data = text(item);
@@ -187,7 +185,7 @@ mod tests {
     #[test]
     fn a_callback_may_end_it_all() {
         let deliveries = deliveries(8);
-        let seen = Seen::default();
+        let seen = Rc::<RefCell<Vec<String>>>::default();
         let (log, own) = (Rc::clone(&seen), Rc::downgrade(&deliveries));
         deliveries.divert(Box::new(move |item| {
             log.borrow_mut().push(text(item));

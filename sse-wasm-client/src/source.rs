@@ -13,7 +13,7 @@ use sse_core::EventId;
 use crate::{
     DecodeError, Delivery, Signals, State, States,
     driver::Driver,
-    sink::{Deliveries, Item},
+    sink::{Deliveries, DeliveryResult},
 };
 
 /// A connection to an event stream, as a [`Stream`] of its events.
@@ -123,7 +123,7 @@ impl<T: 'static> EventSource<T> {
         Listening { source: self }
     }
 
-    pub(crate) fn divert(&self, callback: impl FnMut(Item<T>) + 'static) {
+    pub(crate) fn divert(&self, callback: impl FnMut(DeliveryResult<T>) + 'static) {
         self.deliveries.divert(Box::new(callback));
     }
 
