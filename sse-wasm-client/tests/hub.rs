@@ -24,7 +24,7 @@ use support::{
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// One that is dropped closes its connection, so there is one only. Were it `Clone`, this could mean either trait.
+/// Dropping a handle closes its connection, so handles are not `Clone`. If one were, this would be ambiguous.
 const _: fn() = || {
     struct Cloned;
     trait Means<Which> {
@@ -35,7 +35,7 @@ const _: fn() = || {
     let _ = [<EventSource<Message> as Means<_>>::it, <Listening<Message> as Means<_>>::it];
 };
 
-/// A variant of every kind, and the names that browsers use themselves.
+/// A variant of each kind, and names that the browser uses itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Any {

@@ -1,4 +1,4 @@
-//! In a browser, with servers that do as a test says.
+//! In a browser, with scripted servers.
 #![cfg(target_arch = "wasm32")]
 
 use std::{cell::Cell, rc::Rc, time::Duration};
@@ -17,17 +17,17 @@ use support::{next, open_sources, request, sleep, take, within};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// The address of the scripted server, which every page may ask.
+/// The address of the scripted server, which allows pages of any origin.
 const SCRIPTS: &str = env!("SSE_TEST_SCRIPTS", "run these tests by `cargo xtask test --only wasm-tests`");
 
-/// One script, at a URL of its own.
+/// A script at a URL of its own.
 struct Script {
     name: String,
     url: String,
 }
 
 impl Script {
-    /// Where it breaks a connection off it waits first: a browser forgets what has arrived and is not read yet.
+    /// Steps that break a connection have to be preceded by a wait: a browser discards what it has not read by then.
     async fn new(steps: Value) -> Self {
         thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
         COUNT.set(COUNT.get() + 1);
@@ -46,12 +46,12 @@ impl Script {
         Self { url: format!("{SCRIPTS}/run/{name}/events"), name }
     }
 
-    /// A client that tries again soon.
+    /// A client that reconnects soon.
     fn source(&self) -> Builder<Message> {
         EventSource::untyped(&self.url).reconnection_time(Duration::from_millis(20))
     }
 
-    /// Waits until all its steps but `left` are done. A failure is shown with all that happened.
+    /// Waits until all steps but the last `left` are done. Panics with the timeline if the script fails.
     async fn done_but(&self, left: u64) {
         let done = async {
             loop {
@@ -167,14 +167,14 @@ async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
     let script = Script::new(json!([
         { "accept": { "path": "/events" } },
         { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "e-1" }, { "wait": "100ms" }, "drop",
-        // The browser's own try, with its header:
+        // The browser's own attempt, with the header:
         { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 503 },
-        // And ours, with the query:
+        // This client's, with the query:
         { "expect_reconnect": { "path": "/events?last_event_id=e-1", "last_event_id": null } },
         { "status": 200, "headers": { "content-type": "text/html" }, "body": "<html>" },
         { "expect_reconnect": { "path": "/events?last_event_id=e-1" } },
         { "head": 200 }, { "retry": "20ms" }, { "event": "b", "id": "e-2" }, { "wait": "100ms" }, "drop",
-        // Whoever tries now goes on from there, and the header wins over the query.
+        // The next attempt resumes from there, and its header takes precedence over the query.
         { "expect_reconnect": { "last_event_id": "e-2" } }, { "status": 500 },
         { "expect_reconnect": { "path": "/events?last_event_id=e-2" } },
         { "head": 200 }, { "event": "c", "id": "e-3" }, "stall"
@@ -197,7 +197,7 @@ async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
         State::Waiting { attempt, .. } => Some(*attempt),
         _ => None,
     });
-    assert!(attempts.eq([1, 2, 3]), "{seen:?}"); // no stream has lasted
+    assert!(attempts.eq([1, 2, 3]), "{seen:?}"); // no stream was stable
     assert_eq!(seen.iter().filter(|state| **state == connecting).count(), 6, "{seen:?}");
 }
 
@@ -206,7 +206,7 @@ async fn a_204_is_a_refusal_like_any_to_event_source() {
     let script = Script::new(json!([
         { "accept": { "path": "/events" } },
         { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "e-1" }, "end",
-        { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 204 }, // the browser's own try
+        { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 204 }, // the browser's own attempt
         { "expect_reconnect": { "path": "/events?last_event_id=e-1" } }, { "status": 204 },
         { "expect_reconnect": { "path": "/events?last_event_id=e-1" } }, { "status": 204 }
     ]))

@@ -1,4 +1,4 @@
-//! In a browser, with a live hub: clients on one page, which share a connection as tabs do.
+//! In a browser, with a live hub: clients on one page that share a connection, as tabs do.
 #![cfg(target_arch = "wasm32")]
 
 use std::time::Duration;
@@ -35,7 +35,7 @@ fn join(topic: &str) -> Tab {
     builder(topic).across_tabs().connect().unwrap()
 }
 
-/// Waits until each is open and knows its place. The first of them leads.
+/// Waits until each is open and knows its position. The first of them leads.
 async fn settle(tabs: &[Tab]) {
     until(|| tabs.iter().all(|tab| tab.state() == State::Open && !tab.last_event_id().text().is_empty())).await;
 }
@@ -50,7 +50,7 @@ async fn publish_count(topic: &str, number: u64) -> EventId {
     publish(topic, "count", &number.to_string()).await
 }
 
-/// The next events are these, and no others, in every tab.
+/// The next events in every tab are these and no others.
 async fn all_count(tabs: &mut [Tab], numbers: impl Iterator<Item = u64> + Clone) {
     for (tab, source) in tabs.iter_mut().enumerate() {
         for number in numbers.clone() {
@@ -59,7 +59,7 @@ async fn all_count(tabs: &mut [Tab], numbers: impl Iterator<Item = u64> + Clone)
     }
 }
 
-/// Nothing more has come anywhere.
+/// Nothing more has arrived in any tab.
 async fn none_is_left(tabs: &mut [Tab]) {
     sleep(100).await;
     for tab in tabs {
@@ -69,7 +69,7 @@ async fn none_is_left(tabs: &mut [Tab]) {
     }
 }
 
-/// Waits until the hub serves so many.
+/// Waits until the hub serves this number of streams.
 async fn are_served(topic: &str, count: u64) {
     within(async {
         while subscribers(topic).await != count {
@@ -88,7 +88,7 @@ async fn ten_tabs_make_one_connection() {
     for number in 1..=20 {
         last = publish_count(&topic, number).await;
     }
-    // By this form tabs know that IDs compare.
+    // By this form tabs recognize IDs that compare.
     let digits = last.as_str().split_once('-').map(|(epoch, number)| (epoch.len(), number.len()));
     assert_eq!(digits, Some((12, 11)));
     publish_many(&topic, "count", (21..=300).map(|number| number.to_string())).await;
@@ -97,7 +97,7 @@ async fn ten_tabs_make_one_connection() {
     none_is_left(&mut tabs).await;
     assert!(tabs.iter().all(|tab| tab.last_event_id() > last && tab.last_event_id() == tabs[0].last_event_id()));
 
-    // One that joins later has nothing of what was before, and one that resumes all of it.
+    // A tab that joins later gets nothing from before, and one that resumes gets all of it.
     let late = join(&topic);
     let resumed = builder(&topic).last_event_id(last).across_tabs().connect().unwrap();
     let mut others = [late, resumed];
@@ -131,7 +131,7 @@ async fn each_that_wants_the_past_has_it() {
         publish_count(&topic, 31).await;
         all_count(&mut tabs, 31..=31).await;
 
-        // One that comes later has the same, and those that had it have nothing twice.
+        // A tab that joins later gets the same, and the others get nothing twice.
         tabs.push(since());
         all_count(&mut tabs[1..], 1..=31).await;
         publish_count(&topic, 32).await;
@@ -155,7 +155,7 @@ async fn when_the_leader_goes_another_goes_on() {
             publish_count(&publisher, number).await;
         }
     });
-    // The tabs lead in the order in which they came.
+    // The tabs lead in the order in which they joined.
     for gone in 1..=3 {
         for number in (gone - 1) * 40 + 1..=gone * 40 {
             all_count(&mut tabs[..1], number..=number).await;

@@ -47,7 +47,7 @@ impl Sim {
         self.dispatcher.handle_refusal(refusal(status), Duration::ZERO, 0);
     }
 
-    /// What is there without waiting.
+    /// What has been delivered so far.
     fn delivered(&self) -> Vec<Result<Delivery<Sent>, DecodeError>> {
         let mut items = Vec::new();
         while let Some(Some(item)) = poll_fn(|context| self.deliveries.poll_next(context)).now_or_never() {
@@ -114,7 +114,7 @@ fn a_name_not_asked_for_is_not_delivered() {
 fn open_with_the_first_event_and_not_before() {
     let sim = sim(8);
     let mut signals = sim.dispatcher.signals();
-    sim.lost(); // an answer that ends before its first event
+    sim.lost(); // a response that ends before its first event
     assert_eq!(sim.dispatcher.state(), State::Connecting);
     sim.event("sse-cursor", "", "e-1");
     sim.event("sse-cursor", "", "e-2");
@@ -186,7 +186,7 @@ fn a_refusal_is_told_and_what_becomes_of_it() {
     let sim = sim(8);
     let mut signals = sim.dispatcher.signals();
     sim.refused(Some(503));
-    sim.refused(Some(503)); // that of a connection which is gone already
+    sim.refused(Some(503)); // of a connection that is gone already
     sim.event("number", "1", "e-1"); // and so is this
     let waiting = State::Waiting { attempt: 1, until: Duration::from_secs(3) };
     assert_eq!(
@@ -250,7 +250,7 @@ fn signals_are_bounded_each_reader_by_itself() {
     assert_eq!(sim.dispatcher.signals().dropped(), 0);
 }
 
-/// Writes down all that it is told.
+/// Records everything that it is handed.
 #[derive(Debug, Default)]
 struct Log(RefCell<Vec<String>>);
 

@@ -8,7 +8,7 @@ use super::*;
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const S: fn(u64) -> Duration = Duration::from_secs;
 
-/// A connection's life with a clock, and what it asked for so far.
+/// The state machine with a clock, and the actions so far.
 struct Sim {
     reconnect: Reconnect,
     now: Duration,
@@ -26,7 +26,7 @@ impl Sim {
         sim
     }
 
-    /// One that a hub serves.
+    /// An open stream of a hub.
     fn open(change: impl FnOnce(&mut Settings)) -> Self {
         let mut sim = Self::new(change);
         sim.event("e-1");
@@ -53,7 +53,7 @@ impl Sim {
         self.collect();
     }
 
-    /// Lets time pass, calling whenever it is asked for.
+    /// Lets time pass, and tells it whenever that is due.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(next) = self.reconnect.next_time().filter(|next| *next <= end) {
@@ -75,7 +75,7 @@ impl Sim {
         std::mem::take(&mut self.actions)
     }
 
-    /// How long it waits from now.
+    /// The wait from now on.
     fn wait(&self) -> Duration {
         match self.reconnect.state() {
             State::Waiting { until, .. } => until - self.now,
@@ -110,7 +110,7 @@ fn hands_off_while_the_browser_reconnects() {
     assert_eq!(sim.reconnect.state(), State::Connecting);
     sim.pass(S(600));
     assert!(sim.take().is_empty());
-    sim.reconnect.handle_lost(sim.now); // its try has failed
+    sim.reconnect.handle_lost(sim.now); // its attempt has failed
     sim.pass(S(600));
     assert!(sim.take().is_empty());
     sim.event("e-2");
@@ -149,7 +149,7 @@ fn waits_grow_while_the_hub_is_busy() {
         let wait = sim.wait();
         sim.pass(wait);
     }
-    // It refused nothing more, and served nothing either.
+    // These were no more refusals, and did not end the row of them either.
     sim.refuse(Some(503));
     sim.pass(S(30));
     sim.refuse(Some(503));
@@ -169,7 +169,7 @@ fn waits_grow_until_a_stream_lasts() {
     assert_eq!(waits, [5_999, 11_999, 23_999, 29_999, 29_999]);
     assert_eq!(sim.reconnect.state(), State::Connecting);
 
-    // A head and its bytes are no proof, an event alone is none either.
+    // A head and bytes do not make a stream stable, and neither does an event alone.
     sim.reconnect.handle_head(None, sim.now);
     sim.reconnect.handle_heard(sim.now);
     assert_eq!(longest(&mut sim), 29_999);
@@ -243,9 +243,9 @@ fn gives_up_after_so_many_refusals_in_a_row() {
     sim.refuse(Some(503));
     sim.pass(S(60));
     sim.take();
-    sim.end(); // not reached at all: no refusal
+    sim.end(); // unreachable, which is no refusal
     sim.pass(S(60));
-    sim.event("e-1"); // and here one was served
+    sim.event("e-1"); // an event ends the row
     sim.refuse(Some(503));
     sim.pass(S(60));
     assert_eq!(sim.reconnect.state(), State::Connecting);
@@ -272,10 +272,10 @@ fn one_that_is_shared_takes_part_and_adopts_how_it_stands() {
     for state in [State::Open, State::Connecting, waiting, State::Paused, State::Open, waiting] {
         sim.reconnect.adopt(state);
         assert_eq!(sim.reconnect.state(), state);
-        assert!(sim.reconnect.handle_event("e-1", true, sim.now)); // one that is late is one all the same
+        assert!(sim.reconnect.handle_event("e-1", true, sim.now)); // late events count
         assert_eq!(sim.reconnect.state(), state);
     }
-    // The network and the wait are the connection's own affair.
+    // The network and waits concern only the connection.
     sim.reconnect.handle_offline(sim.now);
     sim.reconnect.handle_online(sim.now);
     sim.reconnect.handle_visible(sim.now);

@@ -18,7 +18,7 @@ use self::{
 };
 use crate::State;
 
-/// What is done to the tabs and the server. Tabs are picked among those that live.
+/// What is done to the tabs and the server. A tab is picked among those that exist.
 #[derive(Debug, Clone)]
 enum Deed {
     Publish(u8),
@@ -64,7 +64,7 @@ fn deeds() -> impl Strategy<Value = (u64, Vec<Deed>)> {
     (any::<u64>(), prop::collection::vec(deed, 1..50))
 }
 
-fn do_it(world: &mut World, deed: &Deed) {
+fn perform(world: &mut World, deed: &Deed) {
     let pick = |world: &World, tab: usize| {
         let tabs: Vec<_> = world.pages.keys().copied().collect();
         (!tabs.is_empty()).then(|| tabs[tab % tabs.len()])
@@ -115,7 +115,7 @@ fn do_it(world: &mut World, deed: &Deed) {
     }
 }
 
-/// Lets it all come to rest, and looks whether the pages that run have had everything, over one connection.
+/// Lets everything settle, and checks that all running pages have had everything, over one connection.
 fn settle(world: &mut World) -> Result<(), String> {
     let late = Duration::from_millis(2 * world.slowest); // on the connection, and in the channel
     world.slow = USUAL;
@@ -147,7 +147,7 @@ fn play(kind: Kind, seed: u64, deeds: &[Deed], fault: Option<Fault>) -> Result<(
     let mut world = World::new(kind, seed, fault);
     world.join(None);
     for deed in deeds {
-        do_it(&mut world, deed);
+        perform(&mut world, deed);
     }
     let verdict = settle(&mut world).and_then(|()| {
         for tab in world.pages.keys().copied().collect::<Vec<_>>() {
@@ -158,7 +158,7 @@ fn play(kind: Kind, seed: u64, deeds: &[Deed], fault: Option<Fault>) -> Result<(
     verdict.map_err(|fault| format!("{fault}\n{}", world.trace.join("\n")))
 }
 
-/// More by `PROPTEST_CASES`.
+/// The number of cases; `PROPTEST_CASES` sets it.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
 }

@@ -1,4 +1,4 @@
-//! The network and the page: there, gone, hidden and stored.
+//! The network comes and goes; the page is hidden and stored.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn offline_it_tries_seldom_and_online_at_once() {
     sim.reconnect.handle_offline(sim.now);
     assert_eq!(sim.wait(), S(30));
     sim.pass(S(30));
-    sim.end(); // such failures are no news
+    sim.end(); // failures without a network don't count
     assert_eq!(sim.reconnect.state(), State::Waiting { attempt: 1, until: S(60) });
     sim.take();
     sim.pass(S(7));
@@ -30,7 +30,7 @@ fn online_the_browsers_own_wait_is_cut_short() {
     sim.reconnect.handle_online(sim.now);
     assert_eq!(sim.take(), [Action::Disconnect, connect("e-1")]);
     sim.reconnect.handle_online(sim.now);
-    assert!(sim.take().is_empty()); // and so is a try of our own
+    assert!(sim.take().is_empty()); // and so is an attempt of this client
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_page_that_is_seen_is_in_no_store() {
     let mut sim = Sim::open(|_| {});
     sim.reconnect.handle_stored(sim.now);
     sim.take();
-    sim.reconnect.handle_visible(sim.now); // though nobody has said that it was taken out
+    sim.reconnect.handle_visible(sim.now); // without a `pageshow`
     assert_eq!((sim.take(), sim.reconnect.state()), (vec![connect("e-1")], State::Connecting));
 }
 

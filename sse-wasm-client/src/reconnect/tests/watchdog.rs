@@ -1,4 +1,4 @@
-//! Silence.
+//! Streams that are silent.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn only_who_sends_heartbeats_is_watched() {
     sim.event("2");
     assert_eq!(sim.reconnect.next_time(), Some(S(20)));
 
-    // The application says it does, or the head.
+    // The application promises heartbeats, or the head announces them.
     let mut sim = Sim::new(|settings| settings.watchdog = Some(Watchdog::promised(S(5))));
     assert!(sim.reconnect.handle_event("1", false, sim.now));
     assert_eq!(sim.reconnect.next_time(), Some(S(10)));
@@ -37,7 +37,7 @@ fn only_who_sends_heartbeats_is_watched() {
     sim.reconnect.handle_heard(sim.now);
     assert_eq!(sim.reconnect.next_time(), Some(S(13)));
 
-    // Nobody is watched.
+    // Without a watchdog.
     let mut sim = Sim::new(|settings| settings.watchdog = None);
     assert_eq!(sim.reconnect.next_time(), None);
     sim.reconnect.handle_head(Some(S(2)), sim.now);
@@ -47,7 +47,7 @@ fn only_who_sends_heartbeats_is_watched() {
 
 #[test]
 fn a_stream_that_is_silent_each_time_gets_more_time() {
-    // A hub publishes events of other names all the time, so that it sends no heartbeats.
+    // The hub sends events that are not heard all the time, and so no heartbeats.
     let mut sim = Sim::open(|_| {});
     let mut silences = Vec::new();
     for _ in 0..8 {
@@ -56,12 +56,12 @@ fn a_stream_that_is_silent_each_time_gets_more_time() {
             sim.pass(S(1));
         }
         silences.push((sim.now - began).as_secs());
-        sim.event("e-1"); // a resume begins where one asked
-        sim.reconnect.handle_event("e-2", false, sim.now); // and one that is heard says nothing of the others
+        sim.event("e-1"); // the resume's cursor
+        sim.reconnect.handle_event("e-2", false, sim.now); // an event that is heard proves nothing about others
     }
     assert_eq!(silences, [20, 40, 80, 160, 320, 600, 600, 600]);
 
-    sim.event("e-3"); // a heartbeat: this hub can be heard
+    sim.event("e-3"); // a heartbeat: this hub's events are heard
     sim.pass(S(20));
     assert_eq!(sim.take(), [Action::Disconnect, connect("e-3")]);
 }

@@ -1,4 +1,4 @@
-//! How tabs come.
+//! The ways in which tabs join.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::tabs::Tab;
 
 impl World {
-    /// A tab joins, with nothing or from where another is.
+    /// A tab joins: with nothing, or at the position of another.
     pub(super) fn join(&mut self, like: Option<u64>) -> u64 {
         match like.and_then(|tab| self.pages.get(&tab)) {
             Some(page) => {
@@ -27,7 +27,7 @@ impl World {
         }
     }
 
-    /// One that has had nothing since so many events ago. With IDs that do not compare it knows nothing of what lies
+    /// A tab joins that has had nothing since `ago` events ago. Not with IDs that do not compare: it could recognize nothing
     /// before its own, and may get that late.
     pub(super) fn join_late(&mut self, ago: usize) {
         if self.server.kind == Kind::Hub
@@ -37,7 +37,7 @@ impl World {
         }
     }
 
-    /// One with an ID that the server does not know. What another kind of server than a hub does with it is its affair.
+    /// A tab joins with an ID that the server does not know. What servers other than hubs do with it is not tested.
     pub(super) fn join_astray(&mut self) {
         if self.server.kind == Kind::Hub {
             let id = format!("astray {}", self.next);
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// One that finds no lock.
+    /// A tab joins that finds no lock.
     pub(super) fn join_alone(&mut self) {
         let tab = self.join(None);
         if let Some(page) = self.pages.get_mut(&tab) {
@@ -57,7 +57,7 @@ impl World {
 
     fn enter(&mut self, id: EventId, seen: Vec<Seen>, is_astray: bool) -> u64 {
         self.next += 1;
-        let number = self.next * 7919 % 100_003; // so that the order of joining is not that of the numbers
+        let number = self.next * 7919 % 100_003; // so that tabs don't join in the order of their numbers
         let is_fresh = id.text().is_empty();
         let page = Page {
             tab: Tab::new(number, id.clone(), self.now),
@@ -81,13 +81,13 @@ impl World {
         number
     }
 
-    /// A page that had nothing knows its place now.
+    /// Notes when a page that has had nothing first knows its position.
     pub(super) fn note_position(&mut self, tab: u64) {
         let Some(page) = self.pages.get_mut(&tab) else { return };
         if page.positioned_at.is_none() && !page.tab.state.seen.last().text().is_empty() {
             page.positioned_at = Some(self.server.published());
             page.begins = self.server.index(&page.tab.state.seen.last());
-            // It may be in the middle of what is old. Or it leads, and begins where the others are.
+            // It may lie amid old events. Or the tab leads, and begins where the others are.
             if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slowest) {
                 page.joined_at = None;
             }

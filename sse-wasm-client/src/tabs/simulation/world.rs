@@ -1,4 +1,4 @@
-//! Tabs, the browser that they live in, and time.
+//! The tabs, their browser, and time.
 
 use std::{
     cmp::Reverse,
@@ -24,18 +24,18 @@ use crate::{
 /// See [`World::slow`].
 pub(super) const USUAL: u64 = 400;
 
-/// Something wrong with the tabs, to see that it is found.
+/// A fault of the tabs, which the tests have to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// A new leader begins at its own place.
+    /// A new leader begins at its own position.
     StartsAtOwn,
-    /// What was had is had again.
+    /// Tabs get again what they have had.
     PassesNothingOver,
     /// A leader does not repeat what was missed.
     NeverRepeats,
-    /// A leader does not hear where the others are.
+    /// A leader does not hear the others' positions.
     HearsNoPositions,
-    /// A silent leader is left in its place.
+    /// A silent leader keeps the lock.
     NeverSteals,
     /// A leader does not notice that its lock was stolen, and hears nothing.
     Deaf,
@@ -48,22 +48,22 @@ pub(super) struct World {
     pub(super) pages: BTreeMap<u64, Page>,
     fault: Option<Fault>,
     random: u64,
-    /// How many milliseconds a message is on its way at most, and was ever.
+    /// The longest time in milliseconds that a message takes, now and at any time so far.
     pub(super) slow: u64,
     pub(super) slowest: u64,
     pub(super) next: u64,
     /// By time, then by order.
     happenings: BinaryHeap<Reverse<(Duration, u64, u64)>>,
     what: HashMap<u64, Happening>,
-    /// When the last message of one arrived at another, or (from 0) of a connection.
+    /// When the last message from a tab or a connection arrived at a tab.
     arrived: HashMap<(u64, u64), Duration>,
     holder: Option<(u64, u64)>,
     waiting: VecDeque<(u64, u64)>,
-    /// Those that the server holds open: the tab, by the number of the connection.
+    /// The tabs whose connections are open at the server, by the numbers of those.
     open: BTreeMap<u64, u64>,
-    /// Until when what is old may arrive at one that hands it on.
+    /// Until when old events may arrive at a leader.
     pub(super) repeated_until: Duration,
-    /// Gaps that any page was told of.
+    /// Gaps that pages were told of.
     pub(super) gaps: usize,
     pub(super) trace: Vec<String>,
 }
@@ -131,7 +131,7 @@ impl World {
         self.act(tab);
         let is_lock = |happening: &Happening| matches!(happening, Happening::Granted(_) | Happening::Stolen(_));
         match self.draw(3) {
-            0 => backlog.sort_by_key(|happening| !is_lock(happening)), // first, their order kept
+            0 => backlog.sort_by_key(|happening| !is_lock(happening)), // a stable sort
             1 => backlog.sort_by_key(is_lock),
             _ => {}
         }
@@ -185,7 +185,7 @@ impl World {
         self.now = until;
     }
 
-    /// How many connections the server holds that were made by pages that run.
+    /// How many open connections the server has from running pages.
     pub(super) fn connections(&self) -> usize {
         let runs = |tab| self.pages.get(tab).is_some_and(|page| page.frozen.is_none());
         self.open.values().filter(|tab| runs(tab)).count()
@@ -238,7 +238,7 @@ impl World {
         self.act(tab);
     }
 
-    /// Does what a tab says is to be done.
+    /// Carries out the outputs of a tab.
     pub(super) fn act(&mut self, tab: u64) {
         while let Some(page) = self.pages.get_mut(&tab) {
             if self.fault == Some(Fault::PassesNothingOver) {
@@ -310,7 +310,7 @@ impl World {
         }
     }
 
-    /// The connection is tried for.
+    /// The browser makes an attempt to connect.
     fn connect_soon(&mut self, tab: u64) {
         self.next += 1;
         let number = self.next;
@@ -372,7 +372,7 @@ impl World {
         }
     }
 
-    /// From a sender to a tab, after those that are on the way.
+    /// Sends a message to a tab. It arrives after those of the same sender that are on their way.
     fn send(&mut self, from: u64, to: u64, what: Happening) {
         let delay = if self.draw(20) == 0 { self.draw(self.slow) } else { self.draw(20) };
         let last = self.arrived.get(&(from, to)).copied().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! In a browser: tabs that are all on one page, which locks and channels take no notice of.
+//! In a browser: several tabs on one page, which makes no difference to locks and channels.
 
 use std::{
     cell::{Cell, RefCell},
@@ -20,14 +20,14 @@ use crate::{Delivery, Message, State, clock, tabs::aside::Aside};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// A server that lives on the page: what it has sent, and the connection that is open.
+/// A server on the page: what it has sent, and the open connections.
 #[derive(Default)]
 struct Server {
     log: RefCell<Vec<String>>,
     open: RefCell<Vec<Feed>>,
     connections: Cell<usize>,
-    /// How often an open one was told to look at the time.
-    looks: Cell<usize>,
+    /// How often a connection was told to check its deadlines.
+    checks: Cell<usize>,
 }
 
 struct Connector(Rc<Server>);
@@ -54,7 +54,7 @@ impl Connect for Connector {
 
 impl HeldConnection for Open {
     fn check_deadlines(&self) {
-        self.0.looks.set(self.0.looks.get() + 1);
+        self.0.checks.set(self.0.checks.get() + 1);
     }
 }
 
@@ -148,7 +148,7 @@ async fn tabs_share_a_connection_and_pass_it_on() {
     server.publish("2");
     all_have(&[&seen_first, &seen_second, &seen_third], &["1", "2"]).await;
     assert_eq!(server.connections.get(), 1);
-    assert!(server.looks.get() >= 2); // the others have asked where they are
+    assert!(server.checks.get() >= 2); // the others have told their positions
 
     drop(first);
     assert_eq!(server.connections.get(), 0);
@@ -228,7 +228,7 @@ async fn without_locks_each_has_its_own() {
     let (name, server) = (name(), Rc::<Server>::default());
     let (_first, seen_first) = join(&name, &server);
     let (_second, seen_second) = join(&name, &server);
-    Reflect::delete_property::<js_sys::Object>(navigator.unchecked_ref(), &"locks".into()).unwrap(); // the prototype's shows again
+    Reflect::delete_property::<js_sys::Object>(navigator.unchecked_ref(), &"locks".into()).unwrap(); // uncovers the prototype's
 
     until("they are open", || [&seen_first, &seen_second].iter().all(|seen| seen.state.get() == Some(State::Open)))
         .await;
