@@ -56,8 +56,8 @@ impl<T: 'static> Broadcast<T> {
         Self { inner: Rc::new(Inner { source, readers, has_begun: Cell::new(false) }) }
     }
 
-    /// Adds a reader of the events from now on. The first reader also gets the events that wait already. No reader holds up
-    /// the others: each has a queue of its own, which drops the oldest event when it is full, and counts it.
+    /// Adds a reader of the events from now on. The first reader also gets the events that wait already. No reader
+    /// holds up the others: each has a queue of its own, which drops the oldest event when it is full, and counts it.
     pub fn events(&self) -> Events<T> {
         let events = self.inner.readers.events();
         self.begin();
@@ -67,8 +67,8 @@ impl<T: 'static> Broadcast<T> {
         events
     }
 
-    /// Calls `callback` for each event from now on, as it arrives, until the [`Callback`] is dropped. If it is the first
-    /// reader, it gets the events that wait already before this returns.
+    /// Calls `callback` for each event from now on, as it arrives, until the [`Callback`] is dropped. If it is the
+    /// first reader, it gets the events that wait already before this returns.
     pub fn on_event(&self, callback: impl FnMut(&Result<Delivery<T>, DecodeError>) + 'static) -> Callback {
         let callback = self.inner.readers.on_event(callback);
         self.begin();

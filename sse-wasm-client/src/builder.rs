@@ -51,15 +51,16 @@ pub struct Builder<T, V = ByEventSource> {
 }
 
 impl<T: DeserializeOwned + 'static> EventSource<T> {
-    /// Begins to configure a connection for the events that the enum `T` describes. The URL may be relative to the page's.
+    /// Begins to configure a connection for the events that the enum `T` describes. The URL may be relative to the
+    /// page's.
     pub fn builder(url: impl Into<String>) -> Builder<T> {
         Builder::new(Decoder::typed(), url.into())
     }
 }
 
 impl EventSource<Message> {
-    /// Begins to configure a connection for events without a name (`message`) and those that [`Builder::listen`] adds. The
-    /// URL may be relative to the page's.
+    /// Begins to configure a connection for events without a name (`message`) and those that [`Builder::listen`] adds.
+    /// The URL may be relative to the page's.
     pub fn untyped(url: impl Into<String>) -> Builder<Message> {
         Builder::new(Ok(Decoder::untyped()), url.into())
     }
@@ -91,8 +92,8 @@ impl<T> Builder<T> {
         self
     }
 
-    /// Uses `fetch` instead of the browser's `EventSource`, to send headers and a body, and to be told of refusals. This
-    /// resets [`with_credentials`](Self::with_credentials); see [`credentials`](Builder::credentials).
+    /// Uses `fetch` instead of the browser's `EventSource`, to send headers and a body, and to be told of refusals.
+    /// This resets [`with_credentials`](Self::with_credentials); see [`credentials`](Builder::credentials).
     pub fn fetch(self) -> Builder<T, ByFetch> {
         let Self { decoder, url, last_event_id, queue, settings, .. } = self;
         Builder { decoder, url, last_event_id, queue, settings, transport: ByFetch::default() }
@@ -111,9 +112,9 @@ impl<T> Builder<T, ByFetch> {
     /// Calls a function for headers before each request, such as a token that expires. They replace those of the same
     /// name.
     ///
-    /// If it returns `None`, or a header that the browser refuses, the attempt has failed, and the next one comes after a
-    /// wait. Its future counts against the time for a response's head, 30 s unless [`no_watchdog`](Self::no_watchdog) is
-    /// set, and is dropped with the connection.
+    /// If it returns `None`, or a header that the browser refuses, the attempt has failed, and the next one comes after
+    /// a wait. Its future counts against the time for a response's head, 30 s unless [`no_watchdog`](Self::no_watchdog)
+    /// is set, and is dropped with the connection.
     ///
     /// ```no_run
     /// use sse_wasm_client::{ConnectError, EventSource};
@@ -137,8 +138,8 @@ impl<T> Builder<T, ByFetch> {
         self
     }
 
-    /// Sends a `POST` with this body instead of a `GET`, each time it connects. Its `Content-Type` is `text/plain` unless
-    /// [`header`](Self::header) sets it.
+    /// Sends a `POST` with this body instead of a `GET`, each time it connects. Its `Content-Type` is `text/plain`
+    /// unless [`header`](Self::header) sets it.
     pub fn post(mut self, body: impl Into<String>) -> Self {
         self.transport.body = Some(body.into());
         self
@@ -159,8 +160,8 @@ impl<T> Builder<T, ByFetch> {
 
     /// Sends the last event ID in the query (`last_event_id`) instead of the header `Last-Event-ID`.
     ///
-    /// The default is the header, since all servers know it. To another origin it takes a preflight, which hubs allow and
-    /// let the browser cache. For a server that does not, there is only the query.
+    /// The default is the header, since all servers know it. To another origin it takes a preflight, which hubs allow
+    /// and let the browser cache. For a server that does not, there is only the query.
     pub fn last_event_id_in_query(mut self) -> Self {
         self.transport.last_event_id_in_query = true;
         self
@@ -176,8 +177,8 @@ impl<T> Builder<T, ByFetch> {
 
 #[expect(private_bounds, reason = "that is what seals it")]
 impl<T, V: Sharable> Builder<T, V> {
-    /// Shares one connection among all tabs of the browser that want the same stream: with the same URL, event names, and
-    /// settings of transport, waits and heartbeats. They may differ in [`queue`](Self::queue),
+    /// Shares one connection among all tabs of the browser that want the same stream: with the same URL, event names,
+    /// and settings of transport, waits and heartbeats. They may differ in [`queue`](Self::queue),
     /// [`pause_when_hidden`](Self::pause_when_hidden), [`last_event_id`](Self::last_event_id), and the functions of
     /// `retry_if` and `headers_from`, which can't be compared: those of the tab that holds the connection are used. Set
     /// what concerns the transport before this.
@@ -210,15 +211,16 @@ impl<T, V> Builder<T, V> {
     ///
     /// When the queue is full the oldest delivery is dropped and counted. Nothing is taken from it while the page's own
     /// code runs, so it should hold the largest burst. Over fetch nothing is dropped: the client reads on when there is
-    /// room, and the server waits meanwhile, or cuts off a client that is too slow. Where tabs share the connection, the
-    /// oldest is dropped over fetch too, since one tab would hold up all.
+    /// room, and the server waits meanwhile, or cuts off a client that is too slow. Where tabs share the connection,
+    /// the oldest is dropped over fetch too, since one tab would hold up all.
     pub fn queue(mut self, deliveries: usize) -> Self {
         self.queue = deliveries;
         self
     }
 
-    /// The shortest wait before connecting again, unless the server sets it (`retry`): by default 3 s, as in browsers. The
-    /// first wait is a random time between this and twice as much, the next one up to four times as much, and so on.
+    /// The shortest wait before connecting again, unless the server sets it (`retry`): by default 3 s, as in browsers.
+    /// The first wait is a random time between this and twice as much, the next one up to four times as much, and so
+    /// on.
     ///
     /// While the browser's `EventSource` reconnects by itself, it follows a rule of its own and does not tell what the
     /// server set. Over fetch the server's time is respected, up to 10 min.
@@ -227,8 +229,8 @@ impl<T, V> Builder<T, V> {
         self
     }
 
-    /// The longest wait after failures in a row: by default 30 s, since a user waits no longer. The server may still ask
-    /// for more.
+    /// The longest wait after failures in a row: by default 30 s, since a user waits no longer. The server may still
+    /// ask for more.
     pub fn max_wait(mut self, time: Duration) -> Self {
         self.settings.policy.max_wait = time;
         self
@@ -245,8 +247,8 @@ impl<T, V> Builder<T, V> {
         self
     }
 
-    /// The interval of the server's heartbeats. If nothing arrives for it and 5 s more, the connection is considered dead
-    /// and made anew.
+    /// The interval of the server's heartbeats. If nothing arrives for it and 5 s more, the connection is considered
+    /// dead and made anew.
     ///
     /// A hub's need not be set: over fetch the head tells the interval, and over `EventSource` a server that sends
     /// `sse-cursor` is assumed to have the default of 15 s. Set this for a hub with another interval, and for other
@@ -256,15 +258,15 @@ impl<T, V> Builder<T, V> {
         self
     }
 
-    /// Never considers a silent connection dead. Otherwise even a server that sends no heartbeats has 30 s for a response's
-    /// head, and 20 s from there to its first event.
+    /// Never considers a silent connection dead. Otherwise even a server that sends no heartbeats has 30 s for a
+    /// response's head, and 20 s from there to its first event.
     pub fn no_watchdog(mut self) -> Self {
         self.settings.watchdog = None;
         self
     }
 
-    /// Disconnects when the page has been hidden for this time, and resumes when it is visible again. By default a hidden
-    /// page stays connected. Where tabs share the connection, only the hidden tab leaves it.
+    /// Disconnects when the page has been hidden for this time, and resumes when it is visible again. By default a
+    /// hidden page stays connected. Where tabs share the connection, only the hidden tab leaves it.
     pub fn pause_when_hidden(mut self, after: Duration) -> Self {
         self.settings.pause_when_hidden = Some(after);
         self
@@ -276,8 +278,8 @@ impl<T: 'static, V: Transport> Builder<T, V> {
     ///
     /// # Errors
     ///
-    /// [`ConnectError`] if the type does not describe events, a name can't be listened for, or the browser refuses the URL
-    /// or a header.
+    /// [`ConnectError`] if the type does not describe events, a name can't be listened for, or the browser refuses the
+    /// URL or a header.
     pub fn connect(self) -> Result<EventSource<T>, ConnectError> {
         let Self { decoder, url, last_event_id, queue, mut settings, transport } = self;
         let decoder = decoder?;

@@ -42,8 +42,8 @@ impl Timer {
         Self { tick: Closure::new(tick), armed: Cell::new(None) }
     }
 
-    /// Fires at `due` at the latest, and never for `None`. It may fire earlier: each event of a stream moves the deadline,
-    /// and a timer that is set already is kept.
+    /// Fires at `due` at the latest, and never for `None`. It may fire earlier: each event of a stream moves the
+    /// deadline, and a timer that is set already is kept.
     pub(crate) fn set(&self, due: Option<Duration>, now: impl FnOnce() -> Duration) {
         match (self.armed.get(), due) {
             (None, None) => {}

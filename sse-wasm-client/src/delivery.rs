@@ -8,8 +8,8 @@ use sse_core::{EventId, EventName, Text};
 pub struct Delivery<T> {
     /// The content.
     pub value: T,
-    /// The last event ID as of this event: where to resume once this has been processed. Until the server sets one it is
-    /// the ID that the connection was made with, which may be empty.
+    /// The last event ID as of this event: where to resume once this has been processed. Until the server sets one it
+    /// is the ID that the connection was made with, which may be empty.
     pub id: EventId,
     /// The origin of the stream's URL, after redirects.
     pub origin: Text,

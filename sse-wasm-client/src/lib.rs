@@ -41,15 +41,15 @@
 //!
 //! # Events, signals and queues
 //!
-//! Events arrive when the browser delivers them, and wait in a queue until the program takes them. The queue holds 1,024
-//! deliveries by default. When it is full the oldest is dropped, and counted by `dropped()`; over fetch the client stops
-//! reading instead, until there is room. `on_event()` calls a function for each event, without a queue.
+//! Events arrive when the browser delivers them, and wait in a queue until the program takes them. The queue holds
+//! 1,024 deliveries by default. When it is full the oldest is dropped, and counted by `dropped()`; over fetch the
+//! client stops reading instead, until there is room. `on_event()` calls a function for each event, without a queue.
 //! `into_broadcast()` gives each of several readers a queue of its own.
 //!
-//! What concerns the stream itself is told by `signals()`: each [`State`] (`states()` has these alone), and what the hub
-//! says about the stream. A [`Gap`] means that events may be missing, a [`Drain`] that the hub is about to end the stream.
-//! Signals are not in order with deliveries: the event with the ID [`Gap::first`] and all that follow it came after the
-//! gap.
+//! What concerns the stream itself is told by `signals()`: each [`State`] (`states()` has these alone), and what the
+//! hub says about the stream. A [`Gap`] means that events may be missing, a [`Drain`] that the hub is about to end the
+//! stream. Signals are not in order with deliveries: the event with the ID [`Gap::first`] and all that follow it came
+//! after the gap.
 //!
 //! A stream counts as open with its first event, not with the head of its response, which a proxy may send for a dead
 //! server. A hub sends an event at once: `sse-cursor`, which tells its position. A stream that opens with `sse-drain`
@@ -71,54 +71,54 @@
 //! | the page enters the back/forward cache, and leaves it | disconnects at once, and resumes |
 //!
 //! The wait is the server's `retry`, which is visible over fetch only, or else between 3 s and 6 s. It grows at random
-//! with each failure, up to 30 s, and starts small again after a stream that lasted 5 s from its first event. Over fetch
-//! a `Retry-After` is respected; where tabs share a connection, by the tab that holds it.
+//! with each failure, up to 30 s, and starts small again after a stream that lasted 5 s from its first event. Over
+//! fetch a `Retry-After` is respected; where tabs share a connection, by the tab that holds it.
 //!
 //! To resume after a reload, store the [`Delivery::id`] of what has been processed, and pass it to the builder's
 //! `last_event_id()`.
 //!
 //! # EventSource or fetch
 //!
-//! The default is the browser's own `EventSource`: it costs no code, needs no preflight, and the browser's network tools
-//! know it. `fetch()` on the builder is for what it can't do: headers (`Authorization`), a `POST` with a body, control of
-//! cookies, the status and the body of a refusal, comments as signs of life, and a stream that waits for a slow program.
-//! Its code is linked only where it is used.
+//! The default is the browser's own `EventSource`: it costs no code, needs no preflight, and the browser's network
+//! tools know it. `fetch()` on the builder is for what it can't do: headers (`Authorization`), a `POST` with a body,
+//! control of cookies, the status and the body of a refusal, comments as signs of life, and a stream that waits for a
+//! slow program. Its code is linked only where it is used.
 //!
-//! The watchdog needs heartbeats that it can see. Hubs send them as events, unless the URL says `heartbeat=comment`, which
-//! is for other clients than browsers. Over `EventSource`, tell the builder the interval of a hub's heartbeats if it is
-//! not 15 s; over fetch the client reads it from the head.
+//! The watchdog needs heartbeats that it can see. Hubs send them as events, unless the URL says `heartbeat=comment`,
+//! which is for other clients than browsers. Over `EventSource`, tell the builder the interval of a hub's heartbeats if
+//! it is not 15 s; over fetch the client reads it from the head.
 //!
 //! The browser's `EventSource` reports only events that are listened for, and a hub sends heartbeats only while it has
-//! nothing else to send. So a stream that is full of other events looks silent. It is made anew after 20 s, the next after
-//! 40 s, then 80 s, up to 10 min, and each resumes after the last event that was reported. So ask the hub for the topics
-//! that you want, and have one enum for the events of a topic; or use fetch, which reads everything.
+//! nothing else to send. So a stream that is full of other events looks silent. It is made anew after 20 s, the next
+//! after 40 s, then 80 s, up to 10 min, and each resumes after the last event that was reported. So ask the hub for the
+//! topics that you want, and have one enum for the events of a topic; or use fetch, which reads everything.
 //!
 //! # One connection for all tabs
 //!
 //! Over HTTP/1.1 a browser opens six connections to one origin, for all its tabs together. With `across_tabs()` on the
-//! builder, all tabs that want the same stream (URL, event names, and the builder's settings of transport and waits) have
-//! one connection between them. One tab holds it and forwards events, states and signals; when that tab is closed,
+//! builder, all tabs that want the same stream (URL, event names, and the builder's settings of transport and waits)
+//! have one connection between them. One tab holds it and forwards events, states and signals; when that tab is closed,
 //! crashes, or is frozen or stored, another takes over. Each tab has every event once and in order, or a [`Gap`]. This
-//! needs Web Locks and `BroadcastChannel`; without them, as on a page that is neither HTTPS nor on `localhost`, each tab
-//! has its own connection. The code is linked only where `across_tabs()` is used.
+//! needs Web Locks and `BroadcastChannel`; without them, as on a page that is neither HTTPS nor on `localhost`, each
+//! tab has its own connection. The code is linked only where `across_tabs()` is used.
 //!
 //! - A tab begins with the events that come from the time it joins, or after its own `last_event_id()`, whatever the
-//!   others have had. One that joins while the connection is being made begins within a second of the hub's first event,
-//!   with what the hub still repeats for the others from then on. Another server does not tell what it repeats, so such a
-//!   tab gets all of that.
+//!   others have had. One that joins while the connection is being made begins within a second of the hub's first
+//!   event, with what the hub still repeats for the others from then on. Another server does not tell what it repeats,
+//!   so such a tab gets all of that.
 //! - With a `since` in the URL each tab gets that much of the past: it asks the hub where that begins, by a short
-//!   connection of its own, and joins at that position. A `last_event_id` in the URL would make it another URL, so pass it
-//!   to the builder.
-//! - A tab that is about to hold the connection first asks the others for their positions, which takes 150 ms. A tab that
-//!   froze with the connection is replaced after four silent beats of 3 s.
-//! - The last 512 events, at most 512 KiB, are kept for tabs that missed some; older ones are requested from the hub again.
-//!   A server without IDs can't be asked: what it sends while another tab takes over is lost.
-//! - Over fetch a slow program does not hold up the stream, which would hold up all tabs: its queue drops the oldest event
-//!   and counts it.
+//!   connection of its own, and joins at that position. A `last_event_id` in the URL would make it another URL, so pass
+//!   it to the builder.
+//! - A tab that is about to hold the connection first asks the others for their positions, which takes 150 ms. A tab
+//!   that froze with the connection is replaced after four silent beats of 3 s.
+//! - The last 512 events, at most 512 KiB, are kept for tabs that missed some; older ones are requested from the hub
+//!   again. A server without IDs can't be asked: what it sends while another tab takes over is lost.
+//! - Over fetch a slow program does not hold up the stream, which would hold up all tabs: its queue drops the oldest
+//!   event and counts it.
 //! - With `pause_when_hidden()` a hidden tab leaves, and the visible ones carry on.
 //! - Every page of the origin can read the channel, as it could request the stream itself. The server's responses may
-//!   depend on the user: by cookies, or by a token of `headers_from`, which can't be compared. So when another user signs
-//!   in, let tabs close or the URL differ.
+//!   depend on the user: by cookies, or by a token of `headers_from`, which can't be compared. So when another user
+//!   signs in, let tabs close or the URL differ.
 //!
 //! # Lifetime
 //!

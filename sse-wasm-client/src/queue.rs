@@ -100,8 +100,8 @@ impl<T> Queue<T> {
         self.0.borrow().dropped
     }
 
-    /// Changes the queue and wakes its reader, which may call back into the queue at once. So may the drop of what `change`
-    /// returns, since it is the application's. Both happen when nothing is borrowed any more.
+    /// Changes the queue and wakes its reader, which may call back into the queue at once. So may the drop of what
+    /// `change` returns, since it is the application's. Both happen when nothing is borrowed any more.
     fn change<R>(&self, change: impl FnOnce(&mut Inner<T>) -> R) {
         let (_taken_out, reader, writer) = {
             let queue = &mut *self.0.borrow_mut();

@@ -21,11 +21,11 @@
 //!
 //! Source: [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model).
 //!
-//! This is not sse-core's `Session`, although it follows its `Policy`: a session reads the stream, which the browser does
-//! here, and forgets failures at a response's head, which proves nothing if it comes from a proxy.
+//! This is not sse-core's `Session`, although it follows its `Policy`: a session reads the stream, which the browser
+//! does here, and forgets failures at a response's head, which proves nothing if it comes from a proxy.
 //!
-//! `now` is the time since an origin of the caller's choice, and never goes back. `entropy` is 64 uniformly random bits,
-//! new for each call.
+//! `now` is the time since an origin of the caller's choice, and never goes back. `entropy` is 64 uniformly random
+//! bits, new for each call.
 
 mod page;
 mod phase;
@@ -152,8 +152,8 @@ impl Reconnect {
         true
     }
 
-    /// The hub announced the end of the stream. A stream that opens with its end serves nothing: it was refused, and its
-    /// end, which follows, is one more failure. Otherwise this is any event of the hub's; see
+    /// The hub announced the end of the stream. A stream that opens with its end serves nothing: it was refused, and
+    /// its end, which follows, is one more failure. Otherwise this is any event of the hub's; see
     /// [`handle_event`](Self::handle_event).
     pub(crate) fn handle_drain(&mut self, id: &str, now: Duration) -> bool {
         if let Phase::Connecting { .. } = self.phase {
@@ -186,7 +186,8 @@ impl Reconnect {
     pub(crate) fn handle_lost(&mut self, now: Duration) {
         if self.is_connected() {
             self.settle(now);
-            // The browser doesn't tell when, and its attempt may hang for ever. So the deadline is after the longest wait.
+            // The browser doesn't tell when, and its attempt may hang for ever. So the deadline is after the longest
+            // wait.
             let longest = |watchdog: Watchdog| self.settings.policy.max_asked.saturating_add(watchdog.head);
             let deadline = self.settings.watchdog.map(|watchdog| now.saturating_add(longest(watchdog)));
             self.phase = Phase::Connecting { deadline, silence: None, by_browser: true };
@@ -200,8 +201,8 @@ impl Reconnect {
         }
     }
 
-    /// Decides whether to try again after a refusal. It is the application's function and may call back into the client,
-    /// so it must not be called while this is borrowed.
+    /// Decides whether to try again after a refusal. It is the application's function and may call back into the
+    /// client, so it must not be called while this is borrowed.
     pub(crate) fn may_pass(&self) -> Rc<dyn Fn(&Refusal) -> bool> {
         Rc::clone(&self.settings.may_pass)
     }

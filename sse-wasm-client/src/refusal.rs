@@ -35,8 +35,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Returns true if such a refusal tends to pass by itself, so that the client tries again by default: if the status is
-    /// unknown, 408 (timeout), 425 (too early), 429 (too many requests), or one of the server's own errors (500 to 599).
+    /// Returns true if such a refusal tends to pass by itself, so that the client tries again by default: if the status
+    /// is unknown, 408 (timeout), 425 (too early), 429 (too many requests), or one of the server's own errors (500 to
+    /// 599).
     ///
     /// ```
     /// use sse_wasm_client::Refusal;

@@ -40,9 +40,9 @@ pub enum Signal {
     State(State),
     /// Events may be missing: fetch anew what was built from the stream.
     ///
-    /// Signals are not in order with deliveries, so a gap may be read before or after the deliveries around it. Where it
-    /// belongs is told by [`Gap::first`]: the event with that ID and all that follow it came after the gap. It may be an
-    /// event that is not listened for; then the next delivery is the first after the gap.
+    /// Signals are not in order with deliveries, so a gap may be read before or after the deliveries around it. Where
+    /// it belongs is told by [`Gap::first`]: the event with that ID and all that follow it came after the gap. It may
+    /// be an event that is not listened for; then the next delivery is the first after the gap.
     Gap(Gap),
     /// The hub is about to end the stream. The client connects again, and resumes where it was.
     Drain(Drain),

@@ -20,8 +20,8 @@ use crate::{
 ///
 /// `T` is an externally tagged enum, whose variants are the events to listen for, or [`Message`](crate::Message).
 ///
-/// The stream outlasts single connections. It ends once the state is [`State::Closed`] and everything that had arrived is
-/// read. Dropping it closes the connection, and removes all listeners and timers.
+/// The stream outlasts single connections. It ends once the state is [`State::Closed`] and everything that had arrived
+/// is read. Dropping it closes the connection, and removes all listeners and timers.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
@@ -102,8 +102,8 @@ impl<T: 'static> EventSource<T> {
         Self { driver, deliveries, queue }
     }
 
-    /// Calls `callback` for each event as it arrives, beginning with those that wait already, until the [`Listening`] is
-    /// dropped, which closes the connection. There is no queue, so no event is dropped.
+    /// Calls `callback` for each event as it arrives, beginning with those that wait already, until the [`Listening`]
+    /// is dropped, which closes the connection. There is no queue, so no event is dropped.
     ///
     /// ```no_run
     /// use sse_wasm_client::{ConnectError, EventSource, Listening, Message};

@@ -19,8 +19,9 @@ use std::{fmt, time::Duration};
 ///   Closed: from any of these, for good
 /// ```
 ///
-/// It is the standard's [`readyState`][1] with two differences: a connection is `Open` from the first event, not from the
-/// head of the response, which a proxy or a full server may send too; and one that the browser gave up is made anew.
+/// It is the standard's [`readyState`][1] with two differences: a connection is `Open` from the first event, not from
+/// the head of the response, which a proxy or a full server may send too; and one that the browser gave up is made
+/// anew.
 ///
 /// ```
 /// use core::time::Duration;

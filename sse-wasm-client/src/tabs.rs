@@ -1,8 +1,8 @@
 //! One connection for all tabs of a browser that want the same stream.
 //!
 //! One tab leads: it holds an exclusive lock of the browser and the stream, and sends events and states to the others
-//! through a channel. The others follow, each queueing for the lock. None of this knows the browser: time, the lock, the
-//! channel and the connection are inputs and [`Output`]s of a [`Tab`].
+//! through a channel. The others follow, each queueing for the lock. None of this knows the browser: time, the lock,
+//! the channel and the connection are inputs and [`Output`]s of a [`Tab`].
 //!
 //! ```text
 //!                     lock granted
@@ -20,53 +20,53 @@
 //!
 //! # Terms and numbers
 //!
-//! A leader's time with one stream is a **term**. Within it events are numbered from 1. A tab that has one number and gets
-//! the next has missed nothing; one that gets a later number knows that it has. It tells its position (`Here`), and the
-//! leader repeats what it still has (`Replay`): at most the last 512 events and 512 KiB. When there has been no event for
-//! a few seconds, the leader tells its number (`Beat`), so that the loss of the last event shows too.
+//! A leader's time with one stream is a **term**. Within it events are numbered from 1. A tab that has one number and
+//! gets the next has missed nothing; one that gets a later number knows that it has. It tells its position (`Here`),
+//! and the leader repeats what it still has (`Replay`): at most the last 512 events and 512 KiB. When there has been no
+//! event for a few seconds, the leader tells its number (`Beat`), so that the loss of the last event shows too.
 //!
-//! Terms are ordered, and what a leader of an earlier term sends is ignored. A leader that hears of a later term gives up
-//! lock and stream and follows. So two leaders at once, which stealing the lock makes possible, do no harm: all tabs follow
-//! the later one, and the earlier one ends as soon as it hears anything.
+//! Terms are ordered, and what a leader of an earlier term sends is ignored. A leader that hears of a later term gives
+//! up lock and stream and follows. So two leaders at once, which stealing the lock makes possible, do no harm: all tabs
+//! follow the later one, and the earlier one ends as soon as it hears anything.
 //!
 //! # A new leader
 //!
-//! Followers may be ahead of a new leader or behind it. It calls, waits 150 ms for each to tell its position, and begins
-//! its term with a stream from the lowest one. Each tab, the leader included, then skips what it has had, up to its own
-//! position. A tab that was not heard in time and lies below the start notices that by the start's ID, and tells its
-//! position. If the leader's replay buffer does not reach back to it, the leader begins another term there, in the same
-//! way. So whatever a hub can still serve is served once, over one connection, and a gap that the hub announces reaches
-//! exactly the tabs that lie before it.
+//! Followers may be ahead of a new leader or behind it. It calls, waits 150 ms for each to tell its position, and
+//! begins its term with a stream from the lowest one. Each tab, the leader included, then skips what it has had, up to
+//! its own position. A tab that was not heard in time and lies below the start notices that by the start's ID, and
+//! tells its position. If the leader's replay buffer does not reach back to it, the leader begins another term there,
+//! in the same way. So whatever a hub can still serve is served once, over one connection, and a gap that the hub
+//! announces reaches exactly the tabs that lie before it.
 //!
 //! A tab that has had nothing and resumes nothing begins where the leader is. With a `since` in its URL, it first finds
-//! that position by a connection of its own, and joins there. While the leader's connection is being made such a tab has
-//! to wait, since the first events may be old; it asks again every second. A hub tells its position first. Another server
-//! does not, and nobody knows whether its first events are old, so a tab that has joined by then gets them.
+//! that position by a connection of its own, and joins there. While the leader's connection is being made such a tab
+//! has to wait, since the first events may be old; it asks again every second. A hub tells its position first. Another
+//! server does not, and nobody knows whether its first events are old, so a tab that has joined by then gets them.
 //!
 //! # IDs
 //!
-//! A hub's IDs, known by their form, compare within an epoch. Those of an earlier epoch lie behind. That an epoch which a
-//! tab does not know is a later one shows by the gap that the hub sends first. Without a gap that epoch is the present
-//! one: then the leader, which does not know it, was behind, and begins another term at its own position.
+//! A hub's IDs, known by their form, compare within an epoch. Those of an earlier epoch lie behind. That an epoch which
+//! a tab does not know is a later one shows by the gap that the hub sends first. Without a gap that epoch is the
+//! present one: then the leader, which does not know it, was behind, and begins another term at its own position.
 //!
-//! IDs of another server do not compare. They are recognized by equality, among the last 1,024 that a tab has had, or that
-//! the leader named when it joined. A tab whose ID is not in the leader's replay buffer then gets a [`Gap`](crate::Gap)
-//! and what the leader has. Events that others resume for may reach it late after that, but once: once since it joined, if
-//! it resumed after an ID and so can recognize nothing before. If the leader's buffer has lost them too, earlier events
-//! may reach such a tab late without a gap. Where the server sends no IDs nothing can be resumed, here as anywhere: what
-//! it sends during a change of leaders is lost without notice. Where positions are compared, events that share an ID with
-//! the one before them count as one.
+//! IDs of another server do not compare. They are recognized by equality, among the last 1,024 that a tab has had, or
+//! that the leader named when it joined. A tab whose ID is not in the leader's replay buffer then gets a
+//! [`Gap`](crate::Gap) and what the leader has. Events that others resume for may reach it late after that, but once:
+//! once since it joined, if it resumed after an ID and so can recognize nothing before. If the leader's buffer has lost
+//! them too, earlier events may reach such a tab late without a gap. Where the server sends no IDs nothing can be
+//! resumed, here as anywhere: what it sends during a change of leaders is lost without notice. Where positions are
+//! compared, events that share an ID with the one before them count as one.
 //!
 //! # A leader that sleeps
 //!
-//! A frozen page keeps its lock. A tab that does not hear its leader for a beat asks, and after four beats without a word
-//! it steals the lock. Beats are counted when the tab's timer fires, not by the clock, so that a tab that was frozen
-//! itself does not mistake its own sleep for the leader's. If the browser announces a freeze, the leader gives up the lock
-//! beforehand.
+//! A frozen page keeps its lock. A tab that does not hear its leader for a beat asks, and after four beats without a
+//! word it steals the lock. Beats are counted when the tab's timer fires, not by the clock, so that a tab that was
+//! frozen itself does not mistake its own sleep for the leader's. If the browser announces a freeze, the leader gives
+//! up the lock beforehand.
 //!
 //! The timers of a hidden page may fire only once a minute, but what others send reaches it at once. So a leader checks
-//! its deadlines, and those of its connection, whenever it hears anything: a dead connection is found as soon as a visible
-//! tab asks.
+//! its deadlines, and those of its connection, whenever it hears anything: a dead connection is found as soon as a
+//! visible tab asks.
 
 #[cfg(target_arch = "wasm32")]
 mod across;
@@ -112,8 +112,8 @@ pub use self::across::AcrossTabs;
 
 /// One tab of those that share a stream.
 ///
-/// Inputs are `handle_*`. After each of them call [`poll_output`](Self::poll_output) until it returns `None`. `now` is the
-/// time since an origin of the caller's choice, and never goes back.
+/// Inputs are `handle_*`. After each of them call [`poll_output`](Self::poll_output) until it returns `None`. `now` is
+/// the time since an origin of the caller's choice, and never goes back.
 #[derive(Debug)]
 pub(crate) struct Tab {
     state: TabState,
@@ -130,8 +130,8 @@ enum Role {
 }
 
 impl Tab {
-    /// Joins. `tab` has to differ from the number of every other tab: 64 random bits will do. `last_event_id` is that of the
-    /// last event that was processed; empty to begin with what comes from now on.
+    /// Joins. `tab` has to differ from the number of every other tab: 64 random bits will do. `last_event_id` is that
+    /// of the last event that was processed; empty to begin with what comes from now on.
     pub(crate) fn new(tab: u64, last_event_id: EventId, now: Duration) -> Self {
         let mut tab = Self { state: TabState::new(tab, last_event_id), role: Role::Away };
         tab.follow(now);

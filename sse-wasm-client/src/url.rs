@@ -9,8 +9,8 @@ const NAMES: [&str; 2] = ["last_event_id", "lastEventId"];
 /// All but the characters that form encoding leaves as they are, and `~`, which every decoder accepts.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Returns `url` with the query parameter `last_event_id` set to `id`, in place of one that it has; an empty `id` removes
-/// it. Everything else is kept byte for byte.
+/// Returns `url` with the query parameter `last_event_id` set to `id`, in place of one that it has; an empty `id`
+/// removes it. Everything else is kept byte for byte.
 pub(crate) fn with_last_event_id(url: &str, id: &EventId) -> String {
     let (rest, fragment) = url.find('#').map_or((url, ""), |at| url.split_at(at));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

@@ -39,9 +39,9 @@ export interface StreamOptions<Name extends string = string> {
   /**
    * Shares one connection among all tabs of the browser that want the same stream: with the same URL, event names, and
    * settings of `fetch`, waits and heartbeats. Functions can't be compared: those of the tab that holds the connection
-   * are used, so where tabs may belong to different users, let the URL differ. Each tab has every event once, and when the
-   * tab that holds the connection goes, another takes over. Without Web Locks or BroadcastChannel, as on a page that is
-   * no secure context, each tab has its own connection.
+   * are used, so where tabs may belong to different users, let the URL differ. Each tab has every event once, and when
+   * the tab that holds the connection goes, another takes over. Without Web Locks or BroadcastChannel, as on a page
+   * that is no secure context, each tab has its own connection.
    */
   shared?: boolean | undefined;
   /**
@@ -75,17 +75,17 @@ export interface RequestOptions {
   /**
    * Headers, such as `Authorization`. Values of the same name are joined by commas. A function is called before each
    * request, for a header that expires. If it throws, the attempt has failed: the error is reported as for any event
-   * handler, and the next attempt comes after a wait. What it awaits counts against the time for a response's head, 30 s
-   * unless `heartbeat` is `false`.
+   * handler, and the next attempt comes after a wait. What it awaits counts against the time for a response's head, 30
+   * s unless `heartbeat` is `false`.
    */
   headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
   /** Where cookies are sent: `"same-origin"`. */
   credentials?: "omit" | "same-origin" | "include" | undefined;
-  /** Sends the last event ID in the query, not in the header `Last-Event-ID`, which takes a preflight to another origin. */
+  /** Sends the last event ID in the query, not in `Last-Event-ID`, a header that takes a preflight to another origin. */
   lastEventIdInQuery?: boolean | undefined;
   /**
-   * Returns true to try again after a refusal, after a wait as after any failure. With false, or if it throws, the stream
-   * is closed. `undefined` means the default: to try again after 408, 425, 429 and 500 to 599.
+   * Returns true to try again after a refusal, after a wait as after any failure. With false, or if it throws, the
+   * stream is closed. `undefined` means the default: to try again after 408, 425, 429 and 500 to 599.
    */
   retryIf?: ((refused: Refused & { readonly status: number }) => boolean | undefined) | undefined;
 }
@@ -130,7 +130,10 @@ export type State =
   | { readonly kind: "connecting" }
   /** Events arrive. */
   | { readonly kind: "open" }
-  /** The last attempt failed. The next, number `attempt` since the last stable stream, is due `until`, by `performance.now()`. */
+  /**
+   * The last attempt failed. The next, number `attempt` since the last stable stream, is due at the time `until` of
+   * `performance.now()`.
+   */
   | { readonly kind: "waiting"; readonly attempt: number; readonly until: number }
   /** There is no connection on purpose: the page is hidden, or in the back/forward cache. */
   | { readonly kind: "paused" }
@@ -142,8 +145,8 @@ export type State =
 /**
  * Events may be missing: fetch anew what was built from the stream.
  *
- * Signals are not in order with the events: a gap may be told before or after the events around it. The event with the ID
- * `first` and all that follow it came after the gap.
+ * Signals are not in order with the events: a gap may be told before or after the events around it. The event with the
+ * ID `first` and all that follow it came after the gap.
  */
 export interface Gap {
   readonly type: "gap";
@@ -154,7 +157,10 @@ export interface Gap {
   readonly first: string | null;
 }
 
-/** The hub is about to end the stream; the client connects again and resumes where it was. A stream that a full hub refuses is only this, with `busy`. */
+/**
+ * The hub is about to end the stream; the client connects again and resumes where it was. A stream that consists of only
+ * this, with the reason `busy`, is the refusal of a hub that is full.
+ */
 export interface Drain {
   readonly type: "drain";
   readonly reason: "shutdown" | "age" | "lag" | "busy" | "expired" | "revoked" | "store" | "other";
@@ -171,7 +177,10 @@ export interface Refused {
   readonly retryAfter: number | null;
 }
 
-/** An event exceeded a limit and was not delivered: 4 MiB for a line or the data, 1 KiB for the name or the ID. Over `fetch` only. */
+/**
+ * An event exceeded a limit and was not delivered: 4 MiB for a line or the data, 1 KiB for the name or the ID. Over
+ * `fetch` only.
+ */
 export interface TooLong {
   readonly type: "too-long";
   readonly limit: "line" | "event" | "id" | "name" | "other";

@@ -1,5 +1,5 @@
-//! The WebAssembly part of the npm package `sse-wasm-client`: a connection with the options that `options.js` has checked,
-//! whose events and signals are taken one by one. `package/index.js` is all that applications see.
+//! The WebAssembly part of the npm package `sse-wasm-client`: a connection with the options that `options.js` has
+//! checked, whose events and signals are taken one by one. `package/index.js` is all that applications see.
 
 #![cfg_attr(
     not(target_arch = "wasm32"),

@@ -1,5 +1,5 @@
-//! The strings by which JavaScript knows states and reasons. They are part of the package's interface, which `index.d.ts`
-//! declares.
+//! The strings by which JavaScript knows states and reasons. They are part of the package's interface, which
+//! `index.d.ts` declares.
 
 use sse_wasm_client::{CloseReason, ConnectError, Limit, State};
 

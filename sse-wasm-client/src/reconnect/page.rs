@@ -19,8 +19,8 @@ impl Reconnect {
         }
     }
 
-    /// The network is gone, as far as the browser knows. Servers on the same machine are still there, and some browsers in
-    /// virtual machines never see a network, so this client goes on trying, at the longest of its waits.
+    /// The network is gone, as far as the browser knows. Servers on the same machine are still there, and some browsers
+    /// in virtual machines never see a network, so this client goes on trying, at the longest of its waits.
     pub(crate) fn handle_offline(&mut self, now: Duration) {
         self.online = false;
         if let Phase::Waiting { until, .. } = &mut self.phase {
@@ -42,8 +42,8 @@ impl Reconnect {
         self.resume(now);
     }
 
-    /// The page is left, and may be put into the back/forward cache. No connection survives there, and a page that has one
-    /// may not be put there at all.
+    /// The page is left, and may be put into the back/forward cache. No connection survives there, and a page that has
+    /// one may not be put there at all.
     pub(crate) fn handle_stored(&mut self, now: Duration) {
         self.stored = true;
         self.pause(now);

@@ -10,7 +10,8 @@ const MAX_SILENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Phase {
-    /// `silence` is known once the response has begun. `by_browser` tells that the browser connects, at a time of its own.
+    /// `silence` is known once the response has begun. `by_browser` tells that the browser connects, at a time of its
+    /// own.
     Connecting {
         deadline: Option<Duration>,
         silence: Option<SilenceLimit>,

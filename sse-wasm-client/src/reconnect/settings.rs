@@ -57,7 +57,8 @@ impl Settings {
         let policy = &self.policy;
         match asked {
             Some(asked) => policy.wait(asked.min(policy.max_asked), failures, entropy),
-            // A server that sets a reconnection time spreads its clients. This one did not, so the first wait is random too.
+            // A server that sets a reconnection time spreads its clients. This one did not, so the first wait is random
+            // too.
             None => policy.wait(policy.reconnection_time, failures.saturating_add(1), entropy),
         }
     }

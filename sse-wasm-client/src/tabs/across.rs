@@ -43,8 +43,8 @@ impl<V: Sharable> Sealed for AcrossTabs<V> {
     }
 }
 
-/// The name of what tabs share: equal for all that can have one connection. Headers may be secrets, so everything but the
-/// URL is hashed.
+/// The name of what tabs share: equal for all that can have one connection. Headers may be secrets, so everything but
+/// the URL is hashed.
 fn shared_name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings) -> String {
     let Settings { policy, give_up_after, watchdog, .. } = settings;
     let mut names = names.to_vec();

@@ -13,8 +13,8 @@ use crate::State;
 /// How long the leader's answer may take before the tab asks again.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// After this number of beats in a row without a word from the leader, although it was asked, it is considered frozen. A
-/// leader that runs answers at once, even if its timers are throttled.
+/// After this number of beats in a row without a word from the leader, although it was asked, it is considered frozen.
+/// A leader that runs answers at once, even if its timers are throttled.
 const SILENT_BEATS: u32 = 4;
 
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub(super) struct Follower {
     asked: bool,
     /// The earliest time to ask again.
     ask_at: Duration,
-    /// The interval at which to check that the leader runs. It differs from tab to tab, so that they don't all take over at
-    /// once.
+    /// The interval at which to check that the leader runs. It differs from tab to tab, so that they don't all take
+    /// over at once.
     beat: Duration,
     check_at: Duration,
     /// A leader was heard since the last check.
@@ -61,8 +61,8 @@ impl Follower {
         self.number.take()
     }
 
-    /// Another tab has sent a notice in the present term, or a call in any. If the notice is the first of its term, `was` is
-    /// the term before and the number in it.
+    /// Another tab has sent a notice in the present term, or a call in any. If the notice is the first of its term,
+    /// `was` is the term before and the number in it.
     pub(super) fn handle(&mut self, tab: &mut TabState, says: Says, was: Option<(Term, u64)>, now: Duration) {
         self.heard |= says.is_leaders() || says == Says::Call;
         match says {

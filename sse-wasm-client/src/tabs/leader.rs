@@ -88,8 +88,8 @@ impl Leader {
             stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
             stream.is_catching_up = false;
             for id in mem::take(&mut stream.early) {
-                // A hub tells its position first, so the tab begins there. Another server's events may be old or not: this
-                // tab gets them, so that none is lost.
+                // A hub tells its position first, so the tab begins there. Another server's events may be old or not:
+                // this tab gets them, so that none is lost.
                 if !stream.is_hubs {
                     tab.say(position_reply(tab, id, stream.buffer.last()));
                 }

@@ -69,7 +69,8 @@ pub(super) enum Says {
         #[serde(with = "wire::id")]
         id: EventId,
         after: u64,
-        /// Whether the tab may have had the next events; `None` if it asked by its number, which is all that counts then.
+        /// Whether the tab may have had the next events; `None` if it asked by its number, which is all that counts
+        /// then.
         ahead: Option<bool>,
         /// Whether events between the tab's position and the number are lost to it.
         lost: bool,

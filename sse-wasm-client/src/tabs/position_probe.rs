@@ -24,8 +24,8 @@ use crate::{
     weak::with,
 };
 
-/// The connection of a tab that is to begin in the past: first one of its own, then a membership among the tabs. A server
-/// that is no hub does not tell positions, so with one the tab keeps its own connection.
+/// The connection of a tab that is to begin in the past: first one of its own, then a membership among the tabs. A
+/// server that is no hub does not tell positions, so with one the tab keeps its own connection.
 pub(super) struct PositionProbe {
     name: String,
     connector: Connector,
@@ -34,8 +34,8 @@ pub(super) struct PositionProbe {
 }
 
 enum Stage {
-    /// Nothing has arrived yet, and the first event will tell whether the server is a hub. `None` while the connection is
-    /// opened or dropped, when what it reports is ignored.
+    /// Nothing has arrived yet, and the first event will tell whether the server is a hub. `None` while the connection
+    /// is opened or dropped, when what it reports is ignored.
     Asking(Option<Rc<dyn HeldConnection>>),
     Alone(#[expect(dead_code, reason = "held to be dropped")] Rc<dyn HeldConnection>),
     Joined(#[expect(dead_code, reason = "held to be dropped")] Membership),

@@ -13,8 +13,9 @@ pub(super) enum Forward {
     Nothing,
 }
 
-/// A hub tells its position only when it has nothing else to send. Events that the tabs don't listen for are not forwarded,
-/// so after many of these a tab that takes over would request them all again. Now and then it is told the position.
+/// A hub tells its position only when it has nothing else to send. Events that the tabs don't listen for are not
+/// forwarded, so after many of these a tab that takes over would request them all again. Now and then it is told the
+/// position.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PositionThrottle {
     /// When the tabs were last told a position; `None` while the server is not known to be a hub.

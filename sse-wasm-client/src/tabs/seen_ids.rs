@@ -4,8 +4,8 @@ use std::{cmp::Ordering, collections::VecDeque};
 
 use sse_core::{EventId, hub::Position};
 
-/// How many IDs that do not compare are remembered: twice what a [`ReplayBuffer`](super::replay_buffer::ReplayBuffer) holds, so that what a
-/// leader replays is recognized. Those of one epoch count as one.
+/// How many IDs that do not compare are remembered: twice what a [`ReplayBuffer`](super::replay_buffer::ReplayBuffer)
+/// holds, so that what a leader replays is recognized. Those of one epoch count as one.
 const IDS: usize = 1024;
 
 /// Where an ID lies, relative to the last one that a tab has had.
@@ -23,8 +23,8 @@ pub(super) enum Relation {
 
 /// The IDs that a tab has had, the last one last.
 ///
-/// IDs of a hub compare within an epoch, so the last of each epoch stands for all before it. Other IDs are remembered one
-/// by one, and recognized if they are among the last 1,024.
+/// IDs of a hub compare within an epoch, so the last of each epoch stands for all before it. Other IDs are remembered
+/// one by one, and recognized if they are among the last 1,024.
 #[derive(Debug)]
 pub(super) struct SeenIds {
     /// At most `IDS`, none of them empty. Of neighbours that compare only the later is here.

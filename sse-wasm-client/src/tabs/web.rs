@@ -46,8 +46,8 @@ pub(crate) trait Recipient {
 
 /// Opens the stream when this tab leads.
 pub(crate) trait Connect {
-    /// Opens a connection that resumes after `last_event_id` and reconnects by itself until it is dropped. It reports to
-    /// `feed`, but not before this returns.
+    /// Opens a connection that resumes after `last_event_id` and reconnects by itself until it is dropped. It reports
+    /// to `feed`, but not before this returns.
     fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn HeldConnection>;
 }
 
@@ -57,8 +57,8 @@ pub(crate) trait HeldConnection {
     fn check_deadlines(&self);
 }
 
-/// The place of this page among the tabs that share a stream. Dropping it leaves them, and closes the stream if this tab
-/// leads.
+/// The place of this page among the tabs that share a stream. Dropping it leaves them, and closes the stream if this
+/// tab leads.
 pub(crate) struct Membership {
     inner: Rc<MembershipInner>,
 }
@@ -90,8 +90,9 @@ struct MembershipInner {
 }
 
 impl Membership {
-    /// Joins the tabs that share what `name` stands for, to resume after `last_event_id`, or, if that is empty, to begin
-    /// with what comes from now on. Where the browser lacks locks or channels, this tab has a connection of its own.
+    /// Joins the tabs that share what `name` stands for, to resume after `last_event_id`, or, if that is empty, to
+    /// begin with what comes from now on. Where the browser lacks locks or channels, this tab has a connection of its
+    /// own.
     pub(crate) fn join(
         name: &str,
         last_event_id: EventId,
@@ -182,8 +183,8 @@ impl MembershipInner {
         self.change(|tab, now| if runs { tab.handle_resumed(now) } else { tab.handle_frozen() });
     }
 
-    /// Carries out all outputs of the tab. Others may call back into this one meanwhile, so nothing is borrowed; a nested
-    /// call returns at once and leaves its outputs to the outer one.
+    /// Carries out all outputs of the tab. Others may call back into this one meanwhile, so nothing is borrowed; a
+    /// nested call returns at once and leaves its outputs to the outer one.
     fn perform_outputs(&self) {
         if self.is_performing.replace(true) {
             return;

@@ -38,8 +38,8 @@ extern "C" {
 /// How many bytes of a refusal's body are read: problem details take a few lines.
 const MAX_PROBLEM: usize = 16 << 10;
 
-/// The length in bytes of the shortest event, `data` and two line ends: n times as many bytes complete at most n events,
-/// counting one that began before them.
+/// The length in bytes of the shortest event, `data` and two line ends: n times as many bytes complete at most n
+/// events, counting one that began before them.
 const SHORTEST_EVENT: usize = 6;
 
 /// `fetch`, which sends headers and a body, and tells the status and the body of a refusal.

@@ -27,8 +27,8 @@ impl World {
         }
     }
 
-    /// A tab joins that has had nothing since `ago` events ago. Not with IDs that do not compare: it could recognize nothing
-    /// before its own, and may get that late.
+    /// A tab joins that has had nothing since `ago` events ago. Not with IDs that do not compare: it could recognize
+    /// nothing before its own, and may get that late.
     pub(super) fn join_late(&mut self, ago: usize) {
         if self.server.kind == Kind::Hub
             && let Some((id, index)) = self.server.before(ago)

@@ -92,12 +92,12 @@ impl Page {
     }
 
     /// Checks that it has had what it should, in order: everything since it knew its position, nothing from before it
-    /// joined, and no gap that the server did not announce. With IDs that do not compare, and a gap somewhere: that it has
-    /// had nothing twice. `late` is how long an event may be on its way.
+    /// joined, and no gap that the server did not announce. With IDs that do not compare, and a gap somewhere: that it
+    /// has had nothing twice. `late` is how long an event may be on its way.
     pub(super) fn check(&self, server: &Server, has_gaps: bool, late: Duration) -> Result<(), String> {
         if server.kind == Kind::Foreign && has_gaps {
-            // Late events come in no known order then, but once; to a tab that brought an ID from elsewhere, once since then.
-            // What another tab had twice is that tab's fault.
+            // Late events come in no known order then, but once; to a tab that brought an ID from elsewhere, once since
+            // then. What another tab had twice is that tab's fault.
             let own = &self.seen[self.brought..];
             let mut once: HashSet<_> = self.seen[self.past()..self.brought].iter().collect();
             let twice = own.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
