@@ -1,4 +1,4 @@
-//! Headers that are asked for before each request.
+//! Headers that the application provides anew for each request.
 
 use std::{
     fmt,
@@ -12,11 +12,11 @@ use web_sys::Headers;
 
 type Pairs = Option<Vec<(String, String)>>;
 
-/// A function of the application's. Nobody can compare it, so only that there is one counts.
+/// The application's function. Functions can't be compared, so all providers are equal: they add nothing to a hash.
 #[derive(Clone)]
-pub(crate) struct Asked(Rc<dyn Fn() -> LocalBoxFuture<'static, Pairs>>);
+pub(crate) struct HeaderProvider(Rc<dyn Fn() -> LocalBoxFuture<'static, Pairs>>);
 
-impl Asked {
+impl HeaderProvider {
     pub(crate) fn new<F>(headers: impl Fn() -> F + 'static) -> Self
     where
         F: Future<Output = Pairs> + 'static,
@@ -24,19 +24,20 @@ impl Asked {
         Self(Rc::new(move || headers().boxed_local()))
     }
 
-    /// Sets what the function gives now. False if that is nothing, or nothing that the browser takes.
-    pub(super) async fn put_into(&self, headers: &Headers) -> bool {
+    /// Sets the headers that the function provides now. Returns false if it provides none, or one that the browser
+    /// refuses.
+    pub(super) async fn set_on(&self, headers: &Headers) -> bool {
         let Some(pairs) = (self.0)().await else { return false };
         pairs.iter().all(|(name, value)| headers.set(name, value).is_ok())
     }
 }
 
-impl Hash for Asked {
+impl Hash for HeaderProvider {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for HeaderProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked").finish_non_exhaustive()
+        f.debug_struct("HeaderProvider").finish_non_exhaustive()
     }
 }

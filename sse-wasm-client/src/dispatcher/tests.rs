@@ -4,8 +4,8 @@ use sse_core::Text;
 
 use super::*;
 use crate::{
-    CloseReason, DecodeError, Delivery, DrainReason, GapReason, Message, States, life::Settings, outlet::Deliveries,
-    reader::Reader,
+    CloseReason, DecodeError, Delivery, Drain, DrainReason, Gap, GapReason, Message, States, decoder::Decoder,
+    reconnect::Settings, sink::Deliveries,
 };
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -16,7 +16,7 @@ enum Sent {
 }
 
 struct Sim {
-    inbox: Inbox,
+    dispatcher: Dispatcher,
     deliveries: Rc<Deliveries<Sent>>,
 }
 
@@ -25,29 +25,29 @@ fn sim(capacity: usize) -> Sim {
 }
 
 fn started(capacity: usize, start: &str, change: impl FnOnce(&mut Settings)) -> Sim {
-    let deliveries = Rc::new(Deliveries::new(Reader::typed().unwrap(), capacity));
+    let deliveries = Rc::new(Deliveries::new(Decoder::typed().unwrap(), capacity));
     let mut settings = Settings::default();
     change(&mut settings);
-    let life = Life::new(settings, EventId::new(start).unwrap(), Duration::ZERO);
-    let outlet: Rc<dyn Outlet> = deliveries.clone();
-    Sim { inbox: Inbox::new(life, outlet), deliveries }
+    let reconnect = Reconnect::new(settings, EventId::new(start).unwrap(), Duration::ZERO);
+    let sink: Rc<dyn Sink> = deliveries.clone();
+    Sim { dispatcher: Dispatcher::new(reconnect, sink), deliveries }
 }
 
 impl Sim {
     fn event(&self, name: &str, data: &str, id: &str) {
         let origin = "http://hub.example".into();
-        self.inbox.handle_browsers_event(Arrival { name, data, id, origin: &origin }, Duration::ZERO);
+        self.dispatcher.handle_browsers_event(RawEvent { name, data, id, origin: &origin }, Duration::ZERO);
     }
 
     fn lost(&self) {
-        self.inbox.change(|life| life.handle_lost(Duration::ZERO));
+        self.dispatcher.change(|reconnect| reconnect.handle_lost(Duration::ZERO));
     }
 
     fn refused(&self, status: Option<u16>) {
-        self.inbox.handle_refusal(refusal(status), Duration::ZERO, 0);
+        self.dispatcher.handle_refusal(refusal(status), Duration::ZERO, 0);
     }
 
-    /// What is there without waiting.
+    /// What has been delivered so far.
     fn delivered(&self) -> Vec<Result<Delivery<Sent>, DecodeError>> {
         let mut items = Vec::new();
         while let Some(Some(item)) = poll_fn(|context| self.deliveries.poll_next(context)).now_or_never() {
@@ -82,7 +82,7 @@ fn events_come_typed_with_id_and_origin() {
     let items: Vec<_> = sim.delivered().into_iter().map(Result::unwrap).collect();
     let expected = |value, id| Delivery { value, id: EventId::from_static(id), origin: "http://hub.example".into() };
     assert_eq!(items, [expected(Sent::Number(7), "e-1"), expected(Sent::Error, "e-2")]);
-    assert_eq!(sim.inbox.last_event_id().as_str(), "e-2");
+    assert_eq!(sim.dispatcher.last_event_id().as_str(), "e-2");
 }
 
 #[test]
@@ -107,20 +107,20 @@ fn a_name_not_asked_for_is_not_delivered() {
     let sim = sim(8);
     sim.event("unheard-of", "", "e-1");
     assert!(sim.delivered().is_empty());
-    assert_eq!(sim.inbox.last_event_id().as_str(), "e-1");
+    assert_eq!(sim.dispatcher.last_event_id().as_str(), "e-1");
 }
 
 #[test]
 fn open_with_the_first_event_and_not_before() {
     let sim = sim(8);
-    let mut signals = sim.inbox.signals();
-    sim.lost(); // an answer that ends before its first event
-    assert_eq!(sim.inbox.state(), State::Connecting);
+    let mut signals = sim.dispatcher.signals();
+    sim.lost(); // a response that ends before its first event
+    assert_eq!(sim.dispatcher.state(), State::Connecting);
     sim.event("sse-cursor", "", "e-1");
     sim.event("sse-cursor", "", "e-2");
-    assert_eq!((sim.inbox.state(), sim.inbox.last_event_id().as_str()), (State::Open, "e-2"));
+    assert_eq!((sim.dispatcher.state(), sim.dispatcher.last_event_id().as_str()), (State::Open, "e-2"));
     sim.lost();
-    assert_eq!(sim.inbox.state(), State::Connecting);
+    assert_eq!(sim.dispatcher.state(), State::Connecting);
     sim.event("number", "1", "e-3");
 
     let states = [State::Connecting, State::Open, State::Connecting, State::Open];
@@ -131,30 +131,44 @@ fn open_with_the_first_event_and_not_before() {
 #[test]
 fn what_the_hub_says_of_its_own_comes_as_signals() {
     let sim = sim(8);
-    let mut signals = sim.inbox.signals();
+    let mut signals = sim.dispatcher.signals();
     sim.event("sse-gap", r#"{"reason":"unknown","requested":"x","first":"e-2"}"#, "e-1");
     sim.event("sse-drain", r#"{"reason":"age"}"#, "e-2");
-    let gap = Gap { reason: GapReason::Unknown, requested: "x".into(), first: Some(EventId::from_static("e-2")) };
+    let gap = Gap::new(GapReason::Unknown, "x", Some(EventId::from_static("e-2")));
     assert_eq!(
         signalled(&mut signals),
         [
             Signal::State(State::Connecting),
             Signal::State(State::Open),
             Signal::Gap(gap),
-            Signal::Drain(Drain { reason: DrainReason::Age }),
+            Signal::Drain(Drain::new(DrainReason::Age)),
         ]
     );
     assert!(sim.delivered().is_empty());
-    assert_eq!(sim.inbox.last_event_id().as_str(), "e-2");
+    assert_eq!(sim.dispatcher.last_event_id().as_str(), "e-2");
+}
+
+#[test]
+fn a_stream_that_opens_with_its_end_is_not_open() {
+    let sim = started(8, "e-1", |_| {});
+    let mut signals = sim.dispatcher.signals();
+    sim.event("sse-drain", r#"{"reason":"busy"}"#, "");
+    assert_eq!((sim.dispatcher.state(), sim.dispatcher.last_event_id().as_str()), (State::Connecting, "e-1"));
+    sim.dispatcher.change(|reconnect| reconnect.handle_end(Duration::ZERO, 0));
+    let waiting = State::Waiting { attempt: 1, until: Duration::from_secs(3) };
+    let drain = Signal::Drain(Drain::new(DrainReason::Busy));
+    assert_eq!(signalled(&mut signals), [Signal::State(State::Connecting), drain, Signal::State(waiting)]);
+    sim.event("sse-drain", r#"{"reason":"busy"}"#, ""); // late
+    assert!(signalled(&mut signals).is_empty());
 }
 
 #[test]
 fn events_without_an_id_leave_it_to_the_url() {
     let sim = started(8, "e-1", |_| {});
-    assert_eq!(sim.inbox.last_event_id().as_str(), "e-1");
+    assert_eq!(sim.dispatcher.last_event_id().as_str(), "e-1");
     for (id, last_event_id) in [("", "e-1"), ("e-2", "e-2"), ("", "e-1")] {
         sim.event("error", "", id);
-        assert_eq!(sim.inbox.last_event_id().as_str(), last_event_id);
+        assert_eq!(sim.dispatcher.last_event_id().as_str(), last_event_id);
         assert_eq!(sim.delivered()[0].as_ref().unwrap().id.as_str(), last_event_id);
     }
 }
@@ -163,16 +177,16 @@ fn events_without_an_id_leave_it_to_the_url() {
 fn a_server_that_takes_back_its_id_is_believed_where_it_can_be_seen() {
     let sim = started(8, "e-1", |_| {});
     let origin = Text::default();
-    sim.inbox.handle_event(Arrival { name: "error", data: "", id: "", origin: &origin }, Duration::ZERO);
-    assert_eq!(sim.inbox.last_event_id().as_str(), "");
+    sim.dispatcher.handle_event(RawEvent { name: "error", data: "", id: "", origin: &origin }, Duration::ZERO);
+    assert_eq!(sim.dispatcher.last_event_id().as_str(), "");
 }
 
 #[test]
 fn a_refusal_is_told_and_what_becomes_of_it() {
     let sim = sim(8);
-    let mut signals = sim.inbox.signals();
+    let mut signals = sim.dispatcher.signals();
     sim.refused(Some(503));
-    sim.refused(Some(503)); // that of a connection which is gone already
+    sim.refused(Some(503)); // of a connection that is gone already
     sim.event("number", "1", "e-1"); // and so is this
     let waiting = State::Waiting { attempt: 1, until: Duration::from_secs(3) };
     assert_eq!(
@@ -185,19 +199,19 @@ fn a_refusal_is_told_and_what_becomes_of_it() {
 #[test]
 fn the_end_comes_after_what_has_arrived() {
     let sim = started(8, "", |settings| settings.give_up_after = Some(1));
-    let mut signals = sim.inbox.signals();
+    let mut signals = sim.dispatcher.signals();
     sim.event("number", "1", "e-1");
     sim.refused(None);
     sim.lost();
     let closed = State::Closed { why: CloseReason::GaveUp };
-    assert_eq!(sim.inbox.state(), closed);
+    assert_eq!(sim.dispatcher.state(), closed);
     assert_eq!(sim.delivered().len(), 1);
     let signal = signalled(&mut signals);
     assert_eq!(signal[..2], [State::Connecting, State::Open].map(Signal::State));
     assert_eq!(signal[2..], [Signal::Refused(refusal(None)), Signal::State(closed)]);
     assert!(sim.has_ended(&mut signals));
 
-    let mut late = sim.inbox.signals();
+    let mut late = sim.dispatcher.signals();
     assert_eq!(signalled(&mut late), [Signal::State(closed)]);
     assert!(sim.has_ended(&mut late));
 }
@@ -205,9 +219,9 @@ fn the_end_comes_after_what_has_arrived() {
 #[test]
 fn states_alone_pass_over_the_rest() {
     let sim = sim(8);
-    let mut states = States(sim.inbox.signals());
+    let mut states = States(sim.dispatcher.signals());
     sim.event("sse-gap", "{}", "e-1");
-    sim.inbox.handle_too_long(Limit::Line);
+    sim.dispatcher.handle_too_long(Limit::Line);
     sim.lost();
     let states: Vec<_> = std::iter::from_fn(|| states.next().now_or_never().flatten()).collect();
     assert_eq!(states, [State::Connecting, State::Open, State::Connecting]);
@@ -226,27 +240,27 @@ fn a_slow_reader_loses_the_oldest_and_can_tell() {
 #[test]
 fn signals_are_bounded_each_reader_by_itself() {
     let sim = sim(8);
-    let (mut kept, gone) = (sim.inbox.signals(), sim.inbox.signals());
+    let (mut kept, gone) = (sim.dispatcher.signals(), sim.dispatcher.signals());
     drop(gone);
     for _ in 0..40 {
         sim.event("sse-cursor", "", "");
         sim.lost();
     }
     assert_eq!((kept.dropped(), signalled(&mut kept).len()), (17, 64));
-    assert_eq!(sim.inbox.signals().dropped(), 0);
+    assert_eq!(sim.dispatcher.signals().dropped(), 0);
 }
 
-/// Writes down all that it is told.
+/// Records everything that it is handed.
 #[derive(Debug, Default)]
 struct Log(RefCell<Vec<String>>);
 
-impl Outlet for Log {
-    fn take(&self, arrival: Arrival<'_>) {
-        self.0.borrow_mut().push(format!("{} {}", arrival.name, arrival.id));
+impl Sink for Log {
+    fn take(&self, event: RawEvent<'_>) {
+        self.0.borrow_mut().push(format!("{} {}", event.name, event.id));
     }
 
-    fn take_hubs(&self, arrival: Arrival<'_>) {
-        self.0.borrow_mut().push(format!("hub's {} {}", arrival.name, arrival.id));
+    fn take_hubs(&self, event: RawEvent<'_>) {
+        self.0.borrow_mut().push(format!("hub's {} {}", event.name, event.id));
     }
 
     fn take_signal(&self, signal: &Signal) {
@@ -277,13 +291,14 @@ impl Outlet for Log {
 fn an_outlet_may_have_everything_in_its_order() {
     let log = Rc::<Log>::default();
     let settings = Settings { give_up_after: Some(1), ..Settings::default() };
-    let inbox = Inbox::new(Life::new(settings, EventId::default(), Duration::ZERO), Rc::clone(&log) as Rc<dyn Outlet>);
+    let dispatcher =
+        Dispatcher::new(Reconnect::new(settings, EventId::default(), Duration::ZERO), Rc::clone(&log) as Rc<dyn Sink>);
     let origin = Text::default();
     for (name, id) in [("sse-cursor", "e-1"), ("any", "e-2"), ("sse-gap", "e-3"), ("sse-drain", "e-4")] {
-        inbox.handle_event(Arrival { name, data: "", id, origin: &origin }, Duration::ZERO);
+        dispatcher.handle_event(RawEvent { name, data: "", id, origin: &origin }, Duration::ZERO);
     }
-    inbox.handle_too_long(Limit::Line);
-    inbox.handle_refusal(Refusal::default(), Duration::ZERO, 0);
+    dispatcher.handle_too_long(Limit::Line);
+    dispatcher.handle_refusal(Refusal::default(), Duration::ZERO, 0);
     let refused = format!("{:?}", Signal::Refused(Refusal::default()));
     let closed = State::Closed { why: CloseReason::GaveUp }.to_string();
     let all = ["open", "hub's sse-cursor e-1", "any e-2", "hub's sse-gap e-3", "hub's sse-drain e-4", "TooLong(Line)"];
@@ -293,17 +308,17 @@ fn an_outlet_may_have_everything_in_its_order() {
 
 #[test]
 fn what_decides_about_a_refusal_may_close() {
-    let own = Rc::new(std::cell::OnceCell::<std::rc::Weak<Inbox>>::new());
+    let own = Rc::new(std::cell::OnceCell::<std::rc::Weak<Dispatcher>>::new());
     let seen = Rc::clone(&own);
     let decide = move |_: &Refusal| {
-        let inbox = seen.get().unwrap().upgrade().unwrap();
-        assert_eq!(inbox.last_event_id().as_str(), "e-1");
-        inbox.change(Life::close);
+        let dispatcher = seen.get().unwrap().upgrade().unwrap();
+        assert_eq!(dispatcher.last_event_id().as_str(), "e-1");
+        dispatcher.change(Reconnect::close);
         true
     };
-    let Sim { inbox, .. } = started(8, "e-1", |settings| settings.retries = Rc::new(decide));
-    let inbox = Rc::new(inbox);
-    own.set(Rc::downgrade(&inbox)).unwrap();
-    inbox.handle_refusal(Refusal::default(), Duration::ZERO, 0);
-    assert_eq!(inbox.state(), State::Closed { why: CloseReason::ByApplication });
+    let Sim { dispatcher, .. } = started(8, "e-1", |settings| settings.may_pass = Rc::new(decide));
+    let dispatcher = Rc::new(dispatcher);
+    own.set(Rc::downgrade(&dispatcher)).unwrap();
+    dispatcher.handle_refusal(Refusal::default(), Duration::ZERO, 0);
+    assert_eq!(dispatcher.state(), State::Closed { why: CloseReason::ByApplication });
 }

@@ -1,28 +1,30 @@
-//! The head of an answer, as `fetch` gives it, and what stands in a request for it.
+//! The head of a response as `fetch` reports it, and values of request headers.
 
 use std::time::Duration;
 
 use sse_core::{EventId, Text, session::Head};
 
-/// The longest heartbeat that is believed: more is a slip, and would call the watchdog off.
-const MAX_HEARTBEAT: u64 = 3600;
+/// The longest heartbeat interval, in seconds, that is believed: more is a mistake, and would disable the watchdog.
+const MAX_HEARTBEAT_SECONDS: u64 = 3600;
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct ResponseHead {
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
-    /// `sse-heartbeat`
+    /// The value of `sse-heartbeat`.
     pub(crate) heartbeat: Option<String>,
 }
 
-impl Answer {
+impl ResponseHead {
+    /// Returns true for a 200 with the type `text/event-stream`.
     pub(crate) fn is_stream(&self) -> bool {
         let content_type = self.content_type.as_deref();
         self.status == 200 && Head { status: 200, content_type, retry_after: None }.is_event_stream()
     }
 
-    /// Whether the body is to be read for [`Problem`](crate::Problem)s: any JSON is, since some servers say no more.
+    /// Returns true if the body may be a [`Problem`](crate::Problem). Any JSON may, since not all servers give problem
+    /// details their own type.
     pub(crate) fn is_json(&self) -> bool {
         self.content_type.as_deref().is_some_and(|value| {
             let essence = value.split(';').next().unwrap_or_default().trim_ascii();
@@ -30,27 +32,27 @@ impl Answer {
         })
     }
 
-    /// The heartbeat interval that the server tells.
+    /// The interval of heartbeats that the server announces, if it is in bounds.
     pub(crate) fn heartbeat(&self) -> Option<Duration> {
         let seconds = self.heartbeat.as_deref()?.trim_ascii().parse().ok()?;
-        (1..=MAX_HEARTBEAT).contains(&seconds).then(|| Duration::from_secs(seconds))
+        (1..=MAX_HEARTBEAT_SECONDS).contains(&seconds).then(|| Duration::from_secs(seconds))
     }
 }
 
-/// The seconds of a `Retry-After`. It may be a date instead.
+/// A `Retry-After` in seconds; `None` if it is anything else, such as a date.
 pub(crate) fn retry_after_seconds(value: &str) -> Option<Duration> {
     let value = value.trim_ascii();
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| Duration::from_secs(value.parse().unwrap_or(u64::MAX)))
 }
 
-/// An ID as the value of `Last-Event-ID`. The standard sends it as UTF-8, and a script gives a header's bytes as
-/// characters of the same number.
+/// `id` as the value of `Last-Event-ID`. The standard sends it in UTF-8, and to a script each byte of a header is the
+/// character of the same number.
 pub(crate) fn header_value(id: &EventId) -> String {
     id.as_str().bytes().map(char::from).collect()
 }
 
-/// The origin of an absolute URL of `http` or the like, as a browser has written it.
+/// The origin of an absolute URL that a browser has serialized; `null` if its scheme has no origins.
 pub(crate) fn origin(url: &str) -> Text {
     let Some((scheme, rest)) = url.split_once("://") else { return Text::from_static("null") };
     let host = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -64,30 +66,32 @@ mod tests {
     #[test]
     fn only_a_200_of_the_type_is_a_stream() {
         let is_stream = |status, content_type: &str| {
-            Answer { status, content_type: Some(content_type.into()), ..Answer::default() }.is_stream()
+            ResponseHead { status, content_type: Some(content_type.into()), ..ResponseHead::default() }.is_stream()
         };
         assert!(is_stream(200, "text/event-stream") && is_stream(200, "Text/Event-Stream; charset=utf-8"));
         assert!(!is_stream(200, "text/html") && !is_stream(200, "text/event-streams") && !is_stream(200, ""));
         assert!(!is_stream(204, "text/event-stream") && !is_stream(206, "text/event-stream"));
-        assert!(!Answer { status: 200, ..Answer::default() }.is_stream());
+        assert!(!ResponseHead { status: 200, ..ResponseHead::default() }.is_stream());
     }
 
     #[test]
     fn only_json_is_read_for_problems() {
-        let is_json =
-            |content_type: &str| Answer { content_type: Some(content_type.into()), ..Answer::default() }.is_json();
+        let is_json = |content_type: &str| {
+            ResponseHead { content_type: Some(content_type.into()), ..ResponseHead::default() }.is_json()
+        };
         assert!(is_json("application/problem+json") && is_json("Application/JSON ; charset=utf-8"));
-        assert!(!is_json("text/html") && !is_json("") && !Answer::default().is_json());
+        assert!(!is_json("text/html") && !is_json("") && !ResponseHead::default().is_json());
     }
 
     #[test]
     fn a_heartbeat_is_whole_seconds_within_reason() {
-        let heartbeat = |value: &str| Answer { heartbeat: Some(value.into()), ..Answer::default() }.heartbeat();
+        let heartbeat =
+            |value: &str| ResponseHead { heartbeat: Some(value.into()), ..ResponseHead::default() }.heartbeat();
         assert_eq!(heartbeat("15"), Some(Duration::from_secs(15)));
         for value in ["", "0", "-1", "1.5", "fast", "3601", "99999999999999999999"] {
             assert_eq!(heartbeat(value), None, "{value}");
         }
-        assert_eq!(Answer::default().heartbeat(), None);
+        assert_eq!(ResponseHead::default().heartbeat(), None);
     }
 
     #[test]

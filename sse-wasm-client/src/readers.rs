@@ -1,4 +1,4 @@
-//! One stream of events for several readers.
+//! The readers of one broadcast.
 
 use std::{
     cell::RefCell,
@@ -10,20 +10,20 @@ use std::{
 
 use futures_util::Stream;
 
-use crate::{outlet::Item, queue::Queue};
+use crate::{queue::Queue, sink::DeliveryResult};
 
-/// Hands each event to all who want it.
-pub(crate) struct Fan<T> {
+/// Hands each event to all readers.
+pub(crate) struct Readers<T> {
     queues: RefCell<Vec<Weak<Waiting<T>>>>,
     callbacks: RefCell<Vec<Weak<Called<T>>>>,
-    /// Of each reader's queue.
+    /// The capacity of each reader's queue.
     capacity: usize,
 }
 
-type Waiting<T> = Queue<Rc<Item<T>>>;
-type Called<T> = RefCell<dyn FnMut(&Item<T>)>;
+type Waiting<T> = Queue<Rc<DeliveryResult<T>>>;
+type Called<T> = RefCell<dyn FnMut(&DeliveryResult<T>)>;
 
-impl<T> Fan<T> {
+impl<T> Readers<T> {
     pub(crate) const fn new(capacity: usize) -> Self {
         Self { queues: RefCell::new(Vec::new()), callbacks: RefCell::new(Vec::new()), capacity }
     }
@@ -34,18 +34,18 @@ impl<T> Fan<T> {
         Events(queue)
     }
 
-    /// Ends the streams, after what they still hold.
+    /// Ends the readers' streams, after what they hold.
     pub(crate) fn end(&self) {
         for queue in readers(&self.queues) {
             queue.end();
         }
     }
 
-    /// Readers that come and go meanwhile are another event's.
-    pub(crate) fn send(&self, item: Item<T>) {
+    /// Hands `item` to the readers of this moment. One that joins meanwhile gets the next.
+    pub(crate) fn send(&self, item: DeliveryResult<T>) {
         let item = Rc::new(item);
         for callback in readers(&self.callbacks) {
-            // One that causes an event while it runs does not get it, instead of running within itself.
+            // A callback that causes an event while it runs does not get that event: it can't run within itself.
             if let Ok(mut callback) = callback.try_borrow_mut() {
                 callback(&item);
             }
@@ -56,8 +56,8 @@ impl<T> Fan<T> {
     }
 }
 
-impl<T: 'static> Fan<T> {
-    pub(crate) fn on_event(&self, callback: impl FnMut(&Item<T>) + 'static) -> Callback {
+impl<T: 'static> Readers<T> {
+    pub(crate) fn on_event(&self, callback: impl FnMut(&DeliveryResult<T>) + 'static) -> Callback {
         let callback: Rc<Called<T>> = Rc::new(RefCell::new(callback));
         join(&self.callbacks, &callback);
         Callback(Box::new(callback))
@@ -70,26 +70,27 @@ fn join<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>, reader: &Rc<R>) {
     readers.push(Rc::downgrade(reader));
 }
 
-/// Those of the moment, as long as they are still there when it is their turn.
+/// The readers of this moment, except those that are gone when it is their turn.
 fn readers<R: ?Sized>(readers: &RefCell<Vec<Weak<R>>>) -> impl Iterator<Item = Rc<R>> {
     let readers = readers.borrow().clone();
     readers.into_iter().filter_map(|reader| reader.upgrade())
 }
 
-impl<T> fmt::Debug for Fan<T> {
+impl<T> fmt::Debug for Readers<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fan").field("capacity", &self.capacity).finish_non_exhaustive()
+        f.debug_struct("Readers").field("capacity", &self.capacity).finish_non_exhaustive()
     }
 }
 
-/// The events of a shared connection since this reader began, from `Shared::events`.
+/// The events of a broadcast since this reader joined, from `Broadcast::events`.
 ///
-/// It has a queue of its own, as long as the connection's. When it is full the oldest makes room, and is counted.
+/// It has a queue of its own, of the same capacity as the connection's. When it is full the oldest event is dropped and
+/// counted.
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Events<T>(Rc<Waiting<T>>);
 
 impl<T> Events<T> {
-    /// How many events were not read in time.
+    /// How many events were dropped because they were not read in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped()
@@ -97,7 +98,7 @@ impl<T> Events<T> {
 }
 
 impl<T> Stream for Events<T> {
-    type Item = Rc<Item<T>>;
+    type Item = Rc<DeliveryResult<T>>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_next(context)
@@ -110,8 +111,8 @@ impl<T> fmt::Debug for Events<T> {
     }
 }
 
-/// A function that is called for every event, from `Shared::on_event`. Dropping it ends the calls.
-#[must_use = "the function is called no more once this is dropped"]
+/// A function that is called for every event, from `Broadcast::on_event`. Dropping this ends the calls.
+#[must_use = "the function is not called any more once this is dropped"]
 pub struct Callback(#[expect(dead_code, reason = "held to be dropped")] Box<dyn std::any::Any>);
 
 impl fmt::Debug for Callback {
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
     use crate::Delivery;
 
-    fn item(value: u8) -> Item<u8> {
+    fn item(value: u8) -> DeliveryResult<u8> {
         Ok(Delivery { value, id: EventId::default(), origin: Text::default() })
     }
 
@@ -142,20 +143,20 @@ mod tests {
 
     #[test]
     fn everyone_gets_what_comes_while_they_are_there() {
-        let fan = Fan::new(2);
-        let mut first = fan.events();
-        fan.send(item(1));
-        let (mut second, gone) = (fan.events(), fan.events());
+        let readers = Readers::new(2);
+        let mut first = readers.events();
+        readers.send(item(1));
+        let (mut second, gone) = (readers.events(), readers.events());
         let sum = Rc::new(Cell::new(0));
         let total = Rc::clone(&sum);
-        let callback = fan.on_event(move |item| total.set(total.get() + item.as_ref().unwrap().value));
+        let callback = readers.on_event(move |item| total.set(total.get() + item.as_ref().unwrap().value));
         drop(gone);
-        fan.send(item(2));
-        fan.send(item(3));
+        readers.send(item(2));
+        readers.send(item(3));
         drop(callback);
         assert_eq!((sum.get(), Rc::strong_count(&sum)), (5, 1));
-        fan.end();
-        fan.send(item(4));
+        readers.end();
+        readers.send(item(4));
         assert_eq!((first.dropped(), second.dropped()), (1, 0));
         assert_eq!((values(&mut first), values(&mut second)), (vec![2, 3], vec![2, 3]));
         assert!(first.next().now_or_never().is_some_and(|end| end.is_none()));
@@ -163,46 +164,46 @@ mod tests {
 
     #[test]
     fn a_callback_may_drop_itself_and_add_others() {
-        let fan = Rc::new(Fan::new(8));
+        let readers = Rc::new(Readers::new(8));
         let own = Rc::new(RefCell::new(None));
-        let (held, of) = (Rc::clone(&own), Rc::clone(&fan));
+        let (held, of) = (Rc::clone(&own), Rc::clone(&readers));
         let late = Rc::new(RefCell::new(None));
         let added = Rc::clone(&late);
         let calls = Rc::new(Cell::new(0));
         let count = Rc::clone(&calls);
-        let callback = fan.on_event(move |_| {
+        let callback = readers.on_event(move |_| {
             count.set(count.get() + 1);
             of.send(item(7)); // not within itself
             added.replace(Some(of.events()));
             held.replace(None::<Callback>);
         });
         own.replace(Some(callback));
-        fan.send(item(1));
-        fan.send(item(2));
+        readers.send(item(1));
+        readers.send(item(2));
         assert_eq!(calls.get(), 1);
         assert_eq!(values(late.borrow_mut().as_mut().unwrap()), [1, 2]);
     }
 
     #[test]
     fn one_that_another_drops_is_not_called() {
-        let fan = Fan::new(2);
+        let readers = Readers::new(2);
         let second = Rc::new(RefCell::new(None));
         let held = Rc::clone(&second);
-        let _first = fan.on_event(move |_| held.replace(None::<Callback>).map_or((), drop));
+        let _first = readers.on_event(move |_| held.replace(None::<Callback>).map_or((), drop));
         let calls = Rc::new(Cell::new(0));
         let count = Rc::clone(&calls);
-        second.replace(Some(fan.on_event(move |_| count.set(count.get() + 1))));
-        fan.send(item(1));
+        second.replace(Some(readers.on_event(move |_| count.set(count.get() + 1))));
+        readers.send(item(1));
         assert_eq!(calls.get(), 0);
     }
 
     #[test]
     fn those_who_come_and_go_leave_nothing() {
-        let fan = Fan::<u8>::new(2);
+        let readers = Readers::<u8>::new(2);
         for _ in 0..10 {
-            drop(fan.events());
-            drop(fan.on_event(|_| ()));
+            drop(readers.events());
+            drop(readers.on_event(|_| ()));
         }
-        assert_eq!((fan.queues.borrow().len(), fan.callbacks.borrow().len()), (1, 1));
+        assert_eq!((readers.queues.borrow().len(), readers.callbacks.borrow().len()), (1, 1));
     }
 }

@@ -1,37 +1,37 @@
-//! What a leader has handed out lately.
+//! The last events that a leader has sent.
 
 use std::collections::VecDeque;
 
 use sse_core::EventId;
 
-use super::trail::order;
+use super::seen_ids::order;
 use crate::{Delivery, Message};
 
-/// Some seconds of a busy stream: enough for a tab that missed a few, or was just reloaded.
+/// A few seconds of a busy stream: enough for a tab that missed some events, or was just reloaded.
 const EVENTS: usize = 512;
 
-/// What the events may hold in all. A replay is one message of about this size.
+/// The size of all events together. A replay is one message of about this size.
 const BYTES: usize = 512 * 1024;
 
-/// The last events of a term, by their numbers. The oldest make room for the next.
+/// The last events of a term, by their numbers. The oldest are dropped for new ones.
 #[derive(Debug)]
-pub(super) struct Ring {
-    /// No more than `EVENTS` and `BYTES`. Their numbers are those after `floor`, without a break.
+pub(super) struct ReplayBuffer {
+    /// At most `EVENTS` of at most `BYTES` in all. Their numbers are consecutive, from `floor + 1`.
     events: VecDeque<Delivery<Message>>,
-    /// The number before the first that is held.
+    /// The number before the oldest event here.
     floor: u64,
-    /// The ID as of `floor`.
+    /// The last event ID as of `floor`.
     floor_id: EventId,
     bytes: usize,
 }
 
-impl Ring {
-    /// Empty, before the first event of a stream that begins after this ID.
+impl ReplayBuffer {
+    /// An empty buffer, for a stream that resumes after `start`.
     pub(super) fn new(start: EventId) -> Self {
         Self { events: VecDeque::new(), floor: 0, floor_id: start, bytes: 0 }
     }
 
-    /// Takes the next event, and gives its number.
+    /// Adds the next event and returns its number.
     pub(super) fn push(&mut self, event: Delivery<Message>) -> u64 {
         self.bytes += size(&event);
         self.events.push_back(event);
@@ -39,29 +39,31 @@ impl Ring {
             let Some(oldest) = self.events.pop_front() else { break };
             self.bytes -= size(&oldest);
             self.floor += 1;
-            self.floor_id = oldest.id;
+            if !oldest.id.text().is_empty() {
+                self.floor_id = oldest.id;
+            }
         }
         self.last()
     }
 
-    /// The number of the last event, 0 before the first.
+    /// The number of the last event; 0 before the first.
     pub(super) fn last(&self) -> u64 {
         self.floor + self.events.len() as u64
     }
 
-    /// The number after which the oldest event comes that is held.
+    /// The number before the oldest event here.
     pub(super) fn floor(&self) -> u64 {
         self.floor
     }
 
-    /// What follows this number, if all of it is held.
+    /// The events after `number`, if all of them are here.
     pub(super) fn after(&self, number: u64) -> Option<Vec<Delivery<Message>>> {
         let skip = usize::try_from(number.checked_sub(self.floor)?).ok()?;
         (skip <= self.events.len()).then(|| self.events.range(skip..).cloned().collect())
     }
 
-    /// The last number through which there is nothing that a tab with this ID has not had, if all that follows is held.
-    /// And whether the tab has had more than that, so that some of what follows may be known to it.
+    /// The highest number up to which a tab whose last ID is `id` has had everything, if all that follows is here. Also
+    /// returns whether the tab has had more than that, so that it may have had the next events.
     pub(super) fn find(&self, id: &EventId) -> Option<(u64, bool)> {
         let known = [&self.floor_id].into_iter().chain(self.events.iter().map(|event| &event.id));
         let numbered = (self.floor..).zip(known).filter_map(|(number, known)| {
@@ -82,7 +84,7 @@ mod tests {
     use sse_core::EventName;
 
     use super::*;
-    use crate::tabs::trail::{long, short};
+    use crate::tabs::seen_ids::{long, short};
 
     fn event(id: &str, data: &str) -> Delivery<Message> {
         let value = Message { name: EventName::from_static("tick"), data: data.into() };
@@ -93,19 +95,19 @@ mod tests {
         events.map(|events| events.iter().map(|event| short(&event.id)).collect())
     }
 
-    fn find(ring: &Ring, id: &str) -> Option<(u64, bool)> {
-        ring.find(&long(id))
+    fn find(buffer: &ReplayBuffer, id: &str) -> Option<(u64, bool)> {
+        buffer.find(&long(id))
     }
 
     #[test]
     fn it_hands_out_again_what_follows() {
-        let mut ring = Ring::new(long("a-2"));
-        assert_eq!((ring.last(), ids(ring.after(0))), (0, Some(vec![])));
+        let mut buffer = ReplayBuffer::new(long("a-2"));
+        assert_eq!((buffer.last(), ids(buffer.after(0))), (0, Some(vec![])));
         for id in ["a-4", "a-6", "b-1"] {
-            ring.push(event(id, ""));
+            buffer.push(event(id, ""));
         }
-        assert_eq!(ids(ring.after(1)).unwrap(), ["a-6", "b-1"]);
-        assert_eq!((ids(ring.after(3)), ids(ring.after(4))), (Some(vec![]), None));
+        assert_eq!(ids(buffer.after(1)).unwrap(), ["a-6", "b-1"]);
+        assert_eq!((ids(buffer.after(3)), ids(buffer.after(4))), (Some(vec![]), None));
         // The start, between two, the last of an epoch, beyond it, the last of all.
         for (id, number, ahead) in [
             ("a-2", 0, false),
@@ -117,32 +119,32 @@ mod tests {
             ("b-1", 3, false),
             ("b-7", 3, true),
         ] {
-            assert_eq!(find(&ring, id), Some((number, ahead)), "{id}");
+            assert_eq!(find(&buffer, id), Some((number, ahead)), "{id}");
         }
         for id in ["a-1", "b-0", "c-1", "", "x"] {
-            assert_eq!(find(&ring, id), None, "{id}");
+            assert_eq!(find(&buffer, id), None, "{id}");
         }
     }
 
     #[test]
     fn it_holds_so_many() {
-        let mut ring = Ring::new(EventId::default());
+        let mut buffer = ReplayBuffer::new(EventId::default());
         for number in 1..=EVENTS as u64 + 3 {
-            assert_eq!(ring.push(event(&format!("#{number}"), "")), number);
+            assert_eq!(buffer.push(event(&format!("#{number}"), "")), number);
         }
-        assert_eq!((ring.floor(), ring.events.len()), (3, EVENTS));
-        assert_eq!((ring.after(2), find(&ring, "#2"), find(&ring, "#3")), (None, None, Some((3, false))));
+        assert_eq!((buffer.floor(), buffer.events.len()), (3, EVENTS));
+        assert_eq!((buffer.after(2), find(&buffer, "#2"), find(&buffer, "#3")), (None, None, Some((3, false))));
     }
 
     #[test]
     fn it_holds_so_many_bytes() {
-        let mut ring = Ring::new(EventId::default());
+        let mut buffer = ReplayBuffer::new(EventId::default());
         let half = "x".repeat(BYTES / 2);
         for id in ["a-1", "a-2", "a-3"] {
-            ring.push(event(id, &half));
+            buffer.push(event(id, &half));
         }
-        assert_eq!((ring.floor(), ring.last()), (2, 3)); // with names and IDs two are too many
-        ring.push(event("a-4", &"x".repeat(BYTES)));
-        assert_eq!((ring.floor(), ring.last(), ring.bytes, find(&ring, "a-4")), (4, 4, 0, Some((4, false))));
+        assert_eq!((buffer.floor(), buffer.last()), (2, 3)); // with names and IDs two are too many
+        buffer.push(event("a-4", &"x".repeat(BYTES)));
+        assert_eq!((buffer.floor(), buffer.last(), buffer.bytes, find(&buffer, "a-4")), (4, 4, 0, Some((4, false))));
     }
 }

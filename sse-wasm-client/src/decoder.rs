@@ -1,21 +1,22 @@
-//! What is listened for, and how it is read.
+//! What is listened for, and how it is decoded.
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use sse_core::{EventId, EventName, Text, typed::Schema};
-
-use crate::{
-    ConnectError, DecodeError, Delivery, Message,
-    signal::{CURSOR, DRAIN, GAP},
+use sse_core::{
+    EventId, EventName, Text,
+    hub::names::event::{CURSOR, DRAIN, GAP},
+    typed::Schema,
 };
+
+use crate::{ConnectError, DecodeError, Delivery, Message};
 
 /// The name of events without one.
 const MESSAGE: EventName = EventName::from_static("message");
 
-/// An event as it arrives, before anybody has looked at it.
+/// An event as it arrives, before it is decoded.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival<'a> {
+pub(crate) struct RawEvent<'a> {
     pub(crate) name: &'a str,
     pub(crate) data: &'a str,
     /// The last event ID as of this event.
@@ -23,67 +24,67 @@ pub(crate) struct Arrival<'a> {
     pub(crate) origin: &'a Text,
 }
 
-/// Reads the events of these names.
-pub(crate) struct Reader<T> {
-    /// Each once, none of them the hub's.
+/// Decodes events, by their names.
+pub(crate) struct Decoder<T> {
+    /// Without duplicates, and without the hub's own.
     names: Vec<EventName>,
     read: Box<Read<T>>,
 }
 
-/// The name is the arrival's, to be shared instead of copied.
-type Read<T> = dyn Fn(Arrival<'_>, &EventName) -> Result<Delivery<T>, DecodeError>;
+/// The name is the event's, to be shared instead of copied.
+type Read<T> = dyn Fn(RawEvent<'_>, &EventName) -> Result<Delivery<T>, DecodeError>;
 
-impl<T: DeserializeOwned + 'static> Reader<T> {
-    /// Reads the variants of an enum.
+impl<T: DeserializeOwned + 'static> Decoder<T> {
+    /// Decodes the variants of an enum.
     pub(crate) fn typed() -> Result<Self, ConnectError> {
         let schema = Schema::<T>::new()?;
         let mut names = Vec::new();
         for name in schema.names() {
             add(&mut names, EventName::new(*name)?)?;
         }
-        let read = move |arrival: Arrival<'_>, name: &EventName| match schema.decode(arrival.name, arrival.data) {
-            Ok(value) => Ok(arrival.deliver(value)),
-            Err(cause) => Err(DecodeError::new(arrival.untyped(name.clone()), cause)),
+        let read = move |event: RawEvent<'_>, name: &EventName| match schema.decode(event.name, event.data) {
+            Ok(value) => Ok(event.deliver(value)),
+            Err(cause) => Err(DecodeError::new(event.untyped(name.clone()), cause)),
         };
         Ok(Self { names, read: Box::new(read) })
     }
 }
 
-impl Reader<Message> {
-    /// Reads the events without a name.
+impl Decoder<Message> {
+    /// Takes events without a name as they are.
     pub(crate) fn untyped() -> Self {
-        Self { names: vec![MESSAGE], read: Box::new(|arrival, name| Ok(arrival.untyped(name.clone()))) }
+        Self { names: vec![MESSAGE], read: Box::new(|event, name| Ok(event.untyped(name.clone()))) }
     }
 
-    /// Reads those of this name too.
+    /// Takes events named `name` too.
     pub(crate) fn listen(mut self, name: impl Into<Text>) -> Result<Self, ConnectError> {
         let name = EventName::new(name)?;
         if !name.text().is_empty() {
             add(&mut self.names, name)?;
-        } // else `message`
+        } // an empty name means `message`, which is in already
         Ok(self)
     }
 }
 
-impl<T> Reader<T> {
+impl<T> Decoder<T> {
     pub(crate) fn names(&self) -> &[EventName] {
         &self.names
     }
 
-    /// Reads an event, if it is of one of the names.
-    pub(crate) fn read(&self, arrival: Arrival<'_>) -> Option<Result<Delivery<T>, DecodeError>> {
-        let name = self.names.iter().find(|name| name.text() == arrival.name)?;
-        Some((self.read)(arrival, name))
+    /// Decodes an event; `None` if its name is not listened for.
+    pub(crate) fn read(&self, event: RawEvent<'_>) -> Option<Result<Delivery<T>, DecodeError>> {
+        let name = self.names.iter().find(|name| name.text() == event.name)?;
+        Some((self.read)(event, name))
     }
 }
 
-impl Arrival<'_> {
+impl RawEvent<'_> {
     pub(crate) fn untyped(self, name: EventName) -> Delivery<Message> {
         self.deliver(Message { name, data: self.data.into() })
     }
 
     fn deliver<T>(&self, value: T) -> Delivery<T> {
-        // What a browser or a parser took for an ID can be one, so the check doesn't fail.
+        // The check never fails: the browser or the parser took this for an ID.
         Delivery { value, id: EventId::new(self.id).unwrap_or_default(), origin: self.origin.clone() }
     }
 }
@@ -98,9 +99,9 @@ fn add(names: &mut Vec<EventName>, name: EventName) -> Result<(), ConnectError> 
     Ok(())
 }
 
-impl<T> fmt::Debug for Reader<T> {
+impl<T> fmt::Debug for Decoder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("Decoder").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -119,8 +120,8 @@ mod tests {
             #[serde(rename = "error")]
             Error(#[allow(dead_code)] u8),
         }
-        let reader = Reader::<Any>::typed().unwrap();
-        let mut names: Vec<_> = reader.names().iter().map(EventName::as_str).collect();
+        let decoder = Decoder::<Any>::typed().unwrap();
+        let mut names: Vec<_> = decoder.names().iter().map(EventName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["Now", "error", "former"]);
     }
@@ -132,7 +133,7 @@ mod tests {
             #[serde(rename = "sse-gap")]
             Gap,
         }
-        let error = Reader::<Taken>::typed().unwrap_err();
+        let error = Decoder::<Taken>::typed().unwrap_err();
         assert_eq!(error, ConnectError::Reserved(EventName::from_static(GAP)));
         assert_eq!(
             error.to_string(),
@@ -142,20 +143,20 @@ mod tests {
 
     #[test]
     fn other_types_are_refused() {
-        assert!(matches!(Reader::<Vec<u8>>::typed(), Err(ConnectError::Schema(_))));
+        assert!(matches!(Decoder::<Vec<u8>>::typed(), Err(ConnectError::Schema(_))));
     }
 
     #[test]
     fn messages_and_the_chosen_names_each_once() {
-        let reader = Reader::untyped().listen("tick").unwrap();
-        let reader = reader.listen("tick").unwrap().listen("message").unwrap().listen("").unwrap();
-        assert_eq!(reader.names().iter().map(EventName::as_str).collect::<Vec<_>>(), ["message", "tick"]);
+        let decoder = Decoder::untyped().listen("tick").unwrap();
+        let decoder = decoder.listen("tick").unwrap().listen("message").unwrap().listen("").unwrap();
+        assert_eq!(decoder.names().iter().map(EventName::as_str).collect::<Vec<_>>(), ["message", "tick"]);
     }
 
     #[test]
     fn a_name_that_no_event_has_is_refused() {
-        assert!(matches!(Reader::untyped().listen("a\nb"), Err(ConnectError::Name(_))));
+        assert!(matches!(Decoder::untyped().listen("a\nb"), Err(ConnectError::Name(_))));
         let reserved = ConnectError::Reserved(EventName::from_static(CURSOR));
-        assert_eq!(Reader::untyped().listen("sse-cursor").unwrap_err(), reserved);
+        assert_eq!(Decoder::untyped().listen("sse-cursor").unwrap_err(), reserved);
     }
 }

@@ -1,4 +1,4 @@
-//! Where events leave for the application: read, and put into the queue of who waits for them, or handed to a callback.
+//! Where events leave for the application: decoded, then queued or handed to a callback.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,60 +8,60 @@ use std::{
 
 use crate::{
     DecodeError, Delivery, Signal,
+    decoder::{Decoder, RawEvent},
     queue::Queue,
-    reader::{Arrival, Reader},
 };
 
-/// What an application gets for an event.
-pub(crate) type Item<T> = Result<Delivery<T>, DecodeError>;
+/// What the application gets for an event.
+pub(crate) type DeliveryResult<T> = Result<Delivery<T>, DecodeError>;
 
-/// Takes events, whatever type they are read as.
-pub(crate) trait Outlet: fmt::Debug {
-    /// An event of any name but the hub's own.
-    fn take(&self, arrival: Arrival<'_>);
+/// Takes events, whatever type they are decoded to.
+pub(crate) trait Sink: fmt::Debug {
+    /// Takes an event of the application's.
+    fn take(&self, event: RawEvent<'_>);
 
-    /// An event of the hub's own. What it says comes as a signal too.
-    fn take_hubs(&self, _: Arrival<'_>) {}
+    /// Takes an event of the hub's own, whose content is signalled too.
+    fn take_hubs(&self, _: RawEvent<'_>) {}
 
-    /// What is said about the stream, as far as it is not one of those.
+    /// Takes a signal, except those of the hub's own events.
     fn take_signal(&self, _: &Signal) {}
 
-    /// How many events can be taken without loss; any number unless there is a queue.
+    /// How many events can be taken without loss. Without a queue there is no limit.
     fn room(&self) -> usize {
         usize::MAX
     }
 
-    /// Whether one who can wait should do so before more is put in.
+    /// Returns true if a caller that can wait should do so before it hands in more.
     fn is_tight(&self) -> bool {
         false
     }
 
-    /// Until that is no longer so.
+    /// Waits until [`is_tight`](Self::is_tight) is false.
     fn poll_room(&self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
 
-    /// No more will come.
+    /// Ends it: nothing more will be handed in.
     fn end(&self) {}
 }
 
 /// The events of one `EventSource`.
 pub(crate) struct Deliveries<T> {
-    reader: Reader<T>,
-    queue: Queue<Item<T>>,
-    /// Who takes them instead of the queue. Not here while it runs.
-    callback: RefCell<Option<Box<Taker<T>>>>,
+    decoder: Decoder<T>,
+    queue: Queue<DeliveryResult<T>>,
+    /// Takes the events instead of the queue. It is not here while it runs.
+    callback: RefCell<Option<Box<EventCallback<T>>>>,
     ended: Cell<bool>,
 }
 
-type Taker<T> = dyn FnMut(Item<T>);
+type EventCallback<T> = dyn FnMut(DeliveryResult<T>);
 
 impl<T> Deliveries<T> {
-    pub(crate) fn new(reader: Reader<T>, capacity: usize) -> Self {
-        Self { reader, queue: Queue::new(capacity), callback: RefCell::new(None), ended: Cell::new(false) }
+    pub(crate) fn new(decoder: Decoder<T>, capacity: usize) -> Self {
+        Self { decoder, queue: Queue::new(capacity), callback: RefCell::new(None), ended: Cell::new(false) }
     }
 
-    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Item<T>>> {
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<DeliveryResult<T>>> {
         self.queue.poll_next(context)
     }
 
@@ -69,14 +69,14 @@ impl<T> Deliveries<T> {
         self.queue.dropped()
     }
 
-    /// From now on everything is handed to this function, beginning with what is in the queue. It is dropped at the end.
-    pub(crate) fn divert(&self, callback: Box<Taker<T>>) {
+    /// Hands everything from now on to `callback`, beginning with what is in the queue. It is dropped at the end.
+    pub(crate) fn divert(&self, callback: Box<EventCallback<T>>) {
         self.run(callback);
     }
 
-    /// Hands over what is in the queue, which is whatever arrived while the function ran, too. It may be the
-    /// application's, so nothing is borrowed meanwhile.
-    fn run(&self, mut callback: Box<Taker<T>>) {
+    /// Hands over what is in the queue, including what arrives while the callback runs. The callback may call back into
+    /// this, so nothing is borrowed meanwhile.
+    fn run(&self, mut callback: Box<EventCallback<T>>) {
         while let Poll::Ready(Some(item)) = self.queue.poll_next(&mut Context::from_waker(std::task::Waker::noop())) {
             callback(item);
         }
@@ -86,9 +86,9 @@ impl<T> Deliveries<T> {
     }
 }
 
-impl<T> Outlet for Deliveries<T> {
-    fn take(&self, arrival: Arrival<'_>) {
-        let Some(item) = self.reader.read(arrival) else { return };
+impl<T> Sink for Deliveries<T> {
+    fn take(&self, event: RawEvent<'_>) {
+        let Some(item) = self.decoder.read(event) else { return };
         let callback = self.callback.take();
         match callback {
             Some(mut callback) => {
@@ -115,13 +115,13 @@ impl<T> Outlet for Deliveries<T> {
         self.ended.set(true);
         self.queue.end();
         let callback = self.callback.take();
-        drop(callback); // what it holds may be the application's, so not while it is borrowed
+        drop(callback); // when nothing is borrowed, since the drop may call back into this
     }
 }
 
 impl<T> fmt::Debug for Deliveries<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Deliveries").field("reader", &self.reader).finish_non_exhaustive()
+        f.debug_struct("Deliveries").field("decoder", &self.decoder).finish_non_exhaustive()
     }
 }
 
@@ -136,24 +136,22 @@ mod tests {
     use crate::Message;
 
     fn deliveries(capacity: usize) -> Rc<Deliveries<Message>> {
-        Rc::new(Deliveries::new(Reader::untyped(), capacity))
+        Rc::new(Deliveries::new(Decoder::untyped(), capacity))
     }
 
     fn take(deliveries: &Deliveries<Message>, data: &str) {
-        deliveries.take(Arrival { name: "message", data, id: "", origin: &Text::default() });
+        deliveries.take(RawEvent { name: "message", data, id: "", origin: &Text::default() });
     }
 
-    fn text(item: Item<Message>) -> String {
+    fn text(item: DeliveryResult<Message>) -> String {
         item.unwrap().value.data.to_string()
     }
-
-    type Seen = Rc<RefCell<Vec<String>>>;
 
     #[test]
     fn a_callback_gets_what_waited_and_what_comes() {
         let deliveries = deliveries(2);
         take(&deliveries, "1");
-        let seen = Seen::default();
+        let seen = Rc::<RefCell<Vec<String>>>::default();
         let log = Rc::clone(&seen);
         deliveries.divert(Box::new(move |item| log.borrow_mut().push(text(item))));
         for number in ["2", "3", "4", "5"] {
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn events_that_come_while_a_callback_runs_wait_for_it() {
         let deliveries = deliveries(8);
-        let seen = Seen::default();
+        let seen = Rc::<RefCell<Vec<String>>>::default();
         let (log, more) = (Rc::clone(&seen), Rc::downgrade(&deliveries));
         deliveries.divert(Box::new(move |item| {
             let data = text(item);
@@ -187,7 +185,7 @@ mod tests {
     #[test]
     fn a_callback_may_end_it_all() {
         let deliveries = deliveries(8);
-        let seen = Seen::default();
+        let seen = Rc::<RefCell<Vec<String>>>::default();
         let (log, own) = (Rc::clone(&seen), Rc::downgrade(&deliveries));
         deliveries.divert(Box::new(move |item| {
             log.borrow_mut().push(text(item));
