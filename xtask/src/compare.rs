@@ -73,7 +73,7 @@ impl Comparison {
 /// Builds the hub, the load tool, the peers and what compares them.
 pub(crate) fn build(context: &Context) -> Result<()> {
     let hub: &[&str] = &["--package", "sse-server"];
-    let load: &[&str] = &["--package", "sse-testkit", "--features", "load"];
+    let load: &[&str] = &["--package", "sse-load"];
     for arguments in [hub, load] {
         let mut build = context.cargo();
         build.args(["build", "--release"]).args(arguments);

@@ -55,7 +55,7 @@ pub(crate) const SETUP: &[Step] =
     &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser, Step::Firefox];
 
 /// The features of the libraries that tests of this machine need: all but those for a browser.
-const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/load,sse-testkit/proptest,sse-testkit/script-host";
+const ALL_NATIVE: &str = "sse-core/codec,sse-core/stream,sse-testkit/proptest,sse-testkit/script-host";
 
 /// A step of a chore. Set-up is idempotent, so any step can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

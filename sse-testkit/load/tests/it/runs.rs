@@ -1,21 +1,18 @@
-//! The load tool against a server that loses, doubles and swaps events when told to.
-
-#[path = "load/server.rs"]
-mod server;
+//! What a run counts, and what the program says of it.
 
 use std::process::Command;
 
 use clap::Parser;
 use serde_json::Value;
-use sse_testkit::load::{self, Options, Report};
+use sse_load::{Options, Report};
 
-use server::{Behaviour, Fate, Server};
+use crate::server::{Behaviour, Fate, Server};
 
 /// Runs the load tool, without the pauses that a foreign server may need.
 async fn run(server: &Server, line: &str) -> Result<Report, String> {
     let line = format!("sse-load {} --settle 0s {line}", server.address);
     let options = Options::try_parse_from(line.split_whitespace()).unwrap();
-    let run = tokio::task::spawn_blocking(move || load::run(&options, |_| {}).map_err(|error| error.to_string()));
+    let run = tokio::task::spawn_blocking(move || sse_load::run(&options, |_| {}).map_err(|error| error.to_string()));
     run.await.unwrap()
 }
 

@@ -5,7 +5,7 @@ mod text;
 
 use std::{fmt, time::Duration};
 
-use super::ledger::Losses;
+use crate::ledger::Losses;
 
 /// What a run found. As text by `Display`, as JSON by [`to_json`](Self::to_json).
 #[derive(Debug, Clone)]

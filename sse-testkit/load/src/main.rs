@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Parser;
-use sse_testkit::load::{self, Options, Progress, Report};
+use sse_load::{Options, Progress, Report};
 
 /// Options that are not allowed, or not together.
 const USAGE: u8 = 2;
@@ -14,7 +14,7 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let options = Options::parse();
     let mut display = Display::new();
-    let run = load::run(&options, |progress| display.show(progress));
+    let run = sse_load::run(&options, |progress| display.show(progress));
     display.clear();
     let report = match run {
         Ok(report) => report,

@@ -1,11 +1,12 @@
-//! Load for a server of events: many subscribers, some publishers, and an account of every event (feature `load`).
+//! Load for a server of events: many subscribers, some publishers, and an account of every event.
 //!
-//! The binary `sse-load` is this module with a command line. It knows nothing of the server but two paths: where a
+//! The program `sse-load` is this library with a command line. It knows nothing of the server but two paths: where a
 //! subscriber asks, and where an event is posted.
 //!
 //! ```
 //! use clap::Parser;
-//! use sse_testkit::{load::{self, Options}, script};
+//! use sse_load::Options;
+//! use sse_testkit::script;
 //!
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,7 +14,7 @@
 //! let address = server.address().to_string();
 //! // one subscriber, held for a second; five thousand, in lockstep: ["sse-load", "-n", "5000", "--lockstep", ...]
 //! let options = Options::parse_from(["sse-load", "-n", "1", "--idle", "1s", "--settle", "0s", &address]);
-//! let report = tokio::task::spawn_blocking(move || load::run(&options, |_progress| {})).await??;
+//! let report = tokio::task::spawn_blocking(move || sse_load::run(&options, |_progress| {})).await??;
 //! assert!(report.is_clean(), "{report}");
 //! # Ok(())
 //! # }
@@ -46,12 +47,12 @@ pub use report::Report;
 /// How far a run is, for a display.
 ///
 /// ```
-/// use sse_testkit::load::Progress;
+/// use sse_load::Progress;
 ///
 /// fn show(progress: &Progress) -> String {
 ///     format!("{}: {} of {} streams", progress.phase, progress.open, progress.subscribers)
 /// }
-/// # let show: fn(&Progress) -> String = show; // for `load::run`
+/// # let show: fn(&Progress) -> String = show; // for `sse_load::run`
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -74,10 +75,10 @@ pub struct Progress {
 ///
 /// ```
 /// use clap::Parser;
-/// use sse_testkit::load::{self, Options};
+/// use sse_load::Options;
 ///
 /// let nobody = Options::parse_from(["sse-load", "-n", "1", "--connect-timeout", "1s", "127.0.0.1:1"]);
-/// let error = load::run(&nobody, |_progress| {}).unwrap_err();
+/// let error = sse_load::run(&nobody, |_progress| {}).unwrap_err();
 /// assert!(error.to_string().contains("0 of 1 subscribers were connected within 1 s"), "{error}");
 /// ```
 ///

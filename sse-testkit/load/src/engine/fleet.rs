@@ -3,21 +3,19 @@
 use std::{collections::VecDeque, mem, time::Duration};
 
 use mio::{Interest, Registry, Token};
+use sse_testkit::random::Random;
 
 use super::{
-    ground::{Counts, Ground},
+    run_context::{Counts, RunContext},
     socket,
     subscriber::{Step, Subscriber},
     timers::{Purpose, Timers},
 };
 use crate::{
-    load::{
-        error::Kind,
-        mix::{self, Manner},
-        options::Options,
-        pace::Beat,
-    },
-    random::Random,
+    error::Kind,
+    mix::{self, Manner},
+    options::Options,
+    pace::Beat,
 };
 
 /// Bytes read at once: what a burst leaves in a socket.
@@ -50,25 +48,25 @@ pub(super) struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    pub(super) fn new(options: &'a Options, ground: &Ground, random: &mut Random) -> Self {
+    pub(super) fn new(options: &'a Options, context: &RunContext, random: &mut Random) -> Self {
         let manners = mix::manners(options, random);
-        let mut listeners = vec![0; ground.mix.topics().len()];
+        let mut listeners = vec![0; context.mix.topics().len()];
         for (at, manner) in manners.iter().enumerate() {
             if *manner != Manner::Slow {
-                let set = &ground.mix.sets()[ground.mix.set_of(at as u32) as usize];
+                let set = &context.mix.sets()[context.mix.set_of(at as u32) as usize];
                 set.topics.iter().for_each(|topic| listeners[*topic as usize] += 1);
             }
         }
         let churning = random.order(options.subscribers);
         let churning = churning.into_iter().filter(|at| manners[*at as usize] == Manner::Churning).collect();
-        let new = |(at, manner)| Subscriber::new(ground, ground.mix.set_of(at as u32), manner);
+        let new = |(at, manner)| Subscriber::new(context, context.mix.set_of(at as u32), manner);
         Self {
             options,
             subscribers: manners.into_iter().enumerate().map(new).collect(),
             open: 0,
             connecting: 0,
             queue: (0..options.subscribers).collect(),
-            ramp: Some((Beat::new(options.connect_rate), ground.now())),
+            ramp: Some((Beat::new(options.connect_rate), context.now())),
             timers: Timers::default(),
             unread: VecDeque::new(),
             churning,
@@ -104,9 +102,9 @@ impl<'a> Fleet<'a> {
     }
 
     /// Lets subscribers leave and come back from now on, or no longer.
-    pub(super) fn churn(&mut self, goes_on: bool, ground: &Ground) {
+    pub(super) fn churn(&mut self, goes_on: bool, context: &RunContext) {
         let rate = self.options.churn.filter(|_| goes_on);
-        self.churn = rate.map(|rate| (Beat::new(rate), ground.now()));
+        self.churn = rate.map(|rate| (Beat::new(rate), context.now()));
     }
 
     /// When something is to be done even if no socket is ready. 0: at once.
@@ -121,26 +119,26 @@ impl<'a> Fleet<'a> {
     }
 
     /// Does what is due: connects, reads on, lets leave.
-    pub(super) fn turn(&mut self, registry: &Registry, ground: &Ground, counts: &mut Counts) -> Result<(), Kind> {
-        while let Some((at, purpose)) = self.timers.pop(ground.now()) {
+    pub(super) fn turn(&mut self, registry: &Registry, context: &RunContext, counts: &mut Counts) -> Result<(), Kind> {
+        while let Some((at, purpose)) = self.timers.pop(context.now()) {
             match purpose {
-                Purpose::Connect if self.subscribers[at as usize].is_time(ground) => {
+                Purpose::Connect if self.subscribers[at as usize].is_time(context) => {
                     counts.retried += u64::from(self.subscribers[at as usize].was_refused());
                     self.queue.push_back(at);
                 }
                 Purpose::Connect => {}
-                Purpose::Read => self.read_slowly(at, ground, counts)?,
+                Purpose::Read => self.read_slowly(at, context, counts)?,
             }
         }
         for _ in 0..self.unread.len() {
             if let Some(at) = self.unread.pop_front() {
                 self.subscribers[at as usize].unread = false;
                 // its end may have been told already, while there was still much to read
-                self.step(at, true, registry, ground, counts)?;
+                self.step(at, true, registry, context, counts)?;
             }
         }
-        self.leave(ground, counts);
-        self.connect(registry, ground, counts)
+        self.leave(context, counts);
+        self.connect(registry, context, counts)
     }
 
     /// A subscriber's socket is ready.
@@ -150,7 +148,7 @@ impl<'a> Fleet<'a> {
         at: u32,
         ended: bool,
         registry: &Registry,
-        ground: &Ground,
+        context: &RunContext,
         counts: &mut Counts,
     ) -> Result<(), Kind> {
         let subscriber = &mut self.subscribers[at as usize];
@@ -160,7 +158,7 @@ impl<'a> Fleet<'a> {
         let was_open = subscriber.is_open();
         // a slow one takes the head and no more than it must
         let room = if subscriber.is_slow() { 1024 } else { BUFFER };
-        let step = subscriber.step(&mut self.buffer[..room], ended, ground, counts)?;
+        let step = subscriber.step(&mut self.buffer[..room], ended, context, counts)?;
         let is_open = subscriber.is_open();
         if !was_open && is_open {
             self.open += 1;
@@ -170,7 +168,7 @@ impl<'a> Fleet<'a> {
                     registry.deregister(stream).map_err(Kind::Socket)?;
                 }
                 if !mem::replace(&mut subscriber.timed, true) {
-                    self.timers.set(ground.now() + SECOND, at, Purpose::Read);
+                    self.timers.set(context.now() + SECOND, at, Purpose::Read);
                 }
             }
         }
@@ -181,12 +179,12 @@ impl<'a> Fleet<'a> {
                 subscriber.unread = true;
                 self.unread.push_back(at);
             }
-            Step::Over => self.end(at, ground),
+            Step::Over => self.end(at, context),
         }
         Ok(())
     }
 
-    fn end(&mut self, at: u32, ground: &Ground) {
+    fn end(&mut self, at: u32, context: &RunContext) {
         let subscriber = &mut self.subscribers[at as usize];
         if subscriber.is_open() {
             self.open -= 1;
@@ -196,13 +194,13 @@ impl<'a> Fleet<'a> {
         if mem::take(&mut subscriber.unread) {
             self.unread.retain(|other| *other != at);
         }
-        if let Some(time) = subscriber.end(self.random.next(), ground) {
+        if let Some(time) = subscriber.end(self.random.next(), context) {
             self.timers.set(time, at, Purpose::Connect);
         }
     }
 
     /// A slow subscriber's second is over.
-    fn read_slowly(&mut self, at: u32, ground: &Ground, counts: &mut Counts) -> Result<(), Kind> {
+    fn read_slowly(&mut self, at: u32, context: &RunContext, counts: &mut Counts) -> Result<(), Kind> {
         let subscriber = &mut self.subscribers[at as usize];
         subscriber.timed = false;
         if !subscriber.is_slow_now() {
@@ -210,25 +208,25 @@ impl<'a> Fleet<'a> {
         }
         let room = self.options.slow_rate as usize;
         let room = room.min(self.buffer.len());
-        match subscriber.step(&mut self.buffer[..room], false, ground, counts)? {
-            Step::Over => self.end(at, ground),
+        match subscriber.step(&mut self.buffer[..room], false, context, counts)? {
+            Step::Over => self.end(at, context),
             _ => {
                 subscriber.timed = true;
-                self.timers.set(ground.now() + SECOND, at, Purpose::Read);
+                self.timers.set(context.now() + SECOND, at, Purpose::Read);
             }
         }
         Ok(())
     }
 
-    fn leave(&mut self, ground: &Ground, counts: &mut Counts) {
+    fn leave(&mut self, context: &RunContext, counts: &mut Counts) {
         let Some((beat, since)) = &mut self.churn else { return };
-        while time(*since, beat.next()) <= ground.now() {
+        while time(*since, beat.next()) <= context.now() {
             beat.count();
             let order = (0..self.churning.len()).map(|step| (self.turn + step) % self.churning.len());
             let mut leaving = None;
             for place in order {
                 let at = self.churning[place];
-                if self.subscribers[at as usize].leave(ground) {
+                if self.subscribers[at as usize].leave(context) {
                     leaving = Some((place, at));
                     break;
                 }
@@ -247,9 +245,9 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    fn connect(&mut self, registry: &Registry, ground: &Ground, counts: &mut Counts) -> Result<(), Kind> {
+    fn connect(&mut self, registry: &Registry, context: &RunContext, counts: &mut Counts) -> Result<(), Kind> {
         while self.connecting < self.options.connecting {
-            if self.ramp.as_ref().is_some_and(|(beat, since)| time(*since, beat.next()) > ground.now()) {
+            if self.ramp.as_ref().is_some_and(|(beat, since)| time(*since, beat.next()) > context.now()) {
                 break;
             }
             let Some(at) = self.queue.pop_front() else { break };
@@ -266,11 +264,11 @@ impl<'a> Fleet<'a> {
                     registry
                         .register(&mut stream, Token(at as usize), Interest::READABLE | Interest::WRITABLE)
                         .map_err(Kind::Socket)?;
-                    subscriber.connect(stream, ground);
+                    subscriber.connect(stream, context);
                     self.connecting += 1;
                 }
                 Err(error) => {
-                    subscriber.fail(&error, self.random.next(), ground, counts);
+                    subscriber.fail(&error, self.random.next(), context, counts);
                     if let Some(time) = subscriber.next_connect() {
                         self.timers.set(time, at, Purpose::Connect);
                     }

@@ -5,10 +5,10 @@
 //!                    └───── or hold, idle ──────────▲
 //! ```
 
-mod desk;
 mod fleet;
-mod ground;
 mod publisher;
+mod publishers;
+mod run_context;
 mod socket;
 mod subscriber;
 mod timers;
@@ -20,7 +20,7 @@ use std::{
 
 use mio::{Events, Poll};
 
-use super::{
+use crate::{
     Progress,
     error::{Kind, LoadError},
     ledger::Losses,
@@ -30,10 +30,10 @@ use super::{
     process::{Cpu, Memory, Processes},
     report::{Churn, Connect, Idle, Publish, Report, Server, Slow, Stream, Times},
 };
-use crate::random::Random;
-use desk::Desk;
 use fleet::Fleet;
-use ground::{Counts, Ground};
+use publishers::Publishers;
+use run_context::{Counts, RunContext};
+use sse_testkit::random::Random;
 
 /// Readiness taken from the system at once.
 const EVENTS: usize = 1024;
@@ -47,14 +47,14 @@ const TOLD_EVERY: u64 = 200_000_000;
 /// Descriptors for what is not a connection.
 const DESCRIPTORS: u64 = 64;
 
-pub(super) struct Engine<'a, P> {
+pub(crate) struct Engine<'a, P> {
     options: &'a Options,
     poll: Poll,
     ready: Events,
-    ground: Ground,
+    context: RunContext,
     counts: Counts,
     fleet: Fleet<'a>,
-    desk: Desk<'a>,
+    publishers: Publishers<'a>,
     /// Whether events are published now.
     publishing: bool,
     phase: &'static str,
@@ -70,22 +70,22 @@ struct Window {
 }
 
 impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
-    pub(super) fn new(options: &'a Options, progress: P) -> Result<Self, LoadError> {
+    pub(crate) fn new(options: &'a Options, progress: P) -> Result<Self, LoadError> {
         let mut random = Random::new(options.seed);
         let mix = Mix::new(options, &mut random).map_err(Kind::Options)?;
         check_descriptors(options)?;
         // not by the seed: events of an earlier run are not taken for this one's
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let run = Random::new(since_epoch.as_nanos() as u64 ^ u64::from(std::process::id())).next() as u32;
-        let ground = Ground::new(options, mix, run);
+        let context = RunContext::new(options, mix, run);
         Ok(Self {
             options,
             poll: Poll::new().map_err(Kind::Socket)?,
             ready: Events::with_capacity(EVENTS),
             counts: Counts::new(),
-            fleet: Fleet::new(options, &ground, &mut random),
-            desk: Desk::new(options, options.subscribers, &mut random),
-            ground,
+            fleet: Fleet::new(options, &context, &mut random),
+            publishers: Publishers::new(options, options.subscribers, &mut random),
+            context,
             publishing: false,
             phase: "connecting",
             told: 0,
@@ -93,7 +93,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
         })
     }
 
-    pub(super) fn run(mut self) -> Result<Report, LoadError> {
+    pub(crate) fn run(mut self) -> Result<Report, LoadError> {
         let server = Processes::new(&self.options.pid);
         let memory = || -> Result<Option<Memory>, Kind> {
             (!server.is_empty()).then(|| server.memory()).transpose().map_err(Kind::Process)
@@ -101,7 +101,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
         let before = memory()?;
         let took = self.ramp()?;
         let connected = memory()?;
-        let window = Window::open(&server, &self.ground)?;
+        let window = Window::open(&server, &self.context)?;
         let timed_out = match self.options.idle {
             Some(time) => {
                 self.phase = "idle";
@@ -110,7 +110,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
             }
             None => self.publish()?,
         };
-        let (own_cpu, server_cpu, time) = window.close(&server, &self.ground)?;
+        let (own_cpu, server_cpu, time) = window.close(&server, &self.context)?;
         let after = memory()?;
         if self.options.idle.is_none() {
             self.phase = "settling";
@@ -132,12 +132,12 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
 
     /// Connects all subscribers, and sees that they stay. Returns how long it took until all were connected.
     fn ramp(&mut self) -> Result<Duration, Kind> {
-        let start = self.ground.now();
+        let start = self.context.now();
         let deadline = start.saturating_add(nanos(self.options.connect_timeout));
         loop {
             self.phase = "connecting";
             while self.fleet.open() < self.fleet.len() {
-                if self.ground.now() >= deadline {
+                if self.context.now() >= deadline {
                     return Err(Kind::Ramp {
                         open: self.fleet.open(),
                         subscribers: self.fleet.len(),
@@ -147,7 +147,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
                 }
                 self.turn(Some(deadline))?;
             }
-            let took = Duration::from_nanos(self.ground.now() - start);
+            let took = Duration::from_nanos(self.context.now() - start);
             self.phase = "settling";
             self.hold(self.options.settle)?;
             // a server that is full may accept a stream only to end it
@@ -161,36 +161,36 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
     /// Publishes until the end, and waits for the last arrival. `true`: in vain.
     fn publish(&mut self) -> Result<bool, Kind> {
         self.phase = "publishing";
-        self.desk.connect(self.poll.registry())?;
+        self.publishers.connect(self.poll.registry())?;
         self.publishing = true;
-        self.fleet.churn(true, &self.ground);
+        self.fleet.churn(true, &self.context);
         let timeout = nanos(self.options.timeout);
         let mut churning = true;
-        self.desk.last = self.ground.now();
+        self.publishers.last = self.context.now();
         loop {
-            if churning && self.desk.is_all_issued(&self.ground) {
+            if churning && self.publishers.is_all_issued(&self.context) {
                 churning = false;
-                self.fleet.churn(false, &self.ground);
+                self.fleet.churn(false, &self.context);
             }
             let stalls_at = self.progressed().saturating_add(timeout);
-            let stalled = self.ground.now() > stalls_at;
-            if self.desk.is_done(&self.ground) && (self.has_arrived() || stalled) {
+            let stalled = self.context.now() > stalls_at;
+            if self.publishers.is_done(&self.context) && (self.has_arrived() || stalled) {
                 break;
             }
-            if stalled && !self.desk.is_able(&self.ground) {
-                self.desk.give_up(&mut self.ground, &mut self.counts);
+            if stalled && !self.publishers.is_able(&self.context) {
+                self.publishers.give_up(&mut self.context, &mut self.counts);
                 break;
             }
             self.turn((!stalled).then_some(stalls_at.saturating_add(1)))?;
         }
         self.publishing = false;
-        self.fleet.churn(false, &self.ground);
+        self.fleet.churn(false, &self.context);
         Ok(!self.has_arrived())
     }
 
     fn hold(&mut self, time: Duration) -> Result<(), Kind> {
-        let until = self.ground.now().saturating_add(nanos(time));
-        while self.ground.now() < until {
+        let until = self.context.now().saturating_add(nanos(time));
+        while self.context.now() < until {
             self.turn(Some(until))?;
         }
         Ok(())
@@ -204,26 +204,26 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
     fn may_go_on(&self) -> bool {
         let lockstep = self.options.pace() == Pace::Lockstep;
         let stalls_at = self.progressed().saturating_add(nanos(self.options.timeout));
-        self.has_arrived() || (lockstep && self.ground.now() > stalls_at)
+        self.has_arrived() || (lockstep && self.context.now() > stalls_at)
     }
 
     /// When something was sent last, or arrived.
     fn progressed(&self) -> u64 {
-        self.counts.last_arrival.max(self.desk.last)
+        self.counts.last_arrival.max(self.publishers.last)
     }
 
     /// One look at all that is ready or due. Waits for it until `until` at the longest.
     fn turn(&mut self, until: Option<u64>) -> Result<(), Kind> {
-        let Self { poll, ground, counts, fleet, .. } = self;
-        fleet.turn(poll.registry(), ground, counts)?;
+        let Self { poll, context, counts, fleet, .. } = self;
+        fleet.turn(poll.registry(), context, counts)?;
         if self.publishing {
             let may_go_on = self.may_go_on();
-            let Self { poll, ground, counts, fleet, desk, .. } = self;
-            desk.turn(fleet, poll.registry(), ground, counts, may_go_on)?;
+            let Self { poll, context, counts, fleet, publishers, .. } = self;
+            publishers.turn(fleet, poll.registry(), context, counts, may_go_on)?;
         }
         self.tell();
         let wait = self.wait(until);
-        let Self { poll, ready, ground, counts, fleet, desk, .. } = self;
+        let Self { poll, ready, context, counts, fleet, publishers, .. } = self;
         match poll.poll(ready, Some(wait)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             polled => polled.map_err(Kind::Socket)?,
@@ -233,14 +233,14 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
             let at = event.token().0 as u32;
             if at < subscribers {
                 let ended = event.is_read_closed() || event.is_error();
-                fleet.step(at, ended, poll.registry(), ground, counts)?;
+                fleet.step(at, ended, poll.registry(), context, counts)?;
             } else {
-                desk.step(at - subscribers, ground, counts)?;
+                publishers.step(at - subscribers, context, counts)?;
             }
             if self.publishing && nth % BETWEEN_LOOKS == BETWEEN_LOOKS - 1 {
-                desk.look(ground, counts)?;
+                publishers.look(context, counts)?;
                 if self.options.pace() == Pace::Max {
-                    desk.turn(fleet, poll.registry(), ground, counts, false)?;
+                    publishers.turn(fleet, poll.registry(), context, counts, false)?;
                 }
             }
         }
@@ -248,14 +248,14 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
     }
 
     fn wait(&self, until: Option<u64>) -> Duration {
-        let publish = self.publishing.then(|| self.desk.next(&self.ground, self.may_go_on())).flatten();
+        let publish = self.publishing.then(|| self.publishers.next(&self.context, self.may_go_on())).flatten();
         let told = self.told.saturating_add(TOLD_EVERY);
         let next = [self.fleet.next(), publish, until, Some(told)].into_iter().flatten().min().unwrap_or(0);
-        Duration::from_nanos(next.saturating_sub(self.ground.now()))
+        Duration::from_nanos(next.saturating_sub(self.context.now()))
     }
 
     fn tell(&mut self) {
-        let now = self.ground.now();
+        let now = self.context.now();
         if now < self.told.saturating_add(TOLD_EVERY) {
             return;
         }
@@ -264,7 +264,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
             phase: self.phase,
             open: self.fleet.open(),
             subscribers: self.fleet.len(),
-            events: self.desk.issued(),
+            events: self.publishers.issued(),
             deliveries: self.counts.fleet.deliveries + self.counts.slow.deliveries,
         });
     }
@@ -283,7 +283,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
             slow: self.fleet.subscribers().iter().filter(|subscriber| subscriber.is_slow()).count() as u32,
             topics: options.topics,
             unread: options.unread,
-            sets: self.ground.mix.sets().len() as u32,
+            sets: self.context.mix.sets().len() as u32,
             publishers: options.publishers,
             size: options.size,
             pace: match options.pace() {
@@ -315,22 +315,22 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
     }
 
     fn published(&self, timed_out: bool) -> Publish {
-        let Self { options, counts, ground, desk, .. } = self;
+        let Self { options, counts, context, publishers, .. } = self;
         let (mut losses, mut slow_losses) = (Losses::default(), Losses::default());
         for subscriber in self.fleet.subscribers() {
             if subscriber.is_slow() {
                 slow_losses.add(subscriber.ledger().holes());
                 continue;
             }
-            let set = &ground.mix.sets()[subscriber.set() as usize];
-            let issued = |place| ground.issued[ground.mix.lane_at(set, place) as usize];
-            let void = |place| ground.void.get(&ground.mix.lane_at(set, place)).map_or(&[][..], Vec::as_slice);
+            let set = &context.mix.sets()[subscriber.set() as usize];
+            let issued = |place| context.issued[context.mix.lane_at(set, place) as usize];
+            let void = |place| context.void.get(&context.mix.lane_at(set, place)).map_or(&[][..], Vec::as_slice);
             losses.add(subscriber.ledger().losses(issued, void));
         }
-        let first = desk.first.unwrap_or(0);
+        let first = publishers.first.unwrap_or(0);
         Publish {
-            events: desk.issued(),
-            took: Duration::from_nanos(desk.last.saturating_sub(first)),
+            events: publishers.issued(),
+            took: Duration::from_nanos(publishers.last.saturating_sub(first)),
             times: Times::of(&counts.publish),
             refused: counts.publish_refused,
             unknown: counts.publish_unknown,
@@ -359,14 +359,18 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
 }
 
 impl Window {
-    fn open(server: &Processes, ground: &Ground) -> Result<Self, Kind> {
+    fn open(server: &Processes, context: &RunContext) -> Result<Self, Kind> {
         let cpu = (!server.is_empty()).then(|| server.cpu()).transpose().map_err(Kind::Process)?;
-        Ok(Self { own: Processes::own().cpu(), server: cpu, since: ground.now() })
+        Ok(Self { own: Processes::own().cpu(), server: cpu, since: context.now() })
     }
 
     /// The tool's share of a core, the server's CPU, and how long the window was.
-    fn close(self, server: &Processes, ground: &Ground) -> Result<(Option<f64>, Option<Duration>, Duration), Kind> {
-        let time = Duration::from_nanos(ground.now() - self.since);
+    fn close(
+        self,
+        server: &Processes,
+        context: &RunContext,
+    ) -> Result<(Option<f64>, Option<Duration>, Duration), Kind> {
+        let time = Duration::from_nanos(context.now() - self.since);
         let own = self.own.ok().zip(Processes::own().cpu().ok());
         let own = own.map(|(before, after)| after.since(&before).as_secs_f64() / time.as_secs_f64().max(1e-9));
         let cpu = self.server.map(|before| Ok(server.cpu()?.since(&before))).transpose().map_err(Kind::Process)?;

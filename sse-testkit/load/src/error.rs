@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::mix::Mismatch;
+use crate::mix::Mismatch;
 
 /// Why a load could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Instant};
 
 use hdrhistogram::Histogram;
 
-use crate::load::{
+use crate::{
     ledger::{Arrival, Ledger},
     mix::{Mix, Set},
     options::Options,
@@ -19,7 +19,7 @@ const VOID: usize = 1024;
 
 /// What every connection goes by.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(super) struct RunContext {
     pub(super) mix: Mix,
     pub(super) run: u32,
     tag: [u8; 8],
@@ -71,7 +71,7 @@ pub(super) struct Tally {
     pub(super) late: u64,
 }
 
-impl Ground {
+impl RunContext {
     pub(super) fn new(options: &Options, mix: Mix, run: u32) -> Self {
         let request = |set: &Set| {
             let path = template::fill(&options.subscribe_path, &set.selectors);

@@ -8,7 +8,7 @@ use std::{
 
 use clap::Parser;
 
-use super::{pace::Pace, payload};
+use crate::{pace::Pace, payload};
 
 /// Load for a server of Server-Sent Events: many subscribers, some publishers, and an account of every event.
 ///

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{options::Options, template};
-use crate::random::Random;
+use crate::{options::Options, template};
+use sse_testkit::random::Random;
 
 /// Topics of one group, which one pattern covers.
 const GROUP: u32 = 10;

@@ -9,7 +9,7 @@ use std::{
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::load::{error::Kind, options::Target};
+use crate::{error::Kind, options::Target};
 
 /// How long a publisher may take to connect.
 const PUBLISHER: Duration = Duration::from_secs(5);

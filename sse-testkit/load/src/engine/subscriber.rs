@@ -18,10 +18,10 @@ use sse_core::{
 };
 
 use super::{
-    ground::{Counts, Ground},
+    run_context::{Counts, RunContext},
     socket,
 };
-use crate::load::{error::Kind, http::Answer, ledger::Ledger, mix::Manner};
+use crate::{error::Kind, http::Answer, ledger::Ledger, mix::Manner};
 
 /// Reads of one connection before others have their turn.
 const READS: usize = 8;
@@ -75,10 +75,10 @@ pub(super) enum Step {
 }
 
 impl Subscriber {
-    pub(super) fn new(ground: &Ground, set: u32, manner: Manner) -> Self {
+    pub(super) fn new(context: &RunContext, set: u32, manner: Manner) -> Self {
         let mut policy = Policy::patient();
         policy.reconnection_time = RECONNECTION_TIME;
-        let lanes = ground.mix.lanes_of(&ground.mix.sets()[set as usize]);
+        let lanes = context.mix.lanes_of(&context.mix.sets()[set as usize]);
         Self {
             stream: None,
             link: Link::Away,
@@ -97,9 +97,9 @@ impl Subscriber {
     }
 
     /// Begins to connect over this socket.
-    pub(super) fn connect(&mut self, stream: TcpStream, ground: &Ground) {
-        let request = ground.request(self.set, self.session.last_event_id());
-        self.link = Link::Connecting { since: ground.now(), request, sent: 0 };
+    pub(super) fn connect(&mut self, stream: TcpStream, context: &RunContext) {
+        let request = context.request(self.set, self.session.last_event_id());
+        self.link = Link::Connecting { since: context.now(), request, sent: 0 };
         self.stream = Some(stream);
         self.answer = Answer::default();
         self.heard = false;
@@ -111,7 +111,7 @@ impl Subscriber {
         &mut self,
         buffer: &mut [u8],
         ended: bool,
-        ground: &Ground,
+        context: &RunContext,
         counts: &mut Counts,
     ) -> Result<Step, Kind> {
         match self.ask() {
@@ -124,7 +124,7 @@ impl Subscriber {
             match stream.read(buffer) {
                 Ok(0) => return Ok(self.over(None, counts)),
                 Ok(length) => {
-                    if self.take(&buffer[..length], ground, counts)? == Step::Over {
+                    if self.take(&buffer[..length], context, counts)? == Step::Over {
                         return Ok(self.over(None, counts));
                     }
                     // by edges: what comes after a read that was not filled is told anew, but for an end told already
@@ -141,29 +141,29 @@ impl Subscriber {
     }
 
     /// Leaves without a word, to come back at once. `false` if it is not open or has no event id to come back with.
-    pub(super) fn leave(&mut self, ground: &Ground) -> bool {
+    pub(super) fn leave(&mut self, context: &RunContext) -> bool {
         if !self.is_open() || self.session.last_event_id().is_empty() {
             return false;
         }
         self.stream = None;
         self.link = Link::Away;
         self.resuming = true;
-        self.session.handle_end(Duration::from_nanos(ground.now()), 0);
+        self.session.handle_end(Duration::from_nanos(context.now()), 0);
         self.session.hurry();
         true
     }
 
     /// It could not even begin to connect.
-    pub(super) fn fail(&mut self, error: &io::Error, entropy: u64, ground: &Ground, counts: &mut Counts) {
+    pub(super) fn fail(&mut self, error: &io::Error, entropy: u64, context: &RunContext, counts: &mut Counts) {
         self.over(Some(error), counts);
-        self.end(entropy, ground);
+        self.end(entropy, context);
     }
 
     /// The connection is gone. Returns when to connect again.
-    pub(super) fn end(&mut self, entropy: u64, ground: &Ground) -> Option<u64> {
+    pub(super) fn end(&mut self, entropy: u64, context: &RunContext) -> Option<u64> {
         self.stream = None;
         self.link = Link::Away;
-        self.session.handle_end(Duration::from_nanos(ground.now()), entropy);
+        self.session.handle_end(Duration::from_nanos(context.now()), entropy);
         self.next_connect()
     }
 
@@ -173,8 +173,8 @@ impl Subscriber {
     }
 
     /// Whether it is time to connect again.
-    pub(super) fn is_time(&mut self, ground: &Ground) -> bool {
-        self.session.handle_time(Duration::from_nanos(ground.now()))
+    pub(super) fn is_time(&mut self, context: &RunContext) -> bool {
+        self.session.handle_time(Duration::from_nanos(context.now()))
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -232,8 +232,8 @@ impl Subscriber {
     }
 
     /// Reads what has come.
-    fn take(&mut self, mut bytes: &[u8], ground: &Ground, counts: &mut Counts) -> Result<Step, Kind> {
-        let now = ground.now();
+    fn take(&mut self, mut bytes: &[u8], context: &RunContext, counts: &mut Counts) -> Result<Step, Kind> {
+        let now = context.now();
         if self.answer.is_before_body() {
             match self.answer.head(bytes) {
                 Ok(None) => return Ok(Step::Waiting),
@@ -244,11 +244,11 @@ impl Subscriber {
                         content_type: head.content_type.as_deref(),
                         retry_after: head.retry_after,
                     };
-                    if self.open(&head, bytes, now, ground, counts)? == Step::Over {
+                    if self.open(&head, bytes, now, context, counts)? == Step::Over {
                         return Ok(Step::Over);
                     }
                 }
-                Err(malformed) => return Err(self.unusable(malformed.to_string(), ground)),
+                Err(malformed) => return Err(self.unusable(malformed.to_string(), context)),
             }
         }
         let Self { answer, session, ledger, heard, set, manner, .. } = self;
@@ -258,7 +258,7 @@ impl Subscriber {
             session.handle_bytes(piece, Duration::from_nanos(now), |item| match item {
                 Item::Event(event) => {
                     *heard = true;
-                    if ground.deliver(event.data(), set, slow, now, ledger, counts) {
+                    if context.deliver(event.data(), set, slow, now, ledger, counts) {
                         return;
                     }
                     match event.name() {
@@ -266,7 +266,7 @@ impl Subscriber {
                         "sse-drain" => counts.drains += 1,
                         "sse-gap" => {
                             counts.gaps += 1;
-                            ground.excuse(set, ledger);
+                            context.excuse(set, ledger);
                         }
                         _ => counts.foreign += 1,
                     }
@@ -280,7 +280,7 @@ impl Subscriber {
             counts.reconnects += 1;
         }
         match read {
-            Err(malformed) => Err(self.unusable(malformed.to_string(), ground)),
+            Err(malformed) => Err(self.unusable(malformed.to_string(), context)),
             Ok(_) if self.answer.is_done() => Ok(Step::Over),
             Ok(_) => Ok(Step::Waiting),
         }
@@ -292,7 +292,7 @@ impl Subscriber {
         head: &Head<'_>,
         body: &[u8],
         now: u64,
-        ground: &Ground,
+        context: &RunContext,
         counts: &mut Counts,
     ) -> Result<Step, Kind> {
         self.session.handle_head(head, Duration::from_nanos(now), 0);
@@ -301,11 +301,11 @@ impl Subscriber {
             State::Closed(Closed::ContentType) => {
                 let detail =
                     format!("it is {}, not text/event-stream", head.content_type.unwrap_or("of no content type"));
-                return Err(self.unusable(detail, ground));
+                return Err(self.unusable(detail, context));
             }
             State::Closed(_) => {
                 let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
-                return Err(self.unusable(format!("status {}. {}", head.status, shown.trim()), ground));
+                return Err(self.unusable(format!("status {}. {}", head.status, shown.trim()), context));
             }
             _ => {
                 counts.reason = format!("the server answered {}", head.status);
@@ -323,8 +323,8 @@ impl Subscriber {
         Ok(Step::Waiting)
     }
 
-    fn unusable(&self, detail: String, ground: &Ground) -> Kind {
-        let request = ground.request(self.set, "");
+    fn unusable(&self, detail: String, context: &RunContext) -> Kind {
+        let request = context.request(self.set, "");
         let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         Kind::Answer { request: line.trim_end_matches(" HTTP/1.1").to_owned(), detail }

@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 
 use mio::{Interest, Registry, Token, net::TcpStream};
 
-use super::{ground::push_headers, socket};
-use crate::load::{
+use super::{run_context::push_headers, socket};
+use crate::{
     error::Kind,
     http::{Answer, Head},
     options::Options,
@@ -188,7 +188,7 @@ impl Publisher {
     }
 
     fn take(&mut self, mut bytes: &[u8], options: &Options) -> Result<(), Kind> {
-        let unusable = |malformed: crate::load::http::Malformed| Kind::Answer {
+        let unusable = |malformed: crate::http::Malformed| Kind::Answer {
             request: format!("POST {}", options.publish_path()),
             detail: malformed.to_string(),
         };
