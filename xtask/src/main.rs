@@ -1,37 +1,58 @@
 //! The workspace's chores. `cargo xtask test` sets up what a machine with only Rust lacks, then
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
-//! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`outside`], [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`wasm_test`],
-//! [`binaryen`], [`npm`], [`browser`] and [`hub`] know how; [`tools`], [`registry`], [`system`] and
-//! [`command`] reach the machine;
-//! [`report`] speaks. What decides or parses is kept apart from what touches the machine:
-//! [`wasm_choice`], [`lockfile`], [`size`] and the functions with tests.
+//! Modules in the order a run passes through them; each imports only what stands below it:
+//!
+//! ```text
+//! run                      steps in turn, timed                 steps                    what is done, in which order
+//! native, outside, supply, fuzz, miri, compare                  how, natively
+//! wasm_tests, browser_tests, bench_fetch, npm                   how, in browsers
+//! wasm_build, wasm_runner                                       building and testing for the browser
+//! context                  what set-up has found, once a run
+//! wasm_toolchain, browsers, binaryen, nchan, registry, tools    set-up: found, installed or built
+//! workspace                where we are                         system, command, cpu     the machine
+//! report, size, lockfile, wasm_choice, failure                  what decides, parses and prints, without the machine
+//! ```
+
+mod run;
+
+mod steps;
+
+mod compare;
+mod fuzz;
+mod miri;
+mod native;
+mod outside;
+mod supply;
+
+mod bench_fetch;
+mod browser_tests;
+mod npm;
+mod wasm_tests;
+
+mod wasm_build;
+mod wasm_runner;
+
+mod context;
 
 mod binaryen;
-mod browser;
-mod command;
-mod compare;
-mod context;
-mod failure;
-mod fuzz;
-mod hub;
-mod lockfile;
-mod miri;
+mod browsers;
 mod nchan;
-mod npm;
-mod outside;
 mod registry;
-mod report;
-mod run;
-mod size;
-mod steps;
-mod supply;
-mod system;
 mod tools;
-mod wasm;
+mod wasm_toolchain;
+
+mod workspace;
+
+mod command;
+mod cpu;
+mod system;
+
+mod failure;
+mod lockfile;
+mod report;
+mod size;
 mod wasm_choice;
-mod wasm_test;
 
 use std::process::ExitCode;
 
@@ -159,10 +180,10 @@ mod tests {
     }
 
     #[test]
-    fn test_runs_thirteen_steps_and_six_without_a_browser() {
-        assert_eq!(steps("xtask test").len(), 13);
+    fn test_runs_fourteen_steps_and_seven_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 14);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
-        assert_eq!(steps::NATIVE.len(), 6);
+        assert_eq!(steps::NATIVE.len(), 7);
     }
 
     #[test]

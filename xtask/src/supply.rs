@@ -17,14 +17,14 @@ const SKIPPED: &str = "advisories skipped: their database cannot be reached";
 /// Finds or builds cargo-deny.
 pub(crate) fn set_up(context: &Context) -> Result<PathBuf> {
     let tool = Tool::cargo_deny();
-    let directory = tools::ensure(context, &tool)?;
+    let directory = tools::ensure(&context.workspace, &tool)?;
     Ok(tool.path_in(&directory))
 }
 
 /// Checks bans, licences and sources always, and the advisories when their database can be fetched.
 pub(crate) fn check(context: &Context) -> Result<Option<String>> {
     let program = set_up(context)?;
-    let deny = || context.command(&program);
+    let deny = || context.workspace.command(&program);
     command::run(deny().args(["check", "bans", "licenses", "sources"]))?;
     outside::check_dependencies(context, &program)?;
 

@@ -1,6 +1,6 @@
 //! A hub in this process whose streams are a shard's, over sockets in memory. Its clock is tokio's.
 
-#[path = "../../../../tests/support/mod.rs"]
+#[path = "../../../../tests/it/support.rs"]
 mod shared;
 
 use std::{
