@@ -32,7 +32,7 @@ pub(crate) fn cargo(context: &Context, (variable, driver): (&str, &Path)) -> Res
         .env("PATH", system::path_with(context.wasm_bindgen()?)?);
     // The runner gives one test program 20 seconds, and a slow machine's driver 5, unless told
     // otherwise.
-    for (name, seconds) in [("WASM_BINDGEN_TEST_TIMEOUT", "120"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")] {
+    for (name, seconds) in [("WASM_BINDGEN_TEST_TIMEOUT", "300"), ("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30")] {
         if env::var_os(name).is_none() {
             test.env(name, seconds);
         }

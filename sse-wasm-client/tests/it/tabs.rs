@@ -1,5 +1,4 @@
 //! In a browser, with a live hub: clients on one page, which share a connection as tabs do.
-#![cfg(target_arch = "wasm32")]
 
 use std::time::Duration;
 
@@ -9,15 +8,12 @@ use serde::Deserialize;
 use sse_wasm_client::{Builder, CloseReason, ConnectError, EventId, EventSource, Refusal, Signal, Signals, State};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-mod support;
-use support::{
+use crate::support::{
     events, hide, locks_of, next, page_listeners, pending_timers, publish, publish_many, reach, sleep, subscribers,
     take, topic, until, within,
 };
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]

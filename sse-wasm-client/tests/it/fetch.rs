@@ -1,5 +1,4 @@
 //! In a browser, with a live hub, by `fetch`.
-#![cfg(target_arch = "wasm32")]
 
 use std::{cell::Cell, time::Duration};
 
@@ -9,15 +8,12 @@ use sse_wasm_client::{
     Builder, ByFetch, CloseReason, ConnectError, Credentials, EventId, EventSource, Limit, Limits, Message, Refusal,
     Signal, State,
 };
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-mod support;
-use support::{
+use crate::support::{
     HUB, befall, events, next, open_sources, page_listeners, pending_timers, publish, publish_many, publish_value,
     reach, sleep, subscribers, take, topic, until, within,
 };
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

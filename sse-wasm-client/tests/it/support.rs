@@ -1,7 +1,5 @@
 //! A hub to publish at, patience with an end, and the books on what an `EventSource` holds.
 
-#![allow(dead_code, reason = "every test program takes what it needs")]
-
 use std::{cell::Cell, future::Future, pin::pin};
 
 use futures_util::{

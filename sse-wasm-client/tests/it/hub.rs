@@ -1,5 +1,4 @@
 //! In a browser, with a live hub.
-#![cfg(target_arch = "wasm32")]
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,15 +13,12 @@ use sse_wasm_client::{
     CloseReason, ConnectError, Delivery, EventId, EventSource, Gap, GapReason, Listening, Message, Refusal, Signal,
     State, typed,
 };
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-mod support;
-use support::{
+use crate::support::{
     HUB, befall, clear_books, events, hide, listener_calls, listeners, next, open_sources, page_listeners,
     pending_timers, publish, publish_many, publish_value, reach, subscribers, take, topic, until, within,
 };
-
-wasm_bindgen_test_configure!(run_in_browser);
 
 /// One that is dropped closes its connection, so there is one only. Were it `Clone`, this could mean either trait.
 const _: fn() = || {

@@ -1,5 +1,4 @@
 //! In a browser, with servers that do as a test says.
-#![cfg(target_arch = "wasm32")]
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -10,12 +9,9 @@ use sse_wasm_client::{
     Builder, CloseReason, Credentials, Drain, DrainReason, EventId, EventSource, GapReason, Message, Refusal, Signal,
     State, States,
 };
-use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use wasm_bindgen_test::wasm_bindgen_test;
 
-mod support;
-use support::{next, open_sources, request, sleep, take, within};
-
-wasm_bindgen_test_configure!(run_in_browser);
+use crate::support::{next, open_sources, request, sleep, take, within};
 
 /// The address of the scripted server, which every page may ask.
 const SCRIPTS: &str = env!("SSE_TEST_SCRIPTS", "run these tests by `cargo xtask test --only wasm-tests`");
