@@ -50,7 +50,7 @@
 //! | an encoder | [`encoding!`]: hostile text in every field |
 //! | properties | `strategy`, for [proptest](https://docs.rs/proptest): events, streams, cuts and schedules (feature `proptest`) |
 //! | what happened once | [`Recording`]: a stream with its chunks and times, to replay |
-//! | how much it bears | `sse-load` (feature `load`) |
+//! | how much it bears | the program `sse-load`, a package of its own |
 //!
 //! The root has what nearly every test uses. The rest is in the module that it belongs to: [`browser`],
 //! [`conformance`](mod@conformance), [`encoding`](mod@encoding), [`faults`], [`fleet`], [`ledger`], [`recording`],
@@ -215,7 +215,6 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `load` | no | the module `load` and the binary `sse-load`: many subscribers, and an account of every event |
 //! | `proptest` | no | the module `strategy`: events, streams, cuts and schedules for [proptest](https://docs.rs/proptest) |
 //! | `script-host` | no | the binary `sse-script`: scripted servers for tests in a browser, or in another language |
 
@@ -247,15 +246,13 @@ pub mod encoding;
 mod vectors;
 
 mod escape;
-mod random;
+pub mod random;
 mod report;
 mod table;
 mod time;
 mod timeline;
 mod wait;
 
-#[cfg(feature = "load")]
-pub mod load;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 

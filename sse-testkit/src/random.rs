@@ -1,17 +1,27 @@
 //! Random numbers that a seed repeats.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-/// SplitMix64: small, quick and good enough to draw topics.
+/// SplitMix64: small, quick, and good enough to draw cuts, topics and times. Not for secrets.
+///
+/// ```
+/// use sse_testkit::random::Random;
+///
+/// let draw = |seed| Random::new(seed).distinct(3, 10);
+/// assert_eq!(draw(7), draw(7));
+/// ```
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) const fn new(seed: u64) -> Self {
+    /// A source that gives the same numbers whenever the seed is the same.
+    pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(crate) const fn next(&mut self) -> u64 {
+    /// The next number, each of 64 bits as likely as another.
+    #[expect(clippy::should_implement_trait, reason = "it never ends, and `Iterator` has names of its own")]
+    pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -20,32 +30,30 @@ impl Random {
     }
 
     /// A source for the `n`th of many, so that what one draws does not affect the others.
-    pub(crate) fn of(seed: u64, n: u64) -> Self {
+    pub fn of(seed: u64, n: u64) -> Self {
         Self::new(Self::new(seed).next().wrapping_add(n))
     }
 
     /// A time between zero and twice `mean`, uniformly distributed, in whole milliseconds.
-    pub(crate) fn time(&mut self, mean: Duration) -> Duration {
+    pub fn time(&mut self, mean: Duration) -> Duration {
         let most = u32::try_from(mean.as_millis().saturating_mul(2)).unwrap_or(u32::MAX);
         Duration::from_millis(u64::from(self.below(most.saturating_add(1))))
     }
 
     /// One of `0..n`; 0 if `n` is 0.
-    pub(crate) fn below(&mut self, n: u32) -> u32 {
+    pub fn below(&mut self, n: u32) -> u32 {
         ((u128::from(self.next()) * u128::from(n)) >> 64) as u32
     }
 
     /// Returns true in `share` of the cases.
-    #[cfg(any(test, feature = "load"))]
-    pub(crate) fn chance(&mut self, share: f64) -> bool {
+    pub fn chance(&mut self, share: f64) -> bool {
         ((self.next() >> 11) as f64) < share * (1_u64 << 53) as f64
     }
 
     /// `k` different numbers of `0..n`, in ascending order; all of them if there are fewer.
-    #[cfg(any(test, feature = "load"))]
-    pub(crate) fn distinct(&mut self, k: u32, n: u32) -> Vec<u32> {
+    pub fn distinct(&mut self, k: u32, n: u32) -> Vec<u32> {
         // Floyd's algorithm: as many draws as numbers, whatever `n` is
-        let mut drawn = std::collections::BTreeSet::new();
+        let mut drawn = BTreeSet::new();
         for last in n.saturating_sub(k)..n {
             let candidate = self.below(last + 1);
             if !drawn.insert(candidate) {
@@ -56,8 +64,7 @@ impl Random {
     }
 
     /// The numbers `0..n` in a random order.
-    #[cfg(any(test, feature = "load"))]
-    pub(crate) fn order(&mut self, n: u32) -> Vec<u32> {
+    pub fn order(&mut self, n: u32) -> Vec<u32> {
         let mut order: Vec<u32> = (0..n).collect();
         for last in (1..n).rev() {
             order.swap(last as usize, self.below(last + 1) as usize);

@@ -7,11 +7,11 @@ use std::{
 
 use crate::{
     command,
-    context::Context,
     failure::{Failure, Result},
     registry::Package,
     system::{Apt, Distribution, find_program},
     tools::{self, Tool},
+    workspace::Workspace,
 };
 
 /// Version 108, which Debian 12 has, breaks a module that has a table of references: it exports the table of functions in
@@ -22,11 +22,11 @@ const LEAST: u32 = 116;
 const NPMS: &str = ".bin/wasm-opt";
 
 /// Finds `wasm-opt`; else installs it by `apt-get` or npm, or builds it from crates.io.
-pub(crate) fn set_up(context: &Context) -> Result<PathBuf> {
+pub(crate) fn set_up(workspace: &Workspace) -> Result<PathBuf> {
     if let Some(found) = found() {
         return Ok(found);
     }
-    if let Some(installed) = by_apt().or_else(|| Package::BINARYEN.ensure(context, NPMS, does)) {
+    if let Some(installed) = by_apt().or_else(|| Package::BINARYEN.ensure(workspace, NPMS, does)) {
         return Ok(installed);
     }
     if find_program("c++").is_none() {
@@ -36,7 +36,7 @@ pub(crate) fn set_up(context: &Context) -> Result<PathBuf> {
         )));
     }
     let tool = Tool::wasm_opt();
-    tools::ensure(context, &tool).map(|directory| tool.path_in(&directory))
+    tools::ensure(workspace, &tool).map(|directory| tool.path_in(&directory))
 }
 
 /// What is there already, on the path or in the cache.

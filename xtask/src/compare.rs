@@ -1,12 +1,8 @@
 //! Servers under load, side by side: builds all of it, then starts the comparison.
 
-use std::{env, path::PathBuf};
-
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{command, context::Context, failure::Result};
-
-const PACKAGE: &str = "sse-server/compare/Cargo.toml";
 
 /// What is compared, in the words of `cargo xtask bench`, which are those of the comparison's own command line too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -70,28 +66,22 @@ impl Comparison {
     }
 }
 
-/// Builds the hub, the load tool, the peers and what compares them.
+/// Builds the hub, the load tool, the peers and what compares them, each as its users build it.
 pub(crate) fn build(context: &Context) -> Result<()> {
-    let hub: &[&str] = &["--package", "sse-server"];
-    let load: &[&str] = &["--package", "sse-testkit", "--features", "load"];
-    for arguments in [hub, load] {
-        let mut build = context.cargo();
-        build.args(["build", "--release"]).args(arguments);
+    for package in ["sse-server", "sse-load", "sse-compare"] {
+        let mut build = context.workspace.cargo();
+        build.args(["build", "--release", "--package", package]);
         println!("{}", command::line(&build));
         command::run(&mut build)?;
     }
-    let mut build = context.cargo();
-    build.args(["build", "--release", "--manifest-path", PACKAGE]).env("CARGO_TARGET_DIR", outside(context));
-    println!("{}", command::line(&build));
-    command::run(&mut build)
+    Ok(())
 }
 
 /// Runs the comparison, which prints its tables.
 pub(crate) fn run(context: &Context, comparison: Comparison) -> Result<()> {
-    let program = |directory: PathBuf, name: &str| directory.join(format!("release/{name}{}", env::consts::EXE_SUFFIX));
-    let own = |name| program(context.target().to_owned(), name);
-    let mut compare = context.command(program(outside(context), "sse-compare"));
-    compare.args(comparison.words()).arg("--server").arg(own("sse-server")).arg("--load").arg(own("sse-load"));
+    let program = |name| context.workspace.program("release", name);
+    let mut compare = context.workspace.command(program("sse-compare"));
+    compare.args(comparison.words()).arg("--server").arg(program("sse-server")).arg("--load").arg(program("sse-load"));
     if matches!(comparison, Comparison::Fanout { .. })
         && let Some(nchan) = context.nchan()
     {
@@ -99,11 +89,6 @@ pub(crate) fn run(context: &Context, comparison: Comparison) -> Result<()> {
     }
     println!("{}", command::line(&compare));
     command::run(&mut compare)
-}
-
-/// Where crates outside the workspace are built.
-fn outside(context: &Context) -> PathBuf {
-    context.target().join("outside")
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(crate) fn set_up(context: &Context) -> Result<()> {
 pub(crate) fn run(context: &Context, target: Target, seconds: u32) -> Result<Option<String>> {
     let name = target.name();
     let [grown, seeds] = ["corpus", "seeds"].map(|kind| PathBuf::from(DIRECTORY).join(kind).join(name));
-    let directory = context.root().join(&grown);
+    let directory = context.workspace.root().join(&grown);
     fs::create_dir_all(&directory).map_err(|e| Failure::new(format!("cannot make {}: {e}", directory.display())))?;
 
     let mut run = cargo_fuzz(context, "run")?;
@@ -68,8 +68,8 @@ pub(crate) fn run(context: &Context, target: Target, seconds: u32) -> Result<Opt
 }
 
 fn cargo_fuzz(context: &Context, subcommand: &str) -> Result<Command> {
-    let mut command = context.command(context.cargo_fuzz()?);
-    command.args([subcommand, "--fuzz-dir", DIRECTORY, "--target-dir"]).arg(context.target().join("fuzz"));
+    let mut command = context.workspace.command(context.cargo_fuzz()?);
+    command.args([subcommand, "--fuzz-dir", DIRECTORY, "--target-dir"]).arg(context.workspace.target().join("fuzz"));
     // The sanitizer's flags are unstable; with this a stable compiler takes them too.
     command.env("RUSTC_BOOTSTRAP", "1");
     Ok(command)

@@ -1,39 +1,60 @@
 //! The workspace's chores. `cargo xtask test` sets up what a machine with only Rust lacks, then
 //! runs every check and test; `cargo xtask --help` lists the rest.
 //!
-//! Modules in the order a run passes through them: [`steps`] says what is done and [`run`] does it
-//! in turn; [`outside`], [`supply`], [`fuzz`], [`miri`], [`compare`], [`nchan`], [`wasm`], [`wasm_test`],
-//! [`binaryen`], [`npm`], [`browser`], [`hub`] and [`reference`] know how; [`tools`], [`registry`], [`system`] and
-//! [`command`] reach the machine;
-//! [`report`] speaks. What decides or parses is kept apart from what touches the machine:
-//! [`wasm_choice`], [`lockfile`], [`size`] and the functions with tests.
+//! Modules in the order a run passes through them; each imports only what stands below it:
+//!
+//! ```text
+//! run                      steps in turn, timed                 steps                    what is done, in which order
+//! native, clients, reference, outside, supply, fuzz, miri, compare    how, natively
+//! wasm_tests, browser_tests, bench_fetch, npm                   how, in browsers
+//! wasm_build, wasm_runner                                       building and testing for the browser
+//! context                  what set-up has found, once a run
+//! wasm_toolchain, browsers, binaryen, nchan, registry, tools    set-up: found, installed or built
+//! workspace                where we are                         system, command, cpu     the machine
+//! report, size, lockfile, wasm_choice, failure                  what decides, parses and prints, without the machine
+//! ```
 
-mod binaryen;
-mod browser;
+mod run;
+
+mod steps;
+
 mod clients;
-mod command;
 mod compare;
-mod context;
-mod failure;
 mod fuzz;
-mod hub;
-mod lockfile;
 mod miri;
-mod nchan;
-mod npm;
+mod native;
 mod outside;
 mod reference;
-mod registry;
-mod report;
-mod run;
-mod size;
-mod steps;
 mod supply;
-mod system;
+
+mod bench_fetch;
+mod browser_tests;
+mod npm;
+mod wasm_tests;
+
+mod wasm_build;
+mod wasm_runner;
+
+mod context;
+
+mod binaryen;
+mod browsers;
+mod nchan;
+mod registry;
 mod tools;
-mod wasm;
+mod wasm_toolchain;
+
+mod workspace;
+
+mod command;
+mod cpu;
+mod system;
+
+mod failure;
+mod lockfile;
+mod report;
+mod size;
 mod wasm_choice;
-mod wasm_test;
 
 use std::process::ExitCode;
 

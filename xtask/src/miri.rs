@@ -7,23 +7,33 @@ use crate::{
 };
 
 /// What reaches the `unsafe` code in minutes; the properties would take hours.
-const TESTS: &[&str] = &["--lib", "--test=limits", "--test=session", "--test=vectors"];
+const TESTS: &[&[&str]] = &[&["--lib"], &["--test=it", "--", "limits::", "session::", "vectors::"]];
 
 /// The code that stands in for it where there is no SSE2, and bytes lie the other way round.
-const PORTABLE: &[&str] = &["--target=s390x-unknown-linux-gnu", "--lib", "--test=limits"];
+const PORTABLE: &[&[&str]] = &[
+    &["--target=s390x-unknown-linux-gnu", "--lib"],
+    &["--target=s390x-unknown-linux-gnu", "--test=it", "--", "limits::"],
+];
 
 /// Adds Miri to a nightly Rust, and runs the tests with it.
 pub(crate) fn tests(context: &Context) -> Result<()> {
-    let installed = command::ask(context.command("rustup").args(["toolchain", "list"])).unwrap_or_default();
+    let installed = command::ask(context.workspace.command("rustup").args(["toolchain", "list"])).unwrap_or_default();
     let nightly = nightly(&installed).ok_or_else(|| {
         Failure::new("Miri is part of nightly Rust: `rustup toolchain install nightly` and try again")
     })?;
-    command::run(context.command("rustup").args(["component", "add", "--toolchain", nightly, "miri", "rust-src"]))?;
+    command::run(context.workspace.command("rustup").args([
+        "component",
+        "add",
+        "--toolchain",
+        nightly,
+        "miri",
+        "rust-src",
+    ]))?;
 
-    for arguments in [TESTS, PORTABLE] {
-        let mut test = context.command("rustup");
-        test.args(["run", nightly, "cargo", "miri", "test", "--package=sse-core", "--all-features"]).args(arguments);
-        test.env_remove("CARGO").env("CARGO_TARGET_DIR", context.target().join("miri"));
+    for arguments in TESTS.iter().chain(PORTABLE) {
+        let mut test = context.workspace.command("rustup");
+        test.args(["run", nightly, "cargo", "miri", "test", "--package=sse-core", "--all-features"]).args(*arguments);
+        test.env_remove("CARGO").env("CARGO_TARGET_DIR", context.workspace.target().join("miri"));
         // Proptest keeps what fails in a file, which Miri's isolation forbids; each case takes seconds.
         test.env("MIRIFLAGS", "-Zmiri-disable-isolation").env("PROPTEST_CASES", "5");
         command::run(&mut test)?;

@@ -10,10 +10,10 @@ use std::{
 
 use crate::{
     command,
-    context::Context,
     failure::{Failure, Result},
     system::find_program,
     tools,
+    workspace::Workspace,
 };
 
 /// Where nginx lies if it is not on the path of an ordinary user.
@@ -36,8 +36,8 @@ pub(crate) struct Nchan {
 
 /// Looks for both, else unpacks Debian's. `None`, with a line that says why, where that can't be done: the comparison
 /// goes without.
-pub(crate) fn set_up(context: &Context) -> Option<Nchan> {
-    let found = installed().map_or_else(|| unpacked(context), Ok);
+pub(crate) fn set_up(workspace: &Workspace) -> Option<Nchan> {
+    let found = installed().map_or_else(|| unpacked(workspace), Ok);
     match found {
         Ok(nchan) => {
             println!("{} with {}", nchan.nginx.display(), nchan.module.display());
@@ -58,7 +58,7 @@ fn installed() -> Option<Nchan> {
 }
 
 /// Debian's packages, in the cache.
-fn unpacked(context: &Context) -> Result<Nchan> {
+fn unpacked(workspace: &Workspace) -> Result<Nchan> {
     let directory = tools::cache()?.join("nchan");
     let in_cache = || {
         let (nginx, module) = (directory.join("usr/sbin/nginx"), directory.join("usr/lib/nginx/modules").join(MODULE));
@@ -74,14 +74,14 @@ fn unpacked(context: &Context) -> Result<Nchan> {
     }
     let failed = |what: &str, path: &Path, error| Failure::new(format!("cannot {what} {}: {error}", path.display()));
     fs::create_dir_all(&directory).map_err(|e| failed("make", &directory, e))?;
-    let mut download = context.command("apt-get");
+    let mut download = workspace.command("apt-get");
     download.args(["download", "--quiet=2"]).args(PACKAGES).current_dir(&directory);
     println!("{}", command::line(&download));
     command::run(&mut download)?;
     for entry in fs::read_dir(&directory).map_err(|e| failed("read", &directory, e))? {
         let file = entry.map_err(|e| failed("read", &directory, e))?.path();
         if file.extension().is_some_and(|extension| extension == "deb") {
-            command::run(context.command("dpkg-deb").arg("--extract").arg(&file).arg(&directory))?;
+            command::run(workspace.command("dpkg-deb").arg("--extract").arg(&file).arg(&directory))?;
             fs::remove_file(&file).map_err(|e| failed("remove", &file, e))?;
         }
     }

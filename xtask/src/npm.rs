@@ -11,7 +11,7 @@ use crate::{
     failure::{Failure, Result},
     size::{self, Size},
     system,
-    wasm::{self, Program},
+    wasm_build::{self, Profile, Program},
 };
 
 /// What is written by hand.
@@ -35,19 +35,21 @@ pub(crate) fn build_and_weigh(context: &Context) -> Result<String> {
         return Err(Failure::new("there is no gzip, by which sizes are told: install it, and try again".to_owned()));
     }
     let wasm_opt = context.wasm_opt()?;
-    let sizes = context.target().join("npm/sizes");
+    let sizes = context.workspace.target().join("npm/sizes");
     empty(&sizes)?;
-    let typed = Sizes::of(wasm_opt, &wasm::build(context, Program::Typed, &sizes, "typed")?)?;
+    let typed = Sizes::of(wasm_opt, &wasm_build::build(context, Program::Typed, Profile::Wasm, &sizes, "typed")?)?;
     let glue = Size::of(&sizes.join("typed.js"))?;
-    let directory = context.target().join("npm/sse-wasm-client");
+    let directory = context.workspace.target().join("npm/sse-wasm-client");
     lay_out(context, &directory)?;
-    let package = Sizes::of(wasm_opt, &wasm::build(context, Program::Package, &directory, MODULE)?)?;
+    let package =
+        Sizes::of(wasm_opt, &wasm_build::build(context, Program::Package, Profile::Wasm, &directory, MODULE)?)?;
     let scripts = ["index.js", "options.js", "sse_wasm_client.js"];
     let scripts = scripts.iter().map(|name| Size::of(&directory.join(name))).collect::<Result<Vec<_>>>()?;
     let scripts = scripts.into_iter().fold(Size::default(), Size::and);
-    let dashboard = context.target().join(DASHBOARD);
+    let dashboard = context.workspace.target().join(DASHBOARD);
     empty(&dashboard)?;
-    let page = Sizes::of(wasm_opt, &wasm::build(context, Program::Dashboard, &dashboard, DASHBOARD)?)?;
+    let page =
+        Sizes::of(wasm_opt, &wasm_build::build(context, Program::Dashboard, Profile::Wasm, &dashboard, DASHBOARD)?)?;
     let page_glue = Size::of(&dashboard.join("dashboard.js"))?;
 
     let rows = [
@@ -82,21 +84,14 @@ pub(crate) struct Tested {
     pub(crate) dashboard: PathBuf,
 }
 
-/// Builds the package and the dashboard's page for tests. They do without `wasm-opt` where it is not there yet.
+/// Builds the package and the dashboard's page for tests: quickly, and large.
 pub(crate) fn build_for_tests(context: &Context) -> Result<Tested> {
-    let package = context.target().join("npm/tested");
+    let package = context.workspace.target().join("npm/tested");
     lay_out(context, &package)?;
-    let dashboard = context.target().join(DASHBOARD).join("tested");
+    let dashboard = context.workspace.target().join(DASHBOARD).join("tested");
     empty(&dashboard)?;
-    let modules = [
-        wasm::build(context, Program::Package, &package, MODULE)?,
-        wasm::build(context, Program::Dashboard, &dashboard, DASHBOARD)?,
-    ];
-    if let Some(wasm_opt) = binaryen::found() {
-        for module in &modules {
-            binaryen::optimise(&wasm_opt, module)?;
-        }
-    }
+    wasm_build::build(context, Program::Package, Profile::Dev, &package, MODULE)?;
+    wasm_build::build(context, Program::Dashboard, Profile::Dev, &dashboard, DASHBOARD)?;
     Ok(Tested { package, dashboard })
 }
 
@@ -117,8 +112,8 @@ impl Sizes {
 /// Everything of the package but the module.
 fn lay_out(context: &Context, directory: &Path) -> Result<()> {
     empty(directory)?;
-    let source = context.root().join(SOURCE);
-    for (from, names) in [(source.as_path(), FILES), (context.root(), LICENCES)] {
+    let source = context.workspace.root().join(SOURCE);
+    for (from, names) in [(source.as_path(), FILES), (context.workspace.root(), LICENCES)] {
         for name in names {
             let from = from.join(name);
             fs::copy(&from, directory.join(name)).map_err(|e| failure("copy", &from, &e))?;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{command, context::Context, system::find_program, tools};
+use crate::{command, system::find_program, tools, workspace::Workspace};
 
 #[derive(Debug)]
 pub(crate) struct Package {
@@ -27,10 +27,10 @@ impl Package {
     }
 
     /// The same, once the package is installed and it does; none without npm, or if that fails, which it says.
-    pub(crate) fn ensure(&self, context: &Context, path: &str, does: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    pub(crate) fn ensure(&self, workspace: &Workspace, path: &str, does: impl Fn(&Path) -> bool) -> Option<PathBuf> {
         let file = self.file(path)?;
         if !(file.is_file() && does(&file)) {
-            self.install(context, &self.directory()?)?;
+            self.install(workspace, &self.directory()?)?;
         }
         Some(file).filter(|file| file.is_file() && does(file))
     }
@@ -39,9 +39,9 @@ impl Package {
         tools::cache().ok().map(|cache| cache.join(format!("{}-{}", self.name, self.version)))
     }
 
-    fn install(&self, context: &Context, directory: &Path) -> Option<()> {
+    fn install(&self, workspace: &Workspace, directory: &Path) -> Option<()> {
         let _ = fs::remove_dir_all(directory); // it may be there, and damaged
-        let mut install = context.command(find_program("npm")?);
+        let mut install = workspace.command(find_program("npm")?);
         install.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
         install.arg(directory).arg(format!("{}@{}", self.name, self.version));
         println!("{}", command::line(&install));

@@ -6,6 +6,11 @@ use std::{
     time::Duration,
 };
 
+use sse_test_support::table::{
+    self,
+    Side::{Left, Right},
+};
+
 use crate::failure::Failure;
 
 /// Whether to colour.
@@ -41,6 +46,8 @@ pub(crate) struct Row {
     pub(crate) name: String,
     /// How long it took.
     pub(crate) took: Duration,
+    /// The processor time of its programs, where the system tells it.
+    pub(crate) cpu: Option<Duration>,
     /// What the user should know besides: that it failed, or what was left out.
     pub(crate) note: Option<String>,
 }
@@ -63,17 +70,18 @@ pub(crate) fn success_line(steps: usize, took: Duration, style: Style) -> String
     style.paint("1;32", &line)
 }
 
-/// The steps with the time each took, names left and times right.
+/// The steps with the time that each took and its processor time, and their sums.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let times: Vec<String> = rows.iter().map(|row| time(row.took)).collect();
-    let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
-    let names = width(&mut rows.iter().map(|row| row.name.len()));
-    let columns = width(&mut times.iter().map(String::len));
-    let lines = rows.iter().zip(&times).map(|(row, time)| {
-        let note = row.note.as_deref().map(|note| format!("  {note}")).unwrap_or_default();
-        format!("  {:names$}  {time:>columns$}{note}\n", row.name)
-    });
-    lines.collect()
+    if rows.is_empty() {
+        return String::new();
+    }
+    let cpu = |cpu: Option<Duration>| cpu.map_or_else(String::new, time);
+    let head = ["", "took", "processor", ""].map(str::to_owned);
+    let line = |row: &Row| [row.name.clone(), time(row.took), cpu(row.cpu), row.note.clone().unwrap_or_default()];
+    let sum = rows.iter().map(|row| row.cpu).sum::<Option<Duration>>();
+    let sum = ["all".to_owned(), time(rows.iter().map(|row| row.took).sum()), cpu(sum), String::new()];
+    let lines: Vec<_> = std::iter::once(head).chain(rows.iter().map(line)).chain([sum]).collect();
+    table::columns([Left, Right, Right, Left], &lines)
 }
 
 fn time(took: Duration) -> String {
@@ -90,15 +98,18 @@ mod tests {
     const PLAIN: Style = Style { coloured: false };
 
     fn row(name: &str, millis: u64, note: Option<&str>) -> Row {
-        Row { name: name.to_owned(), took: Duration::from_millis(millis), note: note.map(str::to_owned) }
+        let took = Duration::from_millis(millis);
+        Row { name: name.to_owned(), took, cpu: Some(2 * took), note: note.map(str::to_owned) }
     }
 
     #[test]
     fn the_table_lines_up() {
         let rows = [row("format", 940, None), row("tests", 125_999, None), row("dependencies", 59_999, Some("half"))];
-        let expected = "  format             0.9 s\n  \
-                          tests         2 min 05 s\n  \
-                          dependencies      59.9 s  half\n";
+        let expected = "                      took    processor\n  \
+                          format             0.9 s        1.8 s\n  \
+                          tests         2 min 05 s  4 min 11 s\n  \
+                          dependencies      59.9 s  1 min 59 s  half\n  \
+                          all           3 min 06 s  6 min 13 s\n";
         assert_eq!(table(&rows), expected);
     }
 

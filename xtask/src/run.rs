@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::{
     context::Context,
+    cpu,
     failure::{Failure, Result},
     report::{self, Row, Style},
     steps::Step,
@@ -21,13 +22,14 @@ pub(crate) fn all(context: &Context, steps: &[Step], style: Style) -> Result<()>
             println!();
         }
         println!("{}", report::heading(index + 1, steps.len(), step.name(), step.what(), style));
-        let begun = Instant::now();
+        let (begun, cpu) = (Instant::now(), cpu::of_children());
         let outcome = step.run(context);
         let (note, failure) = match outcome {
             Ok(note) => (note, None),
             Err(failure) => (Some("failed".to_owned()), Some(failure)),
         };
-        rows.push(Row { name: step.name().to_owned(), took: begun.elapsed(), note });
+        let cpu = cpu::of_children().zip(cpu).map(|(now, before)| now.saturating_sub(before));
+        rows.push(Row { name: step.name().to_owned(), took: begun.elapsed(), cpu, note });
         if let Some(failure) = failure {
             print!("\n{}", report::table(&rows));
             return Err(Failure::new(format!(

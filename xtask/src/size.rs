@@ -2,6 +2,11 @@
 
 use std::{fs, path::Path, process::Command};
 
+use sse_test_support::table::{
+    self,
+    Side::{Left, Right},
+};
+
 use crate::{
     command,
     failure::{Failure, Result},
@@ -42,10 +47,7 @@ pub(crate) fn table(rows: &[(&str, Option<Size>, Size)]) -> String {
         [(*name).to_owned(), built, thousands(now.raw), thousands(now.compressed)]
     });
     let lines: Vec<_> = std::iter::once(head).chain(lines).collect();
-    let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
-    let (name, built, now, compressed) = (width(0), width(1), width(2), width(3));
-    let lines = lines.iter().map(|[a, b, c, d]| format!("  {a:name$}  {b:>built$}  {c:>now$}  {d:>compressed$}\n"));
-    lines.collect()
+    table::columns([Left, Right, Right, Right], &lines)
 }
 
 /// `48.0 KB`, of 1,000 bytes each, rounded up.

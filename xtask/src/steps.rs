@@ -3,17 +3,25 @@
 use clap::ValueEnum;
 
 use crate::{
-    browser, clients, command,
+    bench_fetch, browser_tests, clients, command,
     compare::{self, Comparison},
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    hub, miri, npm, outside, reference, supply, tools, wasm, wasm_test,
+    miri, native, npm, outside, reference, supply, tools, wasm_build, wasm_tests,
 };
 
 /// The steps of `cargo xtask test --native`.
-pub(crate) const NATIVE: &[Step] =
-    &[Step::Format, Step::Lints, Step::Tests, Step::Docs, Step::Outside, Step::Clients, Step::Dependencies];
+pub(crate) const NATIVE: &[Step] = &[
+    Step::Format,
+    Step::Lints,
+    Step::Docs,
+    Step::Tests,
+    Step::Features,
+    Step::Outside,
+    Step::Clients,
+    Step::Dependencies,
+];
 
 /// What `cargo xtask test` adds to them.
 pub(crate) const BROWSER: &[Step] = &[
@@ -54,10 +62,6 @@ pub(crate) const MIRI: &[Step] = &[Step::Miri];
 pub(crate) const SETUP: &[Step] =
     &[Step::Components, Step::CargoDeny, Step::WasmToolchain, Step::WasmBindgen, Step::Browser, Step::Firefox];
 
-/// The features of the libraries that tests of this machine need: all but those for a browser.
-const ALL_NATIVE: &str =
-    "sse-core/codec,sse-core/hub,sse-core/stream,sse-testkit/load,sse-testkit/proptest,sse-testkit/script-host";
-
 /// A step of a chore. Set-up is idempotent, so any step can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
@@ -67,11 +71,13 @@ pub(crate) enum Step {
     Lints,
     /// Unit, integration and documentation tests
     Tests,
+    /// Each feature of the libraries alone, and none of them
+    Features,
     /// The documentation builds without a warning
     Docs,
     /// Write the documents that come from the code
     Reference,
-    /// Tests of the packages outside the workspace that use it
+    /// Tests of the package outside the workspace that uses it
     Outside,
     /// Clients that others wrote, against the hub
     Clients,
@@ -129,6 +135,7 @@ impl Step {
             Self::Format => "format",
             Self::Lints => "lints",
             Self::Tests => "tests",
+            Self::Features => "features",
             Self::Docs => "docs",
             Self::Reference => "reference",
             Self::Outside => "outside",
@@ -164,11 +171,12 @@ impl Step {
     pub(crate) fn what(self) -> &'static str {
         match self {
             Self::Format => "cargo fmt --check in the workspace and in each package outside it",
-            Self::Lints => "cargo clippy in the workspace and in the packages outside it, but for the dashboard",
-            Self::Tests => "cargo test --workspace, then sse-core and sse-testkit with their features, and without",
+            Self::Lints => "cargo clippy in the workspace and in each package outside it",
+            Self::Tests => "cargo test --workspace",
+            Self::Features => "sse-core, sse-testkit and sse-server with each feature alone, and with none",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
             Self::Reference => "write docs/configuration.md from the hub's keys",
-            Self::Outside => "cargo test in each package that uses the workspace from outside",
+            Self::Outside => "cargo test in examples/outside, which uses the libraries as a crate elsewhere does",
             Self::Clients => "npm's and PyPI's clients, curl and Chromium against the hub, where Node and Python are",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
@@ -215,73 +223,56 @@ impl Step {
     pub(crate) fn run(self, context: &Context) -> Result<Option<String>> {
         match self {
             Self::Format => {
-                tools::ensure_component(context, "rustfmt", "fmt")?;
-                cargo(context, &["fmt", "--all", "--check"])?;
-                outside::format(context)?;
-                Ok(None)
+                tools::ensure_component(&context.workspace, "rustfmt", "fmt")?;
+                command::run(context.workspace.cargo().args(["fmt", "--all", "--check"]))?;
+                outside::format(context).map(|()| None)
             }
             Self::Lints => {
-                tools::ensure_component(context, "clippy", "clippy")?;
-                cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
+                native::lint(context)?;
                 outside::lint(context).map(|()| None)
             }
-            Self::Tests => {
-                cargo(context, &["test", "--workspace", "--features", ALL_NATIVE])?;
-                cargo(context, &["test", "-p", "sse-core", "--no-default-features", "--lib"])?;
-                for feature in ["serde", "hub", "stream", "codec"] {
-                    cargo(context, &["check", "-p", "sse-core", "--no-default-features", "--features", feature])?;
-                }
-                cargo(context, &["check", "-p", "sse-testkit", "--all-targets"])
-            }
-            Self::Docs => {
-                let mut doc = context.cargo();
-                doc.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
-                command::run(&mut doc).map(|()| None)
-            }
-            Self::Reference => reference::write(context).map(|()| None),
+            Self::Tests => native::test(context).map(|()| None),
+            Self::Features => native::features(context).map(|()| None),
+            Self::Docs => native::document(context).map(|()| None),
+            Self::Reference => reference::write(&context.workspace).map(|()| None),
             Self::Outside => outside::test(context).map(|()| None),
-            Self::Clients => clients::tests(context),
+            Self::Clients => clients::tests(&context.workspace),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {
                 let toolchain = context.wasm_toolchain()?;
                 println!("building for the browser with {toolchain}");
                 Ok(Some(toolchain.to_string()))
             }
-            Self::WasmLints => wasm::lint(context),
+            Self::WasmLints => wasm_build::lint(context),
             Self::WasmBindgen => context.wasm_bindgen().map(|_| None),
             Self::Browser => context.chromedriver().map(|driver| Some(driver.display().to_string())),
             Self::Firefox => {
                 let driver = context.geckodriver()?;
                 Ok(Some(driver.map_or_else(|| "left out".to_owned(), |driver| driver.display().to_string())))
             }
-            Self::WasmTests => hub::wasm_tests(context).map(|()| None),
-            Self::BrowserTests => browser::tests(context).map(|()| None),
+            Self::WasmTests => wasm_tests::run(context).map(|()| None),
+            Self::BrowserTests => browser_tests::run(context).map(|()| None),
             Self::Components => {
-                tools::ensure_component(context, "rustfmt", "fmt")?;
-                tools::ensure_component(context, "clippy", "clippy").map(|()| None)
+                tools::ensure_component(&context.workspace, "rustfmt", "fmt")?;
+                tools::ensure_component(&context.workspace, "clippy", "clippy").map(|()| None)
             }
             Self::CargoDeny => supply::set_up(context).map(|_| None),
             Self::WasmOpt => context.wasm_opt().map(|_| None),
             Self::WasmBuild => npm::build_and_weigh(context).map(Some),
-            Self::BenchParse => cargo(context, &["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"]),
+            Self::BenchParse => {
+                let run = ["run", "--release", "--manifest-path", "sse-core/compare/Cargo.toml"];
+                command::run(context.workspace.cargo().args(run)).map(|()| None)
+            }
             Self::Miri => miri::tests(context).map(|()| None),
             Self::Nchan => Ok(context.nchan().is_none().then(|| "left out".to_owned())),
-            Self::BenchFetch => wasm_test::bench(context).map(|()| None),
+            Self::BenchFetch => bench_fetch::run(context).map(|()| None),
             Self::BenchPrograms => compare::build(context).map(|()| None),
             Self::Bench { what } => compare::run(context, what).map(|()| None),
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
-            Self::Soak { rounds } => {
-                let mut test = context.cargo();
-                test.args(["test", "-p", "sse-server", "--test", "crash", "--", "--nocapture", "with_"]);
-                command::run(test.env("SSE_CRASH_ROUNDS", rounds.to_string())).map(|()| None)
-            }
+            Self::Soak { rounds } => native::soak(context, rounds).map(|()| None),
         }
     }
-}
-
-fn cargo(context: &Context, arguments: &[&str]) -> Result<Option<String>> {
-    command::run(context.cargo().args(arguments)).map(|()| None)
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::{
 
 use crate::{
     command,
-    context::Context,
     failure::{Failure, Result},
     system,
+    workspace::Workspace,
 };
 
 /// A program from crates.io at one version.
@@ -79,7 +79,7 @@ fn says_version(said: &str, version: &str) -> bool {
 }
 
 /// The directory of the tool: on the path, in the cache, or in the cache after building it.
-pub(crate) fn ensure(context: &Context, tool: &Tool) -> Result<PathBuf> {
+pub(crate) fn ensure(workspace: &Workspace, tool: &Tool) -> Result<PathBuf> {
     let found = system::find_program(tool.program).and_then(|path| path.parent().map(Path::to_owned));
     let binaries = cached(tool)?;
     for directory in found.iter().chain([&binaries]) {
@@ -92,9 +92,9 @@ pub(crate) fn ensure(context: &Context, tool: &Tool) -> Result<PathBuf> {
     println!("building {} {} into {}: some minutes, once", tool.package, tool.version, cached.display());
     // A registry mirror may lag behind the package's own lock file: then any versions that fit will
     // do.
-    install(context, tool, &cached, true).or_else(|failure| {
+    install(workspace, tool, &cached, true).or_else(|failure| {
         println!("{failure}; trying again without the package's own lock file");
-        install(context, tool, &cached, false)
+        install(workspace, tool, &cached, false)
     })?;
     if tool.is_in(&binaries) {
         return Ok(binaries);
@@ -107,8 +107,8 @@ pub(crate) fn cached(tool: &Tool) -> Result<PathBuf> {
     Ok(cache()?.join(tool.directory()).join("bin"))
 }
 
-fn install(context: &Context, tool: &Tool, root: &Path, locked: bool) -> Result<()> {
-    let mut install = context.cargo();
+fn install(workspace: &Workspace, tool: &Tool, root: &Path, locked: bool) -> Result<()> {
+    let mut install = workspace.cargo();
     install.args(["install", tool.package, "--version", &tool.version, "--root"]).arg(root);
     if locked {
         install.arg("--locked");
@@ -126,13 +126,13 @@ pub(crate) fn cache() -> Result<PathBuf> {
 }
 
 /// Adds a rustup component unless its cargo subcommand works.
-pub(crate) fn ensure_component(context: &Context, component: &str, subcommand: &str) -> Result<()> {
-    let works = || command::ask(context.cargo().args([subcommand, "--version"])).is_some();
+pub(crate) fn ensure_component(workspace: &Workspace, component: &str, subcommand: &str) -> Result<()> {
+    let works = || command::ask(workspace.cargo().args([subcommand, "--version"])).is_some();
     if works() {
         return Ok(());
     }
     println!("rustup component add {component}");
-    let added = command::run(context.command("rustup").args(["component", "add", component]));
+    let added = command::run(workspace.command("rustup").args(["component", "add", component]));
     if added.is_ok() && works() {
         return Ok(());
     }

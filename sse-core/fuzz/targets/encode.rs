@@ -5,13 +5,15 @@
 #![no_main]
 
 mod input;
-#[path = "../../tests/support/mod.rs"]
-mod support;
+#[path = "../../tests/it"]
+mod it {
+    pub(crate) mod support;
+}
 
 use bytes::BytesMut;
 use libfuzzer_sys::fuzz_target;
 use sse_core::{Event, EventBuilder, EventCodec, EventId, EventName, Limits, Parser};
-use support::{Outcome, parse_within, sent};
+use it::support::{Outcome, parse_within, sent};
 use tokio_util::codec::{Decoder, Encoder};
 
 fuzz_target!(|input: &[u8]| {

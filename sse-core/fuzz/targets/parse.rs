@@ -6,13 +6,15 @@
 #![no_main]
 
 mod input;
-#[path = "../../tests/support/mod.rs"]
-mod support;
+#[path = "../../tests/it"]
+mod it {
+    pub(crate) mod support;
+}
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use sse_core::{Limits, Parser};
-use support::{
+use it::support::{
     Outcome,
     memory::{Counting, LIVE},
     oracle,

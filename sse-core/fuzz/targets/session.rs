@@ -5,8 +5,10 @@
 #![no_main]
 
 mod input;
-#[path = "../../tests/support/mod.rs"]
-mod support;
+#[path = "../../tests/it"]
+mod it {
+    pub(crate) mod support;
+}
 
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use sse_core::{
     Limits,
     session::{Closed, Head, Policy, Session, State},
 };
-use support::{Outcome, oracle};
+use it::support::{Outcome, oracle};
 
 fuzz_target!(|input: &[u8]| {
     let mut parts = input::parts(input);

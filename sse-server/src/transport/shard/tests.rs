@@ -1,7 +1,7 @@
 //! The shard's logic over sockets in memory, in virtual time: what every driver must do, and what only this one can
 //! get wrong.
 
-#[path = "../../../tests/streams/cases.rs"]
+#[path = "../../../tests/it/streams/cases.rs"]
 mod cases;
 mod pipe;
 mod support;

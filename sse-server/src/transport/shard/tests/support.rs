@@ -1,6 +1,6 @@
 //! A hub in this process whose streams are a shard's, over sockets in memory. Its clock is tokio's.
 
-#[path = "../../../../tests/support/mod.rs"]
+#[path = "../../../../tests/it/support.rs"]
 mod shared;
 
 use std::{
@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use sse_test_support::blocks::checked;
 use sse_testkit::{Body, TestClient};
 use tokio::sync::Notify;
 use tower_service::Service;
@@ -87,7 +88,7 @@ pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, Test
             Response::from_parts(head, body)
         }
     });
-    (hub, shared::blocks::checked(&client))
+    (hub, checked(&client))
 }
 
 /// The shard's loop, as a task, while there is a client.

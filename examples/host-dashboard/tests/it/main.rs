@@ -1,0 +1,5 @@
+//! The dashboard without a browser.
+
+mod program;
+mod publishing;
+mod running;

@@ -1,0 +1,18 @@
+//! The service from outside, in one program: its parts are built and linked once.
+
+mod command;
+mod durable;
+#[cfg(unix)] // a hub is stopped by a signal
+mod log;
+mod publishing;
+mod refusals;
+mod sockets;
+mod streams;
+mod support;
+
+use sse_test_support::hub::Hub;
+
+/// The program, to be started as often as a test needs it.
+fn program() -> Hub {
+    Hub::at(env!("CARGO_BIN_EXE_sse-server"))
+}

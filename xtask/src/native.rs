@@ -1,0 +1,78 @@
+//! The workspace's own tests and checks, in one set of features: what one step has built, the next one has.
+//!
+//! Cargo builds a package once for each set of features that it is asked for, and which set that is follows from the
+//! packages that are selected. So every command here selects the whole workspace, and filters targets by their names.
+//! `tests/crash` and `tests/browser` depend on the libraries with all their features, which makes those the workspace's.
+
+use std::path::PathBuf;
+
+use crate::{command, context::Context, failure::Result, tools};
+
+/// Programs that tests start, as the tests are built: without optimisations, and checking what release builds do not.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// `sse-server`
+    pub(crate) hub: PathBuf,
+    /// `sse-script`
+    pub(crate) scripts: PathBuf,
+}
+
+/// Builds them, unless the tests have.
+pub(crate) fn programs(context: &Context) -> Result<Programs> {
+    cargo(context, &["build", "--workspace", "--bin", "sse-server", "--bin", "sse-script"])?;
+    let program = |name| context.workspace.program("debug", name);
+    Ok(Programs { hub: program("sse-server"), scripts: program("sse-script") })
+}
+
+/// Clippy.
+pub(crate) fn lint(context: &Context) -> Result<()> {
+    tools::ensure_component(&context.workspace, "clippy", "clippy")?;
+    cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
+}
+
+/// Unit, integration and documentation tests.
+pub(crate) fn test(context: &Context) -> Result<()> {
+    // what some of them start
+    programs(context)?;
+    cargo(context, &["test", "--workspace"])
+}
+
+/// Each feature of the libraries and of the hub alone, and none of them.
+pub(crate) fn features(context: &Context) -> Result<()> {
+    cargo(context, &["test", "--package", "sse-core", "--no-default-features", "--lib"])?;
+    for feature in ["serde", "hub", "stream", "codec"] {
+        cargo(context, &["check", "--package", "sse-core", "--no-default-features", "--features", feature])?;
+    }
+    cargo(context, &["check", "--package", "sse-testkit", "--all-targets"])?;
+    for feature in ["proptest", "script-host"] {
+        cargo(context, &["check", "--package", "sse-testkit", "--features", feature])?;
+    }
+    let hub = ["check", "--package", "sse-server", "--lib", "--no-default-features"];
+    cargo(context, &hub)?;
+    for feature in ["redb", "warp"] {
+        cargo(context, &[&hub[..], &["--features", feature]].concat())?;
+    }
+    Ok(())
+}
+
+/// rustdoc, with warnings as errors.
+pub(crate) fn document(context: &Context) -> Result<()> {
+    let mut doc = context.workspace.cargo();
+    doc.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
+    command::run(&mut doc)
+}
+
+/// The crash tests, many rounds of them.
+pub(crate) fn soak(context: &Context, rounds: u32) -> Result<()> {
+    programs(context)?;
+    let mut test = context.workspace.cargo();
+    test.args(["test", "--workspace", "--test", "crash", "--", "--nocapture", "with_"]);
+    command::run(test.env("SSE_CRASH_ROUNDS", rounds.to_string()))
+}
+
+fn cargo(context: &Context, arguments: &[&str]) -> Result<()> {
+    let mut cargo = context.workspace.cargo();
+    cargo.args(arguments);
+    println!("{}", command::line(&cargo));
+    command::run(&mut cargo)
+}
