@@ -21,6 +21,7 @@ use crate::{
     config::Config,
     http::{HubService, RouteSet},
     hub::{Hub, HubError},
+    store::{Cause, StoreFailure},
     transport::shard::Shards,
 };
 use accept::Acceptor;
@@ -70,7 +71,7 @@ impl Server {
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
         let hub = tokio::task::spawn_blocking(move || Hub::new(config)).await;
-        let hub = hub.map_err(|panic| HubError::Store(panic.to_string()))??;
+        let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
         let shards = match hub.config().server.shards() {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
