@@ -24,7 +24,7 @@ use crate::{
             Fault, LogDir, OpenError,
             fault::guarded,
             file::Loaded,
-            tables::{EVENTS, Rows},
+            tables::{EVENTS, FileResult},
         },
     },
 };
@@ -241,7 +241,7 @@ impl LogFile {
     }
 
     /// The first and the last event with their times.
-    fn ends(&self) -> Rows<[Option<(u64, Millis)>; 2]> {
+    fn ends(&self) -> FileResult<[Option<(u64, Millis)>; 2]> {
         let events = self.database.begin_read()?.open_table(EVENTS)?;
         let first = events.first()?.map(|(seq, row)| (seq.value(), row.value().0));
         let last = events.last()?.map(|(seq, row)| (seq.value(), row.value().0));
@@ -256,7 +256,7 @@ impl LogFile {
         (seq > 0).then(|| self.id(seq))
     }
 
-    fn doing<T>(&self, work: impl FnOnce() -> Rows<T>) -> Result<T, LogError> {
+    fn doing<T>(&self, work: impl FnOnce() -> FileResult<T>) -> Result<T, LogError> {
         guarded(work).map_err(|fault| failed(&self.directory, fault))
     }
 }

@@ -12,7 +12,7 @@ use sse_engine::{DrainReason, GapReason};
 
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub(crate) enum Ended {
+pub(crate) enum EndReason {
     /// The client went away, or its connection broke.
     #[allow(non_camel_case_types)]
     client,
@@ -26,7 +26,7 @@ pub(crate) enum Ended {
     store,
 }
 
-impl From<DrainReason> for Ended {
+impl From<DrainReason> for EndReason {
     fn from(reason: DrainReason) -> Self {
         match reason {
             DrainReason::Age => Self::age,
@@ -56,7 +56,7 @@ pub(crate) enum RefusalKind {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndLabels {
-    reason: Ended,
+    reason: EndReason,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -146,7 +146,7 @@ impl Metrics {
         r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
         r.register("refusals", "Requests refused", metrics.refusals.clone());
         // A counter that has not counted yet reads 0, so that its first step is seen.
-        for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag, Ended::store] {
+        for reason in [EndReason::client, EndReason::shutdown, EndReason::age, EndReason::lag, EndReason::store] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));
         }
         for reason in [GapReason::Trimmed, GapReason::Epoch, GapReason::Unknown, GapReason::Lost, GapReason::Lagged] {
@@ -155,7 +155,7 @@ impl Metrics {
         metrics
     }
 
-    pub(crate) fn ended(&self, reason: Ended) {
+    pub(crate) fn ended(&self, reason: EndReason) {
         self.ends.get_or_create(&EndLabels { reason }).inc();
     }
 

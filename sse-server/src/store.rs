@@ -18,66 +18,67 @@ pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
 pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey};
 
-/// A log of events in one order, which many append to and every hub follows.
+/// A log of events in a total order. Many append to it, and every hub follows it.
 ///
-/// - Positions strictly increase, from batch to batch and within one; they may have gaps. None is ever given to two
-///   events, crash or not.
-/// - Publish times never go back along the log.
-/// - A follower is told of every event after the place where it began: once, in order, and before the append that
-///   brought it resolves.
-/// - Nothing is trimmed that followers were not told of first.
+/// - Sequence numbers strictly increase, from batch to batch and within one, and may leave gaps. None is ever assigned to
+///   two events, not even across a crash.
+/// - Publish times never decrease along the log.
+/// - A follower receives every event after the position where it started: once, in order, and before the append of that
+///   event resolves.
+/// - Followers are told of a trim before it happens.
 pub(crate) trait Store: fmt::Debug + Send + Sync {
-    /// The log as it was when it was opened.
+    /// The state of the log when it was opened.
     fn snapshot(&self) -> StoreSnapshot;
 
-    /// Appends all events, or none, and gives their sequence numbers: when they are as durable as configured, and
-    /// followers have them. It begins when it is first polled; from then on it goes on, whether or not anyone waits for
-    /// the answer.
+    /// Appends all events of `batch`, or none, and returns their sequence numbers once they are as durable as
+    /// configured and followers have them. The append starts when the future is first polled. From then on it completes
+    /// even if the future is dropped.
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>>;
 
-    /// A page of the retained events that match, in order.
+    /// Reads a page of the retained events that match `query`, in order.
     fn read(&self, query: Query) -> Task<'_, Page>;
 
-    /// The last sequence number that was published before a time.
+    /// The last sequence number published before `time`.
     fn seek(&self, time: Millis) -> Task<'_, u64>;
 
-    /// The sequence number after which at most so many events of so many bytes together are retained.
+    /// The lowest sequence number after which at most `events` events, of at most `bytes` bytes together, are retained.
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError>;
 
-    /// Tells a follower of every event after a sequence number: the retained ones before this returns, then each as it
-    /// comes. It blocks; events are for few followers, and these are there from the start.
+    /// Reports every event after `after` to `follower`: the retained ones before this returns, later ones as they are
+    /// appended. It blocks: followers are few, and are registered at start-up.
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError>;
 
-    /// Drops what a topic retains through a sequence number.
+    /// Trims the retained events of `topic` through sequence number `through`.
     fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()>;
 
-    /// Whether it takes events.
+    /// Returns an error if the store does not accept events at the moment.
     fn health(&self) -> Result<(), StoreError>;
 
-    /// Makes all that was appended durable and takes nothing more. It blocks, like the drop of the last reference.
+    /// Flushes all appended events to durable storage, and accepts no more. It blocks, as does dropping the last
+    /// reference.
     fn close(&self) -> Result<(), StoreError>;
 }
 
-/// What a store does in its own time.
+/// An operation of a store that completes later.
 pub(crate) type Task<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Who is told of a store's events. It is called while the store holds locks of its own: it must not call back.
+/// Receives a store's events. The store calls it while holding its own locks, so it must not call back into the store.
 pub(crate) trait Follower: fmt::Debug + Send + Sync {
-    /// These events come next, and events through `settled` can be read from the store.
+    /// `entries` are the next events, and events through `settled` can be read from the store.
     fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock;
 
-    /// These events are about to be trimmed.
+    /// The events of `trims` are about to be trimmed.
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
 
-    /// Events through this one can be read from the store.
+    /// Events through `through` can be read from the store.
     fn settled(&self, through: u64);
 
-    /// After a failure: this is what the store has through an event, which is the last one told of. A trim that was told
-    /// may not have come to pass.
+    /// The store has recovered from a failure. `topics` is what it retains through `through`, the last event that was
+    /// reported. A trim that was announced may not have happened.
     fn reopened(&self, through: u64, topics: &[TopicRecord]);
 }
 
-/// What is left to be done once the store's locks are released: waking those whom it concerns.
+/// Wake-ups that are due once the store's locks are released.
 #[must_use]
 #[derive(Default)]
 pub(crate) struct AfterUnlock(Option<Box<dyn FnOnce() + Send>>);
@@ -100,7 +101,7 @@ impl fmt::Debug for AfterUnlock {
     }
 }
 
-/// An event at its place.
+/// An event with its position in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) seq: u64,
@@ -108,66 +109,66 @@ pub(crate) struct Entry {
     pub(crate) draft: Draft,
 }
 
-/// Events to append, with the keys by which a repeat of them is known.
+/// Events to append, with the idempotency keys that identify repeats.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) drafts: Vec<Draft>,
     pub(crate) keys: Vec<KeyedRange>,
-    /// The publishers' clock.
+    /// The publisher's time.
     pub(crate) now: Millis,
 }
 
-/// A log as it is found.
+/// The state of a log at the moment it is opened.
 #[derive(Debug, Clone)]
 pub(crate) struct StoreSnapshot {
     pub(crate) epoch: Epoch,
-    /// The last sequence number that was or may have been given out.
+    /// The last sequence number that was, or may have been, assigned.
     pub(crate) head: u64,
-    /// What crashes took, the oldest first.
+    /// The sequence numbers lost in crashes, the oldest first.
     pub(crate) holes: Vec<Hole>,
     pub(crate) topics: Vec<TopicRecord>,
-    /// How far topics were trimmed that are forgotten, and when the last of that was published.
+    /// The last event trimmed from any forgotten topic, and its publish time.
     pub(crate) floor: (u64, Millis),
     /// The oldest first.
     pub(crate) keys: Vec<StoredKey>,
 }
 
-/// What is retained of a topic.
+/// What the store retains of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicRecord {
     pub(crate) topic: Topic,
     pub(crate) retained: Retained,
-    /// The last event that was trimmed, 0 if none was, and its publish time.
+    /// The last trimmed event, 0 if there is none, and its publish time.
     pub(crate) trimmed: (u64, Millis),
 }
 
-/// What is to be read: after one sequence number, through another.
+/// A range of the log to read: after sequence number `after`, through `until`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) selectors: Selectors,
     pub(crate) after: u64,
     pub(crate) until: u64,
-    /// How many events, and how many bytes of them if there are more than one.
+    /// The most events to return, and the most bytes if there is more than one event.
     pub(crate) events: usize,
     pub(crate) bytes: usize,
 }
 
-/// Events that match, and the sequence number through which there are no others.
+/// Matching events, and the sequence number through which there are no others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
     pub(crate) through: u64,
 }
 
-/// Why a store did not do what it was asked.
+/// Why an operation of a store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// It can't at the moment, and tries again by itself.
+    /// A temporary failure: the store retries by itself.
     #[error("the store takes nothing at the moment: {0}")]
     Unavailable(Arc<str>),
     #[error("the store is closed")]
     Closed,
-    /// It will never do anything again, though nobody closed it.
+    /// The store stopped for good without being closed.
     #[error("the log's writer is gone; restart the hub")]
     Gone,
 }

@@ -48,7 +48,7 @@ pub struct HubService {
 }
 
 /// The answer to a request, in a moment.
-pub(super) type Answer = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
+pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
 impl HubService {
     /// These routes of a hub.
@@ -65,13 +65,13 @@ where
 {
     type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> Answer {
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let Self { hub, guard, routes } = self.clone();
         let path = request.uri().path();
         let route = Route::of(path.strip_prefix('/').unwrap_or(path), routes).unwrap_or(Route::Nowhere);

@@ -64,7 +64,7 @@ impl From<Failure> for AppendError {
 }
 
 /// What is known of a publication's keys.
-enum Known {
+enum KeyLookup {
     /// For each keyed range that is a repeat, what it repeats.
     Repeats(Vec<Option<Earlier>>),
     /// One of them is in flight.
@@ -116,8 +116,8 @@ impl Hub {
             settled.as_mut().enable();
             let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().now()))??;
             match known {
-                Known::Repeats(repeats) => break repeats,
-                Known::InFlight => settled.await,
+                KeyLookup::Repeats(repeats) => break repeats,
+                KeyLookup::InFlight => settled.await,
             }
         };
         let mut range_of = vec![None; drafts.len()];
@@ -185,7 +185,7 @@ impl Hub {
 }
 
 /// What is known of these keys. Unless one of them is in flight, the new ones are from now on.
-fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<Known, AppendError> {
+fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLookup, AppendError> {
     let mut here: HashMap<&Key, usize> = HashMap::new();
     let mut repeats = Vec::with_capacity(keyed.len());
     let mut in_flight = false;
@@ -209,14 +209,14 @@ fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<Known, 
         });
     }
     if in_flight {
-        return Ok(Known::InFlight);
+        return Ok(KeyLookup::InFlight);
     }
     for (range, repeat) in keyed.iter().zip(&repeats) {
         if repeat.is_none() {
             keys.begin(range.key.clone(), range.content, now);
         }
     }
-    Ok(Known::Repeats(repeats))
+    Ok(KeyLookup::Repeats(repeats))
 }
 
 /// What came of the new keys: where their events are, or that they are nowhere.

@@ -8,7 +8,7 @@ use super::{
     Hub,
     core::{State, SubscriberId},
 };
-use crate::metrics::Ended;
+use crate::metrics::EndReason;
 
 /// A subscriber that the hub counts until this is dropped.
 #[derive(Debug)]
@@ -17,14 +17,14 @@ pub(crate) struct Subscriber {
     id: SubscriberId,
     group: GroupId,
     address: Option<IpAddr>,
-    ended: Ended,
+    ended: EndReason,
 }
 
 impl Subscriber {
     /// Counts a member of the group in. `state` is the lock's.
     pub(super) fn enter(hub: &Hub, state: &mut State, group: GroupId, address: Option<IpAddr>) -> Self {
         let id = hub.0.core.enter(state, address);
-        Self { hub: hub.clone(), id, group, address, ended: Ended::client }
+        Self { hub: hub.clone(), id, group, address, ended: EndReason::client }
     }
 
     pub(crate) const fn group(&self) -> GroupId {
@@ -36,7 +36,7 @@ impl Subscriber {
     }
 
     /// Why the stream ends, where it is not that the client left.
-    pub(crate) const fn ends(&mut self, reason: Ended) {
+    pub(crate) const fn ends(&mut self, reason: EndReason) {
         self.ended = reason;
     }
 }

@@ -27,7 +27,7 @@ pub enum Form {
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct ExportLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,7 @@ impl LogFile {
             Data::Text(&draft.data)
         };
         let whole = form == Form::Whole;
-        let line = Line {
+        let line = ExportLine {
             id: whole.then(|| self.id(*seq)),
             time: whole.then_some(*time),
             topic: draft.topic.as_str(),

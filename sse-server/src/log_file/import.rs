@@ -61,7 +61,7 @@ impl fmt::Display for Imported {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line<'a> {
+struct ImportLine<'a> {
     #[serde(rename = "id")]
     _id: Option<IgnoredAny>,
     time: Option<Millis>,
@@ -181,7 +181,7 @@ impl<A: FnMut(Batch) -> Result<Vec<u64>, StoreError>> Import<'_, A> {
 
     /// What a line says.
     fn event(&self, line: &[u8]) -> Result<(Option<Millis>, Draft), String> {
-        let line: Line<'_> = serde_json::from_slice(line).map_err(|error| {
+        let line: ImportLine<'_> = serde_json::from_slice(line).map_err(|error| {
             format!(
                 "not the JSON of an event: {error}; it takes topic and data, and event, retry, id and time if wanted"
             )

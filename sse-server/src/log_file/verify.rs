@@ -8,7 +8,7 @@ use super::{Fault, LogFile, STRIDE};
 use crate::store::redb::{
     fault::guarded,
     file::Loaded,
-    tables::{self, EVENTS, EventRow, INDEX, Rows},
+    tables::{self, EVENTS, EventRow, FileResult, INDEX},
 };
 use sse_engine::{Millis, Position, Retained};
 
@@ -110,7 +110,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         }
     }
 
-    fn rows(&mut self, database: &Database) -> Rows<()> {
+    fn rows(&mut self, database: &Database) -> FileResult<()> {
         let read = database.begin_read()?;
         let events = read.open_table(EVENTS)?;
         let index = read.open_table(INDEX)?;
@@ -127,7 +127,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         &mut self,
         events: &ReadOnlyTable<u64, EventRow<'static>>,
         index: &ReadOnlyTable<(u32, u64), u32>,
-    ) -> Rows<BTreeMap<u32, Retained>> {
+    ) -> FileResult<BTreeMap<u32, Retained>> {
         let mut counted: BTreeMap<u32, Retained> = BTreeMap::new();
         let mut before: (u64, Millis) = (0, 0);
         for row in events.iter()? {
@@ -192,7 +192,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         &mut self,
         events: &ReadOnlyTable<u64, EventRow<'static>>,
         index: &ReadOnlyTable<(u32, u64), u32>,
-    ) -> Rows<()> {
+    ) -> FileResult<()> {
         for row in index.iter()? {
             let (topic, seq) = row?.0.value();
             self.step();

@@ -1,11 +1,11 @@
-//! Idempotency keys: what makes a publish the same as an earlier one.
+//! Idempotency keys, by which a publish is recognised as the repeat of an earlier one.
 
 use std::{ops::Range, sync::Arc};
 
 use sha2::{Digest, Sha256};
 use sse_engine::{Draft, Millis, Name, Topic};
 
-/// A key, and what it is the key of.
+/// An idempotency key and its scope.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     pub(crate) scope: Scope,
@@ -14,7 +14,7 @@ pub(crate) struct Key {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
-    /// One event: the key is the topic's.
+    /// One event: keys are unique within its topic.
     Topic(Topic),
     /// A request of several events, as a whole.
     Request,
@@ -22,13 +22,13 @@ pub(crate) enum Scope {
     Line(u64),
 }
 
-/// What stands for the content that a key was used with: half of a SHA-256, so that no two contents look the same,
-/// today or after a restart.
+/// A digest of the content a key was used with: half of a SHA-256, so that different contents never compare equal, not
+/// even across restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint(pub(crate) u128);
 
 impl Fingerprint {
-    /// The fingerprint of these parts, in this order.
+    /// The fingerprint of `parts`, in order.
     pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -49,16 +49,16 @@ impl Fingerprint {
     }
 }
 
-/// A key, what it is used with, and which events of a batch it is for.
+/// A key, the content it is used with, and the events of a batch that it covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyedRange {
     pub(crate) key: Key,
     pub(crate) content: Fingerprint,
-    /// The events' places in the batch.
+    /// The indexes of the events in the batch.
     pub(crate) events: Range<usize>,
 }
 
-/// A key that the store remembers, with the events that were published under it.
+/// A key in the store, with the events published under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredKey {
     pub(crate) key: Key,

@@ -1,4 +1,4 @@
-//! A log that lives as long as the process.
+//! A log in memory, which lives as long as the process.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,13 +14,13 @@ use crate::base::lock::Lock;
 #[derive(Debug)]
 pub(crate) struct Memory {
     epoch: Epoch,
-    /// How many events are retained. A hub's own window is all that it needs, so for a hub none are kept twice.
+    /// How many events are retained. A hub needs only its own window, so for a hub this is 0 and nothing is kept twice.
     retains: usize,
-    state: Lock<State>,
+    state: Lock<MemoryLog>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct MemoryLog {
     last_seq: u64,
     last_time: Millis,
     entries: VecDeque<Entry>,
@@ -34,7 +34,7 @@ impl Memory {
         Ok(Self { epoch: Epoch::new(getrandom::u64()?), retains, state: Lock::default() })
     }
 
-    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+    fn state(&self) -> Result<MutexGuard<'_, MemoryLog>, StoreError> {
         self.state.lock().map_err(|_| StoreError::Gone)
     }
 
@@ -85,8 +85,8 @@ impl Memory {
     }
 }
 
-impl State {
-    /// Trims the oldest events until no more than so many are left.
+impl MemoryLog {
+    /// Trims the oldest events until at most `retains` are left.
     fn trim_oldest(&mut self, retains: usize) -> Vec<AfterUnlock> {
         let surplus = self.entries.len().saturating_sub(retains);
         let mut last: HashMap<Topic, u64> = HashMap::new();

@@ -7,8 +7,8 @@
 //!  read ─▶ a few threads, each on a snapshot of what is committed
 //! ```
 //!
-//! The file says durably that it may be behind before anything is shown that is not in it. So after a crash it is known
-//! whether events may have been lost.
+//! Before an event is shown that is not yet in the file, the file durably records that it may be behind. So after a
+//! crash the hub knows whether events may have been lost.
 
 pub(crate) mod fault;
 pub(crate) mod file;
@@ -43,73 +43,73 @@ use crate::{
 };
 pub(crate) use fault::{Fault, OpenError};
 pub(crate) use file::LogDir;
-use queue::{Answer, Queue};
+use queue::{Appended, Queue};
 use retention::Retention;
 use writer::Writer;
 
-/// How many reads go on at once. Each holds a page of events.
+/// The most concurrent reads. Each holds a page of events.
 const READS: usize = 8;
 
-/// When an event is acknowledged and shown.
+/// When an event is acknowledged, and shown to subscribers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
-    /// When it is synced to the disk.
+    /// Once it is synced to the disk.
     Always,
-    /// At once; it is synced within this time.
+    /// At once; it is synced within this interval.
     Interval(Duration),
-    /// At once; it is written when there is much, or after a while.
+    /// At once; it is written once enough has accumulated, or after [`SELDOM`](queue::SELDOM).
     None,
 }
 
-/// How a log on disk is kept.
+/// The settings of a log on disk.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) durability: Durability,
     pub(crate) retention: Retention,
-    /// How many idempotency keys are kept, and for how long.
+    /// The most idempotency keys to keep, and for how long.
     pub(crate) keys: usize,
     pub(crate) key_window: Duration,
-    /// How long after a failure the file is tried again.
+    /// The delay before the file is opened again after a failure.
     pub(crate) retry: Duration,
 }
 
 /// A log on disk.
 #[derive(Debug)]
 pub(crate) struct Redb {
-    shared: Arc<Shared>,
+    shared: Arc<Inner>,
     snapshot: StoreSnapshot,
     writer: Slot<Option<JoinHandle<()>>>,
 }
 
-/// What the writer shares with those who append and read.
+/// What the writer thread shares with appenders and readers.
 #[derive(Debug)]
-struct Shared {
+struct Inner {
     place: LogDir,
     options: Options,
     queue: Lock<Queue>,
     work: Condvar,
     /// `None` while the file is being opened again.
     database: Slot<Option<Arc<Database>>>,
-    names: RwLock<Names>,
+    names: RwLock<TopicNames>,
     health: watch::Sender<Result<(), StoreError>>,
-    /// A permit for each byte that waits for the disk.
+    /// A permit for each byte of events not yet written.
     room: Arc<Semaphore>,
     reads: Semaphore,
 }
 
-impl Shared {
-    /// Bytes of events that may wait for the disk. Beyond, publishers wait, too.
+impl Inner {
+    /// The most bytes of events in memory that are not yet written. Beyond that, publishers wait.
     const ROOM: usize = 32 << 20;
 }
 
-/// The topics by name and by number.
+/// The topics by name and by ID.
 #[derive(Debug, Default)]
-struct Names {
+struct TopicNames {
     ids: HashMap<Topic, u32>,
     topics: HashMap<u32, Topic>,
 }
 
-/// How long after a failure the log's file is tried again.
+/// The delay before the file is opened again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl From<&Config> for Options {
@@ -130,7 +130,7 @@ impl From<&Config> for Options {
 }
 
 impl Redb {
-    /// Opens the log in a directory, or begins one. It blocks.
+    /// Opens the log in the directory `place`, or creates one. It blocks.
     pub(crate) fn open(place: LogDir, options: Options) -> Result<Self, OpenError> {
         let lock = place.lock()?;
         let (database, mut loaded) = place.open_or_create()?;
@@ -145,13 +145,13 @@ impl Redb {
             floor: loaded.floor,
             keys: loaded.keys.iter().map(|(_, key)| key.clone()).collect(),
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Inner {
             queue: Lock::new(Queue::new(&loaded)),
             work: Condvar::new(),
             database: Slot::new(Some(Arc::new(database))),
-            names: RwLock::new(Names::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
+            names: RwLock::new(TopicNames::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
             health: watch::Sender::new(Ok(())),
-            room: Arc::new(Semaphore::new(Shared::ROOM)),
+            room: Arc::new(Semaphore::new(Inner::ROOM)),
             reads: Semaphore::new(READS),
             place,
             options,
@@ -162,12 +162,12 @@ impl Redb {
         Ok(Self { shared, snapshot, writer: Slot::new(Some(thread)) })
     }
 
-    /// The last publish time given out.
+    /// The publish time of the last event.
     pub(crate) fn last_time(&self) -> Result<Millis, StoreError> {
         Ok(self.shared.queue()?.head().1)
     }
 
-    /// Does something with a snapshot, on a thread that may block.
+    /// Runs `read` on a snapshot, on a thread that may block.
     fn reading<T: Send + 'static>(
         &self,
         read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault> + Send + 'static,
@@ -181,7 +181,7 @@ impl Redb {
     }
 }
 
-impl Names {
+impl TopicNames {
     fn of<'a>(topics: impl Iterator<Item = (u32, &'a Topic)>) -> Self {
         let mut names = Self::default();
         topics.for_each(|(id, topic)| names.add(id, topic));
@@ -200,25 +200,25 @@ impl Names {
     }
 }
 
-impl Shared {
-    /// What waits for the writer. A thread that panicked in the middle of a change to it has left it useless: then the
-    /// store is gone.
+impl Inner {
+    /// Locks the queue. If a thread panicked while changing it, its state can't be trusted, and the store is gone.
     fn queue(&self) -> Result<MutexGuard<'_, Queue>, StoreError> {
         self.queue.lock().map_err(|_| self.gone())
     }
 
-    /// Nothing will be written any more, though nobody closed the store.
+    /// Marks the store as gone: it will write nothing more, though nobody closed it.
     fn gone(&self) -> StoreError {
         let _ = self.health.send_replace(Err(StoreError::Gone));
         StoreError::Gone
     }
 
-    /// Does something with a snapshot of what is committed.
+    /// Runs `read` on a snapshot of the committed state.
     fn read<T>(&self, read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
         let Some(database) = self.database.get() else {
             return Err(self.health.borrow().clone().err().unwrap_or(StoreError::Closed));
         };
-        // What is committed from here on may be in the snapshot or not: only what is before certainly is.
+        // Read before the snapshot is taken: a later commit may or may not be in the snapshot, an earlier one certainly
+        // is.
         let committed = self.queue()?.committed;
         fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, committed)?)).map_err(StoreError::from)
     }
@@ -231,9 +231,9 @@ impl Store for Redb {
 
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
         Box::pin(async move {
-            let Shared { room, health, .. } = &*self.shared;
+            let Inner { room, health, .. } = &*self.shared;
             let weight: usize = batch.drafts.iter().map(Draft::weight).sum();
-            let permits = u32::try_from(weight.min(Shared::ROOM)).unwrap_or(u32::MAX);
+            let permits = u32::try_from(weight.min(Inner::ROOM)).unwrap_or(u32::MAX);
             let room = match room.clone().try_acquire_many_owned(permits) {
                 Ok(room) => room,
                 Err(_) => {
@@ -247,8 +247,8 @@ impl Store for Redb {
                 }
             };
             match self.shared.append(batch, room)? {
-                Answer::Now(seqs) => Ok(seqs),
-                Answer::Later(answer) => answer.await.unwrap_or(Err(StoreError::Closed)),
+                Appended::Done(seqs) => Ok(seqs),
+                Appended::Pending(answer) => answer.await.unwrap_or(Err(StoreError::Closed)),
             }
         })
     }
@@ -286,7 +286,7 @@ impl Store for Redb {
         self.shared.queue()?.closing = true;
         self.shared.work.notify_all();
         if let Some(thread) = self.writer.replace(None) {
-            let _ = thread.join(); // a panic was reported where it happened
+            let _ = thread.join(); // its panic was already reported
         }
         match self.health() {
             Err(StoreError::Closed) => Ok(()),

@@ -1,4 +1,4 @@
-//! What every store must do, run on each of them.
+//! The conformance suite that every store has to pass.
 
 use std::{
     ops::Range,
@@ -13,7 +13,7 @@ use sse_engine::{Draft, Millis, Name, Retained, Selector, Selectors, Topic, Trim
 use super::{
     AfterUnlock, Batch, Entry, Fingerprint, Follower, Key, KeyedRange, Query, Scope, Store, StoreError, TopicRecord,
 };
-/// Mounts the suite on a store: `$open` gives a new, empty one, and what must live as long as it.
+/// Mounts the suite on a store: `$open` returns a new, empty one and whatever has to live as long.
 macro_rules! suite {
     (each $($test:ident),*; on $open:expr) => {
         $(
@@ -56,12 +56,12 @@ pub(crate) fn query(of: &[&str], after: u64) -> Query {
     Query { selectors: selectors(of), after, until: u64::MAX, events: 100, bytes: 1 << 20 }
 }
 
-/// Appends one event and gives its sequence number.
+/// Appends one event, and returns its sequence number.
 pub(crate) async fn append(store: &dyn Store, topic: &str, data: &str) -> u64 {
     store.append(batch(1, [(topic, data)])).await.unwrap()[0]
 }
 
-/// Everything that matches, page by page.
+/// All matching events, read page by page.
 pub(crate) async fn all(store: &dyn Store, of: &[&str], mut after: u64) -> Vec<Entry> {
     let mut entries = Vec::new();
     let until = store.snapshot().head + 1_000_000;
@@ -76,7 +76,7 @@ pub(crate) async fn all(store: &dyn Store, of: &[&str], mut after: u64) -> Vec<E
     }
 }
 
-/// A follower that writes down what it is told.
+/// A follower that records what it receives.
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) entries: Mutex<Vec<Entry>>,
@@ -112,7 +112,7 @@ impl Heard {
         self.entries.lock().unwrap().iter().map(|entry| entry.seq).collect()
     }
 
-    /// Until events through one can be read: what is not synced at once is in a moment.
+    /// Waits until events through `seq` can be read.
     pub(crate) async fn settled(&self, through: u64) {
         while *self.settled.lock().unwrap() < through {
             tokio::task::yield_now().await;
@@ -130,7 +130,7 @@ pub(crate) async fn an_append_begins_when_it_is_polled(store: &dyn Store) {
     drop(store.append(batch(1, [("a", "never")])));
     let mut begun = store.append(batch(1, [("a", "begun")]));
     let polled = begun.as_mut().now_or_never();
-    drop(begun); // whoever asked is gone
+    drop(begun); // the caller is gone
     let last = append(store, "a", "last").await;
     assert!(polled.is_none_or(|appended| appended.is_ok()));
     settled(store, last).await;
@@ -207,7 +207,7 @@ pub(crate) async fn following_hands_over_from_stored_to_live(store: &dyn Store) 
     }
     let heard = Arc::new(Heard::default());
     let (first, middle) = (seqs[0], seqs[20]);
-    // Appending goes on while it takes over.
+    // Appends continue while the follower catches up.
     let appending = async {
         let mut seqs = Vec::new();
         for _ in 0..200 {

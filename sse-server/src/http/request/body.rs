@@ -29,13 +29,13 @@ pub(in crate::http) const MAX_TIME: Duration = Duration::from_secs(300);
 
 /// How large a body may be, and the key that says so.
 #[derive(Clone, Copy)]
-pub(in crate::http) struct Limit {
+pub(in crate::http) struct BodyLimit {
     pub(in crate::http) what: &'static str,
     pub(in crate::http) bytes: usize,
     pub(in crate::http) key: &'static str,
 }
 
-impl Limit {
+impl BodyLimit {
     pub(in crate::http) fn exceeded(self) -> Problem {
         Problem::too_large(self.what, self.bytes, self.key)
     }
@@ -81,11 +81,11 @@ impl Body {
     pub(in crate::http) async fn read(
         mut self,
         headers: &HeaderMap,
-        larger: Limit,
-        limit: impl Fn(&[u8]) -> Limit,
-    ) -> Result<Whole, Problem> {
+        larger: BodyLimit,
+        limit: impl Fn(&[u8]) -> BodyLimit,
+    ) -> Result<ReadBody, Problem> {
         let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let too_long = |limit: Limit| told.is_some_and(|told| told > limit.bytes as u64);
+        let too_long = |limit: BodyLimit| told.is_some_and(|told| told > limit.bytes as u64);
         if too_long(larger) {
             return Err(larger.exceeded());
         }
@@ -108,12 +108,12 @@ impl Body {
             }
         }
         let bytes = if joined.is_empty() { whole } else { joined.freeze() };
-        Ok(Whole { bytes, _room: room })
+        Ok(ReadBody { bytes, _room: room })
     }
 }
 
 /// A body that was read, and the room that it takes until it is dropped.
-pub(in crate::http) struct Whole {
+pub(in crate::http) struct ReadBody {
     pub(in crate::http) bytes: Bytes,
     _room: Room,
 }

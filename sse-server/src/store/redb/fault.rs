@@ -1,4 +1,4 @@
-//! What can be wrong with the file, and how it is told.
+//! What can be wrong with the file, and how it is reported.
 
 use std::{
     any::Any,
@@ -11,24 +11,24 @@ use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionErro
 
 use crate::store::{Cause, StoreError, StoreFailure};
 
-/// Reading or writing the file went wrong.
+/// Reading or writing the file failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
-    /// The system says no: no space, no such device, no permission.
+    /// An I/O error: no space, no such device, no permission.
     #[error("{0}")]
     Io(io::Error),
-    /// The file is not what it should be.
+    /// The file is damaged.
     #[error("{0}")]
     Damaged(String),
-    /// A row holds what no version of this program writes.
+    /// A row holds a value that no version of this program writes.
     #[error("a row is damaged: {0}")]
     Row(String),
-    /// Another process has it.
+    /// Another process uses the file.
     #[error("another process uses it")]
     InUse,
     #[error("it was written by a later version of this program (schema {0})")]
     Later(u64),
-    /// A thread panicked in the middle of a change to what is known of it.
+    /// A thread panicked while it changed shared state.
     #[error("{}", StoreError::Gone)]
     Gone,
 }
@@ -53,7 +53,7 @@ fn advice(fault: &Fault) -> &'static str {
     }
 }
 
-/// Does something with the file. The library panics on some damage that it does not look for.
+/// Runs `work` and turns a panic into an error: redb panics on some kinds of damage.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Fault::Damaged(words(&*panic))))
 }

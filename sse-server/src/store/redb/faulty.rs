@@ -1,4 +1,4 @@
-//! A file that fails when it is told to, beneath the store.
+//! A file beneath the store that fails on request.
 
 use std::{
     fs::OpenOptions,
@@ -14,12 +14,12 @@ use redb::{BackendError, StorageBackend, backends::FileBackend};
 
 use super::Fault;
 
-/// What goes wrong, and when.
+/// The failures to inject.
 #[derive(Debug)]
 pub(crate) struct Faults {
-    /// So many writes, changes of length and syncs go well; then all fail. Below 0: none does.
+    /// The number of writes, resizes and syncs that succeed before all fail. Negative: none fails.
     good: AtomicI64,
-    /// A write that fails writes half of its bytes first.
+    /// A failing write writes half of its bytes first.
     short: bool,
     calls: AtomicU64,
 }
@@ -33,12 +33,12 @@ impl Faults {
         Arc::new(Self { good: AtomicI64::new(good), short, calls: AtomicU64::new(0) })
     }
 
-    /// From now on so many calls go well.
+    /// Lets `calls` further calls succeed.
     pub(crate) fn allow(&self, good: i64) {
         self.good.store(good, Ordering::SeqCst);
     }
 
-    /// How many calls there were.
+    /// The number of calls so far.
     pub(crate) fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }

@@ -1,4 +1,4 @@
-//! The file: made, opened, and read into memory as far as it is kept there.
+//! The file: creating and opening it, and loading the part of it that is kept in memory.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use sse_engine::{Epoch, Hole, Millis};
 
 use super::{
     fault::{Fault, OpenError, guarded},
-    tables::{self, EVENTS, HOLES, INDEX, KEYS, META, Rows, SCHEMA, TOPICS, meta},
+    tables::{self, EVENTS, FileResult, HOLES, INDEX, KEYS, META, SCHEMA, TOPICS, meta},
 };
 use crate::{
     config,
@@ -20,24 +20,25 @@ use crate::{
 
 const NAME: &str = "log.redb";
 
-/// How many holes are told apart. Beyond, the oldest are taken together, with what lies between them.
+/// The most holes kept apart. Beyond that, the two oldest are merged, including what lies between them.
 const HOLES_KEPT: usize = 1000;
 
-/// How many sequence numbers are reserved at a time: so many can be given out before the file is written again.
+/// The number of sequence numbers reserved at a time: this many can be assigned before the file has to be written
+/// again.
 pub(crate) const BLOCK: u64 = 1 << 24;
 
 /// Where the file is.
 #[derive(Debug, Clone)]
 pub(crate) struct LogDir {
     directory: PathBuf,
-    /// Bytes of the file kept in memory.
+    /// The size of the page cache in bytes.
     cache: usize,
-    /// What is done to the file's reads and writes.
+    /// Injected failures of reads and writes.
     #[cfg(test)]
     pub(crate) faults: Option<std::sync::Arc<super::faulty::Faults>>,
 }
 
-/// What is kept in memory of the file.
+/// The part of the file that is kept in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     pub(crate) epoch: Epoch,
@@ -74,8 +75,8 @@ impl LogDir {
         self.directory.join(NAME)
     }
 
-    /// Takes the directory for this process, until the file that is given back is dropped. The database locks its own file,
-    /// but lets go of it when it is opened anew after a failure.
+    /// Locks the directory for this process until the returned file is dropped. The database locks its own file, too,
+    /// but releases it when it is reopened after a failure.
     pub(crate) fn lock(&self) -> Result<File, OpenError> {
         let lock = || {
             fs::create_dir_all(&self.directory).map_err(Fault::Io)?;
@@ -94,7 +95,7 @@ impl LogDir {
         OpenError::File { path: self.path(), fault }
     }
 
-    /// Opens the file, or makes one with a new epoch if there is none.
+    /// Opens the file, or creates one with a new epoch.
     pub(crate) fn open_or_create(&self) -> Result<(Database, Loaded), OpenError> {
         guarded(|| {
             if !self.path().try_exists().map_err(Fault::Io)? {
@@ -106,7 +107,7 @@ impl LogDir {
         self.open()
     }
 
-    /// Opens the file that is there.
+    /// Opens an existing file.
     pub(crate) fn open(&self) -> Result<(Database, Loaded), OpenError> {
         guarded(|| {
             let database = self.database(&self.path())?;
@@ -116,7 +117,8 @@ impl LogDir {
         .map_err(|fault| self.error(fault))
     }
 
-    /// A new log. It gets its name when it is whole, so that a file of this name is never half made.
+    /// Creates a log under a temporary name and renames it once it is complete, so that a file of the final name is
+    /// never half written.
     fn create(&self) -> Result<(), Fault> {
         fs::create_dir_all(&self.directory).map_err(Fault::Io)?;
         let making = self.directory.join("log.redb.new");
@@ -162,7 +164,7 @@ impl LogDir {
     }
 }
 
-/// A name in a directory is durable when the directory is synced.
+/// A rename is durable only once the directory is synced.
 fn sync_directory(directory: &Path) -> Result<(), Fault> {
     if cfg!(unix) {
         return File::open(directory).and_then(|directory| directory.sync_all()).map_err(Fault::Io);
@@ -170,7 +172,7 @@ fn sync_directory(directory: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(crate) fn load(database: &Database) -> Rows<Loaded> {
+pub(crate) fn load(database: &Database) -> FileResult<Loaded> {
     let read = database.begin_read()?;
     let table = read.open_table(META)?;
     let schema = tables::number(&table, meta::SCHEMA)?;
@@ -214,12 +216,12 @@ pub(crate) fn load(database: &Database) -> Rows<Loaded> {
     })
 }
 
-/// Takes the log into use: what a crash may have given out is never given out again.
-pub(crate) fn begin(database: &Database, loaded: &mut Loaded) -> Rows<()> {
+/// Marks the log as in use. Sequence numbers that may have been assigned before a crash are never assigned again.
+pub(crate) fn begin(database: &Database, loaded: &mut Loaded) -> FileResult<()> {
     if loaded.in_use {
         let hole = Hole { after: loaded.head, through: loaded.reserved, lossy: loaded.behind };
         loaded.holes.push(hole);
-        // The number after it stands for the hole's end, and is no event's.
+        // The number after the hole marks its end, and belongs to no event.
         loaded.head = loaded.reserved + 1;
         if loaded.holes.len() > HOLES_KEPT {
             let second = loaded.holes.remove(1);

@@ -1,4 +1,4 @@
-//! What waits for the writer, and who is told of an event when.
+//! The queue of the writer thread, and when followers see an event.
 
 use std::{
     collections::VecDeque,
@@ -11,59 +11,59 @@ use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
 };
 
-use super::{Durability, Shared, file::Loaded};
+use super::{Durability, Inner, file::Loaded};
 use crate::store::{AfterUnlock, Batch, Entry, Follower, KeyedRange, StoreError};
 use sse_engine::{Millis, Topic};
 
-/// So many bytes are written without waiting for the time to come.
-const EAGER: usize = Shared::ROOM / 4;
+/// Once this many bytes are queued, they are written without waiting for the interval to pass.
+const EAGER: usize = Inner::ROOM / 4;
 
-/// How long events are at the most only in memory that nobody has to sync.
+/// With durability `none`, the longest time before queued events are written.
 const SELDOM: Duration = Duration::from_secs(10);
 
-/// How long a write waits at the most for those who took part in the last one.
+/// The longest time a write waits for the publishers that took part in the previous one.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// How often retention by age is looked at.
+/// How often retention by age is checked.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// How many events a new follower is told at a time.
+/// The number of events read at a time for a new follower.
 const PAGE: usize = 1024;
 
-/// What is appended and not written yet.
+/// Batches that are appended and not yet written.
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// The next sequence number, and the last time given out.
+    /// The next sequence number, and the last publish time assigned.
     next: u64,
     time: Millis,
-    /// Sequence numbers through this one may be shown: the file knows.
+    /// Sequence numbers through this one may be shown before they are written: the file has recorded the reservation.
     pub(super) reserved: u64,
-    /// Events through this one are in the file.
+    /// Events through this one are committed to the file.
     pub(super) committed: u64,
-    /// Nobody has seen these: they are told of when they are written.
-    pub(super) waiting: Vec<Waiting>,
-    /// These were told of. They come before those that wait.
-    pub(super) shown: VecDeque<Record>,
+    /// Not yet shown: followers get these once they are written.
+    pub(super) waiting: Vec<PendingAppend>,
+    /// Already shown to followers. They precede those in `waiting`.
+    pub(super) shown: VecDeque<QueuedBatch>,
     bytes: usize,
-    /// The file says that it may be behind: events may be told of before they are written.
+    /// The file records that it may be behind, so events may be shown before they are written.
     pub(super) behind: bool,
-    pub(super) trims: Vec<Trimming>,
-    /// Where the last publisher waits for its answer.
+    pub(super) trims: Vec<PendingTrim>,
+    /// The runtime of the last publisher that waits for an answer.
     runtime: Option<Handle>,
-    /// Since when there are some.
+    /// When the first batch in `waiting` was queued.
     waiting_since: Instant,
-    /// How many batches the last write had, and how long it took. So many are worth as long a wait: with a write of its
-    /// own for whoever comes first, the others would wait for two.
+    /// The number of batches in the last write, and how long it took. Waiting up to that long for as many to arrive
+    /// again is worth it: were the first of them written alone, the others would wait for two writes.
     crowd: (usize, Duration),
-    /// The writer has taken what was here, and it is not in the file yet.
+    /// The writer has taken a job that is not committed yet.
     pub(super) writing: bool,
     pub(super) closing: bool,
     pub(super) followers: Vec<Arc<dyn Follower>>,
 }
 
-/// A batch at its place.
+/// A batch with its positions in the log.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct QueuedBatch {
     pub(super) entries: Vec<Entry>,
     pub(super) keys: Vec<KeyedRange>,
     pub(super) now: Millis,
@@ -71,38 +71,38 @@ pub(super) struct Record {
 }
 
 #[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) record: Record,
-    pub(super) answer: Answerer,
+pub(super) struct PendingAppend {
+    pub(super) batch: QueuedBatch,
+    pub(super) answer: AppendReply,
 }
 
-/// Who gets the sequence numbers of a batch.
-pub(super) type Answerer = oneshot::Sender<Result<Vec<u64>, StoreError>>;
+/// Receives the sequence numbers of a batch.
+pub(super) type AppendReply = oneshot::Sender<Result<Vec<u64>, StoreError>>;
 
 #[derive(Debug)]
-pub(super) struct Trimming {
+pub(super) struct PendingTrim {
     pub(super) topic: Topic,
     pub(super) through: u64,
     pub(super) answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
-pub(super) enum Answer {
-    Now(Vec<u64>),
-    Later(oneshot::Receiver<Result<Vec<u64>, StoreError>>),
+pub(super) enum Appended {
+    Done(Vec<u64>),
+    Pending(oneshot::Receiver<Result<Vec<u64>, StoreError>>),
 }
 
-/// What the writer has to do.
+/// The work of one transaction.
 #[derive(Debug, Default)]
-pub(super) struct Work {
-    pub(super) shown: VecDeque<Record>,
-    pub(super) waiting: Vec<Waiting>,
-    pub(super) trims: Vec<Trimming>,
-    /// Whether events may be told of before they are written from now on.
+pub(super) struct Job {
+    pub(super) shown: VecDeque<QueuedBatch>,
+    pub(super) waiting: Vec<PendingAppend>,
+    pub(super) trims: Vec<PendingTrim>,
+    /// Whether events may be shown before they are written from now on.
     pub(super) behind: bool,
     pub(super) closing: bool,
 }
 
-impl Record {
+impl QueuedBatch {
     pub(super) fn seqs(&self) -> Vec<u64> {
         self.entries.iter().map(|entry| entry.seq).collect()
     }
@@ -112,15 +112,15 @@ impl Record {
     }
 }
 
-impl Work {
-    /// Nobody asked for anything.
+impl Job {
+    /// Returns true if nobody asked for anything.
     pub(super) fn is_idle(&self) -> bool {
         self.shown.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
     }
 
-    /// All that is to be written, in order.
-    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
-        self.shown.iter().chain(self.waiting.iter().map(|waiting| &waiting.record))
+    /// All batches to write, in order.
+    pub(super) fn batches(&self) -> impl Iterator<Item = &QueuedBatch> {
+        self.shown.iter().chain(self.waiting.iter().map(|waiting| &waiting.batch))
     }
 }
 
@@ -145,32 +145,32 @@ impl Queue {
         }
     }
 
-    /// The last sequence number given out, and the last time.
+    /// The last sequence number assigned, and the last publish time.
     pub(super) const fn head(&self) -> (u64, Millis) {
         (self.next - 1, self.time)
     }
 
-    /// As if so many sequence numbers had been given out.
+    /// Skips `count` sequence numbers, as if they had been assigned.
     #[cfg(test)]
     pub(super) const fn skip(&mut self, count: u64) {
         self.next += count;
     }
 
-    /// Gives a batch its place.
-    fn place(&mut self, batch: Batch, room: OwnedSemaphorePermit) -> Record {
+    /// Assigns sequence numbers and a time to `batch`.
+    fn place(&mut self, batch: Batch, room: OwnedSemaphorePermit) -> QueuedBatch {
         self.time = self.time.max(batch.now);
         let (first, time) = (self.next, self.time);
         let entries: Vec<_> =
             batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
         self.next += entries.len() as u64;
-        Record { entries, keys: batch.keys, now: batch.now, _room: room }
+        QueuedBatch { entries, keys: batch.keys, now: batch.now, _room: room }
     }
 
     pub(super) fn tell(&self, entries: &[Entry]) -> Vec<AfterUnlock> {
         self.followers.iter().map(|follower| follower.appended(entries, self.committed)).collect()
     }
 
-    /// When there is something to write, at the latest.
+    /// The latest time for the next write.
     fn due(&self, durability: Durability, last: Instant, chores: bool) -> Instant {
         let period = match durability {
             Durability::Always => Duration::ZERO,
@@ -192,23 +192,23 @@ impl Queue {
         }
     }
 
-    /// A write of so many batches took so long.
+    /// Records that a write of `batches` batches took `took`.
     pub(super) const fn note_write(&mut self, batches: usize, took: Duration) {
         self.crowd = (batches, took);
     }
 
-    fn take(&mut self, durability: Durability) -> Work {
-        // Once all is written the file is not behind any more; it says so, before more is told of.
+    fn take(&mut self, durability: Durability) -> Job {
+        // Once everything is written, the file is no longer behind. It records that before more is shown.
         let behind = match durability {
             Durability::Always => false,
             Durability::Interval(_) => !self.shown.is_empty() || !self.waiting.is_empty(),
             Durability::None => self.behind || !self.waiting.is_empty(),
         };
-        // Nor is anything told of that comes after what nobody has heard of.
+        // No event is shown ahead of one that is still hidden.
         self.behind &= behind && self.waiting.is_empty();
         self.bytes = 0;
         self.writing = true;
-        Work {
+        Job {
             shown: std::mem::take(&mut self.shown),
             waiting: std::mem::take(&mut self.waiting),
             trims: std::mem::take(&mut self.trims),
@@ -217,63 +217,63 @@ impl Queue {
         }
     }
 
-    /// The file says that it may be behind: what came while that was written need not wait any more.
-    pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<Waiting>) {
+    /// Shows the batches that arrived while the file recorded that it may be behind: they need not wait any longer.
+    pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<PendingAppend>) {
         let reserved = self.reserved;
-        let fits = |waiting: &Waiting| waiting.record.entries.last().is_none_or(|entry| entry.seq <= reserved);
+        let fits = |waiting: &PendingAppend| waiting.batch.entries.last().is_none_or(|entry| entry.seq <= reserved);
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
         let released: Vec<_> = self.waiting.drain(..count).collect();
-        let told = released.iter().flat_map(|waiting| self.tell(&waiting.record.entries)).collect();
+        let told = released.iter().flat_map(|waiting| self.tell(&waiting.batch.entries)).collect();
         (told, released)
     }
 
-    /// What could not be written, and was told of, is kept for the next time.
-    pub(super) fn put_back(&mut self, mut shown: VecDeque<Record>) {
+    /// Puts back batches that were shown and could not be written, for the next attempt.
+    pub(super) fn put_back(&mut self, mut shown: VecDeque<QueuedBatch>) {
         shown.append(&mut self.shown);
-        self.bytes = shown.iter().map(Record::weight).sum();
+        self.bytes = shown.iter().map(QueuedBatch::weight).sum();
         self.shown = shown;
         self.behind = false;
         self.writing = false;
     }
 }
 
-impl Shared {
-    /// Gives a batch its place, and tells of it if that may be done at once.
-    pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Answer, StoreError> {
+impl Inner {
+    /// Queues `batch`, and shows it to followers if that is allowed before it is written.
+    pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Appended, StoreError> {
         let mut queue = self.queue()?;
         if queue.closing {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
-        let record = queue.place(batch, room);
-        let seqs = record.seqs();
+        let batch = queue.place(batch, room);
+        let seqs = batch.seqs();
         let first = queue.shown.is_empty();
         let before = queue.bytes;
-        queue.bytes += record.weight();
+        queue.bytes += batch.weight();
         if queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved {
-            let told = queue.tell(&record.entries);
+            let told = queue.tell(&batch.entries);
             let wake = first || (before < EAGER && queue.bytes >= EAGER);
-            queue.shown.push_back(record);
+            queue.shown.push_back(batch);
             drop(queue);
             if wake {
                 self.work.notify_one();
             }
             told.into_iter().for_each(AfterUnlock::wake);
-            return Ok(Answer::Now(seqs));
+            return Ok(Appended::Done(seqs));
         }
         let (answer, answered) = oneshot::channel();
         if queue.waiting.is_empty() {
             queue.waiting_since = Instant::now();
         }
         queue.runtime = Handle::try_current().ok();
-        queue.waiting.push(Waiting { record, answer });
+        queue.waiting.push(PendingAppend { batch, answer });
         let count = queue.waiting.len();
         let wake = count == 1 || count == queue.crowd.0 || queue.bytes >= EAGER;
         drop(queue);
         if wake {
             self.work.notify_one();
         }
-        Ok(Answer::Later(answered))
+        Ok(Appended::Pending(answered))
     }
 
     pub(super) fn trim(
@@ -287,13 +287,14 @@ impl Shared {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
-        queue.trims.push(Trimming { topic, through, answer });
+        queue.trims.push(PendingTrim { topic, through, answer });
         drop(queue);
         self.work.notify_one();
         Ok(())
     }
 
-    /// Tells a new follower of all that there is, the last of it while nothing can come in between.
+    /// Reports all events after `after` to a new follower, the last of them under the queue's lock so that none is
+    /// missed.
     pub(super) fn follow(&self, mut after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
         loop {
             let (entries, committed) = self.read(|snapshot| snapshot.entries_after(after, PAGE))?;
@@ -308,10 +309,10 @@ impl Shared {
                 queue = self.work.wait(queue).map_err(|_| self.gone())?;
             }
             if queue.committed > committed.max(after) {
-                continue; // it was written meanwhile
+                continue; // more was committed meanwhile
             }
-            let shown = queue.shown.iter().filter(|record| record.entries.iter().all(|entry| entry.seq > after));
-            let told: Vec<_> = shown.map(|record| follower.appended(&record.entries, queue.committed)).collect();
+            let shown = queue.shown.iter().filter(|batch| batch.entries.iter().all(|entry| entry.seq > after));
+            let told: Vec<_> = shown.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
             follower.settled(queue.committed);
             queue.followers.push(follower);
             drop(queue);
@@ -320,11 +321,16 @@ impl Shared {
         }
     }
 
-    /// Answers those who waited. From within the runtime: each task that is woken from outside of it costs a system call.
-    pub(super) fn answer(&self, waiting: Vec<(Answerer, Vec<u64>)>, trims: Vec<Trimming>) -> Result<(), StoreError> {
+    /// Answers appenders and trimmers. It does so from within the runtime, since each wake-up from outside costs a
+    /// system call.
+    pub(super) fn answer(
+        &self,
+        waiting: Vec<(AppendReply, Vec<u64>)>,
+        trims: Vec<PendingTrim>,
+    ) -> Result<(), StoreError> {
         let answer = move || {
             for (answer, seqs) in waiting {
-                let _ = answer.send(Ok(seqs)); // who asked may be gone
+                let _ = answer.send(Ok(seqs)); // the publisher may be gone
             }
             for trim in trims {
                 let _ = trim.answer.send(Ok(()));
@@ -338,8 +344,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits until there is something to do.
-    pub(super) fn wait(&self, last: Instant, chores: bool) -> Result<Work, StoreError> {
+    /// Waits until a job is due, and takes it.
+    pub(super) fn wait(&self, last: Instant, chores: bool) -> Result<Job, StoreError> {
         let mut queue = self.queue()?;
         loop {
             let now = Instant::now();
@@ -352,7 +358,7 @@ impl Shared {
         }
     }
 
-    /// Waits for a time, or until the store is to close. Returns true if it is.
+    /// Waits for `time` or until the store is closing. Returns true if it is closing.
     pub(super) fn rest(&self, time: Duration) -> Result<bool, StoreError> {
         let (end, mut queue) = (Instant::now() + time, self.queue()?);
         while !queue.closing {

@@ -1,4 +1,4 @@
-//! Reading a snapshot: whatever is written meanwhile, it stays as it is.
+//! Reading from a snapshot, which later writes don't change.
 
 use std::{
     collections::HashMap,
@@ -9,38 +9,38 @@ use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableT
 use sse_engine::{Millis, Topic};
 
 use super::{
-    Fault, Names,
-    tables::{self, EVENTS, EventRow, INDEX, Rows},
+    Fault, TopicNames,
+    tables::{self, EVENTS, EventRow, FileResult, INDEX},
 };
 use crate::store::{Entry, Page, Query};
 
-/// How many events one page passes over at most.
+/// The most events that one page scans.
 const SCAN: usize = 4096;
 
-/// With more topics than this that match, their events are found by going over all events.
+/// If more topics than this match, all events are scanned instead of merging the topics' indexes.
 const MERGED: usize = 256;
 
-/// What keeping an event in memory costs besides its data, about.
+/// The approximate memory cost of an event besides its data.
 const KEPT: usize = 200;
 
-/// What is committed at a moment.
+/// The committed state at one moment.
 pub(super) struct Snapshot<'a> {
     transaction: ReadTransaction,
     events: ReadOnlyTable<u64, EventRow<'static>>,
-    names: &'a RwLock<Names>,
-    /// Events through this one are in it; later ones may be.
+    names: &'a RwLock<TopicNames>,
+    /// Events through this one are included; later ones may be.
     committed: u64,
 }
 
 impl<'a> Snapshot<'a> {
-    pub(super) fn new(database: &Database, names: &'a RwLock<Names>, committed: u64) -> Rows<Self> {
+    pub(super) fn new(database: &Database, names: &'a RwLock<TopicNames>, committed: u64) -> FileResult<Self> {
         let transaction = database.begin_read()?;
         let events = transaction.open_table(EVENTS)?;
         Ok(Self { transaction, events, names, committed })
     }
 
-    /// Up to `count` events after one, and how far it is known that there are no others.
-    pub(super) fn entries_after(&self, after: u64, count: usize) -> Rows<(Vec<Entry>, u64)> {
+    /// Up to `count` events after `after`, and the sequence number through which the snapshot is complete.
+    pub(super) fn entries_after(&self, after: u64, count: usize) -> FileResult<(Vec<Entry>, u64)> {
         let mut entries = Vec::new();
         for row in self.events.range(after + 1..)?.take(count) {
             let (seq, row) = row?;
@@ -49,7 +49,7 @@ impl<'a> Snapshot<'a> {
         Ok((entries, self.committed))
     }
 
-    pub(super) fn page(&self, query: &Query) -> Rows<Page> {
+    pub(super) fn page(&self, query: &Query) -> FileResult<Page> {
         let until = query.until.min(self.committed);
         if query.after >= until {
             return Ok(Page { entries: Vec::new(), through: query.after });
@@ -60,8 +60,8 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// The topics that match, if they are few.
-    fn few(&self, query: &Query) -> Rows<Option<Vec<u32>>> {
+    /// The IDs of the matching topics, unless there are more than [`MERGED`].
+    fn few(&self, query: &Query) -> FileResult<Option<Vec<u32>>> {
         let names = self.names()?;
         if let Some(topics) = query.selectors.topics_only() {
             return Ok(Some(topics.filter_map(|topic| names.ids.get(topic).copied()).collect()));
@@ -71,9 +71,9 @@ impl<'a> Snapshot<'a> {
         Ok((few.len() <= MERGED).then_some(few))
     }
 
-    /// Each topic's next events, in one order: of each one more than a page takes, so that it is known where the page
+    /// Merges the indexes of `topics`. It takes one event more from each than fits on a page, to know where the page
     /// ends.
-    fn merged(&self, query: &Query, until: u64, topics: &[u32]) -> Rows<Page> {
+    fn merged(&self, query: &Query, until: u64, topics: &[u32]) -> FileResult<Page> {
         let index = self.transaction.open_table(INDEX)?;
         let mut seqs = Vec::new();
         for id in topics {
@@ -85,7 +85,7 @@ impl<'a> Snapshot<'a> {
         let more = seqs.len() > query.events;
         seqs.truncate(query.events);
         let through = if more { seqs.last().copied().unwrap_or(until) } else { until };
-        let mut page = Filling::new(query, through);
+        let mut page = PageBuilder::new(query, through);
         for seq in seqs {
             let Some(row) = self.events.get(seq)? else { continue };
             if !page.takes(self.entry(seq, row.value())?) {
@@ -95,10 +95,10 @@ impl<'a> Snapshot<'a> {
         Ok(page.done())
     }
 
-    /// All events, of which those are taken that match.
-    fn scanned(&self, query: &Query, until: u64) -> Rows<Page> {
+    /// Scans all events for those that match.
+    fn scanned(&self, query: &Query, until: u64) -> FileResult<Page> {
         let mut wanted: HashMap<u32, bool> = HashMap::new();
-        let mut page = Filling::new(query, until);
+        let mut page = PageBuilder::new(query, until);
         for (scanned, row) in self.events.range(query.after + 1..=until)?.enumerate() {
             let (seq, row) = row?;
             if scanned == SCAN {
@@ -121,8 +121,8 @@ impl<'a> Snapshot<'a> {
         Ok(page.done())
     }
 
-    /// The last sequence number published before a time. Times never go back, so the place is halved and halved again.
-    pub(super) fn before(&self, time: Millis) -> Rows<u64> {
+    /// The last sequence number published before `time`, by binary search: publish times never decrease.
+    pub(super) fn before(&self, time: Millis) -> FileResult<u64> {
         let first = match self.events.first()? {
             Some((seq, _)) => seq.value(),
             None => return Ok(self.committed),
@@ -138,8 +138,8 @@ impl<'a> Snapshot<'a> {
         Ok(low - 1)
     }
 
-    /// The sequence number after which there are at most so many events, of at most so many bytes together.
-    pub(super) fn tail(&self, events: usize, bytes: usize) -> Rows<u64> {
+    /// The lowest sequence number after which there are at most `events` events, of at most `bytes` bytes together.
+    pub(super) fn tail(&self, events: usize, bytes: usize) -> FileResult<u64> {
         let mut sum = 0;
         for (count, row) in self.events.iter()?.rev().enumerate() {
             let (seq, row) = row?;
@@ -151,40 +151,40 @@ impl<'a> Snapshot<'a> {
         Ok(0)
     }
 
-    fn entry(&self, seq: u64, row: EventRow<'_>) -> Rows<Entry> {
+    fn entry(&self, seq: u64, row: EventRow<'_>) -> FileResult<Entry> {
         let topic = self.topic(row.1)?;
         tables::entry(seq, row, topic)
     }
 
-    fn topic(&self, id: u32) -> Rows<Topic> {
+    fn topic(&self, id: u32) -> FileResult<Topic> {
         if let Some(topic) = self.names()?.topics.get(&id) {
             return Ok(topic.clone());
         }
-        // It was forgotten since: the snapshot still knows it.
+        // The topic was forgotten since; the snapshot still has it.
         let topics = self.transaction.open_table(tables::TOPICS)?;
         let row = topics.get(id)?.ok_or_else(|| Fault::Row(format!("there is no topic {id}")))?;
         Ok(tables::topic(id, row.value())?.topic)
     }
 
-    fn names(&self) -> Rows<RwLockReadGuard<'_, Names>> {
+    fn names(&self) -> FileResult<RwLockReadGuard<'_, TopicNames>> {
         self.names.read().map_err(|_| Fault::Gone)
     }
 }
 
 /// A page that is being filled.
-struct Filling<'a> {
+struct PageBuilder<'a> {
     query: &'a Query,
     entries: Vec<Entry>,
     through: u64,
     bytes: usize,
 }
 
-impl<'a> Filling<'a> {
+impl<'a> PageBuilder<'a> {
     const fn new(query: &'a Query, through: u64) -> Self {
         Self { query, entries: Vec::new(), through, bytes: 0 }
     }
 
-    /// Takes an event if there is room; else the page ends before it.
+    /// Adds `entry` if it fits, and returns true if it did; otherwise the page ends before it.
     fn takes(&mut self, entry: Entry) -> bool {
         self.bytes += entry.draft.weight();
         let fits = self.bytes <= self.query.bytes || self.entries.is_empty();

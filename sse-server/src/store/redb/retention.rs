@@ -1,4 +1,4 @@
-//! What is kept, and for how long.
+//! Retention: how much is kept, and for how long.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -6,26 +6,26 @@ use redb::ReadableTable;
 
 use sse_engine::{Millis, Selector, Topic};
 
-use super::{tables::Rows, write::Writing};
+use super::{tables::FileResult, write::LogTransaction};
 use crate::config::Config;
 
-/// How many events one transaction takes out at least, if there are so many: more than come in, so that it catches up,
-/// but not so many that a publisher would notice.
+/// The number of events that one transaction may always trim: enough to catch up, and few enough that no publisher
+/// notices.
 const STEP: usize = 256;
 
-/// How many topics nobody publishes to are looked at in one transaction.
+/// The number of idle topics checked in one transaction.
 const LOOKED_AT: usize = 64;
 
-/// How much is retained. What is beyond goes, the oldest first.
+/// How much is retained. Events beyond that are trimmed, the oldest first.
 #[derive(Debug, Clone)]
 pub(crate) struct Retention {
     pub(crate) most: Bound,
     pub(crate) topics: usize,
-    /// The first that matches a topic is the topic's.
+    /// The first rule that matches a topic applies to it.
     pub(crate) rules: Vec<Rule>,
 }
 
-/// Events, bytes, and age; 0 is no bound.
+/// The most events, bytes and age; 0 is unbounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Bound {
     pub(crate) events: u64,
@@ -33,12 +33,12 @@ pub(crate) struct Bound {
     pub(crate) age: Duration,
 }
 
-/// What is retained of each topic that a selector matches.
+/// How much is retained of each topic that `selector` matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) selector: Selector,
     pub(crate) most: Bound,
-    /// Only the last event is kept: it stands for all before it.
+    /// Only the last event is kept: it supersedes all before it.
     pub(crate) last_only: bool,
 }
 
@@ -55,11 +55,11 @@ impl From<&Config> for Retention {
     }
 }
 
-/// Which topics are looked at next.
+/// Which topics to check next.
 #[derive(Debug, Default)]
-pub(super) struct Round {
+pub(super) struct RetentionScan {
     next: u32,
-    /// These are beyond their bounds still.
+    /// Topics still beyond their bounds.
     beyond: BTreeSet<u32>,
 }
 
@@ -68,7 +68,7 @@ impl Bound {
         (self.events > 0 && events > self.events) || (self.bytes > 0 && bytes > self.bytes)
     }
 
-    /// What was published before this time is too old.
+    /// The time before which an event is too old.
     fn cutoff(&self, now: Millis) -> Option<Millis> {
         let age = u64::try_from(self.age.as_millis()).unwrap_or(Millis::MAX);
         (age > 0).then(|| now.saturating_sub(age))
@@ -80,16 +80,16 @@ impl Retention {
         self.rules.iter().find(|rule| rule.selector.matches(topic))
     }
 
-    /// Takes out some of what is beyond the bounds, but nothing after `told`: followers have not heard of it. `true`:
-    /// there is more. `entered`: how many events came in.
+    /// Trims some of the events beyond the bounds, but none after `told`, which followers have not seen yet. `entered`
+    /// is the number of events inserted by this transaction. Returns true if more remain.
     pub(super) fn step(
         &self,
-        writing: &mut Writing<'_>,
+        writing: &mut LogTransaction<'_>,
         entered: usize,
         told: u64,
         now: Millis,
-        round: &mut Round,
-    ) -> Rows<bool> {
+        round: &mut RetentionScan,
+    ) -> FileResult<bool> {
         let mut left = STEP.max(2 * entered);
         if !self.rules.is_empty() {
             let mut ids: BTreeSet<_> = writing.touched().into_iter().collect();
@@ -124,8 +124,15 @@ impl Retention {
         Ok(true)
     }
 
-    /// What the topic's own rule says. `true`: it is beyond its bounds still.
-    fn keep_topic(&self, writing: &mut Writing<'_>, id: u32, told: u64, now: Millis, left: &mut usize) -> Rows<bool> {
+    /// Applies the rule of topic `id`. Returns true if the topic is still beyond its bounds.
+    fn keep_topic(
+        &self,
+        writing: &mut LogTransaction<'_>,
+        id: u32,
+        told: u64,
+        now: Millis,
+        left: &mut usize,
+    ) -> FileResult<bool> {
         let Some(record) = writing.loaded.topics.get(&id) else { return Ok(false) };
         let Some(rule) = self.rule(&record.topic) else { return Ok(false) };
         let cutoff = rule.most.cutoff(now);
@@ -151,9 +158,9 @@ impl Retention {
     }
 }
 
-impl Round {
-    /// The next topics in turn.
-    fn next(&mut self, writing: &Writing<'_>) -> Vec<u32> {
+impl RetentionScan {
+    /// The next topics to check, in turn.
+    fn next(&mut self, writing: &LogTransaction<'_>) -> Vec<u32> {
         let ids: Vec<_> = writing.loaded.topics.range(self.next..).take(LOOKED_AT).map(|(id, _)| *id).collect();
         self.next = if ids.len() < LOOKED_AT { 0 } else { ids.last().map_or(0, |last| last + 1) };
         ids

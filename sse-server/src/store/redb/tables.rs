@@ -1,4 +1,4 @@
-//! What is in the file: the tables, and how their rows read.
+//! The tables of the file, and the encoding of their rows.
 //!
 //! | table | key | value |
 //! |---|---|---|
@@ -20,7 +20,7 @@ use crate::store::{Entry, StoredKey, TopicRecord};
 use crate::store::{Fingerprint, Key, Scope};
 use sse_engine::{Draft, Hole, Millis, Name, Retained, Topic};
 
-/// The layout of the tables. A file of a later one is not touched.
+/// The version of the table layout. A file of a later version is not touched.
 pub(crate) const SCHEMA: u64 = 1;
 
 pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
@@ -43,15 +43,15 @@ pub(crate) type KeyRow<'a> = (u8, &'a str, u64, &'a str, u128, u64, Vec<u64>);
 pub(crate) mod meta {
     pub(crate) const SCHEMA: &str = "schema";
     pub(crate) const EPOCH: &str = "epoch";
-    /// The last sequence number given out, as far as the file knows.
+    /// The last sequence number assigned, as far as the file knows.
     pub(crate) const HEAD: &str = "head";
-    /// The last time given out.
+    /// The last publish time assigned.
     pub(crate) const TIME: &str = "time";
-    /// No sequence number beyond this one was given out.
+    /// No sequence number beyond this one was assigned.
     pub(crate) const RESERVED: &str = "reserved";
-    /// 1: not closed in good order, or not yet.
+    /// 1 if the log is in use, or was not closed cleanly.
     pub(crate) const IN_USE: &str = "in_use";
-    /// 1: events may have been shown that are not in the file.
+    /// 1 if events may have been shown that are not in the file.
     pub(crate) const BEHIND: &str = "behind";
     pub(crate) const FLOOR: &str = "floor";
     pub(crate) const FLOOR_TIME: &str = "floor_time";
@@ -59,10 +59,10 @@ pub(crate) mod meta {
     pub(crate) const NEXT_KEY: &str = "next_key";
 }
 
-/// What a read or write of the file came to.
-pub(crate) type Rows<T> = Result<T, Fault>;
+/// The result of reading or writing the file.
+pub(crate) type FileResult<T> = Result<T, Fault>;
 
-pub(crate) fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Rows<u64> {
+pub(crate) fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> FileResult<u64> {
     Ok(table.get(name)?.map_or(0, |value| value.value()))
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn event_row(topic: u32, entry: &Entry) -> EventRow<'_> {
     (*time, topic, draft.json, retry, draft.name.as_ref().map(Name::as_str), draft.data.as_bytes())
 }
 
-pub(crate) fn entry(seq: u64, row: EventRow<'_>, topic: Topic) -> Rows<Entry> {
+pub(crate) fn entry(seq: u64, row: EventRow<'_>, topic: Topic) -> FileResult<Entry> {
     let (time, _, json, retry, name, data) = row;
     let damaged = |what: &str| Fault::Row(format!("event {seq}: {what}"));
     let name = name.map(Name::new).transpose().map_err(|why| damaged(&format!("its name: {why}")))?;
@@ -85,7 +85,7 @@ pub(crate) fn topic_row(record: &TopicRecord) -> TopicRow<'_> {
     (topic.as_str(), *events as u64, *bytes as u64, *first, *last, *through, *time)
 }
 
-pub(crate) fn topic(id: u32, row: TopicRow<'_>) -> Rows<TopicRecord> {
+pub(crate) fn topic(id: u32, row: TopicRow<'_>) -> FileResult<TopicRecord> {
     let (name, events, bytes, first, last, through, time) = row;
     let topic = Topic::new(name).map_err(|why| Fault::Row(format!("topic {id}, {name:?}: {why}")))?;
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -106,7 +106,7 @@ pub(crate) fn key_row(key: &Key, content: Fingerprint, time: Millis, seqs: Vec<u
     (kind, topic, line, &key.text, content.0, time, seqs)
 }
 
-pub(crate) fn remembered(ordinal: u64, row: KeyRow<'_>) -> Rows<StoredKey> {
+pub(crate) fn remembered(ordinal: u64, row: KeyRow<'_>) -> FileResult<StoredKey> {
     let (kind, topic, line, text, content, time, seqs) = row;
     let scope = match kind {
         0 => Scope::Topic(Topic::new(topic).map_err(|why| Fault::Row(format!("key {ordinal}: {why}")))?),

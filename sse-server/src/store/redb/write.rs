@@ -1,4 +1,4 @@
-//! One transaction: events and keys are entered, old ones taken out, and the topics' rows follow.
+//! One write transaction: it inserts events and keys, trims old ones, and updates the rows of the topics.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,41 +7,41 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use super::{
     Fault,
     file::Loaded,
-    queue::Record,
-    tables::{self, EVENTS, EventRow, INDEX, KEYS, KeyRow, META, Rows, TOPICS, meta},
+    queue::QueuedBatch,
+    tables::{self, EVENTS, EventRow, FileResult, INDEX, KEYS, KeyRow, META, TOPICS, meta},
 };
 use crate::store::{Entry, TopicRecord};
 use sse_engine::{Millis, Retained, Topic, Trim};
 
-/// The tables of a transaction, and what is in memory of the file. If the transaction fails, what is in memory is read
-/// anew.
-pub(super) struct Writing<'t> {
+/// The tables of a transaction, and the part of the file that is kept in memory. If the transaction fails, that part is
+/// loaded again.
+pub(super) struct LogTransaction<'t> {
     transaction: &'t WriteTransaction,
     pub(super) events: Table<'t, u64, EventRow<'static>>,
     index: Table<'t, (u32, u64), u32>,
     keys: Table<'t, u64, KeyRow<'static>>,
     pub(super) loaded: &'t mut Loaded,
-    pub(super) topics: &'t mut Topics,
-    /// Topics whose rows have changed.
+    pub(super) topics: &'t mut TopicIndex,
+    /// Topics whose rows have to be written.
     touched: BTreeSet<u32>,
     trims: HashMap<u32, Cut>,
-    /// What was trimmed of topics that are forgotten since.
+    /// Trims of topics that were forgotten in this transaction.
     gone: Vec<Trim>,
-    /// Keys were forgotten.
+    /// Keys were dropped.
     forgot: bool,
 }
 
-/// What the writer knows of the topics together.
+/// Topics by name, and totals over all of them.
 #[derive(Debug, Default)]
-pub(super) struct Topics {
+pub(super) struct TopicIndex {
     ids: HashMap<Topic, u32>,
-    /// Topics without events, by the last event that was trimmed of them.
+    /// Topics without events, ordered by their last trimmed event.
     empty: BTreeSet<(u64, u32)>,
     pub(super) events: u64,
     pub(super) bytes: u64,
 }
 
-/// What is trimmed of a topic in this transaction.
+/// What this transaction trims from a topic.
 #[derive(Debug, Clone, Copy, Default)]
 struct Cut {
     through: u64,
@@ -49,7 +49,7 @@ struct Cut {
     lossy: bool,
 }
 
-impl Topics {
+impl TopicIndex {
     pub(super) fn of(loaded: &Loaded) -> Self {
         let mut topics = Self::default();
         for (id, record) in &loaded.topics {
@@ -64,12 +64,12 @@ impl Topics {
     }
 }
 
-impl<'t> Writing<'t> {
+impl<'t> LogTransaction<'t> {
     pub(super) fn begin(
         transaction: &'t WriteTransaction,
         loaded: &'t mut Loaded,
-        topics: &'t mut Topics,
-    ) -> Rows<Self> {
+        topics: &'t mut TopicIndex,
+    ) -> FileResult<Self> {
         Ok(Self {
             transaction,
             events: transaction.open_table(EVENTS)?,
@@ -84,32 +84,32 @@ impl<'t> Writing<'t> {
         })
     }
 
-    /// Whether there is anything to commit.
+    /// Returns true if there is anything to commit.
     pub(super) fn is_changed(&self) -> bool {
         self.forgot || !self.touched.is_empty()
     }
 
-    /// The topics that have changed.
+    /// The IDs of the changed topics.
     pub(super) fn touched(&self) -> Vec<u32> {
         self.touched.iter().copied().collect()
     }
 
-    /// Enters a batch, and its keys.
-    pub(super) fn enter(&mut self, record: &Record) -> Rows<()> {
-        for entry in &record.entries {
-            self.enter_event(entry)?;
+    /// Inserts the events and keys of `batch`.
+    pub(super) fn insert(&mut self, batch: &QueuedBatch) -> FileResult<()> {
+        for entry in &batch.entries {
+            self.insert_event(entry)?;
         }
-        for mark in &record.keys {
-            let seqs = record.entries.get(mark.events.clone()).unwrap_or_default();
+        for keyed in &batch.keys {
+            let seqs = batch.entries.get(keyed.events.clone()).unwrap_or_default();
             let seqs: Vec<_> = seqs.iter().map(|entry| entry.seq).collect();
             let ordinal = self.loaded.next_key;
-            self.keys.insert(ordinal, tables::key_row(&mark.key, mark.content, record.now, seqs))?;
+            self.keys.insert(ordinal, tables::key_row(&keyed.key, keyed.content, batch.now, seqs))?;
             self.loaded.next_key += 1;
         }
         Ok(())
     }
 
-    fn enter_event(&mut self, entry: &Entry) -> Rows<()> {
+    fn insert_event(&mut self, entry: &Entry) -> FileResult<()> {
         let id = self.topic(&entry.draft.topic)?;
         let weight = entry.draft.weight();
         self.events.insert(entry.seq, tables::event_row(id, entry))?;
@@ -126,23 +126,23 @@ impl<'t> Writing<'t> {
         Ok(())
     }
 
-    /// The topic's number, given if it has none.
-    fn topic(&mut self, topic: &Topic) -> Rows<u32> {
+    /// The ID of `topic`, assigned if it has none yet.
+    fn topic(&mut self, topic: &Topic) -> FileResult<u32> {
         if let Some(id) = self.topics.ids.get(topic) {
             return Ok(*id);
         }
         let id = self.loaded.next_topic;
         self.loaded.next_topic =
             id.checked_add(1).ok_or_else(|| Fault::Row("there are no numbers left for topics".into()))?;
-        // It may be one that was forgotten: then it lost all that the floor says.
+        // The topic may have been forgotten: then everything through the floor may be lost.
         let record = TopicRecord { topic: topic.clone(), retained: Retained::default(), trimmed: self.loaded.floor };
         self.loaded.topics.insert(id, record);
         self.topics.ids.insert(topic.clone(), id);
         Ok(id)
     }
 
-    /// Takes an event out. `lossy`: someone may miss it.
-    pub(super) fn trim(&mut self, seq: u64, lossy: bool) -> Rows<bool> {
+    /// Trims the event `seq`, and returns true if it existed. `lossy` says that a subscriber may miss it.
+    pub(super) fn trim(&mut self, seq: u64, lossy: bool) -> FileResult<bool> {
         let Some((time, id)) = self.events.remove(seq)?.map(|row| (row.value().0, row.value().1)) else {
             return Ok(false);
         };
@@ -167,8 +167,8 @@ impl<'t> Writing<'t> {
         Ok(true)
     }
 
-    /// Takes out a topic's events through one, so many at the most. `false`: there are more.
-    pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64, most: usize) -> Rows<bool> {
+    /// Trims up to `most` events of `topic` through `through`. Returns false if more remain.
+    pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64, most: usize) -> FileResult<bool> {
         let Some(id) = self.topics.ids.get(topic).copied() else { return Ok(true) };
         let mut before = 0;
         for _ in 0..most {
@@ -179,13 +179,14 @@ impl<'t> Writing<'t> {
         Ok(false)
     }
 
-    /// The topic's first event after one.
-    pub(super) fn next_of(&self, id: u32, after: u64) -> Rows<Option<u64>> {
+    /// The first event of topic `id` after `after`.
+    pub(super) fn next_of(&self, id: u32, after: u64) -> FileResult<Option<u64>> {
         Ok(self.index.range((id, after + 1)..=(id, u64::MAX))?.next().transpose()?.map(|(key, _)| key.value().1))
     }
 
-    /// Takes out what the file has after an event that it should not have: a write of which nobody was told.
-    pub(super) fn cut_off(&mut self, after: u64, next_key: u64) -> Rows<()> {
+    /// Removes everything after event `after` and from key `next_key` on: a commit that was reported as failed may have
+    /// reached the file after all.
+    pub(super) fn cut_off(&mut self, after: u64, next_key: u64) -> FileResult<()> {
         let seqs: Vec<u64> =
             self.events.range(after + 1..)?.map(|row| Ok(row?.0.value())).collect::<Result<_, redb::StorageError>>()?;
         for seq in seqs {
@@ -203,8 +204,8 @@ impl<'t> Writing<'t> {
         Ok(())
     }
 
-    /// Forgets the topic without events of which the last was trimmed first.
-    pub(super) fn forget(&mut self) -> Rows<Option<u32>> {
+    /// Forgets the empty topic whose last event is the oldest.
+    pub(super) fn forget(&mut self) -> FileResult<Option<u32>> {
         let Some((_, id)) = self.topics.empty.pop_first() else { return Ok(None) };
         let Some(record) = self.loaded.topics.remove(&id) else { return Ok(None) };
         self.topics.ids.remove(&record.topic);
@@ -217,8 +218,8 @@ impl<'t> Writing<'t> {
         Ok(Some(id))
     }
 
-    /// Forgets keys that are too many or too old, and a few at a time.
-    pub(super) fn forget_keys(&mut self, most: usize, before: Millis, steps: usize) -> Rows<()> {
+    /// Drops keys beyond `most` or older than `before`, at most `steps` of them.
+    pub(super) fn forget_keys(&mut self, most: usize, before: Millis, steps: usize) -> FileResult<()> {
         for _ in 0..steps {
             let Some(first) = self.keys.first()?.map(|(ordinal, row)| (ordinal.value(), row.value().5)) else { break };
             let (ordinal, time) = first;
@@ -231,8 +232,14 @@ impl<'t> Writing<'t> {
         Ok(())
     }
 
-    /// Writes the topics' rows and the file's numbers. Gives what was trimmed.
-    pub(super) fn finish(mut self, head: (u64, Millis), reserved: u64, behind: bool, in_use: bool) -> Rows<Vec<Trim>> {
+    /// Writes the rows of the topics and the counters. Returns what was trimmed.
+    pub(super) fn finish(
+        mut self,
+        head: (u64, Millis),
+        reserved: u64,
+        behind: bool,
+        in_use: bool,
+    ) -> FileResult<Vec<Trim>> {
         let mut trims = std::mem::take(&mut self.gone);
         for (id, cut) in std::mem::take(&mut self.trims) {
             let next = self.next_of(id, 0)?;

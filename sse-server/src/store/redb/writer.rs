@@ -1,4 +1,4 @@
-//! The one thread that writes.
+//! The writer thread, the only one that writes to the file.
 //!
 //! ```text
 //!        ┌──────── work ◀── wait ◀────────────┐
@@ -16,49 +16,49 @@ use std::{
 };
 
 use super::{
-    Fault, Names, Shared,
+    Fault, Inner, TopicNames,
     fault::guarded,
     file::{BLOCK, Loaded},
-    queue::{Queue, Record, Waiting, Work},
-    retention::Round,
-    tables::Rows,
-    write::{Topics, Writing},
+    queue::{Job, PendingAppend, Queue, QueuedBatch},
+    retention::RetentionScan,
+    tables::FileResult,
+    write::{LogTransaction, TopicIndex},
 };
 use crate::store::{AfterUnlock, Entry, StoreError};
 use sse_engine::{Millis, Retained, Topic, Trim};
 
-/// How many events that someone wants trimmed go in one transaction.
+/// The most events trimmed on request in one transaction.
 const TRIMMED: usize = 4096;
 
-/// How many keys are forgotten in one transaction, besides as many as come.
+/// The most idempotency keys dropped in one transaction, beyond the number added.
 const KEYS: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<Inner>,
     loaded: Loaded,
-    topics: Topics,
-    round: Round,
-    /// Keys from this one on are not in the file.
+    topics: TopicIndex,
+    round: RetentionScan,
+    /// The ordinal of the next key: the file has none from here on.
     next_key: u64,
     last: Instant,
-    /// Retention has more to do.
+    /// Retention has more to trim.
     chores: bool,
-    /// How many of the last write's trims were done.
+    /// The number of requested trims that the last write completed.
     trimmed: usize,
-    /// No other process has the directory meanwhile.
+    /// Keeps other processes out of the directory.
     _lock: File,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Shared>, loaded: Loaded, lock: File) -> Self {
-        let topics = Topics::of(&loaded);
+    pub(super) fn new(shared: Arc<Inner>, loaded: Loaded, lock: File) -> Self {
+        let topics = TopicIndex::of(&loaded);
         let next_key = loaded.next_key;
         Self {
             shared,
             topics,
             loaded,
-            round: Round::default(),
+            round: RetentionScan::default(),
             next_key,
             last: Instant::now(),
             chores: true,
@@ -70,12 +70,12 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut last_try = false;
         loop {
-            let Ok(work) = self.shared.wait(self.last, self.chores) else { return };
-            let closing = work.closing;
+            let Ok(job) = self.shared.wait(self.last, self.chores) else { return };
+            let closing = job.closing;
             self.last = Instant::now();
-            match self.write(&work) {
+            match self.write(&job) {
                 Ok(()) => {
-                    if self.written(work).is_err() {
+                    if self.written(job).is_err() {
                         return;
                     }
                     if closing {
@@ -85,8 +85,8 @@ impl Writer {
                     }
                 }
                 Err(fault) => {
-                    // When it is to close, one more try has to do.
-                    if self.refuse(work, &fault).is_err()
+                    // While closing, there is only one more attempt.
+                    if self.refuse(job, &fault).is_err()
                         || (closing && std::mem::replace(&mut last_try, true))
                         || !self.recover()
                     {
@@ -98,32 +98,32 @@ impl Writer {
         }
     }
 
-    /// One transaction for all that waits.
-    fn write(&mut self, work: &Work) -> Rows<()> {
+    /// Commits `job` in one transaction.
+    fn write(&mut self, job: &Job) -> FileResult<()> {
         let shared = self.shared.clone();
         guarded(|| {
             let database = shared.database.get().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
             let transaction = database.begin_write()?;
-            let head = self.head(work)?;
+            let head = self.head(job)?;
             let now = now();
-            let mut writing = Writing::begin(&transaction, &mut self.loaded, &mut self.topics)?;
+            let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             let mut entered = 0;
             let mut keys = 0;
-            for record in work.records() {
-                writing.enter(record)?;
-                entered += record.entries.len();
-                keys += record.keys.len();
+            for batch in job.batches() {
+                writing.insert(batch)?;
+                entered += batch.entries.len();
+                keys += batch.keys.len();
             }
-            // What nobody has heard of is not trimmed: followers would hear of the trim first.
-            let shown = work.shown.iter().filter_map(|record| record.entries.last()).next_back();
+            // Hidden events are not trimmed: followers would hear of the trim before the event.
+            let shown = job.shown.iter().filter_map(|batch| batch.entries.last()).next_back();
             let told = match shown {
                 Some(entry) => entry.seq,
                 None => shared.queue()?.committed,
             };
             self.trimmed = 0;
-            for trim in &work.trims {
+            for trim in &job.trims {
                 if !writing.trim_topic(&trim.topic, trim.through.min(told), TRIMMED)? {
-                    break; // it goes on with the next write, and so do those after it
+                    break; // this trim continues with the next write, as do those after it
                 }
                 self.trimmed += 1;
             }
@@ -131,33 +131,33 @@ impl Writer {
             self.chores = options.retention.step(&mut writing, entered, told, now, &mut self.round)?;
             let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
             writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
-            if work.is_idle() && work.behind == writing.loaded.behind && !writing.is_changed() {
+            if job.is_idle() && job.behind == writing.loaded.behind && !writing.is_changed() {
                 drop(writing);
-                transaction.abort()?; // a look at what has become too old, and nothing had
+                transaction.abort()?; // a check of retention by age that found nothing
                 return Ok(());
             }
-            let reserved = if work.closing { head.0 } else { (head.0 + BLOCK / 2).max(writing.loaded.reserved) };
+            let reserved = if job.closing { head.0 } else { (head.0 + BLOCK / 2).max(writing.loaded.reserved) };
             let reserved = if reserved > writing.loaded.reserved { head.0 + BLOCK } else { reserved };
             let touched = writing.touched();
-            let trims = writing.finish(head, reserved, work.behind, !work.closing)?;
+            let trims = writing.finish(head, reserved, job.behind, !job.closing)?;
             self.name(&touched)?;
-            self.tell_trims(trims, work)?;
+            self.tell_trims(trims, job)?;
             transaction.commit()?;
             Ok(())
         })
     }
 
-    /// The last sequence number and time of what will be in the file. Nothing is given out any more when it closes.
-    fn head(&self, work: &Work) -> Result<(u64, Millis), StoreError> {
-        if work.closing {
+    /// The last sequence number and publish time after this transaction. While closing, no more are assigned.
+    fn head(&self, job: &Job) -> Result<(u64, Millis), StoreError> {
+        if job.closing {
             return Ok(self.shared.queue()?.head());
         }
-        let last = work.records().filter_map(|record| record.entries.last()).last();
+        let last = job.batches().filter_map(|batch| batch.entries.last()).last();
         Ok(last.map_or((self.loaded.head, self.loaded.time), |entry| (entry.seq, entry.time)))
     }
 
-    /// Readers find topics by name before they can see their events.
-    fn name(&self, touched: &[u32]) -> Rows<()> {
+    /// Updates the topic names, before readers can see events of new topics.
+    fn name(&self, touched: &[u32]) -> FileResult<()> {
         let mut names = self.shared.names.write().map_err(|_| Fault::Gone)?;
         for id in touched {
             match self.loaded.topics.get(id) {
@@ -169,18 +169,18 @@ impl Writer {
         Ok(())
     }
 
-    /// Followers hear of it first. What is left of a topic is told as they see it: without what they have not heard of,
-    /// with what is not in the file yet.
-    fn tell_trims(&self, mut trims: Vec<Trim>, work: &Work) -> Result<(), StoreError> {
+    /// Announces trims to followers before they are committed. What remains of each topic is reported from the
+    /// followers' point of view: without hidden events, and with those that were shown but are not yet written.
+    fn tell_trims(&self, mut trims: Vec<Trim>, job: &Job) -> Result<(), StoreError> {
         if trims.is_empty() {
             return Ok(());
         }
         let queue = self.shared.queue()?;
         let mut left: HashMap<&Topic, Retained> = trims.iter().map(|trim| (&trim.topic, trim.left)).collect();
-        let each = |records: &mut dyn Iterator<Item = &Record>, change: &mut dyn FnMut(&Entry)| {
-            records.flat_map(|record| &record.entries).for_each(change);
+        let each = |batches: &mut dyn Iterator<Item = &QueuedBatch>, change: &mut dyn FnMut(&Entry)| {
+            batches.flat_map(|batch| &batch.entries).for_each(change);
         };
-        each(&mut work.waiting.iter().map(|waiting| &waiting.record), &mut |entry| {
+        each(&mut job.waiting.iter().map(|waiting| &waiting.batch), &mut |entry| {
             if let Some(left) = left.get_mut(&entry.draft.topic) {
                 left.take_away(entry.draft.weight());
             }
@@ -198,28 +198,28 @@ impl Writer {
         Ok(())
     }
 
-    /// All of it is in the file.
-    fn written(&mut self, work: Work) -> Result<(), StoreError> {
+    /// The job is committed: shows what was hidden, and answers.
+    fn written(&mut self, job: Job) -> Result<(), StoreError> {
         let mut queue = self.shared.queue()?;
-        if let Some(entry) = work.records().last().and_then(|record| record.entries.last()) {
+        if let Some(entry) = job.batches().last().and_then(|batch| batch.entries.last()) {
             queue.committed = queue.committed.max(entry.seq);
         }
         queue.reserved = self.loaded.reserved;
-        queue.behind = work.behind && !queue.closing;
+        queue.behind = job.behind && !queue.closing;
         queue.writing = false;
-        queue.note_write(work.waiting.len(), self.last.elapsed());
-        let mut told: Vec<_> = work.waiting.iter().flat_map(|waiting| queue.tell(&waiting.record.entries)).collect();
+        queue.note_write(job.waiting.len(), self.last.elapsed());
+        let mut told: Vec<_> = job.waiting.iter().flat_map(|waiting| queue.tell(&waiting.batch.entries)).collect();
         let mut answers: Vec<_> =
-            work.waiting.into_iter().map(|waiting| (waiting.answer, waiting.record.seqs())).collect();
+            job.waiting.into_iter().map(|waiting| (waiting.answer, waiting.batch.seqs())).collect();
         if queue.behind {
             let (more, released) = queue.release();
             told.extend(more);
-            for Waiting { record, answer } in released {
-                answers.push((answer, record.seqs()));
-                queue.shown.push_back(record);
+            for PendingAppend { batch, answer } in released {
+                answers.push((answer, batch.seqs()));
+                queue.shown.push_back(batch);
             }
         }
-        let mut trims = work.trims;
+        let mut trims = job.trims;
         let mut more = trims.split_off(self.trimmed.min(trims.len()));
         more.append(&mut queue.trims);
         queue.trims = more;
@@ -231,15 +231,15 @@ impl Writer {
         self.shared.answer(answers, trims)
     }
 
-    /// It could not be written: whoever waits is told so, and what was shown is kept.
-    fn refuse(&self, work: Work, fault: &Fault) -> Result<(), StoreError> {
+    /// The job failed: publishers and trimmers get the error, and batches that were shown are kept.
+    fn refuse(&self, job: Job, fault: &Fault) -> Result<(), StoreError> {
         let error = StoreError::Unavailable(format!("{}: {fault}", self.shared.place.path().display()).into());
         tracing::error!(%fault, file = %self.shared.place.path().display(), "the log can't be written; publishing is refused until it can");
         let mut queue = self.shared.queue()?;
         let _ = self.shared.health.send_replace(Err(error.clone()));
-        let waiting: Vec<_> = work.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
-        let trims: Vec<_> = work.trims.into_iter().chain(std::mem::take(&mut queue.trims)).collect();
-        queue.put_back(work.shown);
+        let waiting: Vec<_> = job.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
+        let trims: Vec<_> = job.trims.into_iter().chain(std::mem::take(&mut queue.trims)).collect();
+        queue.put_back(job.shown);
         drop(queue);
         self.shared.work.notify_all();
         for waiting in waiting {
@@ -251,9 +251,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Opens the file again and again until what was shown is in it. `false`: the store is to close, and it is not.
+    /// Reopens the file until all shown batches are committed. Returns false if the store is closing and that failed.
     fn recover(&mut self) -> bool {
-        // After an error the library lets nothing through until the file is opened anew.
+        // After an I/O error redb refuses everything until the file is reopened.
         self.shared.database.replace(None);
         loop {
             let Ok(closing) = self.shared.rest(self.shared.options.retry) else { return false };
@@ -274,8 +274,8 @@ impl Writer {
         }
     }
 
-    /// Opens the file, and brings it to where the log is: nothing is appended meanwhile.
-    fn reopen(&mut self) -> Rows<()> {
+    /// Reopens the file, and brings it up to date with what was shown. Nothing is appended meanwhile.
+    fn reopen(&mut self) -> FileResult<()> {
         let shared = self.shared.clone();
         let (shown, committed, head) = {
             let mut queue = shared.queue()?;
@@ -283,13 +283,13 @@ impl Writer {
         };
         let reopened = guarded(|| {
             let (database, loaded) = shared.place.open().map_err(|super::OpenError::File { fault, .. }| fault)?;
-            self.topics = Topics::of(&loaded);
+            self.topics = TopicIndex::of(&loaded);
             self.loaded = loaded;
             let transaction = database.begin_write()?;
-            let mut writing = Writing::begin(&transaction, &mut self.loaded, &mut self.topics)?;
+            let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             writing.cut_off(committed, self.next_key)?;
-            for record in &shown {
-                writing.enter(record)?;
+            for batch in &shown {
+                writing.insert(batch)?;
             }
             writing.finish(head, head.0 + BLOCK, false, true)?;
             transaction.commit()?;
@@ -303,7 +303,7 @@ impl Writer {
                 return Err(fault);
             }
         };
-        let last = shown.iter().filter_map(|record| record.entries.last()).map(|entry| entry.seq).max();
+        let last = shown.iter().filter_map(|batch| batch.entries.last()).map(|entry| entry.seq).max();
         queue.committed = last.unwrap_or(committed);
         queue.reserved = self.loaded.reserved;
         queue.put_back(VecDeque::new());
@@ -313,20 +313,20 @@ impl Writer {
         drop(queue);
         self.next_key = self.loaded.next_key;
         let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));
-        *shared.names.write().map_err(|_| Fault::Gone)? = Names::of(topics);
+        *shared.names.write().map_err(|_| Fault::Gone)? = TopicNames::of(topics);
         shared.database.replace(Some(Arc::new(database)));
         Ok(())
     }
 
     fn give_up(&self) {
         let queue = self.shared.queue.lock_even_so();
-        let events: usize = queue.shown.iter().map(|record| record.entries.len()).sum();
+        let events: usize = queue.shown.iter().map(|batch| batch.entries.len()).sum();
         tracing::error!(events, "closed without them: acknowledged events that could not be written are lost");
     }
 }
 
 impl Drop for Writer {
-    /// Nobody is left waiting, whatever ended it.
+    /// Leaves nobody waiting, whatever ended the thread.
     fn drop(&mut self) {
         if self.shared.health.borrow().is_ok() {
             let _ = self.shared.health.send_replace(Err(StoreError::Gone));
@@ -335,7 +335,7 @@ impl Drop for Writer {
         queue.writing = false;
         let (waiting, trims) = (std::mem::take(&mut queue.waiting), std::mem::take(&mut queue.trims));
         drop(queue);
-        drop((waiting, trims)); // who asked learns of it by that
+        drop((waiting, trims)); // dropping the senders tells those who wait
         self.shared.work.notify_all();
     }
 }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     base::connections::OpenConnection,
     hub::{Drain, Hub},
-    metrics::Ended,
+    metrics::EndReason,
     transport::takeover::TakenStream,
 };
 
@@ -269,18 +269,18 @@ impl<S: Socket> Streams<S> {
                 let others = metrics.pinned.inc_by(pinned);
                 let most = i64::try_from(self.hub.config().limits.pinned_bytes).unwrap_or(i64::MAX);
                 if others.saturating_add(pinned) > most {
-                    return self.close(index, Ended::lag);
+                    return self.close(index, EndReason::lag);
                 }
                 let due = self.due_of(index);
                 self.set_timer(index, due);
                 Stays::Yes
             }
-            Sent::Gone => self.close(index, Ended::client),
+            Sent::Gone => self.close(index, EndReason::client),
         }
     }
 
     /// The last words, and the end of our side.
-    fn end(&mut self, index: usize, last_words: &Bytes, ended: Ended, now: Millis) -> Stays {
+    fn end(&mut self, index: usize, last_words: &Bytes, ended: EndReason, now: Millis) -> Stays {
         self.leave(index, ended);
         let words = Chunk::new(last_words);
         let chunked = self.connections[index].chunked;
@@ -299,7 +299,7 @@ impl<S: Socket> Streams<S> {
         match connection.flush(now) {
             Sent::Blocked => return,
             Sent::Gone => {
-                self.close(index, Ended::client);
+                self.close(index, EndReason::client);
                 return;
             }
             Sent::Whole => {}
@@ -320,7 +320,7 @@ impl<S: Socket> Streams<S> {
     fn half_close(&mut self, index: usize, now: Millis) -> Stays {
         let connection = &mut self.connections[index];
         if !connection.shutdown() {
-            return self.close(index, Ended::client);
+            return self.close(index, EndReason::client);
         }
         connection.patience_ends = now + PATIENCE;
         self.set_timer(index, now + PATIENCE);
@@ -335,7 +335,7 @@ impl<S: Socket> Streams<S> {
                 self.queue(index);
                 Stays::Yes
             }
-            Input::End => self.close(index, Ended::client),
+            Input::End => self.close(index, EndReason::client),
         }
     }
 
@@ -346,7 +346,7 @@ impl<S: Socket> Streams<S> {
     }
 
     /// Takes the subscriber out of the hub.
-    fn leave(&mut self, index: usize, ended: Ended) {
+    fn leave(&mut self, index: usize, ended: EndReason) {
         let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
         if let Some(moved) = self.groups.leave(subscriber.group(), member)
             && let Some(stream) = &mut self.connections[moved as usize].stream
@@ -356,7 +356,7 @@ impl<S: Socket> Streams<S> {
         subscriber.ends(ended);
     }
 
-    fn close(&mut self, index: usize, ended: Ended) -> Stays {
+    fn close(&mut self, index: usize, ended: EndReason) -> Stays {
         self.leave(index, ended);
         let connection = self.connections.remove(index);
         if connection.is_blocked() {

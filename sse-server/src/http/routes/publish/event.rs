@@ -8,7 +8,7 @@ use sse_engine::Name;
 
 use crate::{
     config::Publish,
-    http::{problem::Problem, request::body::Limit},
+    http::{problem::Problem, request::body::BodyLimit},
 };
 
 pub(super) fn event_name(value: &str) -> Result<Name, Problem> {
@@ -23,6 +23,6 @@ pub(super) fn not_utf8(what: &str, error: &str::Utf8Error) -> Problem {
     Problem::invalid(format!("{what} is not UTF-8 from byte {} on; send UTF-8 text", error.valid_up_to()))
 }
 
-pub(super) const fn one_event(config: &Publish) -> Limit {
-    Limit { what: "the event", bytes: config.max_event_bytes, key: "publish.max_event_bytes" }
+pub(super) const fn one_event(config: &Publish) -> BodyLimit {
+    BodyLimit { what: "the event", bytes: config.max_event_bytes, key: "publish.max_event_bytes" }
 }

@@ -19,7 +19,7 @@ use crate::{
     config::Publish,
     http::{
         problem::Problem,
-        request::{Request, body::Limit},
+        request::{Request, body::BodyLimit},
         response::{ResponseBody, json as json_response},
     },
     hub::{Hub, Publication},
@@ -117,8 +117,8 @@ fn is_array(json: &[u8]) -> bool {
     json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
-const fn many_events(config: &Publish) -> Limit {
-    Limit { what: "the array", bytes: config.max_request_bytes, key: "publish.max_request_bytes" }
+const fn many_events(config: &Publish) -> BodyLimit {
+    BodyLimit { what: "the array", bytes: config.max_request_bytes, key: "publish.max_request_bytes" }
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use sse_engine::Millis;
 
 use super::{Stays, Streams};
-use crate::{metrics::Ended, transport::shard::connection::Socket};
+use crate::{metrics::EndReason, transport::shard::connection::Socket};
 
 /// How many timers go off before sockets are looked at again.
 const TIMERS: usize = 1024;
@@ -64,7 +64,7 @@ impl<S: Socket> Streams<S> {
             return self.on_stall(index, now);
         }
         if self.connections[index].stream.is_none() {
-            return self.close(index, Ended::client);
+            return self.close(index, EndReason::client);
         }
         self.serve(index, now);
         if self.find(id).is_some() { Stays::Yes } else { Stays::No }
@@ -79,7 +79,7 @@ impl<S: Socket> Streams<S> {
         self.unblock(index, now);
         let Some(index) = self.find(id) else { return Stays::No };
         match self.connections[index].stalled_since() {
-            Some(since) if since.saturating_add(self.write_stall) <= now => self.close(index, Ended::lag),
+            Some(since) if since.saturating_add(self.write_stall) <= now => self.close(index, EndReason::lag),
             _ => Stays::Yes,
         }
     }
