@@ -1,4 +1,4 @@
-//! What everything else rests on: the clock, randomness, locks, and counted connections.
+//! The base of all layers: the clock, randomness, locks, and the count of connections.
 
 pub(crate) mod clock;
 pub(crate) mod connections;

@@ -1,4 +1,4 @@
-//! The hub: the engine behind a short lock, its store, and who waits for it.
+//! The hub: the engine behind a short lock, its store, and those who wait for events.
 
 mod core;
 
@@ -38,7 +38,7 @@ pub(crate) use subscribe::SubscribeError;
 pub(crate) use subscriber::{Subscriber, Wakes};
 pub(crate) use waiters::{ReadyGroup, Waiters};
 
-/// A hub: the log, and those who read it. Clones are the same hub.
+/// A hub: a log and its subscribers. Clones refer to the same hub.
 #[derive(Debug, Clone)]
 pub struct Hub(Arc<Shared>);
 
@@ -48,17 +48,17 @@ struct Shared {
     timing: Timing,
     core: Arc<Core>,
     store: Box<dyn Store>,
-    /// Events that leave the window are still in the store.
+    /// Whether events that leave the window are still in the store.
     backed: bool,
     keys: Lock<Keys>,
-    /// Told when a publish with a key has ended, whichever way.
+    /// Notified when a publish with a key has ended, successfully or not.
     keys_settled: Notify,
-    /// What request bodies may hold together, a permit for each byte.
+    /// The memory for request bodies, a permit for each byte.
     body_room: Arc<Semaphore>,
 }
 
 impl Hub {
-    /// How the hub is configured.
+    /// The hub's configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.0.config
@@ -72,7 +72,8 @@ impl Hub {
         &self.0.core.clock
     }
 
-    /// Begins to shut down: no more publishes and subscribers, and all streams end within the window.
+    /// Starts to shut down: the hub accepts no more publishes and subscribers, and all streams end within the drain
+    /// window.
     pub fn drain(&self) {
         self.0.core.drain(self.config().server.drain, DrainReason::Shutdown);
     }
@@ -81,17 +82,17 @@ impl Hub {
         self.0.core.draining()
     }
 
-    /// Why the hub can't go on, if it can't: it has begun to shut down then.
+    /// The failure of the hub, if it has failed and is shutting down.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.0.core.failure()
     }
 
-    /// Waits until the hub can't go on.
+    /// Waits until the hub fails.
     pub(crate) async fn failed(&self) -> Failure {
         self.0.core.failed().await
     }
 
-    /// Makes all that was published durable, and publishes nothing more.
+    /// Flushes everything published to durable storage, and publishes nothing more.
     pub async fn close(&self) {
         let hub = self.clone();
         let closed = tokio::task::spawn_blocking(move || hub.0.store.close()).await;
@@ -100,28 +101,28 @@ impl Hub {
         }
     }
 
-    /// From now on these are told of what their members wait for.
+    /// Registers `waiters`, to be woken when their members' groups match an event.
     pub(crate) fn attach(&self, waiters: Arc<dyn Waiters>) {
         self.0.core.attach(waiters);
     }
 
-    /// How many streams are open.
+    /// The number of open streams.
     #[must_use]
     pub fn subscribers(&self) -> usize {
         self.0.core.streams()
     }
 
-    /// Waits until no stream is open.
+    /// Waits until all streams have ended.
     pub(crate) async fn emptied(&self) {
         self.0.core.emptied().await;
     }
 
-    /// Whether the store takes events.
+    /// Returns an error if the store does not accept events at the moment.
     pub(crate) fn store_health(&self) -> Result<(), StoreError> {
         self.0.store.health().inspect_err(|error| self.0.core.note_error(error))
     }
 
-    /// The sequence number of a position in this log.
+    /// The sequence number of `position`, if it is of this log.
     pub(crate) fn seq(&self, position: Position) -> Option<u64> {
         (position.epoch() == self.0.core.epoch).then_some(position.seq())
     }

@@ -1,4 +1,4 @@
-//! What the hub counts, for Prometheus.
+//! The hub's metrics, for Prometheus.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use sse_engine::{DrainReason, GapReason};
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub(crate) enum EndReason {
-    /// The client went away, or its connection broke.
+    /// The client left, or its connection broke.
     #[allow(non_camel_case_types)]
     client,
     #[allow(non_camel_case_types)]
@@ -69,7 +69,7 @@ struct GapLabels {
     reason: &'static str,
 }
 
-/// The counters, and the names under which they are told.
+/// The metrics, and the registry that names them.
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) subscribers: Gauge,
@@ -145,7 +145,7 @@ impl Metrics {
         r.register("ends", "Streams that ended", metrics.ends.clone());
         r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
         r.register("refusals", "Requests refused", metrics.refusals.clone());
-        // A counter that has not counted yet reads 0, so that its first step is seen.
+        // Counters start at 0, so that their first increment is visible.
         for reason in [EndReason::client, EndReason::shutdown, EndReason::age, EndReason::lag, EndReason::store] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));
         }
@@ -167,10 +167,10 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { reason }).inc();
     }
 
-    /// All of it in Prometheus' text format.
+    /// All metrics in Prometheus' text format.
     pub(crate) fn render(&self) -> String {
         let mut text = String::new();
-        // Writing to a String does not fail.
+        // writing to a String does not fail
         let _ = encode(&mut text, &self.registry);
         text
     }

@@ -1,4 +1,4 @@
-//! What carries a session's bytes to a client.
+//! Carrying the bytes of a session to its client.
 
 pub(crate) mod body;
 pub(crate) mod shard;

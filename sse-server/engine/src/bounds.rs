@@ -1,28 +1,28 @@
-//! What bounds the engine's memory, and what happens to a subscriber that falls behind.
+//! The bounds of the engine's memory, and the policy for subscribers that lag.
 
 use std::{error, fmt, time::Duration};
 
-/// How many segments the patterns of one subscriber may have together, so that no one can use up the nodes of all.
+/// The most segments in all patterns of one subscriber, so that a single subscriber can't exhaust the nodes.
 pub const MAX_PATTERN_SEGMENTS: usize = 256;
 
-/// What bounds the engine's memory, and what happens to a subscriber that falls behind.
+/// The bounds of the engine's memory, and the policy for subscribers that lag.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// Events in the window.
+    /// The most events in the window.
     pub events: usize,
-    /// Bytes in the window: of the events as they are sent, and what keeping them costs.
+    /// The most bytes in the window: encoded events and their overhead.
     pub bytes: usize,
-    /// Topics that were published to.
+    /// The most topics that have been published to.
     pub topics: usize,
-    /// Distinct sets of selectors.
+    /// The most distinct sets of selectors.
     pub groups: usize,
-    /// Nodes of all patterns together.
+    /// The most nodes of all patterns together.
     pub nodes: usize,
-    /// How old the first event may be that was not yet handed to a subscriber.
+    /// The greatest age of the first event that a subscriber has not received.
     pub lag: Duration,
-    /// How many bytes may have been published after that event; 0: as many as the window holds.
+    /// The most bytes published after that event; 0 means as many as the window holds.
     pub lag_bytes: usize,
-    /// What happens to a subscriber that is further behind.
+    /// What happens to a subscriber that lags further.
     pub lag_policy: LagPolicy,
 }
 
@@ -42,7 +42,7 @@ impl Default for Bounds {
     }
 }
 
-/// What happens to a subscriber that lost an event because it was too slow.
+/// What happens to a subscriber that lost an event by lagging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LagPolicy {
     /// The stream ends; the client comes back with its last event ID.
@@ -51,7 +51,7 @@ pub enum LagPolicy {
     Gap,
 }
 
-/// The bounds leave no room for another group or for its patterns.
+/// There is no room for another group or for its patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Full;
 

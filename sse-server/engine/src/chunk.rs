@@ -1,4 +1,4 @@
-//! What one write holds: a single frame as it is, or several joined and framed at once.
+//! The events of one write: a single shared frame, or several joined into one chunk.
 
 use std::io::Write as _;
 
@@ -10,14 +10,14 @@ const HEAD: usize = 18;
 /// The events of one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
-    /// One event: the frame that all share.
+    /// One event, as the frame that all subscribers share.
     One(Bytes),
-    /// Several, copied once, with what frames them.
+    /// Several events, copied once into a chunk.
     Joined(Chunk),
 }
 
 impl Write {
-    /// These events in this order; there must be at least one.
+    /// Joins `events` in order; there must be at least one.
     pub fn of(mut events: Vec<Bytes>) -> Self {
         if events.len() == 1 {
             return Self::One(events.remove(0));
@@ -26,7 +26,7 @@ impl Write {
         Self::Joined(Chunk::join(events.iter().map(|event| &**event), len))
     }
 
-    /// The events alone.
+    /// The events without chunk framing.
     pub fn payload(&self) -> Bytes {
         match self {
             Self::One(bytes) => bytes.clone(),
@@ -34,7 +34,7 @@ impl Write {
         }
     }
 
-    /// How many bytes they have.
+    /// The length of the events in bytes.
     #[allow(clippy::len_without_is_empty, reason = "there is at least one event")]
     pub const fn len(&self) -> usize {
         match self {
@@ -60,12 +60,12 @@ pub struct Chunk {
 }
 
 impl Chunk {
-    /// One chunk of these bytes.
+    /// Frames one piece of bytes as a chunk.
     pub fn new(payload: &[u8]) -> Self {
         Self::join([payload], payload.len())
     }
 
-    /// Pieces of `len` bytes together.
+    /// Frames pieces with `len` bytes together as one chunk.
     pub(crate) fn join<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, len: usize) -> Self {
         let mut bytes = BytesMut::with_capacity(HEAD + len + 2);
         // writing to memory does not fail
@@ -87,7 +87,7 @@ impl Chunk {
         self.bytes.slice(self.start..self.bytes.len() - 2)
     }
 
-    /// How many bytes there are, without the framing.
+    /// The length in bytes, without the framing.
     #[allow(clippy::len_without_is_empty, reason = "a chunk without bytes would end the body")]
     pub const fn len(&self) -> usize {
         self.bytes.len() - 2 - self.start

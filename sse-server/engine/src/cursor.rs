@@ -21,9 +21,9 @@ use crate::{
     window::Window,
 };
 
-/// How many events one step looks up at most.
+/// The most events that one step looks up.
 const PAGE: usize = 256;
-/// How many events of other topics one step passes over at most.
+/// The most events of other topics that one step skips.
 const SCAN: usize = 4096;
 
 /// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
@@ -34,36 +34,36 @@ pub struct Cursor {
     place: Place,
 }
 
-/// All that decides, within a group, what comes next: members at the same place get the same.
+/// Everything that determines, within a group, what comes next: members at the same place get the same events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The sequence number through which the subscriber has been served.
     seq: u64,
-    /// The last trim that the subscriber was told of, or that did not concern it.
+    /// The last trim that was reported to the subscriber, or did not concern it.
     told: u64,
-    /// The subscriber has been at the head, so the age of what it has not got is of its own making.
+    /// The subscriber has been at the head before, so it is responsible for any lag.
     caught_up: bool,
 }
 
-/// What a subscriber gets next; `W` is how its events are carried.
+/// What a subscriber gets next; `W` is the form in which its events are carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<W = Write> {
     /// Events to write; the cursor stands behind them.
     Write {
         /// The events.
         write: W,
-        /// How many they are.
+        /// The number of events.
         events: usize,
     },
     /// Nothing to write until the group matches again. The cursor stands at the head.
     CaughtUp,
-    /// What comes next is not in the window: read it from the store, and [`take`](crate::Engine::take) it.
+    /// The next events are not in the window: read them from the store, and pass them to [`take`](crate::Engine::take).
     NeedStore(StoreRead),
-    /// Nothing found yet: call again, when others have had their turn.
+    /// Nothing found yet: call again after others have had their turn.
     Yield,
     /// Something was lost. The cursor stands before what follows.
     Gap(Gap),
-    /// The subscriber fell too far behind, and the policy is to end its stream.
+    /// The subscriber lagged too far, and the policy is to end its stream.
     Lagged,
 }
 
@@ -81,26 +81,26 @@ impl<W> Step<W> {
     }
 }
 
-/// What a subscriber needs from the store: the events that these selectors match, after one sequence number and through
-/// another.
+/// A range that a subscriber needs from the store: the events that match `selectors`, after one sequence number and
+/// through another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreRead {
-    /// What is wanted.
+    /// The selectors to match.
     pub selectors: Selectors,
-    /// The sequence number after which it begins.
+    /// The sequence number after which the range begins.
     pub after: u64,
-    /// The last sequence number that may be read.
+    /// The last sequence number of the range.
     pub until: u64,
 }
 
-/// What was read for a [`StoreRead`].
+/// The result of a [`StoreRead`].
 #[derive(Debug)]
 pub struct StorePage {
-    /// The events, encoded, and how many they are; `None` if there were none.
+    /// The encoded events and their number, or `None` if there were none.
     pub write: Option<(Write, usize)>,
     /// The sequence number and the publish time of the first of them.
     pub first: Option<(u64, Millis)>,
-    /// No others match through this sequence number.
+    /// The sequence number through which nothing else matches.
     pub through: u64,
 }
 
@@ -129,12 +129,12 @@ impl Cursor {
         self.place
     }
 
-    /// Goes to `place`, where another member of the group went from the place of this one.
+    /// Moves to `place`, which another member of the group reached from the same place.
     pub const fn follow(&mut self, place: Place) {
         self.place = place;
     }
 
-    /// What comes next: at most `room` bytes of events, but at least one event.
+    /// The next step: at most `room` bytes of events, but at least one event.
     pub(crate) fn next(&mut self, window: &Window, groups: &Groups, bounds: &Bounds, room: usize, now: Millis) -> Step {
         let group = groups.get(self.group);
         let place = &mut self.place;
@@ -177,7 +177,7 @@ impl Cursor {
         Step::Write { write, events }
     }
 
-    /// Goes on with what was read for the last [`Step::NeedStore`].
+    /// Continues with the page read for the last [`Step::NeedStore`].
     pub(crate) fn take(
         &mut self,
         window: &Window,
@@ -189,7 +189,7 @@ impl Cursor {
         let group = groups.get(self.group);
         let place = &mut self.place;
         let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
-        // The store tells of a trim before it trims: what the page may lack is known.
+        // The store announces a trim before it trims, so any event missing from the page is already known.
         if lost(window, group, place.seq, place.told) {
             if disconnects {
                 return Step::Lagged;
@@ -209,13 +209,13 @@ impl Cursor {
     }
 }
 
-/// Matching events in the window, and the sequence number through which there are no others.
+/// Matching events in the window, and the sequence number through which nothing else matches.
 pub(crate) struct Matching<'a> {
     pub(crate) frames: Vec<&'a Frame>,
     pub(crate) through: u64,
 }
 
-/// Up to `count` retained events after `seq` that the group wants.
+/// Up to `count` retained events after `seq` that match the group.
 pub(crate) fn matching_after<'a>(window: &'a Window, group: &Group, seq: u64, count: usize) -> Matching<'a> {
     let head = window.head();
     if seq >= group.complete_after {
@@ -248,7 +248,7 @@ pub(crate) fn matching_after<'a>(window: &'a Window, group: &Group, seq: u64, co
     Matching { frames, through }
 }
 
-/// Which of the topics that a scan meets the selectors match, asked once for each topic.
+/// Which topics of a scan the selectors match, evaluated once per topic.
 struct Wanted<'a> {
     window: &'a Window,
     selectors: &'a Selectors,
@@ -266,7 +266,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The first retained event after `seq` that the group wants.
+/// The first retained event after `seq` that matches the group.
 pub(crate) fn first_after(window: &Window, group: &Group, seq: u64) -> Option<u64> {
     let found = matching_after(window, group, seq, 1);
     if !found.frames.is_empty() || found.through == window.head() {
@@ -276,12 +276,12 @@ pub(crate) fn first_after(window: &Window, group: &Group, seq: u64) -> Option<u6
     window.frames_after(found.through).find(|frame| wanted.takes(frame)).map(|frame| frame.seq)
 }
 
-/// Returns true if an event after `seq` that the group wants may be in the store and not in the window.
+/// Returns true if an event after `seq` that matches the group may be in the store but not in the window.
 pub(crate) fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
     if seq >= window.evicted() || (seq >= group.complete_after && group.trimmed(window.start()) <= seq) {
         return false;
     }
-    // The topics' own counts say more, where they can be asked.
+    // Without patterns, the counts of the topics give a sharper answer.
     group.selectors.topics_only().is_none_or(|topics| {
         topics.filter_map(|topic| window.topics().id(topic)).any(|id| {
             let topic = window.topics().state(id);
@@ -290,19 +290,19 @@ pub(crate) fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
     })
 }
 
-/// Returns true if an event after `seq` that the group wants was trimmed by a later trim than `told`.
+/// Returns true if an event after `seq` that matches the group was removed by a later trim than `told`.
 pub(crate) fn lost(window: &Window, group: &Group, seq: u64, told: u64) -> bool {
     if window.trimmed() <= seq || window.trims() <= told {
         return false;
     }
-    // The group knows of all that it wanted since it began; only what is older has to be looked up.
+    // The group has tracked its matches since it was made; only older ones have to be looked up.
     if seq >= group.complete_after && group.trimmed(window.start()) <= seq {
         return false;
     }
     any_topic(window.topics(), &group.selectors, |trimmed| trimmed.takes(seq, told))
 }
 
-/// Returns true if `trimmed` holds for a topic that the selectors match, or for the forgotten ones together.
+/// Returns true if `trimmed` holds for a topic that the selectors match, or for the forgotten topics.
 pub(crate) fn any_topic(topics: &Topics, selectors: &Selectors, trimmed: impl Fn(&Trimmed) -> bool) -> bool {
     let floor = || trimmed(&topics.floor());
     match selectors.topics_only() {

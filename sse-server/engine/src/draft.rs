@@ -1,4 +1,4 @@
-//! An event before it has a place in the log.
+//! An event before it has a position in the log.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use crate::Topic;
 
 const MAX_NAME_BYTES: usize = 128;
 
-/// What a publisher wants sent: every part is valid.
+/// An event to publish. Every part has been checked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Draft {
-    /// Where it is published.
+    /// The topic to publish to.
     pub topic: Topic,
-    /// Its name; none is `message`.
+    /// The event's name; `None` is `message`.
     pub name: Option<Name>,
-    /// The reconnection time that it sets.
+    /// The reconnection time to set.
     pub retry: Option<Duration>,
-    /// Its data.
+    /// The data.
     pub data: Text,
-    /// The data is the text of a JSON value that was not a string.
+    /// Whether the data is the text of a JSON value other than a string.
     pub json: bool,
 }
 
-/// What keeping an event costs besides its own bytes, about.
+/// The approximate memory cost of an event besides its own bytes.
 const KEPT: usize = 64;
 
 impl Draft {
-    /// An event of this text, without a name.
+    /// An event with `data` and no name.
     pub fn text(topic: Topic, data: impl Into<Text>) -> Self {
         Self { topic, name: None, retry: None, data: data.into(), json: false }
     }
 
-    /// The bytes that the event is counted with where events are kept.
+    /// The size in bytes with which the event counts towards bounds.
     pub fn weight(&self) -> usize {
         KEPT + self.data.len() + self.name.as_ref().map_or(0, |name| name.as_str().len())
     }
@@ -44,11 +44,11 @@ impl Draft {
 pub struct Name(EventName);
 
 impl Name {
-    /// Checks a name.
+    /// Checks the text of a name.
     ///
     /// # Errors
     ///
-    /// A sentence that says what is allowed.
+    /// Returns a sentence that says what is allowed.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         if text.is_empty() || text.len() > MAX_NAME_BYTES {
             return Err("it must have 1 to 128 bytes");
@@ -72,12 +72,12 @@ impl Name {
     }
 }
 
-/// The data of an event whose data was published as JSON `value`, and whether it is JSON still: a string is its text, any
-/// other value its own text without insignificant white space.
+/// The data of an event published as the JSON `value`, and whether it is still JSON: a string becomes its text, any
+/// other value its JSON text without insignificant white space.
 ///
 /// # Errors
 ///
-/// If the value is a string with half a surrogate pair, which is no text.
+/// Returns an error if `value` is a string with an unpaired surrogate, which is not text.
 pub fn data_of(value: &RawValue) -> Result<(Text, bool), serde_json::Error> {
     if value.get().starts_with('"') {
         return Ok((serde_json::from_str::<String>(value.get())?.into(), false));

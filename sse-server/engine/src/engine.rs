@@ -1,11 +1,11 @@
-//! The log and its readers, as one value.
+//! The window and the groups of subscribers, as one value.
 
 use crate::{
     Bounds, Cursor, Draft, Epoch, Full, GroupId, Millis, OutOfOrder, Pending, Placement, Retained, Selectors, Start,
     Step, StorePage, StoredHead, Topic, TopicInfo, Trim, Window, group::Groups, resume,
 };
 
-/// The log's window in memory, and the groups that read it.
+/// The window of the log in memory, and the groups of subscribers that read it.
 #[derive(Debug)]
 pub struct Engine {
     window: Window,
@@ -14,21 +14,21 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An empty log of this epoch.
+    /// An empty log with `epoch`.
     pub fn new(epoch: Epoch, bounds: Bounds) -> Self {
         Self { window: Window::new(epoch, bounds), groups: Groups::default(), bounds }
     }
 
-    /// What is in memory.
+    /// The window in memory.
     pub const fn window(&self) -> &Window {
         &self.window
     }
 
-    /// Appends an event, and adds to `matched` the groups that it is for, each once.
+    /// Appends an event, and adds the groups that it matches to `matched`, each once.
     ///
     /// # Errors
     ///
-    /// [`OutOfOrder`] unless `seq` is above that of every event before; nothing is changed then.
+    /// [`OutOfOrder`] if `seq` is not greater than that of every earlier event. Nothing is changed then.
     pub fn publish(
         &mut self,
         seq: u64,
@@ -41,7 +41,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts a subscriber at its start, as a member of the group of its selectors.
+    /// Places a subscriber at `start`, as a member of the group with its selectors.
     ///
     /// # Errors
     ///
@@ -51,55 +51,55 @@ impl Engine {
         Ok(resume::place(&self.window, self.groups.get(group), group, start))
     }
 
-    /// Goes on with a [`Placement::NeedStore`]: `first` is the first event that the store has of what was to be read,
-    /// and `through` is how far there is no other.
+    /// Continues a [`Placement::NeedStore`]: `first` is the first event that the store has in the requested range, and
+    /// `through` the sequence number through which there is no other.
     pub fn placed(&self, cursor: Cursor, pending: Pending, first: Option<u64>, through: u64) -> Placement {
         let group = self.groups.get(cursor.group());
         resume::looked_up(&self.window, group, cursor, pending, first, through)
     }
 
-    /// Returns true if all that was published at or after `time` is in memory.
+    /// Returns true if everything published at or after `time` is in memory.
     pub fn reaches_back_to(&self, time: Millis) -> bool {
         self.window.reaches_back_to(time)
     }
 
-    /// What comes next for a subscriber: at most `room` bytes of events, but at least one event.
+    /// The next step of a subscriber: at most `room` bytes of events, but at least one event.
     pub fn next(&self, cursor: &mut Cursor, room: usize, now: Millis) -> Step {
         cursor.next(&self.window, &self.groups, &self.bounds, room, now)
     }
 
-    /// Goes on with what was read for the last [`Step::NeedStore`].
+    /// Continues with the page read for the last [`Step::NeedStore`].
     pub fn take(&self, cursor: &mut Cursor, page: StorePage, now: Millis) -> Step {
         cursor.take(&self.window, &self.groups, &self.bounds, page, now)
     }
 
-    /// Forgets a member of a group.
+    /// Removes a member from its group.
     pub fn leave(&mut self, group: GroupId) {
         self.groups.leave(group);
     }
 
-    /// From now on the log is what a store has: what leaves the window is still there.
+    /// Puts a store behind the window: events that leave the window are still retained.
     pub fn back_by_store(&mut self, head: StoredHead) {
         self.window.back_by_store(head);
     }
 
-    /// What the store has of a topic, and the last event that was trimmed of it with its publish time.
+    /// Restores a topic from the store: what it retains, and the last trimmed event with its publish time.
     pub fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: (u64, Millis)) {
         self.window.restore(topic, retained, trimmed);
     }
 
-    /// After a failure of the store, it has everything through an event, and what it has of each topic is to be
-    /// [restored](Self::restore): none of that is in the window any more.
+    /// Begins again after a failure of the store, which has everything through `through`. The window forgets those
+    /// events; [restore](Self::restore) each topic next.
     pub fn begin_again(&mut self, through: u64) {
         self.window.begin_again(through);
     }
 
-    /// Events through this one can be read from the store.
+    /// Events through `through` can be read from the store.
     pub fn settle(&mut self, through: u64) {
         self.window.settle(through);
     }
 
-    /// The store is about to drop events.
+    /// The store is about to trim events.
     pub fn trim(&mut self, trim: &Trim) {
         self.window.trim_stored(trim);
         if trim.lossy {
@@ -107,26 +107,26 @@ impl Engine {
         }
     }
 
-    /// Drops what a topic has in the window through `through`, where the window is all that there is.
+    /// Trims the events of `topic` through `through`, if there is no store behind the window.
     pub fn trim_topic(&mut self, topic: &Topic, through: u64) {
         if let Some(seq) = self.window.trim_topic(topic, through) {
             self.groups.note_trimmed(topic, seq);
         }
     }
 
-    /// How many subscribers there are, in how many groups, and how many nodes their patterns take.
+    /// The number of subscribers, of groups, and of nodes in their patterns.
     pub fn subscribers(&self) -> (usize, usize, usize) {
         (self.groups.members(), self.groups.len(), self.groups.nodes())
     }
 
-    /// What is known of a topic: retained events and live subscribers.
+    /// The retained events and the live subscribers of `topic`.
     pub fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
         let subscribers = self.groups.members_of(topic);
         let info = self.window.topics().info(topic, subscribers);
         info.or_else(|| (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers)))
     }
 
-    /// Up to `count` topics after a name, in the order of their names: published ones, and those that subscribers name.
+    /// Up to `count` topics after `after`, ordered by name: those published to, and those that subscribers name.
     pub fn topics_after(&self, after: Option<&str>, count: usize) -> Vec<TopicInfo> {
         let mut names: Vec<_> = self
             .window

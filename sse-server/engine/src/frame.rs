@@ -1,4 +1,4 @@
-//! An event as it goes out: encoded once, shared by all who receive it.
+//! An encoded event, shared by all subscribers that receive it.
 
 use std::sync::OnceLock;
 
@@ -9,14 +9,14 @@ use sse_core::{Event, EventName, Item, Limits, Parser, Text};
 
 use crate::{Draft, Epoch, Position, Topic, topics::TopicId};
 
-/// An event at its place in the log.
+/// An event with its position in the log.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) seq: u64,
     pub(crate) topic: TopicId,
     json: bool,
     plain: Bytes,
-    /// The other encoding, made when the first subscriber asks for it.
+    /// The enveloped encoding, made when a subscriber first needs it.
     envelope: OnceLock<Bytes>,
 }
 
@@ -26,12 +26,12 @@ impl Frame {
         Self { seq: position.seq(), topic, json: draft.json, plain, envelope: OnceLock::new() }
     }
 
-    /// The memory that the frame is counted with: its bytes, and what keeping them costs.
+    /// The memory that the frame counts for: its bytes and the overhead.
     pub(crate) fn cost(&self) -> usize {
         size_of::<Self>() + self.plain.len()
     }
 
-    /// The memory of the other encoding, which comes later.
+    /// The memory of the enveloped encoding, which is made later.
     pub(crate) fn envelope_cost(&self) -> usize {
         self.envelope.get().map_or(0, Bytes::len)
     }
@@ -40,14 +40,15 @@ impl Frame {
         &self.plain
     }
 
-    /// The other encoding, and how much memory was taken for it just now.
+    /// The enveloped encoding, and the memory that this call allocated for it.
     pub(crate) fn envelope(&self, epoch: Epoch, topic: &Topic) -> (&Bytes, usize) {
         let before = self.envelope_cost();
         let bytes = self.envelope.get_or_init(|| self.enveloped(epoch, topic));
         (bytes, bytes.len() - before)
     }
 
-    /// The event again, its data wrapped with its topic. Read back from its own bytes, so that nothing is kept twice.
+    /// Encodes the event with its data in an envelope. The event is parsed from its own bytes, so that nothing is
+    /// stored twice.
     fn enveloped(&self, epoch: Epoch, topic: &Topic) -> Bytes {
         let mut event = Event::builder().id(Position::new(epoch, self.seq).id());
         let mut data = Text::default();
@@ -71,7 +72,7 @@ impl Frame {
     }
 }
 
-/// The event of `draft` at its position, as it is sent: in an envelope with its topic, if `enveloped`.
+/// Encodes `draft` at `position`, in an envelope with its topic if `enveloped`.
 pub fn encode(position: Position, draft: &Draft, enveloped: bool) -> Bytes {
     let data = if enveloped { envelope(&draft.topic, &draft.data, draft.json) } else { draft.data.clone() };
     let mut event = Event::builder().id(position.id()).data(data);

@@ -1,17 +1,17 @@
-//! A place in a stream where events may have been lost.
+//! Gaps in a stream.
 
 use crate::{GapReason, Position, window::Window};
 
-/// Something that matches may have been lost.
+/// A gap: matching events may have been lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// Why.
+    /// The reason.
     pub reason: GapReason,
-    /// What the subscriber asked for.
+    /// The position that the subscriber asked for.
     pub requested: String,
-    /// The first event that follows, if there is one already.
+    /// The first event after the gap, if there is one already.
     pub first: Option<Position>,
-    /// Just before `first`, or the head.
+    /// The position just before `first`, or the head.
     pub position: Position,
 }
 

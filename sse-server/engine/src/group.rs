@@ -1,4 +1,4 @@
-//! Subscribers with the same selectors are one group, and what they share is done once.
+//! Groups of subscribers with the same selectors, for which matching and joining is done once.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,29 +9,28 @@ use slab::Slab;
 
 use crate::{Chunk, Full, GroupId, Selectors, Topic, Write, frame::Frame, interest::Interest, window::Window};
 
-/// How many matching events a group remembers. A cursor further behind reads the topics' own indexes.
+/// The most matching events that a group remembers. A cursor that lags further reads the indexes of the topics.
 const INDEX: usize = 1024;
 
-/// How many joined writes are kept, of all groups together: those that are being made now. At most 64 KB each.
+/// The number of joined writes cached over all groups. Each has at most 64 KB.
 const JOINED: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) selectors: Selectors,
     members: usize,
-    /// The matching events after `complete_after`, in order; those that have left the window may still be in front.
+    /// The matching events after `complete_after`, in order. The first may have left the window already.
     seqs: VecDeque<u64>,
     pub(crate) complete_after: u64,
-    /// The latest matching event after `complete_after` that has left the window and is not in `seqs` any more.
+    /// The latest matching event after `complete_after` that has left both the window and `seqs`.
     trimmed: u64,
 }
 
-/// The last writes that were joined from several frames, for the members that stand at the same place. The oldest goes
-/// first.
+/// The last joined writes, for members at the same place. The oldest is evicted first.
 #[derive(Debug, Default)]
 pub(crate) struct Joined(VecDeque<(JoinKey, Chunk)>);
 
-/// What a write was joined from. The count tells it from one between the same ends before something was trimmed there.
+/// The range a write was joined from. The count distinguishes it from a write over the same range before a trim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct JoinKey {
     group: GroupId,
@@ -58,7 +57,7 @@ impl Joined {
 }
 
 impl Group {
-    /// A matching event comes into the window, which begins at `start` now.
+    /// Records a matching event. The window now begins at `start`.
     fn note(&mut self, seq: u64, start: u64) {
         while let Some(first) = self.seqs.front().copied().filter(|first| *first < start) {
             self.trimmed = self.trimmed.max(first);
@@ -78,20 +77,20 @@ impl Group {
         gone.checked_sub(1).and_then(|last| self.seqs.get(last)).map_or(self.trimmed, |last| self.trimmed.max(*last))
     }
 
-    /// The remembered events after a sequence number.
+    /// The remembered events after `seq`.
     pub(crate) fn seqs_after(&self, seq: u64) -> impl Iterator<Item = u64> {
         self.seqs.range(self.seqs.partition_point(|one| *one <= seq)..).copied()
     }
 }
 
-/// All groups, found by their selectors and by what they match.
+/// All groups, indexed by their selectors and by the topics they match.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     groups: Slab<Group>,
     ids: HashMap<Selectors, GroupId>,
     interest: Interest,
     members: usize,
-    /// Made while the groups are only read.
+    /// Filled while the groups are only borrowed.
     joined: Mutex<Joined>,
 }
 
@@ -112,12 +111,12 @@ impl Groups {
         &mut self.groups[id.index()]
     }
 
-    /// How many nodes the patterns take.
+    /// The number of nodes in the patterns.
     pub(crate) fn nodes(&self) -> usize {
         self.interest.nodes()
     }
 
-    /// These frames in one piece, at most `room` bytes of them but at least one; and how many they are.
+    /// Joins `frames` up to `room` bytes, but at least one, and returns how many were joined.
     pub(crate) fn joined(&self, id: GroupId, window: &Window, frames: &[&Frame], room: usize) -> (Write, usize) {
         let group = self.get(id);
         let envelope = group.selectors.envelope;
@@ -145,12 +144,12 @@ impl Groups {
         (Write::Joined(chunk), count)
     }
 
-    /// What was joined. It is a cache that only whole entries enter, so it holds good after a panic, too.
+    /// The cache of joined writes. Only complete entries are added, so it stays valid after a panic.
     fn cache(&self) -> MutexGuard<'_, Joined> {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a member to the group of these selectors, which is made if need be.
+    /// Adds a member to the group of `selectors`, which is created if needed.
     pub(crate) fn join(
         &mut self,
         selectors: Selectors,
@@ -181,26 +180,26 @@ impl Groups {
         Ok(id)
     }
 
-    /// Takes a member out; the last one takes the group along.
+    /// Removes a member, and the group with its last member.
     pub(crate) fn leave(&mut self, id: GroupId) {
         self.members -= 1;
         let group = self.get_mut(id);
         group.members -= 1;
         if group.members == 0 {
             let group = self.groups.remove(id.index());
-            self.cache().forget(id); // the next group may get the same place
+            self.cache().forget(id); // the next group may reuse the ID
             self.ids.remove(&group.selectors);
             self.interest.remove(&group.selectors, id);
         }
     }
 
-    /// Enters an event into every group that it is for, and adds these to `matched`, each once. The window begins at
+    /// Records an event in every group that it matches, and adds these to `matched`, each once. The window begins at
     /// `start`.
     pub(crate) fn note(&mut self, seq: u64, start: u64, topic: &Topic, matched: &mut Vec<GroupId>) {
         let Self { groups, interest, .. } = self;
         interest.matching(topic, |id| {
             let group = &mut groups[id.index()];
-            // else another of its selectors has matched already
+            // otherwise another selector of the group has matched already
             if group.seqs.back() != Some(&seq) {
                 group.note(seq, start);
                 matched.push(id);
@@ -208,7 +207,7 @@ impl Groups {
         });
     }
 
-    /// Events of a topic through this one were trimmed out of turn.
+    /// Events of `topic` through `through` were trimmed out of order.
     pub(crate) fn note_trimmed(&mut self, topic: &Topic, through: u64) {
         let Self { groups, interest, .. } = self;
         interest.matching(topic, |id| {
@@ -217,7 +216,7 @@ impl Groups {
         });
     }
 
-    /// How many subscribers want a topic.
+    /// The number of subscribers whose selectors match `topic`.
     pub(crate) fn members_of(&self, topic: &Topic) -> usize {
         let mut ids = Vec::new();
         self.interest.matching(topic, |id| ids.push(id));

@@ -1,9 +1,9 @@
-//! Times, and the names of groups.
+//! Times, and the IDs of groups.
 
-/// A publish time: milliseconds since the Unix epoch. It never goes back along the log.
+/// A publish time in milliseconds since the Unix epoch. It never decreases along the log.
 pub type Millis = u64;
 
-/// A group's place in the table of groups, valid while the group has members.
+/// The ID of a group, valid while the group has members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GroupId(u32);
 
@@ -12,7 +12,7 @@ impl GroupId {
         Self(u32::try_from(index).expect("groups are bounded far below"))
     }
 
-    /// The place as an index. Places are reused, the lowest first, so they stay dense.
+    /// The ID as an index. IDs are reused, the lowest first, so they stay dense.
     pub const fn index(self) -> usize {
         self.0 as usize
     }

@@ -1,10 +1,10 @@
-//! Which groups want a topic.
+//! Which groups match a topic.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{Full, GroupId, Selector, Selectors, Topic, pattern::Patterns, topics};
 
-/// The groups of each topic by name, and of each pattern by its segments.
+/// Groups indexed by topic name, and by the segments of their patterns.
 #[derive(Debug, Default)]
 pub(crate) struct Interest {
     topics: HashMap<Topic, Vec<GroupId>>,
@@ -13,7 +13,7 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    /// Enters a group's selectors: all, or none.
+    /// Adds all selectors of a group, or none.
     pub(crate) fn add(&mut self, selectors: &Selectors, group: GroupId, max_nodes: usize) -> Result<(), Full> {
         for (added, selector) in selectors.iter().enumerate() {
             match selector {
@@ -50,13 +50,13 @@ impl Interest {
         }
     }
 
-    /// Calls `each` for every selector that matches: for one group as often as several of its do.
+    /// Calls `each` for every matching selector, so possibly more than once for a group.
     pub(crate) fn matching(&self, topic: &Topic, mut each: impl FnMut(GroupId)) {
         self.topics.get(topic).into_iter().flatten().for_each(|group| each(*group));
         self.patterns.matching(topic, each);
     }
 
-    /// How many nodes the patterns take.
+    /// The number of nodes in the patterns.
     pub(crate) fn nodes(&self) -> usize {
         self.patterns.len()
     }

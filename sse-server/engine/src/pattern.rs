@@ -1,4 +1,4 @@
-//! Patterns by their segments: which groups want a topic, without asking each.
+//! Patterns indexed by their segments, to find the matching groups without trying each.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use slab::Slab;
 
 use crate::{Full, GroupId, Pattern, Topic};
 
-/// A trie over segments.
+/// A trie of segments.
 #[derive(Debug)]
 pub(crate) struct Patterns {
     nodes: Slab<Node>,
@@ -19,7 +19,7 @@ struct Node {
     star: Option<usize>,
     /// Groups of patterns that end here.
     here: Vec<GroupId>,
-    /// Groups of patterns that go on with a last `**`.
+    /// Groups of patterns that end here with a `**`.
     rest: Vec<GroupId>,
 }
 
@@ -38,12 +38,12 @@ impl Default for Patterns {
 }
 
 impl Patterns {
-    /// How many nodes there are, of about 200 bytes each.
+    /// The number of nodes, of about 200 bytes each.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Adds a pattern of a group, if its nodes fit.
+    /// Adds `pattern` for `group`, if there is room for its nodes.
     pub(crate) fn add(&mut self, pattern: &Pattern, group: GroupId, max_nodes: usize) -> Result<(), Full> {
         if self.nodes.len() + pattern.segments().count() > max_nodes {
             return Err(Full);
@@ -76,7 +76,7 @@ impl Patterns {
         child
     }
 
-    /// Takes a pattern of a group out, and the nodes that only it had.
+    /// Removes `pattern` for `group`, and the nodes that only it used.
     pub(crate) fn remove(&mut self, pattern: &Pattern, group: GroupId) {
         let mut path = Vec::new();
         let mut at = self.root;
@@ -108,12 +108,12 @@ impl Patterns {
         }
     }
 
-    /// Calls `each` for the group of every pattern that matches; for one group more than once if several of its do.
+    /// Calls `each` with the group of every matching pattern, so possibly more than once for a group.
     pub(crate) fn matching(&self, topic: &Topic, mut each: impl FnMut(GroupId)) {
         self.walk(self.root, topic.as_str(), &mut each);
     }
 
-    // A step goes to one literal child and one star, and no pattern has more than a few stars.
+    // Each step visits one literal child and one star, and no pattern has more than a few stars.
     fn walk(&self, at: usize, path: &str, each: &mut impl FnMut(GroupId)) {
         let node = &self.nodes[at];
         node.rest.iter().for_each(|group| each(*group));

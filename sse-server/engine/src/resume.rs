@@ -1,4 +1,4 @@
-//! Where a new stream begins, and whether something was lost before it.
+//! Where a new stream starts, and whether events were lost before it.
 
 use crate::{
     Cursor, Gap, GapReason, GroupId, Millis, Position, StoreRead,
@@ -7,33 +7,32 @@ use crate::{
     window::Window,
 };
 
-/// Where a subscriber wants to begin.
+/// Where a subscriber wants to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
-    /// At the head: only what is published from now on.
+    /// At the head: only events published from now on.
     Head,
-    /// After a last event ID, whatever its text is.
+    /// After the event with this last event ID, which need not be valid.
     After(String),
-    /// With the oldest event retained.
+    /// With the oldest retained event.
     Earliest,
     /// With the first event published at or after a time.
     Since {
-        /// That time.
+        /// The time.
         time: Millis,
-        /// The words in which it was asked for.
+        /// The time as the client wrote it.
         asked: String,
-        /// The last event before that time as the store knows it, where the window does not reach back so far.
+        /// The last event before that time according to the store, if the window does not reach back that far.
         before: Option<u64>,
     },
 }
 
-/// Where a subscriber is put.
+/// Where a subscriber is placed.
 #[derive(Debug)]
 pub enum Placement {
-    /// Its place is known.
+    /// The place is known.
     Placed(Cursor, Opening),
-    /// The first event that follows may be in the store: go on with [`Engine::placed`](crate::Engine::placed) when it is
-    /// known whether there is one.
+    /// The next event may be in the store: read the range, then call [`Engine::placed`](crate::Engine::placed).
     NeedStore(Cursor, StoreRead, Pending),
 }
 
@@ -47,11 +46,11 @@ impl Placement {
     }
 }
 
-/// An opening that lacks the first event that follows.
+/// A placement that waits for the store.
 #[derive(Debug)]
 pub struct Pending {
     after: u64,
-    /// Why there is a gap, and what was asked for.
+    /// The reason for a gap, and the position that was asked for.
     gap: Option<(GapReason, String)>,
 }
 
@@ -60,11 +59,11 @@ pub struct Pending {
 pub struct Opening {
     /// The position through which the subscriber has been served.
     pub position: Position,
-    /// What may have been lost before it.
+    /// The gap before that position, if there is one.
     pub gap: Option<Gap>,
 }
 
-/// Puts a member of the group `id` at its start.
+/// Places a member of the group `id` at `start`.
 pub(crate) fn place(window: &Window, group: &Group, id: GroupId, start: &Start) -> Placement {
     let exact = |seq| {
         let opening = Opening { position: window.at(seq), gap: None };
@@ -95,7 +94,7 @@ pub(crate) fn place(window: &Window, group: &Group, id: GroupId, start: &Start) 
     }
 }
 
-/// The sequence number that an ID stands for, or why it stands for none.
+/// The sequence number of an event ID, or the reason why it has none here.
 fn seq_of(window: &Window, id: &str) -> Result<u64, GapReason> {
     match Position::parse(id) {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
@@ -104,7 +103,7 @@ fn seq_of(window: &Window, id: &str) -> Result<u64, GapReason> {
     }
 }
 
-/// Ends a placement, unless the first event that follows has to be looked up in the store.
+/// Completes a placement, unless the next event has to be looked up in the store.
 fn go_on(window: &Window, group: &Group, mut cursor: Cursor, pending: Pending) -> Placement {
     let after = pending.after;
     if is_stored(window, group, after) {
@@ -116,7 +115,8 @@ fn go_on(window: &Window, group: &Group, mut cursor: Cursor, pending: Pending) -
     Placement::Placed(cursor, opening)
 }
 
-/// Goes on with the first event that the store has of what was to be read, or with how far it has none.
+/// Completes a placement with the first event that the store has in the range, or the sequence number through which it
+/// has none.
 pub(crate) fn looked_up(
     window: &Window,
     group: &Group,

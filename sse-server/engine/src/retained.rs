@@ -1,22 +1,22 @@
-//! What is kept of a topic, and what went.
+//! What is retained of a topic, and what was removed.
 
 use crate::{Millis, Topic};
 
-/// What is retained of a topic. First and last are 0 where there is nothing.
+/// The retained events of a topic. `first` and `last` are 0 if there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retained {
-    /// How many events.
+    /// The number of events.
     pub events: usize,
-    /// Their bytes together.
+    /// Their total size in bytes.
     pub bytes: usize,
-    /// The sequence number of the first.
+    /// The sequence number of the first event.
     pub first: u64,
-    /// The sequence number of the last.
+    /// The sequence number of the last event.
     pub last: u64,
 }
 
 impl Retained {
-    /// One more event, after all others.
+    /// Adds an event after all others.
     pub fn add(&mut self, seq: u64, bytes: usize) {
         if self.events == 0 {
             self.first = seq;
@@ -26,7 +26,7 @@ impl Retained {
         self.last = seq;
     }
 
-    /// One event less, wherever it was.
+    /// Removes one event, at any position.
     pub fn take_away(&mut self, bytes: usize) {
         self.events = self.events.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -36,34 +36,34 @@ impl Retained {
     }
 }
 
-/// The events of a topic that a store is about to drop.
+/// Events of a topic that a store is about to trim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trim {
     /// The topic.
     pub topic: Topic,
-    /// The sequence number of the last of them.
+    /// The sequence number of the last trimmed event.
     pub through: u64,
-    /// The publish time of that one.
+    /// The publish time of that event.
     pub time: Millis,
-    /// Whether someone may miss them: those that a later one stands for are missed by nobody.
+    /// Whether a subscriber may miss them. Nobody misses events that a later one supersedes.
     pub lossy: bool,
-    /// What is left.
+    /// What remains of the topic.
     pub left: Retained,
 }
 
-/// Sequence numbers that a crash took.
+/// A range of sequence numbers lost in a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
     /// The last sequence number before the hole.
     pub after: u64,
     /// The last sequence number of the hole.
     pub through: u64,
-    /// Whether events may be lost that someone was told of.
+    /// Whether events that were shown to subscribers may be lost.
     pub lossy: bool,
 }
 
 impl Hole {
-    /// Returns true if a subscriber that has been served through `seq` may miss something because of the hole.
+    /// Returns true if a subscriber served through `seq` may miss events because of the hole.
     pub const fn takes(&self, seq: u64) -> bool {
         seq <= self.through && (self.lossy || seq > self.after)
     }

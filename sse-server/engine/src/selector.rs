@@ -1,34 +1,34 @@
-//! What selects topics: a topic, or a pattern.
+//! Selectors: a topic, or a pattern of topics.
 
 use std::{fmt, sync::Arc};
 
 use crate::{Topic, TopicError, topic::check};
 
-/// A pattern's segments, and how many of them may be `*`. What a topic is compared with grows with both: without these
-/// bounds one subscriber could make every publish slow.
+/// The most segments of a pattern, and the most that may be `*`. The cost of matching a topic grows with both: without
+/// these bounds one subscriber could slow down every publish.
 const MAX_PATTERN_SEGMENTS: usize = 32;
 const MAX_STARS: usize = 4;
 
-/// What a subscriber asks for: a topic, or a pattern in which `*` is one segment and a last `**` is one or more.
+/// Selects topics: a single topic, or a pattern in which `*` matches one segment and a final `**` one or more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Selector {
-    /// This topic.
+    /// A single topic.
     Topic(Topic),
-    /// Every topic that fits.
+    /// Every topic that matches the pattern.
     Pattern(Pattern),
 }
 
-/// A selector with a `*`.
+/// A pattern of topics: a selector with a `*`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(Arc<str>);
 
 impl Selector {
-    /// Checks a selector.
+    /// Checks `text`.
     ///
     /// # Errors
     ///
-    /// [`TopicError`] if `text` is no topic, or has a `*` that is not a whole segment, a `**` that is not the last
+    /// [`TopicError`] if `text` is not a topic, or has a `*` that is not a whole segment, a `**` that is not the last
     /// segment, more than 32 segments or more than four `*`.
     pub fn new(text: &str) -> Result<Self, TopicError> {
         check(text)?;
@@ -68,7 +68,7 @@ impl Selector {
 }
 
 impl Pattern {
-    /// The parts between the `/`.
+    /// The segments between the `/`.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
@@ -92,7 +92,7 @@ impl Pattern {
     }
 }
 
-/// A set of selectors in its canonical form, with the choice of encoding. Equal sets make one group.
+/// A set of selectors in canonical form, with the choice of encoding. Subscribers with equal sets form a group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selectors {
     all: Arc<[Selector]>,
@@ -101,14 +101,14 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    /// The set of `all` selectors, in its canonical form.
+    /// The set of `all` selectors, in canonical form.
     pub fn new(mut all: Vec<Selector>, envelope: bool) -> Self {
         all.sort_unstable();
         all.dedup();
         Self { all: all.into(), envelope }
     }
 
-    /// The selectors: topics first, then patterns, each kind in the order of its text.
+    /// The selectors: topics first, then patterns, each ordered by text.
     pub fn iter(&self) -> impl Iterator<Item = &Selector> {
         self.all.iter()
     }
@@ -118,7 +118,7 @@ impl Selectors {
         self.iter().any(|selector| selector.matches(topic))
     }
 
-    /// How many segments the patterns have together.
+    /// The number of segments in all patterns.
     pub fn pattern_segments(&self) -> usize {
         let segments = |selector: &Selector| match selector {
             Selector::Topic(_) => 0,

@@ -1,5 +1,5 @@
-//! The life of a stream, from its first bytes to its last words. Without IO, clock and randomness of its own: the code
-//! that drives it writes, sleeps, and says what time it is.
+//! The life of a stream, from its first bytes to its last. It has no I/O, clock or randomness of its own: the driver
+//! writes, sleeps, and supplies the time.
 //!
 //! ```text
 //!  Opening ──▶ Live ◀────page──── Reading
@@ -21,19 +21,19 @@ use bytes::Bytes;
 
 use crate::{Cursor, DrainReason, GapReason, Millis, Opening, Position, Step, StorePage, StoreRead, wire};
 
-/// Which part of a shutdown's window the ends of the streams are spread over. The rest is for the last of them to be
-/// written.
+/// The fraction of the drain window over which the ends of the streams are spread. The rest is left for the last
+/// writes.
 const SPREAD: f64 = 0.9;
 
-/// One stream, whatever carries it.
+/// The state of one stream, independent of what carries it.
 #[derive(Debug)]
 pub struct Session {
     cursor: Cursor,
     phase: Phase,
     heartbeat: Heartbeat,
-    /// When a heartbeat is due, unless something is written before.
+    /// When a heartbeat is due, if nothing is written before.
     silent_until: Millis,
-    /// When the stream is to end; [`Millis::MAX`] is never.
+    /// When the stream has to end; [`Millis::MAX`] means never.
     ends_at: Millis,
     end_reason: DrainReason,
 }
@@ -43,19 +43,19 @@ const _: () = assert!(size_of::<Session>() <= 72);
 
 #[derive(Debug)]
 enum Phase {
-    /// Nothing is written yet.
+    /// Nothing has been written yet.
     Opening(Box<Opening>),
     /// Events are written as they come.
     Live,
-    /// What comes next is being read from the store.
+    /// The next events are being read from the store.
     Reading,
-    /// On its way out: after the event with this sequence number come the last words.
+    /// Leaving: the last block follows after the event with this sequence number.
     Leaving { through: u64 },
-    /// The last words were handed out.
+    /// The last block was handed out.
     Ended,
 }
 
-/// How heartbeats look.
+/// The form of heartbeats.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Heartbeat {
     /// An `sse-cursor` with the position served.
@@ -68,20 +68,20 @@ pub enum Heartbeat {
 /// The times of all streams.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// How long a stream is silent before a heartbeat.
+    /// The silence after which a heartbeat is sent.
     pub heartbeat: Duration,
-    /// The least reconnection time; a random part of as much again is added.
+    /// The shortest reconnection time. Up to as much again is added at random.
     pub retry: Duration,
-    /// How long a stream lives, give or take a tenth; zero is for ever.
+    /// The age at which a stream ends, give or take a tenth; zero means never.
     pub max_age: Duration,
 }
 
-/// What the sessions of a hub have in common.
+/// What all sessions of a hub share.
 pub trait Surroundings {
     /// The last sequence number published.
     fn head(&self) -> u64;
 
-    /// The position of a sequence number in this log.
+    /// The position of `seq` in this log.
     fn position(&self, seq: u64) -> Position;
 
     /// The times of all streams.
@@ -91,81 +91,81 @@ pub trait Surroundings {
     fn random(&self) -> u32;
 }
 
-/// What a session needs from the code that drives it.
+/// What a session needs from its driver.
 pub trait Driver {
-    /// How events are carried: framed or not, shared or not.
+    /// The form in which events are carried: framed or not, shared or not.
     type Events;
 
-    /// What it has in common with others.
+    /// What all sessions of the hub share.
     fn surroundings(&self) -> &impl Surroundings;
 
-    /// What comes next for the cursor: [`Engine::next`](crate::Engine::next), or what is remembered of it. Whoever
-    /// answers [`Step::CaughtUp`] polls the session again when the cursor's group has matched an event.
+    /// The next step of the cursor: [`Engine::next`](crate::Engine::next), or a cached result. A driver that returns
+    /// [`Step::CaughtUp`] has to poll the session again once the cursor's group has matched an event.
     ///
     /// # Errors
     ///
-    /// [`Failed`] if the log can't go on.
+    /// [`Failed`] if the log has failed for good.
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Self::Events>, Failed>;
 
-    /// Goes on with a page: [`Engine::take`](crate::Engine::take).
+    /// Continues with a page from the store: [`Engine::take`](crate::Engine::take).
     ///
     /// # Errors
     ///
-    /// [`Failed`] if the log can't go on.
+    /// [`Failed`] if the log has failed for good.
     fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Self::Events>, Failed>;
 }
 
-/// The log can't go on.
+/// The log has failed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failed;
 
-/// What the code that drives a session has to do.
+/// What the driver of a session has to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action<E> {
     /// Write these events, then poll again.
     Events {
-        /// How they are carried.
+        /// The events.
         events: E,
-        /// How many they are.
+        /// The number of events.
         count: usize,
     },
     /// Write a block of the hub's own, then poll again.
     Own {
         /// The block.
         block: Bytes,
-        /// What it is.
+        /// Its kind.
         kind: Own,
     },
-    /// Read this from the store, and give it to [`Session::take`].
+    /// Read this range from the store, and pass the page to [`Session::take`].
     ReadStore(StoreRead),
-    /// Poll again when others have had their turn.
+    /// Poll again after others have had their turn.
     Yield,
-    /// Poll again at this time, or when the group has matched an event, whichever comes first.
+    /// Poll again at this time, or as soon as the group has matched an event.
     WaitUntil(Millis),
-    /// Write the last words, and end the stream in good order.
+    /// Write the last block, and end the stream cleanly.
     End {
-        /// The hub's own block that says why.
+        /// The block that says why.
         last_words: Bytes,
-        /// Why.
+        /// The reason.
         reason: DrainReason,
     },
-    /// The stream has ended before.
+    /// The stream has already ended.
     Ended,
 }
 
-/// Which of the hub's own blocks it is.
+/// The kinds of blocks that the hub sends itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Own {
-    /// The first of the stream.
+    /// The first block of the stream.
     Opening,
     /// A heartbeat.
     Heartbeat,
-    /// A gap in mid-stream.
+    /// A gap in the middle of the stream.
     Gap(GapReason),
 }
 
 impl Session {
-    /// A stream that is to open at the place of its cursor.
+    /// A stream that starts at the place of `cursor`.
     pub fn new(
         cursor: Cursor,
         opening: Opening,
@@ -176,7 +176,7 @@ impl Session {
         let timing = surroundings.timing();
         let ends_at = match timing.max_age {
             Duration::ZERO => Millis::MAX,
-            // streams that began together do not end together
+            // streams that started together don't end together
             age => now.saturating_add(millis(age * 9 / 10 + part_of(age / 5, surroundings.random()))),
         };
         Self {
@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    /// What there is to do. Poll again after each [`Action`], as it says.
+    /// The next thing to do. Poll again after each [`Action`] as it says.
     pub fn poll<D: Driver>(&mut self, now: Millis, driver: &mut D) -> Action<D::Events> {
         self.leave_if_due(now, driver.surroundings());
         match &self.phase {
@@ -205,11 +205,10 @@ impl Session {
         self.act(step, now, driver)
     }
 
-    /// Goes on with the page that was read for the last [`Action::ReadStore`]; `None` if the store is closed, so that
-    /// there is no more to be had.
+    /// Continues with the page read for the last [`Action::ReadStore`], or with `None` if the store is closed.
     pub fn take<D: Driver>(&mut self, page: Option<StorePage>, now: Millis, driver: &mut D) -> Action<D::Events> {
         if !matches!(self.phase, Phase::Reading) {
-            return self.poll(now, driver); // it has ended meanwhile
+            return self.poll(now, driver); // the stream ended meanwhile
         }
         self.phase = Phase::Live;
         let Some(page) = page else {
@@ -220,14 +219,14 @@ impl Session {
         self.act(step, now, driver)
     }
 
-    /// Passes over the page that is being read: it will be asked for again.
+    /// Abandons the page that is being read: it will be requested again.
     pub fn pass_over_page(&mut self) {
         if matches!(self.phase, Phase::Reading) {
             self.phase = Phase::Live;
         }
     }
 
-    /// The streams end within a window that began at a time: this one at a moment of its own, for `reason`.
+    /// Schedules the end of the stream for `reason`, at a random moment within the drain window.
     pub fn drain(&mut self, began: Millis, window: Duration, reason: DrainReason, surroundings: &impl Surroundings) {
         if !matches!(self.phase, Phase::Leaving { .. } | Phase::Ended) {
             self.ends_at = began.saturating_add(millis(part_of(window.mul_f64(SPREAD), surroundings.random())));
@@ -235,31 +234,31 @@ impl Session {
         }
     }
 
-    /// What was handed out before is written only now, so heartbeats begin anew.
+    /// Restarts the heartbeat interval, because earlier output has been written only now.
     pub fn wrote(&mut self, now: Millis, timing: &Timing) {
         self.silent_until = now.saturating_add(millis(timing.heartbeat));
     }
 
-    /// Begins to leave if it is time to. Polling does so, too; call this where the stream can't be polled because what
-    /// was written before is not yet taken.
+    /// Starts to leave if it is time to. Polling does this, too; call it while the stream can't be polled because an
+    /// earlier write is still in flight.
     pub fn leave_if_due(&mut self, now: Millis, surroundings: &impl Surroundings) {
         if self.ends_at > now {
             return;
         }
         match self.phase {
             Phase::Live => self.phase = Phase::Leaving { through: surroundings.head() },
-            // What is left in the store is much: the client comes back for it.
+            // There may be much left in the store; the client returns for it.
             Phase::Reading => self.phase = Phase::Leaving { through: 0 },
             Phase::Opening(_) | Phase::Leaving { .. } | Phase::Ended => {}
         }
     }
 
-    /// When the stream is to be polled if nothing happens before.
+    /// When the stream has to be polled if nothing happens before.
     pub fn due(&self) -> Millis {
         self.ends_at().min(self.silent_until)
     }
 
-    /// When the stream is to end; [`Millis::MAX`] if that is never, or if it is on its way out.
+    /// When the stream has to end; [`Millis::MAX`] if never, or if it is already leaving.
     pub const fn ends_at(&self) -> Millis {
         match self.phase {
             Phase::Leaving { .. } | Phase::Ended => Millis::MAX,
@@ -267,12 +266,12 @@ impl Session {
         }
     }
 
-    /// Where the stream stands.
+    /// The cursor of the stream.
     pub const fn cursor(&self) -> &Cursor {
         &self.cursor
     }
 
-    /// Returns true if what comes next is being read from the store.
+    /// Returns true if the next events are being read from the store.
     pub const fn is_reading(&self) -> bool {
         matches!(self.phase, Phase::Reading)
     }
@@ -331,7 +330,7 @@ impl Session {
         Action::Own { block, kind }
     }
 
-    /// What is next are the last words.
+    /// The last block comes next.
     fn leave(&mut self, reason: DrainReason) {
         self.end_reason = reason;
         self.phase = Phase::Leaving { through: 0 };
@@ -345,12 +344,12 @@ impl Session {
     }
 }
 
-/// The configured time and up to as much again, so that clients do not come back in step.
+/// The configured time plus up to as much again, so that clients don't return all at once.
 pub fn reconnection_time(base: Duration, random: u32) -> Duration {
     base + part_of(base, random)
 }
 
-/// From none of a time to all of it, by a random number.
+/// A random part of `time`.
 fn part_of(time: Duration, random: u32) -> Duration {
     time.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }

@@ -4,16 +4,16 @@ use std::{borrow::Borrow, error, fmt, sync::Arc};
 
 const MAX_BYTES: usize = 256;
 
-/// A topic: 1 to 256 bytes of UTF-8 in `/`-separated segments.
+/// The name of a topic: 1 to 256 bytes of UTF-8 in segments separated by `/`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Topic(pub(crate) Arc<str>);
 
-/// Why a text is no topic or selector: a sentence that says what is allowed.
+/// Why a text is not a topic or selector: a sentence that says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicError(pub(crate) &'static str);
 
 impl Topic {
-    /// Checks a topic.
+    /// Checks `text`.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl Topic {
         &self.0
     }
 
-    /// The parts between the `/`.
+    /// The segments between the `/`.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         self.0.split('/')
     }
@@ -44,7 +44,7 @@ impl Borrow<str> for Topic {
     }
 }
 
-/// Checks what topics and selectors have in common.
+/// Checks the rules that topics and selectors share.
 pub(crate) fn check(text: &str) -> Result<(), TopicError> {
     if text.is_empty() || text.len() > MAX_BYTES {
         return Err(TopicError("it must have 1 to 256 bytes"));

@@ -1,4 +1,4 @@
-//! What the log knows of each topic.
+//! The table of topics.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -9,23 +9,23 @@ use slab::Slab;
 
 use crate::{Millis, Retained, Topic};
 
-/// A topic's place in the table, good while the topic is known.
+/// The ID of a topic in the table, valid while the topic is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TopicId(usize);
 
-/// When an event was last trimmed, and how far.
+/// The last trim of a topic.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Trimmed {
-    /// The last event that was trimmed; 0 if none was.
+    /// The last trimmed event; 0 if there is none.
     pub(crate) through: u64,
     /// Its publish time.
     pub(crate) time: Millis,
-    /// Which trim of the log it was.
+    /// The number of the trim.
     pub(crate) generation: u64,
 }
 
 impl Trimmed {
-    /// Whether an event after `seq` was trimmed later than `generation`.
+    /// Returns true if an event after `seq` was trimmed later than `generation`.
     pub(crate) const fn takes(&self, seq: u64, generation: u64) -> bool {
         self.through > seq && self.generation > generation
     }
@@ -36,38 +36,38 @@ pub(crate) struct TopicState {
     pub(crate) topic: Topic,
     /// The events in the window, in order.
     pub(crate) seqs: VecDeque<u64>,
-    /// With a store behind the window, there may be more than those.
+    /// All retained events. With a store behind the window there may be more than those in it.
     pub(crate) retained: Retained,
     pub(crate) trimmed: Trimmed,
 }
 
-/// The known topics: at most `limit` of them. One without events may be forgotten; then only the floor is left of it.
+/// The known topics, at most `limit`. A topic without events may be forgotten; then only the floor remembers its trims.
 #[derive(Debug)]
 pub(crate) struct Topics {
     limit: usize,
     states: Slab<TopicState>,
     ids: HashMap<Topic, TopicId>,
     names: BTreeSet<Topic>,
-    /// The topics without events, by the last event that was trimmed of them.
+    /// The topics without events, ordered by their last trimmed event.
     empty: BTreeSet<(u64, TopicId)>,
-    /// The latest trim among the topics that are forgotten.
+    /// The latest trim of any forgotten topic.
     floor: Trimmed,
 }
 
-/// A topic as an operator sees it.
+/// Information on a topic, for operators.
 #[derive(Debug, Clone)]
 pub struct TopicInfo {
     /// The topic.
     pub topic: Topic,
-    /// How many events are retained.
+    /// The number of retained events.
     pub events: usize,
-    /// Their bytes together.
+    /// Their total size in bytes.
     pub bytes: usize,
-    /// The sequence number of the first of them.
+    /// The sequence number of the first retained event.
     pub first: Option<u64>,
-    /// The sequence number of the last of them.
+    /// The sequence number of the last retained event.
     pub last: Option<u64>,
-    /// How many subscribers select the topic.
+    /// The number of subscribers that select the topic.
     pub subscribers: usize,
 }
 
@@ -105,17 +105,18 @@ impl Topics {
         self.states.iter().map(|(_, state)| state)
     }
 
-    /// What became of the topics that are no longer known, all together.
+    /// The latest trim of any forgotten topic.
     pub(crate) const fn floor(&self) -> Trimmed {
         self.floor
     }
 
-    /// Whether a new topic needs one without events to make room, and there is none.
+    /// Returns true if there is no room for another topic: none is left that has no events and could be forgotten.
     pub(crate) fn is_full_for(&self, topic: &Topic) -> bool {
         self.states.len() >= self.limit && self.empty.is_empty() && !self.ids.contains_key(topic)
     }
 
-    /// The topic's place, made if need be, in place of the emptied topic whose last event is the oldest.
+    /// The ID of `topic`, added if needed. If the table is full, the empty topic whose last event is the oldest is
+    /// forgotten.
     pub(crate) fn enter(&mut self, topic: &Topic) -> TopicId {
         if let Some(id) = self.id(topic) {
             return id;
@@ -127,7 +128,7 @@ impl Topics {
             topic: topic.clone(),
             seqs: VecDeque::new(),
             retained: Retained::default(),
-            // It may be a topic that was forgotten: then it lost all that the floor says.
+            // The topic may have been forgotten: then everything through the floor may be lost.
             trimmed: self.floor,
         };
         let id = TopicId(self.states.insert(state));
@@ -144,14 +145,14 @@ impl Topics {
         self.raise_floor(state.trimmed);
     }
 
-    /// Something was trimmed of a topic that is forgotten.
+    /// Records a trim of a forgotten topic.
     pub(crate) fn raise_floor(&mut self, trimmed: Trimmed) {
         self.floor.through = self.floor.through.max(trimmed.through);
         self.floor.time = self.floor.time.max(trimmed.time);
         self.floor.generation = self.floor.generation.max(trimmed.generation);
     }
 
-    /// A new event.
+    /// Records a new event.
     pub(crate) fn note(&mut self, id: TopicId, seq: u64, cost: usize) {
         let state = &mut self.states[id.0];
         if state.retained.events == 0 {
@@ -161,17 +162,17 @@ impl Topics {
         state.seqs.push_back(seq);
     }
 
-    /// An event that was retained before comes into the window.
+    /// Records that a retained event entered the window.
     pub(crate) fn note_again(&mut self, id: TopicId, seq: u64) {
         self.states[id.0].seqs.push_back(seq);
     }
 
-    /// The topic's first event has left the window, and the store still has it.
+    /// Records that the topic's first event left the window while the store retains it.
     pub(crate) fn note_evicted(&mut self, id: TopicId) {
         self.states[id.0].seqs.pop_front();
     }
 
-    /// The topic's first retained event is gone.
+    /// Records that the topic's first retained event was trimmed.
     pub(crate) fn note_trimmed(&mut self, id: TopicId, cost: usize, trimmed: Trimmed) {
         let state = &mut self.states[id.0];
         state.seqs.pop_front();
@@ -181,7 +182,7 @@ impl Topics {
         self.set_trimmed(id, left, Some(trimmed));
     }
 
-    /// What a store has left of a topic.
+    /// Records what a store retains of a topic.
     pub(crate) fn set_trimmed(&mut self, id: TopicId, left: Retained, trimmed: Option<Trimmed>) {
         let state = &mut self.states[id.0];
         self.empty.remove(&(state.trimmed.through, id));
@@ -194,7 +195,7 @@ impl Topics {
         }
     }
 
-    /// Nothing is known any more of what is retained; that comes next.
+    /// Forgets what is retained, before it is restored.
     pub(crate) fn begin_again(&mut self) {
         let ids: Vec<_> = self.states.iter().map(|(id, _)| TopicId(id)).collect();
         for id in ids {
@@ -203,13 +204,13 @@ impl Topics {
         }
     }
 
-    /// A topic as a store has it, when it is opened.
+    /// Restores a topic from a store that is being opened.
     pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: Trimmed) {
         let id = self.enter(topic);
         self.set_trimmed(id, retained, Some(trimmed));
     }
 
-    /// How far topics are trimmed that are forgotten.
+    /// The latest trim of any forgotten topic, by a store that is being opened.
     pub(crate) const fn set_floor(&mut self, floor: Trimmed) {
         self.floor = floor;
     }
@@ -231,7 +232,7 @@ impl Topics {
     }
 }
 
-/// The names after one, in order.
+/// The names after `after`, in order.
 pub(crate) fn names_after<'a>(names: &'a BTreeSet<Topic>, after: Option<&str>) -> impl Iterator<Item = &'a Topic> {
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     names.range::<str, _>((from, Bound::Unbounded))

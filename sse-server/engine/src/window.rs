@@ -1,7 +1,7 @@
-//! The window of recent events: one order for all topics, bounded in events, bytes and topics.
+//! The window of recent events: a total order over all topics, bounded in events, bytes and topics.
 //!
-//! Alone, the window is all that is retained, and what leaves it is trimmed. With a store behind it, what leaves is still
-//! in the store, which says what it trims.
+//! Without a store, the window is everything that is retained, and an event that leaves it is trimmed. With a store, an
+//! event that leaves the window is still in the store, which announces its trims.
 
 use std::{
     collections::VecDeque,
@@ -17,25 +17,24 @@ use crate::{
     topics::{TopicId, Topics, Trimmed},
 };
 
-/// How many trimmed slots may lie between retained ones before all are taken out.
+/// The most trimmed slots between retained ones before they are compacted.
 const SPARE_SLOTS: usize = 1024;
 
-/// What a store has when it is opened.
+/// The head of a store that is being opened.
 #[derive(Debug, Clone)]
 pub struct StoredHead {
-    /// The last sequence number that was or may have been given out.
+    /// The last sequence number that was, or may have been, assigned.
     pub head: u64,
-    /// What crashes took, the oldest first.
+    /// The sequence numbers lost in crashes, the oldest first.
     pub holes: Vec<Hole>,
-    /// How far topics were trimmed that are forgotten, and when the last of that was published.
+    /// The last event trimmed from any forgotten topic, and its publish time.
     pub floor: (u64, Millis),
 }
 
-/// An event whose sequence number is not above that of the event before it. Whoever appends it has broken the order that
-/// everything rests on.
+/// An event whose sequence number is not greater than that of the event before it: the store broke its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutOfOrder {
-    /// Its sequence number.
+    /// The event's sequence number.
     pub seq: u64,
     /// The sequence number of the event before it.
     pub last: u64,
@@ -50,32 +49,32 @@ impl fmt::Display for OutOfOrder {
 
 impl error::Error for OutOfOrder {}
 
-/// The log's window in memory. The oldest events leave when it is full.
+/// The window of the log in memory. When it is full, the oldest events are evicted.
 #[derive(Debug)]
 pub struct Window {
     epoch: Epoch,
     bounds: Bounds,
-    /// In the order of their sequence numbers, which may have gaps. Trimmed ones at either end are gone; one trimmed in
-    /// between is `None`.
+    /// Ordered by sequence number, with possible gaps. Trimmed events at either end are removed; one trimmed in between
+    /// is `None`.
     slots: VecDeque<Slot>,
     bytes: usize,
-    /// Bytes of the other encodings, made while the log is only read; they are made up for at the next push.
+    /// Bytes of enveloped encodings, which are made while the window is only borrowed. The next push accounts for them.
     envelope_bytes: AtomicUsize,
     events: usize,
-    /// The last sequence number given out; 0 before the first.
+    /// The last sequence number assigned; 0 before the first.
     head: u64,
-    /// The last event that was appended here. It is not the head while the events that a store has come in.
+    /// The last event appended here. It is below the head while the events of a store are being loaded.
     appended: u64,
-    /// The bytes of all events ever published.
+    /// The total size of all events ever published.
     published: u64,
     topics: Topics,
     /// The latest sequence number ever trimmed.
     trimmed: u64,
-    /// How often something was trimmed.
+    /// The number of trims.
     trims: u64,
     /// There is a store behind the window.
     backed: bool,
-    /// Events through this one were in the store already when it was opened.
+    /// Events through this one were in the store when it was opened.
     found: u64,
     /// Events through this one are in the store, and need not be in the window.
     settled: u64,
@@ -88,7 +87,7 @@ pub struct Window {
 struct Slot {
     seq: u64,
     time: Millis,
-    /// The bytes of all events ever published before it.
+    /// The total size of all events published before it.
     before: u64,
     frame: Option<Frame>,
 }
@@ -116,7 +115,7 @@ impl Window {
         }
     }
 
-    /// The window of what a store has. The store's last events can then be [pushed](Self::push), and new ones after them.
+    /// Puts a store behind the window. [Push](Self::push) the store's last events next, then new ones.
     pub(crate) fn back_by_store(&mut self, stored: StoredHead) {
         let StoredHead { head, holes, floor: (through, time) } = stored;
         self.backed = true;
@@ -126,9 +125,10 @@ impl Window {
         self.topics.set_floor(Trimmed { through, time, generation: self.trims });
     }
 
-    /// A topic as a store has it when it is opened.
+    /// Restores a topic from a store that is being opened.
     pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, (through, time): (u64, Millis)) {
-        // What was told to be trimmed, and was not, is a gap that need not be; the other way round would be a loss.
+        // A trim that was announced and did not happen causes a needless gap; the other way round would be a silent
+        // loss.
         let known =
             self.topics.id(topic).map(|id| self.topics.state(id).trimmed).filter(|known| known.through >= through);
         let trimmed = known.unwrap_or_else(|| {
@@ -138,7 +138,7 @@ impl Window {
         self.topics.restore(topic, retained, trimmed);
     }
 
-    /// Everything through an event is in the store, and what it has of each topic comes next.
+    /// Starts over after a failure: everything through `through` is in the store, and each topic is restored next.
     pub(crate) fn begin_again(&mut self, through: u64) {
         let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= through).collect();
         for seq in gone {
@@ -154,23 +154,23 @@ impl Window {
         self.trimmed = self.trimmed.max(through);
     }
 
-    /// Events through this one have left the window; if they are retained, then by the store.
+    /// The last event that left the window. Whatever is retained through it is in the store.
     pub(crate) const fn evicted(&self) -> u64 {
         self.evicted
     }
 
-    /// The hole that takes something from someone who has been served through a sequence number.
+    /// The first hole in which a subscriber served through `seq` may have lost events.
     pub(crate) fn hole(&self, seq: u64) -> Option<&Hole> {
         self.holes.iter().find(|hole| hole.takes(seq))
     }
 
-    /// Events through this one can be read from the store.
+    /// Events through `through` can be read from the store.
     pub(crate) fn settle(&mut self, through: u64) {
         self.settled = self.settled.max(through);
         self.shrink();
     }
 
-    /// The store is about to drop events of a topic.
+    /// The store is about to trim events of a topic.
     pub(crate) fn trim_stored(&mut self, trim: &Trim) {
         if trim.lossy {
             self.note_trim(trim.through);
@@ -192,12 +192,12 @@ impl Window {
         self.tidy();
     }
 
-    /// Which log it is.
+    /// The epoch of the log.
     pub const fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The last sequence number given out; 0 before the first.
+    /// The last sequence number assigned; 0 before the first.
     pub const fn head(&self) -> u64 {
         self.head
     }
@@ -220,17 +220,17 @@ impl Window {
         self.trims
     }
 
-    /// The latest sequence number that was ever trimmed: after it nothing is lost to anyone.
+    /// The latest sequence number ever trimmed: nothing after it is lost.
     pub(crate) const fn trimmed(&self) -> u64 {
         self.trimmed
     }
 
-    /// The first sequence number in the window, or the next one to come.
+    /// The first sequence number in the window, or the next one to be assigned.
     pub(crate) fn start(&self) -> u64 {
         self.slots.front().map_or(self.head + 1, |slot| slot.seq)
     }
 
-    /// Appends an event. Sequence numbers strictly increase, and may leave some out.
+    /// Appends an event. Sequence numbers strictly increase, and may leave gaps.
     pub(crate) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
         if seq <= self.appended {
             return Err(OutOfOrder { seq, last: self.appended });
@@ -255,8 +255,8 @@ impl Window {
         Ok(())
     }
 
-    /// The newest event stays, whatever its size: its size is bounded where it came in. So does what is not in the store
-    /// yet, whose bound is the store's.
+    /// Evicts the oldest events until the window is within its bounds. The newest event stays, since its size was
+    /// bounded on arrival, and so do events that are not yet in the store, which bounds them itself.
     fn shrink(&mut self) {
         while self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes) {
             if !self.pop_front() {
@@ -273,23 +273,23 @@ impl Window {
         self.slot(seq)?.frame.as_ref()
     }
 
-    /// When the event was published.
+    /// The publish time of the event.
     pub(crate) fn time(&self, seq: u64) -> Option<Millis> {
         self.slot(seq).map(|slot| slot.time)
     }
 
-    /// How many bytes were published after an event.
+    /// The number of bytes published after the event.
     pub(crate) fn bytes_after(&self, seq: u64) -> u64 {
         let own = |slot: &Slot| slot.frame.as_ref().map_or(0, |frame| frame.cost() as u64);
         self.slot(seq).map_or(0, |slot| self.published - slot.before - own(slot))
     }
 
-    /// How many bytes were published since the first event in the window.
+    /// The number of bytes published since the first event in the window.
     pub(crate) fn bytes_held_since_start(&self) -> u64 {
         self.slots.front().map_or(0, |slot| self.published - slot.before)
     }
 
-    /// Whether all that was published at or after a time is in the window.
+    /// Returns true if everything published at or after `time` is in the window.
     pub(crate) fn reaches_back_to(&self, time: Millis) -> bool {
         self.evicted == 0 || self.slots.front().is_some_and(|slot| slot.time < time)
     }
@@ -298,18 +298,18 @@ impl Window {
         self.slots.get(self.index(seq)).filter(|slot| slot.seq == seq)
     }
 
-    /// The frames after a sequence number, in order.
+    /// The frames after `seq`, in order.
     pub(crate) fn frames_after(&self, seq: u64) -> impl Iterator<Item = &Frame> {
         self.slots.range(self.index(seq + 1)..).filter_map(|slot| slot.frame.as_ref())
     }
 
-    /// The last sequence number published before a time.
+    /// The last sequence number published before `time`.
     pub(crate) fn before(&self, time: Millis) -> u64 {
         let index = self.slots.partition_point(|slot| slot.time < time);
         self.slots.get(index).map_or(self.head, |slot| slot.seq - 1)
     }
 
-    /// The index of the first slot at or after `seq`. Without gaps it is where the arithmetic says.
+    /// The index of the first slot at or after `seq`. Without gaps, it follows by subtraction.
     fn index(&self, seq: u64) -> usize {
         let guess = usize::try_from(seq.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.slots.len());
         let fits = |index: usize| self.slots.get(index).is_none_or(|slot| slot.seq >= seq);
@@ -319,7 +319,7 @@ impl Window {
         self.slots.partition_point(|slot| slot.seq < seq)
     }
 
-    /// Lets the oldest event go: out of the window, if it is in the store; else it is trimmed.
+    /// Evicts the oldest event. Without a store it is thereby trimmed.
     fn pop_front(&mut self) -> bool {
         let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq) else {
             return false;
@@ -346,7 +346,7 @@ impl Window {
         self.tidy();
     }
 
-    /// Takes an event's frame out of the window: whose it was, its cost and its time.
+    /// Removes an event's frame, and returns its topic, cost and time.
     fn take(&mut self, seq: u64) -> Option<(TopicId, usize, Millis)> {
         let index = self.index(seq);
         let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq)?;
@@ -358,7 +358,7 @@ impl Window {
         Some((frame.topic, frame.cost(), time))
     }
 
-    /// Drops the slots of what was taken, at the front at once and in between when they are many.
+    /// Removes empty slots: those in front at once, those in between when there are many.
     fn tidy(&mut self) {
         while self.slots.front().is_some_and(|slot| slot.frame.is_none()) {
             self.slots.pop_front();
@@ -368,7 +368,7 @@ impl Window {
         }
     }
 
-    /// Trims what a topic retains through a sequence number; gives the last one trimmed.
+    /// Trims the events of `topic` through `through`, and returns the last one trimmed.
     pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Option<u64> {
         let id = self.topics.id(topic)?;
         let seqs: Vec<_> = self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
@@ -376,7 +376,7 @@ impl Window {
         seqs.last().copied()
     }
 
-    /// The frame as a group of this encoding gets it.
+    /// The frame in the encoding of a group.
     pub(crate) fn bytes<'a>(&self, frame: &'a Frame, envelope: bool) -> &'a Bytes {
         if !envelope {
             return frame.plain();

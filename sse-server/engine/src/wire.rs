@@ -7,7 +7,7 @@ use sse_core::hub::{COMMENT_HEARTBEAT, Cursor, Drain, DrainReason, Position};
 
 use crate::Gap;
 
-/// What a stream opens with: the gap if there is one, else the cursor, with the reconnection time.
+/// The first block of a stream: the gap if there is one, otherwise the cursor, with the reconnection time.
 pub(crate) fn opening(retry: Duration, position: Position, told: Option<&Gap>) -> Bytes {
     match told {
         Some(gap) => encode(|bytes| told_as(gap).encode(gap.position, Some(retry), bytes)),
@@ -15,27 +15,27 @@ pub(crate) fn opening(retry: Duration, position: Position, told: Option<&Gap>) -
     }
 }
 
-/// The position through which a subscriber has been served.
+/// An `sse-cursor` with the position served.
 pub(crate) fn cursor(position: Position) -> Bytes {
     encode(|bytes| Cursor::new().encode(position, None, bytes))
 }
 
-/// Something that matches may have been lost.
+/// An `sse-gap`: matching events may have been lost.
 pub(crate) fn gap(gap: &Gap) -> Bytes {
     encode(|bytes| told_as(gap).encode(gap.position, None, bytes))
 }
 
-/// The hub ends the stream: come back after the reconnection time.
+/// An `sse-drain`: the hub ends the stream, and the client returns after the reconnection time.
 pub(crate) fn drain(retry: Duration, position: Position, reason: DrainReason) -> Bytes {
     encode(|bytes| Drain::new(reason).encode(Some(position), Some(retry), bytes))
 }
 
-/// The whole body for a stream that is turned away: without an ID, so that the client keeps its own.
+/// The whole body of a stream that is turned away. It has no ID, so the client keeps its own.
 pub fn turned_away(retry: Duration, reason: DrainReason) -> Bytes {
     encode(|bytes| Drain::new(reason).encode(None, Some(retry), bytes))
 }
 
-/// A heartbeat for clients that ask for comments.
+/// A heartbeat as a comment.
 pub(crate) const fn comment() -> Bytes {
     Bytes::from_static(COMMENT_HEARTBEAT)
 }

@@ -1,4 +1,4 @@
-//! How many connections are open.
+//! Counting open connections.
 
 use std::sync::{
     Arc,
@@ -8,7 +8,7 @@ use std::sync::{
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 
-/// The open connections of one listener, whoever serves them.
+/// The count of a listener's open connections, whoever serves them.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections(Arc<Counts>);
 
@@ -19,7 +19,7 @@ struct Counts {
     none: Notify,
 }
 
-/// A connection that is counted until this is dropped.
+/// An open connection, counted until this is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenConnection(Arc<Counts>);
 
@@ -38,7 +38,7 @@ impl Connections {
         OpenConnection(self.0.clone())
     }
 
-    /// Waits until none is open.
+    /// Waits until no connection is open.
     pub(crate) async fn closed(&self) {
         loop {
             let none = self.0.none.notified();
@@ -52,7 +52,7 @@ impl Connections {
 
 #[cfg(test)]
 impl OpenConnection {
-    /// One of no listener.
+    /// A connection that belongs to no listener.
     pub(crate) fn uncounted() -> Self {
         Connections::new(Gauge::default()).open()
     }

@@ -1,8 +1,8 @@
-//! Locks that stop where a standard one would go on.
+//! Locks that are not used again once they are poisoned.
 //!
-//! A thread that panics while it holds a lock may leave behind what is only half changed. A hub promises that nothing is
-//! lost in silence, so it does not go on with that: whoever takes the lock next is told, and the hub goes down in good
-//! order.
+//! A thread that panics while it holds a lock may leave a half-made change behind. A hub promises that nothing is lost
+//! silently, so it does not continue from there: the next thread to take the lock gets an error, and the hub shuts down
+//! in good order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct Lock<T> {
     value: Mutex<T>,
-    /// How often it was taken.
+    /// How often the lock was taken.
     #[cfg(test)]
     takings: std::sync::atomic::AtomicUsize,
 }
@@ -34,7 +34,7 @@ impl<T> Lock<T> {
         self.value.lock().map_err(|_| Poisoned)
     }
 
-    /// The value whatever happened, for what has to be done even so: to wake those who wait.
+    /// Takes the lock even if it is poisoned, for what has to be done regardless: waking those who wait.
     pub(crate) fn lock_even_so(&self) -> MutexGuard<'_, T> {
         self.value.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -46,7 +46,7 @@ impl<T> Lock<T> {
     }
 }
 
-/// A value that is only ever replaced whole, so that it holds good after a panic, too.
+/// A value that is only ever replaced as a whole, so it stays valid after a panic.
 #[derive(Debug, Default)]
 pub(crate) struct Slot<T>(Mutex<T>);
 
@@ -55,7 +55,7 @@ impl<T> Slot<T> {
         Self(Mutex::new(value))
     }
 
-    /// Puts another value in its place, and gives the one before.
+    /// Replaces the value, and returns the previous one.
     pub(crate) fn replace(&self, value: T) -> T {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), value)
     }

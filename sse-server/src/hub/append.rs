@@ -1,4 +1,4 @@
-//! Publishing: keys are looked up, the store appends, and what came of it is remembered.
+//! Publishing: keys are looked up, the store appends, and the outcome is recorded under the keys.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -11,21 +11,21 @@ use super::{
 };
 use crate::store::{Batch, Fingerprint, Key, KeyedRange, Scope, StoreError};
 
-/// Events to publish, all or none, with the keys that make some of them the same as earlier ones.
+/// Events to publish, all or none, with the idempotency keys that identify repeats.
 #[derive(Debug)]
 pub(crate) struct Publication {
     pub(crate) drafts: Vec<Draft>,
-    /// No event is in two of them.
+    /// The ranges don't overlap.
     pub(crate) keyed: Vec<KeyedRange>,
 }
 
 impl Publication {
-    /// One event, perhaps with a key of its own.
+    /// One event with an optional key.
     pub(crate) fn one(draft: Draft, key: Option<Key>) -> Self {
         Self::each(vec![draft], vec![key])
     }
 
-    /// Events, each perhaps with a key of its own.
+    /// Events, each with an optional key.
     pub(crate) fn each(drafts: Vec<Draft>, keys: Vec<Option<Key>>) -> Self {
         let keyed = keys.into_iter().zip(&drafts).enumerate().filter_map(|(at, (key, draft))| {
             Some(KeyedRange { key: key?, content: Fingerprint::of_draft(draft), events: at..at + 1 })
@@ -33,27 +33,27 @@ impl Publication {
         Self { keyed: keyed.collect(), drafts }
     }
 
-    /// Events with one key for all.
+    /// Events under a single key.
     pub(crate) fn whole(drafts: Vec<Draft>, key: Key, content: Fingerprint) -> Self {
         let events = 0..drafts.len();
         Self { drafts, keyed: vec![KeyedRange { key, content, events }] }
     }
 }
 
-/// Where a published event is.
+/// The position of a published event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Published {
     pub(crate) position: Position,
     pub(crate) duplicate: bool,
 }
 
-/// A publication was refused whole.
+/// Why a publication was refused as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AppendError {
-    /// The key of the event at this index, or of the whole request, was used for other content.
+    /// The key of the event at this index, or of the whole request, was used with other content.
     Conflict(Option<usize>),
     Draining,
-    /// The store does not take it.
+    /// The store does not accept it.
     Store(StoreError),
 }
 
@@ -63,15 +63,15 @@ impl From<Failure> for AppendError {
     }
 }
 
-/// What is known of a publication's keys.
+/// The result of looking up a publication's keys.
 enum KeyLookup {
-    /// For each keyed range that is a repeat, what it repeats.
+    /// For each keyed range that is a repeat, the earlier events.
     Repeats(Vec<Option<Earlier>>),
-    /// One of them is in flight.
+    /// One of the keys is in flight.
     InFlight,
 }
 
-/// What a repeat repeats.
+/// The events that a repeat refers to.
 enum Earlier {
     /// The events with these sequence numbers.
     Published(Arc<[u64]>),
@@ -80,7 +80,7 @@ enum Earlier {
 }
 
 impl Hub {
-    /// Appends all events, or none; a repeat is found by its key.
+    /// Appends all events, or none. Repeats are recognised by their keys.
     pub(crate) async fn append(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
         if self.draining().is_some() {
             return Err(AppendError::Draining);
@@ -89,7 +89,7 @@ impl Hub {
             let seqs = self.append_to_store(publication.drafts, Vec::new()).await?;
             return Ok(seqs.into_iter().map(|seq| self.published(seq, false)).collect());
         }
-        // It goes on when the publisher leaves: else its keys would be in flight for ever.
+        // The append continues if the publisher leaves: otherwise its keys would stay in flight forever.
         let hub = self.clone();
         let appended = tokio::spawn(async move { hub.append_keyed(publication).await });
         appended.await.unwrap_or(Err(AppendError::Store(StoreError::Closed)))
@@ -101,7 +101,7 @@ impl Hub {
             self.0.core.note_error(&error);
             AppendError::Store(error)
         })?;
-        // What the hub could not take in is acknowledged to nobody.
+        // Events that the hub could not take in are not acknowledged.
         self.failure().map_or(Ok(seqs), |failure| Err(failure.into()))
     }
 
@@ -125,7 +125,7 @@ impl Hub {
             range_of[range.events.clone()].fill(Some(index));
         }
         let repeat_of = |at: usize| range_of[at].and_then(|range: usize| repeats[range].as_ref());
-        // Where the new ones are among those that are appended.
+        // The indexes of the new events among those appended.
         let mut place = Vec::with_capacity(drafts.len());
         let mut new = Vec::new();
         for (at, draft) in drafts.into_iter().enumerate() {
@@ -184,7 +184,7 @@ impl Hub {
     }
 }
 
-/// What is known of these keys. Unless one of them is in flight, the new ones are from now on.
+/// Looks up the keys of `keyed`. Unless one of them is in flight, the new ones are marked as in flight.
 fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLookup, AppendError> {
     let mut here: HashMap<&Key, usize> = HashMap::new();
     let mut repeats = Vec::with_capacity(keyed.len());
@@ -219,7 +219,7 @@ fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLook
     Ok(KeyLookup::Repeats(repeats))
 }
 
-/// What came of the new keys: where their events are, or that they are nowhere.
+/// Records the outcome for the new keys: the positions of their events, or that nothing was published.
 fn settle(keys: &mut Keys, keyed: &[KeyedRange], seqs: Option<&[u64]>) {
     for range in keyed {
         match seqs.and_then(|seqs| seqs.get(range.events.clone())) {

@@ -1,4 +1,4 @@
-//! What a hub shares with its store's follower: the engine, who waits for it, and how the hub is.
+//! The part of a hub that it shares with its store's follower: the engine, those who wait, and the hub's health.
 
 use std::{
     collections::HashMap,
@@ -22,37 +22,38 @@ use crate::{
     store::{Entry, StoreError},
 };
 
-/// A hub without its store, which must not be kept alive by what follows it.
+/// A hub without its store, which its follower must not keep alive.
 #[derive(Debug)]
 pub(super) struct Core {
     state: Lock<State>,
     pub(super) metrics: Metrics,
     pub(super) clock: Clock,
     pub(super) epoch: Epoch,
-    /// The last sequence number published.
+    /// The last published sequence number.
     head: AtomicU64,
-    /// How many streams are open.
+    /// The number of open streams.
     streams: AtomicUsize,
-    /// Told when the last stream has ended.
+    /// Notified when the last stream has ended.
     empty: Notify,
     drain: OnceLock<Drain>,
     failure: OnceLock<Failure>,
-    /// Told of the failure.
+    /// Set when the hub fails.
     down: Notify,
     waiters: OnceLock<Arc<dyn Waiters>>,
 }
 
-/// What the hub's lock guards.
+/// The state behind the hub's lock.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) engine: Engine,
-    /// The tasks that wait for an event of their group.
+    /// The tasks that wait for an event of their groups.
     waiting: HashMap<GroupId, Tasks>,
-    /// By group, the shards that have members waiting for an event of it: a bit each. A bit may be set without a member.
+    /// For each group, a bit for every shard with members that wait for an event. A bit may be set without such a
+    /// member.
     armed: Vec<u64>,
     next_id: u64,
     by_address: HashMap<IpAddr, usize>,
-    /// What the last event matched; kept to reuse its memory.
+    /// The groups that the last event matched; kept to reuse the allocation.
     matched: Vec<GroupId>,
 }
 
@@ -61,7 +62,7 @@ type Tasks = HashMap<SubscriberId, Waker>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct SubscriberId(u64);
 
-/// Who is to be woken when the lock is released.
+/// Wake-ups that are due once the lock is released.
 #[derive(Debug, Default)]
 pub(super) struct Wake {
     tasks: Vec<Tasks>,
@@ -74,7 +75,7 @@ impl Wake {
     }
 }
 
-/// A shutdown that has begun: the streams end within the window.
+/// A shutdown in progress: the streams end within the window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Drain {
     pub(crate) began: Millis,
@@ -82,7 +83,7 @@ pub(crate) struct Drain {
     pub(crate) reason: DrainReason,
 }
 
-/// Why the hub can't go on.
+/// Why the hub has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}; the hub is shutting down")]
 pub(crate) struct Failure(&'static str);
@@ -123,7 +124,7 @@ impl Core {
         }
     }
 
-    /// Takes the lock. It is held for a moment, and never across an `.await`.
+    /// Takes the lock. It is held briefly, and never across an `.await`.
     pub(super) fn state(&self) -> Result<MutexGuard<'_, State>, Failure> {
         self.state.lock().map_err(|_| self.fail(POISONED))
     }
@@ -147,7 +148,7 @@ impl Core {
         self.drain.get().copied()
     }
 
-    /// Begins to shut down, unless that has begun before.
+    /// Starts to shut down, unless a shutdown is already in progress.
     pub(super) fn drain(&self, window: Duration, reason: DrainReason) {
         let _ = self.drain.set(Drain { began: self.clock.now(), window, reason });
         let tasks = std::mem::take(&mut self.state.lock_even_so().waiting);
@@ -171,7 +172,7 @@ impl Core {
         }
     }
 
-    /// The hub can't go on: from now on it is not well, refuses everything, and its streams end.
+    /// Records that the hub has failed: it reports itself unhealthy, refuses all requests, and ends its streams.
     fn fail(&self, failure: Failure) -> Failure {
         if self.failure.set(failure).is_ok() {
             tracing::error!(%failure, "the hub can't go on");
@@ -181,19 +182,19 @@ impl Core {
         failure
     }
 
-    /// A lock of the hub's other than this one was poisoned.
+    /// Fails the hub because another of its locks is poisoned.
     pub(super) fn fail_poisoned(&self) -> Failure {
         self.fail(POISONED)
     }
 
-    /// A store that is gone for good takes the hub along.
+    /// Fails the hub if the store is gone for good.
     pub(super) fn note_error(&self, error: &StoreError) {
         if *error == StoreError::Gone {
             self.fail(STORE_GONE);
         }
     }
 
-    /// These events are appended, and those through `settled` can be read from the store.
+    /// Adds appended events to the window. Events through `settled` can be read from the store.
     pub(super) fn take_in(&self, entries: &[Entry], settled: u64) -> Result<Wake, Failure> {
         let mut wake = Wake::default();
         let mut state = self.state()?;
@@ -230,7 +231,7 @@ impl Core {
         }
     }
 
-    /// Counts a stream in. `state` is the lock's.
+    /// Counts a new stream. `state` is the locked state.
     pub(super) fn enter(&self, state: &mut State, address: Option<IpAddr>) -> SubscriberId {
         if let Some(address) = address {
             *state.by_address.entry(address).or_default() += 1;
@@ -241,7 +242,7 @@ impl Core {
         SubscriberId(state.next_id)
     }
 
-    /// Counts a stream out.
+    /// Uncounts a stream that has ended.
     pub(super) fn leave(&self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
         if let Ok(mut state) = self.state() {
             state.leave(id, group, address);
@@ -272,7 +273,7 @@ pub(super) fn set(gauge: &Gauge, value: usize) {
 }
 
 impl State {
-    /// Has a task woken at the next event of its group.
+    /// Registers a task to be woken at the next event of its group.
     pub(super) fn wait(&mut self, group: GroupId, id: SubscriberId, waker: &Waker) {
         self.waiting
             .entry(group)
@@ -282,7 +283,7 @@ impl State {
             .or_insert_with(|| waker.clone());
     }
 
-    /// Has a shard told of the group's next event.
+    /// Registers a shard to be woken at the group's next event.
     pub(super) fn arm(&mut self, group: GroupId, shard: usize) {
         if self.armed.len() <= group.index() {
             self.armed.resize(group.index() + 1, 0);
@@ -290,7 +291,7 @@ impl State {
         self.armed[group.index()] |= 1 << shard;
     }
 
-    /// How many streams there are from an address.
+    /// The number of streams from an address.
     pub(super) fn from_address(&self, address: IpAddr) -> usize {
         self.by_address.get(&address).copied().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! The hub follows its store: every event comes into the window from there.
+//! The hub as a follower of its store, from which every event enters the window.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use sse_engine::Trim;
 use super::core::Core;
 use crate::store::{AfterUnlock, Entry, Follower, TopicRecord};
 
-/// A hub as its store knows it.
+/// The follower that a hub registers with its store.
 #[derive(Debug)]
 pub(super) struct Following {
     core: Arc<Core>,
-    /// The last event that the store had when it was opened: those after it are published by this process.
+    /// The last event in the store when it was opened. Later ones are published by this process.
     found: u64,
 }
 
@@ -31,7 +31,7 @@ impl Follower for Following {
                 let core = Arc::clone(&self.core);
                 AfterUnlock::call(move || core.wake(wake))
             }
-            Err(_) => AfterUnlock::default(), // the hub goes down; whoever appended is told by it
+            Err(_) => AfterUnlock::default(), // the hub shuts down, and the publisher gets the error from it
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which idempotency keys were used, within a window of time and count.
+//! The idempotency keys used recently, bounded by time and number.
 //!
 //! ```text
 //!   new ── begin ──▶ in flight ── done ──▶ used ── too old, or too many ──▶ new
@@ -16,15 +16,15 @@ use sse_engine::Millis;
 
 use crate::store::{Fingerprint, Key, StoredKey};
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum KeyState {
     New,
-    /// It was used with the same content: for the events with these sequence numbers.
+    /// Used with the same content, for the events with these sequence numbers.
     Used(Arc<[u64]>),
-    /// It is being used with the same content just now.
+    /// In flight with the same content.
     InFlight,
-    /// It was used with other content.
+    /// Used with other content.
     Conflict,
 }
 
@@ -36,16 +36,16 @@ struct Use {
     time: Millis,
 }
 
-/// The keys of the last while. When full, the one used longest ago is forgotten.
+/// The recently used keys. When there are too many, the one used longest ago is evicted.
 ///
-/// Keys in flight are never forgotten, and don't count against the limit: they are bounded by the bodies in which they
-/// came.
+/// Keys in flight are never evicted and don't count towards the limit: they are bounded by the request bodies that
+/// carry them.
 #[derive(Debug)]
 pub(super) struct Keys {
     limit: usize,
     window: u128,
     uses: HashMap<Key, Use>,
-    /// Those used, in the order in which they were.
+    /// Used keys, in order of use.
     order: VecDeque<Key>,
 }
 
@@ -67,14 +67,14 @@ impl Keys {
         }
     }
 
-    /// A new key is in flight from now on.
+    /// Marks a new key as in flight.
     pub(super) fn begin(&mut self, key: Key, content: Fingerprint, now: Millis) {
         if self.limit > 0 {
             self.uses.insert(key, Use { content, seqs: None, time: now });
         }
     }
 
-    /// It was used for the events with these sequence numbers.
+    /// Marks a key in flight as used, for the events with sequence numbers `seqs`.
     pub(super) fn done(&mut self, key: &Key, seqs: Arc<[u64]>) {
         if let Some(known) = self.uses.get_mut(key) {
             known.seqs = Some(seqs);
@@ -83,14 +83,14 @@ impl Keys {
         }
     }
 
-    /// It was not used after all.
+    /// Removes a key in flight whose publish failed.
     pub(super) fn failed(&mut self, key: &Key) {
         if self.uses.get(key).is_some_and(|known| known.seqs.is_none()) {
             self.uses.remove(key);
         }
     }
 
-    /// Remembers a key that the store has. They come in the order in which they were used.
+    /// Adds a key from the store. They are added in order of use.
     pub(super) fn remember(&mut self, stored: StoredKey) {
         let StoredKey { key, content, seqs, time } = stored;
         if self.limit > 0 && self.uses.insert(key.clone(), Use { content, seqs: Some(seqs), time }).is_none() {

@@ -1,4 +1,4 @@
-//! How a hub comes to be: its store is opened, and its window filled with what the store has last.
+//! Opening a hub: the store is opened, and the window filled with its last events.
 
 use std::{io, sync::Arc};
 
@@ -12,14 +12,14 @@ use crate::{
     store::{Store, StoreError, StoreFailure, memory::Memory},
 };
 
-/// Why there is no hub.
+/// Why a hub can't be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
-    /// A value of the configuration is not allowed.
+    /// A value in the configuration is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The system gives no random numbers to name a log with.
+    /// The system provides no randomness for the epoch of a log.
     #[error("can't name a log: {0}")]
     Random(#[source] io::Error),
     /// The log can't be opened.
@@ -34,8 +34,8 @@ impl From<HubError> for io::Error {
 }
 
 impl Hub {
-    /// A hub with the log that `store` of the configuration names: with [`StoreKind::Redb`] the one in its directory,
-    /// which is made if there is none; with [`StoreKind::Memory`] a new one. It blocks while a log on disk is opened.
+    /// Opens a hub with the log that `config.store` names: with [`StoreKind::Redb`] the one in its directory, which is
+    /// created if it does not exist; with [`StoreKind::Memory`] a new one. It blocks while a log on disk is opened.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Hub {
         Self::with(config, store, backed)
     }
 
-    /// A hub with a store. `backed`: events that leave the hub's window are still in the store.
+    /// Opens a hub with `store`. `backed` says that events that leave the hub's window are still in the store.
     pub(crate) fn with(config: Config, store: Box<dyn Store>, backed: bool) -> Result<Self, HubError> {
         let snapshot = store.snapshot();
         let found = snapshot.head;

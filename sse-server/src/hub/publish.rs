@@ -1,4 +1,4 @@
-//! Publishing from the program that the hub is a part of.
+//! Publishing from the program that embeds the hub.
 
 use sse_core::{Event, EventId};
 use sse_engine::{Draft, Name, Position, Topic, TopicError};
@@ -6,14 +6,14 @@ use sse_engine::{Draft, Name, Position, Topic, TopicError};
 use super::{AppendError, Hub, Publication};
 use crate::store::{StoreError, StoreFailure};
 
-/// Why an event was not published, or not dropped.
+/// Why an event was not published, or a topic not trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The topic is not one.
+    /// The text is not a topic.
     #[error("the topic {topic:?} is not one: {why}")]
     Topic {
-        /// What was given.
+        /// The text.
         topic: String,
         /// What is allowed.
         #[source]
@@ -39,7 +39,7 @@ pub enum PublishError {
     /// The ID is not one that this log gave.
     #[error("the ID is none of this log's")]
     ForeignId,
-    /// The data is longer than `publish.max_event_bytes`.
+    /// The data is larger than `publish.max_event_bytes`.
     #[error("the data has {bytes} bytes; publish.max_event_bytes allows {most}")]
     TooLarge {
         /// What was given.
@@ -57,8 +57,8 @@ pub enum PublishError {
 }
 
 impl Hub {
-    /// Publishes an event to a topic, and gives the ID that it has in the log. Subscribers get its name, its data and
-    /// its reconnection time, which is clamped to the configured range.
+    /// Publishes `event` to `topic`, and returns its ID in the log. Subscribers receive its name, its data and its
+    /// reconnection time, which is clamped to the configured range.
     ///
     /// ```
     /// use serde::Serialize;
@@ -93,7 +93,8 @@ impl Hub {
         published.first().map(|published| published.position.id()).ok_or(PublishError::Draining)
     }
 
-    /// Drops what a topic retains, through the event with this ID. Who resumes before it is told of a gap.
+    /// Trims the retained events of `topic` through the one with the ID `through`. A subscriber that resumes before it
+    /// receives a gap.
     ///
     /// ```
     /// use sse_core::Event;
@@ -110,7 +111,7 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`PublishError`] if the topic is none, if the ID is none of this log's, or if the store fails.
+    /// [`PublishError`] if `topic` is not a topic, if `through` is not an ID of this log, or if the store fails.
     pub async fn trim(&self, topic: &str, through: &EventId) -> Result<(), PublishError> {
         let topic = named(topic)?;
         let Some(seq) = Position::parse(through.as_str()).and_then(|position| self.seq(position)) else {
@@ -119,7 +120,7 @@ impl Hub {
         self.trim_topic(&topic, seq).await.map_err(|error| PublishError::Store(error.into()))
     }
 
-    /// Drops what a topic retains through a sequence number.
+    /// Trims the retained events of `topic` through a sequence number.
     async fn trim_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
         if self.0.backed {
             return self.0.store.trim(topic, through).await;

@@ -1,4 +1,4 @@
-//! Where subscribers come in, and those whose next events are in the store, not in the window.
+//! Subscribing, and reading from the store for subscribers whose next events have left the window.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -7,21 +7,21 @@ use sse_engine::{Cursor, Opening, Pending, Placement, Selectors, Start, StorePag
 use super::{Failure, Hub, Subscriber};
 use crate::store::{Page, Query, StoreError};
 
-/// How many events one page has at most.
+/// The most events on one page.
 const PAGE: usize = 256;
 
-/// How long to wait before a store that could not be read is asked again.
+/// The delay before a failed read of the store is retried.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Why a subscriber is turned away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SubscribeError {
     Draining,
-    /// As many streams, sets of selectors or patterns as there may be.
+    /// The hub has all the streams, sets of selectors or patterns it may have.
     Full,
-    /// As many streams from its address as there may be.
+    /// The subscriber's address has all the streams it may have.
     Address,
-    /// Its place depends on the store, which can't be read.
+    /// The place depends on the store, which can't be read.
     Store(StoreError),
 }
 
@@ -31,7 +31,7 @@ impl From<Failure> for SubscribeError {
     }
 }
 
-/// A subscriber with a cursor, at its place or on the way to it.
+/// A counted subscriber with its placement.
 struct Entered {
     subscriber: Subscriber,
     cursor: Cursor,
@@ -39,7 +39,7 @@ struct Entered {
 }
 
 impl Hub {
-    /// Adds a subscriber, counted with its address. Where its place depends on what is in the store, that is looked up.
+    /// Adds a subscriber, counted by its address. If its place depends on the store, that is read.
     pub(crate) async fn enter(
         &self,
         selectors: Selectors,
@@ -80,7 +80,7 @@ impl Hub {
         if limits.per_address > 0 && from_address >= limits.per_address {
             return Err(SubscribeError::Address);
         }
-        // over HTTP/2 one connection has many
+        // over HTTP/2 one connection carries many
         if self.subscribers() >= limits.connections {
             return Err(SubscribeError::Full);
         }
@@ -88,8 +88,9 @@ impl Hub {
         Ok(Entered::new(placement, |cursor| Subscriber::enter(self, &mut state, cursor.group(), address)))
     }
 
-    /// Reads what is next for a subscriber: at most `room` bytes, but at least one event if there is one. A store that
-    /// can't be read is asked until it can, while `is_wanted`; `None` if it is closed, or nobody wants it any more.
+    /// Reads the next page for a subscriber: at most `room` bytes, but at least one event if there is one. A failed
+    /// read is retried while `is_wanted` returns true. `None` means that the store is closed or the page no longer
+    /// wanted.
     pub(crate) async fn read(&self, read: StoreRead, room: usize, is_wanted: impl Fn() -> bool) -> Option<StorePage> {
         loop {
             match self.0.store.read(query(&read, PAGE, room)).await {

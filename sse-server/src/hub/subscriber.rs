@@ -1,4 +1,4 @@
-//! A subscriber's side of the hub.
+//! A subscriber of the hub.
 
 use std::{net::IpAddr, task::Waker};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::metrics::EndReason;
 
-/// A subscriber that the hub counts until this is dropped.
+/// A subscriber, counted by the hub until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     hub: Hub,
@@ -21,7 +21,7 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Counts a member of the group in. `state` is the lock's.
+    /// Counts a new member of `group`. `state` is the locked state.
     pub(super) fn enter(hub: &Hub, state: &mut State, group: GroupId, address: Option<IpAddr>) -> Self {
         let id = hub.0.core.enter(state, address);
         Self { hub: hub.clone(), id, group, address, ended: EndReason::client }
@@ -35,7 +35,7 @@ impl Subscriber {
         &self.hub
     }
 
-    /// Why the stream ends, where it is not that the client left.
+    /// Sets the reason for the end of the stream, if it is not that the client left.
     pub(crate) const fn ends(&mut self, reason: EndReason) {
         self.ended = reason;
     }
@@ -48,18 +48,18 @@ impl Drop for Subscriber {
     }
 }
 
-/// Whom to tell when there is something for a group whose members have all that there is.
+/// Whom to wake when there is an event for a group whose members have caught up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Wakes<'a> {
-    /// The task of this subscriber.
+    /// The task of the subscriber.
     Task(&'a Subscriber, &'a Waker),
     /// The shard with this number.
     Shard(usize),
 }
 
 impl Hub {
-    /// What comes next for a cursor, with its events as `room` allows; where that is nothing yet, `wakes` is told when
-    /// there is.
+    /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `wakes` is woken at the
+    /// next event.
     pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, wakes: Wakes<'_>) -> Result<Step, Failed> {
         let now = self.clock().now();
         let mut state = self.0.core.state()?;
@@ -73,7 +73,7 @@ impl Hub {
         Ok(step)
     }
 
-    /// Goes on with what was read for the last [`Step::NeedStore`].
+    /// Continues with the page read for the last [`Step::NeedStore`].
     pub(crate) fn take(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
         let now = self.clock().now();
         Ok(self.0.core.state()?.engine.take(cursor, page, now))

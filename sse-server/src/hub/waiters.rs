@@ -1,10 +1,10 @@
-//! Those who wait for events elsewhere than in a task.
+//! Subscribers that wait for events outside of a task.
 
 use std::fmt;
 
 use sse_engine::GroupId;
 
-/// A group with members in a shard that wait for an event of it, and there is one.
+/// A group with an event for members that wait in a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReadyGroup {
     /// The shard's number, below [`MAX_SHARDS`](crate::config::MAX_SHARDS).
@@ -12,14 +12,14 @@ pub(crate) struct ReadyGroup {
     pub(crate) group: GroupId,
 }
 
-/// The shards, as the hub knows them. It calls them without holding its lock.
+/// The hub's view of the shards. It calls them without holding its lock.
 pub(crate) trait Waiters: fmt::Debug + Send + Sync {
-    /// There are events for these groups, which are in no particular order and may be put in another.
+    /// There are events for `groups`, which are in no particular order and may be reordered.
     fn ready(&self, groups: &mut [ReadyGroup]);
 
-    /// A shutdown has begun.
+    /// A shutdown has started.
     fn drain(&self);
 }
 
-// There is a bit for each shard.
+// The sets of shards have a bit for each.
 const _: () = assert!(crate::config::MAX_SHARDS <= u64::BITS as usize);

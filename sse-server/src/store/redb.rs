@@ -57,7 +57,7 @@ pub(crate) enum Durability {
     Always,
     /// At once; it is synced within this interval.
     Interval(Duration),
-    /// At once; it is written once enough has accumulated, or after [`SELDOM`](queue::SELDOM).
+    /// At once; it is written once enough has accumulated, or after some seconds.
     None,
 }
 

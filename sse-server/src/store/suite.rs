@@ -112,7 +112,7 @@ impl Heard {
         self.entries.lock().unwrap().iter().map(|entry| entry.seq).collect()
     }
 
-    /// Waits until events through `seq` can be read.
+    /// Waits until events through `through` can be read.
     pub(crate) async fn settled(&self, through: u64) {
         while *self.settled.lock().unwrap() < through {
             tokio::task::yield_now().await;

@@ -20,18 +20,18 @@ use tokio::{
 
 use crate::hub::{Hub, Subscriber, Wakes};
 
-/// How many bytes of events one frame of the body has at most, if it has more than one event.
+/// The most bytes of events in one frame of the body, if it has more than one event.
 const ROOM: usize = 64 << 10;
 
-/// The body of a stream. It ends after the last words, and never fails.
+/// The body of a stream. It ends after the last block of the session, and never fails.
 #[derive(Debug)]
 pub(crate) struct EventBody {
     session: Session,
     subscriber: Subscriber,
     draining: bool,
-    /// What comes next, on its way from the store.
+    /// The next page, while it is being read from the store.
     reading: Option<oneshot::Receiver<Option<StorePage>>>,
-    /// Goes off when the session is to be polled.
+    /// Fires when the session has to be polled.
     timer: Pin<Box<Sleep>>,
 }
 
@@ -44,7 +44,7 @@ impl EventBody {
         Self { session, subscriber, draining: false, reading: None, timer }
     }
 
-    /// Returns true if a shutdown has begun that was not noticed before.
+    /// Returns true if a shutdown has started that was not noticed before.
     fn notice_drain(&mut self) -> bool {
         let hub = self.subscriber.hub();
         let Some(drain) = hub.draining().filter(|_| !self.draining) else { return false };
@@ -53,7 +53,7 @@ impl EventBody {
         true
     }
 
-    /// What there is to do.
+    /// The next action of the session.
     fn poll_session(&mut self, now: Millis, cx: &mut Context<'_>) -> Action<Bytes> {
         let Self { session, subscriber, reading, .. } = self;
         let mut task = Task { hub: subscriber.hub(), subscriber, waker: cx.waker() };
@@ -119,7 +119,7 @@ impl Stream for EventBody {
                     return Poll::Pending;
                 }
                 Action::WaitUntil(due) => {
-                    // A shutdown that began since it was looked for found nobody to wake.
+                    // A shutdown that started since the last check woke nobody.
                     if this.notice_drain() {
                         continue;
                     }
@@ -141,7 +141,7 @@ impl Stream for EventBody {
     }
 }
 
-/// The task of a stream's body, as its session sees it.
+/// The session's driver for the task that polls the body.
 struct Task<'a> {
     hub: &'a Hub,
     subscriber: &'a Subscriber,

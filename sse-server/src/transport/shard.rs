@@ -1,5 +1,5 @@
-//! Streams over sockets taken out of hyper: a few threads, each with a readiness loop and all the connections it was
-//! given. Nothing is kept for a subscriber but its place, its socket and what is half written.
+//! Streams over sockets taken over from hyper: a few threads, each with a readiness loop and its share of the
+//! connections. A subscriber costs no more than its place, its socket and what is unsent.
 //!
 //! ```text
 //!  accept ── socket, subscriber ──▶ inbox ──▶ streams (slab, groups, timers) ──▶ sockets
@@ -40,17 +40,17 @@ use crate::{
 use streams::Streams;
 use timers::Id;
 
-/// How many sockets' readiness is taken at once.
+/// The number of readiness events taken at once.
 const EVENTS: usize = 1024;
 
 const WAKE: Token = Token(usize::MAX);
 
-/// A shard's messages, and what wakes it.
+/// The messages for a shard, and its waker.
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    /// None once the shard is no more.
+    /// `None` once the shard has ended.
     messages: Lock<Option<Vec<Message>>>,
-    /// It was woken and has not looked yet.
+    /// The shard has been woken and has not drained the inbox yet.
     told: AtomicBool,
     waker: Box<dyn Wake>,
 }
@@ -69,16 +69,16 @@ impl Wake for Waker {
 #[derive(Debug)]
 enum Message {
     Join(Box<Joining>),
-    /// There is an event for the group.
+    /// There is an event for a group.
     Ready(GroupId),
-    /// What was read from the store for a connection; nothing if it is closed.
+    /// A page read from the store for a connection; `None` if the store is closed.
     Read(Id, Option<StorePage>),
-    /// A shutdown has begun.
+    /// A shutdown has started.
     Drain,
     Stop,
 }
 
-/// Where a shard's reads from the store go on: on the runtime, whose answers come to the inbox.
+/// Reads from the store for a shard. They run on the runtime, and their pages arrive in the inbox.
 #[derive(Debug, Clone)]
 struct Reader {
     runtime: Handle,
@@ -87,7 +87,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads what is next for a connection, while it keeps what it is given for it.
+    /// Starts to read the next page for a connection. The read is wanted while the returned handle is kept.
     fn read(&self, hub: &Hub, id: Id, read: StoreRead) -> Arc<()> {
         let (hub, reader) = (hub.clone(), self.clone());
         let wanted = Arc::new(());
@@ -121,7 +121,7 @@ impl Inbox {
             Ok(Some(waiting)) => waiting.extend(messages),
             _ => return,
         }
-        // One wake, however much comes until the shard looks.
+        // One wake-up, however many messages arrive until the shard drains the inbox.
         if !self.told.swap(true, Ordering::AcqRel)
             && let Err(error) = self.waker.wake()
         {
@@ -134,7 +134,7 @@ impl Inbox {
         self.messages.lock().is_ok_and(|messages| messages.is_some())
     }
 
-    /// What has come since the last look; `None` if nothing can come any more.
+    /// The messages since the last call; `None` if the inbox is closed.
     fn take(&self) -> Option<Vec<Message>> {
         self.told.store(false, Ordering::Release);
         self.messages.lock().ok()?.as_mut().map(std::mem::take)
@@ -164,7 +164,7 @@ impl Waiters for Inboxes {
     }
 }
 
-/// The threads. They end when this is dropped, and their connections with them.
+/// The threads of the shards. They end when this is dropped, and their connections with them.
 #[derive(Debug)]
 pub(crate) struct Shards {
     inboxes: Inboxes,
@@ -173,7 +173,7 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// Starts so many shards for a hub. The store is read on the runtime that this is called in.
+    /// Starts `count` shards for a hub. The store is read on the current runtime.
     pub(crate) fn start(hub: &Hub, count: usize) -> io::Result<Self> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let polls = (0..count.min(MAX_SHARDS)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
@@ -190,7 +190,7 @@ impl Shards {
         Ok(shards)
     }
 
-    /// Gives a connection to the next shard in turn. Where there is none left it is closed.
+    /// Hands a connection to the next shard in turn. If no shard is left, the connection is closed.
     pub(crate) fn adopt(&self, socket: TcpStream, stream: TakenStream, chunked: bool, open: OpenConnection) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.0.len();
         let (before, from) = self.inboxes.0.split_at(turn);
@@ -204,12 +204,12 @@ impl Drop for Shards {
     fn drop(&mut self) {
         self.inboxes.0.iter().for_each(|inbox| inbox.put([Message::Stop]));
         for thread in self.threads.drain(..) {
-            let _ = thread.join(); // a panic was reported where it happened
+            let _ = thread.join(); // its panic was already reported
         }
     }
 }
 
-/// Closes a shard's inbox when the shard ends, however it does: nothing waits for it any more.
+/// Closes a shard's inbox when the shard ends, even by a panic, so that nothing waits for it.
 struct Alive<'a>(&'a Inbox);
 
 impl Drop for Alive<'_> {
@@ -218,7 +218,7 @@ impl Drop for Alive<'_> {
     }
 }
 
-/// A shard's life.
+/// Runs a shard until it is stopped.
 fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
     let (shard, inbox) = (reader.shard, &reader.inboxes.0[reader.shard]);
     let _alive = Alive(inbox);
@@ -255,7 +255,7 @@ fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
     }
 }
 
-/// Rounded up: what is due is due when the wait ends.
+/// Rounded up, so that what is due has become due when the wait ends.
 fn until(due: Millis, now: Millis) -> Duration {
     Duration::from_millis(due.saturating_sub(now))
 }

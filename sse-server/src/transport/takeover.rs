@@ -1,4 +1,4 @@
-//! How a connection is taken out of hyper: what the routes leave for it, and how it is known that the head is out.
+//! Taking a connection over from hyper: the route leaves a stream for it, and it is taken once the head is flushed.
 //!
 //! ```text
 //!  connection ── slot in the request's extensions ──▶ route
@@ -27,7 +27,7 @@ const LEFT: u8 = 1;
 const ENCODED: u8 = 2;
 const SENT: u8 = 3;
 
-/// A slot of one connection, in which a route leaves the stream that is to go on without hyper.
+/// A slot of one connection, in which a route leaves the stream to continue without hyper.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Takeover(Arc<Shared>);
 
@@ -37,7 +37,7 @@ struct Shared {
     stream: Slot<Option<TakenStream>>,
 }
 
-/// A stream to be carried on.
+/// A stream to continue on the taken connection.
 #[derive(Debug)]
 pub(crate) struct TakenStream {
     pub(crate) subscriber: Subscriber,
@@ -47,19 +47,19 @@ pub(crate) struct TakenStream {
 }
 
 impl Takeover {
-    /// Leaves a stream, and gives the body for hyper: it sends nothing and does not end.
+    /// Leaves a stream, and returns the body for hyper, which sends nothing and does not end.
     pub(crate) fn leave(&self, stream: TakenStream) -> PendingBody {
         self.0.stream.replace(Some(stream));
         self.0.stage.store(LEFT, Ordering::Relaxed);
         PendingBody(self.clone())
     }
 
-    /// The connection's writes have all reached the socket.
+    /// Records that all writes of the connection have been flushed.
     pub(crate) fn flushed(&self) {
         let _ = self.0.stage.compare_exchange(ENCODED, SENT, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// Returns true if the head is out and the connection can be taken.
+    /// Returns true if the head is sent and the connection can be taken over.
     pub(crate) fn is_sent(&self) -> bool {
         self.0.stage.load(Ordering::Relaxed) == SENT
     }
@@ -71,7 +71,7 @@ impl Takeover {
     }
 }
 
-/// The body of a response whose connection is to be taken. Hyper asks for it when the head is encoded.
+/// The body of a response whose connection is being taken over. Hyper polls it once the head is encoded.
 #[derive(Debug)]
 pub(crate) struct PendingBody(Takeover);
 

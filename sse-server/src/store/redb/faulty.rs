@@ -33,7 +33,7 @@ impl Faults {
         Arc::new(Self { good: AtomicI64::new(good), short, calls: AtomicU64::new(0) })
     }
 
-    /// Lets `calls` further calls succeed.
+    /// Lets `good` further calls succeed.
     pub(crate) fn allow(&self, good: i64) {
         self.good.store(good, Ordering::SeqCst);
     }

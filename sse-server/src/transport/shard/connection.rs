@@ -1,4 +1,4 @@
-//! One connection of a shard: a socket, a stream, and what the socket has not taken yet.
+//! One connection of a shard: a socket, a stream, and the unsent bytes.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -11,12 +11,12 @@ use sse_engine::{Millis, Session};
 use super::timers::Id;
 use crate::{base::connections::OpenConnection, hub::Subscriber};
 
-/// How many bytes of a client's surplus input are read in a row.
+/// The most bytes of surplus input read from a client in one turn.
 const SURPLUS: usize = 64 << 10;
 
 /// A socket that never blocks.
 pub(crate) trait Socket: Read + Write {
-    /// Ends our side: the peer reads an end after all that was written.
+    /// Shuts down the write side: the peer reads the end of the stream after everything written.
     fn shutdown(&self) -> io::Result<()>;
 }
 
@@ -30,18 +30,18 @@ impl Socket for mio::net::TcpStream {
 pub(super) struct Connection<S> {
     socket: S,
     pub(super) id: Id,
-    /// Until its last words are written; then the connection only waits for the client's end.
+    /// `None` once its last block is written and the connection only waits for the client to close.
     pub(super) stream: Option<Stream>,
     pub(super) chunked: bool,
-    /// It waits for another turn.
+    /// Whether it waits for another turn.
     pub(super) queued: bool,
-    /// There is more input to drop.
+    /// Whether there is more input to discard.
     pub(super) unread: bool,
     /// The time of its entry among the timers.
     pub(super) timer: Millis,
-    /// When it is closed at the latest, once it only waits for the client's end.
+    /// The deadline for the client to close, once its stream has ended.
     pub(super) patience_ends: Millis,
-    /// What comes next is being read from the store, and wanted while this is kept.
+    /// Present while the next page is being read from the store; dropping it cancels the read.
     pub(super) reading: Option<Arc<()>>,
     unsent: Option<Box<Unsent>>,
     _open: OpenConnection,
@@ -51,35 +51,35 @@ pub(super) struct Connection<S> {
 pub(super) struct Stream {
     pub(super) session: Session,
     pub(super) subscriber: Subscriber,
-    /// Its index among the members that the shard has of its group.
+    /// Its index among the shard's members of its group.
     pub(super) member: usize,
 }
 
-/// What the socket did not take yet.
+/// Bytes that the socket has not accepted yet.
 #[derive(Debug)]
 struct Unsent {
     bytes: Bytes,
     written: usize,
-    /// When the socket took something last.
+    /// When the socket last accepted bytes.
     moved: Millis,
 }
 
-/// How a write went.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// All is with the socket.
+    /// The socket accepted everything.
     Whole,
-    /// The rest is unsent: there is an event when the socket takes more.
+    /// Some bytes are unsent. The socket becomes writable when it accepts more.
     Blocked,
     /// The connection is gone.
     Gone,
 }
 
-/// What a client sent, which is dropped.
+/// The outcome of discarding a client's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Input {
     Nothing,
-    /// So much that others should have their turn.
+    /// There is more, but others should have their turn.
     More,
     End,
 }
@@ -105,19 +105,19 @@ impl<S> Connection<S> {
         self.unsent.is_some()
     }
 
-    /// How many bytes are kept while some are unsent: all of the write, until it is out.
+    /// The number of bytes kept in memory for unsent ones: the whole write, until it is out.
     pub(super) fn pinned(&self) -> usize {
         self.unsent.as_ref().map_or(0, |unsent| unsent.bytes.len())
     }
 
-    /// When the socket took something last, if something is unsent.
+    /// When the socket last accepted bytes, if some are unsent.
     pub(super) fn stalled_since(&self) -> Option<Millis> {
         self.unsent.as_ref().map(|unsent| unsent.moved)
     }
 }
 
 impl<S: Socket> Connection<S> {
-    /// Writes, with nothing unsent before. The bytes are kept only if the socket does not take them all.
+    /// Writes `bytes`, with nothing unsent before. They are kept only if the socket does not accept them all.
     pub(super) fn send(&mut self, bytes: &Bytes, now: Millis) -> Sent {
         debug_assert!(self.unsent.is_none(), "what is half written is finished first");
         let written = match write(&mut self.socket, bytes) {
@@ -129,7 +129,7 @@ impl<S: Socket> Connection<S> {
         Sent::Blocked
     }
 
-    /// Writes what is unsent.
+    /// Writes the unsent bytes.
     pub(super) fn flush(&mut self, now: Millis) -> Sent {
         let Some(unsent) = &mut self.unsent else { return Sent::Whole };
         match write(&mut self.socket, &unsent.bytes[unsent.written..]) {
@@ -147,12 +147,12 @@ impl<S: Socket> Connection<S> {
         Sent::Whole
     }
 
-    /// Ends our side.
+    /// Shuts down the write side.
     pub(super) fn shutdown(&self) -> bool {
         self.socket.shutdown().is_ok()
     }
 
-    /// Reads and drops what the client sends.
+    /// Reads and discards the client's input.
     pub(super) fn drop_input(&mut self) -> Input {
         let mut dropped = [0; 4096];
         for _ in 0..SURPLUS / dropped.len() {
@@ -168,7 +168,7 @@ impl<S: Socket> Connection<S> {
     }
 }
 
-/// As much as the socket takes at once.
+/// Writes as much as the socket accepts at once.
 fn write(socket: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
     let mut written = 0;
     while written < bytes.len() {

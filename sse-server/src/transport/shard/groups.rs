@@ -1,10 +1,10 @@
-//! Which of a shard's groups have something for their members, and whose turn it is.
+//! The groups of a shard that have events for their members, and whose turn it is.
 
 use std::collections::VecDeque;
 
 use sse_engine::GroupId;
 
-/// The members that a shard has of each group, and the groups that are to be walked through.
+/// The shard's members of each group, and the queue of groups to serve.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     members: Vec<Members>,
@@ -14,16 +14,16 @@ pub(super) struct Groups {
 #[derive(Debug, Default)]
 struct Members {
     ids: Vec<u32>,
-    /// It is in `ready`.
+    /// Whether it is in `ready`.
     ready: bool,
-    /// Where the walk goes on.
+    /// The index of the next member to serve.
     next: usize,
-    /// Walk once more: something was written, or changed on the way.
+    /// Whether to walk the members once more, because something was written or changed on the way.
     again: bool,
 }
 
 impl Groups {
-    /// Adds a member, and gives its index.
+    /// Adds a member, and returns its index.
     pub(super) fn join(&mut self, group: GroupId, member: u32) -> usize {
         if self.members.len() <= group.index() {
             self.members.resize_with(group.index() + 1, Members::default);
@@ -33,18 +33,18 @@ impl Groups {
         members.ids.len() - 1
     }
 
-    /// Takes out the member at an index; the one that takes its place has that index from now on.
+    /// Removes the member at `index`, and returns the member that moves to this index.
     pub(super) fn leave(&mut self, group: GroupId, index: usize) -> Option<u32> {
         let members = &mut self.members[group.index()];
         members.ids.swap_remove(index);
-        members.again |= index <= members.next; // another takes a place that the walk has passed
+        members.again |= index <= members.next; // a member moves to an index that the walk has passed
         if members.ids.is_empty() {
             members.ids = Vec::new();
         }
         members.ids.get(index).copied()
     }
 
-    /// There may be something for the members of the group.
+    /// Marks a group as ready: there may be events for its members.
     pub(super) fn ready(&mut self, group: GroupId) {
         let Some(members) = self.members.get_mut(group.index()) else { return };
         if members.ready {
@@ -59,7 +59,7 @@ impl Groups {
         !self.ready.is_empty()
     }
 
-    /// The group whose turn it is.
+    /// The group at the front of the queue.
     pub(super) fn turn(&mut self) -> Option<GroupId> {
         self.ready.pop_front()
     }
@@ -70,14 +70,14 @@ impl Groups {
         members.ids.get(members.next).copied()
     }
 
-    /// The walk has dealt with a member, which is still there or not.
+    /// Advances the walk past a member, which may have been removed.
     pub(super) fn visited(&mut self, group: GroupId, stays: bool, again: bool) {
         let members = &mut self.members[group.index()];
         members.next += usize::from(stays);
         members.again |= again;
     }
 
-    /// The group's turn is over: it comes again, after the others, unless all its members have all that there is.
+    /// Ends the group's turn. It is queued again, after the others, unless all its members have caught up.
     pub(super) fn turned(&mut self, group: GroupId) {
         let members = &mut self.members[group.index()];
         if members.next >= members.ids.len() {

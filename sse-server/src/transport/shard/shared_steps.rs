@@ -1,16 +1,16 @@
-//! What comes next for a group, looked up once for all members at the same place.
+//! Steps of a group that are computed once and shared by all members at the same place.
 
 use sse_engine::{Chunk, Cursor, Driver, Failed, Place, Step, StorePage, Surroundings, Write};
 
 use crate::hub::{Hub, Wakes};
 
-/// How many bytes of events one write has at most, if it has more than one event.
+/// The most bytes of events in one write, if it has more than one event.
 pub(super) const ROOM: usize = 64 << 10;
 
-/// How many places are remembered at a time. Members of a group are mostly at one or two.
+/// The number of places remembered. Members of a group are mostly at one or two.
 const PLACES: usize = 32;
 
-/// What the members of one group got next, by where they were.
+/// The next steps of one group, by the place of the member.
 #[derive(Debug, Default)]
 pub(super) struct Memo(Vec<Known>);
 
@@ -22,13 +22,13 @@ struct Known {
 }
 
 impl Memo {
-    /// It is another group's turn, or later.
+    /// Forgets all steps, because another group has its turn or time has passed.
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
 }
 
-/// A shard, as the session of one of its connections sees it.
+/// The session's driver for one connection of a shard.
 pub(super) struct Member<'a> {
     pub(super) hub: &'a Hub,
     pub(super) shard: usize,

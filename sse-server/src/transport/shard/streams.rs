@@ -1,4 +1,4 @@
-//! The streams of a shard, whatever their sockets are and whatever waits for them.
+//! The streams of a shard, independent of the kind of socket and poll.
 
 mod time;
 
@@ -22,13 +22,13 @@ use crate::{
     transport::takeover::TakenStream,
 };
 
-/// How many members of a group get their write before another group has its turn.
+/// The number of members of a group that are served before another group has its turn.
 const TURN: usize = 512;
 
-/// How many writes one connection gets in a row where it is served alone.
+/// The most writes in a row for a connection that is served alone.
 const ROW: usize = 16;
 
-/// How long a client may take to end its side.
+/// How long a client may take to close its side.
 const PATIENCE: Millis = 1000;
 
 /// The last chunk of a body.
@@ -40,21 +40,21 @@ pub(super) struct Streams<S> {
     hub: Hub,
     reader: Reader,
     connections: Slab<Connection<S>>,
-    /// How often a place of the slab was used.
+    /// The number of times that each slot of the slab has been reused.
     uses: u32,
     groups: Groups,
     timers: Timers,
-    /// Connections that have more to do than their last turn had room for.
+    /// Connections with more to do than fitted into their last turn.
     more: VecDeque<Id>,
     memo: Memo,
     drain: Option<Drain>,
-    /// How long a socket may take nothing.
+    /// How long a socket may accept nothing.
     write_stall: Millis,
     delivered: u64,
     bytes: u64,
 }
 
-/// Whether a connection is still there.
+/// Whether a connection still exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stays {
     Yes,
@@ -80,12 +80,12 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// Where the next connection will be.
+    /// The ID of the next connection.
     pub(super) fn vacant(&self) -> usize {
         self.connections.vacant_key()
     }
 
-    /// Begins a stream.
+    /// Starts a stream.
     pub(super) fn join(&mut self, socket: S, taken: TakenStream, chunked: bool, open: OpenConnection, now: Millis) {
         let TakenStream { subscriber, cursor, opening, heartbeat } = taken;
         let entry = self.connections.vacant_entry();
@@ -104,7 +104,7 @@ impl<S: Socket> Streams<S> {
         self.serve(index, now);
     }
 
-    /// Gives a connection another turn.
+    /// Queues a connection for another turn.
     fn queue(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         if !std::mem::replace(&mut connection.queued, true) {
@@ -112,12 +112,12 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// The group may have something for its members.
+    /// Marks a group as ready: there may be events for its members.
     pub(super) fn ready(&mut self, group: GroupId) {
         self.groups.ready(group);
     }
 
-    /// The socket at this place takes more, or has input.
+    /// Handles the readiness of the socket at `index`.
     pub(super) fn on_event(&mut self, index: usize, input: bool, now: Millis) {
         if !self.connections.contains(index) {
             return;
@@ -130,7 +130,7 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// A shutdown has begun: each stream gets a moment of its own within the window.
+    /// Handles a shutdown: schedules the end of each stream within the window.
     pub(super) fn drain(&mut self, now: Millis) {
         let Some(drain) = self.hub.draining().filter(|_| self.drain.is_none()) else { return };
         self.drain = Some(drain);
@@ -142,12 +142,12 @@ impl<S: Socket> Streams<S> {
         self.refresh_timers(now);
     }
 
-    /// When there is something to do, if nothing happens before.
+    /// When there is something to do if nothing happens before.
     pub(super) fn due(&self) -> Option<Millis> {
         self.timers.next()
     }
 
-    /// Does some of what there is to do. `true`: there is more.
+    /// Does a bounded amount of work. Returns true if there is more.
     pub(super) fn turn(&mut self, now: Millis) -> bool {
         self.run_timers(now);
         for _ in 0..self.more.len().min(TURN) {
@@ -168,9 +168,9 @@ impl<S: Socket> Streams<S> {
         self.groups.is_ready() || !self.more.is_empty() || self.due().is_some_and(|due| due <= now)
     }
 
-    /// One write for each member that can take it.
+    /// Serves one write to each member that is ready for it.
     fn walk(&mut self, group: GroupId, now: Millis) {
-        self.memo.clear(); // what it remembers is of another group, or of before
+        self.memo.clear(); // it is for another group, or out of date
         for _ in 0..TURN {
             let Some(member) = self.groups.member(group) else { break };
             let (stays, again) = self.step(member as usize, now);
@@ -180,7 +180,7 @@ impl<S: Socket> Streams<S> {
         self.groups.turned(group);
     }
 
-    /// Serves one connection until there is nothing more, or it takes no more, or others should have their turn.
+    /// Serves one connection until it has caught up, its socket is full, or others should have their turn.
     fn serve(&mut self, index: usize, now: Millis) {
         for _ in 0..ROW {
             self.memo.clear();
@@ -192,7 +192,8 @@ impl<S: Socket> Streams<S> {
         self.queue(index);
     }
 
-    /// Gives a connection, if it can take it, what comes next. Whether it stays, and whether there may be more.
+    /// Serves the next step to a connection that can accept it. Returns whether it still exists, and whether there may
+    /// be more to do.
     fn step(&mut self, index: usize, now: Millis) -> (Stays, bool) {
         let connection = &mut self.connections[index];
         let blocked = connection.is_blocked();
@@ -202,7 +203,7 @@ impl<S: Socket> Streams<S> {
         self.act(index, action, now)
     }
 
-    /// What was read from the store for a connection; `None` if the store is closed.
+    /// Handles a page read from the store for a connection; `None` if the store is closed.
     pub(super) fn on_read(&mut self, id: Id, page: Option<StorePage>, now: Millis) {
         let Some(index) = self.find(id) else { return };
         let connection = &mut self.connections[index];
@@ -210,7 +211,7 @@ impl<S: Socket> Streams<S> {
         let blocked = connection.is_blocked();
         if let Some(stream) = &mut connection.stream {
             if blocked {
-                // A heartbeat was written only in part meanwhile.
+                // A heartbeat is still partly unsent.
                 stream.session.pass_over_page();
             } else {
                 let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
@@ -223,7 +224,8 @@ impl<S: Socket> Streams<S> {
         self.queue(index);
     }
 
-    /// Does what a session wants done. Whether the connection stays, and whether there may be more to do.
+    /// Performs an action of a session. Returns whether the connection still exists, and whether there may be more to
+    /// do.
     fn act(&mut self, index: usize, action: Action<Chunk>, now: Millis) -> (Stays, bool) {
         match action {
             Action::Events { events, count } => {
@@ -279,7 +281,7 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// The last words, and the end of our side.
+    /// Writes the last block, and closes our side.
     fn end(&mut self, index: usize, last_words: &Bytes, ended: EndReason, now: Millis) -> Stays {
         self.leave(index, ended);
         let words = Chunk::new(last_words);
@@ -288,11 +290,11 @@ impl<S: Socket> Streams<S> {
         if self.send(index, &bytes, now) == Stays::No {
             return Stays::No;
         }
-        // else it is half closed when it has taken them
+        // otherwise it is half closed once the last block is sent
         if self.connections[index].is_blocked() { Stays::Yes } else { self.half_close(index, now) }
     }
 
-    /// The socket may take more.
+    /// Handles a socket that may accept more.
     fn unblock(&mut self, index: usize, now: Millis) {
         let connection = &mut self.connections[index];
         let pinned = connection.pinned() as i64;
@@ -316,7 +318,7 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// The last words are written: ends our side, and has patience until the client ends its own.
+    /// Closes our side after the last block, and waits for the client to close its own.
     fn half_close(&mut self, index: usize, now: Millis) -> Stays {
         let connection = &mut self.connections[index];
         if !connection.shutdown() {
@@ -339,13 +341,13 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// The connection with this name, if it is still there.
+    /// The connection with this ID, if it still exists.
     fn find(&self, id: Id) -> Option<usize> {
         let index = id.index as usize;
         self.connections.get(index).filter(|connection| connection.id == id).map(|_| index)
     }
 
-    /// Takes the subscriber out of the hub.
+    /// Closes a connection, and removes its subscriber from the hub.
     fn leave(&mut self, index: usize, ended: EndReason) {
         let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
         if let Some(moved) = self.groups.leave(subscriber.group(), member)
@@ -368,7 +370,7 @@ impl<S: Socket> Streams<S> {
 }
 
 impl<S> Drop for Streams<S> {
-    /// The hub may live on: what was counted of these connections is taken back.
+    /// Takes its connections out of the metrics of the hub, which may outlive the shard.
     fn drop(&mut self) {
         let metrics = self.hub.metrics();
         for (_, connection) in self.connections.iter().filter(|(_, connection)| connection.is_blocked()) {

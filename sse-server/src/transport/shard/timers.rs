@@ -1,22 +1,22 @@
-//! When a connection is to be looked at next.
+//! The timers of a shard: when each connection has to be looked at next.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use sse_engine::Millis;
 
-/// How many entries of connections that are gone may lie between the others before they are taken out.
+/// The most stale entries before they are removed.
 const SPARE: usize = 1024;
 
-/// A connection's place in the slab, with how often the place was used: it tells a connection from a later one.
+/// A connection's index in the slab and the generation of that slot, which distinguishes it from later connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Id {
     pub(super) index: u32,
     pub(super) use_count: u32,
 }
 
-/// One entry that counts for each connection, at the time when it was last known to be due or before. A connection that
-/// has become due later is entered anew when its entry comes up, so a write moves nothing; one that has become due
-/// earlier is entered once more, and remembers which entry counts.
+/// A heap with one valid entry for each connection, at or before the time it is due. If a connection becomes due later,
+/// its entry is renewed only when it fires, so a write moves nothing. If it becomes due earlier, another entry is
+/// added, and the connection remembers which one is valid.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BinaryHeap<Reverse<(Millis, Id)>>);
 
@@ -29,7 +29,7 @@ impl Timers {
         self.0.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// An entry that has come up.
+    /// Removes an entry that has fired.
     pub(super) fn pop(&mut self, now: Millis) -> Option<(Millis, Id)> {
         if self.next()? > now {
             return None;
@@ -37,7 +37,7 @@ impl Timers {
         self.0.pop().map(|Reverse(entry)| entry)
     }
 
-    /// Whether it is worth to [`replace`](Self::replace) the entries: many are of connections that are gone.
+    /// Returns true if so many entries are stale that it is worth [replacing](Self::replace) them.
     pub(super) fn is_crowded(&self, connections: usize) -> bool {
         self.0.len() > 2 * connections + SPARE
     }

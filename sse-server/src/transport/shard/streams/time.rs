@@ -1,11 +1,11 @@
-//! What happens to a shard's streams because time has passed.
+//! Timeouts of a shard's streams.
 
 use sse_engine::Millis;
 
 use super::{Stays, Streams};
 use crate::{metrics::EndReason, transport::shard::connection::Socket};
 
-/// How many timers go off before sockets are looked at again.
+/// The most timers handled before sockets are polled again.
 const TIMERS: usize = 1024;
 
 impl<S: Socket> Streams<S> {
@@ -24,7 +24,7 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// When a connection is to be looked at, if nothing happens before.
+    /// When a connection has to be looked at if nothing happens before.
     pub(super) fn due_of(&self, index: usize) -> Millis {
         let connection = &self.connections[index];
         match (connection.stalled_since(), &connection.stream) {
@@ -35,7 +35,7 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// Looks at a connection at this time, or before.
+    /// Makes sure that a connection is looked at by `time`.
     pub(super) fn set_timer(&mut self, index: usize, at: Millis) {
         let connection = &mut self.connections[index];
         if at < connection.timer {
@@ -70,7 +70,8 @@ impl<S: Socket> Streams<S> {
         if self.find(id).is_some() { Stays::Yes } else { Stays::No }
     }
 
-    /// The socket has told of no room for a while. It does so only where there is much, so it is tried once more.
+    /// The socket has not become writable for a while. It reports that only once there is plenty of room, so try once
+    /// more.
     fn on_stall(&mut self, index: usize, now: Millis) -> Stays {
         let id = self.connections[index].id;
         if let Some(stream) = &mut self.connections[index].stream {
