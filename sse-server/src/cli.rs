@@ -54,7 +54,7 @@ pub(crate) fn parse() -> Command {
 }
 
 impl Command {
-    /// Where the configuration comes from, the strongest last.
+    /// The sources of the configuration, the strongest last.
     pub(crate) fn sources(&self) -> Vec<Source> {
         let (config, data) = match &self.other {
             Some(Other::Log(log)) => (&log.config, &log.data),

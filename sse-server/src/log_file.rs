@@ -1,7 +1,7 @@
-//! The log while no hub runs: looked at, taken out, put in, checked, made smaller.
+//! The log on disk while no hub runs: information, export, import, verification and compaction.
 //!
-//! Opening it here does not take it into use: a hub that starts later finds it as the last one left it. Only an import
-//! does, as a hub would.
+//! Opening it here does not mark it as in use: a hub that starts later finds it as the last one left it. Only an import
+//! does, like a hub.
 
 mod export;
 mod import;
@@ -32,12 +32,13 @@ pub use export::Form;
 pub use import::Imported;
 pub use verify::Verified;
 
-/// After how many rows progress is told.
+/// The number of rows between two progress reports.
 const STRIDE: u64 = 256;
 
-/// The log on disk of a hub that does not run. While this is open no hub can use it.
+/// The log on disk of a hub that is not running. While this is open, no hub can use it.
 ///
-/// All of it blocks; in an asynchronous program it goes on a thread that may, such as `tokio::task::spawn_blocking`.
+/// All methods block; in an asynchronous program use them on a thread that may, such as one of
+/// `tokio::task::spawn_blocking`.
 ///
 /// ```no_run
 /// use sse_server::{Config, Form, LogFile};
@@ -54,15 +55,15 @@ pub struct LogFile {
     directory: LogDir,
     database: Database,
     loaded: Loaded,
-    /// No hub has the directory meanwhile.
+    /// Keeps hubs out of the directory.
     _lock: fs::File,
 }
 
-/// Why something was not done with the log.
+/// Why an operation on the log failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LogError {
-    /// A value of the configuration is not allowed.
+    /// A value in the configuration is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The log can't be opened.
@@ -71,10 +72,10 @@ pub enum LogError {
     /// The log can't be read or written.
     #[error("the log fails: {0}")]
     File(#[source] StoreFailure),
-    /// What is exported can't be written.
+    /// The exported events can't be written.
     #[error("can't write the events: {0}")]
     Write(#[source] io::Error),
-    /// What is to be imported can't be read.
+    /// The events to import can't be read.
     #[error("can't read the events: {error}; {imported}")]
     Read {
         /// Why.
@@ -86,25 +87,25 @@ pub enum LogError {
     /// A line is not an event.
     #[error("line {line}: {why}; {imported}")]
     Line {
-        /// Which, from 1.
+        /// The number of the line, from 1.
         line: u64,
-        /// What is wrong, and what is allowed.
+        /// What is wrong with it, and what is allowed.
         why: String,
         /// What came before. It stays.
         imported: Imported,
     },
-    /// The log took events and could not write them all.
+    /// The log accepted events, and failed to write all of them.
     #[error("the log can't be written: {why}; some of {events} events may be in it")]
     Lost {
         /// Why.
         #[source]
         why: StoreFailure,
-        /// How many it took.
+        /// The number of events accepted.
         events: u64,
     },
 }
 
-/// What is in a log.
+/// Information on a log.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct LogInfo {
@@ -112,57 +113,57 @@ pub struct LogInfo {
     pub file: PathBuf,
     /// Its size in bytes.
     pub file_bytes: u64,
-    /// The log's name, with which each of its IDs begins.
+    /// The epoch of the log, with which each of its IDs starts.
     pub epoch: String,
-    /// Whether it was closed in good order. If not, the next hub to use it skips the IDs that may have been given out.
+    /// Whether it was closed cleanly. If not, the next hub to use it skips the IDs that may have been assigned.
     pub clean: bool,
-    /// How many events are retained.
+    /// The number of retained events.
     pub events: u64,
-    /// How many bytes the retention counts them with.
+    /// Their size in bytes, as retention counts it.
     pub bytes: u64,
-    /// The first retained event.
+    /// The ID of the first retained event.
     pub first_id: Option<String>,
-    /// The last retained event.
+    /// The ID of the last retained event.
     pub last_id: Option<String>,
-    /// When the first retained event was published, in milliseconds since the Unix epoch.
+    /// The publish time of the first retained event, in milliseconds since the Unix epoch.
     pub first_time: Option<u64>,
-    /// When the last retained event was published.
+    /// The publish time of the last retained event.
     pub last_time: Option<u64>,
-    /// The last ID that was given out, as far as the file knows.
+    /// The last ID assigned, as far as the file knows.
     pub head: String,
-    /// How many unclean stops are remembered.
+    /// The number of recorded crashes.
     pub holes: usize,
-    /// How many of them may have taken events.
+    /// The number of those that may have lost events.
     pub lossy_holes: usize,
-    /// How many idempotency keys are remembered.
+    /// The number of idempotency keys.
     pub keys: usize,
     /// The topics, those with the most bytes first.
     pub topics: Vec<LogTopic>,
 }
 
-/// What is retained of a topic.
+/// Information on a topic in a log.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct LogTopic {
-    /// Its name.
+    /// The topic.
     pub topic: String,
-    /// How many events.
+    /// The number of retained events.
     pub events: u64,
-    /// How many bytes they are counted with.
+    /// Their size in bytes, as retention counts it.
     pub bytes: u64,
-    /// The first event.
+    /// The ID of the first retained event.
     pub first_id: Option<String>,
-    /// The last event.
+    /// The ID of the last retained event.
     pub last_id: Option<String>,
 }
 
 impl LogFile {
-    /// Opens the log in the directory that `store.path` of the configuration names. None is made.
+    /// Opens the log in the directory `config.store.path`. It has to exist.
     ///
     /// # Errors
     ///
-    /// [`LogError::Open`] if there is none, if a hub uses it, or if it can't be read; [`LogError::Config`] if the
-    /// configuration is not allowed.
+    /// [`LogError::Open`] if there is no log, if a hub uses it, or if it can't be read; [`LogError::Config`] if the
+    /// configuration is invalid.
     pub fn open(config: &Config) -> Result<Self, LogError> {
         config.check()?;
         let directory = LogDir::from(&config.store);
@@ -180,7 +181,7 @@ impl LogFile {
         Ok(Self { directory, database, loaded, _lock: lock })
     }
 
-    /// What is in it.
+    /// Returns information on the log.
     ///
     /// # Errors
     ///
@@ -222,11 +223,11 @@ impl LogFile {
         })
     }
 
-    /// Gives the room that trimmed events left back to the file system. The bytes before and after are given.
+    /// Returns the space of trimmed events to the file system. Returns the size of the file before and after, in bytes.
     ///
     /// # Errors
     ///
-    /// [`LogError::File`]; the log is as it was then.
+    /// [`LogError::File`]; the log is unchanged then.
     pub fn compact(self) -> Result<(u64, u64), LogError> {
         let Self { directory, mut database, .. } = self;
         let path = directory.path();
@@ -240,7 +241,7 @@ impl LogFile {
         .map_err(|fault| failed(&directory, fault))
     }
 
-    /// The first and the last event with their times.
+    /// The first and the last event, with their publish times.
     fn ends(&self) -> FileResult<[Option<(u64, Millis)>; 2]> {
         let events = self.database.begin_read()?.open_table(EVENTS)?;
         let first = events.first()?.map(|(seq, row)| (seq.value(), row.value().0));

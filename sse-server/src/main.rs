@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use exit::fail;
 
-/// A bad configuration.
+/// The exit code for an invalid configuration.
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ async fn run(config: Config, descriptors: std::io::Result<u64>) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(&error, 1),
     };
-    // From here on a signal is a wish to shut down, not the end.
+    // From here on a signal asks for a shutdown instead of ending the process.
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return fail(&error, 1),
@@ -115,7 +115,7 @@ impl Signals {
     }
 }
 
-/// The first line is for programs too: it says where the hub listens.
+/// Prints where the hub listens. The first line is meant for programs, too.
 fn greet(server: &Server) {
     let at = server.local_addr();
     let mut text = format!(
@@ -133,7 +133,7 @@ fn greet(server: &Server) {
 }
 
 fn print(text: &str) {
-    // Nobody may be reading; that is no reason not to serve.
+    // Serve even if nobody reads standard output.
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -1,4 +1,4 @@
-//! Listening, and serving until told to stop.
+//! Listening and serving until told to stop.
 
 mod accept;
 mod connection;
@@ -27,35 +27,36 @@ use crate::{
 use accept::Acceptor;
 pub use error::ServeError;
 
-/// What connections get at the end of the drain window, when the streams are done.
+/// The part of the drain window that is left for connections after the streams have ended.
 const LAST_MOMENTS: Duration = Duration::from_millis(250);
 
-/// Connections to the operator's listener.
+/// The most connections to the operator's listener.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// Descriptors that are not for clients: the runtime's, the listeners', logs, and the surplus that is told to go.
+/// Descriptors that are not for clients: those of the runtime, the listeners and the log, and for surplus connections
+/// that are turned away.
 const RESERVED: usize = 64 + ADMIN_CONNECTIONS + 2 * accept::SURPLUS;
 
-/// A hub that listens.
+/// A hub with its listeners.
 #[derive(Debug)]
 pub struct Server {
     hub: Hub,
     public: TcpListener,
     admin: Option<TcpListener>,
     address: SocketAddr,
-    /// Who carries the streams, unless hyper does.
+    /// The shards that carry the streams, unless hyper does.
     shards: Option<Arc<Shards>>,
 }
 
-/// How a server came to its end.
+/// How a server stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Shutdown {
-    /// All streams ended as they should.
+    /// All streams ended in time.
     Drained,
-    /// Some were still open at the deadline, and were cut off.
+    /// This many connections were still open at the deadline, and were cut off.
     CutOff(usize),
-    /// Nobody wanted it to stop: the hub could not go on. Why is in the log, at the level `error`.
+    /// The hub failed. The reason is in the process's log, at level `error`.
     Failed,
 }
 
@@ -79,26 +80,26 @@ impl Server {
         Ok(Self { hub, public, admin, address, shards })
     }
 
-    /// Where it listens: the port is known even if 0 was asked for.
+    /// The address it listens on. The port is known even if 0 was configured.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the operator's routes are, if not beside the others.
+    /// The address of the operator's routes, if they have a listener of their own.
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
-    /// The hub that is served.
+    /// The hub.
     #[must_use]
     pub const fn hub(&self) -> &Hub {
         &self.hub
     }
 
-    /// Serves until `stop` is ready or the hub can't go on, then ends all streams within the drain window, and returns.
-    /// Nothing of it goes on when the future is done or dropped.
+    /// Serves until `stop` completes or the hub fails, then ends all streams within the drain window. Nothing keeps
+    /// running once the future has completed or is dropped.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Shutdown {
         let config = self.hub.config();
         let window = config.server.drain;
@@ -121,7 +122,7 @@ impl Server {
         tracing::info!(streams, window_s = window.as_secs_f64(), "draining");
         let deadline = Instant::now() + window;
         self.hub.drain();
-        // Streams go first; the listeners still answer. Then whatever else is open finishes what it is doing.
+        // Streams end first, while the listeners still accept. Then the other connections finish their requests.
         let _ = timeout_at(deadline - window.min(LAST_MOMENTS), self.hub.emptied()).await;
         accepting.shutdown().await;
         let _ = stopping.send(true);
@@ -136,7 +137,7 @@ impl Server {
     }
 }
 
-/// As many as are configured, but no more than the process may open, less what it needs to be able to say so.
+/// The configured number of connections, bounded by the descriptors that the process may open.
 fn connection_limit(configured: usize, shards: usize) -> usize {
     #[cfg(unix)]
     if let Ok((descriptors, _)) = rlimit::Resource::NOFILE.get() {

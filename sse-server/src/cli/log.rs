@@ -61,11 +61,11 @@ enum Task {
     Compact,
 }
 
-/// Whether all is well, or a line that says what is not.
+/// The exit code, or a line that says what failed.
 type Done = Result<ExitCode, String>;
 
 impl Command {
-    /// Does it, and says how it went.
+    /// Runs the task, and reports the outcome.
     pub(crate) fn run(&self, config: &Config) -> ExitCode {
         let done = match &self.task {
             Task::Info { json } => info(config, *json),
@@ -118,7 +118,7 @@ fn export(config: &Config, file: Option<&Path>, form: Form) -> Done {
         Ok(events) => say(&format!("events exported: {events}, to {}\n", path.display())),
         Err(error) => {
             drop(out);
-            let _ = fs::remove_file(path); // half of them would look like all
+            let _ = fs::remove_file(path); // half an export would look complete
             Err(error)
         }
     }
@@ -162,7 +162,7 @@ fn compact(config: &Config) -> Done {
     say(&format!("{} before, {} after\n", words::bytes(before), words::bytes(after)))
 }
 
-/// What was asked for: if it can't be told, it failed.
+/// Writes the requested output. If that fails, so does the task.
 fn say(text: &str) -> Done {
     let mut out = io::stdout().lock();
     let said = out.write_all(text.as_bytes()).and_then(|()| out.flush());

@@ -1,4 +1,4 @@
-//! Who may speak to the hub: no web page that was not allowed to, whatever name it calls the hub by.
+//! Which web pages may use the hub: only those allowed to, under whatever name they address it.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,10 +11,10 @@ use crate::{config::Config, metrics::RefusalKind};
 const ALLOWED_HEADERS: &str = "Content-Type, Last-Event-ID, Authorization, Idempotency-Key";
 const EXPOSED_HEADERS: &str = "sse-heartbeat, retry-after";
 
-/// The rules, read off the configuration once.
+/// The rules, derived from the configuration once.
 #[derive(Debug)]
 pub(super) struct Guard {
-    /// Where the hub listens, operators' routes included.
+    /// The addresses the hub listens on, including that of the operator's routes.
     listen: Vec<IpAddr>,
     hosts: Vec<String>,
     public_origin: Option<String>,
@@ -24,14 +24,14 @@ pub(super) struct Guard {
     max_age: HeaderValue,
 }
 
-/// Who asks, as far as CORS wants to know.
+/// The origin of a request, as far as CORS is concerned.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Caller {
-    /// The hub's own page, or no page.
+    /// The hub's own page, or not a page.
     Own,
-    /// A page of a listed origin.
+    /// A page from a listed origin.
     Listed(HeaderValue),
-    /// A page of any origin, where any is allowed.
+    /// A page from any origin, if any is allowed.
     Any,
 }
 
@@ -54,7 +54,7 @@ impl Guard {
         }
     }
 
-    /// Lets the request pass, or says why not. A link to the page may be followed from anywhere.
+    /// Admits `request`, or returns the refusal. The hub's page itself may be linked from anywhere.
     pub(super) fn check(&self, request: &Request, page: bool) -> Result<Caller, Problem> {
         let headers = &request.headers;
         if request.peer.is_some_and(|peer| peer.needs_host) && !headers.contains_key(header::HOST) {
@@ -106,12 +106,12 @@ impl Guard {
         }
     }
 
-    /// Loopback, the listen address, or a listed name; the port does not matter.
+    /// Returns true if `host` is loopback, a listen address or a listed name, on any port.
     fn knows(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<Authority>() else { return false };
         let name = authority.host();
         let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-        // A name can be made to lead anywhere, an address cannot.
+        // A name can be made to resolve to anything (DNS rebinding), an address can't.
         let own_address = address.is_some_and(|address| {
             let address = address.to_canonical();
             address.is_loopback() || self.listen.iter().any(|own| own.is_unspecified() || *own == address)
@@ -121,7 +121,7 @@ impl Guard {
             || self.hosts.iter().any(|known| name.eq_ignore_ascii_case(known))
     }
 
-    /// The answer to a preflight; `stamp` adds who it is for.
+    /// The response to a preflight; [`stamp`](Self::stamp) adds the origin.
     pub(super) fn preflight(&self) -> Response<ResponseBody> {
         let mut response = Response::new(ResponseBody::whole(Bytes::new()));
         *response.status_mut() = StatusCode::NO_CONTENT;
@@ -132,7 +132,7 @@ impl Guard {
         response
     }
 
-    /// Says for whom an answer is.
+    /// Adds the CORS headers for `caller` to a response.
     pub(super) fn stamp(&self, caller: &Caller, headers: &mut HeaderMap) {
         let mut allow = |name: HeaderName, value: HeaderValue| {
             headers.insert(name, value);

@@ -1,4 +1,4 @@
-//! Refusals: problem details, with a sentence that says what to do.
+//! Refusals as problem details, with a sentence that says what to do.
 
 use std::{fmt::Display, time::Duration};
 
@@ -8,7 +8,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 use sse_core::hub::{self, names};
 
-/// A refusal: problem details, and what its answer says besides.
+/// A refusal: problem details, and the headers of its response.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     status: StatusCode,
@@ -27,12 +27,12 @@ impl Problem {
         Self { status, kind, details, members: Map::new(), allow: None, retry_after: None, close: false }
     }
 
-    /// 400: what was sent can't be taken; `detail` names the field, the value and what is allowed.
+    /// 400: the request is invalid. `detail` names the field, the value and what is allowed.
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, RefusalKind::invalid, detail)
     }
 
-    /// 413: what is sent is longer than `limit` bytes. The connection closes, for the rest of it is not read.
+    /// 413: the body is longer than `limit` bytes. The connection closes, since the rest of the body is not read.
     pub(super) fn too_large(what: &str, limit: usize, key: &str) -> Self {
         let detail = format!("{what} is longer than {limit} bytes; send less at once, or raise {key}");
         Self { close: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, RefusalKind::too_large, detail) }
@@ -43,12 +43,12 @@ impl Problem {
         Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, RefusalKind::other, detail) }
     }
 
-    /// 429 or 503: come back later.
+    /// 429 or 503: try again later.
     pub(super) fn later(status: StatusCode, kind: RefusalKind, detail: impl Into<String>, after: Duration) -> Self {
         Self { retry_after: Some(after), ..Self::new(status, kind, detail) }
     }
 
-    /// 503: the hub can't go on.
+    /// 503: the hub has failed.
     pub(super) fn failed(failure: impl Display) -> Self {
         let after = Duration::from_secs(1);
         Self::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, failure.to_string(), after).closing()

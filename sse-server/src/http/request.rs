@@ -1,4 +1,4 @@
-//! Requests, as the routes want them.
+//! Requests in the form that routes use.
 
 pub(super) mod accept;
 pub(super) mod body;
@@ -12,23 +12,23 @@ use http::{HeaderMap, Method};
 use crate::{hub::Hub, transport::takeover::Takeover};
 use body::Body;
 
-/// What the accept loop tells of a connection, in the request's extensions.
+/// What the accept loop knows of a connection. It is in the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
-    /// The hub has all the connections it may have: this one is only there to be told so.
+    /// The hub has all the connections it may have, and this one is only kept to be told so.
     pub(crate) surplus: bool,
-    /// The request is HTTP/1.1, which has to name its host.
+    /// The request is HTTP/1.1, which requires a `Host`.
     pub(crate) needs_host: bool,
 }
 
-/// A request's parts.
+/// The parts of a request.
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) peer: Option<Peer>,
-    /// Where a stream is left that is to go on without hyper.
+    /// The slot for a stream that continues without hyper.
     pub(super) takeover: Option<Takeover>,
     pub(super) body: Body,
 }

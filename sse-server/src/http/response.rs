@@ -15,18 +15,18 @@ use sse_core::hub::names::media_type::JSON;
 
 use crate::transport::{body::EventBody, takeover::PendingBody};
 
-/// The body of one of the hub's answers: it never fails, and a stream's ends when the hub ends the stream.
+/// The body of a response of the hub. It never fails; that of a stream ends when the hub ends the stream.
 #[derive(Debug)]
 pub struct ResponseBody(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    /// All of it, unless it was taken.
+    /// A complete body, until it is taken.
     Whole(Option<Bytes>),
     Events(Box<EventBody>),
-    /// What a stream's would be, without any of it.
+    /// The body of a response to `HEAD` for a stream: nothing.
     NoEvents,
-    /// The connection is taken out of the HTTP library.
+    /// The connection is taken over from hyper.
     Taken(PendingBody),
 }
 
@@ -39,7 +39,7 @@ impl ResponseBody {
         Self(Kind::NoEvents)
     }
 
-    /// All of the body, if it is no stream.
+    /// The complete body, unless it is a stream.
     #[cfg(feature = "warp")]
     pub(super) fn into_whole(self) -> Result<Bytes, Self> {
         match self.0 {
@@ -87,14 +87,14 @@ impl http_body::Body for ResponseBody {
     }
 }
 
-/// An answer of a content type.
+/// A response with a content type.
 pub(super) fn of_type(body: impl Into<Bytes>, content_type: &'static str) -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::whole(body.into()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
-/// An answer in JSON.
+/// A response in JSON.
 pub(super) fn json(value: &impl Serialize) -> Response<ResponseBody> {
     of_type(serde_json::to_vec(value).unwrap_or_default(), JSON)
 }

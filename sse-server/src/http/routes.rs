@@ -1,4 +1,4 @@
-//! What is where.
+//! The routes.
 
 mod admin;
 mod events;
@@ -11,19 +11,19 @@ use http::{Method, Response, StatusCode};
 use super::{problem::Problem, request::Request, response::ResponseBody};
 use crate::{hub::Hub, metrics::RefusalKind};
 
-/// Which of the hub's routes are served.
+/// The set of routes to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteSet {
-    /// All of them.
+    /// All routes.
     All,
-    /// What publishers and subscribers use; `/topics` and `/metrics` are elsewhere.
+    /// The routes for publishers and subscribers, without `/topics` and `/metrics`.
     Public,
-    /// What operators use.
+    /// The routes for operators.
     Admin,
 }
 
-/// A path of the hub's; what is in it of the user's is not yet looked at.
+/// A route of the hub. Topics in it have not been checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Page,
@@ -39,7 +39,7 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// The route of a path without its first `/`, if it is one of the set.
+    /// The route of `path`, which lacks its leading `/`, if it is one of `routes`.
     pub(super) fn of(path: &str, routes: RouteSet) -> Option<Self> {
         let (first, rest) = match path.split_once('/') {
             Some((first, rest)) => (first, Some(rest)),
@@ -65,7 +65,7 @@ impl Route {
         served.then_some(route)
     }
 
-    /// What `Allow` says.
+    /// The value of `Allow`.
     pub(super) const fn methods(&self) -> &'static str {
         match self {
             Self::Publish | Self::PublishTo(_) => "POST, OPTIONS",

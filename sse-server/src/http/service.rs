@@ -1,4 +1,4 @@
-//! The hub as a service: a request in, a response out.
+//! The hub as a service from requests to responses.
 
 use std::{
     convert::Infallible,
@@ -20,11 +20,11 @@ use super::{
 };
 use crate::hub::Hub;
 
-/// The hub's routes as a [`tower_service::Service`], for any HTTP library that speaks [`http`]'s types: hyper, axum, warp,
-/// tonic. It answers every request; what is none of its routes is answered 404.
+/// The hub's routes as a [`tower_service::Service`], for any HTTP library that uses the types of [`http`]: hyper, axum,
+/// warp, tonic. It responds to every request, with 404 to those outside its routes.
 ///
-/// Paths begin at the root. Whoever mounts it below another path takes that off, as axum's `nest_service` does. Streams
-/// are ordinary response bodies, which end when the hub is [drained](Hub::drain).
+/// Paths start at the root. To mount it below another path, strip that prefix first, as axum's `nest_service` does.
+/// Streams are ordinary response bodies, which end when the hub is [drained](Hub::drain).
 ///
 /// ```
 /// use http::{Request, StatusCode};
@@ -47,11 +47,11 @@ pub struct HubService {
     routes: RouteSet,
 }
 
-/// The answer to a request, in a moment.
+/// The future response to a request.
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
 impl HubService {
-    /// These routes of a hub.
+    /// A service of `routes` for `hub`.
     #[must_use]
     pub fn new(hub: Hub, routes: RouteSet) -> Self {
         let guard = Arc::new(Guard::new(hub.config()));
@@ -80,7 +80,7 @@ where
     }
 }
 
-/// Every request passes the guard, and every answer leaves with what CORS wants.
+/// Responds to one request: it passes the guard first, and the response gets its CORS headers.
 async fn answer(hub: &Hub, guard: &Guard, route: Route, request: request::Request) -> Response<ResponseBody> {
     let verdict = guard.check(&request, route == Route::Page);
     let mut response = match &verdict {

@@ -1,4 +1,4 @@
-//! The hub's routes as a filter of warp's.
+//! The hub's routes as a warp filter.
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
@@ -14,8 +14,7 @@ use super::{
 };
 use crate::hub::Hub;
 
-/// The hub's routes as a warp filter. A path that is none of them is rejected as not found, so that other filters can
-/// follow.
+/// The hub's routes as a warp filter. Any other path is rejected as not found, so that other filters can follow.
 ///
 /// ```
 /// use sse_server::{Config, Hub, RouteSet, routes};
@@ -55,7 +54,7 @@ pub fn routes(
         })
 }
 
-/// The request again, put together from what filters take out of it.
+/// Reassembles the request from the parts that filters extract.
 fn request<D: Buf>(
     target: &str,
     method: Method,

@@ -1,4 +1,4 @@
-//! Events as lines of JSON.
+//! Exporting events as lines of JSON.
 
 use std::io::{BufWriter, Write};
 
@@ -16,13 +16,13 @@ use crate::store::{
 };
 use sse_engine::{Millis, Name};
 
-/// What a line has.
+/// The members of an exported line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
-    /// Everything: what [`LogFile::import`] reads.
+    /// All members, for [`LogFile::import`].
     Whole,
-    /// All but ID and time: what `POST /publish` reads as `application/x-ndjson`.
+    /// All but ID and time, for `POST /publish` as `application/x-ndjson`.
     Publishable,
 }
 
@@ -40,7 +40,7 @@ struct ExportLine<'a> {
     data: Data<'a>,
 }
 
-/// A value that was published as JSON is itself; a text is a string.
+/// Data published as JSON stays JSON; text becomes a string.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Data<'a> {
@@ -49,14 +49,14 @@ enum Data<'a> {
 }
 
 impl LogFile {
-    /// Writes all retained events, one JSON object a line, in the order of the log: `id`, `time` (milliseconds since the
-    /// Unix epoch), `topic`, `event` and `retry` (milliseconds) where there are, `data`. Gives their number.
+    /// Writes all retained events in order, one JSON object a line: `id`, `time` (milliseconds since the Unix epoch),
+    /// `topic`, `event` and `retry` (milliseconds) if set, and `data`. Returns the number of events.
     ///
-    /// `progress` is told how many of how many are done, from time to time.
+    /// `progress` is called from time to time with the number of events written and their total.
     ///
     /// # Errors
     ///
-    /// [`LogError::Write`] or [`LogError::File`]; what came before is written.
+    /// [`LogError::Write`] or [`LogError::File`]; the events before the failure are written.
     pub fn export(&self, out: impl Write, form: Form, mut progress: impl FnMut(u64, u64)) -> Result<u64, LogError> {
         let mut out = BufWriter::new(out);
         let exported = guarded(|| {
@@ -83,7 +83,7 @@ impl LogFile {
         exported.map_err(|fault| failed(&self.directory, fault))?.map_err(LogError::Write)
     }
 
-    /// The outer failure is the log's, the inner one the writer's.
+    /// The outer error is the log's, the inner one the writer's.
     fn write(&self, out: &mut impl Write, form: Form, entry: &Entry) -> Result<std::io::Result<()>, Fault> {
         let Entry { seq, time, draft } = entry;
         let data = if draft.json {

@@ -1,4 +1,4 @@
-//! Lines of JSON as events, appended as a hub appends what is published.
+//! Importing lines of JSON, which are appended like published events.
 
 use std::{
     fmt,
@@ -20,28 +20,29 @@ use crate::{
     },
 };
 
-/// How many events, and bytes of them, are appended at a time at the most.
+/// The most events appended at a time, and the most bytes.
 const BATCH_EVENTS: usize = 1000;
 const BATCH_BYTES: usize = 1 << 20;
 
-/// Within which time what was appended is synced. Nobody waits for it.
+/// The interval in which appended events are synced. Nobody waits for it.
 const SYNC: Duration = Duration::from_millis(500);
 
-/// How many bytes a line takes for one byte of data at most (`\u0000`), and besides.
+/// The most bytes of a line for one byte of data (`\u0000`), and for its other members.
 const ESCAPED: usize = 6;
 const MEMBERS: usize = 4096;
 
-/// What an import put into a log.
+/// The outcome of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Imported {
-    /// How many events.
+    /// The number of imported events.
     pub events: u64,
-    /// The ID of the first.
+    /// The ID of the first of them.
     pub first_id: Option<String>,
-    /// The ID of the last.
+    /// The ID of the last of them.
     pub last_id: Option<String>,
-    /// How many got another time than the line says: times never go back along a log, and none is yet to come.
+    /// The number of events whose time differs from that in their line, since times never decrease along a log and are
+    /// never in the future.
     pub retimed: u64,
 }
 
@@ -72,21 +73,21 @@ struct ImportLine<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// A `null` is there, a missing member is not.
+/// Distinguishes `null`, which is data, from a missing member.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl LogFile {
-    /// Appends events, one JSON object a line as [`export`](Self::export) writes them, to the log that the configuration
-    /// names. It is made if there is none. They get new IDs; each keeps its time unless the log is beyond it, and one
-    /// without a time is of now. What the configuration says of retention holds.
+    /// Appends events, one JSON object a line as [`export`](Self::export) writes them, to the log that `config` names,
+    /// which is created if it does not exist. They get new IDs. Each keeps its time unless the log is already past it;
+    /// an event without a time gets the current one. The configured retention applies.
     ///
-    /// `progress` is told how many bytes are read, line by line.
+    /// `progress` is called after each line with the number of bytes read.
     ///
     /// # Errors
     ///
-    /// [`LogError`]. What came before the line that is not taken stays, and is told.
+    /// [`LogError`]. Events before a refused line stay in the log, and the error reports them.
     pub fn import(config: &Config, lines: impl BufRead, progress: impl FnMut(u64)) -> Result<Imported, LogError> {
         config.check()?;
         let mut options = Options::from(config);
@@ -115,7 +116,7 @@ impl LogFile {
         };
         match ended {
             Err(End::Store(error)) => {
-                let _ = store.close(); // what fails now has failed before
+                let _ = store.close(); // the first failure is the one to report
                 return Err(lost(error));
             }
             _ => store.close().map_err(lost)?,
@@ -128,7 +129,7 @@ impl LogFile {
     }
 }
 
-/// Why an import ends before its end.
+/// Why an import stopped early.
 enum End {
     Store(StoreError),
     Read(io::Error),
@@ -138,9 +139,9 @@ enum End {
 struct Import<'a, A> {
     epoch: Epoch,
     config: &'a Publish,
-    /// The time of the last event, of the batch if it has any.
+    /// The time of the last event, and of the whole batch.
     time: Millis,
-    /// Events of one time: a batch has one.
+    /// Events with the same time, since a batch has one.
     batch: Vec<Draft>,
     bytes: usize,
     imported: Imported,
@@ -150,7 +151,7 @@ struct Import<'a, A> {
 impl<A: FnMut(Batch) -> Result<Vec<u64>, StoreError>> Import<'_, A> {
     fn run(&mut self, lines: impl BufRead, progress: impl FnMut(u64)) -> Result<(), End> {
         let read = self.read(lines, progress);
-        let flushed = self.flush().map_err(End::Store); // also what came before a bad line
+        let flushed = self.flush().map_err(End::Store); // including the events before a bad line
         if let Err(End::Store(_)) = read { read } else { flushed.and(read) }
     }
 
@@ -179,7 +180,7 @@ impl<A: FnMut(Batch) -> Result<Vec<u64>, StoreError>> Import<'_, A> {
         Ok(())
     }
 
-    /// What a line says.
+    /// Parses a line.
     fn event(&self, line: &[u8]) -> Result<(Option<Millis>, Draft), String> {
         let line: ImportLine<'_> = serde_json::from_slice(line).map_err(|error| {
             format!(

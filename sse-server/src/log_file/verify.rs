@@ -1,4 +1,4 @@
-//! Whether what is in the file agrees with itself.
+//! Verifying that the file is consistent.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,25 @@ use crate::store::redb::{
 };
 use sse_engine::{Millis, Position, Retained};
 
-/// How many findings are told. Beyond, they are counted.
+/// The most findings listed. Any further ones are only counted.
 const TOLD: usize = 100;
 
-/// What was looked at, and what is wrong with it.
+/// The outcome of a verification.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verified {
-    /// How many events were looked at.
+    /// The number of events checked.
     pub events: u64,
-    /// How many topics.
+    /// The number of topics.
     pub topics: usize,
-    /// What is wrong, a sentence each. Empty: nothing.
+    /// The findings, a sentence each.
     pub findings: Vec<String>,
-    /// How much more of the kind there is.
+    /// The number of findings beyond those listed.
     pub more: u64,
 }
 
 impl Verified {
-    /// Whether nothing is wrong.
+    /// Returns true if there are no findings.
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.findings.is_empty()
@@ -46,11 +46,11 @@ impl Verified {
 }
 
 impl LogFile {
-    /// Checks that every event can be read, that sequence numbers and times go up, that the index and the topics' counts
-    /// agree with the events, and that the database finds itself in order. The log is not changed; a database that is
-    /// not in order repairs itself where it can.
+    /// Checks that every event can be read, that sequence numbers and times increase, that the index and the counts of
+    /// the topics agree with the events, and that the database is intact. The log is not changed, except that a damaged
+    /// database repairs itself if it can.
     ///
-    /// `progress` is told how many of how many rows are done, from time to time.
+    /// `progress` is called from time to time with the number of rows checked and their total.
     #[must_use = "the findings are in it"]
     pub fn verify(&mut self, progress: impl FnMut(u64, u64)) -> Verified {
         let mut found = Verified { topics: self.loaded.topics.len(), ..Verified::default() };
@@ -88,7 +88,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         }
     }
 
-    /// What the file counts with.
+    /// Checks the counters of the file.
     fn numbers(&mut self) {
         let Loaded { head, reserved, next_topic, next_key, holes, topics, keys, .. } = self.loaded;
         if head > reserved {
@@ -122,7 +122,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         Ok(())
     }
 
-    /// Each event, and that the index has it. Gives what there is of each topic.
+    /// Checks each event, and that the index has it. Returns the totals of each topic.
     fn events(
         &mut self,
         events: &ReadOnlyTable<u64, EventRow<'static>>,
@@ -187,7 +187,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         Ok(counted)
     }
 
-    /// Each row of the index, and that there is its event.
+    /// Checks that each row of the index has its event.
     fn index(
         &mut self,
         events: &ReadOnlyTable<u64, EventRow<'static>>,
@@ -204,7 +204,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         Ok(())
     }
 
-    /// What the topics say is retained of them.
+    /// Checks the counts of the topics.
     fn topics(&mut self, counted: &BTreeMap<u32, Retained>) {
         for (id, record) in &self.loaded.topics {
             let (said, found) = (record.retained, counted.get(id).copied().unwrap_or_default());

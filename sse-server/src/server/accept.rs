@@ -1,4 +1,4 @@
-//! The accept loop: never blocked by one connection, never spinning when it can take no more.
+//! The accept loop. No connection blocks it, and it does not spin when it can accept no more.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -20,26 +20,25 @@ use crate::{
     transport::shard::Shards,
 };
 
-/// As long as the kernel allows: it cuts this down to `net.core.somaxconn`. A full queue makes clients retry for
-/// seconds.
+/// The kernel caps this at `net.core.somaxconn`. A full queue makes clients retry for seconds.
 const BACKLOG: u32 = 65_535;
 
-/// Connections beyond the limit that are still answered, to be told that the hub is full. Beyond these they are closed.
+/// Connections beyond the limit that still get a response saying that the hub is full. Any further ones are closed.
 pub(super) const SURPLUS: usize = 64;
 
-/// How many bytes the kernel takes for a peer that it can't send to yet. Without this bound a reader that has stopped is
-/// written to, event by event, until megabytes of send buffer are full; what it has not got is better left in the log.
+/// The most unsent bytes in the kernel's send buffer. Without this bound, events would be written to a stalled reader
+/// until megabytes of buffer are full; they are better left in the log.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 16 << 10;
 
-/// How long to wait when the system has no descriptor or memory for another connection.
+/// The pause when the system has no descriptor or memory for another connection.
 const BREATHER: Duration = Duration::from_millis(100);
 
-/// Listens on an address.
+/// Listens on `address`.
 pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     let open = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // As tokio's own listener does: a restart must not wait for old connections to time out.
+        // Like tokio's own listener: a restart must not wait for old connections to time out.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
@@ -64,7 +63,7 @@ impl Acceptor {
         Self { hub, limit, stopped, connections, shards }
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub(super) fn open(&self) -> usize {
         self.connections.count()
     }
@@ -103,13 +102,15 @@ impl Acceptor {
     }
 }
 
-/// A peer that acknowledges nothing for the time of a heartbeat is gone, unless it may stall for longer.
+/// The time after which a peer that acknowledges nothing is considered gone: a heartbeat, or longer if it may stall for
+/// longer.
 fn patience(hub: &Hub) -> Duration {
     let stream = &hub.config().stream;
     stream.heartbeat.max(stream.write_stall)
 }
 
-/// Events leave at once; a peer that acknowledges nothing for so long is gone; one whose window is shut takes no more.
+/// Sets the socket's options: send at once, drop peers that acknowledge nothing for `patience`, and bound the unsent
+/// bytes.
 fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
@@ -123,7 +124,7 @@ fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// The connection died while it waited to be accepted: the next one may be well.
+/// Returns true if the connection failed while it waited to be accepted, so that the next one may be fine.
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -33,26 +33,26 @@ use crate::{
     transport::{shard::Shards, takeover::Takeover},
 };
 
-/// What hyper may buffer of a request's head, or of a response that its client does not take.
+/// The most that hyper buffers of a request head, or of a response that its client does not read.
 const BUFFER: usize = 64 << 10;
 
-/// What a connection is served with.
+/// The context of a connection.
 #[derive(Debug)]
 pub(super) struct Serving {
     pub(super) hub: Hub,
-    /// Who takes streams out of hyper, if anyone.
+    /// The shards that take streams over from hyper, if there are any.
     pub(super) shards: Option<Arc<Shards>>,
     pub(super) open: OpenConnection,
 }
 
-/// How hyper is done with a connection.
+/// How hyper finished with a connection.
 enum Served {
     Closed(hyper::Result<()>),
-    /// The head of a stream is out; the rest is a shard's.
+    /// The head of a stream is sent; a shard carries the rest.
     TakenOver,
 }
 
-/// Serves the connection until it closes, or, once stopped, until its request is answered.
+/// Serves the connection until it closes or, once the server stops, until its request is answered.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
@@ -67,13 +67,13 @@ pub(super) async fn serve(
     let is_chunked = chunked.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
-        // The target's authority, where there is one, is what counts (RFC 9112, 3.2.2).
+        // The authority of the target takes precedence over `Host` (RFC 9112, 3.2.2).
         let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
         if let Some(authority) = authority {
             request.headers_mut().insert(header::HOST, authority);
         }
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
-        // A body that is not read yet would be lost with the connection.
+        // A request body that has not been read would be lost with the connection.
         if let Some(takeover) = slot.clone().filter(|_| version != Version::HTTP_2 && request.body().is_end_stream()) {
             request.extensions_mut().insert(takeover);
         }
@@ -92,7 +92,7 @@ pub(super) async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(hub.config().server.header_timeout)
         .max_buf_size(BUFFER)
-        .writev(false) // answers are small: copied behind their heads they cost less
+        .writev(false) // responses are small: copying them behind their heads is cheaper
         .serve_connection(TokioIo::new(io), answer);
     let mut stop_sender = stopped.clone();
     let mut stopping = false;
@@ -106,7 +106,7 @@ pub(super) async fn serve(
             served = served => break served,
             stop = stopped.wait_for(|stopped| *stopped), if !stopping => {
                 if stop.is_err() {
-                    return; // whoever served is gone
+                    return; // the server is gone
                 }
                 stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();

@@ -1,10 +1,10 @@
-//! Why a server does not listen.
+//! The errors of a server.
 
 use std::{io, net::SocketAddr};
 
 use crate::{config::ConfigError, hub::HubError};
 
-/// Why the hub does not listen.
+/// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -13,7 +13,7 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The configuration is not allowed.

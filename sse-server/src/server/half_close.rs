@@ -1,4 +1,4 @@
-//! Closing without destroying what the peer has not read yet.
+//! Closing a connection without losing what the peer has not read yet.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::{
 /// How long the peer may take to close its side.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Ends our side, then reads and drops what the peer still sends, until its end or for a second. A socket that is closed
+/// Shuts down our side, then discards the peer's input until it closes, for at most a second. A socket that is closed
 /// with unread input sends a reset, which can overtake our last bytes.
 pub(super) async fn half_close(mut io: impl AsyncRead + AsyncWrite + Unpin) {
     if io.shutdown().await.is_err() {

@@ -1,4 +1,4 @@
-//! HTTP/2 by prior knowledge, as proxies speak it to what is behind them. Its streams are the body driver's.
+//! HTTP/2 with prior knowledge, as proxies use it towards their backends. Its streams are ordinary response bodies.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -9,19 +9,19 @@ use tokio::sync::watch;
 use super::{gone::gone, socket::Rewound};
 use crate::hub::Hub;
 
-/// Requests at a time on one connection. A proxy opens further connections.
+/// The most concurrent requests on one connection. A proxy opens further connections.
 const STREAMS: u32 = 256;
 
-/// What one request's head may have.
+/// The largest request head.
 const HEAD_BYTES: u32 = 64 << 10;
 
-/// How much of one stream may wait for its client to take it.
+/// The most bytes of one stream in flight to its client.
 const SEND_BUFFER: usize = 64 << 10;
 
-/// How long the peer may take to answer a ping.
+/// How long the peer may take to acknowledge a ping.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves the connection until it closes, or, once stopped, until its requests are answered.
+/// Serves the connection until it closes or, once the server stops, until its requests are answered.
 pub(super) async fn serve<S, B>(
     io: Rewound,
     service: S,
@@ -52,7 +52,7 @@ pub(super) async fn serve<S, B>(
             served = &mut connection => break served,
             stop = stopped.wait_for(|stopped| *stopped), if !stopping => {
                 if stop.is_err() {
-                    return; // whoever served is gone
+                    return; // the server is gone
                 }
                 stopping = true;
                 connection.as_mut().graceful_shutdown();

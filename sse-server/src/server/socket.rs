@@ -1,4 +1,4 @@
-//! Sockets as the HTTP library gets them.
+//! Sockets as hyper gets them.
 
 use std::{
     io::{self, IoSlice},
@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::transport::takeover::Takeover;
 
-/// A socket that counts itself while its peer takes nothing, and tells when what was written has left.
+/// A socket that is counted while its peer accepts nothing, and that reports when its writes have been flushed.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
@@ -90,7 +90,7 @@ impl AsyncWrite for Watched {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        // hyper flushes when it has written all that it had
+        // hyper flushes once it has written everything
         if let Some(takeover) = &self.takeover {
             takeover.flushed();
         }
@@ -103,7 +103,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// A socket whose first bytes were read already.
+/// A socket whose first bytes have been read already.
 #[derive(Debug)]
 pub(super) struct Rewound {
     read: Bytes,

@@ -1,4 +1,4 @@
-//! A progress bar, where someone sees it.
+//! A progress bar on a terminal.
 
 use std::{
     io::{self, IsTerminal},
@@ -13,16 +13,17 @@ pub(super) enum Unit {
     Events,
     Rows,
     Bytes,
-    /// Nothing: it only says that something goes on.
+    /// Nothing: it only shows activity.
     Unknown,
 }
 
-/// A bar on standard error if that is a terminal, else nothing.
+/// A bar on standard error if that is a terminal, otherwise nothing.
 #[derive(Debug)]
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    /// `total`: if it is known from the start. `wanted`: nothing else goes to the terminal meanwhile.
+    /// A bar up to `total`, if that is known from the start. `wanted` says that nothing else is written to the terminal
+    /// meanwhile.
     pub(super) fn new(unit: Unit, total: Option<u64>, wanted: bool) -> Self {
         let seen = wanted && io::stderr().is_terminal();
         let target = if seen { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
@@ -33,7 +34,7 @@ impl Bar {
             Unit::Bytes => ("{bar:40} {bytes} of {total_bytes}, {eta} left", "{spinner} {bytes}"),
             Unit::Unknown => ("{spinner} {elapsed}", "{spinner} {elapsed}"),
         };
-        let later = matches!(unit, Unit::Events | Unit::Rows); // the first call says how many there are
+        let later = matches!(unit, Unit::Events | Unit::Rows); // the first report has the total
         let template = if total.is_some() || later { known } else { unknown };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
@@ -44,7 +45,7 @@ impl Bar {
         Self(bar)
     }
 
-    /// So much is done; a total of 0 is unknown.
+    /// Reports that `done` of `total` are done; a total of 0 is unknown.
     pub(super) fn at(&self, done: u64, total: u64) {
         if total > 0 {
             self.0.set_length(total);
@@ -52,7 +53,7 @@ impl Bar {
         self.0.set_position(done);
     }
 
-    /// Takes it from the screen.
+    /// Removes the bar from the screen.
     pub(super) fn end(&self) {
         self.0.finish_and_clear();
     }

@@ -1,4 +1,4 @@
-//! What was found, in words.
+//! Reports as text.
 
 use std::{
     fmt::Write as _,
@@ -7,7 +7,7 @@ use std::{
 
 use sse_server::{LogInfo, LogTopic, Verified};
 
-/// How many topics are named; JSON has them all.
+/// The most topics listed; JSON has them all.
 const TOPICS: usize = 20;
 
 pub(super) fn info(info: &LogInfo) -> String {
@@ -41,7 +41,7 @@ pub(super) fn info(info: &LogInfo) -> String {
     text
 }
 
-/// A line for each finding, and one that sums up.
+/// A line for each finding, and a summary.
 pub(super) fn verified(verified: &Verified) -> String {
     let mut text: String = verified.findings.iter().map(|finding| format!("{finding}\n")).collect();
     if verified.more > 0 {
@@ -63,7 +63,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 
 fn end(id: Option<&str>, time: Option<u64>) -> String {
     let Some((id, time)) = id.zip(time) else { return "none".to_owned() };
-    // a time that no calendar has, from a damaged file, is told as it is
+    // a time outside of the calendar, from a damaged file, is printed as it is
     let at = UNIX_EPOCH.checked_add(Duration::from_millis(time)).filter(|_| time < 253_402_300_800_000);
     let at = at.map_or_else(|| format!("{time} ms"), |at| humantime::format_rfc3339_millis(at).to_string());
     format!("{id}, published {at}")

@@ -1,4 +1,4 @@
-//! Request bodies, read within bounds of size and time.
+//! Request bodies, read within bounds on size and time.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -13,21 +13,21 @@ use tokio::{
 
 use crate::{http::problem::Problem, hub::Hub, metrics::RefusalKind};
 
-/// A body that is not read yet.
+/// A body that has not been read yet.
 pub(in crate::http) struct Body {
     pieces: Pin<Box<dyn Stream<Item = Result<Bytes, Interrupted>> + Send>>,
     pause: Duration,
-    /// What all bodies together may hold, a permit for each byte.
+    /// The memory for all request bodies, a permit for each byte.
     room: Arc<Semaphore>,
 }
 
-/// The connection ended, or failed, within the body.
+/// The connection ended or failed in the middle of the body.
 struct Interrupted;
 
-/// How long a body may take that is held whole, or a line of one that is not.
+/// The longest time for a buffered body, or for one line of a streamed body.
 pub(in crate::http) const MAX_TIME: Duration = Duration::from_secs(300);
 
-/// How large a body may be, and the key that says so.
+/// The largest size of a body, and the configuration key that sets it.
 #[derive(Clone, Copy)]
 pub(in crate::http) struct BodyLimit {
     pub(in crate::http) what: &'static str,
@@ -53,14 +53,14 @@ impl Body {
         Self { pieces: Box::pin(pieces), pause: hub.config().server.body_timeout, room: hub.body_room() }
     }
 
-    /// None of the room yet that all bodies have together.
+    /// An empty share of the memory for all bodies.
     pub(in crate::http) fn room(&self) -> Room {
         Room { all: self.room.clone(), taken: None }
     }
 
     /// The next piece, or `None` at the end.
     pub(in crate::http) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
-        // Most bodies are there already: they need no timer.
+        // Most bodies have arrived already and need no timer.
         let next = match self.pieces.next().now_or_never() {
             Some(next) => Ok(next),
             None => timeout(self.pause, self.pieces.next()).await,
@@ -76,8 +76,8 @@ impl Body {
         }
     }
 
-    /// The whole body, refused as soon as it is known to be too long. What it begins with, white space aside, says
-    /// which limit holds; until then the larger.
+    /// Reads the whole body, and refuses it as soon as it is known to be too long. Which limit applies depends on its
+    /// first bytes, leading white space aside; until those are known it is `larger`.
     pub(in crate::http) async fn read(
         mut self,
         headers: &HeaderMap,
@@ -96,7 +96,7 @@ impl Body {
         while let Some(piece) = timeout_at(deadline, self.next()).await.map_err(|_| slow("the body"))?? {
             room.take(piece.len())?;
             if whole.is_empty() && joined.is_empty() {
-                whole = piece; // most bodies come in one piece
+                whole = piece; // most bodies arrive in one piece
             } else {
                 joined.extend_from_slice(&std::mem::take(&mut whole));
                 joined.extend_from_slice(&piece);
@@ -112,20 +112,20 @@ impl Body {
     }
 }
 
-/// A body that was read, and the room that it takes until it is dropped.
+/// A complete body, with the memory that it occupies until it is dropped.
 pub(in crate::http) struct ReadBody {
     pub(in crate::http) bytes: Bytes,
     _room: Room,
 }
 
-/// What a body holds of the room that all bodies have together, until it is dropped.
+/// A body's share of the memory for all bodies, released when dropped.
 pub(in crate::http) struct Room {
     all: Arc<Semaphore>,
     taken: Option<OwnedSemaphorePermit>,
 }
 
 impl Room {
-    /// Takes room for more bytes, if there is any.
+    /// Reserves memory for more bytes, or refuses.
     pub(in crate::http) fn take(&mut self, bytes: usize) -> Result<(), Problem> {
         let more = u32::try_from(bytes).ok().and_then(|bytes| self.all.clone().try_acquire_many_owned(bytes).ok());
         match (&mut self.taken, more) {
@@ -136,7 +136,7 @@ impl Room {
         Ok(())
     }
 
-    /// Gives it all back.
+    /// Releases the whole share.
     pub(in crate::http) fn leave(&mut self) {
         self.taken = None;
     }

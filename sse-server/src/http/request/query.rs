@@ -1,4 +1,4 @@
-//! Paths and query strings, decoded strictly: nothing is guessed.
+//! Strict decoding of paths and query strings.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use crate::http::problem::Problem;
 use sse_engine::Topic;
 
-/// A query's parameters in order, form-decoded.
+/// The parameters of a query in order, form-decoded.
 pub(in crate::http) fn parameters(query: &str) -> impl Iterator<Item = Result<(String, String), Problem>> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -26,7 +26,7 @@ fn decode(text: &str) -> Result<String, Problem> {
     }
 }
 
-/// Whether every `%` begins an encoded byte.
+/// Returns true if every `%` starts an encoded byte.
 fn is_encoded(text: &str) -> bool {
     text.split('%').skip(1).all(|rest| {
         let digits = rest.as_bytes().first_chunk::<2>();
@@ -34,7 +34,7 @@ fn is_encoded(text: &str) -> bool {
     })
 }
 
-/// Keeps a parameter that may be given once.
+/// Stores a parameter that may be given only once.
 pub(in crate::http) fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
     match slot.replace(value) {
         None => Ok(()),
@@ -42,12 +42,12 @@ pub(in crate::http) fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Re
     }
 }
 
-/// A parameter that this address does not take.
+/// The refusal of a parameter that this path does not accept.
 pub(in crate::http) fn unknown(name: &str, known: &str) -> Problem {
     Problem::invalid(format!("the parameter {name:?} is not known here; there are {known}"))
 }
 
-/// A topic from a path: split at `/`, then each segment decoded once.
+/// Parses a topic from a path: split at `/`, then each segment decoded once.
 pub(in crate::http) fn topic(path: &str) -> Result<Topic, Problem> {
     let wrong =
         |why: &dyn std::fmt::Display| Problem::invalid(format!("the topic {path:?} in the path is not one: {why}"));

@@ -1,4 +1,4 @@
-//! `GET /live`, `/ready`, `/metrics`: for those who run the hub.
+//! `GET /live`, `/ready` and `/metrics`, for operators.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// The process answers, and its hub can go on.
+/// The process responds, and its hub has not failed.
 pub(super) fn live(hub: &Hub) -> Result<Response<ResponseBody>, Problem> {
     match hub.failure() {
         Some(failure) => Err(unwell(RefusalKind::store, failure.to_string(), Duration::from_secs(1))),
@@ -23,7 +23,7 @@ pub(super) fn live(hub: &Hub) -> Result<Response<ResponseBody>, Problem> {
     }
 }
 
-/// New publishes and streams are welcome.
+/// The hub accepts publishes and streams.
 pub(super) fn ready(hub: &Hub) -> Result<Response<ResponseBody>, Problem> {
     if let Err(error) = hub.store_health() {
         return Err(unwell(RefusalKind::store, error.to_string(), Duration::from_secs(1)));

@@ -55,17 +55,17 @@ pub(super) async fn subscribe(hub: &Hub, request: Request) -> Result<Response<Re
     }
 }
 
-/// The head of every stream.
+/// The response head of a stream.
 fn head(hub: &Hub, body: ResponseBody) -> Response<ResponseBody> {
     let mut response = Response::new(body);
-    // in whole seconds, and never sooner than it comes
+    // in whole seconds, rounded up
     let heartbeat = u64::try_from(hub.config().stream.heartbeat.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(names::media_type::EVENT_STREAM));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     headers.insert(names::header::HEARTBEAT, HeaderValue::from(heartbeat));
-    // The connection serves nothing after the stream. Over HTTP/2 hyper leaves it out.
+    // The connection serves no request after the stream. Over HTTP/2 hyper omits the header.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
@@ -92,7 +92,7 @@ fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Respon
             "the log can't be read at the moment; come back in a moment",
         ),
     };
-    // Any other status than 200 makes an EventSource give up for good.
+    // An EventSource gives up for good at any status other than 200.
     if accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
         hub.metrics().refused(kind);
         let draining = *error == SubscribeError::Draining;
@@ -102,7 +102,7 @@ fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Respon
     Err(Problem::later(status, kind, detail, retry).closing())
 }
 
-/// What the client asks for.
+/// What the client requests.
 struct Wish {
     selectors: Selectors,
     start: Start,
@@ -186,7 +186,7 @@ fn one_of(name: &str, value: &str, allowed: &str) -> Problem {
     Problem::invalid(format!("the parameter `{name}` is {value:?}; it takes {allowed}"))
 }
 
-/// The header as a client sent it. Browsers send an ID's UTF-8 as it is; what is not UTF-8 is no ID of ours anyway.
+/// The header as text. Browsers send an ID in UTF-8 as it is; anything else is not an ID of ours anyway.
 fn last_event_id(headers: &HeaderMap) -> Option<String> {
     headers.get(names::header::LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
 }

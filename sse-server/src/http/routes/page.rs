@@ -1,10 +1,10 @@
-//! `GET /`: the page.
+//! `GET /`: the hub's page.
 
 use http::{HeaderValue, Response, header};
 
 use crate::http::response::{ResponseBody, of_type};
 
-/// One self-contained file, put together when the program is built.
+/// A single self-contained file, assembled at build time.
 const PAGE: &str = concat!(
     include_str!("page/head.html"),
     "<style>\n",
@@ -19,7 +19,7 @@ const PAGE: &str = concat!(
     "</script>\n",
     include_str!("page/tail.html"),
 );
-/// All that the page needs is in it, and it speaks to nobody else.
+/// The page contains everything it needs, and connects to nothing but the hub.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

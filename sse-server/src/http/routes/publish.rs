@@ -67,7 +67,7 @@ pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response<Resp
     }
 }
 
-/// A hub that is full or going away takes nothing, and says so before it reads.
+/// Refuses the request before its body is read if the hub is full or shutting down.
 fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
     if hub.draining().is_some() {
         return Err(draining());

@@ -1,4 +1,4 @@
-//! `GET /topics`: what the log holds and who listens.
+//! `GET /topics`: the retained events and the subscribers of each topic.
 
 use http::{Response, StatusCode};
 use serde::Serialize;
@@ -20,7 +20,7 @@ const MAX_PAGE: usize = 1000;
 #[derive(Serialize)]
 struct Page {
     topics: Vec<Entry>,
-    /// What to give as `after` for the next page.
+    /// The value of `after` for the next page.
     next: Option<String>,
 }
 
@@ -34,7 +34,7 @@ struct Entry {
     subscribers: usize,
 }
 
-/// A page of topics in the order of their names: `?after=` the last one seen, `?limit=` how many.
+/// A page of topics ordered by name: at most `?limit=` of those after `?after=`.
 pub(super) fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody>, Problem> {
     let (mut after, mut limit) = (None, None);
     for parameter in parameters(query) {

@@ -1,4 +1,4 @@
-//! What all three forms read alike.
+//! The parts of an event that all three forms share.
 
 use std::str;
 

@@ -27,7 +27,7 @@ use crate::{
     store::{Fingerprint, Key, Scope},
 };
 
-/// How many events an array has at most; more are better sent as NDJSON.
+/// The most events in an array; more are better sent as NDJSON.
 const MAX_EVENTS: usize = 10_000;
 
 pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response<ResponseBody>, Problem> {
@@ -79,7 +79,7 @@ pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response<Resp
     Ok(json_response(&Receipts { events }))
 }
 
-/// Reads one event and the key that it names.
+/// Parses one event and its key.
 pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String>), Problem> {
     let event: Event<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let topic = Topic::new(&event.topic)
@@ -96,7 +96,7 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
     Ok((Draft { topic, name, retry, data, json }, key))
 }
 
-/// A key comes with the request or with the event.
+/// The key of the request or of the event, but not both.
 pub(super) fn one_key(request: Option<String>, event: Option<String>) -> Result<Option<String>, Problem> {
     if request.is_some() && event.is_some() {
         return Err(Problem::invalid(
@@ -132,12 +132,12 @@ struct Event<'a> {
     key: Option<String>,
 }
 
-/// A `null` is there, a missing member is not.
+/// Distinguishes `null`, which is data, from a missing member.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The elements of an array, as many as there may be.
+/// The elements of an array, at most one more than there may be.
 struct Array<'a>(Vec<&'a RawValue>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
@@ -154,7 +154,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Array<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
                 while let Some(element) = elements.next_element()? {
-                    // one more than there may be says that there are too many
+                    // one too many is enough to tell that there are too many
                     if all.len() <= MAX_EVENTS {
                         all.push(element);
                     }

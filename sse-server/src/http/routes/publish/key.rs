@@ -1,4 +1,4 @@
-//! Idempotency keys as they come in.
+//! Idempotency keys in requests.
 
 use http::HeaderMap;
 use sse_core::hub::names::header::IDEMPOTENCY_KEY;
@@ -7,7 +7,7 @@ use crate::http::problem::Problem;
 
 const MAX_BYTES: usize = 128;
 
-/// The key that a header gives to the whole request.
+/// The key in the header, which covers the whole request.
 pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (keys.next(), keys.next()) {
@@ -17,7 +17,7 @@ pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<String>, Problem>
     }
 }
 
-/// The key that an event names.
+/// The key in the member of an event.
 pub(super) fn of_event(key: &str) -> Result<String, Problem> {
     check(key, "the member `key`")
 }

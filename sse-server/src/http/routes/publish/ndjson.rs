@@ -1,4 +1,4 @@
-//! `application/x-ndjson`: events one a line, published as they come, in bounded memory.
+//! `application/x-ndjson`: one event a line, published as they arrive, in bounded memory.
 
 use std::{mem, str};
 
@@ -28,7 +28,7 @@ use crate::{
 };
 use sse_engine::Draft;
 
-/// What the publisher is told.
+/// The response to the publisher.
 #[derive(Default, Serialize)]
 struct Summary {
     published: u64,
@@ -37,18 +37,18 @@ struct Summary {
     last_id: Option<String>,
 }
 
-/// How many lines are published at once, and how many bytes of them: those of a piece that has come.
+/// The most lines published at once, and the most bytes.
 const BATCH: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
 struct Lines<'a> {
     hub: &'a Hub,
     request_key: Option<String>,
-    /// The line that is being read, from 1.
+    /// The number of the current line, from 1.
     line: u64,
-    /// Lines so far that were not blank.
+    /// The number of lines so far that were not blank.
     events: u64,
-    /// Read and not published yet.
+    /// Lines read and not published yet.
     batch: Vec<Line>,
     bytes: usize,
     summary: Summary,
@@ -63,7 +63,7 @@ struct Line {
 pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response<ResponseBody>, Problem> {
     let request_key = key::of_request(&request.headers)?;
     if let Some(text) = request_key.clone() {
-        // the key is this form's from here on
+        // reserves the key for this form
         let key = Key { scope: Scope::Request, text };
         let marker = Publication::whole(Vec::new(), key, Fingerprint::of([&b"lines"[..]]));
         hub.append(marker).await.map_err(refusal)?;
@@ -71,7 +71,7 @@ pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response<
     let (batch, summary) = (Vec::new(), Summary::default());
     let mut lines = Lines { hub, request_key, line: 1, events: 0, batch, bytes: 0, summary };
     let read = lines.read(&mut request).await;
-    // what came before a line that is refused is published
+    // the lines before one that is refused are published
     match lines.flush().await.and(read) {
         Ok(()) => Ok(json_response(&lines.summary)),
         Err(problem) => Err(problem
@@ -83,7 +83,7 @@ pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response<
     }
 }
 
-/// The beginning of a line whose end has not come yet: counted with what all bodies hold, and not waited for without end.
+/// The start of a line whose end has not arrived. It counts towards the memory for all bodies, and has a deadline.
 struct Unfinished {
     bytes: BytesMut,
     room: Room,
@@ -95,7 +95,7 @@ impl Unfinished {
         Self { bytes: BytesMut::new(), room, deadline: None }
     }
 
-    /// The next piece of the body; there has to be one in time, if a line is unfinished.
+    /// The next piece of the body. While a line is unfinished, it has to arrive before the deadline.
     async fn next(&self, request: &mut Request) -> Result<Option<Bytes>, Problem> {
         let Some(deadline) = self.deadline else { return request.body.next().await };
         timeout_at(deadline, request.body.next()).await.map_err(|_| slow("the line"))?
@@ -110,7 +110,7 @@ impl Unfinished {
         Ok(())
     }
 
-    /// The whole line, of which this is the end.
+    /// The whole line, which ends with `end`.
     fn finish(&mut self, end: &[u8]) -> BytesMut {
         self.room.leave();
         self.deadline = None;
@@ -146,13 +146,13 @@ impl Lines<'_> {
                 return Err(limit.exceeded());
             }
             unfinished.add(rest)?;
-            // A body that is always there would keep this task from ever giving way.
+            // A body that is always ready would keep this task from ever yielding.
             tokio::task::yield_now().await;
         }
         self.take(&unfinished.bytes)
     }
 
-    /// Reads a line.
+    /// Parses a line and adds it to the batch.
     fn take(&mut self, line: &[u8]) -> Result<(), Problem> {
         let text = str::from_utf8(line).map_err(|error| not_utf8("the line", &error))?;
         if text.trim_ascii().is_empty() {
@@ -170,7 +170,7 @@ impl Lines<'_> {
         Ok(())
     }
 
-    /// Publishes what was read. If the store or a key refuses a line, those before it are published.
+    /// Publishes the batch. If a line is refused for its key, those before it are published.
     async fn flush(&mut self) -> Result<(), Problem> {
         self.bytes = 0;
         let batch = mem::take(&mut self.batch);

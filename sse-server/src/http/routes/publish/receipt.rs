@@ -1,4 +1,4 @@
-//! What a publisher is answered.
+//! Responses to publishers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     store::{Key, StoreError},
 };
 
-/// What a publisher is told about one event.
+/// The response to the publish of one event.
 #[derive(Serialize)]
 pub(super) struct Receipt {
     id: String,

@@ -35,7 +35,7 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// Makes sure that a connection is looked at by `time`.
+    /// Makes sure that a connection is looked at by `at`.
     pub(super) fn set_timer(&mut self, index: usize, at: Millis) {
         let connection = &mut self.connections[index];
         if at < connection.timer {
