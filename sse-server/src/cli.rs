@@ -42,7 +42,7 @@ pub(crate) struct Command {
     pub(crate) other: Option<Other>,
 }
 
-/// What it does other than to serve.
+/// The subcommands; without one the program serves.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Other {
     /// Look at the log on disk, take events out and put them in, check it, make it smaller: while the hub is stopped

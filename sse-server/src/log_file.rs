@@ -81,7 +81,7 @@ pub enum LogError {
         /// Why.
         #[source]
         error: io::Error,
-        /// What came before. It stays.
+        /// The events imported before the failure. They stay in the log.
         imported: Imported,
     },
     /// A line is not an event.
@@ -91,7 +91,7 @@ pub enum LogError {
         line: u64,
         /// What is wrong with it, and what is allowed.
         why: String,
-        /// What came before. It stays.
+        /// The events imported before the line. They stay in the log.
         imported: Imported,
     },
     /// The log accepted events, and failed to write all of them.

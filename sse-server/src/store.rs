@@ -1,4 +1,4 @@
-//! Where events are kept: the seam behind which a log lives in memory, on disk, or elsewhere.
+//! Stores: the seam behind which a log is kept in memory, on disk, or elsewhere.
 
 mod failure;
 mod key;

@@ -47,7 +47,7 @@ impl Default for Bounds {
 pub enum LagPolicy {
     /// The stream ends; the client comes back with its last event ID.
     Disconnect,
-    /// The stream goes on after an `sse-gap`.
+    /// The stream continues after an `sse-gap`.
     Gap,
 }
 

@@ -1,11 +1,14 @@
 //! The engine against a naive model: random publishes, trims, subscribers, stalls and resumes.
 
+mod subscriber;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sse_core::{Item, Parser};
 
 use crate::*;
+use subscriber::Subscriber;
 
 const TOPICS: [&str; 5] = ["a", "b", "a/x", "a/y", "b/x/y"];
 const SELECTORS: [&str; 9] = ["a", "b", "a/x", "*", "a/*", "**", "*/x/**", "b/x/y", "never"];
@@ -48,7 +51,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// An event the model knows of, and by which trim it went.
+/// An event of the model, and the number of the trim that removed it.
 struct Published {
     seq: u64,
     time: Millis,
@@ -57,21 +60,13 @@ struct Published {
     trimmed: Option<u64>,
 }
 
-struct Subscriber {
-    selectors: Selectors,
-    cursor: Cursor,
-    /// The model's own idea of where the subscriber stands and which trims it knows of.
-    seq: u64,
-    told: u64,
-}
-
 struct Model {
     engine: Engine,
     events: Vec<Published>,
     trims: u64,
     time: Millis,
     max_events: usize,
-    /// Topics may be forgotten, so that a gap may be told where nothing was lost.
+    /// Topics may be forgotten, so there may be a gap where nothing was lost.
     forgetful: bool,
     /// The model is the store behind the engine's window, and keeps everything until it is trimmed.
     backed: bool,
@@ -142,7 +137,7 @@ impl Model {
     }
 
     fn publish(&mut self, topic: &str, size: usize) {
-        let seq = self.head() + 1 + (size as u64 % 3) / 2; // now and then one is left out
+        let seq = self.head() + 1 + (size as u64 % 3) / 2; // sometimes a number is skipped
         self.time += size as u64 % 5;
         let topic = Topic::new(topic).unwrap();
         let draft = draft(&topic, size);
@@ -154,7 +149,7 @@ impl Model {
             return;
         }
         if self.forgetful {
-            // which ones go to make room for a topic is the engine's to say
+            // the engine chooses which topic to forget
             let gone: Vec<_> = (0..self.events.len()).filter(|i| self.is_gone_unnoticed(*i)).collect();
             gone.into_iter().for_each(|i| self.mark(i));
         }
@@ -192,169 +187,6 @@ impl Model {
                 self.mark(i);
             }
         }
-    }
-
-    fn subscribe(&mut self, selectors: &[&str], start: From) -> Result<(), TestCaseError> {
-        let selectors = Selectors::new(selectors.iter().map(|text| Selector::new(text).unwrap()).collect(), false);
-        let id = |seq| self.engine.window().at(seq).to_string();
-        let (start, expect) = match start {
-            From::Head => (Start::Head, Ok(self.head())),
-            From::Back(back) => {
-                let seq = self.head().saturating_sub(back);
-                (Start::After(id(seq)), Ok(seq))
-            }
-            From::Earliest => (Start::Earliest, Ok(self.before_first(&selectors, 0))),
-            From::Since(back) => {
-                let time = self.time.saturating_sub(back);
-                let lost = self
-                    .events
-                    .iter()
-                    .any(|event| selectors.matches(&event.topic) && event.trimmed.is_some() && event.time >= time);
-                let seq =
-                    self.events.iter().find(|event| event.time >= time).map_or(self.head(), |event| event.seq - 1);
-                let before = self.before_first(&selectors, seq);
-                let expect = if lost { Err((GapReason::Trimmed, seq)) } else { Ok(before) };
-                // what a store would find
-                let before = (!self.engine.reaches_back_to(time)).then_some(seq);
-                (Start::Since { time, asked: "since".into(), before }, expect)
-            }
-            From::Garbage => (Start::After("né".into()), Err((GapReason::Unknown, 0))),
-            From::OtherEpoch => {
-                let id = Position::new(Epoch::new(2), self.head()).to_string();
-                (Start::After(id), Err((GapReason::Epoch, 0)))
-            }
-        };
-        self.enter(selectors, &start, expect)
-    }
-
-    /// Just before the first retained event after `seq` that matches, or the head.
-    fn before_first(&self, selectors: &Selectors, seq: u64) -> u64 {
-        self.retained(selectors, seq).first().map_or(self.head(), |first| first - 1)
-    }
-
-    fn retained(&self, selectors: &Selectors, seq: u64) -> Vec<u64> {
-        let wanted = |event: &&Published| event.seq > seq && event.trimmed.is_none() && selectors.matches(&event.topic);
-        self.events.iter().filter(wanted).map(|event| event.seq).collect()
-    }
-
-    fn lost(&self, selectors: &Selectors, seq: u64, told: u64) -> bool {
-        self.events.iter().any(|event| {
-            event.seq > seq && event.trimmed.is_some_and(|trim| trim > told) && selectors.matches(&event.topic)
-        })
-    }
-
-    /// Enters a subscriber and checks how its stream opens. `expect` is where it stands, or why there must be a gap.
-    fn enter(
-        &mut self,
-        selectors: Selectors,
-        start: &Start,
-        expect: Result<u64, (GapReason, u64)>,
-    ) -> Result<(), TestCaseError> {
-        let expect = match (start, expect) {
-            (Start::After(_), Ok(seq)) if self.lost(&selectors, seq, 0) => Err((GapReason::Trimmed, seq)),
-            (_, expect) => expect,
-        };
-        let mut placed = self.engine.subscribe(selectors.clone(), start).unwrap();
-        let (cursor, opening) = loop {
-            match placed {
-                Placement::Placed(cursor, opening) => break (cursor, opening),
-                Placement::NeedStore(cursor, span, beginning) => {
-                    prop_assert!(self.backed);
-                    let first = self.retained(&span.selectors, span.after).first().copied();
-                    let first = first.filter(|first| *first <= span.until);
-                    placed = self.engine.placed(cursor, beginning, first, span.until);
-                }
-            }
-        };
-        let seq = match (expect, &opening.gap) {
-            (Ok(seq), None) => seq,
-            (Ok(_), Some(gap)) if self.forgetful && gap.reason == GapReason::Trimmed => gap.position.seq(),
-            (Ok(_), Some(gap)) => {
-                return Err(TestCaseError::fail(format!("a gap where nothing was lost: {gap:?}")));
-            }
-            (Err((reason, after)), Some(gap)) => {
-                let first = self.retained(&selectors, after).first().copied();
-                prop_assert_eq!(gap.reason, reason);
-                prop_assert_eq!(gap.first.map(|first| first.seq()), first);
-                self.before_first(&selectors, after)
-            }
-            (Err((reason, _)), None) => {
-                return Err(TestCaseError::fail(format!("no gap, but {reason:?}")));
-            }
-        };
-        prop_assert_eq!(opening.position.seq(), seq);
-        prop_assert_eq!(cursor.seq(), seq);
-        self.subscribers.push(Subscriber { selectors, cursor, seq, told: self.trims });
-        Ok(())
-    }
-
-    /// One step; `false` if the stream ended.
-    fn poll(&mut self, subscriber: &mut Subscriber, room: usize) -> Result<bool, TestCaseError> {
-        let lost = self.lost(&subscriber.selectors, subscriber.seq, subscriber.told);
-        let expect = self.retained(&subscriber.selectors, subscriber.seq);
-        let may_gap = lost || self.forgetful;
-        let mut step = self.engine.next(&mut subscriber.cursor, room, self.time);
-        if let Step::NeedStore(span) = step {
-            prop_assert!(self.backed && span.after == subscriber.seq);
-            let found = self.find(&span, room);
-            step = self.engine.take(&mut subscriber.cursor, found, self.time);
-        }
-        match step {
-            Step::NeedStore(_) => return Err(TestCaseError::fail("what was read is to be read")),
-            Step::Lagged => {
-                prop_assert!(may_gap && self.policy == LagPolicy::Disconnect);
-                return Ok(false);
-            }
-            Step::Gap(gap) => {
-                prop_assert!(may_gap && self.policy == LagPolicy::Gap);
-                prop_assert_eq!(gap.reason, GapReason::Lagged);
-                let first = gap.first.map(|first| first.seq());
-                if self.backed && first.is_none() {
-                    // nothing was found as far as was read
-                    subscriber.seq = subscriber.cursor.seq();
-                    prop_assert!(expect.first().is_none_or(|first| *first > subscriber.seq));
-                } else {
-                    prop_assert_eq!(first, expect.first().copied());
-                    subscriber.seq = expect.first().map_or(self.head(), |first| first - 1);
-                }
-                subscriber.told = self.trims;
-            }
-            Step::Write { write, events } => {
-                let bytes = write.payload();
-                prop_assert!(!lost, "events after a loss that was not told");
-                let seen = ids(&bytes);
-                prop_assert_eq!(seen.len(), events);
-                prop_assert!(self.backed || events == 1 || bytes.len() <= room);
-                prop_assert_eq!(&seen[..], &expect[..events]);
-                subscriber.seq = if self.backed { subscriber.cursor.seq() } else { seen[events - 1] };
-                prop_assert!(expect.get(events).is_none_or(|next| *next > subscriber.seq));
-            }
-            Step::CaughtUp => {
-                prop_assert!(!lost && expect.is_empty(), "waiting while there is {expect:?} or a loss");
-                subscriber.seq = self.head();
-            }
-            Step::Yield => {
-                prop_assert!(!lost);
-                subscriber.seq = subscriber.cursor.seq();
-                prop_assert!(expect.first().is_none_or(|first| *first > subscriber.seq));
-            }
-        }
-        prop_assert_eq!(subscriber.cursor.seq(), subscriber.seq);
-        Ok(true)
-    }
-
-    /// What a store would find: a few events at a time.
-    fn find(&self, span: &StoreRead, room: usize) -> StorePage {
-        let mut seqs = self.retained(&span.selectors, span.after);
-        seqs.retain(|seq| *seq <= span.until);
-        let most = 1 + room % 4;
-        let through = if seqs.len() > most { seqs[most - 1] } else { span.until };
-        seqs.truncate(most);
-        let events = || self.events.iter().filter(|event| seqs.contains(&event.seq));
-        let encoded =
-            events().map(|event| encode(self.engine.window().at(event.seq), &draft(&event.topic, event.size), false));
-        let write = (!seqs.is_empty()).then(|| (Write::of(encoded.collect()), seqs.len()));
-        StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through }
     }
 
     fn finish(mut self) -> Result<(), TestCaseError> {

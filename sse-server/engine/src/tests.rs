@@ -1,4 +1,4 @@
-//! What the model does not reach: time, bounds, and sharing.
+//! Tests beyond the reach of the model: time, bounds, and sharing.
 
 use std::time::Duration;
 

@@ -216,7 +216,7 @@ impl Core {
         }
     }
 
-    /// How many streams are open.
+    /// The number of open streams.
     pub(super) fn streams(&self) -> usize {
         self.streams.load(Ordering::Acquire)
     }
@@ -292,7 +292,7 @@ impl State {
     }
 
     /// The number of streams from an address.
-    pub(super) fn from_address(&self, address: IpAddr) -> usize {
+    pub(super) fn streams_from(&self, address: IpAddr) -> usize {
         self.by_address.get(&address).copied().unwrap_or(0)
     }
 

@@ -22,7 +22,7 @@ pub enum PublishError {
     /// The event's name is not allowed.
     #[error("the event name {name:?} is not allowed: {why}")]
     Name {
-        /// What was given.
+        /// The name.
         name: String,
         /// What is allowed.
         why: &'static str,
@@ -42,7 +42,7 @@ pub enum PublishError {
     /// The data is larger than `publish.max_event_bytes`.
     #[error("the data has {bytes} bytes; publish.max_event_bytes allows {most}")]
     TooLarge {
-        /// What was given.
+        /// The size of the data.
         bytes: usize,
         /// What is allowed.
         most: usize,

@@ -47,7 +47,7 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     open().map_err(|source| ServeError::Listen { address, source })
 }
 
-/// What all connections share.
+/// The shared state of a listener's connections.
 #[derive(Debug)]
 pub(super) struct Acceptor {
     hub: Hub,

@@ -1,4 +1,4 @@
-//! What a program that embeds the hub is told when the store fails.
+//! Failures of the store, as the public API reports them.
 
 use std::{error, fmt, sync::Arc};
 
@@ -11,7 +11,7 @@ pub struct StoreFailure {
     text: Arc<str>,
 }
 
-/// What a [`StoreFailure`] can be told apart by.
+/// The causes that the predicates of [`StoreFailure`] distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
     Missing,

@@ -7,7 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is counted.
+/// The unit of progress.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Unit {
     Events,

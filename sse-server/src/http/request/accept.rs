@@ -1,4 +1,4 @@
-//! What a client says it takes.
+//! The `Accept` header of a request.
 
 use http::{HeaderMap, header};
 use sse_core::hub::names::media_type::EVENT_STREAM;

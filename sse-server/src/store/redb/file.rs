@@ -27,7 +27,7 @@ const HOLES_KEPT: usize = 1000;
 /// again.
 pub(crate) const BLOCK: u64 = 1 << 24;
 
-/// Where the file is.
+/// The directory of the log.
 #[derive(Debug, Clone)]
 pub(crate) struct LogDir {
     directory: PathBuf,

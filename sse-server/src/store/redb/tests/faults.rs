@@ -1,4 +1,4 @@
-//! A disk that fails: nothing acknowledged is lost, and it goes on when the disk is well again.
+//! A failing disk: nothing acknowledged is lost, and the store continues once the disk works again.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn well(store: &Redb) {
     health.wait_for(Result::is_ok).await.unwrap();
 }
 
-/// How many calls of the file an append takes, as a bound on where it can fail.
+/// An upper bound on the calls that an append makes to the file, any of which can fail.
 async fn calls(durability: Durability) -> i64 {
     let directory = tempfile::tempdir().unwrap();
     drop(open(directory.path(), durability));

@@ -1,4 +1,4 @@
-//! What is kept, and what is told of what is not.
+//! Retention, and the gaps it causes.
 
 use std::sync::Arc;
 
@@ -129,7 +129,7 @@ async fn topics_are_bounded() {
     assert_eq!(snapshot.floor.0, seqs[1], "what was forgotten is known to be lost");
 }
 
-/// Until retention is done: it goes on by itself.
+/// Waits until retention has caught up, which needs no further appends.
 async fn until(store: &Redb, of: &[&str], left: &[&str]) {
     while texts(&all(store, of, 0).await) != left {
         tokio::task::yield_now().await;

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::super::connection::Socket;
 
-/// What both ends see.
+/// The state that both ends share.
 #[derive(Debug, Default)]
 struct State {
     /// Written and not yet read.
@@ -22,7 +22,7 @@ struct State {
     shut: bool,
     /// A write found no room.
     blocked: bool,
-    /// There is something that the shard has not been told of.
+    /// Whether there is an event that has not been reported to the shard.
     event: bool,
     client_gone: bool,
     reader: Option<Waker>,
@@ -37,7 +37,7 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    /// A socket that takes so many bytes, and tells of its readiness here.
+    /// A socket that accepts up to `room` bytes, and reports its readiness to `shard`.
     pub(super) fn new(room: usize, shard: Arc<Notify>) -> Self {
         Self { state: Arc::default(), room, shard }
     }
@@ -46,7 +46,7 @@ impl Pipe {
         self.state.lock().unwrap()
     }
 
-    /// Whether there is an event: the client has read or is gone.
+    /// Returns true if there is an event: the client has read or is gone.
     pub(super) fn take_event(&self) -> bool {
         std::mem::take(&mut self.state().event)
     }
@@ -102,7 +102,7 @@ impl Socket for Pipe {
 #[derive(Debug)]
 pub(super) struct PipeBody {
     pipe: Pipe,
-    /// What was read and is not yet a whole chunk.
+    /// Bytes read that are not a whole chunk yet.
     chunk: BytesMut,
     ended: bool,
 }

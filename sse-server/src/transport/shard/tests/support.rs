@@ -33,7 +33,7 @@ use crate::{
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// How many bytes a socket takes while its client does not read.
+/// The bytes that a socket accepts while its client does not read.
 const ROOM: usize = 300;
 
 #[derive(Debug)]

@@ -1,0 +1,180 @@
+//! Subscribers of the model: where they start, and what each step may bring.
+
+use proptest::prelude::*;
+
+use super::{From, Model, Published, draft, ids};
+use crate::*;
+
+/// A subscriber of the engine, and the model's account of it.
+pub(super) struct Subscriber {
+    pub(super) selectors: Selectors,
+    pub(super) cursor: Cursor,
+    /// The model's own account of the subscriber's position, and of the trims reported to it.
+    pub(super) seq: u64,
+    pub(super) told: u64,
+}
+
+impl Model {
+    pub(super) fn subscribe(&mut self, selectors: &[&str], start: From) -> Result<(), TestCaseError> {
+        let selectors = Selectors::new(selectors.iter().map(|text| Selector::new(text).unwrap()).collect(), false);
+        let id = |seq| self.engine.window().at(seq).to_string();
+        let (start, expect) = match start {
+            From::Head => (Start::Head, Ok(self.head())),
+            From::Back(back) => {
+                let seq = self.head().saturating_sub(back);
+                (Start::After(id(seq)), Ok(seq))
+            }
+            From::Earliest => (Start::Earliest, Ok(self.before_first(&selectors, 0))),
+            From::Since(back) => {
+                let time = self.time.saturating_sub(back);
+                let lost = self
+                    .events
+                    .iter()
+                    .any(|event| selectors.matches(&event.topic) && event.trimmed.is_some() && event.time >= time);
+                let seq =
+                    self.events.iter().find(|event| event.time >= time).map_or(self.head(), |event| event.seq - 1);
+                let before = self.before_first(&selectors, seq);
+                let expect = if lost { Err((GapReason::Trimmed, seq)) } else { Ok(before) };
+                // as a store would find it
+                let before = (!self.engine.reaches_back_to(time)).then_some(seq);
+                (Start::Since { time, asked: "since".into(), before }, expect)
+            }
+            From::Garbage => (Start::After("né".into()), Err((GapReason::Unknown, 0))),
+            From::OtherEpoch => {
+                let id = Position::new(Epoch::new(2), self.head()).to_string();
+                (Start::After(id), Err((GapReason::Epoch, 0)))
+            }
+        };
+        self.enter(selectors, &start, expect)
+    }
+
+    /// The position just before the first matching retained event after `seq`, or the head.
+    fn before_first(&self, selectors: &Selectors, seq: u64) -> u64 {
+        self.retained(selectors, seq).first().map_or(self.head(), |first| first - 1)
+    }
+
+    pub(super) fn retained(&self, selectors: &Selectors, seq: u64) -> Vec<u64> {
+        let wanted = |event: &&Published| event.seq > seq && event.trimmed.is_none() && selectors.matches(&event.topic);
+        self.events.iter().filter(wanted).map(|event| event.seq).collect()
+    }
+
+    fn lost(&self, selectors: &Selectors, seq: u64, told: u64) -> bool {
+        self.events.iter().any(|event| {
+            event.seq > seq && event.trimmed.is_some_and(|trim| trim > told) && selectors.matches(&event.topic)
+        })
+    }
+
+    /// Adds a subscriber, and checks how its stream opens. `expect` is its position, or the reason for a gap.
+    pub(super) fn enter(
+        &mut self,
+        selectors: Selectors,
+        start: &Start,
+        expect: Result<u64, (GapReason, u64)>,
+    ) -> Result<(), TestCaseError> {
+        let expect = match (start, expect) {
+            (Start::After(_), Ok(seq)) if self.lost(&selectors, seq, 0) => Err((GapReason::Trimmed, seq)),
+            (_, expect) => expect,
+        };
+        let mut placed = self.engine.subscribe(selectors.clone(), start).unwrap();
+        let (cursor, opening) = loop {
+            match placed {
+                Placement::Placed(cursor, opening) => break (cursor, opening),
+                Placement::NeedStore(cursor, span, beginning) => {
+                    prop_assert!(self.backed);
+                    let first = self.retained(&span.selectors, span.after).first().copied();
+                    let first = first.filter(|first| *first <= span.until);
+                    placed = self.engine.placed(cursor, beginning, first, span.until);
+                }
+            }
+        };
+        let seq = match (expect, &opening.gap) {
+            (Ok(seq), None) => seq,
+            (Ok(_), Some(gap)) if self.forgetful && gap.reason == GapReason::Trimmed => gap.position.seq(),
+            (Ok(_), Some(gap)) => {
+                return Err(TestCaseError::fail(format!("a gap where nothing was lost: {gap:?}")));
+            }
+            (Err((reason, after)), Some(gap)) => {
+                let first = self.retained(&selectors, after).first().copied();
+                prop_assert_eq!(gap.reason, reason);
+                prop_assert_eq!(gap.first.map(|first| first.seq()), first);
+                self.before_first(&selectors, after)
+            }
+            (Err((reason, _)), None) => {
+                return Err(TestCaseError::fail(format!("no gap, but {reason:?}")));
+            }
+        };
+        prop_assert_eq!(opening.position.seq(), seq);
+        prop_assert_eq!(cursor.seq(), seq);
+        self.subscribers.push(Subscriber { selectors, cursor, seq, told: self.trims });
+        Ok(())
+    }
+
+    /// Takes one step, and returns false if the stream ended.
+    pub(super) fn poll(&mut self, subscriber: &mut Subscriber, room: usize) -> Result<bool, TestCaseError> {
+        let lost = self.lost(&subscriber.selectors, subscriber.seq, subscriber.told);
+        let expect = self.retained(&subscriber.selectors, subscriber.seq);
+        let may_gap = lost || self.forgetful;
+        let mut step = self.engine.next(&mut subscriber.cursor, room, self.time);
+        if let Step::NeedStore(span) = step {
+            prop_assert!(self.backed && span.after == subscriber.seq);
+            let found = self.find(&span, room);
+            step = self.engine.take(&mut subscriber.cursor, found, self.time);
+        }
+        match step {
+            Step::NeedStore(_) => return Err(TestCaseError::fail("what was read is to be read")),
+            Step::Lagged => {
+                prop_assert!(may_gap && self.policy == LagPolicy::Disconnect);
+                return Ok(false);
+            }
+            Step::Gap(gap) => {
+                prop_assert!(may_gap && self.policy == LagPolicy::Gap);
+                prop_assert_eq!(gap.reason, GapReason::Lagged);
+                let first = gap.first.map(|first| first.seq());
+                if self.backed && first.is_none() {
+                    // the page had no matching event
+                    subscriber.seq = subscriber.cursor.seq();
+                    prop_assert!(expect.first().is_none_or(|first| *first > subscriber.seq));
+                } else {
+                    prop_assert_eq!(first, expect.first().copied());
+                    subscriber.seq = expect.first().map_or(self.head(), |first| first - 1);
+                }
+                subscriber.told = self.trims;
+            }
+            Step::Write { write, events } => {
+                let bytes = write.payload();
+                prop_assert!(!lost, "events after a loss that was not told");
+                let seen = ids(&bytes);
+                prop_assert_eq!(seen.len(), events);
+                prop_assert!(self.backed || events == 1 || bytes.len() <= room);
+                prop_assert_eq!(&seen[..], &expect[..events]);
+                subscriber.seq = if self.backed { subscriber.cursor.seq() } else { seen[events - 1] };
+                prop_assert!(expect.get(events).is_none_or(|next| *next > subscriber.seq));
+            }
+            Step::CaughtUp => {
+                prop_assert!(!lost && expect.is_empty(), "waiting while there is {expect:?} or a loss");
+                subscriber.seq = self.head();
+            }
+            Step::Yield => {
+                prop_assert!(!lost);
+                subscriber.seq = subscriber.cursor.seq();
+                prop_assert!(expect.first().is_none_or(|first| *first > subscriber.seq));
+            }
+        }
+        prop_assert_eq!(subscriber.cursor.seq(), subscriber.seq);
+        Ok(true)
+    }
+
+    /// Reads a page like a store: a few events at a time.
+    fn find(&self, span: &StoreRead, room: usize) -> StorePage {
+        let mut seqs = self.retained(&span.selectors, span.after);
+        seqs.retain(|seq| *seq <= span.until);
+        let most = 1 + room % 4;
+        let through = if seqs.len() > most { seqs[most - 1] } else { span.until };
+        seqs.truncate(most);
+        let events = || self.events.iter().filter(|event| seqs.contains(&event.seq));
+        let encoded =
+            events().map(|event| encode(self.engine.window().at(event.seq), &draft(&event.topic, event.size), false));
+        let write = (!seqs.is_empty()).then(|| (Write::of(encoded.collect()), seqs.len()));
+        StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through }
+    }
+}
