@@ -34,6 +34,10 @@ pub(crate) struct Command {
     #[arg(long)]
     pub(crate) print_config: bool,
 
+    /// Print docs/configuration.md, and exit: for those who work on the hub
+    #[arg(long, hide = true)]
+    pub(crate) print_reference: bool,
+
     #[command(subcommand)]
     pub(crate) other: Option<Other>,
 }

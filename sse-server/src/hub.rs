@@ -1,195 +1,158 @@
-//! The hub without IO: one log, groups of subscribers, cursors.
-//!
-//! Plain data and functions. Nothing here knows a socket, a task, a channel or a clock; whoever drives it brings the
-//! time and does the waking. Everything a subscriber receives is read from the [`Log`] through its [`Cursor`]: live
-//! delivery and replay are the same code.
-//!
-//! ```text
-//! Draft -> Log::push -> Interest (which groups match) -> group index -> Cursor::next -> bytes
-//! ```
+//! The hub: the engine behind a short lock, its store, and who waits for it.
 
-mod position;
-mod topic;
+mod core;
 
-mod draft;
-mod frame;
-mod log;
-mod retained;
-mod topics;
+mod idempotency;
 
-mod group;
-mod interest;
-mod pattern;
+mod append;
+mod publish;
 
-mod cursor;
-mod resume;
-mod write;
+mod subscribe;
+mod subscriber;
 
-#[cfg(test)]
-mod model;
+mod follow;
+mod open;
+mod waiters;
+
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::sync::Arc;
 
-pub(crate) use cursor::{Cursor, Found, Place, Span, Step};
-pub(crate) use draft::{Draft, data_of};
-pub(crate) use frame::{Name, encode};
-pub(crate) use group::GroupId;
-pub(crate) use log::{Behind, Log};
-pub(crate) use position::{Epoch, Position};
-pub(crate) use resume::{Beginning, Gap, Opening, Placed, Reason, Start};
-pub(crate) use retained::{Hole, Retained, Trim};
-pub(crate) use topic::{Selector, Selectors, Topic};
-pub(crate) use topics::TopicInfo;
-pub(crate) use write::{Chunk, Write};
+use sse_engine::{DrainReason, Position, Surroundings, Timing, Topic, TopicInfo};
+use tokio::sync::{Notify, Semaphore};
 
-use group::Groups;
+use crate::{
+    base::{clock::Clock, lock::Lock, random},
+    config::Config,
+    metrics::Metrics,
+    store::{Store, StoreError},
+};
+pub(crate) use append::{AppendError, Publication, Published};
+pub(crate) use core::Drain;
+use core::{Core, Failure};
+use idempotency::Keys;
+pub use open::HubError;
+pub use publish::PublishError;
+pub(crate) use subscribe::SubscribeError;
+pub(crate) use subscriber::{Subscriber, Wakes};
+pub(crate) use waiters::{ReadyGroup, Waiters};
 
-/// How many segments the patterns of one subscriber may have together, so that none can use up the nodes of all.
-pub(crate) const MAX_PATTERN_SEGMENTS: usize = 256;
+/// A hub: the log, and those who read it. Clones are the same hub.
+#[derive(Debug, Clone)]
+pub struct Hub(Arc<Shared>);
 
-/// A publish time: milliseconds since the Unix epoch. It never goes back along the log.
-pub(crate) type Millis = u64;
-
-/// What bounds the hub's memory, and what happens to a subscriber that falls behind.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
-    pub(crate) events: usize,
-    pub(crate) bytes: usize,
-    pub(crate) topics: usize,
-    pub(crate) groups: usize,
-    /// Nodes of all patterns together.
-    pub(crate) nodes: usize,
-    /// How old the first event not yet handed to a subscriber may be.
-    pub(crate) lag: Duration,
-    /// How many bytes may have been published after that event; 0 is no bound but the window.
-    pub(crate) lag_bytes: usize,
-    pub(crate) lag_policy: LagPolicy,
-}
-
-/// What happens to a subscriber that lost an event because it was too slow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LagPolicy {
-    /// The stream ends; the client comes back with its last event ID.
-    Disconnect,
-    /// The stream goes on after an `sse-gap`.
-    Gap,
-}
-
-/// The log and who reads it.
 #[derive(Debug)]
-pub(crate) struct Hub {
-    log: Log,
-    groups: Groups,
-    bounds: Bounds,
+struct Shared {
+    config: Config,
+    timing: Timing,
+    core: Arc<Core>,
+    store: Box<dyn Store>,
+    /// Events that leave the window are still in the store.
+    backed: bool,
+    keys: Lock<Keys>,
+    /// Told when a publish with a key has ended, whichever way.
+    keys_settled: Notify,
+    /// What request bodies may hold together, a permit for each byte.
+    body_room: Arc<Semaphore>,
 }
-
-/// No more groups or patterns fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Full;
 
 impl Hub {
-    pub(crate) fn new(epoch: Epoch, bounds: Bounds) -> Self {
-        Self { log: Log::new(epoch, bounds), groups: Groups::default(), bounds }
+    /// How the hub is configured.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
     }
 
-    pub(crate) const fn log(&self) -> &Log {
-        &self.log
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.core.metrics
     }
 
-    /// Appends an event and names the groups that it is for. `seq` and `time` go up from call to call.
-    pub(crate) fn publish(&mut self, seq: u64, time: Millis, draft: &Draft, matched: &mut Vec<GroupId>) {
-        self.log.push(seq, time, draft);
-        self.groups.note(seq, &draft.topic, matched);
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.core.clock
     }
 
-    /// The hub of a log that a store has.
-    pub(crate) fn behind(&mut self, behind: Behind) {
-        self.log.behind(behind);
+    /// Begins to shut down: no more publishes and subscribers, and all streams end within the window.
+    pub fn drain(&self) {
+        self.0.core.drain(self.config().server.drain, DrainReason::Shutdown);
     }
 
-    /// A topic of that log.
-    pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: (u64, Millis)) {
-        self.log.restore(topic, retained, trimmed);
+    pub(crate) fn draining(&self) -> Option<Drain> {
+        self.0.core.draining()
     }
 
-    /// A store that failed has everything through an event, and what it has of each topic is to be
-    /// [restored](Self::restore): nothing of that is in the window any more.
-    pub(crate) fn begin_again(&mut self, through: u64) {
-        self.log.begin_again(through);
+    /// Why the hub can't go on, if it can't: it has begun to shut down then.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.0.core.failure()
     }
 
-    /// Events through this one can be read from the store.
-    pub(crate) fn settle(&mut self, through: u64) {
-        self.log.settle(through);
+    /// Waits until the hub can't go on.
+    pub(crate) async fn failed(&self) -> Failure {
+        self.0.core.failed().await
     }
 
-    /// The store is about to drop events.
-    pub(crate) fn trim(&mut self, trim: &Trim) {
-        self.log.trim_stored(trim);
-        if trim.lossy {
-            self.groups.note_trimmed(&trim.topic, trim.through);
+    /// Makes all that was published durable, and publishes nothing more.
+    pub async fn close(&self) {
+        let hub = self.clone();
+        let closed = tokio::task::spawn_blocking(move || hub.0.store.close()).await;
+        if let Ok(Err(error)) = closed {
+            tracing::error!(%error, "the log was not closed in good order");
         }
     }
 
-    /// Whether all that was published at or after a time is in memory.
-    pub(crate) fn reaches_back_to(&self, time: Millis) -> bool {
-        self.log.reaches_back_to(time)
+    /// From now on these are told of what their members wait for.
+    pub(crate) fn attach(&self, waiters: Arc<dyn Waiters>) {
+        self.0.core.attach(waiters);
     }
 
-    /// Goes on placing a subscriber with the first event that the store has of the span, or with how far it has none.
-    pub(crate) fn looked_up(
-        &mut self,
-        cursor: Cursor,
-        beginning: Beginning,
-        first: Option<u64>,
-        through: u64,
-    ) -> Placed {
-        resume::looked_up(self, cursor, beginning, first, through)
+    /// How many streams are open.
+    #[must_use]
+    pub fn subscribers(&self) -> usize {
+        self.0.core.streams()
     }
 
-    /// Puts a subscriber at its place in the log.
-    pub(crate) fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placed, Full> {
-        let group = self.groups.join(selectors, self.log.head(), self.bounds.groups, self.bounds.nodes)?;
-        Ok(resume::place(self, group, start))
+    /// Waits until no stream is open.
+    pub(crate) async fn emptied(&self) {
+        self.0.core.emptied().await;
     }
 
-    /// Forgets a subscriber.
-    pub(crate) fn leave(&mut self, cursor: &Cursor) {
-        self.groups.leave(cursor.group());
+    /// Whether the store takes events.
+    pub(crate) fn store_health(&self) -> Result<(), StoreError> {
+        self.0.store.health().inspect_err(|error| self.0.core.note_error(error))
     }
 
-    /// Drops what a topic has in the window through a sequence number, where the window is all there is.
-    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64) {
-        if let Some(seq) = self.log.trim_topic(topic, through) {
-            self.groups.note_trimmed(topic, seq);
-        }
+    /// The sequence number of a position in this log.
+    pub(crate) fn seq(&self, position: Position) -> Option<u64> {
+        (position.epoch == self.0.core.epoch).then_some(position.seq)
     }
 
-    /// How many subscribers stand in how many groups, and how many nodes their patterns take.
-    pub(crate) fn subscribers(&self) -> (usize, usize, usize) {
-        (self.groups.members(), self.groups.len(), self.groups.nodes())
+    pub(crate) fn body_room(&self) -> Arc<Semaphore> {
+        self.0.body_room.clone()
     }
 
-    /// What is known of a topic: retained events and live subscribers.
-    pub(crate) fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
-        let subscribers = self.groups.members_of(topic);
-        let info = self.log.topics().info(topic, subscribers);
-        info.or_else(|| (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers)))
+    pub(crate) fn topic(&self, topic: &Topic) -> Result<Option<TopicInfo>, Failure> {
+        Ok(self.0.core.state()?.engine.topic(topic))
     }
 
-    /// Up to `count` topics after a name, in the order of their names: published ones, and those that subscribers name.
-    pub(crate) fn topics_after(&self, after: Option<&str>, count: usize) -> Vec<TopicInfo> {
-        let mut names: Vec<_> = self
-            .log
-            .topics()
-            .names_after(after)
-            .take(count)
-            .chain(self.groups.names_after(after).take(count))
-            .collect();
-        names.sort_unstable();
-        names.dedup();
-        names.into_iter().take(count).filter_map(|topic| self.topic(topic)).collect()
+    pub(crate) fn topics_after(&self, after: Option<&str>, count: usize) -> Result<Vec<TopicInfo>, Failure> {
+        Ok(self.0.core.state()?.engine.topics_after(after, count))
+    }
+}
+
+impl Surroundings for Hub {
+    fn head(&self) -> u64 {
+        self.0.core.head()
+    }
+
+    fn position(&self, seq: u64) -> Position {
+        Position { epoch: self.0.core.epoch, seq }
+    }
+
+    fn timing(&self) -> &Timing {
+        &self.0.timing
+    }
+
+    fn random(&self) -> u32 {
+        random::number()
     }
 }

@@ -20,29 +20,32 @@
 #[cfg(test)]
 extern crate self as sse_server;
 
-mod config;
+// a module imports only from those below it
 mod server;
 
 mod http;
-mod keys;
 
-mod handle;
+mod transport;
+
 mod hub;
-mod publish;
+
+mod log_file;
 mod store;
 
-mod driver;
-mod wire;
-
 mod metrics;
-mod random;
+
+mod config;
+
+mod base;
 
 pub use config::{
-    Config, ConfigError, Cors, Durability, Lag, Limits, Log, LogFormat, Overload, Publish, Retention,
-    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry,
+    Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention, RetentionError,
+    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
 };
-pub use handle::{Hub, HubError};
-pub use http::{Face, routes};
-pub use publish::PublishError;
+#[cfg(feature = "warp")]
+pub use http::routes;
+pub use http::{HubService, ResponseBody, RouteSet};
+pub use hub::{Hub, HubError, PublishError};
+pub use log_file::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
 pub use server::{ServeError, Server, Shutdown};
-pub use store::redb::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
+pub use sse_engine::{Selector, Topic, TopicError};

@@ -15,6 +15,10 @@ const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let command = cli::parse();
+    if command.print_reference {
+        print(&Config::reference());
+        return ExitCode::SUCCESS;
+    }
     let config = match Config::load(&command.sources()) {
         Ok(config) => config,
         Err(error) => return fail(&error, USAGE),
@@ -142,7 +146,7 @@ fn log_to_stderr(config: &Config) {
     let json = match telemetry.format {
         LogFormat::Json => true,
         LogFormat::Text => false,
-        LogFormat::Auto => !terminal,
+        _ => !terminal,
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let filter = EnvFilter::try_new(&telemetry.log).unwrap_or_default();

@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::hub::Reason;
+use sse_engine::{DrainReason, Reason};
 
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -22,12 +22,25 @@ pub(crate) enum Ended {
     age,
     #[allow(non_camel_case_types)]
     lag,
+    #[allow(non_camel_case_types)]
+    store,
+}
+
+impl From<DrainReason> for Ended {
+    fn from(reason: DrainReason) -> Self {
+        match reason {
+            DrainReason::Age => Self::age,
+            DrainReason::Lag => Self::lag,
+            DrainReason::Store => Self::store,
+            _ => Self::shutdown,
+        }
+    }
 }
 
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 #[allow(non_camel_case_types)]
-pub(crate) enum Refused {
+pub(crate) enum RefusalKind {
     invalid,
     not_acceptable,
     too_large,
@@ -48,7 +61,7 @@ struct EndLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
-    reason: Refused,
+    reason: RefusalKind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,7 +80,7 @@ pub(crate) struct Metrics {
     pub(crate) log_bytes: Gauge,
     pub(crate) keys: Gauge,
     pub(crate) connections: Gauge,
-    pub(crate) stalled: Gauge,
+    pub(crate) stalled_connections: Gauge,
     pub(crate) pinned: Gauge,
     pub(crate) store_up: Gauge,
     pub(crate) published: Counter,
@@ -92,7 +105,7 @@ impl Metrics {
             log_bytes: Gauge::default(),
             keys: Gauge::default(),
             connections: Gauge::default(),
-            stalled: Gauge::default(),
+            stalled_connections: Gauge::default(),
             pinned: Gauge::default(),
             store_up: Gauge::default(),
             published: Counter::default(),
@@ -113,7 +126,11 @@ impl Metrics {
         r.register("log_bytes", "Bytes of the events retained", metrics.log_bytes.clone());
         r.register("keys", "Idempotency keys remembered", metrics.keys.clone());
         r.register("connections", "Open connections", metrics.connections.clone());
-        r.register("laggards", "Connections whose peer takes no bytes at the moment", metrics.stalled.clone());
+        r.register(
+            "stalled_connections",
+            "Connections whose peer takes no bytes at the moment",
+            metrics.stalled_connections.clone(),
+        );
         r.register(
             "pinned_bytes",
             "Bytes kept for peers that have taken only a part of a write",
@@ -129,7 +146,7 @@ impl Metrics {
         r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
         r.register("refusals", "Requests refused", metrics.refusals.clone());
         // A counter that has not counted yet reads 0, so that its first step is seen.
-        for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag] {
+        for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag, Ended::store] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));
         }
         for reason in [Reason::Trimmed, Reason::Epoch, Reason::Unknown, Reason::Lost, Reason::Lagged] {
@@ -146,7 +163,7 @@ impl Metrics {
         self.gaps.get_or_create(&GapLabels { reason: reason.as_str() }).inc();
     }
 
-    pub(crate) fn refused(&self, reason: Refused) {
+    pub(crate) fn refused(&self, reason: RefusalKind) {
         self.refusals.get_or_create(&RefusalLabels { reason }).inc();
     }
 

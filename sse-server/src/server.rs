@@ -2,9 +2,8 @@
 
 mod accept;
 mod connection;
+mod half_close;
 mod http2;
-mod linger;
-mod open;
 mod socket;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -18,12 +17,11 @@ use tokio::{
 
 use crate::{
     config::{Config, ConfigError},
-    driver::shard::Shards,
-    handle::{Hub, HubError},
-    http::{Face, all_routes},
+    http::{HubService, RouteSet},
+    hub::{Hub, HubError},
+    transport::shard::Shards,
 };
 use accept::Acceptor;
-pub(crate) use open::Open;
 
 /// What connections get at the end of the drain window, when the streams are done.
 const LAST_MOMENTS: Duration = Duration::from_millis(250);
@@ -78,11 +76,14 @@ fn reason(error: &io::Error) -> String {
 
 /// How a server came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Shutdown {
     /// All streams ended as they should.
     Drained,
     /// Some were still open at the deadline, and were cut off.
     CutOff(usize),
+    /// Nobody wanted it to stop: the hub could not go on. Why is in the log, at the level `error`.
+    Failed,
 }
 
 impl Server {
@@ -123,8 +124,8 @@ impl Server {
         &self.hub
     }
 
-    /// Serves until `stop` is ready, then ends all streams within the drain window, and returns. Nothing of it goes on
-    /// when the future is done or dropped.
+    /// Serves until `stop` is ready or the hub can't go on, then ends all streams within the drain window, and returns.
+    /// Nothing of it goes on when the future is done or dropped.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Shutdown {
         let config = self.hub.config();
         let window = config.server.drain;
@@ -132,14 +133,17 @@ impl Server {
         let limit = connection_limit(config.limits.connections, config.server.shards());
         let public = Arc::new(Acceptor::new(self.hub.clone(), limit, stopped.clone(), self.shards));
         let admin = Arc::new(Acceptor::new(self.hub.clone(), ADMIN_CONNECTIONS, stopped, None));
-        let face = if self.admin.is_some() { Face::Public } else { Face::All };
+        let routes = if self.admin.is_some() { RouteSet::Public } else { RouteSet::All };
         let mut accepting = JoinSet::new();
-        accepting.spawn(public.clone().run(self.public, warp::service(all_routes(self.hub.clone(), face))));
+        accepting.spawn(public.clone().run(self.public, HubService::new(self.hub.clone(), routes)));
         if let Some(listener) = self.admin {
-            let service = warp::service(all_routes(self.hub.clone(), Face::Admin));
+            let service = HubService::new(self.hub.clone(), RouteSet::Admin);
             accepting.spawn(admin.clone().run(listener, service));
         }
-        stop.await;
+        let failed = tokio::select! {
+            () = stop => false,
+            _ = self.hub.failed() => true,
+        };
         let streams = self.hub.subscribers();
         tracing::info!(streams, window_s = window.as_secs_f64(), "draining");
         let deadline = Instant::now() + window;
@@ -152,6 +156,7 @@ impl Server {
         let _ = timeout_at(deadline, closed).await;
         self.hub.close().await;
         match public.open() + admin.open() {
+            _ if failed => Shutdown::Failed,
             0 => Shutdown::Drained,
             open => Shutdown::CutOff(open),
         }

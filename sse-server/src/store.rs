@@ -1,17 +1,18 @@
 //! Where events are kept: the seam behind which a log lives in memory, on disk, or elsewhere.
 
+mod key;
+
 pub(crate) mod memory;
 pub(crate) mod redb;
 
 #[cfg(test)]
-mod suite;
+pub(crate) mod suite;
 
-use std::{fmt, future::Future, ops::Range, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use crate::{
-    hub::{Draft, Epoch, Hole, Millis, Selectors, Topic, Trim},
-    keys::{Fingerprint, Key},
-};
+use sse_engine::{Draft, Epoch, Hole, Millis, Retained, Selectors, Topic, Trim};
+
+pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey};
 
 /// A log of events in one order, which many append to and every hub follows.
 ///
@@ -23,10 +24,11 @@ use crate::{
 /// - Nothing is trimmed that followers were not told of first.
 pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// The log as it was when it was opened.
-    fn outline(&self) -> Outline;
+    fn snapshot(&self) -> StoreSnapshot;
 
     /// Appends all events, or none, and gives their sequence numbers: when they are as durable as configured, and
-    /// followers have them. Once begun it goes on, whether or not anyone waits for the answer.
+    /// followers have them. It begins when it is first polled; from then on it goes on, whether or not anyone waits for
+    /// the answer.
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>>;
 
     /// A page of the retained events that match, in order.
@@ -57,11 +59,11 @@ pub(crate) type Task<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 
 /// Who is told of a store's events. It is called while the store holds locks of its own: it must not call back.
 pub(crate) trait Follower: fmt::Debug + Send + Sync {
-    /// These events come next.
-    fn appended(&self, entries: &[Entry]) -> Told;
+    /// These events come next, and events through `settled` can be read from the store.
+    fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock;
 
     /// These events are about to be trimmed.
-    fn trimming(&self, trims: &[Trim]) -> Told;
+    fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
 
     /// Events through this one can be read from the store.
     fn settled(&self, through: u64);
@@ -74,10 +76,10 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
 /// What is left to be done once the store's locks are released: waking those whom it concerns.
 #[must_use]
 #[derive(Default)]
-pub(crate) struct Told(Option<Box<dyn FnOnce() + Send>>);
+pub(crate) struct AfterUnlock(Option<Box<dyn FnOnce() + Send>>);
 
-impl Told {
-    pub(crate) fn then(wake: impl FnOnce() + Send + 'static) -> Self {
+impl AfterUnlock {
+    pub(crate) fn call(wake: impl FnOnce() + Send + 'static) -> Self {
         Self(Some(Box::new(wake)))
     }
 
@@ -88,9 +90,9 @@ impl Told {
     }
 }
 
-impl fmt::Debug for Told {
+impl fmt::Debug for AfterUnlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Told").field(&self.0.is_some()).finish()
+        f.debug_tuple("AfterUnlock").field(&self.0.is_some()).finish()
     }
 }
 
@@ -106,32 +108,14 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) drafts: Vec<Draft>,
-    pub(crate) keys: Vec<Mark>,
+    pub(crate) keys: Vec<KeyedRange>,
     /// The publishers' clock.
     pub(crate) now: Millis,
 }
 
-/// A key and what it was used with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) key: Key,
-    pub(crate) content: Fingerprint,
-    /// Which of the batch's events.
-    pub(crate) events: Range<usize>,
-}
-
-/// A key that the store remembers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Remembered {
-    pub(crate) key: Key,
-    pub(crate) content: Fingerprint,
-    pub(crate) seqs: Arc<[u64]>,
-    pub(crate) time: Millis,
-}
-
 /// A log as it is found.
 #[derive(Debug, Clone)]
-pub(crate) struct Outline {
+pub(crate) struct StoreSnapshot {
     pub(crate) epoch: Epoch,
     /// The last sequence number that was or may have been given out.
     pub(crate) head: u64,
@@ -141,14 +125,14 @@ pub(crate) struct Outline {
     /// How far topics were trimmed that are forgotten, and when the last of that was published.
     pub(crate) floor: (u64, Millis),
     /// The oldest first.
-    pub(crate) keys: Vec<Remembered>,
+    pub(crate) keys: Vec<StoredKey>,
 }
 
 /// What is retained of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TopicRecord {
     pub(crate) topic: Topic,
-    pub(crate) retained: crate::hub::Retained,
+    pub(crate) retained: Retained,
     /// The last event that was trimmed, 0 if none was, and its publish time.
     pub(crate) trimmed: (u64, Millis),
 }
@@ -179,4 +163,7 @@ pub(crate) enum StoreError {
     Unavailable(Arc<str>),
     #[error("the store is closed")]
     Closed,
+    /// It will never do anything again, though nobody closed it.
+    #[error("the log's writer is gone; restart the hub")]
+    Gone,
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! run                      steps in turn, timed                 steps                    what is done, in which order
-//! native, outside, supply, fuzz, miri, compare                  how, natively
+//! native, outside, supply, fuzz, miri, compare, reference       how, natively
 //! wasm_tests, browser_tests, bench_fetch, npm                   how, in browsers
 //! wasm_build, wasm_runner                                       building and testing for the browser
 //! context                  what set-up has found, once a run
@@ -23,6 +23,7 @@ mod fuzz;
 mod miri;
 mod native;
 mod outside;
+mod reference;
 mod supply;
 
 mod bench_fetch;
@@ -109,6 +110,8 @@ enum Chore {
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
+    /// Write docs/configuration.md from the hub's keys
+    Docs,
     /// Run sse-core's tests in Miri, the judge of unsafe code: some minutes
     Miri,
     /// Kill a hub under load again and again, and look at what its log lost: the suite's crash tests, longer
@@ -139,6 +142,7 @@ impl Chore {
             Self::Setup => steps::SETUP.to_vec(),
             Self::Bench { what: Bench::Parse } => steps::BENCH_PARSE.to_vec(),
             Self::Bench { what: Bench::Fetch } => steps::BENCH_FETCH.to_vec(),
+            Self::Docs => vec![Step::Reference],
             Self::Miri => steps::MIRI.to_vec(),
             Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),

@@ -47,6 +47,10 @@ pub(crate) fn features(context: &Context) -> Result<()> {
     for feature in ["proptest", "script-host"] {
         cargo(context, &["check", "--package", "sse-testkit", "--features", feature])?;
     }
+    cargo(context, &["check", "--package", "sse-server", "--no-default-features"])?;
+    for feature in ["redb", "warp"] {
+        cargo(context, &["check", "--package", "sse-server", "--no-default-features", "--features", feature])?;
+    }
     Ok(())
 }
 

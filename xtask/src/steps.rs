@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    miri, native, npm, outside, supply, tools, wasm_build, wasm_tests,
+    miri, native, npm, outside, reference, supply, tools, wasm_build, wasm_tests,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -67,6 +67,8 @@ pub(crate) enum Step {
     Features,
     /// The documentation builds without a warning
     Docs,
+    /// Write the documents that come from the code
+    Reference,
     /// Tests of the package outside the workspace that uses it
     Outside,
     /// Licences, sources, duplicates and known holes of what is depended on
@@ -125,6 +127,7 @@ impl Step {
             Self::Tests => "tests",
             Self::Features => "features",
             Self::Docs => "docs",
+            Self::Reference => "reference",
             Self::Outside => "outside",
             Self::Dependencies => "dependencies",
             Self::WasmToolchain => "wasm-toolchain",
@@ -161,6 +164,7 @@ impl Step {
             Self::Tests => "cargo test --workspace",
             Self::Features => "sse-core and sse-testkit with each feature alone, and with none",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
+            Self::Reference => "write docs/configuration.md from the hub's keys",
             Self::Outside => "cargo test in examples/outside, which uses the libraries as a crate elsewhere does",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
@@ -195,6 +199,7 @@ impl Step {
     pub(crate) fn repeat(self) -> String {
         match self {
             Self::Docs => self.what().to_owned(),
+            Self::Reference => "cargo xtask docs".to_owned(),
             Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
@@ -217,6 +222,7 @@ impl Step {
             Self::Tests => native::test(context).map(|()| None),
             Self::Features => native::features(context).map(|()| None),
             Self::Docs => native::document(context).map(|()| None),
+            Self::Reference => reference::write(context).map(|()| None),
             Self::Outside => outside::test(context).map(|()| None),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {

@@ -10,7 +10,7 @@
 use std::{fs, io, path::Path};
 
 use bytes::Bytes;
-use sse_server::{Face, Hub, routes};
+use sse_server::{Hub, RouteSet, routes};
 use warp::{
     Filter, Rejection, Reply,
     http::{HeaderValue, header},
@@ -101,7 +101,7 @@ pub fn program(hub: Hub, site: Site) -> impl Filter<Extract = (Response,), Error
         let found = site.find(path.as_str().trim_start_matches('/'));
         async { found.ok_or_else(warp::reject::not_found) }
     });
-    file.or(routes(hub, Face::Public)).unify().map(Reply::into_response)
+    file.or(routes(hub, RouteSet::Public)).unify().map(Reply::into_response)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use sse_core::{EventId, typed};
-use sse_server::{Face, Hub, routes};
+use sse_server::{RouteSet, Hub, routes};
 use warp::{
     Filter, Rejection, Reply,
     http::{HeaderValue, header},
@@ -111,7 +111,7 @@ pub fn program(hub: Hub, site: Site) -> impl Filter<Extract = (Response,), Error
         let found = site.find(path.as_str().trim_start_matches('/'));
         async { found.ok_or_else(warp::reject::not_found) }
     });
-    file.or(routes(hub, Face::Public)).unify().map(Reply::into_response)
+    file.or(routes(hub, RouteSet::Public)).unify().map(Reply::into_response)
 }
 
 /// Publishes an event as the page reads it.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use sse_server::{Config, Face, Hub, routes};
+use sse_server::{Config, Hub, RouteSet, routes};
 use tokio::{
     net::TcpListener,
     sync::{broadcast, oneshot},
@@ -161,7 +161,7 @@ fn filter(own: Option<Hub>, hub: &HubUrl) -> BoxedFilter<(Response,)> {
     match own {
         None => page.boxed(),
         Some(hub) => {
-            let routes = routes(hub, Face::All);
+            let routes = routes(hub, RouteSet::All);
             let under_hub = warp::path("hub").and(routes.clone());
             page.or(under_hub).unify().or(routes).unify().map(Reply::into_response).boxed()
         }

@@ -14,7 +14,7 @@ use std::sync::{
 };
 
 use sse_core::Event;
-use sse_server::{Face, Hub, routes};
+use sse_server::{RouteSet, Hub, routes};
 use warp::{Filter, Rejection, Reply, http::StatusCode, reply::Response};
 
 /// The topic that the program publishes to.
@@ -38,6 +38,6 @@ pub fn program(hub: Hub) -> impl Filter<Extract = (Response,), Error = Rejection
             }
         }
     });
-    let live = warp::path("live").and(routes(hub, Face::Public));
+    let live = warp::path("live").and(routes(hub, RouteSet::Public));
     hello.or(sign).unify().or(live).unify()
 }

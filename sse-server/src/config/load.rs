@@ -1,13 +1,23 @@
 //! Reading the configuration from its sources.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    path::{Path, PathBuf},
+};
 
-use config::{Environment, File, FileFormat, Source as _, Value, ValueKind};
+use config::{Environment, File, FileFormat, Map, Source as _, Value, ValueKind};
 
-use super::{Config, Field, Visitor, setting::Given};
+use super::{
+    Config,
+    error::ConfigError,
+    section::{About, Key, Visitor},
+    setting::{Given, Setting},
+};
 
 /// Where settings come from. Give them from the weakest to the strongest.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Source {
     /// A TOML file.
     File(PathBuf),
@@ -17,134 +27,190 @@ pub enum Source {
     Flag(&'static str, String, &'static str),
 }
 
-/// What is wrong with the configuration, in one line.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
+impl Config {
+    /// Reads a configuration: of two sources that give a key, the later one wins. What none gives has its default.
+    ///
+    /// # Errors
+    ///
+    /// One line with the key, its value, where it came from and what is allowed.
+    pub fn load(sources: &[Source]) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        let mut keys = Keys::default();
+        let Ok(()) = config.visit(&mut keys);
+        let mut layers = config::Config::builder();
+        for source in sources {
+            let layer = Layer::read(source)?;
+            layer.check(&keys.all)?;
+            layers = layers.add_source(layer);
+        }
+        let layered = layers.build().and_then(|layered| layered.cache.into_table());
+        let sections = layered.map_err(|error| ConfigError::unreadable("all sources", &error.to_string()))?;
+        config.visit(&mut Load { sections, name: "", section: Map::new() })?;
+        config.check()?;
+        Ok(config)
+    }
 
-/// A value and where it came from.
-type Settings = BTreeMap<String, (Given, String)>;
+    /// Checks that every value is allowed, as [`load`](Self::load) does.
+    ///
+    /// # Errors
+    ///
+    /// One line with the key, its value and what is allowed.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.clone().visit(&mut Check(""))?;
+        self.publish.check()
+    }
+}
 
-pub(super) fn load(sources: &[Source]) -> Result<Config, ConfigError> {
-    let mut settings = Settings::new();
-    for source in sources {
+/// What one source gives: values by dotted key, each with its origin.
+#[derive(Debug, Clone)]
+struct Layer(BTreeMap<String, Value>);
+
+impl Layer {
+    fn read(source: &Source) -> Result<Self, ConfigError> {
+        let mut layer = Self(BTreeMap::new());
         match source {
-            Source::File(path) => {
-                let shown = path.display();
-                let text = std::fs::read_to_string(path)
-                    .map_err(|error| one_line(&format!("{shown}: can't be read as a TOML file: {error}")))?;
-                let tables = File::from_str(&text, FileFormat::Toml)
-                    .collect()
-                    .map_err(|error| one_line(&format!("{shown}: {error}")))?;
-                flatten("", &Value::from(tables), &shown.to_string(), &mut settings)?;
-            }
+            Source::File(path) => layer.flatten("", file(path)?, &path.display().to_string()),
             Source::Environment => {
+                let origin = "the environment";
                 let variables = Environment::with_prefix("SSE").prefix_separator("__").separator("__");
-                let tables = variables.collect().map_err(|error| {
-                    one_line(&format!("the environment: {error}; variables that begin with SSE__ must be Unicode"))
+                let values = variables.collect().map_err(|error| {
+                    let hint = "variables that begin with SSE__ must be Unicode";
+                    ConfigError::unreadable(origin, &format!("{error}; {hint}"))
                 })?;
-                for (key, value) in tables {
-                    flatten(&key, &value, "the environment", &mut settings)?;
+                values.into_iter().for_each(|(key, value)| layer.flatten(&key, value, origin));
+            }
+            Source::Flag(key, value, flag) => layer.flatten(key, value.as_str().into(), flag),
+        }
+        Ok(layer)
+    }
+
+    /// Tables become dotted keys.
+    fn flatten(&mut self, key: &str, value: Value, origin: &str) {
+        match value.kind {
+            ValueKind::Table(table) => {
+                for (name, value) in table {
+                    let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                    self.flatten(&key, value, origin);
                 }
             }
-            Source::Flag(key, value, flag) => {
-                settings.insert((*key).to_owned(), (Given::Text(value.clone()), (*flag).to_owned()));
+            kind => {
+                self.0.insert(key.to_owned(), Value::new(Some(&origin.to_owned()), kind));
             }
         }
     }
-    let mut load = Load { section: "", settings };
-    let mut config = Config::default();
-    config.visit(&mut load)?;
-    if let Some((key, (value, origin))) = load.settings.first_key_value() {
-        return Err(ConfigError(format!(
-            "{key} = {value} (from {origin}): there is no such key; --print-config lists them all"
-        )));
-    }
-    check(config.clone())?;
-    Ok(config)
-}
 
-/// Whether every value is one that could have been read.
-pub(super) fn check(mut config: Config) -> Result<(), ConfigError> {
-    config.visit(&mut Check(""))?;
-    if config.publish.retry_min > config.publish.retry_max {
-        return Err(ConfigError(
-            "publish.retry_min is above publish.retry_max: the least time must not exceed the greatest".into(),
-        ));
-    }
-    Ok(())
-}
-
-/// Sets every value to itself.
-struct Check(&'static str);
-
-impl Visitor for Check {
-    type Error = ConfigError;
-
-    fn section(&mut self, name: &'static str, _: &'static str) {
-        self.0 = name;
-    }
-
-    fn key(&mut self, name: &'static str, _: &'static str, field: Field<'_>) -> Result<(), ConfigError> {
-        let value = field.given();
-        field
-            .set(&value)
-            .map_err(|allowed| ConfigError(format!("{}.{name} = {value}: not allowed; it takes {allowed}", self.0)))
+    /// Refuses keys that do not exist. It is done for each source: in a later one a table may stand where this one has
+    /// something else, and would hide it.
+    fn check(&self, keys: &BTreeSet<String>) -> Result<(), ConfigError> {
+        match self.0.iter().find(|(key, _)| !keys.contains(*key)) {
+            Some((key, value)) => Err(ConfigError::unknown(key, &given(key, value)?, origin(value))),
+            None => Ok(()),
+        }
     }
 }
 
-struct Load {
-    section: &'static str,
-    settings: Settings,
-}
-
-impl Visitor for Load {
-    type Error = ConfigError;
-
-    fn section(&mut self, name: &'static str, _: &'static str) {
-        self.section = name;
+impl config::Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
+        Box::new(self.clone())
     }
 
-    fn key(&mut self, name: &'static str, _: &'static str, field: Field<'_>) -> Result<(), ConfigError> {
-        let key = format!("{}.{name}", self.section);
-        let Some((value, origin)) = self.settings.remove(&key) else { return Ok(()) };
-        field
-            .set(&value)
-            .map_err(|allowed| ConfigError(format!("{key} = {value} (from {origin}): not allowed; it takes {allowed}")))
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        Ok(self.0.clone().into_iter().collect())
     }
 }
 
-/// Tables become dotted keys.
-fn flatten(key: &str, value: &Value, origin: &str, into: &mut Settings) -> Result<(), ConfigError> {
+fn file(path: &Path) -> Result<Value, ConfigError> {
+    let unreadable = |reason: &str| ConfigError::unreadable(&path.display().to_string(), reason);
+    let text =
+        std::fs::read_to_string(path).map_err(|error| unreadable(&format!("can't be read as a TOML file: {error}")))?;
+    let tables = File::from_str(&text, FileFormat::Toml).collect();
+    tables.map(Value::from).map_err(|error| unreadable(&error.to_string()))
+}
+
+/// The value as it was given.
+fn given(key: &str, value: &Value) -> Result<Given, ConfigError> {
     let text = |value: &Value| value.clone().into_string().ok();
     let given = match &value.kind {
-        ValueKind::Table(table) => {
-            for (name, value) in table {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                flatten(&key, value, origin, into)?;
-            }
-            return Ok(());
-        }
         ValueKind::Array(values) if values.iter().any(|value| matches!(value.kind, ValueKind::Table(_))) => {
             let table = |value: &Value| {
                 let ValueKind::Table(table) = &value.kind else { return None };
-                let mut members: Vec<_> =
-                    table.iter().map(|(name, value)| Some((name.clone(), text(value)?))).collect::<Option<_>>()?;
-                members.sort_unstable();
-                Some(members)
+                let members = table.iter().map(|(name, value)| Some((name.clone(), text(value)?)));
+                members.collect::<Option<BTreeMap<_, _>>>().map(|members| members.into_iter().collect())
             };
             values.iter().map(table).collect::<Option<_>>().map(Given::Tables)
         }
         ValueKind::Array(values) => values.iter().map(text).collect::<Option<_>>().map(Given::List),
         _ => text(value).map(Given::Text),
     };
-    let given = given.ok_or_else(|| ConfigError(format!("{key} (from {origin}): a text, number or list is wanted")))?;
-    into.insert(key.to_owned(), (given, origin.to_owned()));
-    Ok(())
+    given.ok_or_else(|| ConfigError::kind(key, origin(value)))
 }
 
-fn one_line(message: &str) -> ConfigError {
-    ConfigError(message.split_whitespace().collect::<Vec<_>>().join(" "))
+fn origin(value: &Value) -> &str {
+    value.origin().unwrap_or_default()
+}
+
+/// Collects the names of all keys.
+#[derive(Default)]
+struct Keys {
+    section: &'static str,
+    all: BTreeSet<String>,
+}
+
+impl Visitor for Keys {
+    type Error = Infallible;
+
+    fn section(&mut self, name: &'static str, _: &About) {
+        self.section = name;
+    }
+
+    fn key<S: Setting>(&mut self, key: &Key, _: &mut S, _: &S::Takes) -> Result<(), Infallible> {
+        self.all.insert(format!("{}.{}", self.section, key.name));
+        Ok(())
+    }
+}
+
+/// Sets the values that are given.
+struct Load {
+    sections: Map<String, Value>,
+    name: &'static str,
+    section: Map<String, Value>,
+}
+
+impl Visitor for Load {
+    type Error = ConfigError;
+
+    fn section(&mut self, name: &'static str, _: &About) {
+        self.name = name;
+        self.section = self.sections.remove(name).and_then(|section| section.into_table().ok()).unwrap_or_default();
+    }
+
+    fn key<S: Setting>(&mut self, key: &Key, value: &mut S, takes: &S::Takes) -> Result<(), ConfigError> {
+        let Some(set) = self.section.remove(key.name) else { return Ok(()) };
+        let name = format!("{}.{}", self.name, key.name);
+        let given = given(&name, &set)?;
+        *value = S::read(&given, takes)
+            .ok_or_else(|| ConfigError::not_allowed(name, &given, Some(origin(&set)), S::allowed(takes)))?;
+        Ok(())
+    }
+}
+
+/// Checks that every value is one that could have been read.
+struct Check(&'static str);
+
+impl Visitor for Check {
+    type Error = ConfigError;
+
+    fn section(&mut self, name: &'static str, _: &About) {
+        self.0 = name;
+    }
+
+    fn key<S: Setting>(&mut self, key: &Key, value: &mut S, takes: &S::Takes) -> Result<(), ConfigError> {
+        let given = Given::from(value.show());
+        let key = || format!("{}.{}", self.0, key.name);
+        *value =
+            S::read(&given, takes).ok_or_else(|| ConfigError::not_allowed(key(), &given, None, S::allowed(takes)))?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -181,12 +247,41 @@ mod tests {
     }
 
     #[test]
+    fn retention_is_printed_as_it_is_read() {
+        let config = file(concat!(
+            "[[store.retention]]\ntopic = \"prices/**\"\nlast_only = true\n",
+            "[[store.retention]]\ntopic = \"chat/*\"\nevents = 1000\nbytes = 5\nage = \"7days\"\n",
+        ))
+        .unwrap();
+        let rules = &config.store.retention;
+        assert_eq!((rules[0].last_only, rules[1].events, rules[1].bytes), (true, 1000, 5));
+        assert_eq!(rules[1].age, Duration::from_secs(7 * 24 * 3600));
+        assert_eq!(file(&config.to_toml()).unwrap().store.retention, *rules);
+        let error = file("[[store.retention]]\ntopic = \"a\"\nevent = 1\n").unwrap_err();
+        let line = error.to_string();
+        assert!(line.starts_with("store.retention = [{ event = \"1\", topic = \"a\" }] (from "), "{line}");
+        assert!(line.contains("): not allowed; it takes tables [[store.retention]] with topic, and any of "), "{line}");
+    }
+
+    #[test]
+    fn a_list_is_one_text_or_a_list_without_commas() {
+        let read = |hosts: &str| file(&format!("[server]\nhosts = {hosts}\n")).map(|config| config.server.hosts);
+        assert_eq!(read("\"a.example, b.example\"").unwrap(), ["a.example", "b.example"]);
+        assert_eq!(read("[\"a.example\", \"b.example\"]").unwrap(), ["a.example", "b.example"]);
+        let error = read("[\"a.example,b.example\"]").unwrap_err().to_string();
+        assert!(error.starts_with("server.hosts = [\"a.example,b.example\"] (from "), "{error}");
+        let error = read("[[\"a.example\"]]").unwrap_err().to_string();
+        assert!(error.ends_with("): a text, number or list is wanted"), "{error}");
+    }
+
+    #[test]
     fn later_sources_win() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hub.toml");
-        std::fs::write(&path, "[log]\nevents = 5\ntopics = 6\n").unwrap();
-        let config = Config::load(&[Source::File(path), Source::Flag("log.events", "7".into(), "--events")]).unwrap();
-        assert_eq!((config.log.events, config.log.topics), (7, 6));
+        std::fs::write(&path, "[window]\nevents = 5\ntopics = 6\n").unwrap();
+        let config =
+            Config::load(&[Source::File(path), Source::Flag("window.events", "7".into(), "--events")]).unwrap();
+        assert_eq!((config.window.events, config.window.topics), (7, 6));
     }
 
     #[test]
@@ -194,7 +289,7 @@ mod tests {
         for (key, value, allowed) in [
             ("server.listen", "8080", "an address and port, such as 127.0.0.1:8080"),
             ("stream.heartbeat", "0s", "a time such as 15s, from 1s to 5m"),
-            ("log.events", "-1", "a whole number from 1 to 100000000"),
+            ("window.events", "-1", "a whole number from 1 to 100000000"),
             ("stream.lag", "drop", "disconnect or gap"),
             ("cors.origins", "https://a.example/", "origins, such as https://app.example, or *"),
             ("cors.credentials", "yes", "true or false"),
@@ -222,6 +317,28 @@ mod tests {
         let error = file("[stream]\nhartbeat = \"1s\"\n").unwrap_err().to_string();
         assert!(error.starts_with("stream.hartbeat = \"1s\" (from "), "{error}");
         assert!(error.contains("there is no such key"), "{error}");
+    }
+
+    #[test]
+    fn a_weaker_source_s_mistake_is_not_hidden_by_a_stronger_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.toml");
+        std::fs::write(&path, "stream = 5\n").unwrap();
+        let flag = Source::Flag("stream.heartbeat", "20s".into(), "a flag");
+        let error = Config::load(&[Source::File(path), flag]).unwrap_err();
+        assert!(error.to_string().starts_with("stream = \"5\" (from "), "{error}");
+    }
+
+    #[test]
+    fn an_error_tells_its_key_and_origin() {
+        let error = flags(&[("stream.lag", "drop")]).unwrap_err();
+        assert_eq!((error.key(), error.origin()), (Some("stream.lag"), Some("a flag")));
+        assert!(!error.is_unknown_key() && !error.is_unreadable());
+        let error = file("[log]\nevents = 5\n").unwrap_err();
+        assert_eq!(error.key(), Some("log.events"));
+        assert!(error.is_unknown_key() && error.origin().unwrap().ends_with("hub.toml"));
+        let error = Config::load(&[Source::File("/nowhere/hub.toml".into())]).unwrap_err();
+        assert_eq!((error.key(), error.is_unreadable()), (None, true));
     }
 
     #[test]

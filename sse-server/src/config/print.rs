@@ -2,40 +2,72 @@
 
 use std::{convert::Infallible, fmt::Write};
 
-use super::{Config, Field, Visitor, lines};
+use super::{
+    Config,
+    section::{About, Key, Visitor},
+    setting::Setting,
+};
 
+/// How many bytes a line of a comment has at most, its `# ` aside.
 const WIDTH: usize = 100;
 
-pub(super) fn to_toml(mut config: Config) -> String {
-    let mut print = Print(String::new());
-    let Ok(()) = config.visit(&mut print);
-    print.0
+impl Config {
+    /// The effective configuration as commented TOML.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let mut print = Print(String::new());
+        let Ok(()) = self.clone().visit(&mut print);
+        print.0
+    }
 }
 
 struct Print(String);
 
+impl Print {
+    fn comment(&mut self, text: &str) {
+        for line in lines(text, WIDTH) {
+            let _ = writeln!(self.0, "# {line}");
+        }
+    }
+}
+
 impl Visitor for Print {
     type Error = Infallible;
 
-    fn section(&mut self, name: &'static str, about: &'static str) {
-        let gap = if self.0.is_empty() { "" } else { "\n" };
-        let _ = writeln!(self.0, "{gap}# {about}\n[{name}]");
+    fn section(&mut self, name: &'static str, about: &About) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        self.comment(&about.text());
+        let _ = writeln!(self.0, "[{name}]");
     }
 
-    fn key(&mut self, name: &'static str, about: &'static str, field: Field<'_>) -> Result<(), Infallible> {
-        for line in lines(about, WIDTH) {
-            let _ = writeln!(self.0, "# {line}");
-        }
-        match field.show() {
+    fn key<S: Setting>(&mut self, key: &Key, value: &mut S, _: &S::Takes) -> Result<(), Infallible> {
+        self.comment(&key.text::<S>());
+        let name = key.name;
+        let _ = match value.show() {
             // A table among the keys of another would take them: it comes as one line.
             toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
                 let tables: Vec<_> = list.iter().map(ToString::to_string).collect();
-                let _ = writeln!(self.0, "{name} = [{}]", tables.join(", "));
+                writeln!(self.0, "{name} = [{}]", tables.join(", "))
             }
-            value => {
-                let _ = writeln!(self.0, "{name} = {value}");
-            }
-        }
+            value => writeln!(self.0, "{name} = {value}"),
+        };
         Ok(())
     }
+}
+
+/// Breaks a paragraph into lines of at most `width` bytes, or of one word.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }

@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, uri::Authority};
-use warp::reply::Response;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, uri::Authority};
 
-use super::{Request, problem::Problem};
-use crate::{config::Config, metrics::Refused};
+use super::{problem::Problem, request::Request, response::ResponseBody};
+use crate::{config::Config, metrics::RefusalKind};
 
 const ALLOWED_HEADERS: &str = "Content-Type, Last-Event-ID, Authorization, Idempotency-Key";
 const EXPOSED_HEADERS: &str = "sse-heartbeat, retry-after";
@@ -73,11 +73,11 @@ impl Guard {
         {
             let detail =
                 format!("the hub is not known as {host:?}; call it by its address, or add the name to server.hosts");
-            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, Refused::host, detail));
+            return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, RefusalKind::host, detail));
         }
         let refused = |who: &str| {
             let detail = format!("{who} may not use this hub; add the page's origin to cors.origins");
-            Err(Problem::new(StatusCode::FORBIDDEN, Refused::origin, detail))
+            Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail))
         };
         let Some(origin) = headers.get(header::ORIGIN) else {
             let cross = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
@@ -122,8 +122,8 @@ impl Guard {
     }
 
     /// The answer to a preflight; `stamp` adds who it is for.
-    pub(super) fn preflight(&self) -> Response {
-        let mut response = Response::default();
+    pub(super) fn preflight(&self) -> Response<ResponseBody> {
+        let mut response = Response::new(ResponseBody::whole(Bytes::new()));
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"));

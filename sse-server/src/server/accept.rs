@@ -1,23 +1,24 @@
 //! The accept loop: never blocked by one connection, never spinning when it can take no more.
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use http::{Request, Response};
-use hyper::body::Incoming;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     time::sleep,
 };
-use tower_service::Service;
 
 use super::{
     ServeError,
     connection::{self, Serving},
-    open::Connections,
 };
-use crate::{driver::shard::Shards, handle::Hub, http::Peer};
+use crate::{
+    base::connections::Connections,
+    http::{HubService, Peer},
+    hub::Hub,
+    transport::shard::Shards,
+};
 
 /// As long as the kernel allows: it cuts this down to `net.core.somaxconn`. A full queue makes clients retry for
 /// seconds.
@@ -73,13 +74,7 @@ impl Acceptor {
     }
 
     /// Accepts until it is dropped.
-    pub(super) async fn run<S, B>(self: Arc<Self>, listener: TcpListener, service: S)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    pub(super) async fn run(self: Arc<Self>, listener: TcpListener, service: HubService) {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => self.take(stream, address, service.clone()),
@@ -92,13 +87,7 @@ impl Acceptor {
         }
     }
 
-    fn take<S, B>(&self, stream: TcpStream, address: SocketAddr, service: S)
-    where
-        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+    fn take(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
         let open = self.open();
         if open >= self.limit + SURPLUS {
             tracing::debug!(%address, "closed: the hub is more than full");

@@ -9,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use http::{HeaderValue, Request, Response, Version, header};
+use http::{HeaderValue, Request, Version, header};
 use http_body::Body as _;
 use hyper::{
     body::Incoming,
@@ -21,15 +21,15 @@ use tokio::{net::TcpStream, sync::watch};
 use tower_service::Service;
 
 use super::{
+    half_close::half_close,
     http2,
-    linger::linger,
-    open::Open,
     socket::{Rewound, Watched},
 };
 use crate::{
-    driver::{handoff::Handoff, shard::Shards},
-    handle::Hub,
-    http::Peer,
+    base::connections::OpenConnection,
+    http::{HubService, Peer},
+    hub::Hub,
+    transport::{shard::Shards, takeover::Takeover},
 };
 
 /// What hyper may buffer of a request's head, or of a response that its client does not take.
@@ -41,32 +41,27 @@ pub(super) struct Serving {
     pub(super) hub: Hub,
     /// Who takes streams out of hyper, if anyone.
     pub(super) shards: Option<Arc<Shards>>,
-    pub(super) open: Open,
+    pub(super) open: OpenConnection,
 }
 
 /// How hyper is done with a connection.
 enum Served {
     Closed(hyper::Result<()>),
     /// The head of a stream is out; the rest is a shard's.
-    HandedOff,
+    TakenOver,
 }
 
 /// Serves the connection until it closes, or, once stopped, until its request is answered.
-pub(super) async fn serve<S, B>(
+pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
-    service: S,
+    service: HubService,
     serving: Serving,
     mut stopped: watch::Receiver<bool>,
-) where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Unpin + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+) {
     let Serving { hub, shards, open } = serving;
-    let handoff = shards.is_some().then(Handoff::default);
-    let slot = handoff.clone();
+    let takeover = shards.is_some().then(Takeover::default);
+    let slot = takeover.clone();
     let chunked = Arc::new(AtomicBool::new(true));
     let is_chunked = chunked.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
@@ -78,8 +73,8 @@ pub(super) async fn serve<S, B>(
         }
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
         // A body that is not read yet would be lost with the connection.
-        if let Some(handoff) = slot.clone().filter(|_| version != Version::HTTP_2 && request.body().is_end_stream()) {
-            request.extensions_mut().insert(handoff);
+        if let Some(takeover) = slot.clone().filter(|_| version != Version::HTTP_2 && request.body().is_end_stream()) {
+            request.extensions_mut().insert(takeover);
         }
         is_chunked.store(version == Version::HTTP_11, Ordering::Relaxed);
         let mut service = service.clone();
@@ -91,7 +86,7 @@ pub(super) async fn serve<S, B>(
             Ok::<_, Infallible>(response)
         })
     });
-    let io = Watched::new(stream, hub.metrics().stalled.clone(), handoff.clone());
+    let io = Watched::new(stream, hub.metrics().stalled_connections.clone(), takeover.clone());
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(hub.config().server.header_timeout)
@@ -103,7 +98,7 @@ pub(super) async fn serve<S, B>(
     let served = loop {
         let served = std::future::poll_fn(|cx| match connection.poll_without_shutdown(cx) {
             Poll::Ready(served) => Poll::Ready(Served::Closed(served)),
-            Poll::Pending if handoff.as_ref().is_some_and(Handoff::is_sent) => Poll::Ready(Served::HandedOff),
+            Poll::Pending if takeover.as_ref().is_some_and(Takeover::is_sent) => Poll::Ready(Served::TakenOver),
             Poll::Pending => Poll::Pending,
         });
         tokio::select! {
@@ -129,10 +124,10 @@ pub(super) async fn serve<S, B>(
                 tracing::debug!(address = %peer.address, %error, "connection broke");
             }
             drop(shards);
-            linger(io.stream).await;
+            half_close(io.stream).await;
         }
-        Served::HandedOff => {
-            let (Some(shards), Some(stream)) = (shards, handoff.and_then(|handoff| handoff.take())) else { return };
+        Served::TakenOver => {
+            let (Some(shards), Some(stream)) = (shards, takeover.and_then(|takeover| takeover.take())) else { return };
             match io.stream.into_std() {
                 Ok(socket) => shards.adopt(socket, stream, chunked.load(Ordering::Relaxed), open),
                 Err(error) => tracing::debug!(address = %peer.address, %error, "can't take the connection"),

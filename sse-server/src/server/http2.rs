@@ -7,7 +7,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::watch;
 
 use super::{connection::gone, socket::Rewound};
-use crate::handle::Hub;
+use crate::hub::Hub;
 
 /// Requests at a time on one connection. A proxy opens further connections.
 const STREAMS: u32 = 256;

@@ -13,19 +13,19 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::driver::handoff::Handoff;
+use crate::transport::takeover::Takeover;
 
 /// A socket that counts itself while its peer takes nothing, and tells when what was written has left.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
     stall: Stall,
-    handoff: Option<Handoff>,
+    takeover: Option<Takeover>,
 }
 
 impl Watched {
-    pub(super) const fn new(stream: TcpStream, laggards: Gauge, handoff: Option<Handoff>) -> Self {
-        Self { stream, stall: Stall::new(laggards), handoff }
+    pub(super) const fn new(stream: TcpStream, stalled_connections: Gauge, takeover: Option<Takeover>) -> Self {
+        Self { stream, stall: Stall::new(stalled_connections), takeover }
     }
 }
 
@@ -33,12 +33,12 @@ impl Watched {
 #[derive(Debug)]
 struct Stall {
     stalled: bool,
-    laggards: Gauge,
+    stalled_connections: Gauge,
 }
 
 impl Stall {
-    const fn new(laggards: Gauge) -> Self {
-        Self { stalled: false, laggards }
+    const fn new(stalled_connections: Gauge) -> Self {
+        Self { stalled: false, stalled_connections }
     }
 
     fn note<T>(&mut self, written: Poll<T>) -> Poll<T> {
@@ -46,9 +46,9 @@ impl Stall {
         if stalled != self.stalled {
             self.stalled = stalled;
             if stalled {
-                self.laggards.inc()
+                self.stalled_connections.inc()
             } else {
-                self.laggards.dec()
+                self.stalled_connections.dec()
             };
         }
         written
@@ -58,7 +58,7 @@ impl Stall {
 impl Drop for Stall {
     fn drop(&mut self) {
         if self.stalled {
-            self.laggards.dec();
+            self.stalled_connections.dec();
         }
     }
 }
@@ -91,8 +91,8 @@ impl AsyncWrite for Watched {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         // hyper flushes when it has written all that it had
-        if let Some(handoff) = &self.handoff {
-            handoff.flushed();
+        if let Some(takeover) = &self.takeover {
+            takeover.flushed();
         }
         Poll::Ready(Ok(()))
     }

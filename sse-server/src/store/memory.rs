@@ -2,12 +2,13 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    future::ready,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
 };
 
-use super::{Batch, Entry, Follower, Outline, Page, Query, Store, StoreError, Task, Told};
-use crate::hub::{Epoch, Millis, Retained, Topic, Trim};
+use sse_engine::{Epoch, Millis, Retained, Topic, Trim};
+
+use super::{AfterUnlock, Batch, Entry, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
+use crate::base::lock::Lock;
 
 /// A log in memory: a new one is a new epoch.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub(crate) struct Memory {
     epoch: Epoch,
     /// How many events are retained. A hub's own window is all that it needs, so for a hub none are kept twice.
     retains: usize,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Debug, Default)]
@@ -30,15 +31,15 @@ struct State {
 impl Memory {
     /// A new, empty log, named at random, so that no ID is ever used twice.
     pub(crate) fn new(retains: usize) -> std::io::Result<Self> {
-        Ok(Self { epoch: Epoch::new(getrandom::u64()?), retains, state: Mutex::default() })
+        Ok(Self { epoch: Epoch::new(getrandom::u64()?), retains, state: Lock::default() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
+        self.state.lock().map_err(|_| StoreError::Gone)
     }
 
     fn append_now(&self, batch: Batch) -> Result<Vec<u64>, StoreError> {
-        let mut state = self.state();
+        let mut state = self.state()?;
         if state.closed {
             return Err(StoreError::Closed);
         }
@@ -48,10 +49,9 @@ impl Memory {
             batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
         state.last_seq += entries.len() as u64;
         let last_seq = state.last_seq;
-        let mut told: Vec<Told> = Vec::new();
+        let mut told: Vec<AfterUnlock> = Vec::new();
         for follower in &state.followers {
-            told.push(follower.appended(&entries));
-            follower.settled(last_seq);
+            told.push(follower.appended(&entries, last_seq));
         }
         let seqs = (first..=last_seq).collect();
         if self.retains > 0 {
@@ -59,47 +59,13 @@ impl Memory {
             told.extend(state.trim_oldest(self.retains));
         }
         drop(state);
-        told.into_iter().for_each(Told::wake);
+        told.into_iter().for_each(AfterUnlock::wake);
         Ok(seqs)
     }
-}
 
-impl State {
-    /// Trims the oldest events until no more than so many are left.
-    fn trim_oldest(&mut self, retains: usize) -> Vec<Told> {
-        let surplus = self.entries.len().saturating_sub(retains);
-        let mut last: HashMap<Topic, u64> = HashMap::new();
-        for entry in self.entries.iter().take(surplus) {
-            last.insert(entry.draft.topic.clone(), entry.seq);
-        }
-        last.into_iter().flat_map(|(topic, through)| self.trim(&topic, through)).collect()
-    }
-
-    fn trim(&mut self, topic: &Topic, through: u64) -> Vec<Told> {
-        let goes = |entry: &Entry| entry.draft.topic == *topic && entry.seq <= through;
-        let Some(last) = self.entries.iter().rfind(|entry| goes(entry)) else { return Vec::new() };
-        let (through, time) = (last.seq, last.time);
-        let mut left = Retained::default();
-        let stays = self.entries.iter().filter(|entry| entry.draft.topic == *topic && entry.seq > through);
-        stays.for_each(|entry| left.add(entry.seq, entry.draft.weight()));
-        let trims = [Trim { topic: topic.clone(), through, time, lossy: true, left }];
-        let told = self.followers.iter().map(|follower| follower.trimming(&trims)).collect();
-        self.entries.retain(|entry| !goes(entry));
-        told
-    }
-}
-
-impl Store for Memory {
-    fn outline(&self) -> Outline {
-        Outline { epoch: self.epoch, head: 0, holes: Vec::new(), topics: Vec::new(), floor: (0, 0), keys: Vec::new() }
-    }
-
-    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
-        Box::pin(ready(self.append_now(batch)))
-    }
-
-    fn read(&self, query: Query) -> Task<'_, Page> {
-        let state = self.state();
+    /// A page of the retained events that match.
+    fn page(&self, query: &Query) -> Result<Page, StoreError> {
+        let state = self.state()?;
         let until = query.until.min(state.last_seq);
         let mut page = Page { entries: Vec::new(), through: until };
         let mut bytes = 0;
@@ -115,18 +81,65 @@ impl Store for Memory {
             }
             page.entries.push(entry.clone());
         }
-        Box::pin(ready(Ok(page)))
+        Ok(page)
+    }
+}
+
+impl State {
+    /// Trims the oldest events until no more than so many are left.
+    fn trim_oldest(&mut self, retains: usize) -> Vec<AfterUnlock> {
+        let surplus = self.entries.len().saturating_sub(retains);
+        let mut last: HashMap<Topic, u64> = HashMap::new();
+        for entry in self.entries.iter().take(surplus) {
+            last.insert(entry.draft.topic.clone(), entry.seq);
+        }
+        last.into_iter().flat_map(|(topic, through)| self.trim(&topic, through)).collect()
+    }
+
+    fn trim(&mut self, topic: &Topic, through: u64) -> Vec<AfterUnlock> {
+        let goes = |entry: &Entry| entry.draft.topic == *topic && entry.seq <= through;
+        let Some(last) = self.entries.iter().rfind(|entry| goes(entry)) else { return Vec::new() };
+        let (through, time) = (last.seq, last.time);
+        let mut left = Retained::default();
+        let stays = self.entries.iter().filter(|entry| entry.draft.topic == *topic && entry.seq > through);
+        stays.for_each(|entry| left.add(entry.seq, entry.draft.weight()));
+        let trims = [Trim { topic: topic.clone(), through, time, lossy: true, left }];
+        let told = self.followers.iter().map(|follower| follower.trimming(&trims)).collect();
+        self.entries.retain(|entry| !goes(entry));
+        told
+    }
+}
+
+impl Store for Memory {
+    fn snapshot(&self) -> StoreSnapshot {
+        StoreSnapshot {
+            epoch: self.epoch,
+            head: 0,
+            holes: Vec::new(),
+            topics: Vec::new(),
+            floor: (0, 0),
+            keys: Vec::new(),
+        }
+    }
+
+    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
+        Box::pin(async move { self.append_now(batch) })
+    }
+
+    fn read(&self, query: Query) -> Task<'_, Page> {
+        Box::pin(async move { self.page(&query) })
     }
 
     fn seek(&self, time: Millis) -> Task<'_, u64> {
-        let state = self.state();
-        let at = state.entries.partition_point(|entry| entry.time < time);
-        let before = state.entries.get(at).map_or(state.last_seq, |entry| entry.seq - 1);
-        Box::pin(ready(Ok(before)))
+        Box::pin(async move {
+            let state = self.state()?;
+            let at = state.entries.partition_point(|entry| entry.time < time);
+            Ok(state.entries.get(at).map_or(state.last_seq, |entry| entry.seq - 1))
+        })
     }
 
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError> {
-        let state = self.state();
+        let state = self.state()?;
         let mut sum = 0;
         let beyond = state.entries.iter().rev().enumerate().find(|(count, entry)| {
             sum += entry.draft.weight();
@@ -136,10 +149,10 @@ impl Store for Memory {
     }
 
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
-        let mut state = self.state();
+        let mut state = self.state()?;
         let from = state.entries.partition_point(|entry| entry.seq <= after);
-        let told = follower.appended(&state.entries.make_contiguous()[from..]);
-        follower.settled(state.last_seq);
+        let last_seq = state.last_seq;
+        let told = follower.appended(&state.entries.make_contiguous()[from..], last_seq);
         state.followers.push(follower);
         drop(state);
         told.wake();
@@ -147,17 +160,20 @@ impl Store for Memory {
     }
 
     fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()> {
-        let told = self.state().trim(topic, through);
-        told.into_iter().for_each(Told::wake);
-        Box::pin(ready(Ok(())))
+        let topic = topic.clone();
+        Box::pin(async move {
+            let told = self.state()?.trim(&topic, through);
+            told.into_iter().for_each(AfterUnlock::wake);
+            Ok(())
+        })
     }
 
     fn health(&self) -> Result<(), StoreError> {
-        if self.state().closed { Err(StoreError::Closed) } else { Ok(()) }
+        if self.state()?.closed { Err(StoreError::Closed) } else { Ok(()) }
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        self.state().closed = true;
+        self.state()?.closed = true;
         Ok(())
     }
 }

@@ -10,39 +10,41 @@
 //! The file says durably that it may be behind before anything is shown that is not in it. So after a crash it is known
 //! whether events may have been lost.
 
-mod fault;
-mod file;
-mod offline;
+pub(crate) mod fault;
+pub(crate) mod file;
 mod queue;
 mod read;
 mod retention;
 mod write;
-mod writer;
+pub(crate) mod writer;
 
 pub(crate) mod tables;
 
 #[cfg(test)]
 pub(crate) mod faulty;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Condvar, MutexGuard, RwLock},
     thread::JoinHandle,
     time::Duration,
 };
 
 use redb::Database;
+use sse_engine::{Draft, Millis, Topic};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::{Batch, Follower, Outline, Page, Query, Store, StoreError, Task};
-use crate::hub::{Millis, Topic};
+use super::{Batch, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
+use crate::{
+    base::lock::{Lock, Slot},
+    config::{self, Config},
+};
 pub(crate) use fault::{Fault, OpenError};
-pub(crate) use file::Place;
-pub use offline::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
+pub(crate) use file::LogDir;
 use queue::{Answer, Queue};
-pub(crate) use retention::{Bound, Retention, Rule};
+use retention::Retention;
 use writer::Writer;
 
 /// Bytes of events that may wait for the disk. Beyond, publishers wait, too.
@@ -78,19 +80,19 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Redb {
     shared: Arc<Shared>,
-    outline: Outline,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    snapshot: StoreSnapshot,
+    writer: Slot<Option<JoinHandle<()>>>,
 }
 
 /// What the writer shares with those who append and read.
 #[derive(Debug)]
 struct Shared {
-    place: Place,
+    place: LogDir,
     options: Options,
-    queue: Mutex<Queue>,
-    work: std::sync::Condvar,
+    queue: Lock<Queue>,
+    work: Condvar,
     /// `None` while the file is being opened again.
-    database: RwLock<Option<Arc<Database>>>,
+    database: Slot<Option<Arc<Database>>>,
     names: RwLock<Names>,
     health: watch::Sender<Result<(), StoreError>>,
     /// A permit for each byte that waits for the disk.
@@ -105,15 +107,35 @@ struct Names {
     topics: HashMap<u32, Topic>,
 }
 
+/// How long after a failure the log's file is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+impl From<&Config> for Options {
+    fn from(config: &Config) -> Self {
+        let store = &config.store;
+        Self {
+            durability: match store.durability {
+                config::Durability::Always => Durability::Always,
+                config::Durability::Interval => Durability::Interval(store.sync_interval),
+                config::Durability::None => Durability::None,
+            },
+            retention: config.into(),
+            keys: config.publish.keys,
+            key_window: config.publish.key_window,
+            retry: RETRY,
+        }
+    }
+}
+
 impl Redb {
     /// Opens the log in a directory, or begins one. It blocks.
-    pub(crate) fn open(place: Place, options: Options) -> Result<Self, OpenError> {
+    pub(crate) fn open(place: LogDir, options: Options) -> Result<Self, OpenError> {
         let lock = place.lock()?;
         let (database, mut loaded) = place.open_or_create()?;
         let path = place.path();
         let failed = |fault| OpenError::File { path: path.clone(), fault };
         fault::guarded(|| file::begin(&database, &mut loaded)).map_err(&failed)?;
-        let outline = Outline {
+        let snapshot = StoreSnapshot {
             epoch: loaded.epoch,
             head: loaded.head,
             holes: loaded.holes.clone(),
@@ -122,9 +144,9 @@ impl Redb {
             keys: loaded.keys.iter().map(|(_, key)| key.clone()).collect(),
         };
         let shared = Arc::new(Shared {
-            queue: Mutex::new(Queue::new(&loaded)),
-            work: std::sync::Condvar::new(),
-            database: RwLock::new(Some(Arc::new(database))),
+            queue: Lock::new(Queue::new(&loaded)),
+            work: Condvar::new(),
+            database: Slot::new(Some(Arc::new(database))),
             names: RwLock::new(Names::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
             health: watch::Sender::new(Ok(())),
             room: Arc::new(Semaphore::new(ROOM)),
@@ -135,7 +157,12 @@ impl Redb {
         let writer = Writer::new(shared.clone(), loaded, lock);
         let thread = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run());
         let thread = thread.map_err(|error| failed(Fault::Io(error)))?;
-        Ok(Self { shared, outline, writer: Mutex::new(Some(thread)) })
+        Ok(Self { shared, snapshot, writer: Slot::new(Some(thread)) })
+    }
+
+    /// The last publish time given out.
+    pub(crate) fn last_time(&self) -> Result<Millis, StoreError> {
+        Ok(self.shared.queue()?.head().1)
     }
 
     /// Does something with a snapshot, on a thread that may block.
@@ -172,39 +199,38 @@ impl Names {
 }
 
 impl Shared {
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What waits for the writer. A thread that panicked in the middle of a change to it has left it useless: then the
+    /// store is gone.
+    fn queue(&self) -> Result<MutexGuard<'_, Queue>, StoreError> {
+        self.queue.lock().map_err(|_| self.gone())
     }
 
-    fn database(&self) -> Option<Arc<Database>> {
-        self.database.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set_database(&self, database: Option<Arc<Database>>) {
-        *self.database.write().unwrap_or_else(PoisonError::into_inner) = database;
+    /// Nothing will be written any more, though nobody closed the store.
+    fn gone(&self) -> StoreError {
+        let _ = self.health.send_replace(Err(StoreError::Gone));
+        StoreError::Gone
     }
 
     /// Does something with a snapshot of what is committed.
     fn read<T>(&self, read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let Some(database) = self.database() else {
+        let Some(database) = self.database.get() else {
             return Err(self.health.borrow().clone().err().unwrap_or(StoreError::Closed));
         };
         // What is committed from here on may be in the snapshot or not: only what is before certainly is.
-        let committed = self.queue().committed;
-        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, committed)?))
-            .map_err(|fault| StoreError::Unavailable(fault.to_string().into()))
+        let committed = self.queue()?.committed;
+        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, committed)?)).map_err(StoreError::from)
     }
 }
 
 impl Store for Redb {
-    fn outline(&self) -> Outline {
-        self.outline.clone()
+    fn snapshot(&self) -> StoreSnapshot {
+        self.snapshot.clone()
     }
 
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
         Box::pin(async move {
             let Shared { room, health, .. } = &*self.shared;
-            let weight: usize = batch.drafts.iter().map(crate::hub::Draft::weight).sum();
+            let weight: usize = batch.drafts.iter().map(Draft::weight).sum();
             let permits = u32::try_from(weight.min(ROOM)).unwrap_or(u32::MAX);
             let room = match room.clone().try_acquire_many_owned(permits) {
                 Ok(room) => room,
@@ -255,10 +281,9 @@ impl Store for Redb {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        self.shared.queue().closing = true;
+        self.shared.queue()?.closing = true;
         self.shared.work.notify_all();
-        let thread = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        if let Some(thread) = self.writer.replace(None) {
             let _ = thread.join(); // a panic was reported where it happened
         }
         match self.health() {

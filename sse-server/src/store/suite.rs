@@ -6,14 +6,13 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use sse_core::Text;
+use sse_engine::{Draft, Millis, Name, Retained, Selector, Selectors, Topic, Trim};
 
-use super::{Batch, Entry, Follower, Mark, Query, Store, StoreError, Told, TopicRecord};
-use crate::{
-    hub::{Draft, Millis, Name, Retained, Selector, Selectors, Topic, Trim},
-    keys::{Fingerprint, Key, Scope},
+use super::{
+    AfterUnlock, Batch, Entry, Fingerprint, Follower, Key, KeyedRange, Query, Scope, Store, StoreError, TopicRecord,
 };
-
 /// Mounts the suite on a store: `$open` gives a new, empty one, and what must live as long as it.
 macro_rules! suite {
     (each $($test:ident),*; on $open:expr) => {
@@ -29,7 +28,7 @@ macro_rules! suite {
         crate::store::suite::suite! {
             each positions_strictly_increase_and_times_never_go_back, what_is_appended_is_read_back,
             a_page_is_bounded_and_says_how_far_it_goes, patterns_and_topics_find_the_same,
-            following_hands_over_from_stored_to_live, a_place_is_found_by_time, the_tail_is_bounded,
+            following_hands_over_from_stored_to_live, an_append_begins_when_it_is_polled, a_place_is_found_by_time, the_tail_is_bounded,
             a_trim_is_told_before_and_says_what_is_left, a_closed_store_takes_nothing; on $open
         }
     };
@@ -65,7 +64,7 @@ pub(crate) async fn append(store: &dyn Store, topic: &str, data: &str) -> u64 {
 /// Everything that matches, page by page.
 pub(crate) async fn all(store: &dyn Store, of: &[&str], mut after: u64) -> Vec<Entry> {
     let mut entries = Vec::new();
-    let until = store.outline().head + 1_000_000;
+    let until = store.snapshot().head + 1_000_000;
     loop {
         let page = store.read(Query { until, events: 7, ..query(of, after) }).await.unwrap();
         let end = page.entries.is_empty();
@@ -87,18 +86,20 @@ pub(crate) struct Heard {
 }
 
 impl Follower for Heard {
-    fn appended(&self, entries: &[Entry]) -> Told {
+    fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock {
         self.entries.lock().unwrap().extend_from_slice(entries);
-        Told::default()
+        Follower::settled(self, settled);
+        AfterUnlock::default()
     }
 
-    fn trimming(&self, trims: &[Trim]) -> Told {
+    fn trimming(&self, trims: &[Trim]) -> AfterUnlock {
         self.trims.lock().unwrap().extend_from_slice(trims);
-        Told::default()
+        AfterUnlock::default()
     }
 
     fn settled(&self, through: u64) {
-        *self.settled.lock().unwrap() = through;
+        let mut settled = self.settled.lock().unwrap();
+        *settled = through.max(*settled);
     }
 
     fn reopened(&self, through: u64, topics: &[TopicRecord]) {
@@ -125,9 +126,21 @@ async fn settled(store: &dyn Store, through: u64) {
     heard.settled(through).await;
 }
 
+pub(crate) async fn an_append_begins_when_it_is_polled(store: &dyn Store) {
+    drop(store.append(batch(1, [("a", "never")])));
+    let mut begun = store.append(batch(1, [("a", "begun")]));
+    let polled = begun.as_mut().now_or_never();
+    drop(begun); // whoever asked is gone
+    let last = append(store, "a", "last").await;
+    assert!(polled.is_none_or(|appended| appended.is_ok()));
+    settled(store, last).await;
+    let data: Vec<_> = all(store, &["a"], 0).await.into_iter().map(|entry| entry.draft.data).collect();
+    assert_eq!(data, ["begun", "last"]);
+}
+
 pub(crate) async fn positions_strictly_increase_and_times_never_go_back(store: &dyn Store) {
     let heard = Arc::new(Heard::default());
-    store.follow(store.outline().head, heard.clone()).unwrap();
+    store.follow(store.snapshot().head, heard.clone()).unwrap();
     let mut seqs = Vec::new();
     for now in [5, 3, 9] {
         seqs.extend(store.append(batch(now, [("a", "x"), ("b", "y")])).await.unwrap());
@@ -144,7 +157,7 @@ pub(crate) async fn what_is_appended_is_read_back(store: &dyn Store) {
     drafts[1].retry = Some(Duration::from_millis(1500));
     drafts[1].json = true;
     let key = Key { scope: Scope::Topic(topic("a")), text: "k".into() };
-    let keys = vec![Mark { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 } }];
+    let keys = vec![KeyedRange { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 } }];
     let seqs = store.append(Batch { drafts: drafts.clone(), keys, now: 7 }).await.unwrap();
     settled(store, seqs[1]).await;
     let read = all(store, &["a"], 0).await;

@@ -35,7 +35,7 @@ async fn listen(directory: &Path, shards: bool, set: impl FnOnce(&mut Config)) -
     config.server.drain = Duration::from_millis(400);
     config.store.path = directory.to_owned();
     config.store.sync_interval = Duration::from_millis(5);
-    config.log.events = WINDOW;
+    config.window.events = WINDOW;
     assert_eq!(config.store.kind, StoreKind::Redb, "the default");
     set(&mut config);
     let server = Server::bind(config).await.unwrap();

@@ -141,7 +141,7 @@ async fn http_2_by_prior_knowledge_carries_streams_and_publishes_on_one_connecti
 
 #[tokio::test]
 async fn a_reader_that_stalls_costs_the_others_nothing_and_is_counted() {
-    let hub = listen(|config| config.log.bytes = 4 << 20).await;
+    let hub = listen(|config| config.window.bytes = 4 << 20).await;
     let mut stalled = raw(hub.address, SUBSCRIBE).await;
     read_until(&mut stalled, "sse-cursor").await;
     let mut reader = hub.client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
@@ -150,10 +150,10 @@ async fn a_reader_that_stalls_costs_the_others_nothing_and_is_counted() {
         let id = publish(&hub.client, "a", &format!("{i} {data}")).await;
         reader.expect_event(event("message").id(&id)).await;
     }
-    until("it is counted", async || metric(&hub.client, "sse_laggards").await == 1.0).await;
+    until("it is counted", async || metric(&hub.client, "sse_stalled_connections").await == 1.0).await;
     assert!(metric(&hub.client, "sse_log_bytes").await <= f64::from(4 << 20));
     drop(stalled);
-    until("it is forgotten", async || metric(&hub.client, "sse_laggards").await == 0.0).await;
+    until("it is forgotten", async || metric(&hub.client, "sse_stalled_connections").await == 0.0).await;
 }
 
 #[tokio::test]

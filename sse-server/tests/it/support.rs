@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test target uses its part")]
 
 use serde_json::Value;
-use sse_server::{Config, Face, Hub, routes};
+use sse_server::{Config, Hub, HubService, RouteSet};
 use sse_testkit::{Response, TestClient};
 
 /// A hub in this process, on the body driver, and a client for it. Its clock is tokio's.
@@ -10,7 +10,7 @@ pub(crate) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
     let mut config = Config::in_memory();
     set(&mut config);
     let hub = Hub::new(config).unwrap();
-    let client = TestClient::new(warp::service(routes(hub.clone(), Face::All)));
+    let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
     (hub, client)
 }
 

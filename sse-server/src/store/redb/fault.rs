@@ -9,6 +9,8 @@ use std::{
 
 use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
 
+use crate::store::StoreError;
+
 /// Reading or writing the file went wrong.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
@@ -26,6 +28,9 @@ pub(crate) enum Fault {
     InUse,
     #[error("it was written by a later version of this program (schema {0})")]
     Later(u64),
+    /// A thread panicked in the middle of a change to what is known of it.
+    #[error("{}", StoreError::Gone)]
+    Gone,
 }
 
 /// Why a log can't be opened.
@@ -43,12 +48,13 @@ fn advice(fault: &Fault) -> &'static str {
              clients are told that they lost events"
         }
         Fault::InUse => "stop that process, or choose another directory with --data",
+        Fault::Gone => "restart the hub",
         Fault::Later(_) => "start that version, or choose another directory with --data",
     }
 }
 
 /// Does something with the file. The library panics on some damage that it does not look for.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Fault::Damaged(words(&*panic))))
 }
 
@@ -56,6 +62,25 @@ fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     format!("the file is damaged: {}", text.unwrap_or_default())
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Gone => Self::Gone,
+            StoreError::Closed => Self::Io(io::Error::other("the store is closed")),
+            StoreError::Unavailable(why) => Self::Io(io::Error::other(why.to_string())),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Gone => Self::Gone,
+            other => Self::Unavailable(other.to_string().into()),
+        }
+    }
 }
 
 impl From<redb::Error> for Fault {

@@ -7,14 +7,15 @@ use std::{
 };
 
 use redb::{Database, ReadableDatabase, ReadableTable};
+use sse_engine::{Epoch, Hole, Millis};
 
 use super::{
     fault::{Fault, OpenError, guarded},
     tables::{self, EVENTS, HOLES, INDEX, KEYS, META, Rows, SCHEMA, TOPICS, meta},
 };
 use crate::{
-    hub::{Epoch, Hole, Millis},
-    store::{Remembered, TopicRecord},
+    config,
+    store::{StoredKey, TopicRecord},
 };
 
 const NAME: &str = "log.redb";
@@ -23,17 +24,17 @@ const NAME: &str = "log.redb";
 const HOLES_KEPT: usize = 1000;
 
 /// How many sequence numbers are reserved at a time: so many can be given out before the file is written again.
-pub(super) const BLOCK: u64 = 1 << 24;
+pub(crate) const BLOCK: u64 = 1 << 24;
 
 /// Where the file is.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct LogDir {
     directory: PathBuf,
     /// Bytes of the file kept in memory.
     cache: usize,
     /// What is done to the file's reads and writes.
     #[cfg(test)]
-    pub(super) faults: Option<std::sync::Arc<super::faulty::Faults>>,
+    pub(crate) faults: Option<std::sync::Arc<super::faulty::Faults>>,
 }
 
 /// What is kept in memory of the file.
@@ -41,19 +42,25 @@ pub(crate) struct Place {
 pub(crate) struct Loaded {
     pub(crate) epoch: Epoch,
     pub(crate) head: u64,
-    pub(super) time: Millis,
-    pub(super) reserved: u64,
-    pub(super) in_use: bool,
-    pub(super) behind: bool,
+    pub(crate) time: Millis,
+    pub(crate) reserved: u64,
+    pub(crate) in_use: bool,
+    pub(crate) behind: bool,
     pub(crate) floor: (u64, Millis),
-    pub(super) next_topic: u32,
-    pub(super) next_key: u64,
+    pub(crate) next_topic: u32,
+    pub(crate) next_key: u64,
     pub(crate) holes: Vec<Hole>,
     pub(crate) topics: BTreeMap<u32, TopicRecord>,
-    pub(super) keys: Vec<(u64, Remembered)>,
+    pub(crate) keys: Vec<(u64, StoredKey)>,
 }
 
-impl Place {
+impl From<&config::Store> for LogDir {
+    fn from(store: &config::Store) -> Self {
+        Self::new(store.path.clone(), store.cache)
+    }
+}
+
+impl LogDir {
     pub(crate) const fn new(directory: PathBuf, cache: usize) -> Self {
         Self {
             directory,
@@ -88,7 +95,7 @@ impl Place {
     }
 
     /// Opens the file, or makes one with a new epoch if there is none.
-    pub(super) fn open_or_create(&self) -> Result<(Database, Loaded), OpenError> {
+    pub(crate) fn open_or_create(&self) -> Result<(Database, Loaded), OpenError> {
         guarded(|| {
             if !self.path().try_exists().map_err(Fault::Io)? {
                 self.create()?;
@@ -163,7 +170,7 @@ fn sync_directory(directory: &Path) -> Result<(), Fault> {
     Ok(())
 }
 
-pub(super) fn load(database: &Database) -> Rows<Loaded> {
+pub(crate) fn load(database: &Database) -> Rows<Loaded> {
     let read = database.begin_read()?;
     let table = read.open_table(META)?;
     let schema = tables::number(&table, meta::SCHEMA)?;
@@ -208,7 +215,7 @@ pub(super) fn load(database: &Database) -> Rows<Loaded> {
 }
 
 /// Takes the log into use: what a crash may have given out is never given out again.
-pub(super) fn begin(database: &Database, loaded: &mut Loaded) -> Rows<()> {
+pub(crate) fn begin(database: &Database, loaded: &mut Loaded) -> Rows<()> {
     if loaded.in_use {
         let hole = Hole { after: loaded.head, through: loaded.reserved, lossy: loaded.behind };
         loaded.holes.push(hole);

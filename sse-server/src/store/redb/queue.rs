@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,10 +12,8 @@ use tokio::{
 };
 
 use super::{Durability, ROOM, Shared, file::Loaded};
-use crate::{
-    hub::{Millis, Topic},
-    store::{Batch, Entry, Follower, Mark, StoreError, Told},
-};
+use crate::store::{AfterUnlock, Batch, Entry, Follower, KeyedRange, StoreError};
+use sse_engine::{Millis, Topic};
 
 /// So many bytes are written without waiting for the time to come.
 const EAGER: usize = ROOM / 4;
@@ -67,7 +65,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) struct Record {
     pub(super) entries: Vec<Entry>,
-    pub(super) keys: Vec<Mark>,
+    pub(super) keys: Vec<KeyedRange>,
     pub(super) now: Millis,
     _room: OwnedSemaphorePermit,
 }
@@ -168,8 +166,8 @@ impl Queue {
         Record { entries, keys: batch.keys, now: batch.now, _room: room }
     }
 
-    pub(super) fn tell(&self, entries: &[Entry]) -> Vec<Told> {
-        self.followers.iter().map(|follower| follower.appended(entries)).collect()
+    pub(super) fn tell(&self, entries: &[Entry]) -> Vec<AfterUnlock> {
+        self.followers.iter().map(|follower| follower.appended(entries, self.committed)).collect()
     }
 
     /// When there is something to write, at the latest.
@@ -220,7 +218,7 @@ impl Queue {
     }
 
     /// The file says that it may be behind: what came while that was written need not wait any more.
-    pub(super) fn release(&mut self) -> (Vec<Told>, Vec<Waiting>) {
+    pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<Waiting>) {
         let reserved = self.reserved;
         let fits = |waiting: &Waiting| waiting.record.entries.last().is_none_or(|entry| entry.seq <= reserved);
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
@@ -242,7 +240,7 @@ impl Queue {
 impl Shared {
     /// Gives a batch its place, and tells of it if that may be done at once.
     pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Answer, StoreError> {
-        let mut queue = self.queue();
+        let mut queue = self.queue()?;
         if queue.closing {
             return Err(StoreError::Closed);
         }
@@ -260,7 +258,7 @@ impl Shared {
             if wake {
                 self.work.notify_one();
             }
-            told.into_iter().for_each(Told::wake);
+            told.into_iter().for_each(AfterUnlock::wake);
             return Ok(Answer::Now(seqs));
         }
         let (answer, answered) = oneshot::channel();
@@ -284,7 +282,7 @@ impl Shared {
         through: u64,
         answer: oneshot::Sender<Result<(), StoreError>>,
     ) -> Result<(), StoreError> {
-        let mut queue = self.queue();
+        let mut queue = self.queue()?;
         if queue.closing {
             return Err(StoreError::Closed);
         }
@@ -301,29 +299,29 @@ impl Shared {
             let (entries, committed) = self.read(|snapshot| snapshot.entries_after(after, PAGE))?;
             let all = entries.len() < PAGE;
             after = entries.last().map_or(after, |last| last.seq);
-            follower.appended(&entries).wake();
+            follower.appended(&entries, 0).wake();
             if !all {
                 continue;
             }
-            let mut queue = self.queue();
+            let mut queue = self.queue()?;
             while queue.writing {
-                queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = self.work.wait(queue).map_err(|_| self.gone())?;
             }
             if queue.committed > committed.max(after) {
                 continue; // it was written meanwhile
             }
             let shown = queue.shown.iter().filter(|record| record.entries.iter().all(|entry| entry.seq > after));
-            let told: Vec<_> = shown.map(|record| follower.appended(&record.entries)).collect();
+            let told: Vec<_> = shown.map(|record| follower.appended(&record.entries, queue.committed)).collect();
             follower.settled(queue.committed);
             queue.followers.push(follower);
             drop(queue);
-            told.into_iter().for_each(Told::wake);
+            told.into_iter().for_each(AfterUnlock::wake);
             return Ok(());
         }
     }
 
     /// Answers those who waited. From within the runtime: each task that is woken from outside of it costs a system call.
-    pub(super) fn answer(&self, waiting: Vec<(Answerer, Vec<u64>)>, trims: Vec<Trimming>) {
+    pub(super) fn answer(&self, waiting: Vec<(Answerer, Vec<u64>)>, trims: Vec<Trimming>) -> Result<(), StoreError> {
         let answer = move || {
             for (answer, seqs) in waiting {
                 let _ = answer.send(Ok(seqs)); // who asked may be gone
@@ -332,37 +330,38 @@ impl Shared {
                 let _ = trim.answer.send(Ok(()));
             }
         };
-        let runtime = self.queue().runtime.clone();
+        let runtime = self.queue()?.runtime.clone();
         match runtime {
             Some(runtime) => drop(runtime.spawn(async move { answer() })),
             None => answer(),
         }
+        Ok(())
     }
 
     /// Waits until there is something to do.
-    pub(super) fn wait(&self, last: Instant, chores: bool) -> Work {
-        let mut queue = self.queue();
+    pub(super) fn wait(&self, last: Instant, chores: bool) -> Result<Work, StoreError> {
+        let mut queue = self.queue()?;
         loop {
             let now = Instant::now();
             let due = queue.due(self.options.durability, last, chores);
             if due <= now {
-                return queue.take(self.options.durability);
+                return Ok(queue.take(self.options.durability));
             }
             let waited = self.work.wait_timeout(queue, due - now);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            queue = waited.map_err(|_| self.gone())?.0;
         }
     }
 
-    /// Waits for a time, or until the store is to close.
-    pub(super) fn rest(&self, time: Duration) -> bool {
-        let (end, mut queue) = (Instant::now() + time, self.queue());
+    /// Waits for a time, or until the store is to close. Returns true if it is.
+    pub(super) fn rest(&self, time: Duration) -> Result<bool, StoreError> {
+        let (end, mut queue) = (Instant::now() + time, self.queue()?);
         while !queue.closing {
             let now = Instant::now();
             if now >= end {
-                return false;
+                return Ok(false);
             }
-            queue = self.work.wait_timeout(queue, end - now).unwrap_or_else(PoisonError::into_inner).0;
+            queue = self.work.wait_timeout(queue, end - now).map_err(|_| self.gone())?.0;
         }
-        true
+        Ok(true)
     }
 }

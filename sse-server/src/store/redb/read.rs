@@ -2,19 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{PoisonError, RwLock},
+    sync::{RwLock, RwLockReadGuard},
 };
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
+use sse_engine::{Millis, Topic};
 
 use super::{
-    Names,
+    Fault, Names,
     tables::{self, EVENTS, EventRow, INDEX, Rows},
 };
-use crate::{
-    hub::{Millis, Topic},
-    store::{Entry, Page, Query},
-};
+use crate::store::{Entry, Page, Query};
 
 /// How many events one page passes over at most.
 const SCAN: usize = 4096;
@@ -56,21 +54,21 @@ impl<'a> Snapshot<'a> {
         if query.after >= until {
             return Ok(Page { entries: Vec::new(), through: query.after });
         }
-        match self.few(query) {
+        match self.few(query)? {
             Some(topics) => self.merged(query, until, &topics),
             None => self.scanned(query, until),
         }
     }
 
     /// The topics that match, if they are few.
-    fn few(&self, query: &Query) -> Option<Vec<u32>> {
-        let names = self.names();
+    fn few(&self, query: &Query) -> Rows<Option<Vec<u32>>> {
+        let names = self.names()?;
         if let Some(topics) = query.selectors.topics_only() {
-            return Some(topics.filter_map(|topic| names.ids.get(topic).copied()).collect());
+            return Ok(Some(topics.filter_map(|topic| names.ids.get(topic).copied()).collect()));
         }
         let matching = names.topics.iter().filter(|(_, topic)| query.selectors.matches(topic));
         let few: Vec<_> = matching.map(|(id, _)| *id).take(MERGED + 1).collect();
-        (few.len() <= MERGED).then_some(few)
+        Ok((few.len() <= MERGED).then_some(few))
     }
 
     /// Each topic's next events, in one order: of each one more than a page takes, so that it is known where the page
@@ -159,17 +157,17 @@ impl<'a> Snapshot<'a> {
     }
 
     fn topic(&self, id: u32) -> Rows<Topic> {
-        if let Some(topic) = self.names().topics.get(&id) {
+        if let Some(topic) = self.names()?.topics.get(&id) {
             return Ok(topic.clone());
         }
         // It was forgotten since: the snapshot still knows it.
         let topics = self.transaction.open_table(tables::TOPICS)?;
-        let row = topics.get(id)?.ok_or_else(|| super::Fault::Row(format!("there is no topic {id}")))?;
+        let row = topics.get(id)?.ok_or_else(|| Fault::Row(format!("there is no topic {id}")))?;
         Ok(tables::topic(id, row.value())?.topic)
     }
 
-    fn names(&self) -> std::sync::RwLockReadGuard<'_, Names> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    fn names(&self) -> Rows<RwLockReadGuard<'_, Names>> {
+        self.names.read().map_err(|_| Fault::Gone)
     }
 }
 

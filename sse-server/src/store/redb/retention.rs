@@ -4,8 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use redb::ReadableTable;
 
+use sse_engine::{Millis, Selector, Topic};
+
 use super::{tables::Rows, write::Writing};
-use crate::hub::{Millis, Selector, Topic};
+use crate::config::Config;
 
 /// How many events one transaction takes out at least, if there are so many: more than come in, so that it catches up,
 /// but not so many that a publisher would notice.
@@ -38,6 +40,19 @@ pub(crate) struct Rule {
     pub(crate) most: Bound,
     /// Only the last event is kept: it stands for all before it.
     pub(crate) last_only: bool,
+}
+
+impl From<&Config> for Retention {
+    fn from(config: &Config) -> Self {
+        let store = &config.store;
+        let bound = |events: usize, bytes: usize, age| Bound { events: events as u64, bytes: bytes as u64, age };
+        let rules = store.retention.iter().map(|rule| Rule {
+            selector: rule.selector.clone(),
+            most: bound(rule.events, rule.bytes, rule.age),
+            last_only: rule.last_only,
+        });
+        Self { most: bound(store.events, store.bytes, store.age), topics: config.window.topics, rules: rules.collect() }
+    }
 }
 
 /// Which topics are looked at next.

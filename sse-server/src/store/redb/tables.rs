@@ -16,65 +16,63 @@ use redb::{ReadableTable, TableDefinition};
 use sse_core::Text;
 
 use super::Fault;
-use crate::{
-    hub::{Draft, Hole, Millis, Name, Retained, Topic},
-    keys::{Fingerprint, Key, Scope},
-    store::{Entry, Remembered, TopicRecord},
-};
+use crate::store::{Entry, StoredKey, TopicRecord};
+use crate::store::{Fingerprint, Key, Scope};
+use sse_engine::{Draft, Hole, Millis, Name, Retained, Topic};
 
 /// The layout of the tables. A file of a later one is not touched.
-pub(super) const SCHEMA: u64 = 1;
+pub(crate) const SCHEMA: u64 = 1;
 
-pub(super) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
-pub(super) const EVENTS: TableDefinition<'static, u64, EventRow<'static>> = TableDefinition::new("events");
-pub(super) const INDEX: TableDefinition<'static, (u32, u64), u32> = TableDefinition::new("index");
-pub(super) const TOPICS: TableDefinition<'static, u32, TopicRow<'static>> = TableDefinition::new("topics");
-pub(super) const HOLES: TableDefinition<'static, u64, (u64, bool)> = TableDefinition::new("holes");
-pub(super) const KEYS: TableDefinition<'static, u64, KeyRow<'static>> = TableDefinition::new("keys");
+pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+pub(crate) const EVENTS: TableDefinition<'static, u64, EventRow<'static>> = TableDefinition::new("events");
+pub(crate) const INDEX: TableDefinition<'static, (u32, u64), u32> = TableDefinition::new("index");
+pub(crate) const TOPICS: TableDefinition<'static, u32, TopicRow<'static>> = TableDefinition::new("topics");
+pub(crate) const HOLES: TableDefinition<'static, u64, (u64, bool)> = TableDefinition::new("holes");
+pub(crate) const KEYS: TableDefinition<'static, u64, KeyRow<'static>> = TableDefinition::new("keys");
 
 /// Time, topic, whether the data is JSON, reconnection time in milliseconds, name, data.
-pub(super) type EventRow<'a> = (u64, u32, bool, Option<u64>, Option<&'a str>, &'a [u8]);
+pub(crate) type EventRow<'a> = (u64, u32, bool, Option<u64>, Option<&'a str>, &'a [u8]);
 
 /// Name; events, bytes, first and last event retained; last event trimmed and its time.
-pub(super) type TopicRow<'a> = (&'a str, u64, u64, u64, u64, u64, u64);
+pub(crate) type TopicRow<'a> = (&'a str, u64, u64, u64, u64, u64, u64);
 
 /// Scope, the scope's topic or line, text; content; time; events.
-pub(super) type KeyRow<'a> = (u8, &'a str, u64, &'a str, u128, u64, Vec<u64>);
+pub(crate) type KeyRow<'a> = (u8, &'a str, u64, &'a str, u128, u64, Vec<u64>);
 
 /// The names in `meta`.
-pub(super) mod meta {
-    pub(in super::super) const SCHEMA: &str = "schema";
-    pub(in super::super) const EPOCH: &str = "epoch";
+pub(crate) mod meta {
+    pub(crate) const SCHEMA: &str = "schema";
+    pub(crate) const EPOCH: &str = "epoch";
     /// The last sequence number given out, as far as the file knows.
-    pub(in super::super) const HEAD: &str = "head";
+    pub(crate) const HEAD: &str = "head";
     /// The last time given out.
-    pub(in super::super) const TIME: &str = "time";
+    pub(crate) const TIME: &str = "time";
     /// No sequence number beyond this one was given out.
-    pub(in super::super) const RESERVED: &str = "reserved";
+    pub(crate) const RESERVED: &str = "reserved";
     /// 1: not closed in good order, or not yet.
-    pub(in super::super) const IN_USE: &str = "in_use";
+    pub(crate) const IN_USE: &str = "in_use";
     /// 1: events may have been shown that are not in the file.
-    pub(in super::super) const BEHIND: &str = "behind";
-    pub(in super::super) const FLOOR: &str = "floor";
-    pub(in super::super) const FLOOR_TIME: &str = "floor_time";
-    pub(in super::super) const NEXT_TOPIC: &str = "next_topic";
-    pub(in super::super) const NEXT_KEY: &str = "next_key";
+    pub(crate) const BEHIND: &str = "behind";
+    pub(crate) const FLOOR: &str = "floor";
+    pub(crate) const FLOOR_TIME: &str = "floor_time";
+    pub(crate) const NEXT_TOPIC: &str = "next_topic";
+    pub(crate) const NEXT_KEY: &str = "next_key";
 }
 
 /// What a read or write of the file came to.
-pub(super) type Rows<T> = Result<T, Fault>;
+pub(crate) type Rows<T> = Result<T, Fault>;
 
-pub(super) fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Rows<u64> {
+pub(crate) fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> Rows<u64> {
     Ok(table.get(name)?.map_or(0, |value| value.value()))
 }
 
-pub(super) fn event_row(topic: u32, entry: &Entry) -> EventRow<'_> {
+pub(crate) fn event_row(topic: u32, entry: &Entry) -> EventRow<'_> {
     let Entry { time, draft, .. } = entry;
     let retry = draft.retry.map(|retry| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX));
     (*time, topic, draft.json, retry, draft.name.as_ref().map(Name::as_str), draft.data.as_bytes())
 }
 
-pub(super) fn entry(seq: u64, row: EventRow<'_>, topic: Topic) -> Rows<Entry> {
+pub(crate) fn entry(seq: u64, row: EventRow<'_>, topic: Topic) -> Rows<Entry> {
     let (time, _, json, retry, name, data) = row;
     let damaged = |what: &str| Fault::Row(format!("event {seq}: {what}"));
     let name = name.map(Name::new).transpose().map_err(|why| damaged(&format!("its name: {why}")))?;
@@ -82,12 +80,12 @@ pub(super) fn entry(seq: u64, row: EventRow<'_>, topic: Topic) -> Rows<Entry> {
     Ok(Entry { seq, time, draft: Draft { topic, name, retry: retry.map(Duration::from_millis), data, json } })
 }
 
-pub(super) fn topic_row(record: &TopicRecord) -> TopicRow<'_> {
+pub(crate) fn topic_row(record: &TopicRecord) -> TopicRow<'_> {
     let TopicRecord { topic, retained: Retained { events, bytes, first, last }, trimmed: (through, time) } = record;
     (topic.as_str(), *events as u64, *bytes as u64, *first, *last, *through, *time)
 }
 
-pub(super) fn topic(id: u32, row: TopicRow<'_>) -> Rows<TopicRecord> {
+pub(crate) fn topic(id: u32, row: TopicRow<'_>) -> Rows<TopicRecord> {
     let (name, events, bytes, first, last, through, time) = row;
     let topic = Topic::new(name).map_err(|why| Fault::Row(format!("topic {id}, {name:?}: {why}")))?;
     let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -95,11 +93,11 @@ pub(super) fn topic(id: u32, row: TopicRow<'_>) -> Rows<TopicRecord> {
     Ok(TopicRecord { topic, retained, trimmed: (through, time) })
 }
 
-pub(super) fn hole((after, (through, lossy)): (u64, (u64, bool))) -> Hole {
+pub(crate) fn hole((after, (through, lossy)): (u64, (u64, bool))) -> Hole {
     Hole { after, through, lossy }
 }
 
-pub(super) fn key_row(key: &Key, content: Fingerprint, time: Millis, seqs: Vec<u64>) -> KeyRow<'_> {
+pub(crate) fn key_row(key: &Key, content: Fingerprint, time: Millis, seqs: Vec<u64>) -> KeyRow<'_> {
     let (kind, topic, line) = match &key.scope {
         Scope::Topic(topic) => (0, topic.as_str(), 0),
         Scope::Request => (1, "", 0),
@@ -108,7 +106,7 @@ pub(super) fn key_row(key: &Key, content: Fingerprint, time: Millis, seqs: Vec<u
     (kind, topic, line, &key.text, content.0, time, seqs)
 }
 
-pub(super) fn remembered(ordinal: u64, row: KeyRow<'_>) -> Rows<Remembered> {
+pub(crate) fn remembered(ordinal: u64, row: KeyRow<'_>) -> Rows<StoredKey> {
     let (kind, topic, line, text, content, time, seqs) = row;
     let scope = match kind {
         0 => Scope::Topic(Topic::new(topic).map_err(|why| Fault::Row(format!("key {ordinal}: {why}")))?),
@@ -117,5 +115,5 @@ pub(super) fn remembered(ordinal: u64, row: KeyRow<'_>) -> Rows<Remembered> {
         other => return Err(Fault::Row(format!("key {ordinal}: there is no scope {other}"))),
     };
     let key = Key { scope, text: text.to_owned() };
-    Ok(Remembered { key, content: Fingerprint(content), seqs: seqs.into(), time })
+    Ok(StoredKey { key, content: Fingerprint(content), seqs: seqs.into(), time })
 }

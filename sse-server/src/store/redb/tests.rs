@@ -3,38 +3,37 @@
 mod damage;
 mod faults;
 mod life;
-mod offline;
 mod retained;
 
 use std::{path::Path, time::Duration};
 
 use tempfile::TempDir;
 
-use super::{Durability, Options, Place, Redb, retention::Retention};
+use super::{Durability, LogDir, Options, Redb, retention::Retention};
 use crate::store::suite;
 
-const NEVER: Durability = Durability::Interval(Duration::from_secs(3600));
+pub(crate) const NEVER: Durability = Durability::Interval(Duration::from_secs(3600));
 
-fn options(durability: Durability) -> Options {
-    let retention = Retention { most: super::Bound::default(), topics: 1000, rules: Vec::new() };
+pub(crate) fn options(durability: Durability) -> Options {
+    let retention = Retention { most: super::retention::Bound::default(), topics: 1000, rules: Vec::new() };
     Options { durability, retention, keys: 100, key_window: Duration::from_secs(3600), retry: Duration::from_millis(5) }
 }
 
-fn place(directory: &Path) -> Place {
-    Place::new(directory.to_owned(), 8 << 20)
+fn place(directory: &Path) -> LogDir {
+    LogDir::new(directory.to_owned(), 8 << 20)
 }
 
-fn open(directory: &Path, durability: Durability) -> Redb {
+pub(crate) fn open(directory: &Path, durability: Durability) -> Redb {
     Redb::open(place(directory), options(durability)).unwrap()
 }
 
-fn new(durability: Durability) -> (Redb, TempDir) {
+pub(crate) fn new(durability: Durability) -> (Redb, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     (open(directory.path(), durability), directory)
 }
 
 /// The directory as a crash would leave it now, where nothing is being written.
-fn crashed(directory: &Path) -> TempDir {
+pub(crate) fn crashed(directory: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     std::fs::copy(directory.join("log.redb"), copy.path().join("log.redb")).unwrap();
     copy

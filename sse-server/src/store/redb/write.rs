@@ -10,10 +10,8 @@ use super::{
     queue::Record,
     tables::{self, EVENTS, EventRow, INDEX, KEYS, KeyRow, META, Rows, TOPICS, meta},
 };
-use crate::{
-    hub::{Millis, Retained, Topic, Trim},
-    store::{Entry, TopicRecord},
-};
+use crate::store::{Entry, TopicRecord};
+use sse_engine::{Millis, Retained, Topic, Trim};
 
 /// The tables of a transaction, and what is in memory of the file. If the transaction fails, what is in memory is read
 /// anew.

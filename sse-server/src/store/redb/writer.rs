@@ -11,7 +11,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -24,10 +24,8 @@ use super::{
     tables::Rows,
     write::{Topics, Writing},
 };
-use crate::{
-    hub::{Millis, Retained, Topic, Trim},
-    store::{Entry, StoreError, Told},
-};
+use crate::store::{AfterUnlock, Entry, StoreError};
+use sse_engine::{Millis, Retained, Topic, Trim};
 
 /// How many events that someone wants trimmed go in one transaction.
 const TRIMMED: usize = 4096;
@@ -72,22 +70,26 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut last_try = false;
         loop {
-            let work = self.shared.wait(self.last, self.chores);
+            let Ok(work) = self.shared.wait(self.last, self.chores) else { return };
             let closing = work.closing;
             self.last = Instant::now();
             match self.write(&work) {
                 Ok(()) => {
-                    self.written(work);
+                    if self.written(work).is_err() {
+                        return;
+                    }
                     if closing {
-                        self.shared.set_database(None);
+                        self.shared.database.replace(None);
                         let _ = self.shared.health.send_replace(Err(StoreError::Closed));
                         return;
                     }
                 }
                 Err(fault) => {
-                    self.refuse(work, &fault);
                     // When it is to close, one more try has to do.
-                    if (closing && std::mem::replace(&mut last_try, true)) || !self.recover() {
+                    if self.refuse(work, &fault).is_err()
+                        || (closing && std::mem::replace(&mut last_try, true))
+                        || !self.recover()
+                    {
                         self.give_up();
                         return;
                     }
@@ -100,9 +102,9 @@ impl Writer {
     fn write(&mut self, work: &Work) -> Rows<()> {
         let shared = self.shared.clone();
         guarded(|| {
-            let database = shared.database().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
+            let database = shared.database.get().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
             let transaction = database.begin_write()?;
-            let head = self.head(work);
+            let head = self.head(work)?;
             let now = now();
             let mut writing = Writing::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             let mut entered = 0;
@@ -114,7 +116,10 @@ impl Writer {
             }
             // What nobody has heard of is not trimmed: followers would hear of the trim first.
             let shown = work.shown.iter().filter_map(|record| record.entries.last()).next_back();
-            let told = shown.map_or_else(|| shared.queue().committed, |entry| entry.seq);
+            let told = match shown {
+                Some(entry) => entry.seq,
+                None => shared.queue()?.committed,
+            };
             self.trimmed = 0;
             for trim in &work.trims {
                 if !writing.trim_topic(&trim.topic, trim.through.min(told), TRIMMED)? {
@@ -135,25 +140,25 @@ impl Writer {
             let reserved = if reserved > writing.loaded.reserved { head.0 + BLOCK } else { reserved };
             let touched = writing.touched();
             let trims = writing.finish(head, reserved, work.behind, !work.closing)?;
-            self.name(&touched);
-            self.tell_trims(trims, work);
+            self.name(&touched)?;
+            self.tell_trims(trims, work)?;
             transaction.commit()?;
             Ok(())
         })
     }
 
     /// The last sequence number and time of what will be in the file. Nothing is given out any more when it closes.
-    fn head(&self, work: &Work) -> (u64, Millis) {
+    fn head(&self, work: &Work) -> Result<(u64, Millis), StoreError> {
         if work.closing {
-            return self.shared.queue().head();
+            return Ok(self.shared.queue()?.head());
         }
         let last = work.records().filter_map(|record| record.entries.last()).last();
-        last.map_or((self.loaded.head, self.loaded.time), |entry| (entry.seq, entry.time))
+        Ok(last.map_or((self.loaded.head, self.loaded.time), |entry| (entry.seq, entry.time)))
     }
 
     /// Readers find topics by name before they can see their events.
-    fn name(&self, touched: &[u32]) {
-        let mut names = self.shared.names.write().unwrap_or_else(PoisonError::into_inner);
+    fn name(&self, touched: &[u32]) -> Rows<()> {
+        let mut names = self.shared.names.write().map_err(|_| Fault::Gone)?;
         for id in touched {
             match self.loaded.topics.get(id) {
                 Some(record) if !names.topics.contains_key(id) => names.add(*id, &record.topic),
@@ -161,15 +166,16 @@ impl Writer {
                 None => names.remove(*id),
             }
         }
+        Ok(())
     }
 
     /// Followers hear of it first. What is left of a topic is told as they see it: without what they have not heard of,
     /// with what is not in the file yet.
-    fn tell_trims(&self, mut trims: Vec<Trim>, work: &Work) {
+    fn tell_trims(&self, mut trims: Vec<Trim>, work: &Work) -> Result<(), StoreError> {
         if trims.is_empty() {
-            return;
+            return Ok(());
         }
-        let queue = self.shared.queue();
+        let queue = self.shared.queue()?;
         let mut left: HashMap<&Topic, Retained> = trims.iter().map(|trim| (&trim.topic, trim.left)).collect();
         let each = |records: &mut dyn Iterator<Item = &Record>, change: &mut dyn FnMut(&Entry)| {
             records.flat_map(|record| &record.entries).for_each(change);
@@ -188,12 +194,13 @@ impl Writer {
         trims.iter_mut().zip(left).for_each(|(trim, left)| trim.left = left);
         let told: Vec<_> = queue.followers.iter().map(|follower| follower.trimming(&trims)).collect();
         drop(queue);
-        told.into_iter().for_each(Told::wake);
+        told.into_iter().for_each(AfterUnlock::wake);
+        Ok(())
     }
 
     /// All of it is in the file.
-    fn written(&mut self, work: Work) {
-        let mut queue = self.shared.queue();
+    fn written(&mut self, work: Work) -> Result<(), StoreError> {
+        let mut queue = self.shared.queue()?;
         if let Some(entry) = work.records().last().and_then(|record| record.entries.last()) {
             queue.committed = queue.committed.max(entry.seq);
         }
@@ -220,15 +227,15 @@ impl Writer {
         drop(queue);
         self.shared.work.notify_all();
         self.next_key = self.loaded.next_key;
-        told.into_iter().for_each(Told::wake);
-        self.shared.answer(answers, trims);
+        told.into_iter().for_each(AfterUnlock::wake);
+        self.shared.answer(answers, trims)
     }
 
     /// It could not be written: whoever waits is told so, and what was shown is kept.
-    fn refuse(&self, work: Work, fault: &Fault) {
+    fn refuse(&self, work: Work, fault: &Fault) -> Result<(), StoreError> {
         let error = StoreError::Unavailable(format!("{}: {fault}", self.shared.place.path().display()).into());
         tracing::error!(%fault, file = %self.shared.place.path().display(), "the log can't be written; publishing is refused until it can");
-        let mut queue = self.shared.queue();
+        let mut queue = self.shared.queue()?;
         let _ = self.shared.health.send_replace(Err(error.clone()));
         let waiting: Vec<_> = work.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
         let trims: Vec<_> = work.trims.into_iter().chain(std::mem::take(&mut queue.trims)).collect();
@@ -241,18 +248,19 @@ impl Writer {
         for trim in trims {
             let _ = trim.answer.send(Err(error.clone()));
         }
+        Ok(())
     }
 
     /// Opens the file again and again until what was shown is in it. `false`: the store is to close, and it is not.
     fn recover(&mut self) -> bool {
         // After an error the library lets nothing through until the file is opened anew.
-        self.shared.set_database(None);
+        self.shared.database.replace(None);
         loop {
-            let closing = self.shared.rest(self.shared.options.retry);
+            let Ok(closing) = self.shared.rest(self.shared.options.retry) else { return false };
             match self.reopen() {
                 Ok(()) => {
                     tracing::info!(file = %self.shared.place.path().display(), "the log can be written again");
-                    let queue = self.shared.queue();
+                    let Ok(queue) = self.shared.queue() else { return false };
                     let _ = self.shared.health.send_replace(Ok(()));
                     drop(queue);
                     self.last = Instant::now();
@@ -270,7 +278,7 @@ impl Writer {
     fn reopen(&mut self) -> Rows<()> {
         let shared = self.shared.clone();
         let (shown, committed, head) = {
-            let mut queue = shared.queue();
+            let mut queue = shared.queue()?;
             (std::mem::take(&mut queue.shown), queue.committed, queue.head())
         };
         let reopened = guarded(|| {
@@ -287,7 +295,7 @@ impl Writer {
             transaction.commit()?;
             Ok(database)
         });
-        let mut queue = shared.queue();
+        let mut queue = shared.queue()?;
         let database = match reopened {
             Ok(database) => database,
             Err(fault) => {
@@ -305,13 +313,13 @@ impl Writer {
         drop(queue);
         self.next_key = self.loaded.next_key;
         let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));
-        *shared.names.write().unwrap_or_else(PoisonError::into_inner) = Names::of(topics);
-        shared.set_database(Some(Arc::new(database)));
+        *shared.names.write().map_err(|_| Fault::Gone)? = Names::of(topics);
+        shared.database.replace(Some(Arc::new(database)));
         Ok(())
     }
 
     fn give_up(&self) {
-        let queue = self.shared.queue();
+        let queue = self.shared.queue.lock_even_so();
         let events: usize = queue.shown.iter().map(|record| record.entries.len()).sum();
         tracing::error!(events, "closed without them: acknowledged events that could not be written are lost");
     }
@@ -321,10 +329,9 @@ impl Drop for Writer {
     /// Nobody is left waiting, whatever ended it.
     fn drop(&mut self) {
         if self.shared.health.borrow().is_ok() {
-            let gone = StoreError::Unavailable("the thread that writes the log is gone; restart the hub".into());
-            let _ = self.shared.health.send_replace(Err(gone));
+            let _ = self.shared.health.send_replace(Err(StoreError::Gone));
         }
-        let mut queue = self.shared.queue();
+        let mut queue = self.shared.queue.lock_even_so();
         queue.writing = false;
         let (waiting, trims) = (std::mem::take(&mut queue.waiting), std::mem::take(&mut queue.trims));
         drop(queue);
@@ -338,7 +345,7 @@ fn settle(queue: &Queue) {
 }
 
 /// Milliseconds since the Unix epoch.
-pub(super) fn now() -> Millis {
+pub(crate) fn now() -> Millis {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -167,7 +167,7 @@ async fn a_stream_ends_at_its_age_and_goes_on_without_loss() {
 
 #[tokio::test(start_paused = true)]
 async fn since_earliest_never_gaps_and_since_a_time_tells_what_it_lost() {
-    let (_, client) = hub(|config| config.log.events = 3);
+    let (_, client) = hub(|config| config.window.events = 3);
     for i in 0..5 {
         publish(&client, "a", &i.to_string()).await;
         tokio::time::advance(Duration::from_secs(60)).await;
@@ -186,7 +186,7 @@ async fn since_earliest_never_gaps_and_since_a_time_tells_what_it_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_resume_that_is_not_exact_says_why_and_then_sends_all_there_is() {
-    let (_, client) = hub(|config| config.log.events = 2);
+    let (_, client) = hub(|config| config.window.events = 2);
     let trimmed_away = {
         let mut stream = client.get("/events?topic=a").connect().await;
         stream.expect_event(event("sse-cursor")).await.id
@@ -232,7 +232,7 @@ async fn a_gap_with_nothing_after_it_has_no_first_and_can_be_resumed() {
 
 #[tokio::test(start_paused = true)]
 async fn trimming_one_topic_gaps_no_reader_of_another() {
-    let (_, client) = hub(|config| config.log.events = 2);
+    let (_, client) = hub(|config| config.window.events = 2);
     let id = publish(&client, "quiet", "x").await;
     for _ in 0..10 {
         publish(&client, "busy", "x").await;
@@ -246,7 +246,7 @@ async fn trimming_one_topic_gaps_no_reader_of_another() {
 async fn a_reader_that_stalls_beyond_the_window_is_ended_or_told() {
     for (lag, expect) in [(Lag::Disconnect, "sse-drain"), (Lag::Gap, "sse-gap")] {
         let (_, client) = hub(|config| {
-            config.log.events = 10;
+            config.window.events = 10;
             config.stream.lag = lag;
         });
         let mut stalled = subscribe(&client, "topic=a").await;

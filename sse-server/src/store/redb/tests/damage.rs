@@ -25,7 +25,7 @@ async fn written() -> TempDir {
 
 fn refused(directory: &Path) -> (Fault, String) {
     let before = fs::metadata(directory.join("log.redb")).unwrap().len();
-    let error = Redb::open(place(directory), options(Durability::Always)).map(|store| store.outline()).unwrap_err();
+    let error = Redb::open(place(directory), options(Durability::Always)).map(|store| store.snapshot()).unwrap_err();
     assert!(fs::metadata(directory.join("log.redb")).unwrap().len() >= before, "nothing is deleted");
     let text = error.to_string();
     assert!(text.contains(&directory.join("log.redb").display().to_string()), "{text}");

@@ -45,7 +45,7 @@ async fn with_always_a_failing_disk_refuses_and_then_goes_on() {
             let faults = Faults::after(i64::MAX, short);
             let store = faulty(directory.path(), Durability::Always, faults.clone());
             let heard = Arc::new(Heard::default());
-            store.follow(store.outline().head, heard.clone()).unwrap();
+            store.follow(store.snapshot().head, heard.clone()).unwrap();
             append(&store, "a", "before").await;
             faults.allow(nth);
             let refused = store.append(batch(1, [("a", "refused")])).await;
@@ -107,7 +107,7 @@ async fn a_store_that_can_not_write_closes_all_the_same() {
     assert!(matches!(closed, Err(StoreError::Unavailable(_))), "{closed:?}");
     drop(store);
     let store = open(directory.path(), NEVER);
-    assert!(store.outline().holes[0].lossy);
+    assert!(store.snapshot().holes[0].lossy);
     assert_eq!(texts(&all(&store, &["a"], 0).await), ["synced"]);
 }
 
@@ -118,8 +118,12 @@ async fn a_trim_that_did_not_come_to_pass_is_taken_back() {
     let faults = Faults::none();
     let mut place = place(directory.path());
     place.faults = Some(faults.clone());
-    let selector = crate::hub::Selector::new("state").unwrap();
-    let rule = crate::store::redb::Rule { selector, most: crate::store::redb::Bound::default(), last_only: true };
+    let selector = sse_engine::Selector::new("state").unwrap();
+    let rule = crate::store::redb::retention::Rule {
+        selector,
+        most: crate::store::redb::retention::Bound::default(),
+        last_only: true,
+    };
     let mut options = options(Durability::Always);
     options.retention.rules = vec![rule];
     let store = Redb::open(place, options).unwrap();
@@ -144,10 +148,10 @@ async fn nobody_else_can_take_the_file_while_it_is_opened_again() {
     let store = faulty(directory.path(), Durability::Always, faults.clone());
     faults.allow(0);
     assert!(store.append(batch(1, [("a", "refused")])).await.is_err());
-    while store.shared.database().is_some() {
+    while store.shared.database.get().is_some() {
         tokio::task::yield_now().await;
     }
     let taken = Redb::open(super::place(directory.path()), options(Durability::Always));
-    let super::super::OpenError::File { fault, .. } = taken.map(|store| store.outline()).unwrap_err();
+    let super::super::OpenError::File { fault, .. } = taken.map(|store| store.snapshot()).unwrap_err();
     assert!(matches!(fault, super::super::Fault::InUse), "{fault}");
 }

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::{
-    hub::Hole,
-    keys::{Fingerprint, Key, Scope},
-    store::{
-        Batch, Mark, Store,
-        redb::{Fault, OpenError, file::BLOCK},
-        suite::{Heard, all, append, batch, draft, topic},
-    },
+use crate::store::{
+    Batch, KeyedRange, Store,
+    redb::{Fault, OpenError, file::BLOCK},
+    suite::{Heard, all, append, batch, draft, topic},
 };
+use crate::store::{Fingerprint, Key, Scope};
+use sse_engine::Hole;
 
 #[tokio::test]
 async fn a_stop_in_good_order_loses_and_skips_nothing() {
@@ -19,11 +17,11 @@ async fn a_stop_in_good_order_loses_and_skips_nothing() {
         let (store, directory) = new(durability);
         let first = append(&store, "a", "1").await;
         let second = append(&store, "a", "2").await;
-        let before = store.outline();
+        let before = store.snapshot();
         drop(store);
         let store = open(directory.path(), durability);
-        let outline = store.outline();
-        assert_eq!((outline.epoch, outline.head, outline.holes.len()), (before.epoch, second, 0));
+        let snapshot = store.snapshot();
+        assert_eq!((snapshot.epoch, snapshot.head, snapshot.holes.len()), (before.epoch, second, 0));
         let seqs: Vec<_> = all(&store, &["a"], 0).await.iter().map(|entry| entry.seq).collect();
         assert_eq!(seqs, [first, second]);
         assert_eq!(append(&store, "a", "3").await, second + 1);
@@ -38,14 +36,14 @@ async fn what_a_crash_may_have_shown_is_never_given_out_again() {
     let second = append(&store, "a", "2").await;
     let crashed = crashed(directory.path());
     let again = open(crashed.path(), NEVER);
-    let outline = again.outline();
-    assert_eq!(outline.epoch, store.outline().epoch);
-    let hole = outline.holes[0];
+    let snapshot = again.snapshot();
+    assert_eq!(snapshot.epoch, store.snapshot().epoch);
+    let hole = snapshot.holes[0];
     assert_eq!((hole.after, hole.lossy), (first, true));
     assert!(hole.through >= second);
     assert_eq!(all(&again, &["a"], 0).await.len(), 1);
     assert!(append(&again, "a", "3").await > hole.through + 1);
-    for (seq, takes) in [(0, true), (first, true), (second, true), (hole.through, true), (outline.head, false)] {
+    for (seq, takes) in [(0, true), (first, true), (second, true), (hole.through, true), (snapshot.head, false)] {
         assert_eq!(hole.takes(seq), takes, "{seq}");
     }
 }
@@ -56,7 +54,7 @@ async fn with_always_a_crash_takes_nothing() {
     let first = append(&store, "a", "1").await;
     let crashed = crashed(directory.path());
     let again = open(crashed.path(), Durability::Always);
-    let hole = again.outline().holes[0];
+    let hole = again.snapshot().holes[0];
     assert_eq!(hole, Hole { after: first, through: hole.through, lossy: false });
     assert!(!hole.takes(first) && hole.takes(first + 1));
     assert_eq!(all(&again, &["a"], 0).await.len(), 1);
@@ -67,15 +65,15 @@ async fn when_all_is_synced_a_crash_takes_nothing() {
     let (store, directory) = new(Durability::Interval(Duration::from_millis(1)));
     append(&store, "a", "1").await;
     let last = append(&store, "a", "2").await;
-    while store.shared.queue().behind {
+    while store.shared.queue().unwrap().behind {
         tokio::task::yield_now().await;
     }
     // it is said in the file, too, once the writer has done what it took
-    while store.shared.queue().writing {
+    while store.shared.queue().unwrap().writing {
         tokio::task::yield_now().await;
     }
     let crashed = crashed(directory.path());
-    let hole = open(crashed.path(), Durability::Always).outline().holes[0];
+    let hole = open(crashed.path(), Durability::Always).snapshot().holes[0];
     assert_eq!((hole.after, hole.lossy), (last, false));
 }
 
@@ -83,13 +81,13 @@ async fn when_all_is_synced_a_crash_takes_nothing() {
 async fn numbers_are_reserved_before_they_are_used_up() {
     let (store, _directory) = new(NEVER);
     let first = append(&store, "a", "1").await;
-    store.shared.queue().skip(BLOCK);
+    store.shared.queue().unwrap().skip(BLOCK);
     let heard = Arc::new(Heard::default());
     store.follow(first, heard.clone()).unwrap();
     let beyond = append(&store, "a", "2").await;
     assert!(beyond > first + BLOCK);
     assert_eq!(heard.seqs(), [beyond]);
-    assert!(store.shared.queue().reserved > beyond, "it was written first");
+    assert!(store.shared.queue().unwrap().reserved > beyond, "it was written first");
 }
 
 #[tokio::test]
@@ -112,14 +110,14 @@ async fn keys_survive_with_their_events() {
     let key = |text: &str| Key { scope: Scope::Topic(topic("a")), text: text.into() };
     let content = Fingerprint::of([&b"x"[..]]);
     let keys = vec![
-        Mark { key: key("k"), content, events: 0..1 },
-        Mark { key: Key { scope: Scope::Line(3), text: "l".into() }, content, events: 1..2 },
+        KeyedRange { key: key("k"), content, events: 0..1 },
+        KeyedRange { key: Key { scope: Scope::Line(3), text: "l".into() }, content, events: 1..2 },
     ];
     let drafts = vec![draft("a", "1"), draft("a", "2")];
     let now = crate::store::redb::writer::now();
     let seqs = store.append(Batch { drafts, keys, now }).await.unwrap();
     drop(store);
-    let remembered = open(directory.path(), Durability::Always).outline().keys;
+    let remembered = open(directory.path(), Durability::Always).snapshot().keys;
     let of: Vec<_> = remembered.iter().map(|key| (key.key.text.as_str(), &*key.seqs, key.time)).collect();
     assert_eq!(of, [("k", &seqs[..1], now), ("l", &seqs[1..], now)]);
     assert_eq!(remembered[0].content, content);
@@ -129,8 +127,11 @@ async fn keys_survive_with_their_events() {
 async fn keys_are_bounded_in_number_and_age() {
     let (store, directory) = new(Durability::Always);
     let now = crate::store::redb::writer::now();
-    let mark =
-        |text: String| Mark { key: Key { scope: Scope::Request, text }, content: Fingerprint::of([]), events: 0..1 };
+    let mark = |text: String| KeyedRange {
+        key: Key { scope: Scope::Request, text },
+        content: Fingerprint::of([]),
+        events: 0..1,
+    };
     for at in 0..150 {
         // the first ones are older than the window
         let now = if at < 30 { now - 2 * 3_600_000 } else { now };
@@ -138,7 +139,7 @@ async fn keys_are_bounded_in_number_and_age() {
         store.append(Batch { drafts: vec![draft("a", "x")], keys, now }).await.unwrap();
     }
     drop(store);
-    let keys = open(directory.path(), Durability::Always).outline().keys;
+    let keys = open(directory.path(), Durability::Always).snapshot().keys;
     assert_eq!((keys.len(), keys[0].key.text.as_str()), (100, "50"));
 }
 
@@ -156,7 +157,7 @@ async fn under_load_a_batch_is_one_transaction() {
     let (store, _directory) = new(Durability::Always);
     let store = Arc::new(store);
     let heard = Arc::new(Heard::default());
-    store.follow(store.outline().head, heard.clone()).unwrap();
+    store.follow(store.snapshot().head, heard.clone()).unwrap();
     let publishers = (0..64).map(|_| {
         let store = store.clone();
         tokio::spawn(async move { store.append(batch(1, [("a", "x"), ("b", "y")])).await.unwrap() })
@@ -175,9 +176,9 @@ async fn the_order_holds_when_the_file_begins_to_be_behind() {
     let (store, _directory) = new(Durability::Interval(Duration::from_millis(1)));
     let store = Arc::new(store);
     let heard = Arc::new(Heard::default());
-    store.follow(store.outline().head, heard.clone()).unwrap();
+    store.follow(store.snapshot().head, heard.clone()).unwrap();
     for _ in 0..30 {
-        while store.shared.queue().behind {
+        while store.shared.queue().unwrap().behind {
             tokio::task::yield_now().await;
         }
         let publishers = (0..8).map(|_| {

@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::{
-    hub::{Retained, Selector},
-    store::{
-        Entry, Store,
-        redb::{Bound, Rule},
-        suite::{Heard, all, append, batch, draft},
-    },
+use crate::store::{
+    Entry, Store,
+    redb::retention::{Bound, Rule},
+    suite::{Heard, all, append, batch, draft},
 };
+use sse_engine::{Retained, Selector};
 
 fn keeping(most: Bound, topics: usize, rules: Vec<Rule>) -> (Redb, Arc<Heard>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
@@ -110,8 +108,8 @@ async fn the_last_event_stands_for_those_before() {
     assert_eq!(kept(&store, &["state/a"]).await, ["3"]);
     assert!(heard.trims.lock().unwrap().iter().all(|trim| !trim.lossy), "nobody misses them");
     drop(store);
-    let outline = open(directory.path(), Durability::Always).outline();
-    let record = outline.topics.iter().find(|record| record.topic.as_str() == "state/a").unwrap();
+    let snapshot = open(directory.path(), Durability::Always).snapshot();
+    let record = snapshot.topics.iter().find(|record| record.topic.as_str() == "state/a").unwrap();
     assert_eq!((record.retained.events, record.trimmed), (1, (0, 0)));
 }
 
@@ -124,11 +122,11 @@ async fn topics_are_bounded() {
     }
     append(&store, "e", "y").await;
     drop(store);
-    let outline = open(directory.path(), Durability::Always).outline();
-    let mut names: Vec<_> = outline.topics.iter().map(|record| record.topic.as_str()).collect();
+    let snapshot = open(directory.path(), Durability::Always).snapshot();
+    let mut names: Vec<_> = snapshot.topics.iter().map(|record| record.topic.as_str()).collect();
     names.sort_unstable();
     assert_eq!(names, ["c", "d", "e"]);
-    assert_eq!(outline.floor.0, seqs[1], "what was forgotten is known to be lost");
+    assert_eq!(snapshot.floor.0, seqs[1], "what was forgotten is known to be lost");
 }
 
 /// Until retention is done: it goes on by itself.

@@ -1,0 +1,315 @@
+//! A subscriber's place in the log, and what it gets next.
+//!
+//! ```text
+//!             nothing after it matches
+//!        ┌──────────── CaughtUp ────────────┐
+//!        ▼                                  │
+//!   next(room, now) ──── matching ────▶ Write ──▶ further along
+//!        │
+//!        ├── not in the window any more ──▶ NeedStore ── take(page) ──▶ Write, further along
+//!        ├── lost some, policy gap ────────▶ Gap ──▶ before the first that follows
+//!        └── lost some, policy disconnect ─▶ Lagged
+//! ```
+
+use std::collections::HashMap;
+
+use crate::{
+    Bounds, Gap, GroupId, LagPolicy, Millis, Reason, Selectors, Write,
+    frame::Frame,
+    group::{Group, Groups},
+    topics::{TopicId, Topics, Trimmed},
+    window::Window,
+};
+
+/// How many events one step looks up at most.
+const PAGE: usize = 256;
+/// How many events of other topics one step passes over at most.
+const SCAN: usize = 4096;
+
+/// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
+/// until [`Engine::leave`](crate::Engine::leave).
+#[derive(Debug)]
+pub struct Cursor {
+    group: GroupId,
+    place: Place,
+}
+
+/// All that decides, within a group, what comes next: members at the same place get the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The sequence number through which the subscriber has been served.
+    seq: u64,
+    /// The last trim that the subscriber was told of, or that did not concern it.
+    told: u64,
+    /// The subscriber has been at the head, so the age of what it has not got is of its own making.
+    caught_up: bool,
+}
+
+/// What a subscriber gets next; `W` is how its events are carried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step<W = Write> {
+    /// Events to write; the cursor stands behind them.
+    Write {
+        /// The events.
+        write: W,
+        /// How many they are.
+        events: usize,
+    },
+    /// Nothing to write until the group matches again. The cursor stands at the head.
+    CaughtUp,
+    /// What comes next is not in the window: read it from the store, and [`take`](crate::Engine::take) it.
+    NeedStore(StoreRead),
+    /// Nothing found yet: call again, when others have had their turn.
+    Yield,
+    /// Something was lost. The cursor stands before what follows.
+    Gap(Gap),
+    /// The subscriber fell too far behind, and the policy is to end its stream.
+    Lagged,
+}
+
+impl<W> Step<W> {
+    /// The same step with its events carried another way.
+    pub fn map<V>(self, carry: impl FnOnce(W) -> V) -> Step<V> {
+        match self {
+            Self::Write { write, events } => Step::Write { write: carry(write), events },
+            Self::CaughtUp => Step::CaughtUp,
+            Self::NeedStore(read) => Step::NeedStore(read),
+            Self::Yield => Step::Yield,
+            Self::Gap(gap) => Step::Gap(gap),
+            Self::Lagged => Step::Lagged,
+        }
+    }
+}
+
+/// What a subscriber needs from the store: the events that these selectors match, after one sequence number and through
+/// another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreRead {
+    /// What is wanted.
+    pub selectors: Selectors,
+    /// The sequence number after which it begins.
+    pub after: u64,
+    /// The last sequence number that may be read.
+    pub until: u64,
+}
+
+/// What was read for a [`StoreRead`].
+#[derive(Debug)]
+pub struct StorePage {
+    /// The events, encoded, and how many they are; `None` if there were none.
+    pub write: Option<(Write, usize)>,
+    /// The sequence number and the publish time of the first of them.
+    pub first: Option<(u64, Millis)>,
+    /// No others match through this sequence number.
+    pub through: u64,
+}
+
+impl Cursor {
+    pub(crate) const fn new(group: GroupId, seq: u64, told: u64) -> Self {
+        Self { group, place: Place { seq, told, caught_up: false } }
+    }
+
+    /// Moves to just before the first event that follows, while the subscriber is being placed.
+    pub(crate) const fn begin_at(&mut self, seq: u64) {
+        self.place.seq = seq;
+    }
+
+    /// The group whose member the subscriber is.
+    pub const fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// The sequence number through which the subscriber has been served.
+    pub const fn seq(&self) -> u64 {
+        self.place.seq
+    }
+
+    /// The place within the group.
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Goes to `place`, where another member of the group went from the place of this one.
+    pub const fn follow(&mut self, place: Place) {
+        self.place = place;
+    }
+
+    /// What comes next: at most `room` bytes of events, but at least one event.
+    pub(crate) fn next(&mut self, window: &Window, groups: &Groups, bounds: &Bounds, room: usize, now: Millis) -> Step {
+        let group = groups.get(self.group);
+        let place = &mut self.place;
+        let lost = lost(window, group, place.seq, place.told);
+        let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
+        let far = |bytes: u64| bounds.lag_bytes > 0 && bytes > bounds.lag_bytes as u64;
+        if lost && disconnects {
+            return Step::Lagged;
+        }
+        if is_stored(window, group, place.seq) {
+            if place.caught_up && far(window.bytes_held_since_start()) && disconnects {
+                return Step::Lagged;
+            }
+            let selectors = group.selectors.clone();
+            return Step::NeedStore(StoreRead { selectors, after: place.seq, until: window.evicted() });
+        }
+        if lost {
+            let requested = window.at(place.seq);
+            let first = first_after(window, group, place.seq);
+            place.seq = first.map_or(window.head(), |first| first - 1);
+            place.told = window.trims();
+            return Step::Gap(Gap::new(window, Reason::Lagged, requested.to_string(), place.seq, first));
+        }
+        let found = matching_after(window, group, place.seq, PAGE);
+        let Some(first) = found.frames.first() else {
+            place.seq = found.through;
+            if place.seq < window.head() {
+                return Step::Yield;
+            }
+            place.caught_up = true;
+            return Step::CaughtUp;
+        };
+        let waited = now.saturating_sub(window.time(first.seq).unwrap_or(now));
+        let late = u128::from(waited) > bounds.lag.as_millis();
+        if place.caught_up && (late || far(window.bytes_after(first.seq))) && disconnects {
+            return Step::Lagged;
+        }
+        let (write, events) = groups.joined(self.group, window, &found.frames, room);
+        place.seq = found.frames[events - 1].seq;
+        Step::Write { write, events }
+    }
+
+    /// Goes on with what was read for the last [`Step::NeedStore`].
+    pub(crate) fn take(
+        &mut self,
+        window: &Window,
+        groups: &Groups,
+        bounds: &Bounds,
+        page: StorePage,
+        now: Millis,
+    ) -> Step {
+        let group = groups.get(self.group);
+        let place = &mut self.place;
+        let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
+        // The store tells of a trim before it trims: what the page may lack is known.
+        if lost(window, group, place.seq, place.told) {
+            if disconnects {
+                return Step::Lagged;
+            }
+            let requested = window.at(place.seq).to_string();
+            let first = page.first.map(|(first, _)| first);
+            place.seq = first.map_or(page.through, |first| first - 1);
+            place.told = window.trims();
+            return Step::Gap(Gap::new(window, Reason::Lagged, requested, place.seq, first));
+        }
+        let waited = page.first.map_or(0, |(_, time)| now.saturating_sub(time));
+        if disconnects && place.caught_up && u128::from(waited) > bounds.lag.as_millis() {
+            return Step::Lagged;
+        }
+        place.seq = page.through;
+        page.write.map_or(Step::Yield, |(write, events)| Step::Write { write, events })
+    }
+}
+
+/// Matching events in the window, and the sequence number through which there are no others.
+pub(crate) struct Matching<'a> {
+    pub(crate) frames: Vec<&'a Frame>,
+    pub(crate) through: u64,
+}
+
+/// Up to `count` retained events after `seq` that the group wants.
+pub(crate) fn matching_after<'a>(window: &'a Window, group: &Group, seq: u64, count: usize) -> Matching<'a> {
+    let head = window.head();
+    if seq >= group.complete_after {
+        let frames = group.seqs_after(seq).filter_map(|seq| window.frame(seq)).take(count).collect();
+        return Matching { frames, through: head };
+    }
+    if let Some(topics) = group.selectors.topics_only() {
+        let mut seqs = Vec::new();
+        for id in topics.filter_map(|topic| window.topics().id(topic)) {
+            let of_topic = &window.topics().state(id).seqs;
+            let from = of_topic.partition_point(|one| *one <= seq);
+            seqs.extend(of_topic.range(from..).take(count));
+        }
+        seqs.sort_unstable();
+        seqs.truncate(count);
+        return Matching { frames: seqs.into_iter().filter_map(|seq| window.frame(seq)).collect(), through: head };
+    }
+    let mut wanted = Wanted::new(window, &group.selectors);
+    let mut frames = Vec::new();
+    let mut through = head;
+    for (scanned, frame) in window.frames_after(seq).enumerate() {
+        if scanned == SCAN || frames.len() == count {
+            through = frame.seq - 1;
+            break;
+        }
+        if wanted.takes(frame) {
+            frames.push(frame);
+        }
+    }
+    Matching { frames, through }
+}
+
+/// Which of the topics that a scan meets the selectors match, asked once for each topic.
+struct Wanted<'a> {
+    window: &'a Window,
+    selectors: &'a Selectors,
+    known: HashMap<TopicId, bool>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(window: &'a Window, selectors: &'a Selectors) -> Self {
+        Self { window, selectors, known: HashMap::new() }
+    }
+
+    fn takes(&mut self, frame: &Frame) -> bool {
+        let Self { window, selectors, known } = self;
+        *known.entry(frame.topic).or_insert_with(|| selectors.matches(window.topic_of(frame.topic)))
+    }
+}
+
+/// The first retained event after `seq` that the group wants.
+pub(crate) fn first_after(window: &Window, group: &Group, seq: u64) -> Option<u64> {
+    let found = matching_after(window, group, seq, 1);
+    if !found.frames.is_empty() || found.through == window.head() {
+        return found.frames.first().map(|frame| frame.seq);
+    }
+    let mut wanted = Wanted::new(window, &group.selectors);
+    window.frames_after(found.through).find(|frame| wanted.takes(frame)).map(|frame| frame.seq)
+}
+
+/// Returns true if an event after `seq` that the group wants may be in the store and not in the window.
+pub(crate) fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
+    if seq >= window.evicted() || (seq >= group.complete_after && group.trimmed(window.start()) <= seq) {
+        return false;
+    }
+    // The topics' own counts say more, where they can be asked.
+    group.selectors.topics_only().is_none_or(|topics| {
+        topics.filter_map(|topic| window.topics().id(topic)).any(|id| {
+            let topic = window.topics().state(id);
+            topic.retained.events > topic.seqs.len() && topic.retained.last > seq
+        })
+    })
+}
+
+/// Returns true if an event after `seq` that the group wants was trimmed by a later trim than `told`.
+pub(crate) fn lost(window: &Window, group: &Group, seq: u64, told: u64) -> bool {
+    if window.trimmed() <= seq || window.trims() <= told {
+        return false;
+    }
+    // The group knows of all that it wanted since it began; only what is older has to be looked up.
+    if seq >= group.complete_after && group.trimmed(window.start()) <= seq {
+        return false;
+    }
+    any_topic(window.topics(), &group.selectors, |trimmed| trimmed.takes(seq, told))
+}
+
+/// Returns true if `trimmed` holds for a topic that the selectors match, or for the forgotten ones together.
+pub(crate) fn any_topic(topics: &Topics, selectors: &Selectors, trimmed: impl Fn(&Trimmed) -> bool) -> bool {
+    let floor = || trimmed(&topics.floor());
+    match selectors.topics_only() {
+        Some(mut names) => names.any(|name| match topics.id(name) {
+            Some(id) => trimmed(&topics.state(id).trimmed),
+            None => floor(),
+        }),
+        None => floor() || topics.iter().any(|state| trimmed(&state.trimmed) && selectors.matches(&state.topic)),
+    }
+}

@@ -1,0 +1,232 @@
+//! Subscribers with the same selectors are one group, and what they share is done once.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use slab::Slab;
+
+use crate::{Chunk, Full, GroupId, Selectors, Topic, Write, frame::Frame, interest::Interest, window::Window};
+
+/// How many matching events a group remembers. A cursor further behind reads the topics' own indexes.
+const INDEX: usize = 1024;
+
+/// How many joined writes are kept, of all groups together: those that are being made now. At most 64 KB each.
+const JOINED: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) selectors: Selectors,
+    members: usize,
+    /// The matching events after `complete_after`, in order; those that have left the window may still be in front.
+    seqs: VecDeque<u64>,
+    pub(crate) complete_after: u64,
+    /// The latest matching event after `complete_after` that has left the window and is not in `seqs` any more.
+    trimmed: u64,
+}
+
+/// The last writes that were joined from several frames, for the members that stand at the same place. The oldest goes
+/// first.
+#[derive(Debug, Default)]
+pub(crate) struct Joined(VecDeque<(JoinKey, Chunk)>);
+
+/// What a write was joined from. The count tells it from one between the same ends before something was trimmed there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct JoinKey {
+    group: GroupId,
+    first: u64,
+    last: u64,
+    count: usize,
+}
+
+impl Joined {
+    fn get(&self, span: JoinKey) -> Option<&Chunk> {
+        self.0.iter().find(|(joined, _)| *joined == span).map(|(_, chunk)| chunk)
+    }
+
+    fn keep(&mut self, span: JoinKey, chunk: Chunk) {
+        if self.0.len() == JOINED {
+            self.0.pop_front();
+        }
+        self.0.push_back((span, chunk));
+    }
+
+    fn forget(&mut self, group: GroupId) {
+        self.0.retain(|(joined, _)| joined.group != group);
+    }
+}
+
+impl Group {
+    /// A matching event comes into the window, which begins at `start` now.
+    fn note(&mut self, seq: u64, start: u64) {
+        while let Some(first) = self.seqs.front().copied().filter(|first| *first < start) {
+            self.trimmed = self.trimmed.max(first);
+            self.seqs.pop_front();
+        }
+        if self.seqs.len() == INDEX
+            && let Some(first) = self.seqs.pop_front()
+        {
+            self.complete_after = first;
+        }
+        self.seqs.push_back(seq);
+    }
+
+    /// The latest matching event after `complete_after` that is known to have left the window, which begins at `start`.
+    pub(crate) fn trimmed(&self, start: u64) -> u64 {
+        let gone = self.seqs.partition_point(|seq| *seq < start);
+        gone.checked_sub(1).and_then(|last| self.seqs.get(last)).map_or(self.trimmed, |last| self.trimmed.max(*last))
+    }
+
+    /// The remembered events after a sequence number.
+    pub(crate) fn seqs_after(&self, seq: u64) -> impl Iterator<Item = u64> {
+        self.seqs.range(self.seqs.partition_point(|one| *one <= seq)..).copied()
+    }
+}
+
+/// All groups, found by their selectors and by what they match.
+#[derive(Debug, Default)]
+pub(crate) struct Groups {
+    groups: Slab<Group>,
+    ids: HashMap<Selectors, GroupId>,
+    interest: Interest,
+    members: usize,
+    /// Made while the groups are only read.
+    joined: Mutex<Joined>,
+}
+
+impl Groups {
+    pub(crate) const fn members(&self) -> usize {
+        self.members
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub(crate) fn get(&self, id: GroupId) -> &Group {
+        &self.groups[id.index()]
+    }
+
+    fn get_mut(&mut self, id: GroupId) -> &mut Group {
+        &mut self.groups[id.index()]
+    }
+
+    /// How many nodes the patterns take.
+    pub(crate) fn nodes(&self) -> usize {
+        self.interest.nodes()
+    }
+
+    /// These frames in one piece, at most `room` bytes of them but at least one; and how many they are.
+    pub(crate) fn joined(&self, id: GroupId, window: &Window, frames: &[&Frame], room: usize) -> (Write, usize) {
+        let group = self.get(id);
+        let envelope = group.selectors.envelope;
+        let mut len = 0;
+        let mut count = 0;
+        for frame in frames {
+            let longer = len + window.bytes(frame, envelope).len();
+            if count > 0 && longer > room {
+                break;
+            }
+            (len, count) = (longer, count + 1);
+        }
+        let pieces = || frames[..count].iter().map(|frame| window.bytes(frame, envelope));
+        if count == 1 {
+            return (Write::One(pieces().next().cloned().unwrap_or_default()), count);
+        }
+        let key = JoinKey { group: id, first: frames[0].seq, last: frames[count - 1].seq, count };
+        if let Some(chunk) = self.cache().get(key) {
+            return (Write::Joined(chunk.clone()), count);
+        }
+        let chunk = Chunk::join(pieces().map(|bytes| &**bytes), len);
+        if group.members > 1 {
+            self.cache().keep(key, chunk.clone());
+        }
+        (Write::Joined(chunk), count)
+    }
+
+    /// What was joined. It is a cache that only whole entries enter, so it holds good after a panic, too.
+    fn cache(&self) -> MutexGuard<'_, Joined> {
+        self.joined.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a member to the group of these selectors, which is made if need be.
+    pub(crate) fn join(
+        &mut self,
+        selectors: Selectors,
+        head: u64,
+        max_groups: usize,
+        max_nodes: usize,
+    ) -> Result<GroupId, Full> {
+        let id = match self.ids.get(&selectors) {
+            Some(id) => *id,
+            None if self.groups.len() >= max_groups => return Err(Full),
+            None => {
+                let entry = self.groups.vacant_entry();
+                let id = GroupId::new(entry.key());
+                self.interest.add(&selectors, id, max_nodes)?;
+                entry.insert(Group {
+                    selectors: selectors.clone(),
+                    members: 0,
+                    seqs: VecDeque::new(),
+                    complete_after: head,
+                    trimmed: 0,
+                });
+                self.ids.insert(selectors, id);
+                id
+            }
+        };
+        self.get_mut(id).members += 1;
+        self.members += 1;
+        Ok(id)
+    }
+
+    /// Takes a member out; the last one takes the group along.
+    pub(crate) fn leave(&mut self, id: GroupId) {
+        self.members -= 1;
+        let group = self.get_mut(id);
+        group.members -= 1;
+        if group.members == 0 {
+            let group = self.groups.remove(id.index());
+            self.cache().forget(id); // the next group may get the same place
+            self.ids.remove(&group.selectors);
+            self.interest.remove(&group.selectors, id);
+        }
+    }
+
+    /// Enters an event into every group that it is for, and adds these to `matched`, each once. The window begins at
+    /// `start`.
+    pub(crate) fn note(&mut self, seq: u64, start: u64, topic: &Topic, matched: &mut Vec<GroupId>) {
+        let Self { groups, interest, .. } = self;
+        interest.matching(topic, |id| {
+            let group = &mut groups[id.index()];
+            // else another of its selectors has matched already
+            if group.seqs.back() != Some(&seq) {
+                group.note(seq, start);
+                matched.push(id);
+            }
+        });
+    }
+
+    /// Events of a topic through this one were trimmed out of turn.
+    pub(crate) fn note_trimmed(&mut self, topic: &Topic, through: u64) {
+        let Self { groups, interest, .. } = self;
+        interest.matching(topic, |id| {
+            let group = &mut groups[id.index()];
+            group.trimmed = group.trimmed.max(through);
+        });
+    }
+
+    /// How many subscribers want a topic.
+    pub(crate) fn members_of(&self, topic: &Topic) -> usize {
+        let mut ids = Vec::new();
+        self.interest.matching(topic, |id| ids.push(id));
+        ids.sort_unstable_by_key(|id| id.index());
+        ids.dedup();
+        ids.into_iter().map(|id| self.get(id).members).sum()
+    }
+
+    pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
+        self.interest.names_after(after)
+    }
+}

@@ -1,0 +1,74 @@
+//! The hub without IO: one log, groups of subscribers, cursors, and the life of a stream.
+//!
+//! Plain data and functions. Nothing here knows a socket, a task, a channel or a clock: whoever drives it brings the
+//! time and the randomness, and does the waking. Everything that a subscriber receives is read from the [`Window`]
+//! through its [`Cursor`], so live delivery and replay are the same code.
+//!
+//! ```text
+//! Draft ── Engine::publish ──▶ Window ──▶ groups that match ──▶ Cursor ──▶ Session ──▶ bytes to write
+//! ```
+//!
+//! ```
+//! use sse_engine::{Bounds, Draft, Engine, Epoch, Selector, Selectors, Start, Step, Topic};
+//!
+//! let mut engine = Engine::new(Epoch::new(1), Bounds::default());
+//! let selectors = Selectors::new(vec![Selector::new("news/*")?], false);
+//! let placement = engine.subscribe(selectors, &Start::Head).expect("there is room for a group");
+//! let mut cursor = placement.placed().expect("no store is needed").0;
+//!
+//! engine.publish(1, 0, &Draft::text(Topic::new("news/local")?, "hello"), &mut Vec::new())?;
+//! assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Write { events: 1, .. }));
+//! assert_eq!(engine.next(&mut cursor, 1000, 0), Step::CaughtUp);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+// in the order in which data passes them: each module imports only from those above it
+mod bounds;
+mod ids;
+
+mod selector;
+mod topic;
+
+mod draft;
+mod retained;
+
+mod chunk;
+mod frame;
+mod topics;
+mod window;
+
+mod interest;
+mod pattern;
+
+mod group;
+
+mod cursor;
+mod gap;
+mod resume;
+
+mod session;
+mod wire;
+
+mod engine;
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
+
+pub use bounds::{Bounds, Full, LagPolicy, MAX_PATTERN_SEGMENTS};
+pub use chunk::{Chunk, Write};
+pub use cursor::{Cursor, Place, Step, StorePage, StoreRead};
+pub use draft::{Draft, Name, data_of};
+pub use engine::Engine;
+pub use frame::encode;
+pub use gap::{Gap, Reason};
+pub use ids::{Epoch, GroupId, Millis, Position};
+pub use resume::{Opening, Pending, Placement, Start};
+pub use retained::{Hole, Retained, Trim};
+pub use selector::{Pattern, Selector, Selectors};
+pub use session::{Action, Driver, Failed, Heartbeat, Own, Session, Surroundings, Timing, reconnection_time};
+pub use topic::{Topic, TopicError};
+pub use topics::TopicInfo;
+pub use window::{OutOfOrder, StoredHead, Window};
+pub use wire::{DrainReason, busy};

@@ -1,0 +1,184 @@
+//! What selects topics: a topic, or a pattern.
+
+use std::{fmt, sync::Arc};
+
+use crate::{Topic, TopicError, topic::check};
+
+/// A pattern's segments, and how many of them may be `*`. What a topic is compared with grows with both: without these
+/// bounds one subscriber could make every publish slow.
+const MAX_PATTERN_SEGMENTS: usize = 32;
+const MAX_STARS: usize = 4;
+
+/// What a subscriber asks for: a topic, or a pattern in which `*` is one segment and a last `**` is one or more.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selector {
+    /// This topic.
+    Topic(Topic),
+    /// Every topic that fits.
+    Pattern(Pattern),
+}
+
+/// A selector with a `*`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pattern(Arc<str>);
+
+impl Selector {
+    /// Checks a selector.
+    ///
+    /// # Errors
+    ///
+    /// [`TopicError`] if `text` is no topic, or has a `*` that is not a whole segment, a `**` that is not the last
+    /// segment, more than 32 segments or more than four `*`.
+    pub fn new(text: &str) -> Result<Self, TopicError> {
+        check(text)?;
+        let mut segments = text.split('/').peekable();
+        let mut pattern = false;
+        let mut stars = 0;
+        while let Some(segment) = segments.next() {
+            match segment {
+                "*" => {
+                    pattern = true;
+                    stars += 1;
+                }
+                "**" if segments.peek().is_none() => pattern = true,
+                "**" => return Err(TopicError("`**` can only be the last segment of a selector")),
+                _ if segment.contains('*') => {
+                    return Err(TopicError("`*` must be a whole segment of a selector, `**` the last one"));
+                }
+                _ => {}
+            }
+        }
+        if pattern && text.split('/').count() > MAX_PATTERN_SEGMENTS {
+            return Err(TopicError("a pattern can have 32 segments at most"));
+        }
+        if stars > MAX_STARS {
+            return Err(TopicError("a pattern can have four `*` at most, and a last `**`"));
+        }
+        Ok(if pattern { Self::Pattern(Pattern(text.into())) } else { Self::Topic(Topic(text.into())) })
+    }
+
+    /// Returns true if the selector selects `topic`.
+    pub fn matches(&self, topic: &Topic) -> bool {
+        match self {
+            Self::Topic(one) => one == topic,
+            Self::Pattern(pattern) => pattern.matches(topic),
+        }
+    }
+}
+
+impl Pattern {
+    /// The parts between the `/`.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.segments().count()
+    }
+
+    fn matches(&self, topic: &Topic) -> bool {
+        let mut segments = topic.segments();
+        for part in self.segments() {
+            match (part, segments.next()) {
+                (_, None) => return false,
+                ("**", Some(_)) => return true,
+                ("*", Some(_)) => {}
+                (part, Some(segment)) if part == segment => {}
+                _ => return false,
+            }
+        }
+        segments.next().is_none()
+    }
+}
+
+/// A set of selectors in its canonical form, with the choice of encoding. Equal sets make one group.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Selectors {
+    all: Arc<[Selector]>,
+    /// Whether events are sent in an envelope with their topic.
+    pub envelope: bool,
+}
+
+impl Selectors {
+    /// The set of `all` selectors, in its canonical form.
+    pub fn new(mut all: Vec<Selector>, envelope: bool) -> Self {
+        all.sort_unstable();
+        all.dedup();
+        Self { all: all.into(), envelope }
+    }
+
+    /// The selectors: topics first, then patterns, each kind in the order of its text.
+    pub fn iter(&self) -> impl Iterator<Item = &Selector> {
+        self.all.iter()
+    }
+
+    /// Returns true if one of the selectors selects `topic`.
+    pub fn matches(&self, topic: &Topic) -> bool {
+        self.iter().any(|selector| selector.matches(topic))
+    }
+
+    /// How many segments the patterns have together.
+    pub fn pattern_segments(&self) -> usize {
+        let segments = |selector: &Selector| match selector {
+            Selector::Topic(_) => 0,
+            Selector::Pattern(pattern) => pattern.len(),
+        };
+        self.iter().map(segments).sum()
+    }
+
+    /// The topics, if no selector is a pattern.
+    pub fn topics_only(&self) -> Option<impl Iterator<Item = &Topic>> {
+        // topics sort before patterns
+        let all_topics = !matches!(self.all.last(), Some(Selector::Pattern(_)));
+        all_topics.then(|| {
+            self.iter().filter_map(|selector| match selector {
+                Selector::Topic(topic) => Some(topic),
+                Selector::Pattern(_) => None,
+            })
+        })
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(topic) => f.write_str(&topic.0),
+            Self::Pattern(pattern) => f.write_str(&pattern.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn matches(selector: &str, topic: &str) -> bool {
+        Selector::new(selector).unwrap().matches(&Topic::new(topic).unwrap())
+    }
+
+    #[test]
+    fn a_star_is_one_segment_and_two_are_one_or_more() {
+        assert!(matches("a/*", "a/b") && matches("*/b", "a/b") && matches("*", "a"));
+        assert!(!matches("a/*", "a") && !matches("a/*", "a/b/c") && !matches("*", "a/b"));
+        assert!(matches("a/**", "a/b") && matches("a/**", "a/b/c") && matches("**", "a") && matches("*/**", "a/b"));
+        assert!(!matches("a/**", "a") && !matches("a/**", "b/c") && !matches("*/**", "a"));
+    }
+
+    #[test]
+    fn what_is_no_selector() {
+        let deep = format!("{}*", "a/".repeat(32));
+        for text in ["**/a", "a*", "a/**b", "***", "a/*/", "\r", "*/*/*/*/*", &deep] {
+            assert!(Selector::new(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sets_are_canonical() {
+        let set =
+            |texts: &[&str]| Selectors::new(texts.iter().map(|text| Selector::new(text).unwrap()).collect(), false);
+        assert_eq!(set(&["b", "a/*", "a", "b"]), set(&["a", "b", "a/*"]));
+        assert!(set(&["a", "b"]).topics_only().is_some());
+        assert!(set(&["a", "z/*"]).topics_only().is_none());
+    }
+}

@@ -1,0 +1,252 @@
+//! A session over an engine, in a time that the test makes.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    Bounds, Draft, Engine, Epoch, LagPolicy, Placement, Selector, Selectors, Start, StoredHead, Topic, Write, encode,
+};
+
+const SECOND: Millis = 1000;
+
+/// An engine, its only stream's session, and what the session asked for.
+struct Hub {
+    engine: Engine,
+    timing: Timing,
+    now: Millis,
+    random: u32,
+    failed: bool,
+}
+
+impl Hub {
+    fn new(bounds: Bounds) -> Self {
+        let timing = Timing {
+            heartbeat: Duration::from_secs(15),
+            retry: Duration::from_secs(2),
+            max_age: Duration::from_secs(100),
+        };
+        Self { engine: Engine::new(Epoch::new(0), bounds), timing, now: 0, random: 0, failed: false }
+    }
+
+    fn publish(&mut self, data: &str) {
+        let seq = self.engine.window().head() + 1;
+        self.engine.publish(seq, self.now, &draft(data), &mut Vec::new()).unwrap();
+    }
+
+    /// A stream of `a` from the head, its opening written.
+    fn open(&mut self, start: &Start, heartbeat: Heartbeat) -> Session {
+        let Placement::Placed(cursor, opening) = self.engine.subscribe(of("a"), start).unwrap() else {
+            panic!("it depends on a store");
+        };
+        let mut session = Session::new(cursor, opening, heartbeat, self.now, self);
+        assert!(matches!(self.poll(&mut session), Action::Own { kind: Own::Opening, .. }));
+        session
+    }
+
+    fn poll(&mut self, session: &mut Session) -> Action<Write> {
+        session.poll(self.now, self)
+    }
+
+    /// The page of a store that has all that was published, or its end.
+    fn page(&self, read: &StoreRead) -> StorePage {
+        let seqs = read.after + 1..=read.until;
+        let first = Some((*seqs.start(), 0));
+        let events: Vec<_> = seqs.map(|seq| encode(self.engine.window().at(seq), &draft("x"), false)).collect();
+        StorePage { write: Some((Write::of(events.clone()), events.len())), first, through: read.until }
+    }
+}
+
+impl Surroundings for Hub {
+    fn head(&self) -> u64 {
+        self.engine.window().head()
+    }
+
+    fn position(&self, seq: u64) -> Position {
+        self.engine.window().at(seq)
+    }
+
+    fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    fn random(&self) -> u32 {
+        self.random
+    }
+}
+
+impl Driver for Hub {
+    type Events = Write;
+
+    fn surroundings(&self) -> &impl Surroundings {
+        self
+    }
+
+    fn next(&mut self, cursor: &mut Cursor) -> Result<Step, Failed> {
+        if self.failed { Err(Failed) } else { Ok(self.engine.next(cursor, 1000, self.now)) }
+    }
+
+    fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
+        Ok(self.engine.take(cursor, page, self.now))
+    }
+}
+
+fn of(selector: &str) -> Selectors {
+    Selectors::new(vec![Selector::new(selector).unwrap()], false)
+}
+
+fn draft(data: &str) -> Draft {
+    Draft::text(Topic::new("a").unwrap(), data)
+}
+
+/// An engine whose window has the last two of `events` events, with the others in a store.
+fn backed(events: u64) -> Hub {
+    let mut hub = Hub::new(Bounds { events: 2, ..Bounds::default() });
+    hub.engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    for seq in 1..=events {
+        hub.publish("x");
+        hub.engine.settle(seq);
+    }
+    hub
+}
+
+#[track_caller]
+fn assert_ends(action: &Action<Write>, expect: DrainReason) {
+    match action {
+        Action::End { last_words, reason } => {
+            assert_eq!(*reason, expect);
+            let text = String::from_utf8(last_words.to_vec()).unwrap();
+            assert!(text.contains("event: sse-drain"), "{text}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_heartbeat_comes_when_nothing_else_did_for_its_interval() {
+    for (heartbeat, begins) in [(Heartbeat::Cursor, "event: sse-cursor"), (Heartbeat::Comment, ":")] {
+        let mut hub = Hub::new(Bounds::default());
+        let mut session = hub.open(&Start::Head, heartbeat);
+        assert_eq!(hub.poll(&mut session), Action::WaitUntil(15 * SECOND));
+        hub.now = 10 * SECOND;
+        hub.publish("x");
+        assert!(matches!(hub.poll(&mut session), Action::Events { count: 1, .. }));
+        assert_eq!(hub.poll(&mut session), Action::WaitUntil(25 * SECOND));
+        hub.now = 25 * SECOND;
+        match hub.poll(&mut session) {
+            Action::Own { block, kind: Own::Heartbeat } => assert!(block.starts_with(begins.as_bytes())),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(hub.poll(&mut session), Action::WaitUntil(40 * SECOND));
+    }
+}
+
+#[test]
+fn at_its_age_a_stream_gets_what_was_published_until_then_and_no_more() {
+    let mut hub = Hub::new(Bounds::default());
+    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    hub.now = 90 * SECOND; // the age less a tenth, the random number being 0
+    hub.publish("before");
+    assert!(matches!(hub.poll(&mut session), Action::Events { count: 1, .. }));
+    hub.publish("after");
+    assert_ends(&hub.poll(&mut session), DrainReason::Age);
+    assert_eq!(hub.poll(&mut session), Action::Ended);
+}
+
+#[test]
+fn an_end_that_comes_while_nothing_can_be_written_holds_from_then() {
+    let mut hub = Hub::new(Bounds::default());
+    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    hub.publish("before");
+    hub.now = 95 * SECOND;
+    session.leave_if_due(hub.now, &hub);
+    hub.publish("after");
+    assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }), "one write has both");
+    assert_ends(&hub.poll(&mut session), DrainReason::Age);
+}
+
+#[test]
+fn a_shutdown_ends_a_stream_at_a_moment_of_its_own_within_the_window() {
+    for (random, at) in [(0, 0), (u32::MAX / 2, 4_499), (u32::MAX, 9_000)] {
+        let mut hub = Hub::new(Bounds::default());
+        let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+        hub.random = random;
+        session.drain(0, Duration::from_secs(10), DrainReason::Shutdown, &hub);
+        if at > 0 {
+            assert_eq!(hub.poll(&mut session), Action::WaitUntil(at));
+        }
+        hub.now = at;
+        assert_ends(&hub.poll(&mut session), DrainReason::Shutdown);
+    }
+}
+
+#[test]
+fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
+    let mut hub = backed(10);
+    let start = Start::After(hub.position(1).to_string());
+    let mut session = hub.open(&start, Heartbeat::Cursor);
+    let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
+    assert_eq!((read.after, read.until), (1, 8));
+    assert_eq!(hub.poll(&mut session), Action::WaitUntil(15 * SECOND));
+    hub.now = 15 * SECOND;
+    assert!(matches!(hub.poll(&mut session), Action::Own { kind: Own::Heartbeat, .. }));
+    let page = hub.page(&read);
+    assert!(matches!(session.take(Some(page), hub.now, &mut hub), Action::Events { count: 7, .. }));
+    assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));
+}
+
+#[test]
+fn a_page_that_was_passed_over_is_asked_for_again() {
+    let mut hub = backed(10);
+    let start = Start::After(hub.position(1).to_string());
+    let mut session = hub.open(&start, Heartbeat::Cursor);
+    let first = hub.poll(&mut session);
+    session.pass_over_page();
+    assert!(matches!(first, Action::ReadStore(_)));
+    assert_eq!(hub.poll(&mut session), first);
+}
+
+#[test]
+fn a_stream_that_is_to_end_does_not_wait_for_the_store() {
+    for while_reading in [true, false] {
+        let mut hub = backed(10);
+        let start = Start::After(hub.position(1).to_string());
+        let mut session = hub.open(&start, Heartbeat::Cursor);
+        if while_reading {
+            assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
+        }
+        hub.now = 95 * SECOND;
+        assert_ends(&hub.poll(&mut session), DrainReason::Age);
+    }
+}
+
+#[test]
+fn a_store_that_is_closed_ends_those_who_read_from_it() {
+    let mut hub = backed(10);
+    let start = Start::After(hub.position(1).to_string());
+    let mut session = hub.open(&start, Heartbeat::Cursor);
+    assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
+    assert_ends(&session.take(None, hub.now, &mut hub), DrainReason::Shutdown);
+}
+
+#[test]
+fn lag_and_a_log_that_fails_end_a_stream_at_once() {
+    let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Disconnect, ..Bounds::default() });
+    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    (0..3).for_each(|_| hub.publish("x"));
+    assert_ends(&hub.poll(&mut session), DrainReason::Lag);
+    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    hub.failed = true;
+    assert_ends(&hub.poll(&mut session), DrainReason::Store);
+}
+
+#[test]
+fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
+    let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Gap, ..Bounds::default() });
+    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    (0..3).for_each(|_| hub.publish("x"));
+    match hub.poll(&mut session) {
+        Action::Own { block, kind: Own::Gap(Reason::Lagged) } => assert!(block.starts_with(b"event: sse-gap")),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));
+}

@@ -1,0 +1,335 @@
+//! What the model does not reach: time, bounds, and sharing.
+
+use std::time::Duration;
+
+use crate::*;
+
+fn bounds() -> Bounds {
+    Bounds {
+        events: 10_000,
+        bytes: 1 << 20,
+        topics: 1000,
+        groups: 3,
+        nodes: 1000,
+        lag: Duration::from_secs(30),
+        lag_bytes: 0,
+        lag_policy: LagPolicy::Disconnect,
+    }
+}
+
+fn engine(bounds: Bounds) -> Engine {
+    Engine::new(Epoch::new(1), bounds)
+}
+
+fn new() -> Engine {
+    engine(bounds())
+}
+
+fn draft(topic: &str, data: &str) -> Draft {
+    Draft { topic: Topic::new(topic).unwrap(), name: None, retry: None, data: data.into(), json: false }
+}
+
+fn selectors(texts: &[&str]) -> Selectors {
+    Selectors::new(texts.iter().map(|text| Selector::new(text).unwrap()).collect(), false)
+}
+
+fn publish(engine: &mut Engine, topic: &str, time: Millis, data: &str) -> Vec<GroupId> {
+    let mut matched = Vec::new();
+    engine.publish(engine.window().head() + 1, time, &draft(topic, data), &mut matched).unwrap();
+    matched
+}
+
+#[test]
+fn the_log_stays_within_its_bytes() {
+    let mut engine = engine(bounds());
+    for _ in 0..100 {
+        publish(&mut engine, "a", 0, &"x".repeat(100_000));
+        assert!(engine.window().size().1 <= bounds().bytes);
+    }
+    assert!(engine.window().size().0 >= 9);
+}
+
+#[test]
+fn the_newest_event_stays_even_if_it_is_too_large() {
+    let mut engine = engine(bounds());
+    publish(&mut engine, "a", 0, &"x".repeat(2 << 20));
+    assert_eq!(engine.window().size().0, 1);
+    publish(&mut engine, "a", 0, "small");
+    assert_eq!(engine.window().size().0, 1);
+}
+
+#[test]
+fn topics_are_bounded_and_a_new_one_always_finds_room() {
+    let mut engine = engine(bounds());
+    for i in 0..3000 {
+        publish(&mut engine, &format!("t/{i}"), 0, "x");
+    }
+    let (events, _, topics) = engine.window().size();
+    assert_eq!((events, topics), (1000, 1000));
+}
+
+#[test]
+fn groups_are_shared_and_bounded() {
+    let mut engine = engine(bounds());
+    let (a, _) = engine.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().placed().unwrap();
+    let (b, _) = engine.subscribe(selectors(&["b", "a"]), &Start::Head).unwrap().placed().unwrap();
+    assert_eq!(a.group(), b.group());
+    engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap();
+    engine.subscribe(selectors(&["c/*"]), &Start::Head).unwrap().placed().unwrap();
+    assert_eq!(engine.subscribe(selectors(&["d"]), &Start::Head).unwrap_err(), Full);
+    assert_eq!(engine.subscribers(), (4, 3, 3));
+    engine.leave(a.group());
+    engine.leave(b.group());
+    assert_eq!(engine.subscribers(), (2, 2, 3));
+    assert!(engine.subscribe(selectors(&["d"]), &Start::Head).is_ok());
+}
+
+#[test]
+fn an_event_names_each_group_that_it_is_for_once() {
+    let mut engine = engine(bounds());
+    let (a, _) = engine.subscribe(selectors(&["a/b", "a/*", "**"]), &Start::Head).unwrap().placed().unwrap();
+    engine.subscribe(selectors(&["c"]), &Start::Head).unwrap().placed().unwrap();
+    assert_eq!(publish(&mut engine, "a/b", 0, "x"), [a.group()]);
+    assert_eq!(publish(&mut engine, "nobody/here/x", 0, "x"), [a.group()]);
+    engine.leave(a.group());
+    assert_eq!(publish(&mut engine, "a/b", 0, "x"), []);
+}
+
+#[test]
+fn members_at_the_same_place_share_one_joined_write() {
+    let mut engine = engine(bounds());
+    let mut one = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut two = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    publish(&mut engine, "a", 0, "x");
+    publish(&mut engine, "a", 0, "y");
+    let bytes = |step: Step| match step {
+        Step::Write { write, events: 2 } => write.payload(),
+        other => panic!("{other:?}"),
+    };
+    let first = bytes(engine.next(&mut one, 1000, 0));
+    let second = bytes(engine.next(&mut two, 1000, 0));
+    assert_eq!(first.as_ptr(), second.as_ptr(), "the same bytes, not a copy");
+}
+
+#[test]
+fn what_was_trimmed_in_the_middle_is_not_in_a_shared_write() {
+    let mut engine = engine(Bounds { lag_policy: LagPolicy::Gap, ..bounds() });
+    let mut one = engine.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut two = engine.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().placed().unwrap().0;
+    for topic in ["a", "b", "a"] {
+        publish(&mut engine, topic, 0, topic);
+    }
+    assert!(matches!(engine.next(&mut one, 1000, 0), Step::Write { events: 3, .. }));
+    engine.trim_topic(&Topic::new("b").unwrap(), 3);
+    assert!(matches!(engine.next(&mut two, 1000, 0), Step::Gap(_)));
+    match engine.next(&mut two, 1000, 0) {
+        Step::Write { write, events: 2 } => {
+            assert!(!String::from_utf8(write.payload().to_vec()).unwrap().contains("data: b"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_who_was_at_the_head_and_leaves_an_event_too_long_lags() {
+    let mut engine = engine(bounds());
+    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::CaughtUp);
+    publish(&mut engine, "a", 1000, "x");
+    assert!(matches!(engine.next(&mut cursor, 1000, 31_000), Step::Write { .. }));
+    publish(&mut engine, "a", 31_000, "x");
+    assert_eq!(engine.next(&mut cursor, 1000, 61_001), Step::Lagged);
+}
+
+#[test]
+fn one_who_resumes_does_not_lag_because_the_log_is_old() {
+    let mut engine = engine(bounds());
+    publish(&mut engine, "a", 0, "x");
+    let id = engine.window().at(0).to_string();
+    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap().0;
+    assert!(matches!(engine.next(&mut cursor, 1000, 1_000_000), Step::Write { .. }));
+}
+
+#[test]
+fn trimming_one_topic_is_no_gap_to_readers_of_another() {
+    let mut engine = engine(Bounds { events: 3, ..bounds() });
+    publish(&mut engine, "quiet", 0, "x");
+    let id = engine.window().at(1).to_string();
+    for _ in 0..10 {
+        publish(&mut engine, "busy", 0, "x");
+    }
+    let resume = |engine: &mut Engine, topic: &str| {
+        let (cursor, opening) =
+            engine.subscribe(selectors(&[topic]), &Start::After(id.clone())).unwrap().placed().unwrap();
+        engine.leave(cursor.group());
+        opening.gap.map(|gap| gap.reason)
+    };
+    assert_eq!(resume(&mut engine, "quiet"), None);
+    assert_eq!(resume(&mut engine, "never"), None);
+    assert_eq!(resume(&mut engine, "busy"), Some(Reason::Trimmed));
+    assert_eq!(resume(&mut engine, "*"), Some(Reason::Trimmed));
+}
+
+#[test]
+fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
+    let mut engine = engine(bounds());
+    let id = engine.window().at(0).to_string();
+    for i in 0..9_000 {
+        publish(&mut engine, if i % 3000 == 2999 { "rare/x" } else { "other" }, 0, "x");
+    }
+    for selector in ["rare/x", "rare/*"] {
+        let (mut cursor, opening) =
+            engine.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap().placed().unwrap();
+        assert_eq!(opening.gap.map(|gap| gap.reason), Some(Reason::Trimmed).filter(|_| engine.window().start() > 3000));
+        let mut seen = 0;
+        loop {
+            match engine.next(&mut cursor, 1000, 0) {
+                Step::Write { events, .. } => seen += events,
+                Step::Yield => {}
+                Step::CaughtUp => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(seen, if engine.window().start() > 3000 { 2 } else { 3 });
+        engine.leave(cursor.group());
+    }
+}
+
+/// A engine with a store behind it that has published these many events to `a`, with the last two in its window.
+fn backed(policy: LagPolicy, events: u64) -> Engine {
+    let mut engine = engine(Bounds { events: 2, lag_policy: policy, ..bounds() });
+    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    for seq in 1..=events {
+        engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
+        engine.settle(seq);
+    }
+    engine
+}
+
+fn found(engine: &Engine, seqs: std::ops::RangeInclusive<u64>) -> StorePage {
+    let (first, through) = (*seqs.start(), *seqs.end());
+    let events: Vec<_> = seqs.map(|seq| encode(engine.window().at(seq), &draft("a", "x"), false)).collect();
+    let count = events.len();
+    StorePage { write: Some((Write::of(events), count)), first: Some((first, 0)), through }
+}
+
+#[test]
+fn what_is_trimmed_while_it_is_read_is_told() {
+    for policy in [LagPolicy::Disconnect, LagPolicy::Gap] {
+        let mut engine = backed(policy, 10);
+        let id = engine.window().at(1).to_string();
+        let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+        assert_eq!(opening.gap, None);
+        let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 8 };
+        assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
+        let left = Retained { events: 7, bytes: 7, first: 4, last: 10 };
+        let topic = Topic::new("a").unwrap();
+        engine.trim(&Trim { topic, through: 3, time: 0, lossy: true, left });
+        let page = found(&engine, 4..=8);
+        match (policy, engine.take(&mut cursor, page, 0)) {
+            (LagPolicy::Disconnect, Step::Lagged) => {}
+            (LagPolicy::Gap, Step::Gap(gap)) => {
+                assert_eq!((gap.position.seq, gap.first.map(|first| first.seq)), (3, Some(4)));
+                assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(_)));
+                let page = found(&engine, 4..=8);
+                assert!(matches!(engine.take(&mut cursor, page, 0), Step::Write { events: 5, .. }));
+                assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Write { events: 2, .. }));
+            }
+            (_, step) => panic!("{step:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_not_in_the_store_yet_stays_in_the_window() {
+    let mut engine = engine(Bounds { events: 2, ..bounds() });
+    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    for seq in 1..=5 {
+        engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
+    }
+    assert_eq!(engine.window().size().0, 5);
+    engine.settle(4);
+    assert_eq!(engine.window().size().0, 2);
+    let span = StoreRead { selectors: selectors(&["a"]), after: 0, until: 3 };
+    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
+}
+
+#[test]
+fn a_reader_in_the_store_that_was_at_the_head_is_bound_by_age() {
+    let mut engine = backed(LagPolicy::Disconnect, 0);
+    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::CaughtUp);
+    for seq in 1..=5 {
+        engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
+        engine.settle(seq);
+    }
+    assert!(matches!(engine.next(&mut cursor, 1000, 40_000), Step::NeedStore(_)));
+    let page = found(&engine, 1..=3);
+    assert_eq!(engine.take(&mut cursor, page, 40_000), Step::Lagged);
+}
+
+#[test]
+fn a_hole_is_a_gap_for_those_before_and_in_it() {
+    let mut engine = new();
+    let holes = vec![Hole { after: 10, through: 20, lossy: false }, Hole { after: 30, through: 40, lossy: true }];
+    engine.back_by_store(StoredHead { head: 41, holes, floor: (0, 0) });
+    for (seq, reason) in [(5, true), (10, true), (15, true), (25, true), (35, true), (40, true), (41, false)] {
+        let id = engine.window().at(seq).to_string();
+        let (_, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(Reason::Lost), "{seq}");
+    }
+    let mut engine = new();
+    engine.back_by_store(StoredHead {
+        head: 21,
+        holes: vec![Hole { after: 10, through: 20, lossy: false }],
+        floor: (0, 0),
+    });
+    for (seq, reason) in [(5, false), (10, false), (11, true), (20, true), (21, false)] {
+        let id = engine.window().at(seq).to_string();
+        let (_, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(Reason::Lost), "{seq}");
+    }
+}
+
+#[test]
+fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
+    let mut engine = backed(LagPolicy::Disconnect, 3);
+    let topic = Topic::new("a").unwrap();
+    // told, and then the store failed: events 1 to 3 are there all the same
+    let trim = Trim { topic: topic.clone(), through: 3, time: 0, lossy: false, left: Retained::default() };
+    engine.trim(&trim);
+    engine.begin_again(3);
+    engine.restore(&topic, Retained { events: 3, bytes: 3, first: 1, last: 3 }, (0, 0));
+    let id = engine.window().at(1).to_string();
+    let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+    assert_eq!(opening.gap, None);
+    let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 3 };
+    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
+    engine.publish(4, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
+    assert_eq!(engine.topic(&topic).map(|info| info.events), Some(4));
+}
+
+#[test]
+fn an_event_that_is_not_above_the_last_is_refused() {
+    let mut engine = new();
+    publish(&mut engine, "a", 0, "x");
+    publish(&mut engine, "a", 0, "y");
+    for seq in [0, 1, 2] {
+        let refused = engine.publish(seq, 0, &draft("a", "z"), &mut Vec::new());
+        assert_eq!(refused, Err(OutOfOrder { seq, last: 2 }));
+    }
+    assert_eq!((engine.window().size().0, engine.window().head()), (2, 2));
+    assert_eq!(engine.publish(9, 0, &draft("a", "z"), &mut Vec::new()), Ok(()), "numbers may be left out");
+}
+
+#[test]
+fn the_last_events_of_a_store_come_in_below_its_head() {
+    let mut engine = new();
+    engine.back_by_store(StoredHead { head: 10, holes: Vec::new(), floor: (0, 0) });
+    engine.restore(&Topic::new("a").unwrap(), Retained { events: 2, bytes: 2, first: 7, last: 8 }, (0, 0));
+    for seq in [7, 8, 11] {
+        assert_eq!(engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()), Ok(()));
+    }
+    assert_eq!(engine.topic(&Topic::new("a").unwrap()).map(|info| info.events), Some(3));
+}

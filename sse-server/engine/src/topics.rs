@@ -1,0 +1,238 @@
+//! What the log knows of each topic.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    ops::Bound,
+};
+
+use slab::Slab;
+
+use crate::{Millis, Retained, Topic};
+
+/// A topic's place in the table, good while the topic is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TopicId(usize);
+
+/// When an event was last trimmed, and how far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Trimmed {
+    /// The last event that was trimmed; 0 if none was.
+    pub(crate) through: u64,
+    /// Its publish time.
+    pub(crate) time: Millis,
+    /// Which trim of the log it was.
+    pub(crate) generation: u64,
+}
+
+impl Trimmed {
+    /// Whether an event after `seq` was trimmed later than `generation`.
+    pub(crate) const fn takes(&self, seq: u64, generation: u64) -> bool {
+        self.through > seq && self.generation > generation
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct TopicState {
+    pub(crate) topic: Topic,
+    /// The events in the window, in order.
+    pub(crate) seqs: VecDeque<u64>,
+    /// With a store behind the window, there may be more than those.
+    pub(crate) retained: Retained,
+    pub(crate) trimmed: Trimmed,
+}
+
+/// The known topics: at most `limit` of them. One without events may be forgotten; then only the floor is left of it.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    limit: usize,
+    states: Slab<TopicState>,
+    ids: HashMap<Topic, TopicId>,
+    names: BTreeSet<Topic>,
+    /// The topics without events, by the last event that was trimmed of them.
+    empty: BTreeSet<(u64, TopicId)>,
+    /// The latest trim among the topics that are forgotten.
+    floor: Trimmed,
+}
+
+/// A topic as an operator sees it.
+#[derive(Debug, Clone)]
+pub struct TopicInfo {
+    /// The topic.
+    pub topic: Topic,
+    /// How many events are retained.
+    pub events: usize,
+    /// Their bytes together.
+    pub bytes: usize,
+    /// The sequence number of the first of them.
+    pub first: Option<u64>,
+    /// The sequence number of the last of them.
+    pub last: Option<u64>,
+    /// How many subscribers select the topic.
+    pub subscribers: usize,
+}
+
+impl TopicInfo {
+    pub(crate) const fn unpublished(topic: Topic, subscribers: usize) -> Self {
+        Self { topic, events: 0, bytes: 0, first: None, last: None, subscribers }
+    }
+}
+
+impl Topics {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit: limit.max(1),
+            states: Slab::new(),
+            ids: HashMap::new(),
+            names: BTreeSet::new(),
+            empty: BTreeSet::new(),
+            floor: Trimmed::default(),
+        }
+    }
+
+    pub(crate) fn id(&self, topic: &Topic) -> Option<TopicId> {
+        self.ids.get(topic).copied()
+    }
+
+    pub(crate) fn state(&self, id: TopicId) -> &TopicState {
+        &self.states[id.0]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.states.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &TopicState> {
+        self.states.iter().map(|(_, state)| state)
+    }
+
+    /// What became of the topics that are no longer known, all together.
+    pub(crate) const fn floor(&self) -> Trimmed {
+        self.floor
+    }
+
+    /// Whether a new topic needs one without events to make room, and there is none.
+    pub(crate) fn is_full_for(&self, topic: &Topic) -> bool {
+        self.states.len() >= self.limit && self.empty.is_empty() && !self.ids.contains_key(topic)
+    }
+
+    /// The topic's place, made if need be, in place of the emptied topic whose last event is the oldest.
+    pub(crate) fn enter(&mut self, topic: &Topic) -> TopicId {
+        if let Some(id) = self.id(topic) {
+            return id;
+        }
+        if self.states.len() >= self.limit {
+            self.forget_oldest();
+        }
+        let state = TopicState {
+            topic: topic.clone(),
+            seqs: VecDeque::new(),
+            retained: Retained::default(),
+            // It may be a topic that was forgotten: then it lost all that the floor says.
+            trimmed: self.floor,
+        };
+        let id = TopicId(self.states.insert(state));
+        self.ids.insert(topic.clone(), id);
+        self.names.insert(topic.clone());
+        id
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((_, id)) = self.empty.pop_first() else { return };
+        let state = self.states.remove(id.0);
+        self.ids.remove(&state.topic);
+        self.names.remove(&state.topic);
+        self.raise_floor(state.trimmed);
+    }
+
+    /// Something was trimmed of a topic that is forgotten.
+    pub(crate) fn raise_floor(&mut self, trimmed: Trimmed) {
+        self.floor.through = self.floor.through.max(trimmed.through);
+        self.floor.time = self.floor.time.max(trimmed.time);
+        self.floor.generation = self.floor.generation.max(trimmed.generation);
+    }
+
+    /// A new event.
+    pub(crate) fn note(&mut self, id: TopicId, seq: u64, cost: usize) {
+        let state = &mut self.states[id.0];
+        if state.retained.events == 0 {
+            self.empty.remove(&(state.trimmed.through, id));
+        }
+        state.retained.add(seq, cost);
+        state.seqs.push_back(seq);
+    }
+
+    /// An event that was retained before comes into the window.
+    pub(crate) fn note_again(&mut self, id: TopicId, seq: u64) {
+        self.states[id.0].seqs.push_back(seq);
+    }
+
+    /// The topic's first event has left the window, and the store still has it.
+    pub(crate) fn note_evicted(&mut self, id: TopicId) {
+        self.states[id.0].seqs.pop_front();
+    }
+
+    /// The topic's first retained event is gone.
+    pub(crate) fn note_trimmed(&mut self, id: TopicId, cost: usize, trimmed: Trimmed) {
+        let state = &mut self.states[id.0];
+        state.seqs.pop_front();
+        let mut left = state.retained;
+        left.take_away(cost);
+        left.first = state.seqs.front().copied().unwrap_or(0);
+        self.set_trimmed(id, left, Some(trimmed));
+    }
+
+    /// What a store has left of a topic.
+    pub(crate) fn set_trimmed(&mut self, id: TopicId, left: Retained, trimmed: Option<Trimmed>) {
+        let state = &mut self.states[id.0];
+        self.empty.remove(&(state.trimmed.through, id));
+        state.retained = left;
+        if let Some(trimmed) = trimmed {
+            state.trimmed = trimmed;
+        }
+        if left.events == 0 {
+            self.empty.insert((state.trimmed.through, id));
+        }
+    }
+
+    /// Nothing is known any more of what is retained; that comes next.
+    pub(crate) fn begin_again(&mut self) {
+        let ids: Vec<_> = self.states.iter().map(|(id, _)| TopicId(id)).collect();
+        for id in ids {
+            self.states[id.0].seqs.clear();
+            self.set_trimmed(id, Retained::default(), None);
+        }
+    }
+
+    /// A topic as a store has it, when it is opened.
+    pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: Trimmed) {
+        let id = self.enter(topic);
+        self.set_trimmed(id, retained, Some(trimmed));
+    }
+
+    /// How far topics are trimmed that are forgotten.
+    pub(crate) const fn set_floor(&mut self, floor: Trimmed) {
+        self.floor = floor;
+    }
+
+    pub(crate) fn info(&self, topic: &Topic, subscribers: usize) -> Option<TopicInfo> {
+        let state = self.state(self.id(topic)?);
+        Some(TopicInfo {
+            topic: topic.clone(),
+            events: state.retained.events,
+            bytes: state.retained.bytes,
+            first: Some(state.retained.first).filter(|seq| *seq > 0),
+            last: Some(state.retained.last).filter(|seq| *seq > 0),
+            subscribers,
+        })
+    }
+
+    pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
+        names_after(&self.names, after)
+    }
+}
+
+/// The names after one, in order.
+pub(crate) fn names_after<'a>(names: &'a BTreeSet<Topic>, after: Option<&str>) -> impl Iterator<Item = &'a Topic> {
+    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+    names.range::<str, _>((from, Bound::Unbounded))
+}

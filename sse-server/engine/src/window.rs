@@ -1,0 +1,392 @@
+//! The window of recent events: one order for all topics, bounded in events, bytes and topics.
+//!
+//! Alone, the window is all that is retained, and what leaves it is trimmed. With a store behind it, what leaves is still
+//! in the store, which says what it trims.
+
+use std::{
+    collections::VecDeque,
+    error, fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+
+use crate::{
+    Bounds, Draft, Epoch, Hole, Millis, Position, Retained, Topic, Trim,
+    frame::Frame,
+    topics::{TopicId, Topics, Trimmed},
+};
+
+/// How many trimmed slots may lie between retained ones before all are taken out.
+const SPARE_SLOTS: usize = 1024;
+
+/// What a store has when it is opened.
+#[derive(Debug, Clone)]
+pub struct StoredHead {
+    /// The last sequence number that was or may have been given out.
+    pub head: u64,
+    /// What crashes took, the oldest first.
+    pub holes: Vec<Hole>,
+    /// How far topics were trimmed that are forgotten, and when the last of that was published.
+    pub floor: (u64, Millis),
+}
+
+/// An event whose sequence number is not above that of the event before it. Whoever appends it has broken the order that
+/// everything rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfOrder {
+    /// Its sequence number.
+    pub seq: u64,
+    /// The sequence number of the event before it.
+    pub last: u64,
+}
+
+impl fmt::Display for OutOfOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seq, last } = self;
+        write!(f, "event {seq} was appended after event {last}")
+    }
+}
+
+impl error::Error for OutOfOrder {}
+
+/// The log's window in memory. The oldest events leave when it is full.
+#[derive(Debug)]
+pub struct Window {
+    epoch: Epoch,
+    bounds: Bounds,
+    /// In the order of their sequence numbers, which may have gaps. Trimmed ones at either end are gone; one trimmed in
+    /// between is `None`.
+    slots: VecDeque<Slot>,
+    bytes: usize,
+    /// Bytes of the other encodings, made while the log is only read; they are made up for at the next push.
+    envelope_bytes: AtomicUsize,
+    events: usize,
+    /// The last sequence number given out; 0 before the first.
+    head: u64,
+    /// The last event that was appended here. It is not the head while the events that a store has come in.
+    appended: u64,
+    /// The bytes of all events ever published.
+    published: u64,
+    topics: Topics,
+    /// The latest sequence number ever trimmed.
+    trimmed: u64,
+    /// How often something was trimmed.
+    trims: u64,
+    /// There is a store behind the window.
+    backed: bool,
+    /// Events through this one were in the store already when it was opened.
+    found: u64,
+    /// Events through this one are in the store, and need not be in the window.
+    settled: u64,
+    /// Events through this one have left the window, and may be in the store.
+    evicted: u64,
+    holes: Vec<Hole>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    seq: u64,
+    time: Millis,
+    /// The bytes of all events ever published before it.
+    before: u64,
+    frame: Option<Frame>,
+}
+
+impl Window {
+    pub(crate) fn new(epoch: Epoch, bounds: Bounds) -> Self {
+        Self {
+            epoch,
+            bounds,
+            slots: VecDeque::new(),
+            bytes: 0,
+            envelope_bytes: AtomicUsize::new(0),
+            events: 0,
+            head: 0,
+            appended: 0,
+            published: 0,
+            topics: Topics::new(bounds.topics),
+            trimmed: 0,
+            trims: 0,
+            backed: false,
+            found: 0,
+            settled: 0,
+            evicted: 0,
+            holes: Vec::new(),
+        }
+    }
+
+    /// The window of what a store has. The store's last events can then be [pushed](Self::push), and new ones after them.
+    pub(crate) fn back_by_store(&mut self, stored: StoredHead) {
+        let StoredHead { head, holes, floor: (through, time) } = stored;
+        self.backed = true;
+        (self.head, self.found, self.evicted) = (head, head, head);
+        self.holes = holes;
+        self.note_trim(through);
+        self.topics.set_floor(Trimmed { through, time, generation: self.trims });
+    }
+
+    /// A topic as a store has it when it is opened.
+    pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, (through, time): (u64, Millis)) {
+        // What was told to be trimmed, and was not, is a gap that need not be; the other way round would be a loss.
+        let known =
+            self.topics.id(topic).map(|id| self.topics.state(id).trimmed).filter(|known| known.through >= through);
+        let trimmed = known.unwrap_or_else(|| {
+            self.note_trim(through);
+            Trimmed { through, time, generation: self.trims }
+        });
+        self.topics.restore(topic, retained, trimmed);
+    }
+
+    /// Everything through an event is in the store, and what it has of each topic comes next.
+    pub(crate) fn begin_again(&mut self, through: u64) {
+        let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= through).collect();
+        for seq in gone {
+            self.take(seq);
+        }
+        self.tidy();
+        self.evicted = self.evicted.max(through);
+        self.topics.begin_again();
+    }
+
+    fn note_trim(&mut self, through: u64) {
+        self.trims += 1;
+        self.trimmed = self.trimmed.max(through);
+    }
+
+    /// Events through this one have left the window; if they are retained, then by the store.
+    pub(crate) const fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// The hole that takes something from someone who has been served through a sequence number.
+    pub(crate) fn hole(&self, seq: u64) -> Option<&Hole> {
+        self.holes.iter().find(|hole| hole.takes(seq))
+    }
+
+    /// Events through this one can be read from the store.
+    pub(crate) fn settle(&mut self, through: u64) {
+        self.settled = self.settled.max(through);
+        self.shrink();
+    }
+
+    /// The store is about to drop events of a topic.
+    pub(crate) fn trim_stored(&mut self, trim: &Trim) {
+        if trim.lossy {
+            self.note_trim(trim.through);
+        }
+        let trimmed = trim.lossy.then_some(Trimmed { through: trim.through, time: trim.time, generation: self.trims });
+        let Some(id) = self.topics.id(&trim.topic) else {
+            if let Some(trimmed) = trimmed {
+                self.topics.raise_floor(trimmed);
+            }
+            return;
+        };
+        let seqs = &self.topics.state(id).seqs;
+        let gone: Vec<_> = seqs.iter().copied().take_while(|seq| *seq <= trim.through).collect();
+        for seq in gone {
+            self.take(seq);
+            self.topics.note_evicted(id);
+        }
+        self.topics.set_trimmed(id, trim.left, trimmed);
+        self.tidy();
+    }
+
+    /// Which log it is.
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The last sequence number given out; 0 before the first.
+    pub const fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// The position just behind the event `seq`.
+    pub const fn at(&self, seq: u64) -> Position {
+        Position { epoch: self.epoch, seq }
+    }
+
+    /// Retained events, their bytes, and known topics.
+    pub fn size(&self) -> (usize, usize, usize) {
+        (self.events, self.held(), self.topics.len())
+    }
+
+    pub(crate) const fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    pub(crate) const fn trims(&self) -> u64 {
+        self.trims
+    }
+
+    /// The latest sequence number that was ever trimmed: after it nothing is lost to anyone.
+    pub(crate) const fn trimmed(&self) -> u64 {
+        self.trimmed
+    }
+
+    /// The first sequence number in the window, or the next one to come.
+    pub(crate) fn start(&self) -> u64 {
+        self.slots.front().map_or(self.head + 1, |slot| slot.seq)
+    }
+
+    /// Appends an event. Sequence numbers strictly increase, and may leave some out.
+    pub(crate) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
+        if seq <= self.appended {
+            return Err(OutOfOrder { seq, last: self.appended });
+        }
+        self.appended = seq;
+        while !self.backed && self.topics.is_full_for(&draft.topic) && self.pop_front() {}
+        let topic = self.topics.enter(&draft.topic);
+        let frame = Frame::new(self.at(seq), topic, draft);
+        let cost = frame.cost();
+        if seq <= self.found {
+            self.topics.note_again(topic, seq);
+            self.evicted = self.evicted.min(seq - 1);
+        } else {
+            self.topics.note(topic, seq, if self.backed { draft.weight() } else { cost });
+        }
+        self.bytes += cost;
+        self.events += 1;
+        self.head = self.head.max(seq);
+        self.slots.push_back(Slot { seq, time, before: self.published, frame: Some(frame) });
+        self.published += cost as u64;
+        self.shrink();
+        Ok(())
+    }
+
+    /// The newest event stays, whatever its size: its size is bounded where it came in. So does what is not in the store
+    /// yet, whose bound is the store's.
+    fn shrink(&mut self) {
+        while self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes) {
+            if !self.pop_front() {
+                break;
+            }
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.bytes + self.envelope_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn frame(&self, seq: u64) -> Option<&Frame> {
+        self.slot(seq)?.frame.as_ref()
+    }
+
+    /// When the event was published.
+    pub(crate) fn time(&self, seq: u64) -> Option<Millis> {
+        self.slot(seq).map(|slot| slot.time)
+    }
+
+    /// How many bytes were published after an event.
+    pub(crate) fn bytes_after(&self, seq: u64) -> u64 {
+        let own = |slot: &Slot| slot.frame.as_ref().map_or(0, |frame| frame.cost() as u64);
+        self.slot(seq).map_or(0, |slot| self.published - slot.before - own(slot))
+    }
+
+    /// How many bytes were published since the first event in the window.
+    pub(crate) fn bytes_held_since_start(&self) -> u64 {
+        self.slots.front().map_or(0, |slot| self.published - slot.before)
+    }
+
+    /// Whether all that was published at or after a time is in the window.
+    pub(crate) fn reaches_back_to(&self, time: Millis) -> bool {
+        self.evicted == 0 || self.slots.front().is_some_and(|slot| slot.time < time)
+    }
+
+    fn slot(&self, seq: u64) -> Option<&Slot> {
+        self.slots.get(self.index(seq)).filter(|slot| slot.seq == seq)
+    }
+
+    /// The frames after a sequence number, in order.
+    pub(crate) fn frames_after(&self, seq: u64) -> impl Iterator<Item = &Frame> {
+        self.slots.range(self.index(seq + 1)..).filter_map(|slot| slot.frame.as_ref())
+    }
+
+    /// The last sequence number published before a time.
+    pub(crate) fn before(&self, time: Millis) -> u64 {
+        let index = self.slots.partition_point(|slot| slot.time < time);
+        self.slots.get(index).map_or(self.head, |slot| slot.seq - 1)
+    }
+
+    /// The index of the first slot at or after `seq`. Without gaps it is where the arithmetic says.
+    fn index(&self, seq: u64) -> usize {
+        let guess = usize::try_from(seq.saturating_sub(self.start())).unwrap_or(usize::MAX).min(self.slots.len());
+        let fits = |index: usize| self.slots.get(index).is_none_or(|slot| slot.seq >= seq);
+        if fits(guess) && (guess == 0 || !fits(guess - 1)) {
+            return guess;
+        }
+        self.slots.partition_point(|slot| slot.seq < seq)
+    }
+
+    /// Lets the oldest event go: out of the window, if it is in the store; else it is trimmed.
+    fn pop_front(&mut self) -> bool {
+        let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq) else {
+            return false;
+        };
+        if !self.backed {
+            self.trim(seq);
+            return true;
+        }
+        if seq > self.settled {
+            return false;
+        }
+        if let Some((topic, ..)) = self.take(seq) {
+            self.topics.note_evicted(topic);
+        }
+        self.evicted = seq;
+        self.tidy();
+        true
+    }
+
+    fn trim(&mut self, seq: u64) {
+        let Some((topic, cost, time)) = self.take(seq) else { return };
+        self.note_trim(seq);
+        self.topics.note_trimmed(topic, cost, Trimmed { through: seq, time, generation: self.trims });
+        self.tidy();
+    }
+
+    /// Takes an event's frame out of the window: whose it was, its cost and its time.
+    fn take(&mut self, seq: u64) -> Option<(TopicId, usize, Millis)> {
+        let index = self.index(seq);
+        let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq)?;
+        let frame = slot.frame.take()?;
+        let time = slot.time;
+        self.bytes -= frame.cost();
+        self.envelope_bytes.fetch_sub(frame.envelope_cost(), Ordering::Relaxed);
+        self.events -= 1;
+        Some((frame.topic, frame.cost(), time))
+    }
+
+    /// Drops the slots of what was taken, at the front at once and in between when they are many.
+    fn tidy(&mut self) {
+        while self.slots.front().is_some_and(|slot| slot.frame.is_none()) {
+            self.slots.pop_front();
+        }
+        if self.slots.len() > 2 * self.events + SPARE_SLOTS {
+            self.slots.retain(|slot| slot.frame.is_some());
+        }
+    }
+
+    /// Trims what a topic retains through a sequence number; gives the last one trimmed.
+    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Option<u64> {
+        let id = self.topics.id(topic)?;
+        let seqs: Vec<_> = self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
+        seqs.iter().for_each(|seq| self.trim(*seq));
+        seqs.last().copied()
+    }
+
+    /// The frame as a group of this encoding gets it.
+    pub(crate) fn bytes<'a>(&self, frame: &'a Frame, envelope: bool) -> &'a Bytes {
+        if !envelope {
+            return frame.plain();
+        }
+        let (bytes, made) = frame.envelope(self.epoch, self.topic_of(frame.topic));
+        self.envelope_bytes.fetch_add(made, Ordering::Relaxed);
+        bytes
+    }
+
+    pub(crate) fn topic_of(&self, id: TopicId) -> &Topic {
+        &self.topics.state(id).topic
+    }
+}

@@ -1,0 +1,34 @@
+//! `[limits]`
+
+use super::{
+    section::{MIB, TIB, section},
+    setting::{Bytes, Count},
+};
+
+section! {
+    /// How much of everything.
+    pub struct Limits {
+        /// Connections in all. The descriptors that the process may open, less 256, are the other limit.
+        pub connections: usize = 100_000, takes Count(1..=10_000_000), see "[how large](operations.md#how-large)";
+
+        /// Streams from one address. 0: no limit, since behind a proxy all come from one.
+        pub per_address: usize = 0, takes Count(0..=10_000_000);
+
+        /// Selectors of one stream.
+        pub selectors: usize = 64, takes Count(1..=10_000);
+
+        /// Distinct sets of selectors among the subscribers; up to 9 KB each.
+        pub groups: usize = 20_000, takes Count(1..=10_000_000);
+
+        /// Segments of all patterns together, those in common counted once; about 200 bytes each.
+        ///
+        /// The patterns of one stream may have 256.
+        pub pattern_nodes: usize = 500_000, takes Count(1..=100_000_000);
+
+        /// Bytes kept for subscribers that have taken only a part of a write, all together; for each at most 64 KiB or
+        /// one event.
+        ///
+        /// Beyond, those that stall are cut off. In force where `server.handoff` is on.
+        pub pinned_bytes: usize = 256 * MIB, takes Bytes(MIB..=TIB);
+    }
+}

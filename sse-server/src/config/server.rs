@@ -1,0 +1,73 @@
+//! `[server]`
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{
+    section::{MINUTE, MS, SECOND, section},
+    setting::{Count, TextRule},
+};
+
+/// How many threads can carry streams.
+pub(crate) const MAX_SHARDS: usize = 64;
+
+section! {
+    /// The listener and its connections.
+    pub struct Server {
+        /// The address and port to listen on.
+        ///
+        /// Loopback by default: opening a hub to a network is a decision. Port 0 takes a free one.
+        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+
+        /// The address and port of the operator's routes, `/topics` and `/metrics`. Empty: beside the other routes.
+        ///
+        /// This listener has 128 connections of its own.
+        pub admin_listen: Option<SocketAddr> = None;
+
+        /// Names and addresses under which the hub is reached, besides loopback and the addresses it listens on.
+        ///
+        /// They have no port; an IPv6 address has brackets. Requests to other names are answered 421, so that no web
+        /// page reaches a hub on someone's localhost through a name of its own.
+        pub hosts: Vec<String> = Vec::new(), takes TextRule::Host,
+            see "[web pages of other origins](http.md#web-pages-of-other-origins)";
+
+        /// The origin of the hub's own page behind a proxy, such as `https://hub.example`. Empty: `http://` and the
+        /// name it was called by.
+        ///
+        /// Its host need not be in `hosts`. When it is set, the page can't publish if it is opened under another
+        /// origin.
+        pub public_origin: Option<String> = None, takes TextRule::Origin;
+
+        /// How long a client may take for a request's head, or stay idle between requests.
+        ///
+        /// Until then it holds a descriptor for nothing.
+        pub header_timeout: Duration = 10 * SECOND, takes 100 * MS..=5 * MINUTE;
+
+        /// How long a publisher may pause within a body.
+        pub body_timeout: Duration = 30 * SECOND, takes 100 * MS..=5 * MINUTE;
+
+        /// Over how long the streams end at a shutdown, so that not all clients come back at once.
+        ///
+        /// Keep it below the time after which your process manager kills: 10 s for Docker, 30 s and more for others.
+        pub drain: Duration = 10 * SECOND, takes Duration::ZERO..=5 * MINUTE,
+            see "[shutdown](operations.md#shutdown)";
+
+        /// Whether streams over HTTP/1 are taken out of the HTTP library and carried by threads of their own.
+        ///
+        /// That takes a tenth of the memory, and less CPU. By default on Linux only, where it is measured and tested.
+        pub handoff: bool = cfg!(target_os = "linux"), default "`true` on Linux, else `false`";
+
+        /// How many threads carry streams where `handoff` is on. 0: one for each core.
+        pub shards: usize = 0, takes Count(0..=MAX_SHARDS);
+    }
+}
+
+impl Server {
+    /// How many threads carry streams.
+    pub(crate) fn shards(&self) -> usize {
+        match self.shards {
+            _ if !self.handoff => 0,
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS),
+            shards => shards,
+        }
+    }
+}

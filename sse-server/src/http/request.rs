@@ -1,0 +1,51 @@
+//! Requests, as the routes want them.
+
+pub(super) mod accept;
+pub(super) mod body;
+pub(super) mod query;
+
+use std::net::SocketAddr;
+
+use bytes::Buf;
+use http::{HeaderMap, Method};
+
+use crate::{hub::Hub, transport::takeover::Takeover};
+use body::Body;
+
+/// What the accept loop tells of a connection, in the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    /// The hub has all the connections it may have: this one is only there to be told so.
+    pub(crate) surplus: bool,
+    /// The request is HTTP/1.1, which has to name its host.
+    pub(crate) needs_host: bool,
+}
+
+/// A request's parts.
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    pub(super) peer: Option<Peer>,
+    /// Where a stream is left that is to go on without hyper.
+    pub(super) takeover: Option<Takeover>,
+    pub(super) body: Body,
+}
+
+impl Request {
+    pub(super) fn new<B>(request: http::Request<B>, hub: &Hub) -> Self
+    where
+        B: http_body::Body<Data: Buf> + Send + 'static,
+    {
+        let (parts, body) = request.into_parts();
+        Self {
+            method: parts.method,
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+            peer: parts.extensions.get().copied(),
+            takeover: parts.extensions.get().cloned(),
+            body: Body::new(body, hub),
+        }
+    }
+}

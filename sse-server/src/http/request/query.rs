@@ -1,0 +1,90 @@
+//! Paths and query strings, decoded strictly: nothing is guessed.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::http::problem::Problem;
+use sse_engine::Topic;
+
+/// A query's parameters in order, form-decoded.
+pub(in crate::http) fn parameters(query: &str) -> impl Iterator<Item = Result<(String, String), Problem>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        Ok((decode(name)?, decode(value)?))
+    })
+}
+
+fn decode(text: &str) -> Result<String, Problem> {
+    let spaced: Cow<'_, str> = if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
+    match percent_decode_str(&spaced).decode_utf8() {
+        _ if !is_encoded(text) => {
+            Err(Problem::invalid(format!("the query holds {text:?}: a `%` needs two hex digits")))
+        }
+        Ok(decoded) => Ok(decoded.into_owned()),
+        Err(_) => Err(Problem::invalid(format!("the query holds {text:?}, which is not UTF-8 when decoded"))),
+    }
+}
+
+/// Whether every `%` begins an encoded byte.
+fn is_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.as_bytes().first_chunk::<2>();
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    })
+}
+
+/// Keeps a parameter that may be given once.
+pub(in crate::http) fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
+    match slot.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Problem::invalid(format!("the parameter `{name}` is given twice; give it once"))),
+    }
+}
+
+/// A parameter that this address does not take.
+pub(in crate::http) fn unknown(name: &str, known: &str) -> Problem {
+    Problem::invalid(format!("the parameter {name:?} is not known here; there are {known}"))
+}
+
+/// A topic from a path: split at `/`, then each segment decoded once.
+pub(in crate::http) fn topic(path: &str) -> Result<Topic, Problem> {
+    let wrong =
+        |why: &dyn std::fmt::Display| Problem::invalid(format!("the topic {path:?} in the path is not one: {why}"));
+    if !is_encoded(path) {
+        return Err(wrong(&"a `%` needs two hex digits"));
+    }
+    let mut topic = String::new();
+    for (i, segment) in path.split('/').enumerate() {
+        let segment = percent_decode_str(segment).decode_utf8().map_err(|_| wrong(&"it must be UTF-8 when decoded"))?;
+        if segment.contains('/') {
+            return Err(wrong(&"a segment can't hold an encoded `/`"));
+        }
+        if i > 0 {
+            topic.push('/');
+        }
+        topic.push_str(&segment);
+    }
+    Topic::new(&topic).map_err(|error| wrong(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_form_encoded() {
+        let pairs: Vec<_> = parameters("a=1+2&&b=%2B%C3%A9&c").map(|pair| pair.unwrap()).collect();
+        assert_eq!(pairs, [("a".into(), "1 2".into()), ("b".into(), "+é".into()), ("c".into(), String::new())]);
+        assert!(parameters("a=%FF").next().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_path_is_split_before_it_is_decoded() {
+        assert_eq!(topic("a%20b/c+d/%C3%A9").unwrap().as_str(), "a b/c+d/é");
+        for path in ["", "a//b", "a/%2E%2e", "a%2Fb", "%2A", "a%0Ab", "%00", "%FF", "a/", "a%", "a%zz", "%4"] {
+            assert!(topic(path).is_err(), "{path}");
+        }
+        assert_eq!(topic("%2541").unwrap().as_str(), "%41", "once, not twice");
+    }
+}

@@ -1,0 +1,98 @@
+//! What is where.
+
+mod admin;
+mod events;
+mod page;
+mod publish;
+mod topics;
+
+use http::{Method, Response, StatusCode};
+
+use super::{problem::Problem, request::Request, response::ResponseBody};
+use crate::{hub::Hub, metrics::RefusalKind};
+
+/// Which of the hub's routes are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteSet {
+    /// All of them.
+    All,
+    /// What publishers and subscribers use; `/topics` and `/metrics` are elsewhere.
+    Public,
+    /// What operators use.
+    Admin,
+}
+
+/// A path of the hub's; what is in it of the user's is not yet looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Page,
+    Events,
+    Publish,
+    PublishTo(String),
+    Topics,
+    Topic(String),
+    Live,
+    Ready,
+    Metrics,
+    Nowhere,
+}
+
+impl Route {
+    /// The route of a path without its first `/`, if it is one of the set.
+    pub(super) fn of(path: &str, routes: RouteSet) -> Option<Self> {
+        let (first, rest) = match path.split_once('/') {
+            Some((first, rest)) => (first, Some(rest)),
+            None => (path, None),
+        };
+        let route = match (first, rest) {
+            ("", None) => Self::Page,
+            ("events", None) => Self::Events,
+            ("publish", None) => Self::Publish,
+            ("publish", Some(topic)) => Self::PublishTo(topic.to_owned()),
+            ("topics", None) => Self::Topics,
+            ("topics", Some(topic)) => Self::Topic(topic.to_owned()),
+            ("live", None) => Self::Live,
+            ("ready", None) => Self::Ready,
+            ("metrics", None) => Self::Metrics,
+            _ => return None,
+        };
+        let served = match route {
+            Self::Live | Self::Ready => true,
+            Self::Topics | Self::Topic(_) | Self::Metrics => routes != RouteSet::Public,
+            _ => routes != RouteSet::Admin,
+        };
+        served.then_some(route)
+    }
+
+    /// What `Allow` says.
+    pub(super) const fn methods(&self) -> &'static str {
+        match self {
+            Self::Publish | Self::PublishTo(_) => "POST, OPTIONS",
+            Self::Nowhere => "",
+            _ => "GET, HEAD, OPTIONS",
+        }
+    }
+
+    pub(super) fn allows(&self, method: &Method) -> bool {
+        *self == Self::Nowhere || self.methods().split(", ").any(|allowed| allowed == method)
+    }
+}
+
+pub(super) async fn serve(hub: &Hub, route: Route, request: Request) -> Result<Response<ResponseBody>, Problem> {
+    match route {
+        Route::Page => Ok(page::page()),
+        Route::Events => events::subscribe(hub, request).await,
+        Route::Publish => publish::publish(hub, request).await,
+        Route::PublishTo(topic) => publish::publish_text(hub, &topic, request).await,
+        Route::Topics => topics::list(hub, &request.query),
+        Route::Topic(topic) => topics::one(hub, &topic),
+        Route::Live => admin::live(hub),
+        Route::Ready => admin::ready(hub),
+        Route::Metrics => Ok(admin::metrics(hub)),
+        Route::Nowhere => {
+            let detail = "there is nothing here; see / for what the hub serves";
+            Err(Problem::new(StatusCode::NOT_FOUND, RefusalKind::other, detail))
+        }
+    }
+}

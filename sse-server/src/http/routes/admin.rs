@@ -1,0 +1,47 @@
+//! `GET /live`, `/ready`, `/metrics`: for those who run the hub.
+
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+
+use crate::{
+    http::{
+        problem::Problem,
+        response::{ResponseBody, of_type},
+    },
+    hub::Hub,
+    metrics::RefusalKind,
+};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The process answers, and its hub can go on.
+pub(super) fn live(hub: &Hub) -> Result<Response<ResponseBody>, Problem> {
+    match hub.failure() {
+        Some(failure) => Err(unwell(RefusalKind::store, failure.to_string(), Duration::from_secs(1))),
+        None => Ok(of_type("live\n", TEXT)),
+    }
+}
+
+/// New publishes and streams are welcome.
+pub(super) fn ready(hub: &Hub) -> Result<Response<ResponseBody>, Problem> {
+    if let Err(error) = hub.store_health() {
+        return Err(unwell(RefusalKind::store, error.to_string(), Duration::from_secs(1)));
+    }
+    if let Some(failure) = hub.failure() {
+        return Err(unwell(RefusalKind::store, failure.to_string(), Duration::from_secs(1)));
+    }
+    if let Some(drain) = hub.draining() {
+        return Err(unwell(RefusalKind::draining, "the hub is shutting down".into(), drain.window));
+    }
+    Ok(of_type("ready\n", TEXT))
+}
+
+fn unwell(kind: RefusalKind, detail: String, after: Duration) -> Problem {
+    Problem::later(StatusCode::SERVICE_UNAVAILABLE, kind, detail, after)
+}
+
+pub(super) fn metrics(hub: &Hub) -> Response<ResponseBody> {
+    hub.metrics().store_up.set(i64::from(hub.store_health().is_ok()));
+    of_type(hub.metrics().render(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
+}

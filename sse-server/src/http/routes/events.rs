@@ -1,0 +1,186 @@
+//! `GET /events`: a stream.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use sse_engine::{Heartbeat, MAX_PATTERN_SEGMENTS, Selector, Selectors, Start, Surroundings, busy, reconnection_time};
+
+use crate::{
+    config::Overload,
+    http::{
+        problem::Problem,
+        request::{
+            Request,
+            accept::Accept,
+            query::{once, parameters, unknown},
+        },
+        response::ResponseBody,
+    },
+    hub::{Hub, SubscribeError},
+    metrics::RefusalKind,
+    transport::{body::EventBody, takeover::TakenStream},
+};
+
+const KNOWN: &str = "topic, last_event_id, since, heartbeat and envelope";
+
+pub(super) async fn subscribe(hub: &Hub, request: Request) -> Result<Response<ResponseBody>, Problem> {
+    let accept = Accept::of(&request.headers);
+    if accept == Accept::Refused {
+        let detail = "this address sends text/event-stream, which Accept rules out";
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, RefusalKind::not_acceptable, detail));
+    }
+    let wish = Wish::read(&request.query, &request.headers, hub)?;
+    if request.method == Method::HEAD {
+        return Ok(head(hub, ResponseBody::no_events()));
+    }
+    if request.peer.is_some_and(|peer| peer.surplus) {
+        return turn_away(hub, &SubscribeError::Full, accept);
+    }
+    let address = request.peer.map(|peer| peer.address.ip());
+    match hub.enter(wish.selectors, wish.start, address).await {
+        Ok((subscriber, cursor, opening)) => {
+            let heartbeat = wish.heartbeat;
+            Ok(match &request.takeover {
+                Some(takeover) => {
+                    head(hub, takeover.leave(TakenStream { subscriber, cursor, opening, heartbeat }).into())
+                }
+                None => head(hub, EventBody::new(subscriber, cursor, opening, heartbeat).into()),
+            })
+        }
+        Err(error) => turn_away(hub, &error, accept),
+    }
+}
+
+/// The head of every stream.
+fn head(hub: &Hub, body: ResponseBody) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    // in whole seconds, and never sooner than it comes
+    let heartbeat = u64::try_from(hub.config().stream.heartbeat.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers.insert("sse-heartbeat", HeaderValue::from(heartbeat));
+    // The connection serves nothing after the stream. Over HTTP/2 hyper leaves it out.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Response<ResponseBody>, Problem> {
+    let retry = reconnection_time(hub.config().stream.retry, hub.random());
+    let (kind, status, detail) = match error {
+        SubscribeError::Draining => {
+            (RefusalKind::draining, StatusCode::SERVICE_UNAVAILABLE, "the hub is shutting down; come back in a moment")
+        }
+        SubscribeError::Full => (
+            RefusalKind::full,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the hub has as many connections, sets of topics or patterns as it may have; come back later",
+        ),
+        SubscribeError::Address => (
+            RefusalKind::full,
+            StatusCode::TOO_MANY_REQUESTS,
+            "there are as many streams from this address as there may be; close some",
+        ),
+        SubscribeError::Store(_) => (
+            RefusalKind::store,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the log can't be read at the moment; come back in a moment",
+        ),
+    };
+    // Any other status than 200 makes an EventSource give up for good.
+    if accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
+        hub.metrics().refused(kind);
+        return Ok(head(hub, ResponseBody::whole(busy(retry))));
+    }
+    Err(Problem::later(status, kind, detail, retry).closing())
+}
+
+/// What the client asks for.
+struct Wish {
+    selectors: Selectors,
+    start: Start,
+    heartbeat: Heartbeat,
+}
+
+impl Wish {
+    fn read(query: &str, headers: &HeaderMap, hub: &Hub) -> Result<Self, Problem> {
+        let mut selectors = Vec::new();
+        let (mut id, mut since, mut heartbeat, mut envelope) = (None, None, None, None);
+        for parameter in parameters(query) {
+            let (name, value) = parameter?;
+            match name.as_str() {
+                "topic" => selectors.push(selector(&value)?),
+                "last_event_id" | "lastEventId" => once(&mut id, &name, value)?,
+                "since" => once(&mut since, &name, start_since(value)?)?,
+                "heartbeat" => {
+                    let beat = match value.as_str() {
+                        "cursor" => Heartbeat::Cursor,
+                        "comment" => Heartbeat::Comment,
+                        _ => return Err(one_of(&name, &value, "cursor or comment")),
+                    };
+                    once(&mut heartbeat, &name, beat)?;
+                }
+                "envelope" if value == "json" => once(&mut envelope, &name, ())?,
+                "envelope" => return Err(one_of(&name, &value, "json")),
+                _ => return Err(unknown(&name, KNOWN)),
+            }
+        }
+        let most = hub.config().limits.selectors;
+        if selectors.is_empty() {
+            return Err(Problem::invalid("no `topic`: name at least one, such as /events?topic=news"));
+        }
+        if selectors.len() > most {
+            let detail = format!("{} topics are more than the {most} that one stream may have", selectors.len());
+            return Err(Problem::invalid(detail));
+        }
+        let selectors = Selectors::new(selectors, envelope.is_some());
+        let segments = selectors.pattern_segments();
+        if segments > MAX_PATTERN_SEGMENTS {
+            let detail =
+                format!("the patterns have {segments} segments together; one stream may have {MAX_PATTERN_SEGMENTS}");
+            return Err(Problem::invalid(detail));
+        }
+        let not_empty = |id: &String| !id.is_empty();
+        let id = last_event_id(headers).filter(not_empty).or(id.filter(not_empty));
+        let start = match (id, since) {
+            (Some(id), _) => Start::After(id),
+            (None, Some(Since::Earliest)) => Start::Earliest,
+            (None, Some(Since::Back(time, asked))) => {
+                let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                Start::Since { time: hub.clock().now().saturating_sub(back), asked, before: None }
+            }
+            (None, None) => Start::Head,
+        };
+        Ok(Self { selectors, start, heartbeat: heartbeat.unwrap_or_default() })
+    }
+}
+
+enum Since {
+    Earliest,
+    Back(Duration, String),
+}
+
+fn start_since(value: String) -> Result<Since, Problem> {
+    if value == "earliest" {
+        return Ok(Since::Earliest);
+    }
+    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    match humantime::parse_duration(&value) {
+        Ok(time) => Ok(Since::Back(time.min(age), value)),
+        Err(_) => Err(one_of("since", &value, "earliest or a time such as 10m")),
+    }
+}
+
+fn selector(value: &str) -> Result<Selector, Problem> {
+    Selector::new(value).map_err(|error| Problem::invalid(format!("the topic {value:?} is not one: {error}")))
+}
+
+fn one_of(name: &str, value: &str, allowed: &str) -> Problem {
+    Problem::invalid(format!("the parameter `{name}` is {value:?}; it takes {allowed}"))
+}
+
+/// The header as a client sent it. Browsers send an ID's UTF-8 as it is; what is not UTF-8 is no ID of ours anyway.
+fn last_event_id(headers: &HeaderMap) -> Option<String> {
+    headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
+}

@@ -1,0 +1,34 @@
+//! `GET /`: the page.
+
+use http::{HeaderValue, Response, header};
+
+use crate::http::response::{ResponseBody, of_type};
+
+/// One self-contained file, put together when the program is built.
+const PAGE: &str = concat!(
+    include_str!("page/head.html"),
+    "<style>\n",
+    include_str!("page/style.css"),
+    "</style>\n",
+    include_str!("page/body.html"),
+    "<script type=\"module\">\n",
+    include_str!("page/tools.js"),
+    include_str!("page/stream.js"),
+    include_str!("page/list.js"),
+    include_str!("page/app.js"),
+    "</script>\n",
+    include_str!("page/tail.html"),
+);
+/// All that the page needs is in it, and it speaks to nobody else.
+const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) fn page() -> Response<ResponseBody> {
+    let mut response = of_type(PAGE, "text/html; charset=utf-8");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}

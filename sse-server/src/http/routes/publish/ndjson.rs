@@ -1,0 +1,205 @@
+//! `application/x-ndjson`: events one a line, published as they come, in bounded memory.
+
+use std::{mem, str};
+
+use bytes::{Bytes, BytesMut};
+use http::Response;
+use memchr::memchr;
+use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    AppendError, Draft, Hub, Key, Problem, Publication, Published, Request, ResponseBody, Scope,
+    json::{one_key, read},
+    json_response, key, not_utf8, one_event, refusal,
+};
+use crate::{
+    http::request::body::{MAX_TIME, Room, slow},
+    store::Fingerprint,
+};
+
+/// What the publisher is told.
+#[derive(Default, Serialize)]
+struct Summary {
+    published: u64,
+    duplicates: u64,
+    first_id: Option<String>,
+    last_id: Option<String>,
+}
+
+/// How many lines are published at once, and how many bytes of them: those of a piece that has come.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+
+struct Lines<'a> {
+    hub: &'a Hub,
+    request_key: Option<String>,
+    /// The line that is being read, from 1.
+    line: u64,
+    /// Lines so far that were not blank.
+    events: u64,
+    /// Read and not published yet.
+    batch: Vec<Line>,
+    bytes: usize,
+    summary: Summary,
+}
+
+struct Line {
+    number: u64,
+    draft: Draft,
+    key: Option<Key>,
+}
+
+pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response<ResponseBody>, Problem> {
+    let request_key = key::of_request(&request.headers)?;
+    if let Some(text) = request_key.clone() {
+        // the key is this form's from here on
+        let key = Key { scope: Scope::Request, text };
+        let marker = Publication::whole(Vec::new(), key, Fingerprint::of([&b"lines"[..]]));
+        hub.append(marker).await.map_err(refusal)?;
+    }
+    let (batch, summary) = (Vec::new(), Summary::default());
+    let mut lines = Lines { hub, request_key, line: 1, events: 0, batch, bytes: 0, summary };
+    let read = lines.read(&mut request).await;
+    // what came before a line that is refused is published
+    match lines.flush().await.and(read) {
+        Ok(()) => Ok(json_response(&lines.summary)),
+        Err(problem) => Err(problem
+            .with("line", lines.line)
+            .with("published", lines.summary.published)
+            .with("duplicates", lines.summary.duplicates)
+            .with("last_id", lines.summary.last_id)
+            .closing()),
+    }
+}
+
+/// The beginning of a line whose end has not come yet: counted with what all bodies hold, and not waited for without end.
+struct Unfinished {
+    bytes: BytesMut,
+    room: Room,
+    deadline: Option<Instant>,
+}
+
+impl Unfinished {
+    fn new(room: Room) -> Self {
+        Self { bytes: BytesMut::new(), room, deadline: None }
+    }
+
+    /// The next piece of the body; there has to be one in time, if a line is unfinished.
+    async fn next(&self, request: &mut Request) -> Result<Option<Bytes>, Problem> {
+        let Some(deadline) = self.deadline else { return request.body.next().await };
+        timeout_at(deadline, request.body.next()).await.map_err(|_| slow("the line"))?
+    }
+
+    fn add(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        if !bytes.is_empty() {
+            self.room.take(bytes.len())?;
+            self.bytes.extend_from_slice(bytes);
+            self.deadline.get_or_insert_with(|| Instant::now() + MAX_TIME);
+        }
+        Ok(())
+    }
+
+    /// The whole line, of which this is the end.
+    fn finish(&mut self, end: &[u8]) -> BytesMut {
+        self.room.leave();
+        self.deadline = None;
+        let mut line = mem::take(&mut self.bytes);
+        line.extend_from_slice(end);
+        line
+    }
+}
+
+impl Lines<'_> {
+    async fn read(&mut self, request: &mut Request) -> Result<(), Problem> {
+        let limit = one_event(&self.hub.config().publish);
+        let mut unfinished = Unfinished::new(request.body.room());
+        while let Some(piece) = unfinished.next(request).await? {
+            let mut rest = &*piece;
+            while let Some(end) = memchr(b'\n', rest) {
+                if unfinished.bytes.len() + end > limit.bytes {
+                    return Err(limit.exceeded());
+                }
+                if unfinished.bytes.is_empty() {
+                    self.take(&rest[..end])?;
+                } else {
+                    self.take(&unfinished.finish(&rest[..end]))?;
+                }
+                if self.batch.len() == BATCH || self.bytes >= BATCH_BYTES {
+                    self.flush().await?;
+                }
+                self.line += 1;
+                rest = &rest[end + 1..];
+            }
+            self.flush().await?;
+            if unfinished.bytes.len() + rest.len() > limit.bytes {
+                return Err(limit.exceeded());
+            }
+            unfinished.add(rest)?;
+            // A body that is always there would keep this task from ever giving way.
+            tokio::task::yield_now().await;
+        }
+        self.take(&unfinished.bytes)
+    }
+
+    /// Reads a line.
+    fn take(&mut self, line: &[u8]) -> Result<(), Problem> {
+        let text = str::from_utf8(line).map_err(|error| not_utf8("the line", &error))?;
+        if text.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let (draft, own_key) = read(text, &self.hub.config().publish)?;
+        let scope = match &self.request_key {
+            Some(_) => Scope::Line(self.events),
+            None => Scope::Topic(draft.topic.clone()),
+        };
+        self.events += 1;
+        let key = one_key(self.request_key.clone(), own_key)?.map(|text| Key { scope, text });
+        self.bytes += line.len();
+        self.batch.push(Line { number: self.line, draft, key });
+        Ok(())
+    }
+
+    /// Publishes what was read. If the store or a key refuses a line, those before it are published.
+    async fn flush(&mut self) -> Result<(), Problem> {
+        self.bytes = 0;
+        let batch = mem::take(&mut self.batch);
+        let Some(first) = batch.first().map(|line| line.number) else { return Ok(()) };
+        let of = |lines: &[Line]| {
+            let (drafts, keys) = lines.iter().map(|line| (line.draft.clone(), line.key.clone())).unzip();
+            Publication::each(drafts, keys)
+        };
+        let published = match self.hub.append(of(&batch)).await {
+            Err(AppendError::Conflict(Some(index))) => {
+                let before = &batch[..index.min(batch.len())];
+                if !before.is_empty() {
+                    self.line = first;
+                    let published = self.hub.append(of(before)).await.map_err(refusal)?;
+                    self.count(published);
+                }
+                self.line = batch.get(index).map_or(first, |line| line.number);
+                return Err(refusal(AppendError::Conflict(None)));
+            }
+            Err(error) => {
+                self.line = first;
+                return Err(refusal(error));
+            }
+            Ok(published) => published,
+        };
+        self.count(published);
+        Ok(())
+    }
+
+    fn count(&mut self, published: Vec<Published>) {
+        for event in published {
+            let id = event.position.to_string();
+            if event.duplicate {
+                self.summary.duplicates += 1;
+            } else {
+                self.summary.published += 1;
+            }
+            self.summary.first_id.get_or_insert_with(|| id.clone());
+            self.summary.last_id = Some(id);
+        }
+    }
+}

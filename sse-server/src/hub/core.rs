@@ -1,0 +1,330 @@
+//! What a hub shares with its store's follower: the engine, who waits for it, and how the hub is.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc, MutexGuard, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use prometheus_client::metrics::gauge::Gauge;
+use sse_engine::{DrainReason, Engine, Epoch, Failed, GroupId, Millis};
+use tokio::sync::Notify;
+
+use super::waiters::{ReadyGroup, Waiters};
+use crate::{
+    base::{clock::Clock, lock::Lock},
+    metrics::Metrics,
+    store::{Entry, StoreError},
+};
+
+/// A hub without its store, which must not be kept alive by what follows it.
+#[derive(Debug)]
+pub(super) struct Core {
+    state: Lock<State>,
+    pub(super) metrics: Metrics,
+    pub(super) clock: Clock,
+    pub(super) epoch: Epoch,
+    /// The last sequence number published.
+    head: AtomicU64,
+    /// How many streams are open.
+    streams: AtomicUsize,
+    /// Told when the last stream has ended.
+    empty: Notify,
+    drain: OnceLock<Drain>,
+    failure: OnceLock<Failure>,
+    /// Told of the failure.
+    down: Notify,
+    waiters: OnceLock<Arc<dyn Waiters>>,
+}
+
+/// What the hub's lock guards.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) engine: Engine,
+    /// The tasks that wait for an event of their group.
+    waiting: HashMap<GroupId, Tasks>,
+    /// By group, the shards that have members waiting for an event of it: a bit each. A bit may be set without a member.
+    armed: Vec<u64>,
+    next_id: u64,
+    by_address: HashMap<IpAddr, usize>,
+    /// What the last event matched; kept to reuse its memory.
+    matched: Vec<GroupId>,
+}
+
+type Tasks = HashMap<SubscriberId, Waker>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct SubscriberId(u64);
+
+/// Who is to be woken when the lock is released.
+#[derive(Debug, Default)]
+pub(super) struct Wake {
+    tasks: Vec<Tasks>,
+    ready: Vec<ReadyGroup>,
+}
+
+impl Wake {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.tasks.is_empty() && self.ready.is_empty()
+    }
+}
+
+/// A shutdown that has begun: the streams end within the window.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Drain {
+    pub(crate) began: Millis,
+    pub(crate) window: Duration,
+    pub(crate) reason: DrainReason,
+}
+
+/// Why the hub can't go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}; the hub is shutting down")]
+pub(crate) struct Failure(&'static str);
+
+impl From<Failure> for Failed {
+    fn from(_: Failure) -> Self {
+        Self
+    }
+}
+
+const POISONED: Failure = Failure("a thread of the hub panicked in the middle of a change to its log");
+const OUT_OF_ORDER: Failure = Failure("the store gave the hub an event out of order");
+const STORE_GONE: Failure = Failure("the thread that writes the log is gone");
+
+impl Core {
+    pub(super) fn new(engine: Engine) -> Self {
+        let (epoch, head) = (engine.window().epoch(), engine.window().head());
+        let state = State {
+            engine,
+            waiting: HashMap::new(),
+            armed: Vec::new(),
+            next_id: 0,
+            by_address: HashMap::new(),
+            matched: Vec::new(),
+        };
+        Self {
+            state: Lock::new(state),
+            metrics: Metrics::new(),
+            clock: Clock::new(),
+            epoch,
+            head: AtomicU64::new(head),
+            streams: AtomicUsize::new(0),
+            empty: Notify::new(),
+            drain: OnceLock::new(),
+            failure: OnceLock::new(),
+            down: Notify::new(),
+            waiters: OnceLock::new(),
+        }
+    }
+
+    /// Takes the lock. It is held for a moment, and never across an `.await`.
+    pub(super) fn state(&self) -> Result<MutexGuard<'_, State>, Failure> {
+        self.state.lock().map_err(|_| self.fail(POISONED))
+    }
+
+    #[cfg(test)]
+    pub(super) fn takings(&self) -> usize {
+        self.state.takings()
+    }
+
+    pub(super) fn head(&self) -> u64 {
+        self.head.load(Ordering::Acquire)
+    }
+
+    pub(super) fn attach(&self, waiters: Arc<dyn Waiters>) {
+        if self.waiters.set(waiters).is_err() {
+            tracing::error!("a hub's streams are carried by the threads of one server; those of another are not told");
+        }
+    }
+
+    pub(super) fn draining(&self) -> Option<Drain> {
+        self.drain.get().copied()
+    }
+
+    /// Begins to shut down, unless that has begun before.
+    pub(super) fn drain(&self, window: Duration, reason: DrainReason) {
+        let _ = self.drain.set(Drain { began: self.clock.now(), window, reason });
+        let tasks = std::mem::take(&mut self.state.lock_even_so().waiting);
+        tasks.into_values().flat_map(HashMap::into_values).for_each(Waker::wake);
+        if let Some(waiters) = self.waiters.get() {
+            waiters.drain();
+        }
+    }
+
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failure.get().copied()
+    }
+
+    pub(super) async fn failed(&self) -> Failure {
+        loop {
+            let down = self.down.notified();
+            if let Some(failure) = self.failure() {
+                return failure;
+            }
+            down.await;
+        }
+    }
+
+    /// The hub can't go on: from now on it is not well, refuses everything, and its streams end.
+    fn fail(&self, failure: Failure) -> Failure {
+        if self.failure.set(failure).is_ok() {
+            tracing::error!(%failure, "the hub can't go on");
+            self.drain(Duration::ZERO, DrainReason::Store);
+            self.down.notify_waiters();
+        }
+        failure
+    }
+
+    /// A lock of the hub's other than this one was poisoned.
+    pub(super) fn fail_poisoned(&self) -> Failure {
+        self.fail(POISONED)
+    }
+
+    /// A store that is gone for good takes the hub along.
+    pub(super) fn note_error(&self, error: &StoreError) {
+        if *error == StoreError::Gone {
+            self.fail(STORE_GONE);
+        }
+    }
+
+    /// These events are appended, and those through `settled` can be read from the store.
+    pub(super) fn take_in(&self, entries: &[Entry], settled: u64) -> Result<Wake, Failure> {
+        let mut wake = Wake::default();
+        let mut state = self.state()?;
+        if entries.iter().try_for_each(|entry| state.take_in(entry, &mut wake)).is_err() {
+            drop(state);
+            return Err(self.fail(OUT_OF_ORDER));
+        }
+        state.engine.settle(settled);
+        self.head.fetch_max(state.engine.window().head(), Ordering::Release);
+        self.note_log(&state);
+        Ok(wake)
+    }
+
+    pub(super) fn wake(&self, wake: Wake) {
+        let Wake { tasks, mut ready } = wake;
+        tasks.into_iter().flat_map(HashMap::into_values).for_each(Waker::wake);
+        if let Some(waiters) = self.waiters.get().filter(|_| !ready.is_empty()) {
+            waiters.ready(&mut ready);
+        }
+    }
+
+    /// How many streams are open.
+    pub(super) fn streams(&self) -> usize {
+        self.streams.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn emptied(&self) {
+        loop {
+            let empty = self.empty.notified();
+            if self.streams() == 0 {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    /// Counts a stream in. `state` is the lock's.
+    pub(super) fn enter(&self, state: &mut State, address: Option<IpAddr>) -> SubscriberId {
+        if let Some(address) = address {
+            *state.by_address.entry(address).or_default() += 1;
+        }
+        state.next_id += 1;
+        self.streams.fetch_add(1, Ordering::AcqRel);
+        self.note_subscribers(state);
+        SubscriberId(state.next_id)
+    }
+
+    /// Counts a stream out.
+    pub(super) fn leave(&self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
+        if let Ok(mut state) = self.state() {
+            state.leave(id, group, address);
+            self.note_subscribers(&state);
+        }
+        if self.streams.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.empty.notify_waiters();
+        }
+    }
+
+    pub(super) fn note_log(&self, state: &State) {
+        let (events, bytes, topics) = state.engine.window().size();
+        set(&self.metrics.log_events, events);
+        set(&self.metrics.log_bytes, bytes);
+        set(&self.metrics.topics, topics);
+    }
+
+    fn note_subscribers(&self, state: &State) {
+        let (subscribers, groups, nodes) = state.engine.subscribers();
+        set(&self.metrics.subscribers, subscribers);
+        set(&self.metrics.groups, groups);
+        set(&self.metrics.pattern_nodes, nodes);
+    }
+}
+
+pub(super) fn set(gauge: &Gauge, value: usize) {
+    gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+}
+
+impl State {
+    /// Has a task woken at the next event of its group.
+    pub(super) fn wait(&mut self, group: GroupId, id: SubscriberId, waker: &Waker) {
+        self.waiting
+            .entry(group)
+            .or_default()
+            .entry(id)
+            .and_modify(|known| known.clone_from(waker))
+            .or_insert_with(|| waker.clone());
+    }
+
+    /// Has a shard told of the group's next event.
+    pub(super) fn arm(&mut self, group: GroupId, shard: usize) {
+        if self.armed.len() <= group.index() {
+            self.armed.resize(group.index() + 1, 0);
+        }
+        self.armed[group.index()] |= 1 << shard;
+    }
+
+    /// How many streams there are from an address.
+    pub(super) fn from_address(&self, address: IpAddr) -> usize {
+        self.by_address.get(&address).copied().unwrap_or(0)
+    }
+
+    fn take_in(&mut self, entry: &Entry, wake: &mut Wake) -> Result<(), sse_engine::OutOfOrder> {
+        self.engine.publish(entry.seq, entry.time, &entry.draft, &mut self.matched)?;
+        for group in self.matched.drain(..) {
+            if !self.waiting.is_empty() {
+                wake.tasks.extend(self.waiting.remove(&group));
+            }
+            let mut shards = self.armed.get_mut(group.index()).map(std::mem::take).unwrap_or_default();
+            while shards != 0 {
+                wake.ready.push(ReadyGroup { shard: shards.trailing_zeros() as usize, group });
+                shards &= shards - 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
+        self.engine.leave(group);
+        if let Some(tasks) = self.waiting.get_mut(&group) {
+            tasks.remove(&id);
+            if tasks.is_empty() {
+                self.waiting.remove(&group);
+            }
+        }
+        if let Some(address) = address
+            && let Some(count) = self.by_address.get_mut(&address)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+}

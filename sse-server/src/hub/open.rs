@@ -1,0 +1,101 @@
+//! How a hub comes to be: its store is opened, and its window filled with what the store has last.
+
+use std::{io, sync::Arc};
+
+use sse_engine::{Bounds, Engine, StoredHead, Timing};
+use tokio::sync::{Notify, Semaphore};
+
+use super::{Hub, Shared, core::Core, follow::Following, idempotency::Keys};
+use crate::{
+    base::lock::Lock,
+    config::{Config, ConfigError, StoreKind},
+    store::{Store, StoreError, memory::Memory, redb::Redb},
+};
+
+/// Why there is no hub.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// A value of the configuration is not allowed.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The system gives no random numbers to name a log with.
+    #[error("can't name a log: {0}")]
+    Random(#[source] io::Error),
+    /// The log on disk can't be opened: the text names the file and says what to do.
+    #[error("can't open the log: {0}")]
+    Store(String),
+}
+
+impl From<HubError> for io::Error {
+    fn from(error: HubError) -> Self {
+        Self::other(error)
+    }
+}
+
+impl Hub {
+    /// A hub with the log that `store` of the configuration names: with [`StoreKind::Redb`] the one in its directory,
+    /// which is made if there is none; with [`StoreKind::Memory`] a new one. It blocks while a log on disk is opened.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError`].
+    pub fn new(config: Config) -> Result<Self, HubError> {
+        config.check()?;
+        let backed = config.store.kind == StoreKind::Redb;
+        let store: Box<dyn Store> = match config.store.kind {
+            StoreKind::Memory => Box::new(Memory::new(0).map_err(HubError::Random)?),
+            StoreKind::Redb => {
+                let opened = Redb::open((&config.store).into(), (&config).into());
+                Box::new(opened.map_err(|error| HubError::Store(error.to_string()))?)
+            }
+        };
+        Self::with(config, store, backed)
+    }
+
+    /// A hub with a store. `backed`: events that leave the hub's window are still in the store.
+    pub(crate) fn with(config: Config, store: Box<dyn Store>, backed: bool) -> Result<Self, HubError> {
+        let snapshot = store.snapshot();
+        let found = snapshot.head;
+        let mut engine = Engine::new(snapshot.epoch, bounds(&config));
+        let mut keys = Keys::new(config.publish.keys, config.publish.key_window);
+        if backed {
+            engine.back_by_store(StoredHead { head: found, holes: snapshot.holes, floor: snapshot.floor });
+            for record in snapshot.topics {
+                engine.restore(&record.topic, record.retained, record.trimmed);
+            }
+            snapshot.keys.into_iter().for_each(|key| keys.remember(key));
+        }
+        let core = Arc::new(Core::new(engine));
+        let follow = || -> Result<(), StoreError> {
+            let after = store.tail(config.window.events, config.window.bytes)?;
+            store.follow(after, Arc::new(Following::new(core.clone(), found)))
+        };
+        follow().map_err(|error| HubError::Store(error.to_string()))?;
+        let timing =
+            Timing { heartbeat: config.stream.heartbeat, retry: config.stream.retry, max_age: config.stream.max_age };
+        Ok(Self(Arc::new(Shared {
+            timing,
+            core,
+            store,
+            backed,
+            keys: Lock::new(keys),
+            keys_settled: Notify::new(),
+            body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
+            config,
+        })))
+    }
+}
+
+fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        events: config.window.events,
+        bytes: config.window.bytes,
+        topics: config.window.topics,
+        groups: config.limits.groups,
+        nodes: config.limits.pattern_nodes,
+        lag: config.stream.lag_time,
+        lag_bytes: config.stream.lag_bytes,
+        lag_policy: config.stream.lag.policy(),
+    }
+}

@@ -1,0 +1,210 @@
+//! Publishing from the program that the hub is a part of.
+
+use sse_core::{Event, EventId};
+use sse_engine::{Draft, Name, Position, Topic};
+
+use super::{AppendError, Hub, Publication};
+use crate::store::StoreError;
+
+/// Why an event was not published, or not dropped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The topic is not one.
+    #[error("the topic {topic:?} is not one: {why}")]
+    Topic {
+        /// What was given.
+        topic: String,
+        /// What is allowed.
+        why: String,
+    },
+    /// The event's name is not allowed.
+    #[error("the event name {name:?} is not allowed: {why}")]
+    Name {
+        /// What was given.
+        name: String,
+        /// What is allowed.
+        why: &'static str,
+    },
+    /// The event has a part that the hub gives itself, or lacks the one that it needs.
+    #[error("{0}")]
+    Part(&'static str),
+    /// The data is longer than `publish.max_event_bytes`.
+    #[error("the data has {bytes} bytes; publish.max_event_bytes allows {most}")]
+    TooLarge {
+        /// What was given.
+        bytes: usize,
+        /// What is allowed.
+        most: usize,
+    },
+    /// The store does not take it: the disk is full, or fails. It tries again by itself; publish again later.
+    #[error("{0}")]
+    Store(String),
+    /// The hub is shutting down.
+    #[error("the hub is shutting down and takes no more events")]
+    Draining,
+}
+
+impl Hub {
+    /// Publishes an event to a topic, and gives the ID that it has in the log. Subscribers get its name, its data and
+    /// its reconnection time, which is clamped to the configured range.
+    ///
+    /// ```
+    /// use serde::Serialize;
+    /// use sse_core::{Event, typed};
+    /// use sse_server::{Config, Hub};
+    ///
+    /// #[derive(Serialize)]
+    /// #[serde(rename_all = "snake_case")]
+    /// enum Chat {
+    ///     Said(String),
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::new(Config::in_memory())?;
+    /// hub.publish("news/local", Event::message("hello")).await?;
+    /// let id = hub.publish("chat", typed::encode(&Chat::Said("hi".into()))?.build()).await?;
+    /// println!("{}", id.as_str());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`]; nothing is published then.
+    pub async fn publish(&self, topic: &str, event: Event) -> Result<EventId, PublishError> {
+        let draft = self.draft(topic, &event)?;
+        let published = self.append(Publication::one(draft, None)).await.map_err(|refused| match refused {
+            AppendError::Store(error) => PublishError::Store(error.to_string()),
+            AppendError::Draining | AppendError::Conflict(_) => PublishError::Draining, // there is no key to conflict with
+        })?;
+        published.first().map(|published| published.position.id()).ok_or(PublishError::Draining)
+    }
+
+    /// Drops what a topic retains, through the event with this ID. Who resumes before it is told of a gap.
+    ///
+    /// ```
+    /// use sse_core::Event;
+    /// use sse_server::{Config, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::new(Config::in_memory())?;
+    /// let secret = hub.publish("news", Event::message("not for everyone")).await?;
+    /// hub.trim("news", &secret).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`] if the topic is none, if the ID is none of this log's, or if the store fails.
+    pub async fn trim(&self, topic: &str, through: &EventId) -> Result<(), PublishError> {
+        let topic = named(topic)?;
+        let Some(seq) = Position::parse(through.as_str()).and_then(|position| self.seq(position)) else {
+            return Err(PublishError::Part("the ID is none of this log's"));
+        };
+        self.trim_topic(&topic, seq).await.map_err(|error| PublishError::Store(error.to_string()))
+    }
+
+    /// Drops what a topic retains through a sequence number.
+    async fn trim_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
+        if self.0.backed {
+            return self.0.store.trim(topic, through).await;
+        }
+        let mut state = self.0.core.state().map_err(|_| StoreError::Gone)?;
+        state.engine.trim_topic(topic, through);
+        self.0.core.note_log(&state);
+        Ok(())
+    }
+
+    fn draft(&self, topic: &str, event: &Event) -> Result<Draft, PublishError> {
+        let config = &self.config().publish;
+        let name = match event.name() {
+            "message" => None,
+            name => Some(Name::new(name).map_err(|why| PublishError::Name { name: name.to_owned(), why })?),
+        };
+        let topic = named(topic)?;
+        if event.id().is_some() {
+            return Err(PublishError::Part("the event has an ID; the hub gives each event its own"));
+        }
+        if event.comment().is_some() {
+            return Err(PublishError::Part("the event has a comment, which no subscriber would see"));
+        }
+        let Some(data) = event.data() else {
+            return Err(PublishError::Part("the event has no data; give it some, if only an empty text"));
+        };
+        if data.len() > config.max_event_bytes {
+            return Err(PublishError::TooLarge { bytes: data.len(), most: config.max_event_bytes });
+        }
+        let retry = event.retry().map(|retry| retry.clamp(config.retry_min, config.retry_max));
+        Ok(Draft { topic, name, retry, data: data.clone(), json: false })
+    }
+}
+
+fn named(topic: &str) -> Result<Topic, PublishError> {
+    Topic::new(topic).map_err(|why| PublishError::Topic { topic: topic.to_owned(), why: why.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sse_core::EventName;
+    use sse_engine::Surroundings;
+    use sse_testkit::{TestClient, event};
+
+    use super::*;
+    use crate::{Config, HubService, RouteSet};
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_program_publishes_arrives_like_anything_else() {
+        let hub = Hub::new(Config::in_memory()).unwrap();
+        let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+        let mut stream = client.get("/events?topic=a/*").skip_events(["sse-cursor"]).connect().await;
+        let published = Event::builder().name(EventName::from_static("e")).retry(Duration::ZERO).data("x\ny").build();
+        let id = hub.publish("a/b", published).await.unwrap();
+        stream.expect_retry().await;
+        assert_eq!(stream.expect_retry().await, Duration::from_millis(100), "clamped");
+        stream.expect_event(event("e").data("x\ny").id(id.as_str())).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_trimmed_is_a_gap() {
+        let hub = Hub::new(Config::in_memory()).unwrap();
+        let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+        let mut ids = Vec::new();
+        for data in ["1", "2", "3"] {
+            ids.push(hub.publish("a", Event::message(data)).await.unwrap());
+        }
+        hub.trim("a", &ids[1]).await.unwrap();
+        let mut stream = client.get("/events?topic=a").last_event_id(ids[0].as_str()).connect().await;
+        stream.expect_event(event("sse-gap").id(ids[1].as_str())).await;
+        stream.expect_event("3").await;
+        assert!(hub.trim("a", &EventId::from_static("nonsense")).await.is_err());
+        assert!(hub.trim("a//b", &ids[0]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_published_is_named() {
+        let mut config = Config::in_memory();
+        config.publish.max_event_bytes = 3;
+        let hub = Hub::new(config).unwrap();
+        let named = |name| Event::builder().name(EventName::from_static(name)).data("").build();
+        for (topic, event, says) in [
+            ("a//b", Event::message(""), "the topic \"a//b\" is not one"),
+            ("a", named("sse-cursor"), "the hub's own"),
+            ("a", Event::builder().build(), "no data"),
+            ("a", Event::builder().id(EventId::from_static("1")).data("").build(), "has an ID"),
+            ("a", Event::builder().comment("x").data("").build(), "has a comment"),
+            ("a", Event::message("four"), "the data has 4 bytes; publish.max_event_bytes allows 3"),
+        ] {
+            let error = hub.publish(topic, event).await.unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        hub.drain();
+        assert_eq!(hub.publish("a", Event::message("")).await, Err(PublishError::Draining));
+        assert_eq!(Surroundings::head(&hub), 0);
+    }
+}

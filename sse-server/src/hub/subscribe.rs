@@ -1,0 +1,134 @@
+//! Where subscribers come in, and those whose next events are in the store, not in the window.
+
+use std::{net::IpAddr, time::Duration};
+
+use sse_engine::{Cursor, Opening, Pending, Placement, Selectors, Start, StorePage, StoreRead, Surroundings, Write};
+
+use super::{Failure, Hub, Subscriber};
+use crate::store::{Page, Query, StoreError};
+
+/// How many events one page has at most.
+const PAGE: usize = 256;
+
+/// How long to wait before a store that could not be read is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Why a subscriber is turned away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SubscribeError {
+    Draining,
+    /// As many streams, sets of selectors or patterns as there may be.
+    Full,
+    /// As many streams from its address as there may be.
+    Address,
+    /// Its place depends on the store, which can't be read.
+    Store(StoreError),
+}
+
+impl From<Failure> for SubscribeError {
+    fn from(_: Failure) -> Self {
+        Self::Draining
+    }
+}
+
+/// A subscriber with a cursor, at its place or on the way to it.
+struct Entered {
+    subscriber: Subscriber,
+    cursor: Cursor,
+    place: Result<Opening, (StoreRead, Pending)>,
+}
+
+impl Hub {
+    /// Adds a subscriber, counted with its address. Where its place depends on what is in the store, that is looked up.
+    pub(crate) async fn enter(
+        &self,
+        selectors: Selectors,
+        mut start: Start,
+        address: Option<IpAddr>,
+    ) -> Result<(Subscriber, Cursor, Opening), SubscribeError> {
+        if let Start::Since { time, before, .. } = &mut start
+            && !self.0.core.state()?.engine.reaches_back_to(*time)
+        {
+            *before = Some(self.0.store.seek(*time).await.map_err(SubscribeError::Store)?);
+        }
+        let mut entered = self.join(selectors, &start, address)?;
+        loop {
+            let Entered { subscriber, cursor, place } = entered;
+            let (read, pending) = match place {
+                Ok(opening) => {
+                    if let Some(gap) = &opening.gap {
+                        self.metrics().gap(gap.reason);
+                    }
+                    return Ok((subscriber, cursor, opening));
+                }
+                Err(needed) => needed,
+            };
+            let page = self.0.store.read(query(&read, 1, usize::MAX)).await.map_err(SubscribeError::Store)?;
+            let first = page.entries.first().map(|entry| entry.seq);
+            let placement = self.0.core.state()?.engine.placed(cursor, pending, first, page.through);
+            entered = Entered::new(placement, |_| subscriber);
+        }
+    }
+
+    fn join(&self, selectors: Selectors, start: &Start, address: Option<IpAddr>) -> Result<Entered, SubscribeError> {
+        if self.draining().is_some() {
+            return Err(SubscribeError::Draining);
+        }
+        let limits = &self.config().limits;
+        let mut state = self.0.core.state()?;
+        let from_address = address.map_or(0, |address| state.from_address(address));
+        if limits.per_address > 0 && from_address >= limits.per_address {
+            return Err(SubscribeError::Address);
+        }
+        // over HTTP/2 one connection has many
+        if self.subscribers() >= limits.connections {
+            return Err(SubscribeError::Full);
+        }
+        let placement = state.engine.subscribe(selectors, start).map_err(|_| SubscribeError::Full)?;
+        Ok(Entered::new(placement, |cursor| Subscriber::enter(self, &mut state, cursor.group(), address)))
+    }
+
+    /// Reads what is next for a subscriber: at most `room` bytes, but at least one event if there is one. A store that
+    /// can't be read is asked until it can, while `is_wanted`; `None` if it is closed, or nobody wants it any more.
+    pub(crate) async fn read(&self, read: StoreRead, room: usize, is_wanted: impl Fn() -> bool) -> Option<StorePage> {
+        loop {
+            match self.0.store.read(query(&read, PAGE, room)).await {
+                Ok(page) => return Some(self.page(&read, page)),
+                Err(StoreError::Closed | StoreError::Gone) => return None,
+                Err(error) => {
+                    tracing::warn!(%error, "a subscriber waits for the store, which can't be read");
+                    tokio::time::sleep(RETRY).await;
+                    if !is_wanted() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn page(&self, read: &StoreRead, page: Page) -> StorePage {
+        let Page { entries, through } = page;
+        let events = entries.len();
+        let first = entries.first().map(|entry| (entry.seq, entry.time));
+        let encoded = entries
+            .into_iter()
+            .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
+        let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
+        StorePage { write, first, through }
+    }
+}
+
+impl Entered {
+    fn new(placement: Placement, subscriber: impl FnOnce(&Cursor) -> Subscriber) -> Self {
+        let (cursor, place) = match placement {
+            Placement::Placed(cursor, opening) => (cursor, Ok(opening)),
+            Placement::NeedStore(cursor, read, pending) => (cursor, Err((read, pending))),
+        };
+        Self { subscriber: subscriber(&cursor), cursor, place }
+    }
+}
+
+fn query(read: &StoreRead, events: usize, bytes: usize) -> Query {
+    let StoreRead { selectors, after, until } = read;
+    Query { selectors: selectors.clone(), after: *after, until: *until, events, bytes }
+}

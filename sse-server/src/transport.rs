@@ -1,0 +1,5 @@
+//! What carries a session's bytes to a client.
+
+pub(crate) mod body;
+pub(crate) mod shard;
+pub(crate) mod takeover;

@@ -1,0 +1,166 @@
+//! A stream as an ordinary response body: for HTTP/2, for programs that embed the hub, and for in-process tests.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use sse_engine::{
+    Action, Cursor, Driver, Failed, Heartbeat, Millis, Opening, Own, Session, Step, StorePage, StoreRead, Surroundings,
+    Write,
+};
+use tokio::{
+    sync::oneshot,
+    time::{Sleep, sleep_until},
+};
+
+use crate::hub::{Hub, Subscriber, Wakes};
+
+/// How many bytes of events one frame of the body has at most, if it has more than one event.
+const ROOM: usize = 64 << 10;
+
+/// The body of a stream. It ends after the last words, and never fails.
+#[derive(Debug)]
+pub(crate) struct EventBody {
+    session: Session,
+    subscriber: Subscriber,
+    draining: bool,
+    /// What comes next, on its way from the store.
+    reading: Option<oneshot::Receiver<Option<StorePage>>>,
+    /// Goes off when the session is to be polled.
+    timer: Pin<Box<Sleep>>,
+}
+
+impl EventBody {
+    pub(crate) fn new(subscriber: Subscriber, cursor: Cursor, opening: Opening, heartbeat: Heartbeat) -> Self {
+        let hub = subscriber.hub();
+        let now = hub.clock().now();
+        let session = Session::new(cursor, opening, heartbeat, now, hub);
+        let timer = Box::pin(sleep_until(hub.clock().instant(session.due())));
+        Self { session, subscriber, draining: false, reading: None, timer }
+    }
+
+    /// Returns true if a shutdown has begun that was not noticed before.
+    fn notice_drain(&mut self) -> bool {
+        let hub = self.subscriber.hub();
+        let Some(drain) = hub.draining().filter(|_| !self.draining) else { return false };
+        self.draining = true;
+        self.session.drain(drain.began, drain.window, drain.reason, hub);
+        true
+    }
+
+    /// What there is to do.
+    fn poll_session(&mut self, now: Millis, cx: &mut Context<'_>) -> Action<Bytes> {
+        let Self { session, subscriber, reading, .. } = self;
+        let mut task = Task { hub: subscriber.hub(), subscriber, waker: cx.waker() };
+        let Some(answer) = reading else { return session.poll(now, &mut task) };
+        match Pin::new(answer).poll(cx) {
+            Poll::Pending => session.poll(now, &mut task),
+            Poll::Ready(answer) => {
+                *reading = None;
+                match answer {
+                    Ok(page) => session.take(page, now, &mut task),
+                    Err(_) => {
+                        session.pass_over_page();
+                        session.poll(now, &mut task)
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, read: StoreRead) {
+        let (answer, answered) = oneshot::channel();
+        let hub = self.subscriber.hub().clone();
+        tokio::spawn(async move {
+            let page = hub.read(read, ROOM, || !answer.is_closed()).await;
+            let _ = answer.send(page); // the client may be gone
+        });
+        self.reading = Some(answered);
+    }
+
+    fn count(&self, action: &Action<Bytes>) {
+        let metrics = self.subscriber.hub().metrics();
+        match action {
+            Action::Events { events, count } => {
+                metrics.deliveries.inc_by(*count as u64);
+                metrics.bytes.inc_by(events.len() as u64);
+            }
+            Action::Own { kind: Own::Heartbeat, .. } => {
+                metrics.heartbeats.inc();
+            }
+            Action::Own { kind: Own::Gap(reason), .. } => metrics.gap(*reason),
+            _ => {}
+        }
+    }
+}
+
+impl Stream for EventBody {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            this.notice_drain();
+            let now = this.subscriber.hub().clock().now();
+            let action = this.poll_session(now, cx);
+            this.count(&action);
+            match action {
+                Action::Events { events: bytes, .. } | Action::Own { block: bytes, .. } => {
+                    return Poll::Ready(Some(Ok(bytes)));
+                }
+                Action::ReadStore(read) => this.read(read),
+                Action::Yield => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Action::WaitUntil(due) => {
+                    // A shutdown that began since it was looked for found nobody to wake.
+                    if this.notice_drain() {
+                        continue;
+                    }
+                    let due = this.subscriber.hub().clock().instant(due);
+                    if this.timer.deadline() != due {
+                        this.timer.as_mut().reset(due);
+                    }
+                    if this.timer.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Action::End { last_words, reason } => {
+                    this.subscriber.ends(reason.into());
+                    return Poll::Ready(Some(Ok(last_words)));
+                }
+                Action::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// The task of a stream's body, as its session sees it.
+struct Task<'a> {
+    hub: &'a Hub,
+    subscriber: &'a Subscriber,
+    waker: &'a Waker,
+}
+
+impl Driver for Task<'_> {
+    type Events = Bytes;
+
+    fn surroundings(&self) -> &impl Surroundings {
+        self.hub
+    }
+
+    fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Bytes>, Failed> {
+        let wakes = Wakes::Task(self.subscriber, self.waker);
+        Ok(self.hub.next(cursor, ROOM, wakes)?.map(|write: Write| write.payload()))
+    }
+
+    fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Bytes>, Failed> {
+        Ok(self.hub.take(cursor, page)?.map(|write: Write| write.payload()))
+    }
+}

@@ -1,0 +1,271 @@
+//! Streams over sockets taken out of hyper: a few threads, each with a readiness loop and all the connections it was
+//! given. Nothing is kept for a subscriber but its place, its socket and what is half written.
+//!
+//! ```text
+//!  accept ── socket, subscriber ──▶ inbox ──▶ streams (slab, groups, timers) ──▶ sockets
+//!  publish ── group is ready ───────▲                       ▲
+//!                                                 readiness ┘
+//! ```
+
+mod connection;
+mod groups;
+mod shared_steps;
+mod streams;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt, io,
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Token, Waker};
+use sse_engine::{GroupId, Millis, StorePage, StoreRead};
+use tokio::runtime::Handle;
+
+use super::takeover::TakenStream;
+use crate::{
+    base::{connections::OpenConnection, lock::Lock},
+    config::MAX_SHARDS,
+    hub::{Hub, ReadyGroup, Waiters},
+};
+use streams::Streams;
+use timers::Id;
+
+/// How many sockets' readiness is taken at once.
+const EVENTS: usize = 1024;
+
+const WAKE: Token = Token(usize::MAX);
+
+/// A shard's messages, and what wakes it.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    /// None once the shard is no more.
+    messages: Lock<Option<Vec<Message>>>,
+    /// It was woken and has not looked yet.
+    told: AtomicBool,
+    waker: Box<dyn Wake>,
+}
+
+/// Wakes a shard.
+trait Wake: fmt::Debug + Send + Sync {
+    fn wake(&self) -> io::Result<()>;
+}
+
+impl Wake for Waker {
+    fn wake(&self) -> io::Result<()> {
+        Self::wake(self)
+    }
+}
+
+#[derive(Debug)]
+enum Message {
+    Join(Box<Joining>),
+    /// There is an event for the group.
+    Ready(GroupId),
+    /// What was read from the store for a connection; nothing if it is closed.
+    Read(Id, Option<StorePage>),
+    /// A shutdown has begun.
+    Drain,
+    Stop,
+}
+
+/// Where a shard's reads from the store go on: on the runtime, whose answers come to the inbox.
+#[derive(Debug, Clone)]
+struct Reader {
+    runtime: Handle,
+    inboxes: Inboxes,
+    shard: usize,
+}
+
+impl Reader {
+    /// Reads what is next for a connection, while it keeps what it is given for it.
+    fn read(&self, hub: &Hub, id: Id, read: StoreRead) -> Arc<()> {
+        let (hub, reader) = (hub.clone(), self.clone());
+        let wanted = Arc::new(());
+        let waits = Arc::downgrade(&wanted);
+        self.runtime.spawn(async move {
+            let page = hub.read(read, shared_steps::ROOM, || waits.strong_count() > 0).await;
+            if let Some(inbox) = reader.inboxes.0.get(reader.shard) {
+                inbox.put([Message::Read(id, page)]);
+            }
+        });
+        wanted
+    }
+}
+
+/// A connection on its way to a shard.
+#[derive(Debug)]
+struct Joining {
+    socket: TcpStream,
+    stream: TakenStream,
+    chunked: bool,
+    open: OpenConnection,
+}
+
+impl Inbox {
+    fn new(waker: impl Wake + 'static) -> Self {
+        Self { messages: Lock::new(Some(Vec::new())), told: AtomicBool::new(false), waker: Box::new(waker) }
+    }
+
+    fn put(&self, messages: impl IntoIterator<Item = Message>) {
+        match self.messages.lock().as_deref_mut() {
+            Ok(Some(waiting)) => waiting.extend(messages),
+            _ => return,
+        }
+        // One wake, however much comes until the shard looks.
+        if !self.told.swap(true, Ordering::AcqRel)
+            && let Err(error) = self.waker.wake()
+        {
+            self.told.store(false, Ordering::Release);
+            tracing::error!(%error, "can't wake a shard");
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.messages.lock().is_ok_and(|messages| messages.is_some())
+    }
+
+    /// What has come since the last look; `None` if nothing can come any more.
+    fn take(&self) -> Option<Vec<Message>> {
+        self.told.store(false, Ordering::Release);
+        self.messages.lock().ok()?.as_mut().map(std::mem::take)
+    }
+
+    fn close(&self) {
+        drop(self.messages.lock_even_so().take());
+    }
+}
+
+/// The inboxes of all shards, by their numbers.
+#[derive(Debug, Clone)]
+struct Inboxes(Arc<[Inbox]>);
+
+impl Waiters for Inboxes {
+    fn ready(&self, groups: &mut [ReadyGroup]) {
+        groups.sort_unstable_by_key(|ready| ready.shard);
+        for of_shard in groups.chunk_by(|one, other| one.shard == other.shard) {
+            if let Some(inbox) = of_shard.first().and_then(|ready| self.0.get(ready.shard)) {
+                inbox.put(of_shard.iter().map(|ready| Message::Ready(ready.group)));
+            }
+        }
+    }
+
+    fn drain(&self) {
+        self.0.iter().for_each(|inbox| inbox.put([Message::Drain]));
+    }
+}
+
+/// The threads. They end when this is dropped, and their connections with them.
+#[derive(Debug)]
+pub(crate) struct Shards {
+    inboxes: Inboxes,
+    threads: Vec<JoinHandle<()>>,
+    next: AtomicUsize,
+}
+
+impl Shards {
+    /// Starts so many shards for a hub. The store is read on the runtime that this is called in.
+    pub(crate) fn start(hub: &Hub, count: usize) -> io::Result<Self> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let polls = (0..count.min(MAX_SHARDS)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let wakers = polls.iter().map(|poll| Waker::new(poll.registry(), WAKE)).collect::<io::Result<Vec<_>>>()?;
+        let inboxes = Inboxes(wakers.into_iter().map(Inbox::new).collect());
+        let mut shards = Self { inboxes: inboxes.clone(), threads: Vec::new(), next: AtomicUsize::new(0) };
+        for (index, poll) in polls.into_iter().enumerate() {
+            let (hub, inboxes) = (hub.clone(), inboxes.clone());
+            let thread = thread::Builder::new().name(format!("sse-shard-{index}"));
+            let reader = Reader { runtime: runtime.clone(), inboxes, shard: index };
+            shards.threads.push(thread.spawn(move || run(&hub, &reader, poll))?);
+        }
+        hub.attach(Arc::new(inboxes));
+        Ok(shards)
+    }
+
+    /// Gives a connection to the next shard in turn. Where there is none left it is closed.
+    pub(crate) fn adopt(&self, socket: TcpStream, stream: TakenStream, chunked: bool, open: OpenConnection) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.0.len();
+        let (before, from) = self.inboxes.0.split_at(turn);
+        if let Some(inbox) = from.iter().chain(before).find(|inbox| inbox.is_open()) {
+            inbox.put([Message::Join(Box::new(Joining { socket, stream, chunked, open }))]);
+        }
+    }
+}
+
+impl Drop for Shards {
+    fn drop(&mut self) {
+        self.inboxes.0.iter().for_each(|inbox| inbox.put([Message::Stop]));
+        for thread in self.threads.drain(..) {
+            let _ = thread.join(); // a panic was reported where it happened
+        }
+    }
+}
+
+/// Closes a shard's inbox when the shard ends, however it does: nothing waits for it any more.
+struct Alive<'a>(&'a Inbox);
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// A shard's life.
+fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
+    let (shard, inbox) = (reader.shard, &reader.inboxes.0[reader.shard]);
+    let _alive = Alive(inbox);
+    let mut streams = Streams::new(hub.clone(), reader.clone());
+    let mut events = Events::with_capacity(EVENTS);
+    let mut busy = false;
+    loop {
+        let now = hub.clock().now();
+        let wait = if busy { Some(Duration::ZERO) } else { streams.due().map(|due| until(due, now)) };
+        match poll.poll(&mut events, wait) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                tracing::error!(%error, shard, "a shard ends, and its streams with it");
+                return;
+            }
+            _ => {}
+        }
+        let now = hub.clock().now();
+        for event in &events {
+            if event.token() != WAKE {
+                streams.on_event(event.token().0, event.is_readable() || event.is_error(), now);
+            }
+        }
+        let Some(messages) = inbox.take() else { return };
+        for message in messages {
+            match message {
+                Message::Join(joining) => join(&poll, &mut streams, *joining, now),
+                Message::Ready(group) => streams.ready(group),
+                Message::Read(id, page) => streams.on_read(id, page, now),
+                Message::Drain => streams.drain(now),
+                Message::Stop => return,
+            }
+        }
+        busy = streams.turn(now);
+    }
+}
+
+/// Rounded up: what is due is due when the wait ends.
+fn until(due: Millis, now: Millis) -> Duration {
+    Duration::from_millis(due.saturating_sub(now))
+}
+
+fn join(poll: &Poll, streams: &mut Streams<mio::net::TcpStream>, joining: Joining, now: Millis) {
+    let Joining { socket, stream, chunked, open } = joining;
+    let mut socket = mio::net::TcpStream::from_std(socket);
+    let token = Token(streams.vacant());
+    match poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE) {
+        Ok(()) => streams.join(socket, stream, chunked, open, now),
+        Err(error) => tracing::warn!(%error, "can't watch a connection; it is closed"),
+    }
+}

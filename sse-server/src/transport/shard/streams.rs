@@ -1,0 +1,379 @@
+//! The streams of a shard, whatever their sockets are and whatever waits for them.
+
+mod time;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use slab::Slab;
+use sse_engine::{Action, Chunk, GroupId, Millis, Own, Session, StorePage, Surroundings};
+
+use super::{
+    Reader,
+    connection::{Connection, Input, Sent, Socket, Stream},
+    groups::Groups,
+    shared_steps::{Member, Memo},
+    timers::{Id, Timers},
+};
+use crate::{
+    base::connections::OpenConnection,
+    hub::{Drain, Hub},
+    metrics::Ended,
+    transport::takeover::TakenStream,
+};
+
+/// How many members of a group get their write before another group has its turn.
+const TURN: usize = 512;
+
+/// How many writes one connection gets in a row where it is served alone.
+const ROW: usize = 16;
+
+/// How long a client may take to end its side.
+const PATIENCE: Millis = 1000;
+
+/// The last chunk of a body.
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// A shard's connections.
+#[derive(Debug)]
+pub(super) struct Streams<S> {
+    hub: Hub,
+    reader: Reader,
+    connections: Slab<Connection<S>>,
+    /// How often a place of the slab was used.
+    uses: u32,
+    groups: Groups,
+    timers: Timers,
+    /// Connections that have more to do than their last turn had room for.
+    more: VecDeque<Id>,
+    memo: Memo,
+    drain: Option<Drain>,
+    /// How long a socket may take nothing.
+    write_stall: Millis,
+    delivered: u64,
+    bytes: u64,
+}
+
+/// Whether a connection is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    Yes,
+    No,
+}
+
+impl<S: Socket> Streams<S> {
+    pub(super) fn new(hub: Hub, reader: Reader) -> Self {
+        let write_stall = Millis::try_from(hub.config().stream.write_stall.as_millis()).unwrap_or(Millis::MAX);
+        Self {
+            write_stall,
+            hub,
+            connections: Slab::new(),
+            uses: 0,
+            groups: Groups::default(),
+            timers: Timers::default(),
+            more: VecDeque::new(),
+            memo: Memo::default(),
+            reader,
+            drain: None,
+            delivered: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Where the next connection will be.
+    pub(super) fn vacant(&self) -> usize {
+        self.connections.vacant_key()
+    }
+
+    /// Begins a stream.
+    pub(super) fn join(&mut self, socket: S, taken: TakenStream, chunked: bool, open: OpenConnection, now: Millis) {
+        let TakenStream { subscriber, cursor, opening, heartbeat } = taken;
+        let entry = self.connections.vacant_entry();
+        let index = entry.key();
+        let Ok(place) = u32::try_from(index) else { return };
+        self.uses = self.uses.wrapping_add(1);
+        let id = Id { index: place, use_count: self.uses };
+        let mut session = Session::new(cursor, opening, heartbeat, now, &self.hub);
+        if let Some(drain) = self.drain {
+            session.drain(drain.began, drain.window, drain.reason, &self.hub);
+        }
+        let due = session.due();
+        let member = self.groups.join(subscriber.group(), place);
+        entry.insert(Connection::new(socket, id, Stream { session, subscriber, member }, chunked, open));
+        self.set_timer(index, due);
+        self.serve(index, now);
+    }
+
+    /// Gives a connection another turn.
+    fn queue(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !std::mem::replace(&mut connection.queued, true) {
+            self.more.push_back(connection.id);
+        }
+    }
+
+    /// The group may have something for its members.
+    pub(super) fn ready(&mut self, group: GroupId) {
+        self.groups.ready(group);
+    }
+
+    /// The socket at this place takes more, or has input.
+    pub(super) fn on_event(&mut self, index: usize, input: bool, now: Millis) {
+        if !self.connections.contains(index) {
+            return;
+        }
+        if input && self.drop_input(index) == Stays::No {
+            return;
+        }
+        if self.connections[index].is_blocked() {
+            self.unblock(index, now);
+        }
+    }
+
+    /// A shutdown has begun: each stream gets a moment of its own within the window.
+    pub(super) fn drain(&mut self, now: Millis) {
+        let Some(drain) = self.hub.draining().filter(|_| self.drain.is_none()) else { return };
+        self.drain = Some(drain);
+        for (_, connection) in &mut self.connections {
+            if let Some(stream) = &mut connection.stream {
+                stream.session.drain(drain.began, drain.window, drain.reason, &self.hub);
+            }
+        }
+        self.refresh_timers(now);
+    }
+
+    /// When there is something to do, if nothing happens before.
+    pub(super) fn due(&self) -> Option<Millis> {
+        self.timers.next()
+    }
+
+    /// Does some of what there is to do. `true`: there is more.
+    pub(super) fn turn(&mut self, now: Millis) -> bool {
+        self.run_timers(now);
+        for _ in 0..self.more.len().min(TURN) {
+            let Some(index) = self.more.pop_front().and_then(|id| self.find(id)) else { continue };
+            let connection = &mut self.connections[index];
+            connection.queued = false;
+            if std::mem::take(&mut connection.unread) && self.drop_input(index) == Stays::No {
+                continue;
+            }
+            self.serve(index, now);
+        }
+        if let Some(group) = self.groups.turn() {
+            self.walk(group, now);
+        }
+        let metrics = self.hub.metrics();
+        metrics.deliveries.inc_by(std::mem::take(&mut self.delivered));
+        metrics.bytes.inc_by(std::mem::take(&mut self.bytes));
+        self.groups.is_ready() || !self.more.is_empty() || self.due().is_some_and(|due| due <= now)
+    }
+
+    /// One write for each member that can take it.
+    fn walk(&mut self, group: GroupId, now: Millis) {
+        self.memo.clear(); // what it remembers is of another group, or of before
+        for _ in 0..TURN {
+            let Some(member) = self.groups.member(group) else { break };
+            let (stays, again) = self.step(member as usize, now);
+            self.groups.visited(group, stays == Stays::Yes, again);
+        }
+        self.memo.clear();
+        self.groups.turned(group);
+    }
+
+    /// Serves one connection until there is nothing more, or it takes no more, or others should have their turn.
+    fn serve(&mut self, index: usize, now: Millis) {
+        for _ in 0..ROW {
+            self.memo.clear();
+            let (stays, again) = self.step(index, now);
+            if stays == Stays::No || !again {
+                return;
+            }
+        }
+        self.queue(index);
+    }
+
+    /// Gives a connection, if it can take it, what comes next. Whether it stays, and whether there may be more.
+    fn step(&mut self, index: usize, now: Millis) -> (Stays, bool) {
+        let connection = &mut self.connections[index];
+        let blocked = connection.is_blocked();
+        let Some(stream) = connection.stream.as_mut().filter(|_| !blocked) else { return (Stays::Yes, false) };
+        let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+        let action = stream.session.poll(now, &mut member);
+        self.act(index, action, now)
+    }
+
+    /// What was read from the store for a connection; `None` if the store is closed.
+    pub(super) fn on_read(&mut self, id: Id, page: Option<StorePage>, now: Millis) {
+        let Some(index) = self.find(id) else { return };
+        let connection = &mut self.connections[index];
+        connection.reading = None;
+        let blocked = connection.is_blocked();
+        if let Some(stream) = &mut connection.stream {
+            if blocked {
+                // A heartbeat was written only in part meanwhile.
+                stream.session.pass_over_page();
+            } else {
+                let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+                let action = stream.session.take(page, now, &mut member);
+                if self.act(index, action, now).0 == Stays::No {
+                    return;
+                }
+            }
+        }
+        self.queue(index);
+    }
+
+    /// Does what a session wants done. Whether the connection stays, and whether there may be more to do.
+    fn act(&mut self, index: usize, action: Action<Chunk>, now: Millis) -> (Stays, bool) {
+        match action {
+            Action::Events { events, count } => {
+                self.delivered += count as u64;
+                self.bytes += events.len() as u64;
+                (self.write(index, &events, now), true)
+            }
+            Action::Own { block, kind } => {
+                match kind {
+                    Own::Opening => {}
+                    Own::Heartbeat => drop(self.hub.metrics().heartbeats.inc()),
+                    Own::Gap(reason) => self.hub.metrics().gap(reason),
+                }
+                (self.write(index, &Chunk::new(&block), now), true)
+            }
+            Action::ReadStore(read) => {
+                let connection = &mut self.connections[index];
+                connection.reading = Some(self.reader.read(&self.hub, connection.id, read));
+                (Stays::Yes, false)
+            }
+            Action::Yield => (Stays::Yes, true),
+            Action::WaitUntil(_) => (Stays::Yes, false),
+            Action::End { last_words, reason } => (self.end(index, &last_words, reason.into(), now), false),
+            Action::Ended => (self.half_close(index, now), false),
+        }
+    }
+
+    fn write(&mut self, index: usize, chunk: &Chunk, now: Millis) -> Stays {
+        if self.connections[index].chunked {
+            self.send(index, chunk.framed(), now)
+        } else {
+            self.send(index, &chunk.payload(), now)
+        }
+    }
+
+    fn send(&mut self, index: usize, bytes: &Bytes, now: Millis) -> Stays {
+        match self.connections[index].send(bytes, now) {
+            Sent::Whole => Stays::Yes,
+            Sent::Blocked => {
+                let metrics = self.hub.metrics();
+                metrics.stalled_connections.inc();
+                let pinned = self.connections[index].pinned() as i64;
+                let others = metrics.pinned.inc_by(pinned);
+                let most = i64::try_from(self.hub.config().limits.pinned_bytes).unwrap_or(i64::MAX);
+                if others.saturating_add(pinned) > most {
+                    return self.close(index, Ended::lag);
+                }
+                let due = self.due_of(index);
+                self.set_timer(index, due);
+                Stays::Yes
+            }
+            Sent::Gone => self.close(index, Ended::client),
+        }
+    }
+
+    /// The last words, and the end of our side.
+    fn end(&mut self, index: usize, last_words: &Bytes, ended: Ended, now: Millis) -> Stays {
+        self.leave(index, ended);
+        let words = Chunk::new(last_words);
+        let chunked = self.connections[index].chunked;
+        let bytes = if chunked { [words.framed(), LAST_CHUNK].concat().into() } else { words.payload() };
+        if self.send(index, &bytes, now) == Stays::No {
+            return Stays::No;
+        }
+        // else it is half closed when it has taken them
+        if self.connections[index].is_blocked() { Stays::Yes } else { self.half_close(index, now) }
+    }
+
+    /// The socket may take more.
+    fn unblock(&mut self, index: usize, now: Millis) {
+        let connection = &mut self.connections[index];
+        let pinned = connection.pinned() as i64;
+        match connection.flush(now) {
+            Sent::Blocked => return,
+            Sent::Gone => {
+                self.close(index, Ended::client);
+                return;
+            }
+            Sent::Whole => {}
+        }
+        self.hub.metrics().pinned.dec_by(pinned);
+        self.hub.metrics().stalled_connections.dec();
+        if let Some(stream) = &mut self.connections[index].stream {
+            stream.session.wrote(now, self.hub.timing());
+            let due = self.due_of(index);
+            self.set_timer(index, due);
+            self.serve(index, now);
+        } else {
+            self.half_close(index, now);
+        }
+    }
+
+    /// The last words are written: ends our side, and has patience until the client ends its own.
+    fn half_close(&mut self, index: usize, now: Millis) -> Stays {
+        let connection = &mut self.connections[index];
+        if !connection.shutdown() {
+            return self.close(index, Ended::client);
+        }
+        connection.patience_ends = now + PATIENCE;
+        self.set_timer(index, now + PATIENCE);
+        Stays::Yes
+    }
+
+    fn drop_input(&mut self, index: usize) -> Stays {
+        match self.connections[index].drop_input() {
+            Input::Nothing => Stays::Yes,
+            Input::More => {
+                self.connections[index].unread = true;
+                self.queue(index);
+                Stays::Yes
+            }
+            Input::End => self.close(index, Ended::client),
+        }
+    }
+
+    /// The connection with this name, if it is still there.
+    fn find(&self, id: Id) -> Option<usize> {
+        let index = id.index as usize;
+        self.connections.get(index).filter(|connection| connection.id == id).map(|_| index)
+    }
+
+    /// Takes the subscriber out of the hub.
+    fn leave(&mut self, index: usize, ended: Ended) {
+        let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
+        if let Some(moved) = self.groups.leave(subscriber.group(), member)
+            && let Some(stream) = &mut self.connections[moved as usize].stream
+        {
+            stream.member = member;
+        }
+        subscriber.ends(ended);
+    }
+
+    fn close(&mut self, index: usize, ended: Ended) -> Stays {
+        self.leave(index, ended);
+        let connection = self.connections.remove(index);
+        if connection.is_blocked() {
+            self.hub.metrics().stalled_connections.dec();
+            self.hub.metrics().pinned.dec_by(connection.pinned() as i64);
+        }
+        Stays::No
+    }
+}
+
+impl<S> Drop for Streams<S> {
+    /// The hub may live on: what was counted of these connections is taken back.
+    fn drop(&mut self) {
+        let metrics = self.hub.metrics();
+        for (_, connection) in self.connections.iter().filter(|(_, connection)| connection.is_blocked()) {
+            metrics.stalled_connections.dec();
+            metrics.pinned.dec_by(connection.pinned() as i64);
+        }
+    }
+}

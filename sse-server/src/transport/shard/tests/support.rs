@@ -1,0 +1,133 @@
+//! A hub in this process whose streams are a shard's, over sockets in memory. Its clock is tokio's.
+
+#[path = "../../../../tests/it/support.rs"]
+mod shared;
+
+use std::{
+    io,
+    sync::{Arc, Mutex, Weak},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use sse_testkit::{Body, TestClient};
+use tokio::sync::Notify;
+use tower_service::Service;
+
+pub(super) use shared::{metric, publish, publish_json};
+
+use super::{
+    super::{Inbox, Inboxes, Message, Reader, Wake, streams::Streams},
+    pipe::Pipe,
+};
+use crate::{
+    base::connections::OpenConnection,
+    config::Config,
+    http::{HubService, RouteSet},
+    hub::Hub,
+    transport::takeover::{TakenStream, Takeover},
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How many bytes a socket takes while its client does not read.
+const ROOM: usize = 300;
+
+#[derive(Debug)]
+struct Notified(Arc<Notify>);
+
+impl Wake for Notified {
+    fn wake(&self) -> io::Result<()> {
+        self.0.notify_one();
+        Ok(())
+    }
+}
+
+/// Streams on their way to the shard.
+type Joining = Mutex<Vec<(TakenStream, Pipe)>>;
+
+pub(super) fn default_hub() -> TestClient {
+    hub(|_| {}).1
+}
+
+pub(super) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
+    hub_over(ROOM, set)
+}
+
+/// A hub whose sockets take `room` bytes while their clients do not read.
+pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
+    let mut config = Config::in_memory();
+    set(&mut config);
+    let hub = Hub::new(config).unwrap();
+    let notify = Arc::new(Notify::new());
+    let joining = Arc::new(Joining::default());
+    let inboxes = Inboxes([Inbox::new(Notified(notify.clone()))].into());
+    hub.attach(Arc::new(inboxes.clone()));
+    tokio::spawn(run(hub.clone(), inboxes, notify.clone(), Arc::downgrade(&joining)));
+    let service = HubService::new(hub.clone(), RouteSet::All);
+    let client = TestClient::from_fn(move |mut request: Request<Body>| {
+        let takeover = Takeover::default();
+        request.extensions_mut().insert(takeover.clone());
+        let mut service = service.clone();
+        let (joining, notify) = (joining.clone(), notify.clone());
+        async move {
+            let (head, body) = service.call(request).await.unwrap().into_parts();
+            let body: UnsyncBoxBody<Bytes, BoxError> = match takeover.take() {
+                None => body.map_err(BoxError::from).boxed_unsync(),
+                Some(stream) => {
+                    let pipe = Pipe::new(room, notify.clone());
+                    let body = pipe.body().map_err(BoxError::from).boxed_unsync();
+                    joining.lock().unwrap().push((stream, pipe));
+                    notify.notify_one();
+                    body
+                }
+            };
+            Response::from_parts(head, body)
+        }
+    });
+    (hub, client)
+}
+
+/// The shard's loop, as a task, while there is a client.
+async fn run(hub: Hub, inboxes: Inboxes, notify: Arc<Notify>, joining: Weak<Joining>) {
+    let reader = Reader { runtime: tokio::runtime::Handle::current(), inboxes: inboxes.clone(), shard: 0 };
+    let mut streams = Streams::new(hub.clone(), reader);
+    let mut pipes: Vec<(usize, Pipe)> = Vec::new();
+    while let Some(joining) = joining.upgrade() {
+        let now = hub.clock().now();
+        for (index, pipe) in &pipes {
+            if pipe.take_event() {
+                streams.on_event(*index, true, now);
+            }
+        }
+        let joined = std::mem::take(&mut *joining.lock().unwrap());
+        for (stream, pipe) in joined {
+            let index = streams.vacant();
+            pipes.retain(|(other, _)| *other != index);
+            pipes.push((index, pipe.clone()));
+            streams.join(pipe, stream, true, OpenConnection::uncounted(), now);
+        }
+        for message in inboxes.0[0].take().unwrap_or_default() {
+            match message {
+                Message::Ready(group) => streams.ready(group),
+                Message::Read(id, page) => streams.on_read(id, page, now),
+                Message::Drain => streams.drain(now),
+                Message::Join(_) | Message::Stop => unreachable!("nothing sends it here"),
+            }
+        }
+        if streams.turn(now) {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        drop(joining);
+        let due = streams
+            .due()
+            .map_or(Duration::from_secs(3600), |due| Duration::from_millis(due - hub.clock().now().min(due)));
+        tokio::select! {
+            () = notify.notified() => {}
+            () = tokio::time::sleep(due) => {}
+        }
+    }
+}

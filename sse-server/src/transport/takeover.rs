@@ -1,0 +1,85 @@
+//! How a connection is taken out of hyper: what the routes leave for it, and how it is known that the head is out.
+//!
+//! ```text
+//!  connection ── slot in the request's extensions ──▶ route
+//!      ▲                                                │ stream, and a body without end
+//!      └── head encoded (the body is polled), then flushed ◀──┘
+//! ```
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use sse_engine::{Cursor, Heartbeat, Opening};
+
+use crate::{base::lock::Slot, hub::Subscriber};
+
+const NONE: u8 = 0;
+const LEFT: u8 = 1;
+const ENCODED: u8 = 2;
+const SENT: u8 = 3;
+
+/// A slot of one connection, in which a route leaves the stream that is to go on without hyper.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Takeover(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    stage: AtomicU8,
+    stream: Slot<Option<TakenStream>>,
+}
+
+/// A stream to be carried on.
+#[derive(Debug)]
+pub(crate) struct TakenStream {
+    pub(crate) subscriber: Subscriber,
+    pub(crate) cursor: Cursor,
+    pub(crate) opening: Opening,
+    pub(crate) heartbeat: Heartbeat,
+}
+
+impl Takeover {
+    /// Leaves a stream, and gives the body for hyper: it sends nothing and does not end.
+    pub(crate) fn leave(&self, stream: TakenStream) -> PendingBody {
+        self.0.stream.replace(Some(stream));
+        self.0.stage.store(LEFT, Ordering::Relaxed);
+        PendingBody(self.clone())
+    }
+
+    /// The connection's writes have all reached the socket.
+    pub(crate) fn flushed(&self) {
+        let _ = self.0.stage.compare_exchange(ENCODED, SENT, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Returns true if the head is out and the connection can be taken.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.0.stage.load(Ordering::Relaxed) == SENT
+    }
+
+    /// The stream, if one was left.
+    pub(crate) fn take(&self) -> Option<TakenStream> {
+        self.0.stage.store(NONE, Ordering::Relaxed);
+        self.0.stream.replace(None)
+    }
+}
+
+/// The body of a response whose connection is to be taken. Hyper asks for it when the head is encoded.
+#[derive(Debug)]
+pub(crate) struct PendingBody(Takeover);
+
+impl Stream for PendingBody {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let _ = self.0.0.stage.compare_exchange(LEFT, ENCODED, Ordering::Relaxed, Ordering::Relaxed);
+        Poll::Pending
+    }
+}
