@@ -1,4 +1,4 @@
-//! Parsing: each work in pieces of each size, borrowed and owned. `cargo xtask bench parse` compares with other crates.
+//! Parsing: each work in chunks of each size, borrowed and owned. `cargo xtask bench parse` compares with other crates.
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
 
 #[path = "../compare/src/work.rs"]
@@ -14,18 +14,18 @@ fn parse(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(work.name);
         group.throughput(Throughput::Bytes(work.stream.len() as u64));
         for cut in work::CUTS {
-            let pieces = work.cut(cut);
+            let chunks = work.cut(cut);
             let name = work::cut_name(cut);
-            group.bench_with_input(BenchmarkId::new("push", &name), &pieces, |bencher, pieces| {
+            group.bench_with_input(BenchmarkId::new("push", &name), &chunks, |bencher, chunks| {
                 bencher.iter(|| {
                     let mut parser = Parser::new();
-                    pieces.iter().for_each(|piece| parser.feed(piece, |item| _ = black_box(item)));
+                    chunks.iter().for_each(|chunk| parser.feed(chunk, |item| _ = black_box(item)));
                 });
             });
-            group.bench_with_input(BenchmarkId::new("owned", &name), &pieces, |bencher, pieces| {
+            group.bench_with_input(BenchmarkId::new("owned", &name), &chunks, |bencher, chunks| {
                 bencher.iter(|| {
                     let mut parser = Parser::new();
-                    pieces.iter().for_each(|piece| parser.feed_bytes(piece, |event| _ = black_box(event)));
+                    chunks.iter().for_each(|chunk| parser.feed_bytes(chunk, |event| _ = black_box(event)));
                 });
             });
         }

@@ -5,11 +5,11 @@ use std::io;
 use bytes::BytesMut;
 use tokio_util::codec::{Decoder, Encoder};
 
-use crate::{Event, Parser, ready::Ready};
+use crate::{Event, Parser, queue::EventQueue};
 
 /// Reads and writes events, for `tokio_util`'s `Framed`, `FramedRead` and `FramedWrite`.
 ///
-/// What is unfinished when the input ends is discarded, as the standard has it.
+/// An event that is unfinished when the input ends is discarded, as the standard requires.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -23,7 +23,7 @@ use crate::{Event, Parser, ready::Ready};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug, Default)]
-pub struct EventCodec(Ready);
+pub struct EventCodec(EventQueue);
 
 impl EventCodec {
     /// A codec at the start of a stream.
@@ -32,13 +32,13 @@ impl EventCodec {
         Self::default()
     }
 
-    /// A codec that reads with a parser of one's own: with limits, strict, or with a last event ID.
+    /// A codec that reads with `parser`, which may have limits, be strict, or begin with a last event ID.
     #[must_use]
     pub const fn with_parser(parser: Parser) -> Self {
-        Self(Ready::new(parser))
+        Self(EventQueue::new(parser))
     }
 
-    /// What it reads with: it knows the last event ID and the reconnection time.
+    /// The parser, which has the last event ID and the reconnection time.
     #[must_use]
     pub const fn parser(&self) -> &Parser {
         &self.0.parser

@@ -1,4 +1,4 @@
-//! Writing the event stream format: nothing that goes in can forge a field or lose one.
+//! Writes the event stream format. No value can forge a field or lose one.
 
 use core::time::Duration;
 
@@ -19,7 +19,7 @@ impl Event {
     ///
     /// # Panics
     ///
-    /// Only where `buf` can't grow and has less room than [`encoded_len`](Self::encoded_len).
+    /// If `buf` can't grow and has less room than [`encoded_len`](Self::encoded_len).
     pub fn encode(&self, buf: &mut impl BufMut) {
         let mut lines = Lines { buf, begun: false };
         if let Some(text) = &self.comment {
@@ -52,7 +52,7 @@ impl Event {
             + 1
     }
 
-    /// The encoded event in bytes of its own, allocated once.
+    /// The encoded event, in a buffer that is allocated once at its exact length.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
         let mut buf = BytesMut::with_capacity(self.encoded_len());
@@ -61,14 +61,15 @@ impl Event {
     }
 }
 
-/// Lines of an event. A line end is written with the next line: one call less for each.
+/// Writes the lines of an event. Each line end is written together with the line after it, which saves a call.
 struct Lines<'a, B> {
     buf: &'a mut B,
     begun: bool,
 }
 
 impl<B: BufMut> Lines<'_, B> {
-    /// A field: a line end and its name, and its value, which stands on one line: its type or [`each_line`] says so.
+    /// Writes one field. `name` begins with the end of the line before it. `value` holds no line end: its type
+    /// guarantees that, or [`each_line`] does.
     #[inline(always)]
     fn put<const LEN: usize>(&mut self, name: &[u8; LEN], value: &[u8]) {
         if self.begun {
@@ -80,7 +81,7 @@ impl<B: BufMut> Lines<'_, B> {
         self.buf.put_slice(value);
     }
 
-    /// The blank line.
+    /// Writes the blank line that dispatches the event.
     #[inline]
     fn end(self) {
         self.buf.put_slice(if self.begun { b"\n\n" } else { b"\n" });
@@ -93,7 +94,8 @@ fn lines_len(name: &str, text: &[u8]) -> usize {
     len
 }
 
-/// Splits at CRLF, CR and LF; a text that ends with a line end has an empty last line.
+/// Calls `line` with each line of `text`, split at CRLF, CR and LF. A text that ends with a line end has an empty last
+/// line.
 #[inline]
 fn each_line(text: &[u8], mut line: impl FnMut(&[u8])) {
     let mut start = 0;

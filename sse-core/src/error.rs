@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A character that can't stand in an event name or an event ID. Refuse the text, or take the character out.
+/// A text holds a character that an event name or an event ID can't have. Refuse the text, or remove the character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldError {
     field: &'static str,

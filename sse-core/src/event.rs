@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use crate::{EventId, EventName, Text};
 
-/// An event as a server sends it, or as a client keeps it. Every part may be absent; without data nothing is
-/// dispatched.
+/// An event as a server sends it, or as a client keeps it. Every part may be absent; a client dispatches nothing for
+/// an event without data.
 ///
 /// ```
 /// use sse_core::{Event, EventName};
@@ -23,13 +23,13 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event that has data and nothing else: a `message`.
+    /// An event that has only data: a `message`.
     #[must_use]
     pub fn message(data: impl Into<Text>) -> Self {
         Self::builder().data(data).build()
     }
 
-    /// Begins an event whose data is a value as JSON, on one line.
+    /// Begins an event whose data is `value` as JSON, on one line.
     ///
     /// ```
     /// use sse_core::Event;
@@ -41,7 +41,7 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// If the value does not serialize as JSON.
+    /// If `value` does not serialize as JSON.
     #[cfg(feature = "serde")]
     pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<EventBuilder, serde_json::Error> {
         serde_json::to_string(value).map(|json| Self::builder().data(json))
@@ -74,20 +74,20 @@ impl Event {
         self.id.as_ref()
     }
 
-    /// The reconnection time that the event sets, if it does.
+    /// The reconnection time, if the event sets one.
     #[must_use]
     pub const fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
-    /// The comment before the event, if there is one.
+    /// The comment that is sent before the fields, if there is one.
     #[must_use]
     pub const fn comment(&self) -> Option<&Text> {
         self.comment.as_ref()
     }
 }
 
-/// Puts an [`Event`] together.
+/// Builds an [`Event`]; see [`Event::builder`].
 #[derive(Debug, Clone, Default)]
 pub struct EventBuilder(Event);
 
@@ -127,7 +127,7 @@ impl EventBuilder {
         self
     }
 
-    /// The event.
+    /// The finished event.
     #[must_use]
     pub fn build(self) -> Event {
         self.0

@@ -1,4 +1,4 @@
-//! The two fields that can't hold any text: checked once, here.
+//! The two fields that can't hold every text. Each is checked once, when it is made.
 
 use core::fmt;
 
@@ -6,7 +6,8 @@ use crate::{FieldError, Text};
 
 /// The name of an event: what a browser listens for. UTF-8 without CR and LF; the empty name means `message`.
 ///
-/// Source: [the `event` field](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
+/// Source: [the `event`
+/// field](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 ///
 /// ```
 /// use sse_core::EventName;
@@ -21,7 +22,8 @@ pub struct EventName(Text);
 /// A last event ID: what a client sends back to resume. UTF-8 without CR, LF and NUL; the empty ID resets the
 /// client's.
 ///
-/// NUL is refused because [a client ignores an `id` field that holds one](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
+/// NUL is refused because [a client ignores an `id` field that holds
+/// one](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 ///
 /// ```
 /// use sse_core::EventId;
@@ -35,11 +37,11 @@ pub struct EventId(Text);
 macro_rules! field {
     ($type:ident, $field:literal, $allows:ident) => {
         impl $type {
-            /// Checks the text.
+            /// Checks `text`.
             ///
             /// # Errors
             ///
-            /// [`FieldError`] names the character that can't stand in this field, and where it is.
+            /// [`FieldError`] names the character that this field can't have, and its position.
             pub fn new(text: impl Into<Text>) -> Result<Self, FieldError> {
                 let text = text.into();
                 Self::check(&text)?;
@@ -53,11 +55,11 @@ macro_rules! field {
                 }
             }
 
-            /// Checks a literal; in a `const`, a bad one does not compile.
+            /// Checks a literal. In a `const`, one that is not allowed does not compile.
             ///
             /// # Panics
             ///
-            /// If the text is not allowed. For text that is not a literal use `new`.
+            /// If `text` is not allowed. For text that is not a literal, use [`new`](Self::new).
             #[must_use]
             pub const fn from_static(text: &'static str) -> Self {
                 let bytes = text.as_bytes();
@@ -69,7 +71,7 @@ macro_rules! field {
                 Self(Text::from_static(text))
             }
 
-            /// A text that is known to be allowed: it was read off a stream.
+            /// A text that was read from a stream, and is therefore allowed.
             pub(crate) const fn trusted(text: Text) -> Self {
                 Self(text)
             }
@@ -80,7 +82,7 @@ macro_rules! field {
                 self.0.as_str()
             }
 
-            /// The text, shared.
+            /// The text in its shared bytes.
             #[must_use]
             pub const fn text(&self) -> &Text {
                 &self.0

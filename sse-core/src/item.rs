@@ -4,41 +4,41 @@ use core::time::Duration;
 
 use crate::{Event, EventId, EventName, Limit};
 
-/// Something whole in the stream, lent for the time of the call.
+/// Something that is complete in the stream, borrowed for the duration of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Item<'a> {
     /// An event was dispatched.
     Event(EventRef<'a>),
-    /// The reconnection time was set. In force at once, whatever becomes of the block it stands in.
+    /// The reconnection time was set. It takes effect at once, even if its block is then dropped or discarded.
     Retry(Duration),
     /// A comment line, without its colon and one leading space.
     Comment(&'a str),
-    /// A block went over one of the [`Limits`](crate::Limits): it dispatches nothing. Its ID is committed, unless it
-    /// is the ID, or its line, that was too long.
+    /// A block exceeded one of the [`Limits`](crate::Limits) and dispatches nothing. Its ID is committed all the same,
+    /// unless the ID itself, or its line, was too long.
     Dropped(Limit),
-    /// A block that is not UTF-8, where the parser is [strict](crate::Parser::strict): it dispatches nothing.
+    /// A block is not UTF-8, and the parser is [strict](crate::Parser::strict): it dispatches nothing.
     NotUtf8(NotUtf8),
 }
 
 /// Where a stream is not UTF-8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NotUtf8 {
-    /// The part of the block.
-    pub place: Place,
-    /// How many bytes of that part's value are valid before the first that are not.
+    /// The part of the block that is not UTF-8.
+    pub part: BlockPart,
+    /// The number of bytes of that part's value before the first invalid one.
     pub valid_up_to: usize,
 }
 
 /// A part of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Place {
+pub enum BlockPart {
     /// The event's name.
     Name,
     /// The data, its lines joined by LF.
     Data,
-    /// The event ID; it is not committed.
+    /// The event ID, which is not committed.
     Id,
 }
 
@@ -63,17 +63,16 @@ impl<'a> EventRef<'a> {
         self.data
     }
 
-    /// The last event ID when the event was dispatched: its own, or that of an event before it; empty if there was
-    /// none.
+    /// The last event ID when the event was dispatched: its own, or that of an earlier event; empty if there was none.
     #[must_use]
     pub const fn id(&self) -> &'a str {
         self.id
     }
 
-    /// A copy to keep. The last event ID becomes the event's own, if it is not empty.
+    /// An owned copy. A last event ID that is not empty becomes the event's own.
     #[must_use]
     pub fn to_event(&self) -> Event {
-        // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
+        // the parser gives no name with CR or LF and no ID with NUL, so neither is checked again
         Event {
             comment: None,
             name: (self.name != "message").then(|| EventName::trusted(self.name.into())),

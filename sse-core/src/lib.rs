@@ -1,5 +1,5 @@
-//! Server-Sent Events without IO: an incremental [`Parser`], an encoder that can't be injected ([`Event`]), typed events,
-//! and a client's [`session`].
+//! Server-Sent Events without IO: an incremental [`Parser`], an encoder that can't be injected ([`Event`]), typed
+//! events, and a client's [`session`].
 //!
 //! ```
 //! use sse_core::{Event, Item, Parser};
@@ -16,21 +16,21 @@
 //!
 //! | to read | use | text is |
 //! |---|---|---|
-//! | pieces as they arrive, at the least cost | [`Parser::feed`] | lent, from the piece where it lies whole in it |
-//! | the same, to keep | [`Parser::feed_bytes`] | owned, sharing the piece where it can |
-//! | a `Stream` of pieces | `EventStream` | owned |
+//! | chunks as they arrive, at the least cost | [`Parser::feed`] | borrowed, from the chunk if it lies whole in it |
+//! | the same, to keep | [`Parser::feed_bytes`] | owned, sharing the chunk where it can |
+//! | a `Stream` of chunks | `EventStream` | owned |
 //! | an `AsyncRead` | `EventCodec` with `tokio_util`'s `FramedRead` | owned |
-//! | a connection, with reconnecting | [`session::Session`] | lent |
+//! | a connection, with reconnecting | [`session::Session`] | borrowed |
 //!
-//! Pieces may be cut anywhere. What is dropped is told:
+//! Chunks may end anywhere. What is dropped is reported:
 //!
 //! ```
 //! use sse_core::{Item, Limits, Parser};
 //!
 //! let mut parser = Parser::with_limits(Limits::new(1 << 20, 8)); // data of at most 8 bytes
 //! let mut items = Vec::new();
-//! for piece in ["id: 1\nda", "ta: short\n\nid: 2\ndata: too long for this\n\n"] {
-//!     parser.feed(piece.as_bytes(), |item| {
+//! for chunk in ["id: 1\nda", "ta: short\n\nid: 2\ndata: too long for this\n\n"] {
+//!     parser.feed(chunk.as_bytes(), |item| {
 //!         items.push(match item {
 //!             Item::Event(event) => event.data().to_owned(),
 //!             other => format!("{other:?}"),
@@ -69,8 +69,9 @@
 //! # }
 //! ```
 //!
-//! To write: [`Event::encode`] into a buffer, [`Event::to_bytes`], or `EventCodec`. Events that are the variants of an
-//! enum: `typed`. A connection's life: [`session`].
+//! To write events, use [`Event::encode`] into a buffer, [`Event::to_bytes`], or `EventCodec`. Events that are the
+//! variants of an enum are in `typed`, the life of a connection is in [`session`], and what a
+//! hub and its clients agree on beyond the standard in `hub`.
 //!
 //! # What is implemented
 //!
@@ -79,19 +80,19 @@
 //! - [parsing](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream): one byte order
 //!   mark is stripped; CR, LF and CRLF end a line, a CR at once;
 //! - [interpretation](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation):
-//!   `event`, `data`, `id`, `retry`; a block without data commits its ID; an unfinished block is discarded; invalid UTF-8
-//!   becomes U+FFFD;
+//!   `event`, `data`, `id`, `retry`; a block without data commits its ID; an unfinished block is discarded; invalid
+//!   UTF-8 becomes U+FFFD;
 //! - the [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model), in
 //!   [`session`]: which answers open a stream, which end it, and when to reconnect.
 //!
-//! By the letter the last event ID buffer is empty at the start of each connection, so that a first event without an ID
-//! would take the ID back; like browsers, the parser keeps it until another comes.
+//! Taken literally, the standard empties the last event ID buffer at the start of each connection, so that a first
+//! event without an ID would reset the ID. Like browsers, the parser keeps it until another comes.
 //!
 //! Memory is bounded by [`Limits`], on by default.
 //!
 //! # What it does not do
 //!
-//! It opens no connection, follows no redirect and knows no clock: bring your own bytes, time and randomness.
+//! It opens no connection, follows no redirect and has no clock: bring your own bytes, time and randomness.
 //!
 //! # Features
 //!
@@ -99,6 +100,7 @@
 //! |---|---|---|
 //! | `std` | yes | run-time CPU detection in `memchr`; without it the crate is `no_std` with `alloc` |
 //! | `serde` | yes | `typed` events and `Event::json` |
+//! | `hub` | no | `hub`, what a hub and its clients say to each other |
 //! | `stream` | no | `EventStream`, over any stream of bytes |
 //! | `codec` | no | `EventCodec`, for `tokio_util`'s `Framed` |
 
@@ -127,10 +129,13 @@ pub mod session;
 #[cfg(feature = "serde")]
 pub mod typed;
 
+#[cfg(feature = "hub")]
+pub mod hub;
+
 #[cfg(feature = "codec")]
 mod codec;
 #[cfg(any(feature = "codec", feature = "stream"))]
-mod ready;
+mod queue;
 #[cfg(feature = "stream")]
 mod stream;
 
@@ -142,7 +147,7 @@ pub use stream::EventStream;
 pub use error::FieldError;
 pub use event::{Event, EventBuilder};
 pub use field::{EventId, EventName};
-pub use item::{EventRef, Item, NotUtf8, Place};
+pub use item::{BlockPart, EventRef, Item, NotUtf8};
 pub use limits::{Limit, Limits};
 pub use parser::Parser;
 pub use text::Text;

@@ -2,18 +2,19 @@
 
 use core::fmt;
 
-/// How much of a stream the parser keeps in memory for one event. All sizes are bytes as they arrive, before
-/// invalid UTF-8 is replaced. Buffers grow by doubling, so a connection holds at most twice [`line`](Self::line) and
-/// [`event`](Self::event) together, 16 MiB by default, and half a megabyte between events.
+/// How much of a stream the parser keeps in memory for one event. All sizes are in bytes as received, before invalid
+/// UTF-8 is replaced. Buffers grow by doubling, so a connection holds at most twice the sum of [`line`](Self::line) and
+/// [`event`](Self::event), 16 MiB by default, and half a megabyte between events.
 ///
-/// A block that goes over a limit dispatches nothing; it is reported as [`Item::Dropped`](crate::Item::Dropped), its
-/// ID is committed all the same (or a client would ask for the same event again for ever), and parsing goes on after
-/// its blank line. What is dropped does not depend on how the input is cut.
+/// A block that exceeds a limit dispatches nothing and is reported as [`Item::Dropped`](crate::Item::Dropped). Its ID
+/// is committed all the same, or a client would ask for the same event for ever, and parsing continues after its blank
+/// line. What is dropped does not depend on how the input is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Limits {
-    /// One line, without its end. Default 4 MiB: a JSON document of a size that one still sends as an event. Below 6 a
-    /// line's field can't be told, and a line over the limit may be dropped without being reported.
+    /// One line, without its end. Default 4 MiB: as large as a JSON document that one would still send as an event.
+    /// With a limit below 6 bytes the field of a longer line can't be recognized, so it may be dropped without a
+    /// report.
     pub line: usize,
     /// The data of one event, its lines joined by LF. Default 4 MiB, for the same reason.
     pub event: usize,
@@ -24,7 +25,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits of the given sizes for a line and for the data of an event, the others being the defaults.
+    /// Limits of `line` bytes for a line and `event` bytes for the data of an event; the others are the defaults.
     #[must_use]
     pub fn new(line: usize, event: usize) -> Self {
         Self { line, event, ..Self::default() }
@@ -37,7 +38,7 @@ impl Default for Limits {
     }
 }
 
-/// Which of the [`Limits`] a block went over first.
+/// Which of the [`Limits`] a block exceeded first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 /// What a line of an event stream is, by its field's name.
 ///
-/// Source: [interpreting a line](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
+/// Source: [interpreting a
+/// line](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Line {
     Blank,
@@ -17,7 +18,8 @@ pub(crate) enum Line {
     Ignored,
 }
 
-/// Reads a line without its end: what it is, and where its value begins. One space after the colon is no part of it.
+/// Reads a line without its end: what kind it is, and where its value begins. One space after the colon does not belong
+/// to the value.
 #[inline(always)]
 pub(crate) fn read(line: &[u8]) -> (Line, usize) {
     let (kind, name) = match line {
@@ -37,7 +39,8 @@ pub(crate) fn read(line: &[u8]) -> (Line, usize) {
     }
 }
 
-/// The reconnection time that a `retry` sets: ASCII digits only; a number too large for 64 bits is the largest.
+/// The reconnection time that a `retry` field sets, which must be ASCII digits only. A number of milliseconds that does
+/// not fit in 64 bits becomes the largest one.
 pub(crate) fn milliseconds(value: &[u8]) -> Option<Duration> {
     if value.is_empty() {
         return None;

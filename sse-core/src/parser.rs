@@ -6,7 +6,8 @@
 //!      └───── whole line in the input ────────────────────▲
 //! ```
 //!
-//! Source: [Interpreting an event stream](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
+//! Source: [Interpreting an event
+//! stream](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 
 mod block;
 mod carried;
@@ -31,26 +32,26 @@ use crate::{
 use block::{Block, Input, Value};
 use carried::Carried;
 use dispatch::Sink;
-use owned::Owner;
+use owned::OwnedSink;
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-/// A buffer that grew beyond this for one event is given back after it: large enough that events of 64 KiB, a common
-/// bound, do not allocate anew each time.
+/// A buffer that has grown beyond this for one event is shrunk after it. It is large enough that events of 64 KiB, a
+/// common bound, do not allocate each time.
 const KEPT_CAPACITY: usize = 256 << 10;
 
-/// Reads an event stream from pieces of any size and hands out what is in it.
+/// Reads an event stream from chunks of any size, and hands out the items in it.
 ///
-/// Input that ends in the middle of anything is kept; nothing is handed out before it is whole. Text is lent from the
-/// input where it lies whole in it, else from the parser's own buffers, so in the steady state nothing is allocated.
+/// What is incomplete at the end of a chunk is kept until the rest arrives. Text that lies whole in a chunk is borrowed
+/// from it, other text from the parser's own buffers, so in the steady state nothing is allocated.
 ///
 /// ```
 /// use sse_core::{Item, Parser};
 ///
 /// let mut parser = Parser::new();
 /// let mut seen = Vec::new();
-/// for piece in ["id: 7\ndata: hel", "lo\n", "\n"] {
-///     parser.feed(piece.as_bytes(), |item| {
+/// for chunk in ["id: 7\ndata: hel", "lo\n", "\n"] {
+///     parser.feed(chunk.as_bytes(), |item| {
 ///         if let Item::Event(event) = item {
 ///             seen.push((event.name().to_owned(), event.data().to_owned(), event.id().to_owned()));
 ///         }
@@ -62,16 +63,17 @@ const KEPT_CAPACITY: usize = 256 << 10;
 pub struct Parser {
     limits: Limits,
     strict: bool,
-    /// How many bytes of a byte order mark have been seen; all of them, or none to come: its length.
+    /// The number of bytes of a byte order mark that have been seen; its length once it is complete or can't come any
+    /// more.
     bom: usize,
     /// The last byte was a CR, so an LF that follows belongs to the same line end.
     after_cr: bool,
     carried: Carried,
-    /// What is kept of the carried line: at most one byte more than its limit.
+    /// The carried line, as far as it is kept: at most one byte more than its limit.
     line: Vec<u8>,
     /// The carried line's length so far, kept or not.
     line_len: usize,
-    /// The fields of the unfinished block, where `block` says so.
+    /// The fields of the unfinished block that `block` says are kept.
     data: Vec<u8>,
     name: Vec<u8>,
     id: Vec<u8>,
@@ -94,7 +96,7 @@ impl Parser {
         Self::with_limits(Limits::default())
     }
 
-    /// A parser at the start of a stream, with limits of one's own.
+    /// A parser at the start of a stream, with `limits`.
     #[must_use]
     pub const fn with_limits(limits: Limits) -> Self {
         Self {
@@ -115,16 +117,16 @@ impl Parser {
         }
     }
 
-    /// The same parser, but a block whose name, data or ID is not UTF-8 dispatches nothing and is told as
-    /// [`Item::NotUtf8`]. By the standard, and otherwise, what is invalid becomes U+FFFD.
+    /// Makes the parser strict: a block whose name, data or ID is not UTF-8 dispatches nothing and is reported as
+    /// [`Item::NotUtf8`]. Otherwise invalid UTF-8 becomes U+FFFD, as the standard requires.
     #[must_use]
     pub const fn strict(mut self) -> Self {
         self.strict = true;
         self
     }
 
-    /// Reads the next piece of the stream, of any length, and calls `each` for whatever became whole. Should `each`
-    /// panic, [`reconnect`](Self::reconnect) before the parser is used again.
+    /// Reads the next chunk of the stream, of any length, and calls `each` with every item that it completes. If `each`
+    /// panics, call [`reconnect`](Self::reconnect) before the parser is used again.
     ///
     /// Source: [parsing](https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream) and
     /// [interpretation](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
@@ -136,10 +138,10 @@ impl Parser {
         self.read(input, &mut each);
     }
 
-    /// Reads the next piece of the stream and calls `each` with every event, owned: its text shares the piece where it
-    /// lies whole in it. So an event that is kept keeps the whole piece; copy its text, as with `Text::from(&*text)`,
-    /// to let go of it. What is not an event is left out; [`retry`](Self::retry) and [`dropped`](Self::dropped) know of
-    /// it.
+    /// Reads the next chunk of the stream, and calls `each` with every event that it completes, owned. Text that lies
+    /// whole in the chunk shares it, so an event that is kept keeps the whole chunk: copy its text, as with
+    /// `Text::from(&*text)`, to release it. Other items are left out; see [`retry`](Self::retry) and
+    /// [`dropped`](Self::dropped).
     ///
     /// ```
     /// use bytes::Bytes;
@@ -153,7 +155,7 @@ impl Parser {
     where
         F: FnMut(Event),
     {
-        self.read(input, &mut Owner::new(input, each));
+        self.read(input, &mut OwnedSink::new(input, each));
     }
 
     #[inline(always)]
@@ -194,8 +196,8 @@ impl Parser {
         self.carry(&bytes[start..]);
     }
 
-    /// Sets the last event ID, as if it had come with an earlier connection. The empty one is none. Limits do not apply:
-    /// it is the caller's own.
+    /// Sets the last event ID, as if `id` had come with an earlier connection; an empty `id` means none. Limits do not
+    /// apply to what the caller sets itself.
     ///
     /// # Errors
     ///
@@ -207,7 +209,7 @@ impl Parser {
         Ok(())
     }
 
-    /// The last event ID: of the last block that was ended by a blank line and had one. Send it when reconnecting.
+    /// The last event ID: that of the most recent complete block that had one. Send it when reconnecting.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         &self.last_event_id
@@ -219,14 +221,14 @@ impl Parser {
         self.retry
     }
 
-    /// How many blocks were dropped, in all: they went over a limit, or were not UTF-8 where the parser is
-    /// [strict](Self::strict).
+    /// The number of blocks dropped so far because they exceeded a limit or, if the parser is [strict](Self::strict),
+    /// were not UTF-8.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Begins a new stream: what was unfinished is discarded; last event ID and reconnection time stay.
+    /// Begins a new stream. What is unfinished is discarded; the last event ID and the reconnection time stay.
     pub fn reconnect(&mut self) {
         self.bom = 0;
         self.after_cr = false;
@@ -234,7 +236,7 @@ impl Parser {
         self.end_block();
     }
 
-    /// Takes off a byte order mark at the start of the stream, and the LF of a CRLF that was cut.
+    /// Strips a byte order mark at the start of the stream, and the LF of a CRLF that was cut in two.
     #[inline]
     fn skip_start<'a>(&mut self, input: &'a [u8]) -> &'a [u8] {
         if self.bom < BOM.len() {
@@ -254,7 +256,7 @@ impl Parser {
                 self.bom += 1;
                 input = &input[1..];
             } else {
-                // no mark after all: what was taken for one begins the first line
+                // it is no mark: what was taken for one begins the first line
                 let seen = mem::replace(&mut self.bom, BOM.len());
                 self.carry(&BOM[..seen]);
             }
@@ -262,7 +264,7 @@ impl Parser {
         input
     }
 
-    /// A line that lies whole in the input and is not blank.
+    /// Reads a line that lies whole in the input and is not blank.
     #[inline(always)]
     fn line_of_input(&mut self, input: &mut Input<'_>, start: usize, line: &[u8], sink: &mut impl Sink) {
         if line.len() > self.limits.line {
@@ -281,7 +283,7 @@ impl Parser {
             Line::Data if block.data == Value::Absent => {
                 block.data = value;
                 if len > self.limits.event {
-                    block.data = Value::Kept; // nothing of it
+                    block.data = Value::Kept; // as an empty value
                     block.go_over(Limit::Event);
                 }
             }
@@ -303,7 +305,7 @@ impl Parser {
         }
     }
 
-    /// A line of data after the first: they are joined in the parser's buffer.
+    /// Reads a data line after the first. They are joined in the parser's buffer.
     fn next_data_line(&mut self, input: &[u8], value: &[u8]) {
         let block = &mut self.block;
         if let Value::Input { start, end } = block.data {
@@ -312,7 +314,7 @@ impl Parser {
         block.push_data_line(&mut self.data, value, self.limits.event);
     }
 
-    /// Keeps what there is of the block for the next input.
+    /// Copies the unfinished block out of the input, for the next call.
     #[inline]
     fn keep(&mut self, input: &Input<'_>) {
         if let Some((start, end)) = input.id {
@@ -335,13 +337,14 @@ impl Parser {
     }
 }
 
-/// Where the next line starts, after the line end at `end`: a CR and an LF after it are one.
+/// Where the next line starts after the line end at `end`; a CRLF is one line end.
 #[inline]
 fn after_line_end(input: &[u8], end: usize) -> usize {
     if let Some([b'\r', b'\n', ..]) = input.get(end..) { end + 2 } else { end + 1 }
 }
 
-/// A line over its limit: of a field that makes the block incomplete, or of no consequence.
+/// Handles a line over its limit, of which `start` is the beginning. If it is a field of the event, the block is
+/// dropped; otherwise the line has no effect.
 fn long_line(start: &[u8], block: &mut Block) {
     match line::read(start).0 {
         Line::Data => {

@@ -4,12 +4,12 @@ use memchr::memchr2;
 
 const BLOCK: usize = 64;
 
-/// With so much to come and no line end in a block, a call to `memchr2` pays.
+/// If at least this much input is left and a block has no line end, a call to `memchr2` pays.
 const LONG: usize = 4 * BLOCK;
 
 #[cfg(test)]
 std::thread_local! {
-    /// How many bytes tests of this thread had scanned for line ends.
+    /// The number of bytes that this test thread has scanned for line ends.
     pub(crate) static SCANNED: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
 }
 
@@ -21,17 +21,18 @@ fn count(bytes: usize) {
     SCANNED.with(|scanned| scanned.set(scanned.get() + bytes));
 }
 
-/// The places of CR and LF in the input, in order. Each byte is looked at once, but for up to 63 that are loaded again
-/// with the last block.
+/// The positions of CR and LF in the input, in order. Each byte is examined once, except that up to 63 of them are
+/// loaded again with the last block.
 ///
-/// Short lines are found by a bitmask of 64 bytes at a time, a few instructions for each line end where a call to
-/// `memchr2` would cost ten nanoseconds; a block without any hands over to `memchr2`, which is faster over a long line.
+/// Short lines are found by a bitmask over 64 bytes at a time: a few instructions for each line end, where a call to
+/// `memchr2` would cost ten nanoseconds. A block without a line end hands over to `memchr2`, which is faster over a
+/// long line.
 pub(crate) struct LineEnds<'a> {
     input: &'a [u8],
-    /// The line ends not yet given among the bytes from `block` on.
+    /// The line ends among the 64 bytes from `block` on that have not been returned yet.
     mask: u64,
     block: usize,
-    /// All before this is scanned; past the end when all is.
+    /// Everything before this position is scanned; `usize::MAX` once the whole input is.
     scanned: usize,
 }
 
@@ -54,7 +55,7 @@ impl Iterator for LineEnds<'_> {
                 self.scanned = usize::MAX;
                 count(rest.len());
                 self.mask = match self.input.last_chunk::<BLOCK>() {
-                    // the last whole block, and of it what is left
+                    // the last 64 bytes, shifted so that only the unscanned ones remain
                     Some(block) if !rest.is_empty() => line_ends(block) >> (BLOCK - rest.len()),
                     _ => short_line_ends(rest),
                 };
@@ -76,8 +77,8 @@ impl Iterator for LineEnds<'_> {
 }
 
 impl LineEnds<'_> {
-    /// Passes over the next line end, if it is already found. For one that the caller saw: if it is not found yet, it
-    /// will be given, and is to be told by its place.
+    /// Skips the next line end if it is already in the mask. The caller has seen it itself; if it is not in the mask,
+    /// the iterator returns it later, and the caller recognizes it by its position.
     #[inline]
     pub(crate) const fn pass(&mut self) {
         self.mask &= self.mask.wrapping_sub(1);
@@ -100,8 +101,8 @@ fn line_ends(block: &[u8; BLOCK]) -> u64 {
     quarters.iter().rev().fold(0, |mask, quarter| mask << 16 | u64::from(sixteen(quarter)))
 }
 
-/// The same for fewer than 64 bytes. What does not fill a chunk is looked at in the last whole one that ends with it:
-/// a bit set twice is set.
+/// The same for fewer than 64 bytes. The rest that does not fill 16 bytes is examined as part of the last 16: setting a
+/// bit twice does no harm.
 #[inline]
 fn short_line_ends(bytes: &[u8]) -> u64 {
     let mut mask = 0;

@@ -12,9 +12,9 @@
 //!
 //! Source: [processing model](https://html.spec.whatwg.org/multipage/server-sent-events.html#sse-processing-model).
 //!
-//! The session knows no clock and no randomness. `now` is the time since an origin of the caller's, one for the session's
-//! whole life, and never goes back: `Instant::elapsed` will do. Entropy is 64 uniformly random bits, new for each call;
-//! they spread waits and keep no secret, so any generator will do.
+//! The session has no clock and no source of randomness. `now` is the time since an origin that the caller chooses once
+//! for the session's whole life, and never goes back: `Instant::elapsed` will do. `entropy` is 64 uniformly random
+//! bits, new for each call. They spread waits and keep no secret, so any generator will do.
 //!
 //! What it leaves to the caller:
 //!
@@ -22,24 +22,24 @@
 //!   `Last-Event-ID` with the [last event ID](Session::last_event_id) as UTF-8 bytes. An ID may hold control characters
 //!   that some HTTP libraries refuse in a header;
 //! - redirects, which are followed before the head is handed in;
-//! - silence. A connection that says nothing stays open for ever here: give the transport a read timeout, and call
-//!   [`handle_end`](Session::handle_end) when it strikes.
+//! - silence. A connection on which nothing arrives stays open for ever: give the transport a read timeout, and call
+//!   [`handle_end`](Session::handle_end) when it expires.
 //!
-//! A whole client over reqwest is in the project's `examples/follow`; its bones are these:
+//! A complete client over reqwest is in the project's `examples/follow`. In outline:
 //!
 //! ```
 //! use core::time::Duration;
 //! use sse_core::{Item, session::{Closed, Head, Session}};
 //!
-//! # struct Answer { head: Head<'static>, pieces: &'static [&'static str] }
+//! # struct Answer { head: Head<'static>, chunks: &'static [&'static str] }
 //! # let mut answers = [
 //! #     (200, "", &["id: 41\ndata: x\n\n", "data: unfinished"] as &[_]),
 //! #     (204, "41", &[]),
 //! # ].into_iter();
 //! # let mut request = |last_event_id: &str| {
-//! #     let (status, expect, pieces) = answers.next().unwrap();
+//! #     let (status, expect, chunks) = answers.next().unwrap();
 //! #     assert_eq!(last_event_id, expect);
-//! #     Answer { head: Head { status, content_type: Some("text/event-stream"), retry_after: None }, pieces }
+//! #     Answer { head: Head { status, content_type: Some("text/event-stream"), retry_after: None }, chunks }
 //! # };
 //! # let entropy = || 4;
 //! # let mut now = Duration::ZERO;
@@ -49,8 +49,8 @@
 //!         let answer = request(session.last_event_id());
 //!         session.handle_head(&answer.head, now, entropy());
 //!         if session.is_open() { // else its body is of no use
-//!             for piece in answer.pieces {
-//!                 session.handle_bytes(piece.as_bytes(), now, |item| {
+//!             for chunk in answer.chunks {
+//!                 session.handle_bytes(chunk.as_bytes(), now, |item| {
 //!                     if let Item::Event(event) = item {
 //!                         assert_eq!(event.data(), "x");
 //!                     }
@@ -89,14 +89,14 @@ pub enum State {
         /// When its head came.
         since: Duration,
     },
-    /// Until it is time to connect again.
+    /// It waits before it connects again.
     Waiting {
-        /// When that is.
+        /// When to connect again.
         until: Duration,
-        /// How many tries in a row have failed before the last; 0 if the last ended a stable stream.
+        /// The number of failures in a row before the most recent one; 0 if a stable stream ended.
         failures: u32,
     },
-    /// For good.
+    /// The session is over for good.
     Closed(Closed),
 }
 
@@ -106,9 +106,9 @@ pub enum State {
 pub enum Closed {
     /// The server answered 204: it wants no more of this client.
     NoContent,
-    /// Another status than 200.
+    /// The status of the answer is neither 200 nor 204.
     Status(u16),
-    /// A body that is not `text/event-stream`.
+    /// The body of the answer is not `text/event-stream`.
     ContentType,
     /// [`Session::close`] was called.
     ByCaller,
@@ -132,14 +132,14 @@ pub struct Head<'a> {
     pub status: u16,
     /// The value of `Content-Type`, if there is one.
     pub content_type: Option<&'a str>,
-    /// The time that `Retry-After` names, if it does: its seconds, or the time until its date. To read it is the caller's
-    /// business.
+    /// The wait that `Retry-After` asks for, if the header is there: its seconds, or the time until its date. The
+    /// caller parses it.
     pub retry_after: Option<Duration>,
 }
 
 impl Head<'_> {
-    /// Whether a body of this type is an event stream: `text/event-stream`, whatever the parameters, which the standard
-    /// ignores. It decodes as UTF-8.
+    /// Returns true if the content type is `text/event-stream`. Parameters are ignored, as the standard requires: an
+    /// event stream is always decoded as UTF-8.
     ///
     /// ```
     /// use sse_core::session::Head;
@@ -156,7 +156,7 @@ impl Head<'_> {
     }
 }
 
-/// A client's connections, one after the other, with what it remembers between them.
+/// A client's connections, one after another, and what it remembers between them.
 #[derive(Debug, Clone)]
 pub struct Session {
     policy: Policy,
@@ -185,9 +185,9 @@ impl Session {
         self
     }
 
-    /// The answer has begun; [`state`](Self::state) has the verdict. Anything but a 200 that is an event stream closes
-    /// the session, as the standard has it, unless the policy says to retry that status. Unless the session is open then,
-    /// drop the body. Does nothing but while [connecting](State::Connecting).
+    /// Handles the head of the answer. [`state`](Self::state) then says what it means: anything but a 200 with an event
+    /// stream closes the session, as the standard requires, unless the policy retries that status. If the session is
+    /// not open afterwards, drop the body. Does nothing unless the session is [connecting](State::Connecting).
     pub fn handle_head(&mut self, head: &Head<'_>, now: Duration, entropy: u64) {
         if self.state != State::Connecting {
             return;
@@ -204,11 +204,11 @@ impl Session {
         }
     }
 
-    /// Bytes of the body; `each` is called for what became whole. [`Item::Retry`] is for its information: the session
-    /// heeds it itself. Nothing is read unless the stream is [open](State::Open).
+    /// Handles `bytes` of the body, and calls `each` with every item that they complete. The session applies an
+    /// [`Item::Retry`] itself; it is passed on for information. Does nothing unless the stream is [open](State::Open).
     ///
-    /// All events of `bytes` count as read, also where the caller stops heeding them: who stops in the middle keeps
-    /// [the event's ID](crate::EventRef::id) rather than [`last_event_id`](Self::last_event_id).
+    /// All events in `bytes` count as read. A caller that stops in the middle of them has to resume with
+    /// [the event's ID](crate::EventRef::id) instead of [`last_event_id`](Self::last_event_id).
     pub fn handle_bytes<F: FnMut(Item<'_>)>(&mut self, bytes: &[u8], now: Duration, each: F) {
         if let State::Open { since } = self.state {
             self.parser.feed(bytes, each);
@@ -218,8 +218,8 @@ impl Session {
         }
     }
 
-    /// The body has ended, or the connection broke, or could not be made: the session waits. Does nothing when it waits
-    /// or is closed already.
+    /// Handles the end of the body, a broken connection, or one that could not be made: the session waits. Does nothing
+    /// if it is already waiting or closed.
     pub fn handle_end(&mut self, now: Duration, entropy: u64) {
         match self.state {
             State::Open { since } => {
@@ -233,7 +233,7 @@ impl Session {
         }
     }
 
-    /// Time has passed. `true` says that it is time to connect: send a request.
+    /// Handles the passing of time. Returns true if it is time to connect: send a request.
     pub fn handle_time(&mut self, now: Duration) -> bool {
         match self.state {
             State::Waiting { until, .. } if now >= until => {
@@ -244,7 +244,7 @@ impl Session {
         }
     }
 
-    /// Connects at once instead of waiting on, as when the network is back. `true` says that a request is to be sent.
+    /// Cuts the wait short, as when the network is back. Returns true if the session was waiting: send a request.
     pub const fn hurry(&mut self) -> bool {
         let waiting = matches!(self.state, State::Waiting { .. });
         if waiting {
@@ -266,13 +266,13 @@ impl Session {
         self.state
     }
 
-    /// Whether a request is to be sent or on its way.
+    /// Returns true if a request is to be sent or is on its way.
     #[must_use]
     pub const fn is_connecting(&self) -> bool {
         matches!(self.state, State::Connecting)
     }
 
-    /// Whether the stream is open: there are bytes to read.
+    /// Returns true if the stream is open.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.state, State::Open { .. })
@@ -296,13 +296,13 @@ impl Session {
         }
     }
 
-    /// The last event ID to send with the next request, as `Last-Event-ID`; empty: send none.
+    /// The last event ID to send with the next request, as `Last-Event-ID`. If it is empty, send none.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         self.parser.last_event_id()
     }
 
-    /// Begins with a last event ID from elsewhere, such as one kept over a restart.
+    /// Sets the last event ID to one from elsewhere, such as one that was kept over a restart.
     ///
     /// # Errors
     ///
@@ -311,13 +311,13 @@ impl Session {
         self.parser.set_last_event_id(id)
     }
 
-    /// The reconnection time: the server's, at most [`Policy::max_asked`], or the policy's until the server gives one.
+    /// The reconnection time: the server's, capped at [`Policy::max_asked`], or the policy's until the server sets one.
     #[must_use]
     pub fn reconnection_time(&self) -> Duration {
         self.parser.retry().map_or(self.policy.reconnection_time, |asked| asked.min(self.policy.max_asked))
     }
 
-    /// How many blocks went over a limit and were dropped, over all connections.
+    /// The number of blocks that were [dropped](Parser::dropped), over all connections.
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.parser.dropped()

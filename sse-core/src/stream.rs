@@ -1,4 +1,4 @@
-//! Events out of a stream of bytes.
+//! Events from a stream of bytes.
 
 use core::{
     pin::Pin,
@@ -10,14 +10,14 @@ use bytes::Bytes;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use crate::{Event, FieldError, Parser, ready::Ready};
+use crate::{Event, FieldError, Parser, queue::EventQueue};
 
 pin_project! {
     /// The events of a stream of bytes, such as the body of a response.
     ///
-    /// An error of the source is an item; the stream goes on after it if the source does. What is unfinished when the
-    /// source ends is discarded, as the standard has it. At most one piece is held, and the events of 16 KiB of it. An
-    /// event's text shares the piece where it lies whole in it: kept events keep their pieces.
+    /// An error of the source is passed on as an item, and the stream continues if the source does. An event that is
+    /// unfinished when the source ends is discarded, as the standard requires. At most one chunk is held, and the
+    /// events of 16 KiB of it. Text that lies whole in a chunk shares it, so an event that is kept keeps its chunk.
     ///
     /// ```
     /// use futures_util::{FutureExt, StreamExt, stream};
@@ -33,7 +33,7 @@ pin_project! {
     pub struct EventStream<S> {
         #[pin]
         source: S,
-        ready: Ready,
+        queue: EventQueue,
         unread: Bytes,
         ended: bool,
     }
@@ -45,9 +45,9 @@ impl<S> EventStream<S> {
         Self::with_parser(source, Parser::new())
     }
 
-    /// Reads events from `source` with a parser of one's own: with limits, strict, or with a last event ID.
+    /// Reads events from `source` with `parser`, which may have limits, be strict, or begin with a last event ID.
     pub const fn with_parser(source: S, parser: Parser) -> Self {
-        Self { source, ready: Ready::new(parser), unread: Bytes::new(), ended: false }
+        Self { source, queue: EventQueue::new(parser), unread: Bytes::new(), ended: false }
     }
 
     /// Begins with the last event ID of an earlier connection.
@@ -56,28 +56,29 @@ impl<S> EventStream<S> {
     ///
     /// [`FieldError`] if it holds CR, LF or NUL: no stream can have sent it.
     pub fn set_last_event_id(&mut self, id: &str) -> Result<(), FieldError> {
-        self.ready.parser.set_last_event_id(id)
+        self.queue.parser.set_last_event_id(id)
     }
 
-    /// The last event ID of what was read from the source. Events that were not taken yet may be before it.
+    /// The last event ID of what has been read from the source. It may be that of an event which has not been taken
+    /// yet.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
-        self.ready.parser.last_event_id()
+        self.queue.parser.last_event_id()
     }
 
     /// The reconnection time last set by the stream.
     #[must_use]
     pub const fn retry(&self) -> Option<Duration> {
-        self.ready.parser.retry()
+        self.queue.parser.retry()
     }
 
     /// How many blocks were [dropped](Parser::dropped).
     #[must_use]
     pub const fn dropped(&self) -> u64 {
-        self.ready.parser.dropped()
+        self.queue.parser.dropped()
     }
 
-    /// The source again. Events that were read and not taken are gone.
+    /// Returns the source. Events that have been read but not taken are lost.
     pub fn into_inner(self) -> S {
         self.source
     }
@@ -94,7 +95,7 @@ where
         let mut this = self.project();
         loop {
             let unread = &mut *this.unread;
-            let event = this.ready.next(|most| (!unread.is_empty()).then(|| unread.split_to(most.min(unread.len()))));
+            let event = this.queue.next(|most| (!unread.is_empty()).then(|| unread.split_to(most.min(unread.len()))));
             if let Some(event) = event {
                 return Poll::Ready(Some(Ok(event)));
             }
@@ -102,7 +103,7 @@ where
                 return Poll::Ready(None);
             }
             match ready!(this.source.as_mut().poll_next(cx)) {
-                Some(Ok(piece)) => *this.unread = piece.into(),
+                Some(Ok(chunk)) => *this.unread = chunk.into(),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => *this.ended = true,
             }

@@ -25,7 +25,7 @@ impl Text {
         Self(Bytes::from_static(text.as_bytes()))
     }
 
-    /// The text, sharing `bytes` if it lies in them, else copied.
+    /// `text`, sharing `bytes` if it lies within them, else copied.
     #[inline]
     pub(crate) fn within(bytes: &Bytes, text: &str) -> Self {
         let start = (text.as_ptr() as usize).wrapping_sub(bytes.as_ptr() as usize);
@@ -33,7 +33,7 @@ impl Text {
         if lies_within { Self(bytes.slice(start..start + text.len())) } else { Self::from(text) }
     }
 
-    /// Bytes that the caller has checked.
+    /// Text from `bytes` that the caller knows to be UTF-8.
     pub(crate) const fn trusted(bytes: Bytes) -> Self {
         Self(bytes)
     }
@@ -56,7 +56,7 @@ impl Text {
         self.0.len()
     }
 
-    /// Whether there is no text.
+    /// Returns true if the text is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

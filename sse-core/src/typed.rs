@@ -1,9 +1,8 @@
 //! Typed events: an externally tagged enum is the schema.
 //!
 //! The variant's name is the event's name, its content is the data, always as JSON: a newtype variant its value, a
-//! tuple variant an array, a struct variant an object; a unit variant has empty data, and is read back from empty data
-//! or `null`. Other ways to tag an enum (`tag`, `untagged`) say nothing about event names, so [`Schema::new`] refuses
-//! them.
+//! tuple variant an array, a struct variant an object. A unit variant has empty data, and is read from empty data or
+//! `null`. Other ways to tag an enum (`tag`, `untagged`) give no event names, so [`Schema::new`] refuses them.
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -28,14 +27,16 @@
 
 mod decode;
 mod encode;
+mod error;
 mod names;
 
 use core::{fmt, marker::PhantomData};
 
-use alloc::string::String;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{EventBuilder, EventName};
+
+pub use error::{DecodeError, EncodeError, SchemaError};
 
 /// The events that an externally tagged enum describes.
 pub struct Schema<T> {
@@ -44,7 +45,7 @@ pub struct Schema<T> {
 }
 
 impl<T: DeserializeOwned> Schema<T> {
-    /// Reads the names off the type's own `Deserialize`.
+    /// Takes the names from the `Deserialize` implementation of `T`.
     ///
     /// # Errors
     ///
@@ -57,15 +58,15 @@ impl<T: DeserializeOwned> Schema<T> {
         }
     }
 
-    /// The names of the events: what a browser has to listen for. Aliases are included, and the own name of the variant
-    /// that is `#[serde(other)]`, if there is one: serde lists them alike. An event of that very name is read as any unit
-    /// variant is, so its data has to be empty or `null`; under every other name the variant takes any data.
+    /// The names of the events, which a browser has to listen for. They include aliases and, if a variant is
+    /// `#[serde(other)]`, its name, since serde lists them all. An event of that name is read like any unit variant, so
+    /// its data has to be empty or `null`; an event of an unknown name may have any data.
     #[must_use]
     pub const fn names(&self) -> &'static [&'static str] {
         self.names
     }
 
-    /// Reads an event.
+    /// Reads an event of the given `name` and `data`.
     ///
     /// # Errors
     ///
@@ -82,91 +83,11 @@ impl<T> fmt::Debug for Schema<T> {
     }
 }
 
-/// Begins an event from a value of an externally tagged enum: name and data are set.
+/// Begins an event with the name and data of `value`, which is a variant of an externally tagged enum.
 ///
 /// # Errors
 ///
-/// [`EncodeError`] if the value does not serialize as a variant, or its name can't be an event's.
+/// [`EncodeError`] if `value` does not serialize as a variant, or the variant's name can't be an event name.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<EventBuilder, EncodeError> {
     encode::encode(value)
 }
-
-/// Why a type is no schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SchemaError {
-    /// The type is not an enum, or is tagged internally, adjacently or not at all. Use serde's default.
-    NotExternallyTagged,
-    /// A variant's name is empty or holds CR or LF. Rename the variant.
-    Name(&'static str),
-}
-
-impl fmt::Display for SchemaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotExternallyTagged => f.write_str(
-                "the type is not an externally tagged enum (serde's default: no `tag`, `content` or `untagged`), \
-                 so its variants are not event names",
-            ),
-            Self::Name(name) => write!(f, "the variant name {name:?} can't be an event name; rename it"),
-        }
-    }
-}
-
-impl core::error::Error for SchemaError {}
-
-/// Why a value is no event.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// The value did not serialize as a variant of an externally tagged enum.
-    NotAVariant,
-    /// The variant's name is empty or holds CR or LF. Rename the variant.
-    Name(&'static str),
-    /// The content did not serialize as JSON.
-    Data(serde_json::Error),
-    /// The type's own `Serialize` gave up.
-    Custom(String),
-}
-
-impl fmt::Display for EncodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAVariant => f.write_str("the value is not a variant of an externally tagged enum"),
-            Self::Name(name) => {
-                write!(f, "the variant name {name:?} can't be an event name; rename it")
-            }
-            Self::Data(error) => write!(f, "the content can't be written as JSON: {error}"),
-            Self::Custom(message) => f.write_str(message),
-        }
-    }
-}
-
-impl core::error::Error for EncodeError {}
-
-/// Why an event is no value of the type.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// No variant has the event's name.
-    Name(String),
-    /// The data is not the content of that variant.
-    Data(serde_json::Error),
-    /// A unit variant came with data.
-    Unit,
-    /// The type's own `Deserialize` gave up.
-    Custom(String),
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => write!(f, "no variant is named {name:?}"),
-            Self::Data(error) => write!(f, "the data does not fit its variant: {error}"),
-            Self::Unit => f.write_str("the variant has no content, but the event has data"),
-            Self::Custom(message) => f.write_str(message),
-        }
-    }
-}
-
-impl core::error::Error for DecodeError {}

@@ -6,11 +6,11 @@ use alloc::{borrow::Cow, string::String};
 
 #[cfg(test)]
 std::thread_local! {
-    /// How many bytes tests of this thread had checked.
+    /// The number of bytes that this test thread has checked.
     pub(crate) static CHECKED: core::cell::Cell<usize> = const { core::cell::Cell::new(0) };
 }
 
-/// The text that bytes begin with, as far as they are UTF-8.
+/// The longest prefix of `bytes` that is UTF-8.
 #[inline]
 pub(crate) fn prefix(bytes: &[u8]) -> &str {
     if let Some(text) = ascii(bytes) {
@@ -22,7 +22,7 @@ pub(crate) fn prefix(bytes: &[u8]) -> &str {
     }
 }
 
-/// Invalid UTF-8 becomes U+FFFD, one for each maximal subpart, as the standard's decoder has it.
+/// `bytes` as text. Invalid UTF-8 becomes U+FFFD, one for each maximal subpart, as the standard's decoder requires.
 #[inline]
 pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     match ascii(bytes) {
@@ -32,7 +32,7 @@ pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Text that is ASCII throughout, at twice the speed of the check for UTF-8: most of it is.
+/// `bytes` as text if they are all ASCII, as most text is. This takes half the time of a check for UTF-8.
 #[inline]
 #[allow(unsafe_code)]
 fn ascii(bytes: &[u8]) -> Option<&str> {

@@ -123,7 +123,7 @@ impl Hub {
 
     /// The sequence number of a position in this log.
     pub(crate) fn seq(&self, position: Position) -> Option<u64> {
-        (position.epoch == self.0.core.epoch).then_some(position.seq)
+        (position.epoch() == self.0.core.epoch).then_some(position.seq())
     }
 
     pub(crate) fn body_room(&self) -> Arc<Semaphore> {
@@ -145,7 +145,7 @@ impl Surroundings for Hub {
     }
 
     fn position(&self, seq: u64) -> Position {
-        Position { epoch: self.0.core.epoch, seq }
+        Position::new(self.0.core.epoch, seq)
     }
 
     fn timing(&self) -> &Timing {

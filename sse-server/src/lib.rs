@@ -16,6 +16,11 @@
 //!
 //! Everything a subscriber receives is read from one log through a cursor; live delivery and replay are the same code.
 
+#![cfg_attr(
+    not(feature = "redb"),
+    allow(dead_code, reason = "the contract of stores has parts that only one on disk needs")
+)]
+
 // the tests that run on both drivers are shared with those of the library's users
 #[cfg(test)]
 extern crate self as sse_server;
@@ -29,6 +34,7 @@ mod transport;
 
 mod hub;
 
+#[cfg(feature = "redb")]
 mod log_file;
 mod store;
 
@@ -46,6 +52,7 @@ pub use config::{
 pub use http::routes;
 pub use http::{HubService, ResponseBody, RouteSet};
 pub use hub::{Hub, HubError, PublishError};
+#[cfg(feature = "redb")]
 pub use log_file::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
 pub use server::{ServeError, Server, Shutdown};
 pub use sse_engine::{Selector, Topic, TopicError};

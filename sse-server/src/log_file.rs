@@ -199,7 +199,7 @@ impl LogFile {
             Ok(LogInfo {
                 file,
                 file_bytes,
-                epoch: Position { epoch: *epoch, seq: 0 }.to_string().split('-').next().unwrap_or_default().to_owned(),
+                epoch: epoch.to_string(),
                 clean: !in_use,
                 events: topics.iter().map(|topic| topic.events).sum(),
                 bytes: topics.iter().map(|topic| topic.bytes).sum(),
@@ -243,7 +243,7 @@ impl LogFile {
     }
 
     fn id(&self, seq: u64) -> String {
-        Position { epoch: self.loaded.epoch, seq }.to_string()
+        Position::new(self.loaded.epoch, seq).to_string()
     }
 
     fn event_id(&self, seq: u64) -> Option<String> {

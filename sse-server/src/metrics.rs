@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use sse_engine::{DrainReason, Reason};
+use sse_engine::{DrainReason, GapReason};
 
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -149,7 +149,7 @@ impl Metrics {
         for reason in [Ended::client, Ended::shutdown, Ended::age, Ended::lag, Ended::store] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));
         }
-        for reason in [Reason::Trimmed, Reason::Epoch, Reason::Unknown, Reason::Lost, Reason::Lagged] {
+        for reason in [GapReason::Trimmed, GapReason::Epoch, GapReason::Unknown, GapReason::Lost, GapReason::Lagged] {
             drop(metrics.gaps.get_or_create(&GapLabels { reason: reason.as_str() }));
         }
         metrics
@@ -159,7 +159,7 @@ impl Metrics {
         self.ends.get_or_create(&EndLabels { reason }).inc();
     }
 
-    pub(crate) fn gap(&self, reason: Reason) {
+    pub(crate) fn gap(&self, reason: GapReason) {
         self.gaps.get_or_create(&GapLabels { reason: reason.as_str() }).inc();
     }
 

@@ -3,6 +3,7 @@
 mod key;
 
 pub(crate) mod memory;
+#[cfg(feature = "redb")]
 pub(crate) mod redb;
 
 #[cfg(test)]

@@ -98,6 +98,6 @@ async fn record(options: &Options) -> Result<String, Box<dyn Error>> {
     }
     let recording = stream.recording()?;
     recording.save(file)?;
-    let (pieces, bytes) = (recording.pieces().len(), recording.bytes().len());
-    Ok(format!("{file}: {count} events, {bytes} bytes in {pieces} pieces"))
+    let (chunks, bytes) = (recording.chunks().len(), recording.bytes().len());
+    Ok(format!("{file}: {count} events, {bytes} bytes in {chunks} chunks"))
 }

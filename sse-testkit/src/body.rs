@@ -1,4 +1,4 @@
-//! Bodies that a test writes: of requests, and of the answers of a server made up for a test.
+//! Bodies that a test writes: of requests, and of the answers of a server that a test makes up.
 
 use std::{
     collections::VecDeque,
@@ -13,45 +13,45 @@ use http::{HeaderValue, header::CONTENT_TYPE};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
-/// How many pieces wait in a channel for the reader.
+/// The number of chunks that a channel holds for the reader.
 const CHANNEL: usize = 1;
 
-/// A body: whole, in pieces, or written piece by piece while it is read.
+/// A body: whole, in chunks, or written while it is read.
 ///
 /// ```
 /// use sse_testkit::Body;
 ///
 /// let whole = Body::from("one frame");
-/// let pieces = Body::pieces(["three ", "frames ", "in a row"]);
+/// let chunks = Body::chunks(["three ", "frames ", "in a row"]);
 /// let (sender, open) = Body::channel();
 /// ```
-pub struct Body(Kind);
+pub struct Body(BodyKind);
 
-enum Kind {
+enum BodyKind {
     Whole(Bytes),
-    Pieces(VecDeque<Bytes>),
+    Chunks(VecDeque<Bytes>),
     Channel(mpsc::Receiver<Result<Bytes, BodyAborted>>),
 }
 
 impl Body {
-    /// A body of one frame for each piece. Its length is not announced.
+    /// A body that sends each chunk as one frame. Its length is not announced.
     ///
     /// ```
     /// # use sse_testkit::{Body, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// // an event that arrives in two frames
-    /// let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data: hel", "lo\n\n"])));
+    /// let client = TestClient::from_fn(async |_| event_stream(Body::chunks(["data: hel", "lo\n\n"])));
     /// client.get("/").connect().await.expect_event("hello").await;
     /// # }
     /// ```
     #[must_use]
-    pub fn pieces<I>(pieces: I) -> Self
+    pub fn chunks<I>(chunks: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<Bytes>,
     {
-        Self(Kind::Pieces(pieces.into_iter().map(Into::into).collect()))
+        Self(BodyKind::Chunks(chunks.into_iter().map(Into::into).collect()))
     }
 
     /// A body that stays open until its sender is dropped. Its length is not announced.
@@ -79,36 +79,36 @@ impl Body {
     #[must_use]
     pub fn channel() -> (BodySender, Self) {
         let (sender, receiver) = mpsc::channel(CHANNEL);
-        (BodySender(sender), Self(Kind::Channel(receiver)))
+        (BodySender(sender), Self(BodyKind::Channel(receiver)))
     }
 
-    /// The same body again, unless it is written while it is read.
+    /// A copy of the body, unless it is written while it is read.
     pub(crate) fn copy(&self) -> Option<Self> {
         match &self.0 {
-            Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
-            Kind::Pieces(pieces) => Some(Self(Kind::Pieces(pieces.clone()))),
-            Kind::Channel(_) => None,
+            BodyKind::Whole(bytes) => Some(Self(BodyKind::Whole(bytes.clone()))),
+            BodyKind::Chunks(chunks) => Some(Self(BodyKind::Chunks(chunks.clone()))),
+            BodyKind::Channel(_) => None,
         }
     }
 
     /// The length, where it is known before the body is read.
     pub(crate) const fn len(&self) -> Option<usize> {
         match &self.0 {
-            Kind::Whole(bytes) => Some(bytes.len()),
-            Kind::Pieces(_) | Kind::Channel(_) => None,
+            BodyKind::Whole(bytes) => Some(bytes.len()),
+            BodyKind::Chunks(_) | BodyKind::Channel(_) => None,
         }
     }
 }
 
 impl Default for Body {
     fn default() -> Self {
-        Self(Kind::Whole(Bytes::new()))
+        Self(BodyKind::Whole(Bytes::new()))
     }
 }
 
 impl<T: Into<Bytes>> From<T> for Body {
     fn from(bytes: T) -> Self {
-        Self(Kind::Whole(bytes.into()))
+        Self(BodyKind::Whole(bytes.into()))
     }
 }
 
@@ -117,27 +117,27 @@ impl http_body::Body for Body {
     type Error = BodyAborted;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyAborted>>> {
-        let piece = match &mut self.0 {
-            Kind::Whole(bytes) if bytes.is_empty() => None,
-            Kind::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
-            Kind::Pieces(pieces) => pieces.pop_front().map(Ok),
-            Kind::Channel(receiver) => std::task::ready!(receiver.poll_recv(cx)),
+        let chunk = match &mut self.0 {
+            BodyKind::Whole(bytes) if bytes.is_empty() => None,
+            BodyKind::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
+            BodyKind::Chunks(chunks) => chunks.pop_front().map(Ok),
+            BodyKind::Channel(receiver) => std::task::ready!(receiver.poll_recv(cx)),
         };
-        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+        Poll::Ready(chunk.map(|chunk| chunk.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Pieces(pieces) => pieces.is_empty(),
-            Kind::Channel(_) => false,
+            BodyKind::Whole(bytes) => bytes.is_empty(),
+            BodyKind::Chunks(chunks) => chunks.is_empty(),
+            BodyKind::Channel(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Pieces(_) | Kind::Channel(_) => SizeHint::default(),
+            BodyKind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodyKind::Chunks(_) | BodyKind::Channel(_) => SizeHint::default(),
         }
     }
 }
@@ -145,19 +145,19 @@ impl http_body::Body for Body {
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Whole(bytes) => f.debug_tuple("Body").field(bytes).finish(),
-            Kind::Pieces(pieces) => f.debug_tuple("Body").field(pieces).finish(),
-            Kind::Channel(_) => f.write_str("Body(channel)"),
+            BodyKind::Whole(bytes) => f.debug_tuple("Body").field(bytes).finish(),
+            BodyKind::Chunks(chunks) => f.debug_tuple("Body").field(chunks).finish(),
+            BodyKind::Channel(_) => f.write_str("Body(channel)"),
         }
     }
 }
 
-/// Writes the body that was made with it, by [`Body::channel`]. Dropping it ends the body.
+/// Writes a body of [`Body::channel`]. Dropping the sender ends the body.
 #[derive(Debug)]
 pub struct BodySender(mpsc::Sender<Result<Bytes, BodyAborted>>);
 
 impl BodySender {
-    /// Sends a piece, as one frame. Waits until the reader has taken the piece before it.
+    /// Sends `chunk` as one frame. Waits until the reader has taken the previous one.
     ///
     /// ```
     /// # use sse_testkit::{Body, TestClient};
@@ -176,12 +176,12 @@ impl BodySender {
     ///
     /// # Errors
     ///
-    /// [`BodyDropped`] if nobody will read the body any more. Stop writing.
-    pub async fn send(&self, piece: impl Into<Bytes>) -> Result<(), BodyDropped> {
-        self.0.send(Ok(piece.into())).await.map_err(|_| BodyDropped)
+    /// [`BodyDropped`] if the reader is gone: stop writing.
+    pub async fn send(&self, chunk: impl Into<Bytes>) -> Result<(), BodyDropped> {
+        self.0.send(Ok(chunk.into())).await.map_err(|_| BodyDropped)
     }
 
-    /// Ends the body in the middle, with an error: the reader learns that it is not whole.
+    /// Breaks the body off with an error, so that the reader learns that it is incomplete.
     ///
     /// ```
     /// # use sse_testkit::{Body, End, TestClient, event_stream};
@@ -198,12 +198,12 @@ impl BodySender {
     /// # }
     /// ```
     pub async fn abort(self) {
-        // a reader that is gone needs no telling
+        // a reader that is gone need not know
         let _ = self.0.send(Err(BodyAborted)).await;
     }
 }
 
-/// The body was ended in the middle by [`BodySender::abort`]; what came of it is not whole.
+/// The body was broken off by [`BodySender::abort`]; what came of it is incomplete.
 ///
 /// ```
 /// assert_eq!(sse_testkit::BodyAborted.to_string(), "the body was aborted");
@@ -241,7 +241,7 @@ impl fmt::Display for BodyDropped {
 
 impl Error for BodyDropped {}
 
-/// An answer that is an event stream, for a server made up for a test: status 200, `text/event-stream`.
+/// An answer that is an event stream, for a server that a test makes up: status 200, `text/event-stream`.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, event_stream};

@@ -2,7 +2,7 @@
 //!
 //! Source: [server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
-mod happening;
+mod event;
 mod link;
 mod location;
 mod stream;
@@ -14,27 +14,24 @@ use http::{
     header::{ACCEPT, CACHE_CONTROL},
 };
 
-use crate::{
-    TestClient,
-    request::{LAST_EVENT_ID, header},
-};
+use crate::{call::LAST_EVENT_ID, client::TestClient, request::header};
 use link::Link;
 
-pub use happening::{BrowserRequest, Happening, ReadyState};
+pub use event::{BrowserEvent, BrowserRequest, ReadyState};
 pub use stream::BrowserStream;
 
-/// The headers that are the browser's own.
+/// The headers that the browser sets itself.
 const OWN: [HeaderName; 3] = [ACCEPT, CACHE_CONTROL, LAST_EVENT_ID];
 
-/// A browser, on the network that a [`TestClient`] is: it does what the standard says an `EventSource` does.
+/// A browser that sends its requests through a [`TestClient`], and does what the standard says an `EventSource` does.
 ///
 /// | | |
 /// |---|---|
 /// | each request | `Accept: text/event-stream`, `Cache-Control: no-cache` and, unless empty, `Last-Event-ID` |
 /// | 200 and `text/event-stream`, whatever its parameters | `open`, then the events |
 /// | any other answer, a 204 as well | `error`, `CLOSED`: no more requests |
-/// | the end of the stream, a network error | `error`, `CONNECTING`: it waits the reconnection time, exactly, and asks again |
-/// | 301, 302, 303, 307, 308 | followed up to 20 times; it reconnects to where they led |
+/// | the end of the stream, a network error | `error`, `CONNECTING`: it waits exactly the reconnection time, and connects again |
+/// | 301, 302, 303, 307, 308 | followed up to 20 times; it reconnects to the last target |
 /// | a redirect to another origin | a network error: there is no other server here |
 ///
 /// The reconnection time is 3 seconds until the server's `retry` sets it. It does not grow with failures, and has no
@@ -70,7 +67,7 @@ pub struct BrowserClient {
 }
 
 impl BrowserClient {
-    /// A browser as the standard has it, with Chrome's reconnection time.
+    /// A browser that follows the standard, with Chrome's reconnection time.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -93,9 +90,9 @@ impl BrowserClient {
         }
     }
 
-    /// As Firefox does it: an ID in a block without data is not committed, so neither later events nor the next request
-    /// have it; the reconnection time is 5 seconds, and never less than half a second; and only permanent redirects (301
-    /// and 308) say where to reconnect.
+    /// Does what Firefox does. An ID in a block without data is not committed, so neither later events nor the next
+    /// request have it. The reconnection time is 5 seconds, and never less than half a second. Only permanent redirects
+    /// (301 and 308) change where it reconnects to.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream, message};
@@ -118,8 +115,8 @@ impl BrowserClient {
         self
     }
 
-    /// The reconnection time until the server sets another. Say so after [`firefox`](Self::firefox), which sets it as
-    /// well.
+    /// Sets the reconnection time until the server sets another. Call it after [`firefox`](Self::firefox), which sets
+    /// it, too.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -140,7 +137,7 @@ impl BrowserClient {
         self
     }
 
-    /// Adds a header field to each request, as a browser adds its cookies. A page can set none.
+    /// Adds a header field to each request, as a browser adds cookies. A page can't do that.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -156,8 +153,7 @@ impl BrowserClient {
     ///
     /// # Panics
     ///
-    /// If HTTP does not allow it, or it is one of the three that are the browser's own: `accept`, `cache-control` and
-    /// `last-event-id`.
+    /// If HTTP does not allow it, or the browser sets it itself: `accept`, `cache-control` and `last-event-id`.
     #[must_use]
     #[track_caller]
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<[u8]>) -> Self {
@@ -167,7 +163,7 @@ impl BrowserClient {
         self
     }
 
-    /// Sets the time allowed for each expectation, in tokio's time, instead of 5 seconds and the reconnection time.
+    /// Sets the time allowed for each expectation, in tokio's time. Default: 5 seconds and the reconnection time.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -188,8 +184,8 @@ impl BrowserClient {
         self
     }
 
-    /// The page listens to events of these names only, instead of to all. An event without a name of its own is a
-    /// `message`. The failure report has them all.
+    /// Makes the page listen to events of these names only, instead of to all. An event without a name is a `message`.
+    /// A failure still shows all of them.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event, event_stream};
@@ -210,7 +206,7 @@ impl BrowserClient {
         self
     }
 
-    /// The page sees nothing of events of these names, as if it did not listen to them. Their IDs count.
+    /// Hides events of these names from the page, as if it did not listen to them. Their IDs are still committed.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -233,8 +229,8 @@ impl BrowserClient {
         self
     }
 
-    /// Opens an event stream, as a page does with `new EventSource(url)`: `path` may have a query. There is no task
-    /// behind it: the first request is sent once something of the stream is awaited.
+    /// Opens an event stream, as a page does with `new EventSource(url)`; `path` may have a query. There is no task
+    /// behind it: the first request is sent when something of the stream is first awaited.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -262,7 +258,7 @@ impl BrowserClient {
         BrowserStream::new(link, self.listened.clone())
     }
 
-    /// What is done to the answers on purpose, with its seed.
+    /// The faults that the answers have, with their seed.
     pub(crate) fn plan(&self) -> Option<String> {
         self.client.plan()
     }

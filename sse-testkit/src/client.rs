@@ -1,4 +1,4 @@
-//! Where requests go.
+//! The client of one server.
 
 use std::{error::Error, fmt, net::SocketAddr, sync::Arc};
 
@@ -6,13 +6,16 @@ use http::Method;
 use tower_service::Service;
 
 use crate::{
-    Body, RequestBuilder,
-    transport::{InProcess, Tcp, Transport, call_fn},
+    body::Body,
+    recording::Recording,
+    request::RequestBuilder,
+    transport::{InProcess, Tcp, Transport, Watched, call_fn},
 };
 
 /// A client of one server: a service in this process, or an address.
 ///
-/// Clones are the same client. Every request is on its own: there is no pool, no cookie and no redirect.
+/// Clones are the same client. Requests are independent of each other: there is no connection pool, no cookie, and no
+/// redirect is followed.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, event_stream};
@@ -124,11 +127,56 @@ impl TestClient {
         Self { transport: Arc::new(Tcp::new(address)) }
     }
 
+    /// The same client, which shows the bytes of every event stream that it gets to a watcher: what holds for all streams
+    /// of a server is checked once, there. `watcher` is called for each stream; what it returns is called with each chunk
+    /// of that stream as it arrives, and may panic to fail the test.
+    ///
+    /// ```should_panic
+    /// use sse_testkit::{TestClient, event_stream};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// let client = TestClient::from_fn(async |_request| event_stream("data: a\r\n\r\n"))
+    ///     .watch_streams(|| |piece: &[u8]| assert!(!piece.contains(&b'\r'), "lines end in LF here"));
+    /// client.get("/").connect().await.expect_event("a").await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watch_streams<W, F>(&self, watcher: W) -> Self
+    where
+        W: Fn() -> F + Send + Sync + 'static,
+        F: FnMut(&[u8]) + Send + 'static,
+    {
+        Self::over(Watched::new(self.transport(), watcher))
+    }
+
+    /// A client of a server that answers each request with `recording`: the same head and the same chunks, at the same
+    /// times since the request.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sse_testkit::TestClient;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let head = r#"{"format":"sse-recording","version":1,"status":200,"headers":[["content-type","text/event-stream"]]}"#;
+    /// # let file = format!("{head}\n{}\n{}\n", r#"{"at_ms":3000,"text":"data: hello\n\n"}"#, r#"{"end":"open"}"#);
+    /// # let recording: sse_testkit::Recording = file.parse().unwrap();
+    /// let client = TestClient::replay(recording);
+    /// let mut stream = client.get("/events").connect().await;
+    /// stream.expect_event("hello").await;
+    /// assert_eq!(stream.received_at(), Duration::from_secs(3));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn replay(recording: Recording) -> Self {
+        Self::from_fn(async move |_| recording.answer())
+    }
+
     pub(crate) fn over(transport: impl Transport + 'static) -> Self {
         Self { transport: Arc::new(transport) }
     }
 
-    /// What is done to the answers on purpose, with its seed.
+    /// The faults that the answers have, with their seed.
     pub(crate) fn plan(&self) -> Option<String> {
         self.transport.faults()
     }

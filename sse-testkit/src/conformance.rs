@@ -6,12 +6,14 @@ mod grades;
 mod outcome;
 
 use std::{
-    any::Any,
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::vectors::{self, Parse};
+use crate::{
+    escape::panic_text,
+    vectors::{self, Parse},
+};
 use cuts::every_cut;
 
 pub use failure::{FailureKind, VectorFailure};
@@ -23,13 +25,13 @@ pub use outcome::Outcome;
 /// | form | is |
 /// |---|---|
 /// | `conformance!(parser)` | a [`Conformance`], as [`conformance()`] gives it |
-/// | `conformance!(fn name, parser)` | a `#[test]` of that name, which passes if the parser reads every vector rightly |
-/// | `conformance!(fn name, parser, fails: [..])` | the same, if it fails on exactly these vectors |
+/// | `conformance!(fn name, parser)` | a `#[test]` of that name, which passes if the parser reads every vector correctly |
+/// | `conformance!(fn name, parser, fails: [..])` | a `#[test]` that passes if the parser fails on exactly these vectors |
 ///
-/// Attributes and docs before `fn` are the test's.
+/// Attributes and docs before `fn` are put on the test.
 ///
 /// ```
-/// use sse_testkit::{Chunks, Outcome, conformance};
+/// use sse_testkit::{Outcome, conformance, conformance::Chunks};
 ///
 /// # use sse_core::{Item, Parser};
 /// fn parser(chunks: &Chunks<'_>) -> Outcome {
@@ -57,7 +59,7 @@ pub use outcome::Outcome;
 /// A parser that knows no more than lines and LF:
 ///
 /// ```
-/// use sse_testkit::{FailureKind, Outcome, conformance};
+/// use sse_testkit::{Outcome, conformance, conformance::FailureKind};
 ///
 /// let grades = conformance!(|chunks| {
 ///     let text = String::from_utf8_lossy(&chunks.concat()).into_owned();
@@ -88,23 +90,24 @@ macro_rules! conformance {
     };
 }
 
-/// Grades a parser by 128 streams, each under every cut, against what the standard has a client see.
+/// Grades a parser by 128 streams, each under every cut, against what a client sees by the standard.
 ///
-/// The streams are from the standard's text, the web platform tests, LaunchDarkly's contract tests, and faults that
-/// parsers had. The parser is called with each of them
+/// The streams come from the text of the standard, the web platform tests, LaunchDarkly's contract tests, and bugs that
+/// parsers have had. The parser is called with each of them
 ///
 /// - whole,
 /// - as its vector cuts it,
 /// - one byte at a time,
 /// - and in every two-way split.
 ///
-/// Two streams are longer than 8 KiB: one has 2000 lines of data, one a comment of 70 kB. They are read byte by byte only in
-/// their first and last 256 bytes, and by 13 bytes between; and are split everywhere in those 512 bytes, and at about 250
-/// places between.
+/// Two streams are longer than 8 KiB: one has 2000 lines of data, one a comment of 70 kB. Byte by byte they are read
+/// only in their first and last 256 bytes, and by 13 bytes in between; they are split everywhere in those 512 bytes,
+/// and at about 250 places in between.
 ///
-/// Each call is on its own: make a new parser in it. One that panics fails on that vector, and is not tried on its other
-/// cuts; the rest goes on. One that never returns can't be helped: the test hangs. Everything happens in this thread, so
-/// a parser behind a `Stream` or a future is to be run to its end in the call, as by `FutureExt::now_or_never`.
+/// Calls are independent: make a new parser in each. A parser that panics fails on that vector without being tried on
+/// its other cuts, and the other vectors follow. A parser that never returns hangs the test. Everything happens in this
+/// thread, so a parser behind a `Stream` or a future has to be run to its end in the call, as by
+/// `FutureExt::now_or_never`.
 ///
 /// ```
 /// use sse_core::{Item, Parser};
@@ -141,9 +144,9 @@ where
     grades
 }
 
-/// A stream in pieces, as a parser is to read it: the pieces in order, and the last event ID that it begins with.
+/// A stream as a parser has to read it: its chunks in order, and the last event ID that it begins with.
 ///
-/// It derefs to a slice of the pieces, and iterates over them. A piece may be empty.
+/// It dereferences to a slice of the chunks, and iterates over them. A chunk may be empty.
 ///
 /// ```
 /// # use sse_testkit::{Outcome, conformance};
@@ -157,13 +160,13 @@ where
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Chunks<'a> {
-    pieces: &'a [&'a [u8]],
+    chunks: &'a [&'a [u8]],
     last_event_id: &'a str,
 }
 
 impl<'a> Chunks<'a> {
-    /// The last event ID of an earlier connection, with which the stream begins; empty if there was none, as with nearly
-    /// all vectors. A parser that can't be given one [is not run](Outcome::not_run) on the others.
+    /// The last event ID of an earlier connection, with which the stream begins. It is empty for nearly all vectors. A
+    /// parser that can't be given one [is not run](Outcome::not_run) on the others.
     ///
     /// ```
     /// # use sse_testkit::{Outcome, conformance};
@@ -186,7 +189,7 @@ impl<'a> Deref for Chunks<'a> {
     type Target = [&'a [u8]];
 
     fn deref(&self) -> &Self::Target {
-        self.pieces
+        self.chunks
     }
 }
 
@@ -195,7 +198,7 @@ impl<'a> IntoIterator for &Chunks<'a> {
     type IntoIter = std::iter::Copied<std::slice::Iter<'a, &'a [u8]>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.pieces.iter().copied()
+        self.chunks.iter().copied()
     }
 }
 
@@ -209,9 +212,9 @@ fn grade(parser: &mut impl FnMut(&Chunks<'_>) -> Outcome, vector: &Parse) -> Gra
     let (mut cuts, mut failed) = (0, 0);
     let mut first = None;
     let mut not_run = None;
-    every_cut(&vector.chunks, |cut, pieces| {
-        let chunks = Chunks { pieces, last_event_id: &vector.last_event_id };
-        // each call is on its own, so nothing that a panic leaves half done is seen again
+    every_cut(&vector.chunks, |cut, chunks| {
+        let chunks = Chunks { chunks, last_event_id: &vector.last_event_id };
+        // calls are independent, so nothing that a panic leaves half done is seen again
         let wrong = match catch_unwind(AssertUnwindSafe(|| parser(&chunks))) {
             Ok(outcome) => match outcome.into_not_run() {
                 Ok(why) => {
@@ -221,7 +224,7 @@ fn grade(parser: &mut impl FnMut(&Chunks<'_>) -> Outcome, vector: &Parse) -> Gra
                 Err(outcome) => outcome.differences(&vector.expected),
             },
             Err(panic) => {
-                first = Some((cut, vec![format!("a panic: {}", text(&*panic))], true));
+                first = Some((cut, vec![format!("a panic: {}", panic_text(&*panic))], true));
                 failed += 1;
                 cuts += 1;
                 return false;
@@ -253,11 +256,4 @@ fn grade(parser: &mut impl FnMut(&Chunks<'_>) -> Outcome, vector: &Parse) -> Gra
         what: wrong.next().unwrap_or_default(),
         more: wrong.len(),
     })
-}
-
-/// What a panic said.
-pub(crate) fn text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.map_or_else(|| "without a text".into(), crate::escape::on_one_line)
 }

@@ -3,6 +3,7 @@
 mod cases;
 mod check;
 mod fields;
+mod finding;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,11 +11,15 @@ use std::{
     panic::{AssertUnwindSafe, Location, catch_unwind},
 };
 
-use crate::{conformance, escape::clipped, table::Table};
+use crate::{
+    escape::{clipped, panic_text},
+    table::Table,
+};
 use cases::{Case, Shape};
 use check::check;
 
 pub use fields::Fields;
+pub use finding::{EncodingFault, EncodingFinding};
 
 /// Grades an encoder: [`encoding()`] as an expression, or a test of it.
 ///
@@ -22,12 +27,12 @@ pub use fields::Fields;
 /// |---|---|
 /// | `encoding!(encoder)` | an [`Encoding`], as [`encoding()`] gives it |
 /// | `encoding!(fn name, encoder)` | a `#[test]` of that name, which passes if nothing is found |
-/// | `encoding!(fn name, encoder, finds: [..])` | the same, if exactly this is found |
+/// | `encoding!(fn name, encoder, finds: [..])` | a `#[test]` that passes if exactly these faults are found |
 ///
-/// Attributes and docs before `fn` are the test's.
+/// Attributes and docs before `fn` are put on the test.
 ///
 /// ```
-/// use sse_testkit::{Fields, EncodingFault, encoding};
+/// use sse_testkit::{encoding, encoding::{EncodingFault, Fields}};
 ///
 /// /// It knows LF, and nothing else.
 /// fn encoder(fields: &Fields<'_>) -> Option<String> {
@@ -65,22 +70,23 @@ macro_rules! encoding {
     };
 }
 
-/// Grades an encoder by hostile text in every field: what a client reads has to be what was to be sent.
+/// Grades an encoder by hostile text in every field: a client has to read what was meant to be sent.
 ///
-/// The encoder gets the fields of one event, and gives its bytes, with the blank line that ends it; or `None` if it
-/// refuses. It has to refuse what no event stream can carry: a name with a line break, an ID with a line break or NUL. What
-/// it refuses beyond that is a finding. Line breaks in data are to arrive as LF, since that is all that the format has.
+/// The encoder gets the fields of one event, and returns its bytes, including the blank line that ends it, or `None` if
+/// it refuses. It has to refuse what no event stream can carry: a name with a line break, and an ID with a line break
+/// or NUL. Refusing anything else is a finding. Line breaks in data have to arrive as LF, the only one that the format
+/// can carry.
 ///
-/// The text is of sse-core's vectors, then each of 33 hostile texts in each field (line breaks of every kind, with a field
-/// or an event behind them, NUL, spaces, a byte order mark, nothing, colons, what other languages take for a line break, and
-/// 100 kB), and then 256 events that have such text in several fields at once, of what was harmless alone. Reconnection
-/// times go from none to the longest that 64 bits of milliseconds have.
+/// The events are those of sse-core's vectors; then each of 33 hostile texts in each field (line breaks of every kind,
+/// with a field or an event behind them, NUL, spaces, a byte order mark, no text, colons, what other languages take for
+/// a line break, and 100 kB); then 256 events that combine texts which were harmless alone. Reconnection times range
+/// from zero to the longest that 64 bits of milliseconds can hold.
 ///
-/// Each event is read between one before it, which sets an ID and a reconnection time, and one after it. So what is lost
-/// shows, and an event that does not end where it should.
+/// Each event is read between two others. The one before sets an ID and a reconnection time, so that a lost field
+/// shows; the one after shows an event that does not end where it should.
 ///
-/// Some encoders have no comments, or no event without data. Such a shape is tried with plain text first, and if the
-/// encoder refuses that, its cases are [not run](Encoding::not_run).
+/// Some encoders can't write comments, or an event without data. Each combination of fields is tried with plain text
+/// first; if the encoder refuses that, the cases with these fields are [not run](Encoding::not_run).
 ///
 /// ```
 /// use sse_core::{Event, EventId, EventName};
@@ -123,7 +129,7 @@ where
     grading.result
 }
 
-/// What an encoder does to hostile text. Shown, it is a table of what was found.
+/// The result of an encoder on hostile text. As text, it is a table of the findings.
 ///
 /// ```
 /// # use sse_testkit::encoding;
@@ -140,7 +146,7 @@ pub struct Encoding {
 }
 
 impl Encoding {
-    /// Whether everything was run and nothing found.
+    /// Returns true if everything was run and nothing was found.
     ///
     /// ```
     /// # use sse_testkit::encoding;
@@ -151,10 +157,10 @@ impl Encoding {
         self.findings.is_empty() && self.not_run.is_empty()
     }
 
-    /// What was found: at most one finding a case, the gravest.
+    /// The findings: at most one for each case, the gravest.
     ///
     /// ```
-    /// # use sse_testkit::{EncodingFault, encoding};
+    /// # use sse_testkit::{encoding, encoding::EncodingFault};
     /// let findings = encoding(|fields| Some(format!("data: {}\n\n", fields.data?)));
     /// let finding = findings.findings().iter().find(|finding| finding.case == "cr-is-a-line-end").unwrap();
     /// assert_eq!(finding.fault, EncodingFault::Forged);
@@ -165,7 +171,7 @@ impl Encoding {
         &self.findings
     }
 
-    /// The shapes that the encoder does not write: it refused plain text in them.
+    /// The combinations of fields that were not run, since the encoder refused plain text in them.
     ///
     /// ```
     /// # use sse_testkit::encoding;
@@ -179,7 +185,7 @@ impl Encoding {
         self.not_run.iter().map(|shape| &**shape)
     }
 
-    /// Everything was run and nothing found.
+    /// Expects that everything was run and nothing was found.
     ///
     /// ```should_panic
     /// # use sse_testkit::encoding;
@@ -188,7 +194,7 @@ impl Encoding {
     ///
     /// # Panics
     ///
-    /// With the table, if not.
+    /// If not. The message has the table.
     #[track_caller]
     pub fn expect_perfect(&self) {
         if !self.is_perfect() {
@@ -196,10 +202,11 @@ impl Encoding {
         }
     }
 
-    /// These faults are found in these cases and no other, in any order: what is known. What was not run is no finding.
+    /// Expects that exactly these faults are found, each in its case, in any order: the known ones. What was not run
+    /// does not count.
     ///
     /// ```
-    /// # use sse_testkit::{EncodingFault, encoding};
+    /// # use sse_testkit::{encoding, encoding::EncodingFault};
     /// // a sound encoder of data, but for CR
     /// let findings = encoding(|fields| {
     ///     if fields.name.is_some() || fields.id.is_some() || fields.comment.is_some() || fields.retry.is_some() {
@@ -220,7 +227,7 @@ impl Encoding {
     ///
     /// # Panics
     ///
-    /// If one is mended or new, or not a case's name, with which, and with the table.
+    /// If a finding is missing or new, or a name is not that of a case. The message has which, and the table.
     #[track_caller]
     pub fn expect_findings<C: AsRef<str>>(&self, findings: impl IntoIterator<Item = (EncodingFault, C)>) {
         let known: Vec<(EncodingFault, C)> = findings.into_iter().collect();
@@ -265,70 +272,10 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// One event that an encoder does not write as it should.
-///
-/// ```
-/// # use sse_testkit::{EncodingFault, encoding};
-/// let findings = encoding(|fields| Some(format!("data:{}\n\n", fields.data.unwrap_or_default())));
-/// let finding = &findings.findings()[0];
-/// assert_eq!((&*finding.case, finding.fault), ("leading-space-survives", EncodingFault::Changed));
-/// assert_eq!(finding.event, r#"data " x""#);
-/// assert_eq!(finding.wire.as_deref(), Some(&b"data: x\n\n"[..]));
-/// assert_eq!(finding.what, r#"the data is "x", not " x""#);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EncodingFinding {
-    /// The case's name: a vector's, or the field and what its text is, such as `id: NUL`.
-    pub case: String,
-    /// What kind of fault it is.
-    pub fault: EncodingFault,
-    /// What was to be sent, on one line.
-    pub event: String,
-    /// What the encoder wrote, if it did.
-    pub wire: Option<Vec<u8>>,
-    /// What is wrong.
-    pub what: String,
-}
-
-/// What kind of fault an encoder has, the gravest first.
-///
-/// ```
-/// # use sse_testkit::EncodingFault;
-/// assert_eq!(EncodingFault::Forged.to_string(), "forged");
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum EncodingFault {
-    /// A client reads an event that was not sent, or in a field what was sent in none or in another: who chooses the text
-    /// of one field chooses more than that.
-    Forged,
-    /// The encoder panicked.
-    Panicked,
-    /// A client does not read the event or the field; or the event does not end, and takes in the next.
-    Lost,
-    /// A client reads other text in the field, though no one else's.
-    Changed,
-    /// The encoder refused what an event stream can carry.
-    Refused,
-}
-
-impl fmt::Display for EncodingFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Forged => "forged",
-            Self::Panicked => "panicked",
-            Self::Lost => "lost",
-            Self::Changed => "changed",
-            Self::Refused => "refused",
-        })
-    }
-}
-
 struct Grading<'a, E> {
     encoder: &'a mut E,
     result: Encoding,
-    /// Whether each shape that was tried is written.
+    /// For each shape that was tried, whether the encoder writes it.
     shapes: BTreeMap<Shape, bool>,
 }
 
@@ -337,13 +284,13 @@ where
     E: FnMut(&Fields<'_>) -> Option<B>,
     B: AsRef<[u8]>,
 {
-    /// Whether plain text is written in that shape.
+    /// Returns true if the encoder writes plain text in `shape`.
     fn writes(&mut self, shape: Shape) -> bool {
         if let Some(writes) = self.shapes.get(&shape) {
             return *writes;
         }
-        // a panic on plain text is a finding, in the case that has it
-        let writes = !matches!(write(self.encoder, &shape.plain().fields()), Written::Refused);
+        // a panic on plain text is a finding of the case with that text
+        let writes = !matches!(write(self.encoder, &shape.plain().fields()), EncoderOutput::Refused);
         self.shapes.insert(shape, writes);
         if !writes {
             self.result.not_run.push(shape.to_string());
@@ -351,7 +298,7 @@ where
         writes
     }
 
-    /// Runs the case; `false` if it was not run, or something was found.
+    /// Runs `case`. Returns true if it was run and nothing was found.
     fn passes(&mut self, case: &Case) -> bool {
         self.result.cases.insert(case.name.clone());
         if !self.writes(case.shape()) {
@@ -360,12 +307,12 @@ where
         self.result.run += 1;
         let fields = case.fields();
         let (fault, wire, what) = match write(self.encoder, &fields) {
-            Written::Refused if fields.can_be_carried() => {
+            EncoderOutput::Refused if fields.can_be_carried() => {
                 (EncodingFault::Refused, None, "it can be sent, but is refused".into())
             }
-            Written::Refused => return true,
-            Written::Panicked(text) => (EncodingFault::Panicked, None, format!("a panic: {text}")),
-            Written::Bytes(wire) => match check(&fields, &wire) {
+            EncoderOutput::Refused => return true,
+            EncoderOutput::Panicked(text) => (EncodingFault::Panicked, None, format!("a panic: {text}")),
+            EncoderOutput::Bytes(wire) => match check(&fields, &wire) {
                 None => return true,
                 Some((fault, what)) => (fault, Some(wire), what),
             },
@@ -381,17 +328,17 @@ where
     }
 }
 
-enum Written {
+enum EncoderOutput {
     Bytes(Vec<u8>),
     Refused,
     Panicked(String),
 }
 
-fn write<B: AsRef<[u8]>>(encoder: &mut impl FnMut(&Fields<'_>) -> Option<B>, fields: &Fields<'_>) -> Written {
-    // each call is on its own, so nothing that a panic leaves half done is seen again
+fn write<B: AsRef<[u8]>>(encoder: &mut impl FnMut(&Fields<'_>) -> Option<B>, fields: &Fields<'_>) -> EncoderOutput {
+    // calls are independent, so nothing that a panic leaves half done is seen again
     match catch_unwind(AssertUnwindSafe(|| encoder(fields).map(|wire| wire.as_ref().to_vec()))) {
-        Ok(Some(wire)) => Written::Bytes(wire),
-        Ok(None) => Written::Refused,
-        Err(panic) => Written::Panicked(conformance::text(&*panic)),
+        Ok(Some(wire)) => EncoderOutput::Bytes(wire),
+        Ok(None) => EncoderOutput::Refused,
+        Err(panic) => EncoderOutput::Panicked(panic_text(&*panic)),
     }
 }

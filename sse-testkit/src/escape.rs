@@ -1,26 +1,26 @@
-//! Bytes as a person reads them.
+//! Bytes as readable text.
 
-use std::fmt;
+use std::{any::Any, fmt};
 
-/// How many bytes of one text are shown.
+/// The number of bytes that are shown of one text.
 const SHOWN: usize = 1 << 10;
 
-/// Bytes in quotes, escaped, cut off where they are too many to read.
+/// Bytes in quotes and escaped; after 1 KiB the rest is only counted.
 pub(crate) struct Quoted<'a>(&'a [u8]);
 
 pub(crate) fn quoted(bytes: &(impl AsRef<[u8]> + ?Sized)) -> Quoted<'_> {
     Quoted(bytes.as_ref())
 }
 
-/// Bytes in quotes for a cell of a table: only their beginning, if they are long.
+/// Bytes in quotes for the cell of a table: if there are more than fit, only the beginning.
 pub(crate) fn clipped(bytes: &(impl AsRef<[u8]> + ?Sized)) -> Clipped<'_> {
     Clipped(bytes.as_ref())
 }
 
-/// How many bytes a cell shows.
+/// The number of bytes that a cell shows.
 const CELL: usize = 48;
 
-/// How many characters of someone else's text.
+/// The number of characters of foreign text that a cell shows.
 const LINE: usize = 120;
 
 /// See [`clipped`].
@@ -35,13 +35,20 @@ impl fmt::Display for Clipped<'_> {
     }
 }
 
-/// Someone else's text, as of an error or a panic, for a cell of a table.
+/// Foreign text, such as that of an error or a panic, for the cell of a table.
 pub(crate) fn on_one_line(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(LINE) {
         Some((end, _)) => format!("{}..", &line[..end]),
         None => line,
     }
+}
+
+/// The message of a panic, for the cell of a table.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.map_or_else(|| "without a text".into(), on_one_line)
 }
 
 impl fmt::Display for Quoted<'_> {

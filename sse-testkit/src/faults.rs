@@ -1,4 +1,4 @@
-//! What a network does to a stream of bytes, on purpose and repeatable.
+//! Faults of a network, planned and repeatable.
 //!
 //! ```text
 //!   source ──▶ Machine: corrupt, cut, stop, double ──▶ Faulty: delay, credits ──▶ reader
@@ -15,18 +15,16 @@ use std::{fmt, time::Duration};
 
 use crate::random::Random;
 
-pub(crate) use client::Plan;
 pub use credits::Credits;
 pub use cuts::every_cut;
 pub use faulty::{Faulty, FaultyError};
 pub use proxy::FaultProxy;
 
-/// A plan of what happens to a stream of bytes on its way to its reader.
+/// A plan of the faults that a stream of bytes has on its way to its reader.
 ///
-/// The same plan does the same to the same bytes: it cuts, corrupts and ends at the same places, however they were cut
-/// when they came in. Those cuts stay, and each piece of them has its [delay](Self::delay), unless pieces are
-/// [merged](Self::merge). Offsets count the bytes of the source, from 0 on. [`Display`](fmt::Display) says all of it,
-/// with the seed.
+/// A plan is deterministic: the same bytes are cut, corrupted and ended at the same places, whatever chunks they come
+/// in. The chunks of the source stay cut, and each has its [delay](Self::delay), unless they are [merged](Self::merge).
+/// Offsets count the bytes of the source from 0. [`Display`](fmt::Display) shows the whole plan, with its seed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,25 +37,25 @@ pub use proxy::FaultProxy;
 /// assert_eq!(faults.to_string(), "seed 42: a piece every 1 bytes, 10ms before each, reset after 25 bytes");
 ///
 /// let mut stream = client.faults(faults).get("/events").connect().await;
-/// stream.expect_event("hello").await; // in 19 pieces
+/// stream.expect_event("hello").await; // in 19 chunks
 /// assert_eq!(stream.received_at(), Duration::from_millis(190));
 /// while let Some(_) = stream.next().await {}
 /// assert!(stream.end().unwrap().to_string().contains("reset"));
 /// # }
 /// ```
 ///
-/// It serves [clients](crate::TestClient::faults), any [stream of bytes](Self::stream) or [body](Self::body), and
-/// sockets, by a [proxy](FaultProxy).
+/// It applies to the answers of a [client](crate::TestClient::faults), to any [stream of bytes](Self::stream) or
+/// [body](Self::body), and, through a [proxy](FaultProxy), to sockets.
 #[derive(Debug, Clone, Default)]
 #[must_use = "a plan does nothing by itself"]
 pub struct Faults {
     seed: u64,
-    cuts: Vec<Cut>,
+    cuts: Vec<CutRule>,
     merge: usize,
     delay: Duration,
-    /// The least counts.
+    /// Of several calls, the one with the lowest offset counts.
     stop: Option<(u64, Stop)>,
-    /// One of so many bytes.
+    /// One byte in this many, on average.
     corrupt: Option<u32>,
     corrupt_at: Vec<(u64, u8)>,
     credits: Option<Credits>,
@@ -65,9 +63,9 @@ pub struct Faults {
     only_first: Option<u64>,
 }
 
-/// Where a piece ends.
+/// A rule for where chunks end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Cut {
+enum CutRule {
     At(Vec<u64>),
     Every(u64),
     Randomly(u32),
@@ -75,7 +73,7 @@ enum Cut {
     BetweenCrAndLf,
 }
 
-/// What comes instead of the rest.
+/// What comes in place of the rest of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Stall,
@@ -84,7 +82,7 @@ enum Stop {
 }
 
 impl Faults {
-    /// No fault, to add to. What is drawn is drawn with seed 0.
+    /// A plan without faults, to add to. What is drawn is drawn with the seed 0.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -94,7 +92,7 @@ impl Faults {
         Self::default()
     }
 
-    /// No fault, to add to. What is drawn is drawn with this seed.
+    /// A plan without faults, to add to. What is drawn is drawn with `seed`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -105,72 +103,73 @@ impl Faults {
         Self { seed, ..Self::default() }
     }
 
-    /// A piece ends at each of these offsets.
+    /// Ends a chunk at each of `offsets`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_at([3, 5]).pieces("data: a\n\n"), ["dat", "a:", " a\n\n"]);
+    /// assert_eq!(Faults::none().cut_at([3, 5]).chunks("data: a\n\n"), ["dat", "a:", " a\n\n"]);
     /// ```
     pub fn cut_at(self, offsets: impl IntoIterator<Item = u64>) -> Self {
         let mut offsets: Vec<_> = offsets.into_iter().collect();
         offsets.sort_unstable();
-        self.cut(Cut::At(offsets))
+        self.cut(CutRule::At(offsets))
     }
 
-    /// A piece ends after every so many bytes: with 1, each byte comes alone. 0 is 1.
+    /// Ends a chunk after every `bytes` bytes: with 1, each byte comes alone. 0 counts as 1.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_every(4).pieces("data: a\n\n"), ["data", ": a\n", "\n"]);
+    /// assert_eq!(Faults::none().cut_every(4).chunks("data: a\n\n"), ["data", ": a\n", "\n"]);
     /// ```
     pub fn cut_every(self, bytes: u64) -> Self {
-        self.cut(Cut::Every(bytes.max(1)))
+        self.cut(CutRule::Every(bytes.max(1)))
     }
 
-    /// Pieces of drawn lengths, from 1 byte to twice the mean.
+    /// Cuts into chunks of drawn lengths, from 1 byte to twice `mean`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// let pieces = Faults::seeded(1).cut_randomly(4).pieces("data: a\n\ndata: b\n\n");
-    /// assert!(pieces.len() > 2);
-    /// assert_eq!(pieces.concat(), b"data: a\n\ndata: b\n\n");
+    /// let chunks = Faults::seeded(1).cut_randomly(4).chunks("data: a\n\ndata: b\n\n");
+    /// assert!(chunks.len() > 2);
+    /// assert_eq!(chunks.concat(), b"data: a\n\ndata: b\n\n");
     /// ```
     pub fn cut_randomly(self, mean: u32) -> Self {
-        self.cut(Cut::Randomly(mean.max(1)))
+        self.cut(CutRule::Randomly(mean.max(1)))
     }
 
-    /// Each character of several bytes is cut between them.
+    /// Cuts every character of several bytes between its bytes.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_in_characters().pieces("für").len(), 2);
+    /// assert_eq!(Faults::none().cut_in_characters().chunks("für").len(), 2);
     /// ```
     pub fn cut_in_characters(self) -> Self {
-        self.cut(Cut::InCharacters)
+        self.cut(CutRule::InCharacters)
     }
 
-    /// Each CRLF is cut in the middle.
+    /// Cuts every CRLF in the middle.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_between_cr_and_lf().pieces("a\r\nb\n"), ["a\r", "\nb\n"]);
+    /// assert_eq!(Faults::none().cut_between_cr_and_lf().chunks("a\r\nb\n"), ["a\r", "\nb\n"]);
     /// ```
     pub fn cut_between_cr_and_lf(self) -> Self {
-        self.cut(Cut::BetweenCrAndLf)
+        self.cut(CutRule::BetweenCrAndLf)
     }
 
-    fn cut(mut self, cut: Cut) -> Self {
+    fn cut(mut self, cut: CutRule) -> Self {
         self.cuts.push(cut);
         self
     }
 
-    /// Pieces that are there together come as one, of at least so many bytes if there are so many. Other cuts still cut.
+    /// Merges chunks that are available together into chunks of at least `bytes` bytes, as far as there are that many.
+    /// Other rules still cut them.
     ///
     /// ```
     /// # use sse_testkit::{Body, Faults, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
-    /// let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data", ": a\n", "\ndata: b\n\n"])));
+    /// let client = TestClient::from_fn(async |_| event_stream(Body::chunks(["data", ": a\n", "\ndata: b\n\n"])));
     /// let mut stream = client.faults(Faults::none().merge(1024)).get("/").connect().await;
     /// stream.expect_event("a").await;
     /// assert_eq!(stream.raw(), "data: a\n\ndata: b\n\n");
@@ -181,7 +180,7 @@ impl Faults {
         self
     }
 
-    /// Each piece comes that much later than the one before it, or than it was there.
+    /// Delays each chunk by `time` after the one before it, or after it became available.
     ///
     /// ```
     /// # use sse_testkit::Faults;
@@ -192,7 +191,7 @@ impl Faults {
         self
     }
 
-    /// After so many bytes nothing more comes, and the stream stays open.
+    /// After `bytes` bytes nothing more comes, and the stream stays open.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -209,17 +208,17 @@ impl Faults {
         self.stop(bytes, Stop::Stall)
     }
 
-    /// After so many bytes the stream ends as if it were whole; on a socket, with FIN.
+    /// After `bytes` bytes the stream ends as if it were complete; on a socket, with FIN.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().drop_after(4).pieces("data: a\n\n"), ["data"]);
+    /// assert_eq!(Faults::none().drop_after(4).chunks("data: a\n\n"), ["data"]);
     /// ```
     pub fn drop_after(self, bytes: u64) -> Self {
         self.stop(bytes, Stop::Drop)
     }
 
-    /// After so many bytes the stream breaks off; on a socket, with RST.
+    /// After `bytes` bytes the stream breaks off; on a socket, with RST.
     ///
     /// ```
     /// # use sse_testkit::{End, Faults, TestClient, event_stream};
@@ -242,12 +241,12 @@ impl Faults {
         self
     }
 
-    /// About one of so many bytes, drawn, has one bit turned. 0 is 1.
+    /// Flips one bit in about one of `one_of` bytes, which are drawn. 0 counts as 1.
     ///
     /// ```
     /// # use sse_testkit::Faults;
     /// let sent = "data: a\n\n".repeat(100);
-    /// let came = Faults::seeded(1).corrupt(100).pieces(sent.clone()).concat();
+    /// let came = Faults::seeded(1).corrupt(100).chunks(sent.clone()).concat();
     /// let wrong = sent.bytes().zip(came).filter(|(sent, came)| sent != came).count();
     /// assert!((1..30).contains(&wrong));
     /// ```
@@ -256,21 +255,21 @@ impl Faults {
         self
     }
 
-    /// The byte at this offset is another.
+    /// Replaces the byte at `offset` with `byte`.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().corrupt_at(1, b'i').pieces("data"), ["dita"]);
+    /// assert_eq!(Faults::none().corrupt_at(1, b'i').chunks("data"), ["dita"]);
     /// ```
     pub fn corrupt_at(mut self, offset: u64, byte: u8) -> Self {
         self.corrupt_at.push((offset, byte));
         self
     }
 
-    /// Bytes pass only as far as there is credit for them: a slow reader.
+    /// Lets bytes pass only as far as `credits` allow: a slow reader.
     ///
     /// ```
-    /// # use sse_testkit::{Credits, Faults, TestClient, event_stream};
+    /// # use sse_testkit::{Faults, TestClient, event_stream, faults::Credits};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # use std::time::Duration;
@@ -288,19 +287,19 @@ impl Faults {
         self
     }
 
-    /// What came comes once more, in the same pieces, before the end: an answer that is sent twice. For this up to
-    /// 16 MiB are kept, and no more come twice.
+    /// Repeats everything before the end, in the same chunks: an answer that is sent twice. Up to 16 MiB are kept for
+    /// this; what goes beyond is not repeated.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().duplicate().pieces("data: a\n\n").concat(), b"data: a\n\ndata: a\n\n");
+    /// assert_eq!(Faults::none().duplicate().chunks("data: a\n\n").concat(), b"data: a\n\ndata: a\n\n");
     /// ```
     pub const fn duplicate(mut self) -> Self {
         self.duplicate = true;
         self
     }
 
-    /// Only so many answers, or connections, have these faults, and those after them none: as for a client that has to
+    /// Limits the faults to the first `answers` answers or connections; later ones have none. For a client that has to
     /// recover.
     ///
     /// ```
@@ -321,12 +320,12 @@ impl Faults {
         self
     }
 
-    /// The plan for one of several answers, counted from 0: other draws, and repeatable.
+    /// The plan for the answer of this number, from 0: what is drawn differs for each, and is repeatable.
     fn of(&self, answer: u64) -> Self {
         if self.only_first.is_some_and(|answers| answer >= answers) {
             return Self::none();
         }
-        // the first draws as the plan alone does, so that a failure is repeated with a stream of bytes
+        // the first answer draws as the plan alone does, so that a failure can be repeated with a stream of bytes
         let seed = if answer == 0 { self.seed } else { Random::of(self.seed, answer).next() };
         Self { seed, ..self.clone() }
     }
@@ -345,7 +344,7 @@ impl fmt::Display for Faults {
         if self.is_none() {
             return f.write_str("no faults");
         }
-        let mut parts: Vec<String> = self.cuts.iter().map(Cut::to_string).collect();
+        let mut parts: Vec<String> = self.cuts.iter().map(CutRule::to_string).collect();
         let mut part = |is: bool, text: String| parts.extend(is.then_some(text));
         part(self.merge > 0, format!("merged to {} bytes and more", self.merge));
         part(!self.delay.is_zero(), format!("{:?} before each", self.delay));
@@ -372,7 +371,7 @@ impl fmt::Display for Faults {
     }
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for CutRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::At(offsets) => write!(f, "cut at {offsets:?}"),

@@ -1,4 +1,4 @@
-//! Many browsers at once, that come and go.
+//! Many browsers at once that come and go.
 //!
 //! ```text
 //!   Fleet ── open ──▶ one task for each client: stays, goes offline, comes back ──▶ records ──▶ views
@@ -6,26 +6,26 @@
 //! ```
 
 mod client;
-mod crew;
 mod running;
+mod state;
 mod view;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use crate::{BrowserClient, Event, Ledger, random::Random};
+use crate::{browser::BrowserClient, ledger::Ledger, random::Random, seen::Event};
 use client::{Churn, Client, IsGap};
-use crew::{Crew, Observer, Slot};
 use running::Drawn;
+use state::{FleetState, Observer, Slot};
 
 pub use running::RunningFleet;
-pub use view::{Record, Saw, View};
+pub use view::{FleetView, Observed, Record};
 
-/// The time allowed for what is awaited of a fleet, unless the test says otherwise.
+/// The time allowed for what a test awaits of a fleet, unless it sets another.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// Many [`BrowserClient`]s at once, in tasks of their own, that come and go as a seed has it.
+/// Many [`BrowserClient`]s at once, in tasks of their own, that come and go at times drawn from a seed.
 ///
 /// ```
 /// use std::{sync::OnceLock, time::Duration};
@@ -77,7 +77,7 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// So many clients. Unless said otherwise all of them open `/events`, and stay.
+    /// A fleet of `size` clients. By default all of them open `/events`, and stay.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -101,8 +101,8 @@ impl Fleet {
         }
     }
 
-    /// Sets the seed of all that is drawn; 0 unless set. In virtual time the same seed gives the same views. A failure
-    /// prints it.
+    /// Sets the seed of everything that is drawn. Default 0. In virtual time the same seed gives the same views. A
+    /// failure prints it.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -129,14 +129,15 @@ impl Fleet {
         self
     }
 
-    /// The clients come and go, until [`calm`](RunningFleet::calm): each goes offline after a time drawn anew each time,
-    /// between none and twice `mean_stay`, and is away between none and twice `mean_away`. It comes back with the last
-    /// event ID of what it has seen, but as a browser not before the reconnection time has passed; for quicker ones see
-    /// [`BrowserClient::reconnection_time`]. A stay begins with the request, so it may be over before the answer comes.
+    /// Makes the clients come and go, until [`calm`](RunningFleet::calm). Each goes offline after a time between zero
+    /// and twice `mean_stay`, and stays away for between zero and twice `mean_away`; both are drawn anew each time. It
+    /// comes back with the last event ID of what it has seen but, like a browser, not before the reconnection time has
+    /// passed; for quicker clients see [`BrowserClient::reconnection_time`]. A stay begins with the request, so it may
+    /// be over before the answer comes.
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # use sse_testkit::{Body, Fleet, Saw, TestClient, event_stream};
+    /// # use sse_testkit::{Body, Fleet, TestClient, event_stream, fleet::Observed};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| {
@@ -148,7 +149,7 @@ impl Fleet {
     /// let fleet = Fleet::of(2).churn(minute, minute / 6).open(client);
     /// tokio::time::sleep(10 * minute).await;
     /// for view in fleet.close() {
-    ///     assert!(view.records.iter().filter(|record| record.what == Saw::Left).count() > 3);
+    ///     assert!(view.records.iter().filter(|record| record.what == Observed::Left).count() > 3);
     /// }
     /// # }
     /// ```
@@ -157,7 +158,7 @@ impl Fleet {
         self
     }
 
-    /// Sets what each client, counted from 0, opens.
+    /// Sets the path that each client opens; `path` is given the client's number, from 0.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -175,17 +176,17 @@ impl Fleet {
         self
     }
 
-    /// Which events say that something was lost: they are recorded as [`Saw::Gap`].
+    /// Sets which events announce that something was lost. They are recorded as [`Observed::Gap`].
     ///
     /// ```
-    /// # use sse_testkit::{Fleet, Saw, TestClient, event_stream};
+    /// # use sse_testkit::{Fleet, TestClient, event_stream, fleet::Observed};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("event: sse-gap\ndata:\n\ndata: a\n\n"));
     /// let mut fleet = Fleet::of(1).gaps(|event| event.name == "sse-gap").open(client);
     /// fleet.all_saw(|event| event.data == "a").await;
     /// let view = &fleet.views()[0];
-    /// assert!(matches!(view.records[1].what, Saw::Gap(_)));
+    /// assert!(matches!(view.records[1].what, Observed::Gap(_)));
     /// assert_eq!(view.events().count(), 1);
     /// # }
     /// ```
@@ -194,8 +195,8 @@ impl Fleet {
         self
     }
 
-    /// Calls a closure for each record as it is made, in the client's own task: `observe` is given the client's number
-    /// and makes the closure.
+    /// Calls a closure with each record as it is made, in the task of the client. `observe` is given the client's
+    /// number, and returns the closure.
     ///
     /// ```
     /// # use std::sync::{Arc, Mutex};
@@ -224,8 +225,8 @@ impl Fleet {
         self
     }
 
-    /// Enters what each client sees into a ledger, as readers named `client 0`, `client 1` and so on, and the seed, which
-    /// the ledger shows when it is not clean.
+    /// Enters what each client sees in `ledger`, as readers named `client 0`, `client 1` and so on; also the seed,
+    /// which the ledger shows if it is not clean.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, Ledger, TestClient, event_stream};
@@ -245,15 +246,15 @@ impl Fleet {
         self.observe(move |client| {
             let reader = ledger.reader(format!("client {client}"));
             move |record: &Record| match &record.what {
-                Saw::Connected { last_event_id } => reader.connected(last_event_id),
-                Saw::Event(event) => reader.saw(event),
-                Saw::Gap(event) => reader.gap(event),
-                Saw::Broke { .. } | Saw::Left | Saw::Closed { .. } => reader.left(),
+                Observed::Connected { last_event_id } => reader.connected(last_event_id),
+                Observed::Event(event) => reader.saw(event),
+                Observed::Gap(event) => reader.gap(event),
+                Observed::Broke { .. } | Observed::Left | Observed::Closed { .. } => reader.left(),
             }
         })
     }
 
-    /// Sets the time allowed for whatever is awaited of the fleet, in tokio's time, instead of 30 seconds.
+    /// Sets the time allowed for whatever is awaited of the fleet, in tokio's time. Default: 30 seconds.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -273,8 +274,8 @@ impl Fleet {
         self
     }
 
-    /// Opens all the streams: of a [`TestClient`](crate::TestClient), or of a [`BrowserClient`], whose options hold for
-    /// all of them. Dropping what is returned ends them.
+    /// Opens all the streams, through a [`TestClient`](crate::TestClient) or a [`BrowserClient`], whose options apply
+    /// to all of them. Dropping the returned fleet ends them.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, Fleet, TestClient, event_stream};
@@ -297,9 +298,9 @@ impl Fleet {
         let paths: Vec<String> = (0..self.size).map(&self.path).collect();
         let slots = paths.iter().enumerate().map(|(n, path)| {
             let observers = self.observers.iter().map(|observe| observe(n)).collect();
-            Slot::new(View::new(n, path.clone()), observers)
+            Slot::new(FleetView::new(n, path.clone()), observers)
         });
-        let crew = Arc::new(Crew::new(slots.collect()));
+        let state = Arc::new(FleetState::new(slots.collect()));
         let faults = browser.plan();
         for ledger in &self.ledgers {
             let over = faults.as_ref().map_or_else(String::new, |faults| format!(", over {faults}"));
@@ -310,13 +311,13 @@ impl Fleet {
             let client = Client {
                 n,
                 stream: browser.open(path),
-                crew: Arc::clone(&crew),
+                state: Arc::clone(&state),
                 is_gap: Arc::clone(&self.is_gap),
                 random: Random::of(self.seed, n as u64),
             };
             tasks.spawn(client.live(self.churn));
         }
-        RunningFleet::new(crew, tasks, Drawn { seed: self.seed, faults }, self.within)
+        RunningFleet::new(state, tasks, Drawn { seed: self.seed, faults }, self.within)
     }
 }
 

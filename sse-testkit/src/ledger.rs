@@ -1,4 +1,4 @@
-//! What was published, what each reader saw of it, and whether that fits.
+//! An account of what was published and what each reader saw, and a check that they agree.
 //!
 //! ```text
 //!   publishers ──▶ Publishing ──▶ ┌─────────┐ ◀── Reader ◀── clients
@@ -6,31 +6,31 @@
 //!        files of other runs ───▶ └─────────┘ ──▶ check ──▶ Findings
 //! ```
 
+mod account;
 mod check;
 mod entry;
 mod file;
 mod findings;
+mod ids;
 mod parties;
 
-use std::{
-    fmt, io,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, io, path::Path};
 
-use file::Log;
+use account::{Account, Book};
+use file::LedgerFile;
 
 pub use entry::Entry;
 pub use file::LedgerError;
 pub use findings::{Finding, Findings};
+pub use ids::Ids;
 pub use parties::{Publishing, Reader};
 
 /// An account of what was published and of what each reader saw.
 ///
-/// Clones are the same ledger, so that tasks can share it. Publishers say what they are about to publish and how that
-/// went, readers what they saw; [`check`](Self::check) then says what does not fit. It knows an event by its data, so
-/// **each event has data of its own**. To publish the same data to the same topic again is a repetition, as a publisher
-/// makes one that got no answer: it may be seen once.
+/// Clones are the same ledger, so that tasks can share it. Publishers enter what they are about to publish and how that
+/// went, readers what they saw; [`check`](Self::check) then finds what does not agree. Events are identified by their
+/// data, so **each event needs data of its own**. Publishing the same data to the same topic again is a retry, such as
+/// by a publisher that got no answer; it may be seen once.
 ///
 /// ```
 /// # use sse_testkit::{Ledger, TestClient, any_event, event_stream};
@@ -58,55 +58,27 @@ pub use parties::{Publishing, Reader};
 ///
 /// # What is checked
 ///
-/// - Nothing is **forged**: what a reader saw was published, with that data, to a topic that it wants, and was not
-///   refused.
-/// - Nothing is **doubled**, also not by a resume.
-/// - Nothing is **out of order**, nor do two readers **disagree** on the order of what both saw, across all topics.
-/// - Nothing that was acknowledged is **lost**, unless a [gap](Reader::gap) was announced at that place.
-/// - An id stands for one event, and an event has one **id**; where ids compare, they grow with the log.
+/// - Nothing is **forged**: what a reader saw was published with that data, to a topic that the reader wants, and was
+///   not refused.
+/// - Nothing is **doubled**, not even by a resume.
+/// - Nothing is **out of order**, and no two readers **disagree** on the order of what both saw, across all topics.
+/// - Nothing that was acknowledged is **lost**, unless a [gap](Reader::gap) was announced at that point.
+/// - An id stands for one event, and an event has one **id**; where ids can be compared, they grow with the log.
 ///
 /// # What is known of the order
 ///
-/// One event comes before another in the log if its publish was acknowledged, or it was seen, before the other's began:
-/// that is the order in which the ledger was told. Where publishes overlap, only the ids can tell, if
-/// [`ids`](Self::ids) says how they compare. An event is lost if it surely lies between two that the reader saw one
-/// after the other; before its first if it lies after it [connected](Reader::connected), for the last time that it did so
-/// without an id, or the reader [began at the start](Reader::from_start); after its last if the reader is
-/// [complete](Reader::complete). What may lie outside is not missed.
-#[derive(Clone, Default)]
-pub struct Ledger(Arc<Mutex<Book>>);
-
-#[derive(Default)]
-struct Book {
-    records: Vec<Entry>,
-    ids: Ids,
-    /// Publishes so far, which are numbered.
-    publishes: u64,
-    log: Option<Log>,
-    torn: bool,
-}
-
-/// How event ids compare.
+/// One event comes before another in the log if its publish was acknowledged, or it was seen, before the publish of the
+/// other began, in the order in which these were entered. Where publishes overlap, only the ids can tell, if
+/// [`ids`](Self::ids) says how they compare. An event is lost
 ///
-/// ```
-/// # use sse_testkit::{Ids, Ledger};
-/// let ledger = Ledger::new().ids(Ids::Numeric); // ids are 1, 2, 3, ...
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Ids {
-    /// They say nothing about the order. Each event has its own, or no event has any: one without would be seen with that
-    /// of an event before it, as an id of two events.
-    #[default]
-    Opaque,
-    /// An event may have that of one before it: they are not looked at.
-    Shared,
-    /// As decimal numbers; those that are none say nothing.
-    Numeric,
-    /// By their bytes, where they are of one length and the same up to the last `-`: `e7-0041` is before `e7-0042`, and
-    /// says nothing about `f2-0001`. Those of `sse-server` are of this kind.
-    Bytewise,
-}
+/// - if it certainly lies between two that the reader saw one after the other;
+/// - if it lies before the first that the reader saw, and after the reader last [connected](Reader::connected) without
+///   an id, or the reader [began at the start](Reader::from_start);
+/// - if it lies after the last that the reader saw, and the reader is [complete](Reader::complete).
+///
+/// An event that may lie outside is not reported as lost.
+#[derive(Clone, Default)]
+pub struct Ledger(Account);
 
 impl Ledger {
     /// An empty ledger.
@@ -119,8 +91,8 @@ impl Ledger {
         Self::default()
     }
 
-    /// An empty ledger that writes each record to a new file as it is made, so that a process that is killed leaves
-    /// what it saw. [`read`](Self::read) has the format.
+    /// An empty ledger that also writes each record to a new file as it is made, so that a process that is killed
+    /// leaves what it entered. [`read`](Self::read) describes the format.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -136,15 +108,15 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// That of making the file. If a record can't be written later, what makes the record panics.
+    /// If the file can't be created. If a record can't be written later, the call that enters it panics.
     pub fn to_file(path: impl AsRef<Path>) -> io::Result<Self> {
-        let log = Log::create(path.as_ref())?;
-        Ok(Self(Arc::new(Mutex::new(Book { log: Some(log), ..Book::default() }))))
+        let file = LedgerFile::create(path.as_ref())?;
+        Ok(Self(Account::new(Book { file: Some(file), ..Book::default() })))
     }
 
-    /// Reads what [`to_file`](Self::to_file) or [`write`](Self::write) has written: a JSON object a line, with one
-    /// member that says what happened, as [`Entry`] has it. A last line without its line end is what a killed process
-    /// leaves; it is left out, and [`is_torn`](Self::is_torn).
+    /// Reads what [`to_file`](Self::to_file) or [`write`](Self::write) has written: one JSON object on each line, an
+    /// [`Entry`]. A last line without its line end is what a killed process leaves; it is skipped, and the ledger
+    /// [`is_torn`](Self::is_torn).
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -157,11 +129,12 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// If the file can't be read, or a line is none of a ledger: file, line and what is allowed.
+    /// If the file can't be read, or a line is not that of a ledger. The error has the file, the line and what is
+    /// allowed.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, LedgerError> {
         let (records, torn) = file::read(path.as_ref())?;
         let publishes = records.iter().filter_map(Entry::published).max().map_or(0, |last| last.saturating_add(1));
-        Ok(Self(Arc::new(Mutex::new(Book { records, torn, publishes, ..Book::default() }))))
+        Ok(Self(Account::new(Book { records, torn, publishes, ..Book::default() })))
     }
 
     /// Writes all records to a file.
@@ -179,18 +152,18 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// That of writing the file.
+    /// If the file can't be written.
     pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        let mut log = Log::create(path.as_ref())?;
-        self.book().records.iter().try_for_each(|record| log.append(record))
+        let mut file = LedgerFile::create(path.as_ref())?;
+        self.0.book().records.iter().try_for_each(|record| file.append(record))
     }
 
-    /// One ledger of several, such as those of several processes. What is in one of them is in order, as ever; between
-    /// them only [ids](Self::ids) tell, which are those of the first. Readers of the same name are one, in the order of the
-    /// ledgers.
+    /// Merges several ledgers into one, such as those of several processes. The order within each is known; between
+    /// them only [ids](Self::ids) can tell, which compare as in the first ledger. Readers of the same name are one
+    /// reader, with their records in the order of the ledgers.
     ///
     /// ```
-    /// # use sse_testkit::{Ids, Ledger};
+    /// # use sse_testkit::{Ledger, ledger::Ids};
     /// let (publisher, subscriber) = (Ledger::new(), Ledger::new());
     /// publisher.publish("news", "one").acknowledged("1");
     /// let reader = subscriber.reader("a").from_start();
@@ -202,7 +175,7 @@ impl Ledger {
     pub fn merge(ledgers: impl IntoIterator<Item = Self>) -> Self {
         let mut all = Book::default();
         for (number, ledger) in ledgers.into_iter().enumerate() {
-            let book = ledger.book();
+            let book = ledger.0.book();
             if number == 0 {
                 all.ids = book.ids;
             } else {
@@ -213,22 +186,22 @@ impl Ledger {
             all.publishes = base.saturating_add(book.publishes);
             all.torn |= book.torn;
         }
-        Self(Arc::new(Mutex::new(all)))
+        Self(Account::new(all))
     }
 
-    /// Says how ids compare.
+    /// Sets how ids compare.
     ///
     /// ```
-    /// # use sse_testkit::{Ids, Ledger};
+    /// # use sse_testkit::{Ledger, ledger::Ids};
     /// let ledger = Ledger::new().ids(Ids::Bytewise);
     /// ```
     #[must_use]
     pub fn ids(self, ids: Ids) -> Self {
-        self.book().ids = ids;
+        self.0.book().ids = ids;
         self
     }
 
-    /// Something is about to be published. Say this before it is sent.
+    /// Enters that `data` is about to be published to `topic`. Call it before sending.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -238,15 +211,15 @@ impl Ledger {
     /// publishing.acknowledged("41");
     /// ```
     pub fn publish(&self, topic: impl Into<String>, data: impl Into<String>) -> Publishing {
-        let mut book = self.book();
+        let mut book = self.0.book();
         let publish = book.publishes;
         book.publishes = publish.saturating_add(1);
         book.enter(Entry::Published { publish, topic: topic.into(), data: data.into() });
         drop(book);
-        Publishing { ledger: self.clone(), publish }
+        Publishing { account: self.0.clone(), publish }
     }
 
-    /// A reader of that name; it wants all topics. The same name is the same reader.
+    /// The reader of this name, which wants all topics. The same name is the same reader.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -256,11 +229,11 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn reader(&self, name: impl Into<String>) -> Reader {
-        Reader { ledger: self.clone(), name: name.into().into() }
+        Reader { account: self.0.clone(), name: name.into().into() }
     }
 
-    /// Something was drawn, such as what is published: a failure shows it, so say it with its seed. A
-    /// [`Fleet`](crate::Fleet) says its own.
+    /// Enters that something was drawn, such as what is published. A failure shows `what`, so include the seed. A
+    /// [`Fleet`](crate::Fleet) enters its own.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -270,10 +243,10 @@ impl Ledger {
     /// ledger.check().expect_clean(); // or else it ends with "drawn topics, seed 42"
     /// ```
     pub fn drawn(&self, what: impl Into<String>) {
-        self.enter(Entry::Drawn { what: what.into() });
+        self.0.enter(Entry::Drawn { what: what.into() });
     }
 
-    /// What does not fit.
+    /// Checks the ledger, and returns what is wrong.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -282,24 +255,24 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn check(&self) -> Findings {
-        let book = self.book();
+        let book = self.0.book();
         check::check(&book.records, book.ids)
     }
 
-    /// All that the ledger was told, in that order.
+    /// Everything that was entered, in order.
     ///
     /// ```
-    /// # use sse_testkit::{Ledger, Entry};
+    /// # use sse_testkit::{Ledger, ledger::Entry};
     /// let ledger = Ledger::new();
     /// ledger.reader("a").complete();
     /// assert_eq!(ledger.records(), [Entry::Complete { reader: "a".into() }]);
     /// ```
     #[must_use]
     pub fn records(&self) -> Vec<Entry> {
-        self.book().records.clone()
+        self.0.book().records.clone()
     }
 
-    /// Whether a file that it was read from ended within a line.
+    /// Returns true if the file that the ledger was read from ended in the middle of a line.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -310,32 +283,12 @@ impl Ledger {
     /// ```
     #[must_use]
     pub fn is_torn(&self) -> bool {
-        self.book().torn
-    }
-
-    fn enter(&self, record: Entry) {
-        self.book().enter(record);
-    }
-
-    /// A panic elsewhere leaves the book whole: every entry is made in one go.
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Book {
-    fn enter(&mut self, record: Entry) {
-        if let Some(log) = &mut self.log
-            && let Err(error) = log.append(&record)
-        {
-            panic!("the ledger's file can't be written: {error}");
-        }
-        self.records.push(record);
+        self.0.book().torn
     }
 }
 
 impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ledger({} records)", self.book().records.len())
+        write!(f, "Ledger({} records)", self.0.book().records.len())
     }
 }

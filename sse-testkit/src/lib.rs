@@ -1,7 +1,7 @@
 //! Test anything that speaks Server-Sent Events: exactly, in virtual time, and with failures that show everything.
 //!
-//! A [`TestClient`] calls a service in the same process, with no socket between, or any server over TCP. Its
-//! [`TestStream`] reads the answer only as far as the test asks for it, and says what has to come next.
+//! A [`TestClient`] calls a service in the same process, without a socket, or any server over TCP. Its [`TestStream`]
+//! reads the answer only as far as the test asks, and has expectations for what comes next.
 //!
 //! ```
 //! use std::time::Duration;
@@ -42,15 +42,19 @@
 //! | to test | take |
 //! |---|---|
 //! | a server | [`TestClient`] and its [`TestStream`]: what comes, when, and that nothing else does |
-//! | a server, as browsers use it | [`BrowserClient`], which does what the standard says; [`Fleet`], many that come and go |
-//! | a client, a front end | [`script!`]: a server that does one step after the other, and says which failed |
-//! | either of them over a bad network | [`Faults`] for a client or any stream of bytes; [`FaultProxy`] for sockets |
+//! | a server, as browsers use it | [`BrowserClient`], which follows the standard; [`Fleet`], many that come and go |
+//! | a client, a front end | [`script!`]: a server that runs one step after another, and says which failed |
+//! | either over a bad network | [`Faults`] for a client or any stream of bytes; [`FaultProxy`] for sockets |
 //! | that nothing is lost, doubled or out of order | [`Ledger`], also across processes |
 //! | a parser | [`conformance!`]: all vectors, under all cuts |
 //! | an encoder | [`encoding!`]: hostile text in every field |
-//! | laws of your own | [`strategy`](https://docs.rs/proptest): events, streams, cuts and schedules (feature `proptest`) |
-//! | what happened once | [`Recording`]: a stream with its cuts and times, to play again |
+//! | properties | `strategy`, for [proptest](https://docs.rs/proptest): events, streams, cuts and schedules (feature `proptest`) |
+//! | what happened once | [`Recording`]: a stream with its chunks and times, to replay |
 //! | how much it bears | the program `sse-load`, a package of its own |
+//!
+//! The root has what nearly every test uses. The rest is in the module that it belongs to: [`browser`],
+//! [`conformance`](mod@conformance), [`encoding`](mod@encoding), [`faults`], [`fleet`], [`ledger`], [`recording`],
+//! [`script`](mod@script).
 //!
 //! # What to give a client
 //!
@@ -63,19 +67,19 @@
 //!
 //! # Time
 //!
-//! Every wait is bounded: an expectation by 5 seconds, an answer by 10, unless the test says
-//! [`within`](TestStream::within). This is tokio's time: under `#[tokio::test(start_paused = true)]` it runs ahead
-//! whenever all tasks wait, so such a test is exact, and takes no time. Over TCP don't pause the clock: it would run
-//! ahead while bytes are on their way.
+//! Every wait is bounded: an expectation by 5 seconds, an answer by 10, unless the test sets
+//! [`within`](TestStream::within). This is tokio's time. Under `#[tokio::test(start_paused = true)]` it advances
+//! whenever all tasks wait, so such a test is exact and takes no time. Over TCP, don't pause the clock: it would run
+//! ahead of bytes that are in flight.
 //!
 //! # Only on demand
 //!
-//! There is no task behind a stream. A body is polled while an expectation waits and at no other time, so a stream that
-//! the test leaves alone is a stalled reader, in process and over TCP.
+//! There is no task behind a stream. A body is polled only while an expectation waits, so a stream that the test leaves
+//! alone is a stalled reader, in process and over TCP.
 //!
 //! # A failure
 //!
-//! It panics with what was expected, what came, where the test said so, and the whole timeline:
+//! A failed expectation panics with what was expected, what came, the place in the test, and the whole timeline:
 //!
 //! ```text
 //! expected event "tick", data "2"
@@ -96,13 +100,13 @@
 //!    1.250 s  still open
 //! ```
 //!
-//! What was drawn repeats with its seed, which such a failure shows.
+//! Everything that is drawn repeats with its seed, which the failure shows.
 //!
 //! # A client under test
 //!
-//! A [`script`](mod@script) answers it, in this process, on a port, or from JSON for tests in a browser. Here the client
-//! is the kit's model of a browser: it waits the reconnection time, comes back with the last event ID, and gives up where
-//! a browser does.
+//! A [`script`](mod@script) answers it, in this process, on a port, or from JSON for tests in a browser. Here the
+//! client is the kit's model of a browser: it waits the reconnection time, comes back with the last event ID, and gives
+//! up when a browser does.
 //!
 //! ```
 //! use sse_testkit::{BrowserClient, script};
@@ -128,14 +132,14 @@
 //!
 //! # Nothing lost, nothing doubled
 //!
-//! A [`Ledger`] is told what is published and what each client sees, here of a [`Fleet`] whose clients come and go, over
-//! a network that cuts them off.
+//! A [`Ledger`] records what is published and what each client sees; here the clients are a [`Fleet`] that comes and
+//! goes over a network that breaks connections off.
 //!
 //! ```
 //! # use std::sync::{Arc, Mutex};
 //! use std::time::Duration;
 //! # use sse_testkit::{Body, TestClient, event_stream};
-//! use sse_testkit::{Faults, Fleet, Ids, Ledger};
+//! use sse_testkit::{Faults, Fleet, Ledger, ledger::Ids};
 //!
 //! # #[derive(Clone)]
 //! # struct Hub { log: tokio::sync::watch::Sender<Vec<String>> }
@@ -190,10 +194,10 @@
 //! # Parsers and encoders
 //!
 //! [`conformance!`] grades any parser by the standard's vectors under their cuts, [`encoding!`] any encoder by hostile
-//! text. Each is a value with a table, or a test; what is known to fail is held to exactly.
+//! text. Each is a value that prints a table, or a test. Known failures are listed, and have to match exactly.
 //!
 //! ```
-//! use sse_testkit::{Fields, encoding};
+//! use sse_testkit::{encoding, encoding::Fields};
 //!
 //! fn encode(fields: &Fields<'_>) -> Option<String> {
 //!     Some(format!("data: {}\n\n", fields.data?)) // forgets line breaks
@@ -217,26 +221,28 @@
 mod client;
 mod request;
 
+mod call;
+
 mod body;
 mod transport;
 
 mod response;
 mod stream;
 
-mod browser;
-mod fleet;
+pub mod browser;
+pub mod fleet;
 
-mod faults;
+pub mod faults;
 pub mod script;
 
-mod ledger;
-mod recording;
+pub mod ledger;
+pub mod recording;
 
 mod matcher;
 mod seen;
 
-mod conformance;
-mod encoding;
+pub mod conformance;
+pub mod encoding;
 mod vectors;
 
 mod escape;
@@ -250,17 +256,19 @@ mod wait;
 #[cfg(feature = "proptest")]
 pub mod strategy;
 
+// What nearly every test uses; the rest is reached through its module.
 pub use body::{Body, BodyAborted, BodyDropped, BodySender, event_stream};
-pub use browser::{BrowserClient, BrowserRequest, BrowserStream, Happening, ReadyState};
+pub use browser::{BrowserClient, BrowserStream};
+pub use call::NoAnswer;
 pub use client::TestClient;
-pub use conformance::{Chunks, Conformance, FailureKind, Outcome, VectorFailure, conformance};
-pub use encoding::{Encoding, EncodingFault, EncodingFinding, Fields, encoding};
-pub use faults::{Credits, FaultProxy, Faults, Faulty, FaultyError, every_cut};
-pub use fleet::{Fleet, Record, RunningFleet, Saw, View};
-pub use ledger::{Entry, Finding, Findings, Ids, Ledger, LedgerError, Publishing, Reader};
+pub use conformance::{Outcome, conformance};
+pub use encoding::encoding;
+pub use faults::{FaultProxy, Faults};
+pub use fleet::Fleet;
+pub use ledger::Ledger;
 pub use matcher::{EventMatcher, any_event, data, event, message};
-pub use recording::{Piece, Recording, RecordingEnd, RecordingError, Replay, ReplayBroken};
-pub use request::{NoAnswer, RequestBuilder};
+pub use recording::Recording;
+pub use request::RequestBuilder;
 pub use response::Response;
 pub use seen::{End, Event, Seen};
 pub use stream::TestStream;

@@ -1,14 +1,14 @@
-//! What an event should be like.
+//! What a test expects of an event.
 
 use std::{borrow::Cow, fmt, panic::Location};
 
 use serde_json::Value;
 
-use crate::{Event, escape::quoted};
+use crate::{escape::quoted, seen::Event};
 
-/// What an event should be like: everything that was said has to hold.
+/// What a test expects of an event. All conditions have to hold.
 ///
-/// Begun by [`event`], [`data`], [`message`] or [`any_event`]. A plain string is the data of a `message`.
+/// Made by [`event`], [`data`], [`message`] or [`any_event`]. A plain string is the data of a `message`.
 ///
 /// ```
 /// use serde_json::json;
@@ -44,13 +44,13 @@ enum Check<'m> {
     Matching(Closure<'m, Event>),
 }
 
-/// A closure, and where it stands: its only name.
+/// A closure, and its place in the source, by which a failure names it.
 struct Closure<'m, T: ?Sized> {
     holds: Box<dyn Fn(&T) -> bool + Send + 'm>,
     at: &'static Location<'static>,
 }
 
-/// An event of that name.
+/// Matches an event of this name.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, event, event_stream};
@@ -65,7 +65,7 @@ pub fn event<'m>(name: impl Into<Cow<'m, str>>) -> EventMatcher<'m> {
     any_event().and(Check::Name(name.into()))
 }
 
-/// An event of any name with that data.
+/// Matches an event of any name with this data.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, data, event_stream};
@@ -80,7 +80,7 @@ pub fn data<'m>(data: impl Into<Cow<'m, str>>) -> EventMatcher<'m> {
     any_event().data(data)
 }
 
-/// A `message` with that data: an event without a name of its own. What a plain string stands for.
+/// Matches a `message` with this data: an event without a name. A plain string means the same.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, event_stream, message};
@@ -95,7 +95,7 @@ pub fn message<'m>(data: impl Into<Cow<'m, str>>) -> EventMatcher<'m> {
     event("message").data(data)
 }
 
-/// Any event at all.
+/// Matches any event.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, any_event, event_stream};
@@ -113,7 +113,7 @@ pub fn any_event<'m>() -> EventMatcher<'m> {
 }
 
 impl<'m> EventMatcher<'m> {
-    /// The data is this text.
+    /// The data must be this text.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event, event_stream};
@@ -129,7 +129,7 @@ impl<'m> EventMatcher<'m> {
         self.and(Check::Data(data.into()))
     }
 
-    /// The last event ID is this one: the event's own, or that of an event before it.
+    /// The last event ID must be this: the event's own, or that of an earlier event.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event, event_stream};
@@ -145,7 +145,7 @@ impl<'m> EventMatcher<'m> {
         self.and(Check::Id(id.into()))
     }
 
-    /// The data is JSON of this value, however it is written.
+    /// The data must be JSON with this value, however it is formatted.
     ///
     /// ```
     /// # use serde_json::json;
@@ -162,7 +162,7 @@ impl<'m> EventMatcher<'m> {
         self.and(Check::Json(value.into()))
     }
 
-    /// The data is JSON, and has this value at that place: a pointer as in [RFC 6901](https://www.rfc-editor.org/rfc/rfc6901).
+    /// The data must be JSON with this value at `pointer`, a [JSON Pointer](https://www.rfc-editor.org/rfc/rfc6901).
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event, event_stream};
@@ -178,7 +178,7 @@ impl<'m> EventMatcher<'m> {
         self.and(Check::JsonAt(pointer.into(), value.into()))
     }
 
-    /// The closure holds for the last event ID.
+    /// `holds` must return true for the last event ID.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, any_event, event_stream};
@@ -196,7 +196,7 @@ impl<'m> EventMatcher<'m> {
         self.and(Check::IdWith(Closure { holds: Box::new(holds), at: Location::caller() }))
     }
 
-    /// The closure holds for the event.
+    /// `holds` must return true for the event.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, any_event, event_stream};
@@ -218,7 +218,7 @@ impl<'m> EventMatcher<'m> {
         self
     }
 
-    /// What is wrong with the event, if anything is.
+    /// What is wrong with `event`, if it does not match.
     pub(crate) fn mismatch(&self, event: &Event) -> Option<String> {
         let wrong: Vec<_> = self.checks.iter().filter_map(|check| check.mismatch(event)).collect();
         if wrong.is_empty() { None } else { Some(wrong.join("; ")) }
@@ -264,7 +264,7 @@ fn differs(what: &str, got: &str, expected: &str) -> Option<String> {
     differs_at(what, got, expected)
 }
 
-/// Two texts side by side; for long ones also where to look.
+/// Two texts side by side; for long ones also the position of the first difference.
 fn differs_at(what: &str, got: &str, expected: &str) -> Option<String> {
     let same = got.bytes().zip(expected.bytes()).take_while(|(got, expected)| got == expected).count();
     let place = if same > 40 { format!(" (from byte {same} on)") } else { String::new() };

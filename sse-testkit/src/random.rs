@@ -29,30 +29,30 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// A source for the `n`th of many that share a seed: what one draws changes nothing for the others.
+    /// A source for the `n`th of many, so that what one draws does not affect the others.
     pub fn of(seed: u64, n: u64) -> Self {
         Self::new(Self::new(seed).next().wrapping_add(n))
     }
 
-    /// A time between none and twice the mean, each as likely, in whole milliseconds.
+    /// A time between zero and twice `mean`, uniformly distributed, in whole milliseconds.
     pub fn time(&mut self, mean: Duration) -> Duration {
         let most = u32::try_from(mean.as_millis().saturating_mul(2)).unwrap_or(u32::MAX);
         Duration::from_millis(u64::from(self.below(most.saturating_add(1))))
     }
 
-    /// One of `0..n`; 0 if there is none.
+    /// One of `0..n`; 0 if `n` is 0.
     pub fn below(&mut self, n: u32) -> u32 {
         ((u128::from(self.next()) * u128::from(n)) >> 64) as u32
     }
 
-    /// True in that share of the cases.
+    /// Returns true in `share` of the cases.
     pub fn chance(&mut self, share: f64) -> bool {
         ((self.next() >> 11) as f64) < share * (1_u64 << 53) as f64
     }
 
-    /// `k` different ones of `0..n`, in order; all of them if there are no more.
+    /// `k` different numbers of `0..n`, in ascending order; all of them if there are fewer.
     pub fn distinct(&mut self, k: u32, n: u32) -> Vec<u32> {
-        // Floyd's: as many draws as numbers, whatever n is
+        // Floyd's algorithm: as many draws as numbers, whatever `n` is
         let mut drawn = BTreeSet::new();
         for last in n.saturating_sub(k)..n {
             let candidate = self.below(last + 1);
@@ -63,7 +63,7 @@ impl Random {
         drawn.into_iter().collect()
     }
 
-    /// The numbers `0..n` in any order.
+    /// The numbers `0..n` in a random order.
     pub fn order(&mut self, n: u32) -> Vec<u32> {
         let mut order: Vec<u32> = (0..n).collect();
         for last in (1..n).rev() {

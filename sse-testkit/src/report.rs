@@ -1,19 +1,21 @@
-//! What a failed expectation says.
+//! The message of a failed expectation.
 
 use std::{fmt, panic::Location};
 
 use crate::timeline::Timeline;
 
-/// The text of a panic: it has to say all, since nobody can ask.
+/// The place in the test that states the expectation.
+pub(crate) type Caller = &'static Location<'static>;
+
+/// The text of a panic. It has to be complete, since nobody can ask for more.
 pub(crate) struct Report<'a> {
     pub(crate) expected: &'a dyn fmt::Display,
     pub(crate) got: &'a dyn fmt::Display,
-    /// What exactly differs, where that is not plain.
+    /// What exactly differs, where that is not obvious.
     pub(crate) because: Option<String>,
-    /// Where the test said so.
-    pub(crate) caller: &'static Location<'static>,
+    pub(crate) caller: Caller,
     pub(crate) timeline: &'a Timeline,
-    /// Whether it is about the item that was read last.
+    /// Whether the failure is about the item that was read last.
     pub(crate) here: bool,
 }
 

@@ -1,23 +1,23 @@
-//! A request, before and while it is sent.
-
-mod call;
+//! A request while it is put together.
 
 use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri, header::ACCEPT};
 
-use crate::{Body, Response, TestStream, escape::quoted, transport::Transport};
+use crate::{
+    body::Body,
+    call::{Call, LAST_EVENT_ID, NoAnswer},
+    escape::quoted,
+    response::Response,
+    stream::TestStream,
+    transport::Transport,
+};
 
-pub(crate) use call::{Call, EXPECTATION};
-
-/// What a client sends to resume a stream.
-pub(crate) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// A request that is being put together.
+/// Builds a request, and sends it.
 ///
-/// It has a `host`, and a body that is whole has its `content-length`, as over a socket; a header given by the test
-/// takes their place.
+/// Like one over a socket, the request has a `host` and, for a whole body, a `content-length`. A header that the test
+/// sets takes their place.
 ///
 /// ```
 /// # use sse_testkit::{TestClient, event_stream};
@@ -51,7 +51,7 @@ impl RequestBuilder {
         self.call
     }
 
-    /// Adds a header field. One that is there already stays.
+    /// Adds a header field. Earlier ones of the same name stay.
     ///
     /// ```
     /// # use sse_testkit::TestClient;
@@ -75,7 +75,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the `last-event-id` header: where to resume.
+    /// Sets the `last-event-id` header, with which a stream is resumed.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -99,7 +99,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets the body: bytes, or any [`Body`].
+    /// Sets the body: bytes, text, or any [`Body`].
     ///
     /// ```
     /// # use sse_testkit::TestClient;
@@ -115,7 +115,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sets a body of one frame for each piece, its length not announced: [`Body::pieces`].
+    /// Sets a body that sends each chunk as one frame, with its length not announced; see [`Body::chunks`].
     ///
     /// ```
     /// # use sse_testkit::TestClient;
@@ -126,16 +126,16 @@ impl RequestBuilder {
     /// assert_eq!(response.text(), "hello");
     /// # }
     /// ```
-    pub fn body_stream<I>(self, pieces: I) -> Self
+    pub fn body_stream<I>(self, chunks: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<Bytes>,
     {
-        self.body(Body::pieces(pieces))
+        self.body(Body::chunks(chunks))
     }
 
-    /// Sets the time allowed, in tokio's time: for the answer (10 seconds unless set), and for each expectation on the
-    /// stream (5 seconds unless set).
+    /// Sets the time allowed, in tokio's time, for the answer (default 10 seconds) and for each expectation of the
+    /// stream (default 5 seconds).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -155,7 +155,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Passes over events of these names on the stream, as if they had not been sent; the failure report has them.
+    /// Skips events of these names on the stream, as if they had not been sent. A failure still shows them.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -191,15 +191,15 @@ impl RequestBuilder {
     ///
     /// # Panics
     ///
-    /// If the answer is not whole within the time allowed, breaks off, or is longer than 16 MiB. Whatever came is in
-    /// the message.
+    /// If the answer is not complete in the time allowed, breaks off, or is longer than 16 MiB. The message has what
+    /// came.
     #[track_caller]
     pub fn send(self) -> impl Future<Output = Response> + Send {
         self.call.response(Location::caller())
     }
 
-    /// Sends the request and awaits the head of the answer: the stream that follows it is read as the test asks for
-    /// it. Without an `accept` header of its own the request has that of an event stream.
+    /// Sends the request and awaits the head of the answer. The stream that follows is read as the test asks for it.
+    /// Unless the test sets an `accept` header, the request has that of an event stream.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -214,14 +214,14 @@ impl RequestBuilder {
     ///
     /// # Panics
     ///
-    /// If there is no answer within the time allowed. An answer of any status is one.
+    /// If there is no answer in the time allowed. An answer may have any status.
     #[track_caller]
     pub fn connect(mut self) -> impl Future<Output = TestStream> + Send {
         self.accept_events();
         TestStream::connect(self.call, Location::caller())
     }
 
-    /// The same where the server may be gone: that there is no answer is one of the outcomes.
+    /// Like [`connect`](Self::connect), for a server that may be gone: having no answer is one of the outcomes.
     ///
     /// ```
     /// # use sse_testkit::TestClient;
@@ -235,11 +235,11 @@ impl RequestBuilder {
     ///
     /// # Errors
     ///
-    /// [`NoAnswer`] if the connection was refused, or broke off before there was a head.
+    /// [`NoAnswer`] if the connection was refused, or broke off before the head of an answer.
     ///
     /// # Panics
     ///
-    /// If there is neither an answer nor an error within the time allowed.
+    /// If there is neither an answer nor an error in the time allowed.
     #[track_caller]
     pub fn try_connect(mut self) -> impl Future<Output = Result<TestStream, NoAnswer>> + Send {
         self.accept_events();
@@ -251,28 +251,6 @@ impl RequestBuilder {
         self.call.headers.entry(ACCEPT).or_insert(accept);
     }
 }
-
-/// There was no answer; the text says why.
-///
-/// ```
-/// # use sse_testkit::{NoAnswer, TestClient};
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() {
-/// # let client = TestClient::tcp("127.0.0.1:1".parse().unwrap());
-/// let up = !matches!(client.get("/events").try_connect().await, Err(NoAnswer { .. }));
-/// assert!(!up);
-/// # }
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoAnswer(pub(crate) String);
-
-impl fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer: {}", self.0)
-    }
-}
-
-impl std::error::Error for NoAnswer {}
 
 impl fmt::Debug for RequestBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -289,7 +267,7 @@ impl fmt::Debug for RequestBuilder {
     }
 }
 
-/// A header field that a test gives.
+/// A header field that a test sets.
 #[track_caller]
 pub(crate) fn header(name: &str, value: &[u8]) -> (HeaderName, HeaderValue) {
     match HeaderName::from_bytes(name.as_bytes()) {

@@ -1,4 +1,4 @@
-//! An answer that is no stream.
+//! A whole answer.
 
 use std::panic::Location;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{escape::quoted, report::Report, timeline::Timeline};
 
-/// A whole answer, as [`RequestBuilder::send`](crate::RequestBuilder::send) gets it.
+/// A whole answer, from [`RequestBuilder::send`](crate::RequestBuilder::send).
 ///
 /// ```
 /// # use sse_testkit::TestClient;
@@ -26,13 +26,13 @@ pub struct Response {
     pub status: StatusCode,
     /// The header fields.
     pub headers: HeaderMap,
-    /// The body, whole.
+    /// The whole body.
     pub body: Bytes,
     pub(crate) timeline: Timeline,
 }
 
 impl Response {
-    /// The status is this one.
+    /// Expects this status, and returns the response.
     ///
     /// ```
     /// # use sse_testkit::TestClient;
@@ -46,7 +46,7 @@ impl Response {
     ///
     /// # Panics
     ///
-    /// If it is another; the answer is in the message.
+    /// If the status is another. The message has the answer.
     #[track_caller]
     pub fn expect_status(self, status: u16) -> Self {
         if self.status != status {
@@ -68,7 +68,7 @@ impl Response {
     ///
     /// # Panics
     ///
-    /// If it is not JSON; the answer is in the message.
+    /// If the body is not JSON. The message has the answer.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -91,7 +91,7 @@ impl Response {
     ///
     /// # Panics
     ///
-    /// If it is not UTF-8; the answer is in the message.
+    /// If the body is not UTF-8. The message has the answer.
     #[must_use]
     #[track_caller]
     pub fn text(&self) -> &str {

@@ -1,4 +1,4 @@
-//! A scripted server, to test clients with: it does one step after the other, and says which failed and what came
+//! A scripted server to test clients with. It runs one step after another, and says which step failed and what happened
 //! instead.
 //!
 //! ```
@@ -23,8 +23,8 @@
 //! # }
 //! ```
 //!
-//! That client does not wait for the end of its stream, and [`expect_finished`](ScriptedService::expect_finished) says
-//! so:
+//! That client does not wait for the end of its stream, which [`expect_finished`](ScriptedService::expect_finished)
+//! reports:
 //!
 //! ```text
 //! expected a script that runs to its end
@@ -48,53 +48,53 @@
 //!
 //! | step | options | what it does, and when it is done |
 //! |---|---|---|
-//! | [`accept`] | `method`, `path`, `header`, `no_header`, `last_event_id`, `no_last_event_id`, `not_before`, `within` | Waits for a request, which has to be as the options say. An answer that is still open is ended first |
-//! | [`expect_reconnect()`](expect_reconnect) | as `accept` | The same, where a request came before |
-//! | [`head(200)`](head) | `header`, `no_header` | Sends the head of an answer, whose body stays open |
+//! | [`accept`] | `method`, `path`, `header`, `no_header`, `last_event_id`, `no_last_event_id`, `not_before`, `within` | Waits for a request that meets the options. An answer that is still open is ended first |
+//! | [`expect_reconnect()`](expect_reconnect) | as `accept` | The same, after an earlier request |
+//! | [`head(200)`](head) | `header`, `no_header` | Sends the head of an answer whose body stays open |
 //! | [`event("data")`](event) | `name`, `id`, `retry` | Sends an event |
 //! | [`comment("text")`](comment) | | Sends a comment |
 //! | [`retry(500ms)`](retry) | | Sends the reconnection time |
 //! | [`raw(b"data: x\n")`](raw) | | Sends these bytes, in one frame |
-//! | [`wait(1s)`](wait) | | Lets that time pass |
-//! | [`drop`] | | Breaks the connection off: over a socket a close with no last chunk, in process an error |
-//! | [`reset`] | | Breaks it off by RST; in process as `drop` |
-//! | [`end`] | | Ends the answer in order |
-//! | [`stall`] | | Sends nothing more, and waits until the client leaves, however long that takes |
+//! | [`wait(1s)`](wait) | | Lets this much time pass |
+//! | [`drop`] | | Breaks the connection off: over a socket it is closed without the last chunk, in process the body fails |
+//! | [`reset`] | | Breaks it off with an RST; in process the same as `drop` |
+//! | [`end`] | | Ends the answer, as the protocol requires |
+//! | [`stall`] | | Sends nothing more, and waits until the client leaves, without a limit |
 //! | [`status(503)`](status) | `header`, `no_header`, `body` | A whole answer |
 //! | [`redirect("/other")`](redirect) | `status`, `header`, `no_header`, `body` | A whole answer: 307, unless `status` says otherwise |
 //! | [`expect_disconnect()`](expect_disconnect) | `within` | Waits until the client leaves |
 //! | [`expect_silence(10s)`](expect_silence) | | No request comes for that long |
 //!
-//! A step that sends is done when the client has taken what it sends: in process when it has read the frame, over a
-//! socket when the system has it. That, a request and the client's leaving are waited for a minute, unless the step has
-//! `within`; a `stall` waits without a bound. Over a socket all times are real, and the connection is kept for the next
-//! request after `end`, `status` and `redirect`, but not after `drop` and `reset`.
+//! A step that sends is done when the client has taken what it sent: in process when it has read the frame, over a
+//! socket when the operating system has it. A script waits a minute for that, for a request and for the client to
+//! leave, unless the step sets `within`; a `stall` waits without a limit. Over a socket all times are real. There the
+//! connection is kept for the next request after `end`, `status` and `redirect`, but not after `drop` and `reset`.
 //!
-//! `use sse_testkit::script` brings in both the macro and this module. As `script! { … }`, rustfmt leaves the lines as they
-//! are. While a client of its own runs, wait for [`finished`](ScriptedServer::finished) beside it, so that a step that
-//! fails ends the test at once: `tokio::select!` over both.
+//! `use sse_testkit::script` imports both the macro and this module. Written as `script! { … }`, rustfmt leaves its
+//! lines as they are. If the client under test runs on its own, wait for [`finished`](ScriptedServer::finished) at the
+//! same time, such as by `tokio::select!`, so that a failed step ends the test at once.
 //!
 //! # What fails it
 //!
-//! Only what the step at hand waits for may happen. A request that comes at another step or after the last, one that is
-//! not as the step says, a client that leaves where none of `stall`, `expect_disconnect` and `accept` waits for it, and
-//! a time that is over: each fails the script for good. Then an open answer is broken off, and the requests are answered
-//! with 500 and the failure as text.
+//! Only what the current step waits for may happen. The script fails for good if a request comes at another step or
+//! after the last one, if a request does not meet the options, if the client leaves at a step other than `stall`,
+//! `expect_disconnect` and `accept`, or if a time limit expires. Then an open answer is broken off, and requests are
+//! answered with 500 and the failure as text.
 //!
-//! There is one connection at a time. Since a client may come back sooner than its leaving is noticed, a request is held
-//! back for a second while a `stall`, an `expect_disconnect` or a step that sends waits. After the last step an answer that is open is
-//! ended in order; a client that reconnects by itself fails the script then. Let the script end with `status(204)` or
-//! `stall`, or the test with the client.
+//! There is one connection at a time. Since a client may come back before its leaving is noticed, a request is held
+//! back for a second while a `stall`, an `expect_disconnect` or a step that sends is waiting. After the last step an
+//! open answer is ended as by `end`, so a client that reconnects by itself would fail the script: end the script with
+//! `status(204)` or `stall`, or end the client with the test.
 //!
 //! # Browsers
 //!
-//! Every answer has `access-control-allow-origin: *`, unless the step sets it or leaves it out. A preflight is answered
-//! by itself, with whatever the browser asks for, and is no request to the script.
+//! Every answer has `access-control-allow-origin: *`, unless the step sets or omits it. A preflight is answered without
+//! the script, and allows whatever the browser asks for.
 //!
 //! # JSON
 //!
-//! [`Script::from_json`] reads the same steps, so that tests in a browser or in another language can have them, from a
-//! file or by a [`ScriptHost`]. A step without options is a word; a time is a text.
+//! [`Script::from_json`] reads the same steps, for tests in a browser or in another language, from a file or through a
+//! [`ScriptHost`]. A step without options is a string; so is a time.
 //!
 //! ```json
 //! [
@@ -117,7 +117,7 @@
 //! ]
 //! ```
 //!
-//! `null` for a header or the last event ID means that it is not there.
+//! `null` for a header or the last event ID means that it is absent.
 
 mod macros;
 
@@ -133,6 +133,7 @@ mod plan;
 
 mod machine;
 
+mod answer;
 mod log;
 mod run;
 
@@ -146,7 +147,8 @@ use std::{io, path::Path, time::Duration};
 
 use serde_json::Value;
 
-pub use body::{BrokenOff, ScriptBody};
+pub use answer::BrokenOff;
+pub use body::ScriptBody;
 pub use builders::{AcceptStep, AnswerStep, DisconnectStep, EventStep, HeadStep};
 pub use error::ScriptError;
 pub use host::ScriptHost;
@@ -157,10 +159,11 @@ pub use step::{
     reset, retry, stall, status, wait,
 };
 
-/// How long a file with a script may be.
+/// The largest file with a script, in bytes.
 const FILE: u64 = 16 << 20;
 
-/// What a server does, step by step. Written by the macro [`script!`](macro@crate::script), step by step, or as JSON.
+/// What a server does, step by step. Written with the macro [`script!`](macro@crate::script), with
+/// [`then`](Self::then), or as JSON.
 ///
 /// ```
 /// use std::time::Duration;
@@ -178,7 +181,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// No steps.
+    /// A script without steps.
     ///
     /// ```
     /// # use sse_testkit::script::Script;
@@ -213,7 +216,7 @@ impl Script {
         &self.steps
     }
 
-    /// Whether it can be run: each step is allowed, and can stand where it stands.
+    /// Checks that the script can be run: that each step is allowed, and may follow the steps before it.
     ///
     /// ```
     /// let error = sse_testkit::script![accept, event("hello")].check().unwrap_err();
@@ -225,12 +228,12 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// The first step that is wrong, and what is allowed there.
+    /// [`ScriptError`] with the first step that is wrong, and what is allowed there.
     pub fn check(&self) -> Result<(), ScriptError> {
         plan::plan(&self.steps).map(|_| ())
     }
 
-    /// Begins to run it in this process.
+    /// Starts the script in this process.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -243,7 +246,7 @@ impl Script {
     ///
     /// # Panics
     ///
-    /// If it can't be run, with the text of [`check`](Self::check); and where there is no tokio runtime.
+    /// If the script can't be run, with the text of [`check`](Self::check), or if there is no tokio runtime.
     #[must_use]
     #[track_caller]
     pub fn service(&self) -> ScriptedService {
@@ -253,7 +256,7 @@ impl Script {
         }
     }
 
-    /// Begins to run it on a port of 127.0.0.1 that the system chooses, over HTTP/1.1.
+    /// Starts the script on a port of 127.0.0.1 that the system chooses, over HTTP/1.1.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -267,14 +270,14 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) with the [`ScriptError`] if it can't be run; else what the system
-    /// says against a port.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) with the [`ScriptError`] if the script can't be run, or the error
+    /// of the system if it gives no port.
     pub async fn listen(&self) -> io::Result<ScriptedServer> {
         let plan = plan::plan(&self.steps).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         ScriptedServer::start(plan).await
     }
 
-    /// Reads a script, as the [module](self#json) shows, and checks it.
+    /// Reads a script from JSON, as the [module](self#json) describes it, and checks it.
     ///
     /// ```
     /// use sse_testkit::script::Script;
@@ -292,7 +295,7 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// The step, the field, the value and what is allowed.
+    /// [`ScriptError`] with the step, the field, the value and what is allowed.
     pub fn from_json(text: &str) -> Result<Self, ScriptError> {
         let script = Self { steps: json::read(text)? };
         script.check()?;
@@ -314,17 +317,10 @@ impl Script {
     ///
     /// # Errors
     ///
-    /// The file, and what [`from_json`](Self::from_json) says, or that it can't be read.
+    /// If the file can't be read, or as [`from_json`](Self::from_json); the error names the file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ScriptError> {
         let path = path.as_ref();
-        let named = |what: String| ScriptError::new(format!("{}: {what}", path.display()));
-        let unread = |error: io::Error| named(format!("can't be read: {error}"));
-        let len = std::fs::metadata(path).map_err(unread)?.len();
-        if len > FILE {
-            return Err(named(format!("it has {len} bytes; allowed are up to {FILE}")));
-        }
-        let text = std::fs::read_to_string(path).map_err(unread)?;
-        Self::from_json(&text).map_err(|error| named(error.to_string()))
+        Self::read(path).map_err(|error| error.in_file(path))
     }
 
     /// The script as JSON, which [`from_json`](Self::from_json) reads.
@@ -339,6 +335,15 @@ impl Script {
     #[must_use]
     pub fn to_json(&self) -> Value {
         self.steps.iter().map(json::write).collect()
+    }
+
+    fn read(path: &Path) -> Result<Self, ScriptError> {
+        let unread = |error: io::Error| ScriptError::io(&error);
+        let len = std::fs::metadata(path).map_err(unread)?.len();
+        if len > FILE {
+            return Err(ScriptError::new(format!("it has {len} bytes; allowed are up to {FILE}")));
+        }
+        Self::from_json(&std::fs::read_to_string(path).map_err(unread)?)
     }
 }
 
@@ -379,7 +384,7 @@ impl Extend<Step> for Script {
     }
 }
 
-/// A time of the macro, read while it is compiled.
+/// A time in the macro, parsed at compile time.
 #[doc(hidden)]
 #[must_use]
 pub const fn __time(written: &str) -> Duration {

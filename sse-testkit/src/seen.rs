@@ -1,4 +1,4 @@
-//! What a client saw.
+//! What a client sees.
 
 use std::{fmt, time::Duration};
 
@@ -26,12 +26,13 @@ pub struct Event {
     pub name: String,
     /// The data, its lines joined by LF.
     pub data: String,
-    /// The last event ID when it was dispatched: its own, or that of an event before it; empty if there was none.
+    /// The last event ID when it was dispatched: its own, or that of an earlier event; empty if there was none.
     pub id: String,
 }
 
 impl Event {
-    /// An event, for what is not read by this kit: another client tells a [`Ledger`](crate::Ledger) what it saw.
+    /// An event that this kit has not read, such as one that another client saw, to be entered in a
+    /// [`Ledger`](crate::Ledger).
     ///
     /// ```
     /// # use sse_testkit::{Event, Ledger};
@@ -59,7 +60,7 @@ impl Event {
     ///
     /// # Panics
     ///
-    /// If it is not JSON; the data is in the message.
+    /// If the data is not JSON. The message has the data.
     #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
@@ -81,7 +82,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// Something whole in a stream.
+/// An item of a stream.
 ///
 /// ```
 /// # use sse_testkit::{Seen, TestClient, event_stream};
@@ -102,7 +103,7 @@ pub enum Seen {
     Comment(String),
     /// The reconnection time was set.
     Retry(Duration),
-    /// An event too large for sse-core's [`Limits`](sse_core::Limits): a client does not dispatch it.
+    /// An event that exceeded sse-core's [`Limits`](sse_core::Limits), and was not dispatched.
     Dropped(Limit),
 }
 
@@ -155,7 +156,7 @@ impl fmt::Display for Seen {
     }
 }
 
-/// How a stream came to its end.
+/// How a stream ended.
 ///
 /// ```
 /// # use sse_testkit::{End, TestClient, event_stream};
@@ -170,11 +171,11 @@ impl fmt::Display for Seen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
-    /// The server ended it, as the protocol has it.
+    /// The server ended it, as the protocol requires.
     Closed,
     /// It broke off; the text says how.
     Broken(String),
-    /// The test left it, by [`disconnect`](crate::TestStream::disconnect).
+    /// The test left it with [`disconnect`](crate::TestStream::disconnect).
     Disconnected,
 }
 

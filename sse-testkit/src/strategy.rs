@@ -1,5 +1,5 @@
-//! Strategies for [proptest](https://docs.rs/proptest): events, streams of bytes, cuts, and schedules of what publishers
-//! and clients do.
+//! Strategies for [proptest](https://docs.rs/proptest): events, streams of bytes, cuts, and schedules of what
+//! publishers and clients do.
 //!
 //! ```
 //! use proptest::prelude::*;
@@ -8,23 +8,23 @@
 //! proptest! {
 //!     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
 //!     // #[test]
-//!     fn the_cut_does_not_matter((whole, pieces) in strategy::cut_streams()) {
-//!         let parse = |pieces: &[Vec<u8>]| {
+//!     fn the_cut_does_not_matter((whole, chunks) in strategy::cut_streams()) {
+//!         let parse = |chunks: &[Vec<u8>]| {
 //!             let mut parser = sse_core::Parser::new();
 //!             let mut items = Vec::new();
-//!             for piece in pieces {
-//!                 parser.feed(piece, |item| items.push(format!("{item:?}")));
+//!             for chunk in chunks {
+//!                 parser.feed(chunk, |item| items.push(format!("{item:?}")));
 //!             }
 //!             items
 //!         };
-//!         prop_assert_eq!(parse(&pieces), parse(&[whole]));
+//!         prop_assert_eq!(parse(&chunks), parse(&[whole]));
 //!     }
 //! }
 //! # the_cut_does_not_matter();
 //! ```
 //!
-//! All of them shrink towards less: fewer events, shorter texts of plainer characters, fewer cuts nearer to the front,
-//! fewer steps with lower numbers. What shrinks stays valid.
+//! All of them shrink towards less: fewer events, shorter texts of simpler characters, fewer cuts closer to the front,
+//! fewer steps with lower numbers. A value stays valid while it shrinks.
 
 mod schedule;
 
@@ -39,10 +39,10 @@ use proptest::{
 };
 use sse_core::{Event, EventId, EventName};
 
-pub use schedule::{Schedule, Schedules, Step, schedules};
+pub use schedule::{Schedule, ScheduleStep, Schedules, schedules};
 
-/// Text that a careless encoder or parser stumbles over: line ends of each kind, leading and trailing spaces, colons,
-/// what looks like a field, NUL, a byte order mark, characters of several bytes.
+/// Text on which a careless encoder or parser fails: line ends of every kind, leading and trailing spaces, colons, what
+/// looks like a field, NUL, a byte order mark, characters of several bytes.
 ///
 /// ```
 /// # use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
@@ -59,7 +59,7 @@ pub fn texts() -> impl Strategy<Value = String> {
     prop_oneof![4 => vec(part, 0..6).prop_map(|parts| parts.concat()), 1 => any::<String>()]
 }
 
-/// Events of every kind: with and without each field, of [texts](texts()) where the field can hold them.
+/// Events with and without each field, made of [texts](texts()) where the field can hold them.
 ///
 /// They shrink towards an event without any field.
 ///
@@ -99,7 +99,8 @@ pub fn events() -> impl Strategy<Value = Event> {
     )
 }
 
-/// Bytes of event streams, from valid to garbage, dense in what the format has a meaning for; up to some hundred bytes.
+/// Bytes of event streams, from valid to garbage, and dense in what has a meaning in the format; up to a few hundred
+/// bytes.
 ///
 /// They shrink towards no bytes.
 ///
@@ -127,7 +128,7 @@ pub fn event_streams() -> impl Strategy<Value = Vec<u8>> {
     vec(token, 0..40).prop_map(|tokens| tokens.concat())
 }
 
-/// A stream, and the same in pieces, of which some may be empty.
+/// A stream, and the same stream in chunks, some of which may be empty.
 ///
 /// They shrink towards fewer bytes, and towards one cut at the front, or none.
 ///
@@ -136,20 +137,20 @@ pub fn event_streams() -> impl Strategy<Value = Vec<u8>> {
 /// # use sse_testkit::strategy;
 /// proptest! {
 ///     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
-///     fn nothing_is_lost((whole, pieces) in strategy::cut_streams()) {
-///         prop_assert_eq!(pieces.concat(), whole);
+///     fn nothing_is_lost((whole, chunks) in strategy::cut_streams()) {
+///         prop_assert_eq!(chunks.concat(), whole);
 ///     }
 /// }
 /// # nothing_is_lost();
 /// ```
 pub fn cut_streams() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
     (event_streams(), places()).prop_map(|(stream, places)| {
-        let pieces = cut_at(&stream, &places);
-        (stream, pieces)
+        let chunks = cut_at(&stream, &places);
+        (stream, chunks)
     })
 }
 
-/// These bytes in pieces, of which some may be empty.
+/// `bytes` in chunks, some of which may be empty.
 ///
 /// They shrink towards one cut at the front, or none.
 ///
@@ -158,8 +159,8 @@ pub fn cut_streams() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>)> {
 /// # use sse_testkit::strategy;
 /// proptest! {
 ///     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
-///     fn of_any_cut(pieces in strategy::cut(*b"data: hello\n\n")) {
-///         prop_assert_eq!(pieces.concat(), b"data: hello\n\n");
+///     fn of_any_cut(chunks in strategy::cut(*b"data: hello\n\n")) {
+///         prop_assert_eq!(chunks.concat(), b"data: hello\n\n");
 ///     }
 /// }
 /// # of_any_cut();

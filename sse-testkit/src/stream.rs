@@ -6,37 +6,29 @@
 
 mod expect;
 mod got;
+mod pull;
 
 use std::{fmt, panic::Location, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE};
-use http_body_util::BodyExt;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use sse_core::Parser;
-use tokio::time::timeout_at;
-
-use got::Got;
 
 use crate::{
-    End, NoAnswer, Recording, RecordingEnd, RecordingError, Seen,
+    call::{Call, LAST_EVENT_ID, NoAnswer},
     escape::quoted,
-    report::Report,
-    request::{Call, LAST_EVENT_ID},
-    time::deadline,
+    recording::{Recording, RecordingEnd, RecordingError},
+    report::{Caller, Report},
+    seen::End,
     timeline::Timeline,
     transport::{Answer, AnswerBody, causes},
-    wait::Wait,
 };
 
-/// How much of an answer that is no event stream is read for the report, and for how long.
-const REFUSAL: usize = 16 << 10;
-const REFUSAL_TIME: Duration = Duration::from_secs(1);
-
-/// An event stream as the test reads it: nothing is taken from the server but what an expectation waits for.
+/// An event stream that the test reads on demand: nothing is read from the server but what an expectation waits for.
 ///
-/// Expectations are about what comes next. Those about events pass over comments and `retry`, and over the events that
-/// were [skipped](crate::RequestBuilder::skip_events); nothing else. Where the answer is no event stream (a status
-/// other than 200, another content type) each of them fails. A failure panics with the whole timeline.
+/// An expectation is about what comes next. Those about events skip comments, `retry` and the events that the request
+/// [skips](crate::RequestBuilder::skip_events), and nothing else. If the answer is not an event stream (another status
+/// than 200, or another content type), every expectation fails. A failure panics with the whole timeline.
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,30 +49,30 @@ pub struct TestStream {
     call: Call,
     status: StatusCode,
     headers: HeaderMap,
-    state: State,
+    body: BodyState,
     parser: Parser,
-    /// That of the last item which the test has read; the parser may be further, to the end of the frame.
+    /// As of the last item that the test has read. The parser may be ahead, up to the end of the frame.
     last_event_id: String,
-    /// When the frame came whose item was read last.
+    /// When the frame of the last item came that the test has read.
     received_at: Duration,
     /// For the next expectation only.
     within: Option<Duration>,
     timeline: Timeline,
 }
 
-enum State {
+enum BodyState {
     Open(AnswerBody),
     Ended(End),
 }
 
 impl TestStream {
-    pub(crate) async fn connect(mut call: Call, caller: &'static Location<'static>) -> Self {
+    pub(crate) async fn connect(mut call: Call, caller: Caller) -> Self {
         let mut timeline = Timeline::start();
         let answer = call.answer(&mut timeline, caller).await;
         Self::open(call, answer, timeline)
     }
 
-    pub(crate) async fn try_connect(mut call: Call, caller: &'static Location<'static>) -> Result<Self, NoAnswer> {
+    pub(crate) async fn try_connect(mut call: Call, caller: Caller) -> Result<Self, NoAnswer> {
         let mut timeline = Timeline::start();
         match call.try_answer(&mut timeline, caller).await {
             Ok(answer) => Ok(Self::open(call, answer, timeline)),
@@ -96,12 +88,12 @@ impl TestStream {
             .map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
             .unwrap_or_default();
         let mut parser = Parser::new();
-        let _ = parser.set_last_event_id(&last_event_id); // a header holds nothing that this refuses
+        let _ = parser.set_last_event_id(&last_event_id); // a header's value has no character that this refuses
         Self {
             call,
             status: head.status,
             headers: head.headers,
-            state: State::Open(body),
+            body: BodyState::Open(body),
             parser,
             last_event_id,
             received_at: timeline.now(),
@@ -142,8 +134,8 @@ impl TestStream {
         &self.headers
     }
 
-    /// The time allowed for the expectation that follows, in tokio's time, instead of 5 seconds. For all of them say
-    /// so in the [request](crate::RequestBuilder::within).
+    /// Sets the time allowed for the next expectation, in tokio's time. Default: 5 seconds. To set it for all, see
+    /// [`RequestBuilder::within`](crate::RequestBuilder::within).
     ///
     /// ```
     /// use std::time::Duration;
@@ -169,7 +161,7 @@ impl TestStream {
         self
     }
 
-    /// The last event ID, as of what the test has read: the rest of a frame is not read yet.
+    /// The last event ID as of what the test has read, which may be less than a whole frame.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -187,8 +179,8 @@ impl TestStream {
         &self.last_event_id
     }
 
-    /// When the last thing that the test has read was received, since the first request. Since reading is on demand,
-    /// it may have been there before.
+    /// When the last thing that the test has read was received, as a time since the first request. Since reading is on
+    /// demand, it may have been available earlier.
     ///
     /// ```
     /// use std::time::Duration;
@@ -214,14 +206,14 @@ impl TestStream {
         self.received_at
     }
 
-    /// The bytes received since the last connect, read by the test or not. After 64 MiB the oldest frames are
-    /// missing.
+    /// The bytes received since the last connect, whether the test has read them or not. After 64 MiB the oldest frames
+    /// are missing.
     ///
     /// ```
     /// # use sse_testkit::{Body, TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
-    /// # let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data: a\n\n", "data: b\n\n"])));
+    /// # let client = TestClient::from_fn(async |_| event_stream(Body::chunks(["data: a\n\n", "data: b\n\n"])));
     /// # let mut stream = client.get("/events").connect().await;
     /// stream.expect_event("a").await;
     /// assert_eq!(stream.raw(), "data: a\n\n"); // nothing is read ahead
@@ -232,13 +224,13 @@ impl TestStream {
         self.timeline.raw()
     }
 
-    /// What came since the last connect, to be saved and [played again](crate::Recording): its head, its pieces and its
-    /// times, up to what the test has read so far. A stream that the test has left counts as still open.
+    /// Records what came since the last connect, to be saved and [replayed](crate::Recording): the head, the chunks and
+    /// their times, as far as the test has read. A stream that the test has left counts as still open.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-    /// # async fn main() -> Result<(), sse_testkit::RecordingError> {
+    /// # async fn main() -> Result<(), sse_testkit::recording::RecordingError> {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
     /// # let mut stream = client.get("/events").connect().await;
     /// stream.expect_event("a").await;
@@ -250,11 +242,9 @@ impl TestStream {
     ///
     /// # Errors
     ///
-    /// If its oldest frames are no longer kept, after 64 MiB: what is left would not be the stream.
+    /// If the oldest frames are no longer kept, after 64 MiB: the rest would not be the stream.
     pub fn recording(&self) -> Result<Recording, RecordingError> {
-        let (frames, end) = self.timeline.answer().map_err(|forgotten| {
-            RecordingError::new(format!("the stream is too long to be recorded: {forgotten} frames are no longer kept"))
-        })?;
+        let (frames, end) = self.timeline.answer().map_err(RecordingError::too_long)?;
         let end = match (end, self.end()) {
             (Some(at), Some(End::Closed)) => RecordingEnd::Closed { at },
             (Some(at), Some(End::Broken(because))) => RecordingEnd::Broken { at, because: because.clone() },
@@ -263,7 +253,7 @@ impl TestStream {
         Ok(Recording::new(self.status, self.headers.clone(), frames, end))
     }
 
-    /// How the stream came to its end, if the test has read so far.
+    /// How the stream ended, if the test has read that far.
     ///
     /// ```
     /// # use sse_testkit::{End, TestClient, event_stream};
@@ -277,13 +267,13 @@ impl TestStream {
     /// ```
     #[must_use]
     pub const fn end(&self) -> Option<&End> {
-        match &self.state {
-            State::Open(_) => None,
-            State::Ended(end) => Some(end),
+        match &self.body {
+            BodyState::Open(_) => None,
+            BodyState::Ended(end) => Some(end),
         }
     }
 
-    /// Leaves the stream: the connection is closed, what was not read is lost.
+    /// Leaves the stream. The connection is closed, and what has not been read is lost.
     ///
     /// ```
     /// # use sse_testkit::{End, TestClient, event_stream};
@@ -298,13 +288,13 @@ impl TestStream {
     /// # }
     /// ```
     pub fn disconnect(&mut self) {
-        if let State::Open(_) = self.state {
+        if let BodyState::Open(_) = self.body {
             self.finish(End::Disconnected);
         }
     }
 
-    /// Leaves the stream, if it is still open, and sends the same request again with the
-    /// [`last_event_id`](Self::last_event_id) reached, in place of the one before. The timeline goes on.
+    /// Leaves the stream if it is still open, and sends the same request again, with the current
+    /// [`last_event_id`](Self::last_event_id). The timeline continues.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -325,8 +315,8 @@ impl TestStream {
     ///
     /// # Panics
     ///
-    /// If there is no answer in time, the ID can't stand in a header, or the request's body came from a channel and is
-    /// used up.
+    /// If there is no answer in time, the ID can't be sent in a header, or the request's body came from a channel and
+    /// is used up.
     #[track_caller]
     pub fn reconnect(&mut self) -> impl Future<Output = ()> + Send {
         let caller = Location::caller();
@@ -347,100 +337,17 @@ impl TestStream {
             let _ = self.parser.set_last_event_id(&self.last_event_id); // it came from a stream
             self.status = head.status;
             self.headers = head.headers;
-            self.state = State::Open(body);
+            self.body = BodyState::Open(body);
         }
     }
 
     fn finish(&mut self, end: End) {
         self.timeline.end(end.clone());
-        self.state = State::Ended(end);
+        self.body = BodyState::Ended(end);
     }
 
-    /// What comes next, whatever it is.
-    async fn pull(&mut self, wait: &mut Wait) -> Got {
-        if !self.is_event_stream() {
-            return self.refusal().await;
-        }
-        loop {
-            if let Some(seen) = self.read() {
-                return Got::Seen(seen);
-            }
-            let body = match &mut self.state {
-                State::Ended(end) => return Got::End(end.clone()),
-                State::Open(body) => body,
-            };
-            if let Some(over) = wait.over() {
-                return Got::Over(over);
-            }
-            match timeout_at(wait.deadline, body.frame()).await {
-                Err(_) => return Got::Over(wait.late()),
-                Ok(None) => self.finish(End::Closed),
-                Ok(Some(Err(error))) => self.finish(End::Broken(causes(&*error))),
-                Ok(Some(Ok(frame))) => {
-                    wait.frames += 1;
-                    if let Some(bytes) = self.timeline.data(frame) {
-                        let mut seen = Vec::new();
-                        self.parser.feed(&bytes, |item| seen.push(Seen::of(item)));
-                        self.timeline.frame(bytes, seen);
-                    }
-                }
-            }
-        }
-    }
-
-    /// The next item of the last frame, as long as there is one.
-    fn read(&mut self) -> Option<Seen> {
-        let seen = self.timeline.read();
-        if let Some(seen) = &seen {
-            self.received_at = self.timeline.last();
-            if let Seen::Event(event) = seen {
-                self.last_event_id.clone_from(&event.id);
-            }
-        }
-        // an ID may come without an event
-        if self.timeline.is_read() && matches!(self.state, State::Open(_)) {
-            self.parser.last_event_id().clone_into(&mut self.last_event_id);
-        }
-        seen
-    }
-
-    fn is_event_stream(&self) -> bool {
-        let kind = self.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
-        self.status == StatusCode::OK && kind.trim().eq_ignore_ascii_case("text/event-stream")
-    }
-
-    /// Reads some of an answer that is no event stream, so that the report has it.
-    async fn refusal(&mut self) -> Got {
-        let deadline = deadline(REFUSAL_TIME);
-        let mut len = 0;
-        while let State::Open(body) = &mut self.state
-            && len < REFUSAL
-        {
-            match timeout_at(deadline, body.frame()).await {
-                Err(_) => break,
-                Ok(None) => self.finish(End::Closed),
-                Ok(Some(Err(error))) => self.finish(End::Broken(causes(&*error))),
-                Ok(Some(Ok(frame))) => {
-                    if let Some(bytes) = self.timeline.data(frame) {
-                        len += bytes.len().max(1);
-                        self.timeline.frame(bytes, Vec::new());
-                    }
-                }
-            }
-        }
-        let kind = self.headers.get(CONTENT_TYPE).map(|kind| quoted(kind).to_string());
-        let kind = kind.unwrap_or_else(|| "no content type".into());
-        Got::Refusal(format!("{}, {kind}", self.status))
-    }
-
-    /// The report of an expectation that failed on account of what it `got`.
-    fn report<'a>(
-        &'a self,
-        caller: &'static Location<'static>,
-        expected: &'a dyn fmt::Display,
-        got: &'a dyn fmt::Display,
-    ) -> Report<'a> {
+    /// The report of a failed expectation.
+    fn report<'a>(&'a self, caller: Caller, expected: &'a dyn fmt::Display, got: &'a dyn fmt::Display) -> Report<'a> {
         Report { expected, got, because: None, caller, timeline: &self.timeline, here: false }
     }
 }

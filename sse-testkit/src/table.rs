@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Columns side by side, each as wide as its widest cell; a heading, then the rows.
+/// A heading and rows. Each column is as wide as its widest cell.
 pub(crate) struct Table<const N: usize> {
     rows: Vec<[String; N]>,
 }

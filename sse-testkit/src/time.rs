@@ -6,19 +6,19 @@ use tokio::time::Instant;
 
 /// The grain of tokio's timers.
 ///
-/// Of two timers that run out at the same moment either may be noticed first. So a wait that includes its last moment
-/// ends a tick later: a paused clock gets there only when all that belongs to the moment itself has been done.
+/// Of two timers that expire at the same instant, either may be noticed first. So a wait that includes its last instant
+/// ends a tick later: a paused clock gets there only when everything at that instant has been done.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 
-/// As long as any test waits; the clock does not reach so far as [`Duration::MAX`].
+/// Longer than any test waits. The clock can't hold [`Duration::MAX`].
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
-/// When a wait of that length is over, its last moment included.
+/// When a wait of this length is over, with its last instant included.
 pub(crate) fn deadline(wait: Duration) -> Instant {
     later(wait) + TICK
 }
 
-/// That long from now.
+/// The instant `time` from now.
 pub(crate) fn later(time: Duration) -> Instant {
     Instant::now() + time.min(FOREVER)
 }

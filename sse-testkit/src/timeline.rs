@@ -7,48 +7,47 @@ use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use crate::{
-    End, Seen,
     escape::{Quoted, quoted},
-    faults::Plan,
+    seen::{End, Seen},
 };
 
-/// How many bytes are kept, with an allowance for each entry; beyond it the oldest entries are forgotten.
+/// The number of bytes that are kept, with an allowance for each entry. Beyond it the oldest entries are dropped.
 const KEPT: usize = 64 << 20;
 
-/// What an entry costs besides the bytes of its frame.
+/// The cost of an entry in addition to the bytes of its frame.
 const ENTRY: usize = 512;
 
-/// How many frames a report shows: the last ones.
+/// The number of frames that a report shows, the most recent ones.
 const FRAMES_SHOWN: usize = 500;
 
-/// How many items of one frame a report shows, besides those around the one it is about.
+/// The number of items of one frame that a report shows, besides those around the one it is about.
 const ITEMS_SHOWN: usize = 50;
 
-/// Everything that was sent and received, in order, and how much of it the test has read.
+/// Everything that was sent and received, in order, and how far the test has read.
 #[derive(Debug, Clone)]
 pub(crate) struct Timeline {
     start: Instant,
     real_start: std::time::Instant,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<TimelineEntry>,
     frames: u64,
     forgotten: u64,
-    /// When the last head came, and how many frames there were before it.
+    /// When the last head came, and the number of frames before it.
     head: (Duration, u64),
-    /// What the entries cost; at most `limit`, or one entry.
+    /// The cost of the entries: at most `limit`, or that of a single entry.
     kept: usize,
     limit: usize,
-    /// How many items of the last frame the test has read. All frames before it are read.
+    /// The number of items of the last frame that the test has read. All earlier frames are read.
     read: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct TimelineEntry {
     at: Duration,
-    what: What,
+    kind: EntryKind,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum EntryKind {
     Request {
         line: String,
         headers: HeaderMap,
@@ -62,7 +61,7 @@ enum What {
     End(End),
     Note {
         text: String,
-        /// What can be said of now, if nothing comes after it.
+        /// The state to show at the end, if nothing comes after this entry.
         now: Option<&'static str>,
     },
 }
@@ -71,14 +70,18 @@ enum What {
 struct Frame {
     number: u64,
     bytes: Bytes,
-    /// What became whole with this frame.
+    /// The items that this frame completed.
     seen: Vec<Seen>,
 }
 
-/// Frames, and the end if there was one, with their times since the head.
-pub(crate) type Played = (Vec<(Duration, Bytes)>, Option<Duration>);
+/// A note on an answer, carried as its extension: the timeline shows it below the head.
+#[derive(Debug, Clone)]
+pub(crate) struct AnswerNote(pub(crate) String);
 
-impl What {
+/// Frames, and the end if there was one, each with its time since the head.
+pub(crate) type AnswerFrames = (Vec<(Duration, Bytes)>, Option<Duration>);
+
+impl EntryKind {
     const fn cost(&self) -> usize {
         match self {
             Self::Frame(frame) => ENTRY + frame.bytes.len(),
@@ -102,80 +105,80 @@ impl Timeline {
         }
     }
 
-    /// Keeps less, where there are many.
+    /// Bounds the entries to `bytes`, for where there are many timelines.
     pub(crate) const fn keep(&mut self, bytes: usize) {
         self.limit = bytes;
     }
 
     pub(crate) fn request(&mut self, line: String, headers: HeaderMap) {
-        self.push(What::Request { line, headers });
+        self.push(EntryKind::Request { line, headers });
     }
 
-    /// The head of an answer, with what the kit itself does to its body.
+    /// Enters the head of an answer, and the note that it carries.
     pub(crate) fn answered<B>(&mut self, answer: &http::Response<B>) {
         self.head(answer.status(), answer.headers().clone());
-        if let Some(Plan(plan)) = answer.extensions().get() {
-            self.note(plan.clone(), None);
+        if let Some(AnswerNote(text)) = answer.extensions().get() {
+            self.note(text.clone(), None);
         }
     }
 
     fn head(&mut self, status: StatusCode, headers: HeaderMap) {
         self.head = (self.now(), self.frames);
-        self.push(What::Head { status, headers });
+        self.push(EntryKind::Head { status, headers });
     }
 
     pub(crate) fn frame(&mut self, bytes: Bytes, seen: Vec<Seen>) {
         self.frames += 1;
         self.read = 0;
-        self.push(What::Frame(Frame { number: self.frames, bytes, seen }));
+        self.push(EntryKind::Frame(Frame { number: self.frames, bytes, seen }));
     }
 
-    /// The data of a frame of a body; trailers are noted, and are no data.
+    /// The data of a frame of a body. Trailers are entered, and return `None`.
     pub(crate) fn data(&mut self, frame: http_body::Frame<Bytes>) -> Option<Bytes> {
         let frame = match frame.into_data() {
             Ok(bytes) => return Some(bytes),
             Err(frame) => frame,
         };
         if let Ok(headers) = frame.into_trailers() {
-            self.push(What::Trailers(headers));
+            self.push(EntryKind::Trailers(headers));
         }
         None
     }
 
     pub(crate) fn end(&mut self, end: End) {
-        self.push(What::End(end));
+        self.push(EntryKind::End(end));
     }
 
-    /// What the client made of it.
+    /// Enters what the client did.
     pub(crate) fn note(&mut self, text: String, now: Option<&'static str>) {
-        self.push(What::Note { text, now });
+        self.push(EntryKind::Note { text, now });
     }
 
-    fn push(&mut self, what: What) {
-        self.kept += what.cost();
-        self.entries.push_back(Entry { at: self.now(), what });
+    fn push(&mut self, kind: EntryKind) {
+        self.kept += kind.cost();
+        self.entries.push_back(TimelineEntry { at: self.now(), kind });
         while self.kept > self.limit && self.entries.len() > 1 {
             let Some(oldest) = self.entries.pop_front() else { return };
-            self.kept -= oldest.what.cost();
-            self.forgotten += u64::from(matches!(oldest.what, What::Frame(_)));
+            self.kept -= oldest.kind.cost();
+            self.forgotten += u64::from(matches!(oldest.kind, EntryKind::Frame(_)));
         }
     }
 
-    /// The next item of the last frame, as long as there is one.
+    /// The next item of the last frame, if there is one.
     pub(crate) fn read(&mut self) -> Option<Seen> {
         let seen = self.last_frame()?.seen.get(self.read)?.clone();
         self.read += 1;
         Some(seen)
     }
 
-    /// Whether the test has read all there is.
+    /// Returns true if the test has read everything.
     pub(crate) fn is_read(&self) -> bool {
         self.last_frame().is_none_or(|frame| self.read >= frame.seen.len())
     }
 
     fn last_frame(&self) -> Option<&Frame> {
         match self.entries.back() {
-            Some(Entry { what: What::Frame(frame), .. }) => Some(frame),
+            Some(TimelineEntry { kind: EntryKind::Frame(frame), .. }) => Some(frame),
             _ => None,
         }
     }
@@ -185,12 +188,12 @@ impl Timeline {
         self.start.elapsed()
     }
 
-    /// Whether the clock has run ahead: it is paused.
+    /// Returns true if the clock has run ahead of real time, as a paused one does.
     pub(crate) fn is_virtual(&self) -> bool {
         self.now() > self.real_start.elapsed() + Duration::from_secs(1)
     }
 
-    /// When the last thing came or happened.
+    /// The time of the last entry.
     pub(crate) fn last(&self) -> Duration {
         self.entries.back().map_or(Duration::ZERO, |entry| entry.at)
     }
@@ -199,26 +202,26 @@ impl Timeline {
     pub(crate) fn raw(&self) -> Bytes {
         let mut raw = BytesMut::new();
         for entry in &self.entries {
-            match &entry.what {
-                What::Head { .. } => raw.clear(),
-                What::Frame(frame) => raw.extend_from_slice(&frame.bytes),
+            match &entry.kind {
+                EntryKind::Head { .. } => raw.clear(),
+                EntryKind::Frame(frame) => raw.extend_from_slice(&frame.bytes),
                 _ => {}
             }
         }
         raw.freeze()
     }
 
-    /// The frames of the last answer and its end, with their times since its head; or how many of its frames are no
-    /// longer kept.
-    pub(crate) fn answer(&self) -> Result<Played, u64> {
+    /// The frames of the last answer and its end, with their times since its head; as an error, the number of its
+    /// frames that are no longer kept.
+    pub(crate) fn answer(&self) -> Result<AnswerFrames, u64> {
         let (head, before) = self.head;
         let mut frames = Vec::new();
         let mut end = None;
-        for Entry { at, what } in &self.entries {
-            match what {
-                What::Head { .. } => end = None,
-                What::Frame(frame) if frame.number > before => frames.push((*at - head, frame.bytes.clone())),
-                What::End(_) => end = Some(at.saturating_sub(head)),
+        for TimelineEntry { at, kind } in &self.entries {
+            match kind {
+                EntryKind::Head { .. } => end = None,
+                EntryKind::Frame(frame) if frame.number > before => frames.push((*at - head, frame.bytes.clone())),
+                EntryKind::End(_) => end = Some(at.saturating_sub(head)),
                 _ => {}
             }
         }
@@ -228,7 +231,7 @@ impl Timeline {
         }
     }
 
-    /// All of it, for a person. With `here`, the item that was read last is pointed out.
+    /// The timeline as text. With `here`, the item that was read last is marked.
     pub(crate) const fn shown(&self, here: bool) -> Shown<'_> {
         Shown { timeline: self, here }
     }
@@ -247,39 +250,39 @@ impl fmt::Display for Shown<'_> {
             line(f, "", format_args!("the first {forgotten} frames, no longer kept"))?;
         }
         let mut left_out = false;
-        for Entry { at, what } in entries {
+        for TimelineEntry { at, kind } in entries {
             let at = Clock(*at);
-            match what {
-                What::Request { line: request, headers } => {
+            match kind {
+                EntryKind::Request { line: request, headers } => {
                     line(f, at, request)?;
                     fields(f, headers)?;
                 }
-                What::Head { status, headers } => {
+                EntryKind::Head { status, headers } => {
                     line(f, at, status)?;
                     fields(f, headers)?;
                 }
-                What::Frame(frame) if frame.number < first_shown => {
+                EntryKind::Frame(frame) if frame.number < first_shown => {
                     if !std::mem::replace(&mut left_out, true) {
                         line(f, at, format_args!("... up to frame {}", first_shown - 1))?;
                     }
                 }
-                What::Frame(frame) => {
+                EntryKind::Frame(frame) => {
                     let Frame { number, bytes, seen } = frame;
                     let (len, bytes) = (bytes.len(), quoted(bytes));
                     line(f, at, format_args!("frame {number}, {len} bytes: {bytes}"))?;
                     self.items(f, seen, *number == *frames)?;
                 }
-                What::Trailers(headers) => {
+                EntryKind::Trailers(headers) => {
                     line(f, at, "trailers")?;
                     fields(f, headers)?;
                 }
-                What::End(end) => line(f, at, end)?,
-                What::Note { text, .. } => line(f, at, text)?,
+                EntryKind::End(end) => line(f, at, end)?,
+                EntryKind::Note { text, .. } => line(f, at, text)?,
             }
         }
         let now = match entries.back() {
-            Some(Entry { what: What::End(_), .. }) => None,
-            Some(Entry { what: What::Note { now, .. }, .. }) => *now,
+            Some(TimelineEntry { kind: EntryKind::End(_), .. }) => None,
+            Some(TimelineEntry { kind: EntryKind::Note { now, .. }, .. }) => *now,
             _ => Some("still open"),
         };
         now.map_or(Ok(()), |now| line(f, Clock(self.timeline.now()), now))

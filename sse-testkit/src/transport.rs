@@ -2,27 +2,28 @@
 
 mod service;
 mod tcp;
+mod watched;
 
 use std::{error::Error, pin::Pin};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::Body;
+use crate::body::Body;
 
 pub(crate) use service::{InProcess, call_fn};
 pub(crate) use tcp::Tcp;
+pub(crate) use watched::Watched;
 
-/// A way to a server. The body of the answer makes progress only while it is polled, and its being dropped ends the
-/// connection.
+/// A way to a server. The body of an answer makes progress only while it is polled; dropping it ends the connection.
 pub(crate) trait Transport: Send + Sync {
-    /// What a request names as its `host`.
+    /// The `host` of a request.
     fn authority(&self) -> String;
 
-    /// Whether bytes take real time on their way, which a paused clock does not wait for.
+    /// Returns true if bytes take real time on their way, for which a paused clock does not wait.
     fn is_socket(&self) -> bool;
 
-    /// What is done to the answers on purpose, with its seed.
+    /// The faults that the answers have, with their seed.
     fn faults(&self) -> Option<String> {
         None
     }
@@ -36,7 +37,7 @@ pub(crate) type Answer = http::Response<AnswerBody>;
 pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// An error with its causes, on one line.
+/// An error and its causes, on one line.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,11 +1,11 @@
-//! The vectors of the format: streams with what a client sees of them, and events with how they are written. There is
-//! one copy, beside sse-core's tests.
+//! The vectors of the format: streams with what a client sees of them, and events with their encoding. There is one
+//! copy, beside sse-core's tests.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Event;
+use crate::seen::Event;
 
 /// What a client sees of a stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(crate) struct Expected {
 #[derive(Debug)]
 pub(crate) struct Parse {
     pub(crate) name: String,
-    /// Whose test, or which clause.
+    /// The test or the clause that it comes from.
     pub(crate) source: String,
     pub(crate) chunks: Vec<Vec<u8>>,
     pub(crate) last_event_id: String,
@@ -47,7 +47,7 @@ pub(crate) fn encode() -> Vec<Encode> {
     read(include_str!("../../sse-core/tests/vectors/encode.json")).iter().map(encode_vector).collect()
 }
 
-// The files are compiled in and read by this module's tests, so what is not as it should be is no run's fault.
+// The files are compiled in, and this module's tests read them. So a panic here is a bug of the kit, not of a run.
 
 fn read(json: &str) -> Vec<Value> {
     serde_json::from_str(json).expect("a file of vectors is an array")
@@ -101,7 +101,7 @@ fn string(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("a text is wanted in a vector, not {value}")).into()
 }
 
-/// Standard base64, as the vectors have it.
+/// Decodes standard base64, with or without padding.
 fn base64(text: &str) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut bytes = Vec::new();

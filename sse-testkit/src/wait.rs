@@ -1,4 +1,4 @@
-//! How long an expectation waits.
+//! The wait of an expectation.
 
 use std::{fmt, time::Duration};
 
@@ -6,14 +6,15 @@ use tokio::time::Instant;
 
 use crate::time::{TICK, deadline, later};
 
-/// How many frames an expectation takes: a stream that never rests would hold up a paused clock for ever.
+/// The number of frames after which an expectation fails: a stream that never rests would keep a paused clock from
+/// advancing.
 const FRAMES: u64 = 1 << 20;
 
-/// An expectation's patience.
+/// How long an expectation waits, and for how many frames.
 pub(crate) struct Wait {
     pub(crate) allowed: Duration,
     pub(crate) deadline: Instant,
-    /// How many frames it has taken.
+    /// The number of frames that it has taken.
     pub(crate) frames: u64,
 }
 
@@ -22,17 +23,17 @@ impl Wait {
         Self { allowed, deadline: deadline(allowed), frames: 0 }
     }
 
-    /// Up to that time from now, the moment itself not included.
+    /// A wait until `time` from now, not including that instant.
     pub(crate) fn up_to(time: Duration) -> Self {
         Self { allowed: time, deadline: later(time.saturating_sub(TICK)), frames: 0 }
     }
 
-    /// That long from now.
+    /// Starts the wait again, for `allowed` from now.
     pub(crate) fn extend(&mut self, allowed: Duration) {
         *self = Self { frames: self.frames, ..Self::new(allowed) };
     }
 
-    /// Why to stop though more may be there. What is there at once is looked at in any case.
+    /// Why the wait is over, if it is. A first frame that is available at once is read in any case.
     pub(crate) fn over(&self) -> Option<Over> {
         if self.frames >= FRAMES {
             return Some(Over::Flood);

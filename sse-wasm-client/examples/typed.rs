@@ -1,6 +1,7 @@
-//! The smallest program that follows typed events: an enum, the browser's `EventSource`, and a line in the console each.
+//! The smallest program that follows typed events: an enum, the browser's `EventSource`, and a line in the console for
+//! each event.
 //!
-//! `cargo xtask wasm` builds it to see how large the client is: this is what a page downloads for it.
+//! `cargo xtask wasm` builds it to measure the client: it is what a page downloads for one.
 
 #![cfg_attr(not(target_arch = "wasm32"), allow(missing_docs, reason = "there is nothing to it outside a browser"))]
 #![cfg(target_arch = "wasm32")]

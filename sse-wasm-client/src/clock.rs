@@ -1,4 +1,4 @@
-//! The page's time, its timer and its randomness.
+//! The page's clock, timers and randomness.
 
 use std::{cell::Cell, fmt, time::Duration};
 
@@ -15,34 +15,35 @@ extern "C" {
     fn clear_timeout(timer: i32);
 }
 
-/// The longest time that a browser can wait; what is longer it takes for nothing.
+/// The longest time that a browser's timer can wait. With a longer one it fires at once.
 const LONGEST_MS: f64 = 2_147_483_647.0;
 
-/// The time since the page's time origin.
+/// The time since the page's time origin (`performance.now()`).
 pub(crate) fn now() -> Duration {
     Duration::from_micros((performance_now() * 1000.0) as u64)
 }
 
-/// Random bits that keep no secret.
+/// Random bits, unfit for secrets.
 pub(crate) fn entropy() -> u64 {
     let half = || (Math::random() * 4_294_967_296.0) as u64;
     half() << 32 | half()
 }
 
-/// Calls back at a time. Dropping it ends that.
+/// Calls a function at a set time. Dropping it cancels that.
 pub(crate) struct Timer {
     tick: Closure<dyn Fn()>,
+    /// The browser's timer, and when it fires.
     armed: Cell<Option<(i32, Duration)>>,
 }
 
 impl Timer {
-    /// `tick` is to call [`fired`](Self::fired).
+    /// `tick` has to call [`fired`](Self::fired).
     pub(crate) fn new(tick: impl Fn() + 'static) -> Self {
         Self { tick: Closure::new(tick), armed: Cell::new(None) }
     }
 
-    /// Calls at this time at the latest. It may be earlier: with each event of a stream its deadline moves on, and that
-    /// is not worth a new timer each time.
+    /// Fires at `due` at the latest, and never for `None`. It may fire earlier: each event of a stream moves the
+    /// deadline, and a timer that is set already is kept.
     pub(crate) fn set(&self, due: Option<Duration>, now: impl FnOnce() -> Duration) {
         match (self.armed.get(), due) {
             (None, None) => {}

@@ -1,4 +1,4 @@
-//! Does what a connection's life asks for, and tells it what happens.
+//! Carries out what [`Reconnect`] decides, and tells it what happens: to the connection, the timer and the page.
 
 use std::{
     cell::{Cell, RefCell},
@@ -7,128 +7,156 @@ use std::{
     time::Duration,
 };
 
+use sse_core::EventId;
+
 use crate::{
     ConnectError, Refusal,
     clock::{self, Timer},
-    inbox::Inbox,
-    life::{Act, Life},
-    outlet::Outlet,
-    page::{Page, Turn},
-    reader::Arrival,
-    transport::{Connection, Dial},
+    decoder::RawEvent,
+    dispatcher::Dispatcher,
+    page::{PageEvent, PageListener},
+    reconnect::{Action, Reconnect},
+    sink::Sink,
+    weak::with,
 };
 
-/// One connection after the other. It has one owner, who releases it; everybody else holds it weakly.
+/// Makes connections.
+pub(crate) trait Dial {
+    /// Makes a connection that resumes after `last_event_id`. It reports to `driver`, but not before this returns.
+    fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError>;
+}
+
+impl Dial for Rc<dyn Dial> {
+    fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
+        (**self).dial(last_event_id, driver)
+    }
+}
+
+/// A connection, or an attempt at one. Dropping it ends it and removes its listeners.
+pub(crate) trait Connection {}
+
+/// Makes one connection after another. It has one owner, who [releases](Self::release) it; everybody else holds it
+/// weakly.
 pub(crate) struct Driver {
-    inbox: Inbox,
+    dispatcher: Dispatcher,
     dial: Box<dyn Dial>,
     connection: RefCell<Option<Box<dyn Connection>>>,
     timer: Timer,
-    page: RefCell<Option<Page>>,
-    /// Whether something is being done.
-    turning: Cell<bool>,
+    page: RefCell<Option<PageListener>>,
+    /// Set while actions are carried out, so that one that leads back here doesn't start a second round.
+    is_performing: Cell<bool>,
     own: Weak<Self>,
 }
 
 impl Driver {
-    /// Begins a life. What trying again would not help against is an error.
-    pub(crate) fn start(life: Life, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Result<Rc<Self>, ConnectError> {
-        let driver = Self::new(life, outlet, dial);
-        if let Some(Act::Connect(id)) = driver.inbox.poll_act() {
+    /// Makes the first connection.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`] if that fails: trying again would not help.
+    pub(crate) fn start(
+        reconnect: Reconnect,
+        sink: Rc<dyn Sink>,
+        dial: Box<dyn Dial>,
+    ) -> Result<Rc<Self>, ConnectError> {
+        let driver = Self::new(reconnect, sink, dial);
+        if let Some(Action::Connect(id)) = driver.dispatcher.poll_action() {
             driver.connection.replace(Some(driver.dial.dial(&id, &driver.own)?));
         }
         driver.run();
         Ok(driver)
     }
 
-    /// One that does nothing until it [runs](Self::run).
-    pub(crate) fn new(life: Life, outlet: Rc<dyn Outlet>, dial: Box<dyn Dial>) -> Rc<Self> {
+    /// A driver that does nothing until it [runs](Self::run).
+    pub(crate) fn new(reconnect: Reconnect, sink: Rc<dyn Sink>, dial: Box<dyn Dial>) -> Rc<Self> {
         Rc::new_cyclic(|own: &Weak<Self>| {
-            let ticked = own.clone();
+            let timed = own.clone();
             Self {
-                inbox: Inbox::new(life, outlet),
+                dispatcher: Dispatcher::new(reconnect, sink),
                 dial,
                 connection: RefCell::new(None),
-                timer: Timer::new(move || with(&ticked, Self::tick)),
+                timer: Timer::new(move || with(&timed, Self::handle_timer)),
                 page: RefCell::new(None),
-                turning: Cell::new(false),
+                is_performing: Cell::new(false),
                 own: own.clone(),
             }
         })
     }
 
-    /// Does what there is to do from now on, and listens to the page.
+    /// Listens to the page and carries out actions from now on.
     pub(crate) fn run(&self) {
-        let turned = self.own.clone();
-        let page = Page::listen(move |turn| with(&turned, |driver| driver.page_turned(turn)));
+        let own = self.own.clone();
+        let page = PageListener::listen(move |event| with(&own, |driver| driver.handle_page_event(event)));
         if page.is_hidden() {
-            self.inbox.change(|life| life.handle_hidden(clock::now()));
+            self.dispatcher.change(|reconnect| reconnect.handle_hidden(clock::now()));
         }
         self.page.replace(Some(page));
-        self.turn();
+        self.perform_actions();
     }
 
-    pub(crate) fn inbox(&self) -> &Inbox {
-        &self.inbox
+    pub(crate) fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
     }
 
-    /// An event that the browser's `EventSource` has read.
-    pub(crate) fn event(&self, arrival: Arrival<'_>) {
-        self.inbox.handle_browsers_event(arrival, clock::now());
-        self.turn();
+    /// The browser's `EventSource` has read an event.
+    pub(crate) fn event(&self, event: RawEvent<'_>) {
+        self.dispatcher.handle_browsers_event(event, clock::now());
+        self.perform_actions();
     }
 
+    /// See [`Reconnect::handle_refusal`].
     pub(crate) fn refused(&self, refusal: Refusal) {
-        self.inbox.handle_refusal(refusal, clock::now(), clock::entropy());
-        self.turn();
+        self.dispatcher.handle_refusal(refusal, clock::now(), clock::entropy());
+        self.perform_actions();
     }
 
+    /// See [`Reconnect::handle_end`].
     pub(crate) fn ended(&self) {
-        self.change(|life, now| life.handle_end(now, clock::entropy()));
+        self.change(|reconnect, now| reconnect.handle_end(now, clock::entropy()));
     }
 
-    /// Everything else.
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Life, Duration)) {
-        self.inbox.change(|life| change(life, clock::now()));
-        self.turn();
+    /// Hands any other input to the state machine.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Reconnect, Duration)) {
+        self.dispatcher.change(|reconnect| change(reconnect, clock::now()));
+        self.perform_actions();
     }
 
-    /// The owner wants no more of it, and does not want to be told either.
+    /// Closes the connection without telling the owner, who has no more use for it.
     pub(crate) fn release(&self) {
-        self.inbox.end();
-        self.change(|life, _| life.close());
+        self.dispatcher.end();
+        self.change(|reconnect, _| reconnect.close());
     }
 
-    fn tick(&self) {
+    fn handle_timer(&self) {
         self.timer.fired();
-        self.change(|life, now| life.handle_time(now, clock::entropy()));
+        self.change(|reconnect, now| reconnect.handle_time(now, clock::entropy()));
     }
 
-    fn page_turned(&self, turn: Turn) {
-        self.change(|life, now| match turn {
-            Turn::Online => life.handle_online(now),
-            Turn::Offline => life.handle_offline(now),
-            Turn::Hidden => life.handle_hidden(now),
-            Turn::Visible => life.handle_visible(now),
-            Turn::Stored => life.handle_stored(now),
-            Turn::Restored => life.handle_restored(now),
+    fn handle_page_event(&self, event: PageEvent) {
+        self.change(|reconnect, now| match event {
+            PageEvent::Online => reconnect.handle_online(now),
+            PageEvent::Offline => reconnect.handle_offline(now),
+            PageEvent::Hidden => reconnect.handle_hidden(now),
+            PageEvent::Visible => reconnect.handle_visible(now),
+            PageEvent::Stored => reconnect.handle_stored(now),
+            PageEvent::Restored => reconnect.handle_restored(now),
         });
     }
 
-    /// Does what there is to do. Nothing is borrowed while a connection is let go of or made: that may lead back here,
-    /// and then it is for whoever was here first to go on until all is done.
-    pub(crate) fn turn(&self) {
-        if self.turning.replace(true) {
+    /// Carries out all actions that are due. Making or dropping a connection may call back into this driver, so nothing
+    /// is borrowed meanwhile; a nested call returns at once and leaves its actions to the outer one.
+    pub(crate) fn perform_actions(&self) {
+        if self.is_performing.replace(true) {
             return;
         }
-        while let Some(act) = self.inbox.poll_act() {
-            let made = match act {
-                Act::Disconnect => None,
-                Act::Connect(id) => {
+        while let Some(action) = self.dispatcher.poll_action() {
+            let made = match action {
+                Action::Disconnect => None,
+                Action::Connect(id) => {
                     let made = self.dial.dial(&id, &self.own);
                     if made.is_err() {
-                        // It went well before, so this is nothing about the URL.
-                        self.inbox.change(|life| life.handle_end(clock::now(), clock::entropy()));
+                        // The first attempt succeeded, so the URL is not at fault, and trying again may help.
+                        self.dispatcher.change(|reconnect| reconnect.handle_end(clock::now(), clock::entropy()));
                     }
                     made.ok()
                 }
@@ -136,24 +164,20 @@ impl Driver {
             let gone = self.connection.replace(made);
             drop(gone);
         }
-        self.timer.set(self.inbox.next_time(), clock::now);
-        if self.inbox.state().is_closed() {
+        self.timer.set(self.dispatcher.next_time(), clock::now);
+        if self.dispatcher.state().is_closed() {
             let gone = self.page.take();
             drop(gone);
         }
-        self.turning.set(false);
-    }
-}
-
-/// Does something with a driver that is still there.
-pub(crate) fn with(driver: &Weak<Driver>, act: impl FnOnce(&Driver)) {
-    if let Some(driver) = driver.upgrade() {
-        act(&driver);
+        self.is_performing.set(false);
     }
 }
 
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("inbox", &self.inbox).field("timer", &self.timer).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("dispatcher", &self.dispatcher)
+            .field("timer", &self.timer)
+            .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong: before there is a connection, and with one event.
+//! What can go wrong before there is a connection, and with a single event.
 
 use std::{error, fmt};
 
@@ -9,25 +9,44 @@ use sse_core::{
 
 use crate::{Delivery, Message};
 
-/// Why there is no connection. None of these goes away by trying again.
+/// Why no connection could be made. Trying again does not help with any of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The type says nothing about event names. Use an enum with serde's default tagging.
+    /// The type does not tell the names of events. Use an enum with serde's default (external) tagging.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// No event can have the name that was to be listened for. Correct the name.
+    /// No event can have the name to listen for. Correct the name.
     #[error(transparent)]
     Name(#[from] FieldError),
-    /// The name belongs to the hub, whose events come as [`Signal`](crate::Signal)s. Rename the event.
+    /// The name is one of the hub's own, whose events are delivered as [`Signal`](crate::Signal)s. Rename the event.
     #[error("the event name `{0}` is the hub's own: what it says comes as a signal; rename the event")]
     Reserved(EventName),
-    /// The browser refuses the URL or a header: which one, and the browser's own words. Correct it.
-    #[error("the browser refuses {0}")]
-    Browser(String),
+    /// The browser refuses the URL. Correct it.
+    #[error("the browser refuses the URL `{url}`: {message}")]
+    Url {
+        /// The URL.
+        url: String,
+        /// The browser's words.
+        message: String,
+    },
+    /// The browser refuses a header. Correct its name or its value.
+    #[error("the browser refuses the header `{name}`: {message}")]
+    Header {
+        /// The header's name. Its value may be a secret, so it is not repeated here.
+        name: String,
+        /// The browser's words.
+        message: String,
+    },
+    /// The browser refuses the connection for another reason, which `message` tells.
+    #[error("the browser refuses the connection: {message}")]
+    Browser {
+        /// The browser's words.
+        message: String,
+    },
 }
 
-/// An event whose data is not what its name promises. The stream goes on.
+/// An event whose data does not match its name's type. The stream goes on.
 #[derive(Debug)]
 pub struct DecodeError(Box<Undecoded>);
 

@@ -1,4 +1,4 @@
-//! What stands between the browser, which calls when it likes, and the stream, which is polled when it likes.
+//! The queue between the browser, which calls, and a stream, which is polled.
 
 use std::{
     cell::RefCell,
@@ -6,25 +6,25 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// A bounded queue, first in, first out, for one reader. Where there is no room the oldest makes it, and is counted.
+/// A bounded FIFO queue for one reader. When it is full the oldest item is dropped and counted.
 #[derive(Debug)]
 pub(crate) struct Queue<T>(RefCell<Inner<T>>);
 
 #[derive(Debug)]
 struct Inner<T> {
-    /// No more than `capacity`.
+    /// At most `capacity`.
     items: VecDeque<T>,
     /// At least 1.
     capacity: usize,
     dropped: u64,
     ended: bool,
     reader: Option<Waker>,
-    /// Who waits for room.
+    /// Waits for room.
     writer: Option<Waker>,
 }
 
 impl<T> Queue<T> {
-    /// An empty queue. A capacity of 0 is taken for 1.
+    /// An empty queue. A capacity of 0 is taken as 1.
     pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
         Self(RefCell::new(Inner {
@@ -37,7 +37,7 @@ impl<T> Queue<T> {
         }))
     }
 
-    /// Adds an item. After the end there is none.
+    /// Adds an item, unless the queue has ended.
     pub(crate) fn push(&self, item: T) {
         self.change(|queue| {
             if queue.ended {
@@ -50,12 +50,12 @@ impl<T> Queue<T> {
         });
     }
 
-    /// Ends the stream, after what is still in the queue.
+    /// Ends the queue: the reader still gets what it holds.
     pub(crate) fn end(&self) {
         self.change(|queue| queue.ended = true);
     }
 
-    /// The oldest item, if there is one yet.
+    /// Takes the oldest item; `None` after the end.
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
         let (item, writer) = {
             let queue = &mut *self.0.borrow_mut();
@@ -74,18 +74,18 @@ impl<T> Queue<T> {
         Poll::Ready(Some(item))
     }
 
-    /// How many items can be added without loss.
+    /// How many items can be added before one is dropped.
     pub(crate) fn room(&self) -> usize {
         let queue = self.0.borrow();
         queue.capacity - queue.items.len()
     }
 
-    /// Whether a writer who can wait should do so: less than a quarter is free.
+    /// Returns true if less than a quarter is free: a writer that can wait should do so.
     pub(crate) fn is_tight(&self) -> bool {
         self.room() < self.0.borrow().capacity.div_ceil(4)
     }
 
-    /// Until half of the queue is free, or it has ended.
+    /// Waits until half of the queue is free, or it has ended.
     pub(crate) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut queue = self.0.borrow_mut();
         if queue.ended || queue.has_room() {
@@ -95,13 +95,13 @@ impl<T> Queue<T> {
         Poll::Pending
     }
 
-    /// How many items made room for others.
+    /// How many items were dropped.
     pub(crate) fn dropped(&self) -> u64 {
         self.0.borrow().dropped
     }
 
-    /// Changes the queue and wakes its reader. That one may run at once and come back here, so by then nothing is
-    /// borrowed; what `change` takes out is dropped after that too, since it may be the application's.
+    /// Changes the queue and wakes its reader, which may call back into the queue at once. So may the drop of what
+    /// `change` returns, since it is the application's. Both happen when nothing is borrowed any more.
     fn change<R>(&self, change: impl FnOnce(&mut Inner<T>) -> R) {
         let (_taken_out, reader, writer) = {
             let queue = &mut *self.0.borrow_mut();

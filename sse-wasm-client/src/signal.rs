@@ -1,4 +1,4 @@
-//! What is said about the stream instead of on it.
+//! What concerns the stream and not its subject.
 
 use std::{
     cell::RefCell,
@@ -8,17 +8,14 @@ use std::{
 };
 
 use futures_util::Stream;
-use serde::{Deserialize, de::DeserializeOwned};
-use sse_core::{EventId, Text};
+use sse_core::{
+    Limit,
+    hub::{Drain, Gap},
+};
 
-use crate::{Limit, Refusal, State, queue::Queue};
+use crate::{Refusal, State, queue::Queue};
 
-/// The hub's own events.
-pub(crate) const CURSOR: &str = "sse-cursor";
-pub(crate) const GAP: &str = "sse-gap";
-pub(crate) const DRAIN: &str = "sse-drain";
-
-/// How many signals wait for a reader before the oldest makes room.
+/// How many signals wait for a reader before the oldest is dropped.
 const QUEUE: usize = 64;
 
 /// Something about the stream itself.
@@ -39,122 +36,31 @@ const QUEUE: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Signal {
-    /// How the connection stands from now on.
+    /// The state of the connection from now on.
     State(State),
-    /// Events may have been lost. What is built from the stream is to be fetched anew.
+    /// Events may be missing: fetch anew what was built from the stream.
+    ///
+    /// Signals are not in order with deliveries, so a gap may be read before or after the deliveries around it. Where
+    /// it belongs is told by [`Gap::first`]: the event with that ID and all that follow it came after the gap. It may
+    /// be an event that is not listened for; then the next delivery is the first after the gap.
     Gap(Gap),
-    /// The hub is about to end the stream; the client connects again and goes on where it was.
+    /// The hub is about to end the stream. The client connects again, and resumes where it was.
     Drain(Drain),
-    /// The server answered with something else than a stream. The state that follows says what becomes of it.
+    /// The server refused: its response was no stream. The state that follows tells whether the client tries again.
     Refused(Refusal),
-    /// An event went over one of the limits, so it is not delivered. Over fetch only: a browser has limits of its own.
+    /// An event exceeded a limit and was not delivered. Only over fetch: the browser's own limits are not told.
     TooLong(Limit),
 }
 
-/// A place in the stream where events may have been lost (`sse-gap`).
+/// The signals of one `EventSource`, beginning with its state at the time of the call. Ends with the source.
 ///
-/// Signals are a stream of their own, so a gap may be read before or after the deliveries around it. Where it belongs is
-/// told by [`first`](Self::first): the event with that ID and what follows it came after the gap.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gap {
-    /// Why they can't be had.
-    pub reason: GapReason,
-    /// The place that was asked for, as far as the hub repeats it.
-    pub requested: Text,
-    /// The ID of the first event after the gap, if there is one already. Deliveries before it are older than the gap. It
-    /// may be one of a name that is not listened for; then the next delivery is the first after the gap.
-    pub first: Option<EventId>,
-}
-
-/// Why events can't be had.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum GapReason {
-    /// They were retained no longer.
-    Trimmed,
-    /// The place belongs to another incarnation of the hub's log. All that this one retains follows.
-    Epoch,
-    /// The hub never gave that ID. All that it retains follows.
-    Unknown,
-    /// The hub lost them in a crash.
-    Lost,
-    /// This client was too slow for the hub to keep them.
-    Lagged,
-    /// A reason that this version doesn't know.
-    #[default]
-    #[serde(other)]
-    Other,
-}
-
-/// The end of a stream, announced (`sse-drain`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Drain {
-    /// Why it ends.
-    pub reason: DrainReason,
-}
-
-/// Why a hub ends a stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum DrainReason {
-    /// The hub shuts down.
-    Shutdown,
-    /// The stream has lasted as long as one may.
-    Age,
-    /// What allowed the stream has expired.
-    Expired,
-    /// This client was too slow.
-    Lag,
-    /// A reason that this version doesn't know.
-    #[default]
-    #[serde(other)]
-    Other,
-}
-
-impl Gap {
-    /// Reads the data of `sse-gap`. A gap that does not read is a gap all the same.
-    pub(crate) fn read(data: &str) -> Self {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Data {
-            reason: GapReason,
-            requested: String,
-            first: Option<String>,
-        }
-        let Data { reason, requested, first } = read(data);
-        Self { reason, requested: requested.into(), first: first.and_then(|id| EventId::new(id).ok()) }
-    }
-}
-
-impl Drain {
-    /// Reads the data of `sse-drain`.
-    pub(crate) fn read(data: &str) -> Self {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Data {
-            reason: DrainReason,
-        }
-        Self { reason: read::<Data>(data).reason }
-    }
-}
-
-fn read<T: DeserializeOwned + Default>(data: &str) -> T {
-    serde_json::from_str(data).unwrap_or_default()
-}
-
-/// The signals of one `EventSource`, from the state at the time that they were asked for. Ends with the source.
-///
-/// Up to 64 wait to be read; then the oldest makes room, and is counted.
+/// Up to 64 wait to be read; then the oldest is dropped and counted.
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct Signals(Rc<Queue<Signal>>);
 
 impl Signals {
-    /// How many signals were not read in time.
+    /// How many signals were dropped because they were not read in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped()
@@ -169,15 +75,14 @@ impl Stream for Signals {
     }
 }
 
-/// The states of one `EventSource`, from the present one on. Ends with the source.
-///
-/// It passes over all [`Signals`] but [`Signal::State`].
+/// The states of one `EventSource`, beginning with the present one: [`Signals`] without all but [`Signal::State`]. Ends
+/// with the source.
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct States(pub(crate) Signals);
 
 impl States {
-    /// How many signals, states or others, were not read in time.
+    /// How many signals, states or others, were dropped because they were not read in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped()
@@ -198,12 +103,12 @@ impl Stream for States {
     }
 }
 
-/// Hands a signal to everyone who reads them.
+/// Hands signals to all their readers.
 #[derive(Debug, Default)]
 pub(crate) struct Signaller(RefCell<Vec<Weak<Queue<Signal>>>>);
 
 impl Signaller {
-    /// A reader of all signals after this one.
+    /// Adds a reader, which gets `first` and then all signals.
     pub(crate) fn subscribe(&self, first: Signal) -> Signals {
         let queue = Rc::new(Queue::new(QUEUE));
         queue.push(first);
@@ -225,7 +130,7 @@ impl Signaller {
         }
     }
 
-    /// Those who still read. A list of its own: one who is woken may subscribe or leave.
+    /// The readers of this moment, as a list of its own: one that is woken may add or drop readers.
     fn readers(&self) -> Vec<Rc<Queue<Signal>>> {
         self.0.borrow().iter().filter_map(Weak::upgrade).collect()
     }
@@ -234,49 +139,6 @@ impl Signaller {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_gap_as_hubs_send_it() {
-        let gap = Gap::read(r#"{"reason":"trimmed","requested":"é\"\r","first":"e-4"}"#);
-        assert_eq!(
-            gap,
-            Gap { reason: GapReason::Trimmed, requested: "é\"\r".into(), first: Some(EventId::from_static("e-4")) }
-        );
-        assert_eq!(Gap::read(r#"{"reason":"epoch","requested":"x","first":null}"#).first, None);
-    }
-
-    #[test]
-    fn every_reason_is_known_by_its_name() {
-        for (name, reason) in [
-            ("trimmed", GapReason::Trimmed),
-            ("epoch", GapReason::Epoch),
-            ("unknown", GapReason::Unknown),
-            ("lost", GapReason::Lost),
-            ("lagged", GapReason::Lagged),
-            ("eclipse", GapReason::Other),
-        ] {
-            let data = format!(r#"{{"reason":"{name}","requested":"","first":null}}"#);
-            assert_eq!(Gap::read(&data).reason, reason);
-        }
-        for (name, reason) in [
-            ("shutdown", DrainReason::Shutdown),
-            ("age", DrainReason::Age),
-            ("expired", DrainReason::Expired),
-            ("lag", DrainReason::Lag),
-            ("eclipse", DrainReason::Other),
-        ] {
-            assert_eq!(Drain::read(&format!(r#"{{"reason":"{name}"}}"#)).reason, reason);
-        }
-    }
-
-    #[test]
-    fn what_does_not_read_is_not_passed_over() {
-        for data in ["", "null", "{", "{}", r#"{"reason":7}"#] {
-            assert_eq!(Gap::read(data), Gap::default(), "{data}");
-            assert_eq!(Drain::read(data), Drain::default(), "{data}");
-        }
-        assert_eq!(Gap::read(r#"{"reason":"lost","more":1}"#).reason, GapReason::Lost);
-    }
 
     #[test]
     fn those_who_come_and_go_leave_nothing() {

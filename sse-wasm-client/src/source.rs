@@ -1,4 +1,4 @@
-//! What an application holds.
+//! The application's handles of a connection.
 
 use std::{
     fmt,
@@ -8,22 +8,20 @@ use std::{
 };
 
 use futures_util::Stream;
-use serde::de::DeserializeOwned;
 use sse_core::EventId;
 
 use crate::{
-    Builder, DecodeError, Delivery, Message, Shared, Signals, State, States,
+    DecodeError, Delivery, Signals, State, States,
     driver::Driver,
-    outlet::{Deliveries, Item},
+    sink::{Deliveries, DeliveryResult},
 };
 
 /// A connection to an event stream, as a [`Stream`] of its events.
 ///
-/// `T` is an externally tagged enum, whose variants are the events that are listened for, or [`Message`].
+/// `T` is an externally tagged enum, whose variants are the events to listen for, or [`Message`](crate::Message).
 ///
-/// The stream goes on for as long as there is hope, whatever becomes of single connections. It ends once the state is
-/// [`State::Closed`] and what had arrived is read. Dropping it closes the connection and removes every listener and
-/// timer.
+/// The stream outlasts single connections. It ends once the state is [`State::Closed`] and everything that had arrived
+/// is read. Dropping it closes the connection, and removes all listeners and timers.
 ///
 /// ```no_run
 /// use futures_util::StreamExt;
@@ -60,53 +58,34 @@ pub struct EventSource<T> {
     queue: usize,
 }
 
-impl<T: DeserializeOwned + 'static> EventSource<T> {
-    /// Begins a connection for the events that the enum `T` describes.
-    ///
-    /// The URL may be relative to the page's.
-    pub fn builder(url: impl Into<String>) -> Builder<T> {
-        Builder::typed(url.into())
-    }
-}
-
-impl EventSource<Message> {
-    /// Begins a connection for events without a name (`message`), and those that [`Builder::listen`] adds.
-    ///
-    /// The URL may be relative to the page's.
-    pub fn untyped(url: impl Into<String>) -> Builder<Message> {
-        Builder::untyped(url.into())
-    }
-}
-
 impl<T> EventSource<T> {
-    /// What becomes of the connection, and what the hub says about the stream, beginning with the present state.
+    /// The states of the connection and what the hub says about the stream, beginning with the present state.
     ///
-    /// Who asks before the first `.await` after connecting misses nothing.
+    /// If it is called before the first `.await` after connecting, no signal is missed.
     pub fn signals(&self) -> Signals {
-        self.driver.inbox().signals()
+        self.driver.dispatcher().signals()
     }
 
-    /// How the connection stands from now on, beginning with the present state: [`signals`](Self::signals) for those
-    /// who want no others.
+    /// The states alone of [`signals`](Self::signals), beginning with the present one.
     pub fn states(&self) -> States {
         States(self.signals())
     }
 
-    /// How the connection stands.
+    /// The present state of the connection.
     #[must_use]
     pub fn state(&self) -> State {
-        self.driver.inbox().state()
+        self.driver.dispatcher().state()
     }
 
-    /// The ID with which the client would resume: that of the last event to arrive, or the one given at the start.
+    /// The ID with which the client would resume: that of the last event that arrived, or the one given at the start.
     ///
-    /// What arrived may still wait in the queue. To resume after what has been dealt with, keep [`Delivery::id`].
+    /// That event may still wait in the queue. To resume after what has been processed, store [`Delivery::id`].
     #[must_use]
     pub fn last_event_id(&self) -> EventId {
-        self.driver.inbox().last_event_id()
+        self.driver.dispatcher().last_event_id()
     }
 
-    /// How many deliveries made room for later ones, because they were not taken in time.
+    /// How many deliveries were dropped because they were not taken in time.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.deliveries.dropped()
@@ -114,7 +93,7 @@ impl<T> EventSource<T> {
 
     /// Closes the connection for good. What has arrived can still be read.
     pub fn close(&self) {
-        self.driver.change(|life, _| life.close());
+        self.driver.change(|reconnect, _| reconnect.close());
     }
 }
 
@@ -123,10 +102,8 @@ impl<T: 'static> EventSource<T> {
         Self { driver, deliveries, queue }
     }
 
-    /// Calls the function for each event as it arrives, beginning with those that wait already, until the
-    /// [`Listening`] is dropped, which closes the connection.
-    ///
-    /// There is no queue then, so nothing is dropped.
+    /// Calls `callback` for each event as it arrives, beginning with those that wait already, until the [`Listening`]
+    /// is dropped, which closes the connection. There is no queue, so no event is dropped.
     ///
     /// ```no_run
     /// use sse_wasm_client::{ConnectError, EventSource, Listening, Message};
@@ -146,12 +123,7 @@ impl<T: 'static> EventSource<T> {
         Listening { source: self }
     }
 
-    /// Shares the connection among several readers.
-    pub fn into_shared(self) -> Shared<T> {
-        Shared::new(self)
-    }
-
-    pub(crate) fn divert(&self, callback: impl FnMut(Item<T>) + 'static) {
+    pub(crate) fn divert(&self, callback: impl FnMut(DeliveryResult<T>) + 'static) {
         self.deliveries.divert(Box::new(callback));
     }
 
@@ -192,7 +164,7 @@ pub struct Listening<T> {
 }
 
 impl<T> Listening<T> {
-    /// Closes the connection for good. The function is called no more.
+    /// Closes the connection for good. The function is not called any more.
     pub fn close(&self) {
         self.source.close();
     }

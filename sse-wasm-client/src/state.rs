@@ -1,8 +1,8 @@
-//! How a connection stands.
+//! The state of a connection.
 
 use std::{fmt, time::Duration};
 
-/// How a connection stands, as seen from the application.
+/// The state of a connection, as the application sees it.
 ///
 /// ```text
 ///                    the first event
@@ -19,9 +19,9 @@ use std::{fmt, time::Duration};
 ///   Closed: from any of these, for good
 /// ```
 ///
-/// It is the standard's [`readyState`][1] but for this: `Open` waits for an event, not just for the head of an answer,
-/// since a proxy or a full server may send that much and then nothing; and a connection that the browser gave up is
-/// made anew.
+/// It is the standard's [`readyState`][1] with two differences: a connection is `Open` from the first event, not from
+/// the head of the response, which a proxy or a full server may send too; and one that the browser gave up is made
+/// anew.
 ///
 /// ```
 /// use core::time::Duration;
@@ -42,20 +42,20 @@ use std::{fmt, time::Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// A connection is being made, by the browser or by us, or the answer has no event yet.
+    /// A connection is being made, by the browser or by this client, or the response has had no event yet.
     Connecting,
     /// Events arrive.
     Open,
-    /// The last try failed, and the next is not due yet.
+    /// The last attempt failed, and the next is not due yet.
     Waiting {
-        /// Which one the next try is, counted from the last stream that was stable: 1 for the first.
+        /// The number of the next attempt since the last stable stream: 1 for the first.
         attempt: u32,
         /// When it is due, by the page's `performance.now()`.
         until: Duration,
     },
-    /// There is no connection on purpose: the page is hidden, or stored to go back to.
+    /// There is no connection on purpose: the page is hidden, or in the back/forward cache.
     Paused,
-    /// Nothing arrives any more. This is final.
+    /// The connection is closed for good.
     Closed {
         /// What ended it.
         why: CloseReason,
@@ -68,14 +68,14 @@ pub enum State {
 pub enum CloseReason {
     /// `close()` was called.
     ByApplication,
-    /// As many refusals in a row as the application allows (`give_up_after`).
+    /// There were as many refusals in a row as the application allows (`give_up_after`).
     GaveUp,
-    /// The server answered 204: it wants no more of this client. Known over fetch only.
+    /// The server answered 204, which tells the client not to connect again. Known over fetch only.
     NoContent,
-    /// The server answered with a status that does not pass by itself. Known over fetch only;
-    /// [`Refusal`](crate::Refusal) has its words.
+    /// The server answered with a status that does not pass by itself. Known over fetch only; the
+    /// [`Refusal`](crate::Refusal) that was signalled has the server's explanation.
     Status(u16),
-    /// The server answered with something else than `text/event-stream`. Known over fetch only.
+    /// The response was not of the type `text/event-stream`. Known over fetch only.
     NotAnEventStream,
 }
 
@@ -104,7 +104,7 @@ impl fmt::Display for CloseReason {
 }
 
 impl State {
-    /// Whether nothing arrives any more.
+    /// Returns true if the connection is closed for good.
     ///
     /// ```
     /// use sse_wasm_client::{CloseReason, State};

@@ -1,8 +1,8 @@
 //! One connection for all tabs of a browser that want the same stream.
 //!
-//! One tab leads: it holds an exclusive lock of the browser and the stream, and hands events and state to the others
-//! through a channel. The others follow, each waiting for the lock. None of this knows the browser: time, the lock, the
-//! channel and the connection are inputs and [`Output`]s of a [`Tab`].
+//! One tab leads: it holds an exclusive lock of the browser and the stream, and sends events and states to the others
+//! through a channel. The others follow, each queueing for the lock. None of this knows the browser: time, the lock,
+//! the channel and the connection are inputs and [`Output`]s of a [`Tab`].
 //!
 //! ```text
 //!                     lock granted
@@ -20,65 +20,73 @@
 //!
 //! # Terms and numbers
 //!
-//! A leader's time with one stream is a **term**. Within it events are numbered from 1, so a tab that has a number and
-//! gets the one after it misses nothing, and one that gets a later one knows what it misses. It says where it is
-//! (`Here`), and the leader repeats what it still has: the last 512 events, at most 512 KiB (`Replay`). Every few seconds
-//! without an event the leader says how far it is (`Beat`), which also shows the loss of the last one.
+//! A leader's time with one stream is a **term**. Within it events are numbered from 1. A tab that has one number and
+//! gets the next has missed nothing; one that gets a later number knows that it has. It tells its position (`Here`),
+//! and the leader repeats what it still has (`Replay`): at most the last 512 events and 512 KiB. When there has been no
+//! event for a few seconds, the leader tells its number (`Beat`), so that the loss of the last event shows too.
 //!
-//! Terms are ordered, and what a leader of an older one says is not heeded. A leader that hears of a later term than its
-//! own lets go of lock and stream and follows. So two leaders at a time, which stealing the lock makes possible, do no
-//! harm: each tab follows the later, and the earlier ends as soon as it hears anything.
+//! Terms are ordered, and what a leader of an earlier term sends is ignored. A leader that hears of a later term gives
+//! up lock and stream and follows. So two leaders at once, which stealing the lock makes possible, do no harm: all tabs
+//! follow the later one, and the earlier one ends as soon as it hears anything.
 //!
 //! # A new leader
 //!
-//! Followers may be ahead of or behind a new leader. It calls, waits 150 ms for each to say where it is, and begins its
-//! term with a stream from the lowest place. Each tab, the leader too, then passes over what it has had, up to its own
-//! place. A tab that was not heard in time and lies below the start finds so by the start's ID, and says where it is;
-//! if the leader's memory does not reach back to it, the leader begins another term there, on the same terms. So
-//! whatever a hub can still give is given once, over one connection, and a gap that the hub announces reaches exactly
-//! the tabs that lie before it.
+//! Followers may be ahead of a new leader or behind it. It calls, waits 150 ms for each to tell its position, and
+//! begins its term with a stream from the lowest one. Each tab, the leader included, then skips what it has had, up to
+//! its own position. A tab that was not heard in time and lies below the start notices that by the start's ID, and
+//! tells its position. If the leader's replay buffer does not reach back to it, the leader begins another term there,
+//! in the same way. So whatever a hub can still serve is served once, over one connection, and a gap that the hub
+//! announces reaches exactly the tabs that lie before it.
 //!
-//! A tab that has had nothing and resumes nothing begins where the leader is; one with a `since` in its URL first finds
-//! out by a connection of its own where that is, and joins there. While the leader's connection is being
-//! made it has to wait, since what comes first may be old; it asks again every second. Only a hub says first where it
-//! goes on. Of what another server sends first nobody knows whether it is old, so a tab that has joined by then gets it.
+//! A tab that has had nothing and resumes nothing begins where the leader is. With a `since` in its URL, it first finds
+//! that position by a connection of its own, and joins there. While the leader's connection is being made such a tab
+//! has to wait, since the first events may be old; it asks again every second. A hub tells its position first. Another
+//! server does not, and nobody knows whether its first events are old, so a tab that has joined by then gets them.
 //!
 //! # IDs
 //!
-//! A hub's IDs, known by their form, compare within an epoch. Those of an older epoch are behind. Of an epoch that a tab
-//! does not know it finds out by the gap that the hub sends first. If there is none, that epoch is the present one: then
-//! the leader, which knows nothing of it, was behind, and begins another term at its own place.
+//! A hub's IDs, known by their form, compare within an epoch. Those of an earlier epoch lie behind. That an epoch which
+//! a tab does not know is a later one shows by the gap that the hub sends first. Without a gap that epoch is the
+//! present one: then the leader, which does not know it, was behind, and begins another term at its own position.
 //!
-//! A server's IDs that do not compare are known again by equality, among the last 1,024 that a tab has had or that the
-//! leader named when it joined. A tab that lies outside of the leader's memory then gets a [`Gap`](crate::Gap) and what
-//! the leader has; what others resume for may come to it late after that, but once: that is, once since it joined, for
-//! one that resumes after an ID has only that to know again. If the leader has no more either, what lies before may come
-//! to such a tab late without a gap, too. Where the server gives no IDs nothing can be resumed, here as anywhere: what it
-//! sends during a change of leaders is lost without notice. Events that share an ID with one before them count as one
-//! where places are compared.
+//! IDs of another server do not compare. They are recognized by equality, among the last 1,024 that a tab has had, or
+//! that the leader named when it joined. A tab whose ID is not in the leader's replay buffer then gets a
+//! [`Gap`](crate::Gap) and what the leader has. Events that others resume for may reach it late after that, but once:
+//! once since it joined, if it resumed after an ID and so can recognize nothing before. If the leader's buffer has lost
+//! them too, earlier events may reach such a tab late without a gap. Where the server sends no IDs nothing can be
+//! resumed, here as anywhere: what it sends during a change of leaders is lost without notice. Where positions are
+//! compared, events that share an ID with the one before them count as one.
 //!
 //! # A leader that sleeps
 //!
 //! A frozen page keeps its lock. A tab that does not hear its leader for a beat asks, and after four beats without a
-//! word it steals the lock. Time counts in looks at the clock, not by the clock: a tab that was frozen itself does not
-//! take its own sleep for the leader's. Where the browser announces a freeze the leader lets go beforehand.
+//! word it steals the lock. Beats are counted when the tab's timer fires, not by the clock, so that a tab that was
+//! frozen itself does not mistake its own sleep for the leader's. If the browser announces a freeze, the leader gives
+//! up the lock beforehand.
 //!
-//! The timers of a hidden page may fire once a minute, but what others say reaches it at once. So whatever a leader hears
-//! has it look at the time, and its connection too: one that is dead is found as soon as a visible tab wonders.
+//! The timers of a hidden page may fire only once a minute, but what others send reaches it at once. So a leader checks
+//! its deadlines, and those of its connection, whenever it hears anything: a dead connection is found as soon as a
+//! visible tab asks.
 
 #[cfg(target_arch = "wasm32")]
 mod across;
-mod desk;
-mod follower;
-mod leader;
-mod notice;
-mod ring;
 #[cfg(target_arch = "wasm32")]
-mod scout;
-mod told;
-mod trail;
+mod connector;
+#[cfg(target_arch = "wasm32")]
+mod position_probe;
 #[cfg(target_arch = "wasm32")]
 mod web;
+
+mod follower;
+mod leader;
+mod position_throttle;
+mod replay_buffer;
+mod tab_state;
+
+mod aside;
+mod notice;
+mod output;
+mod seen_ids;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod simulation;
@@ -89,53 +97,31 @@ use std::time::Duration;
 
 use sse_core::EventId;
 
-use self::{desk::Desk, follower::Follower, leader::Leader, notice::Says};
+use self::{
+    aside::Aside,
+    follower::Follower,
+    leader::Leader,
+    notice::{Notice, Says},
+    output::Output,
+    tab_state::TabState,
+};
 use crate::{Delivery, Message, State};
 
 #[cfg(target_arch = "wasm32")]
 pub use self::across::AcrossTabs;
-pub(crate) use self::notice::{Aside, Notice};
-
-/// How long a leader says nothing at most, and a follower waits before it wonders.
-const BEAT: Duration = Duration::from_secs(3);
-
-/// What a tab is to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// Queue for the lock, with an end to what was asked of it before.
-    Request,
-    /// Take the lock from whoever has it, likewise.
-    Steal,
-    /// Let go of the lock, or stop waiting for it.
-    Release,
-    /// Say this to all other tabs.
-    Post(Notice),
-    /// Open the stream after this ID, empty for none.
-    Connect { last_event_id: EventId },
-    /// Close it: nothing more of it is to be handed in.
-    Disconnect,
-    /// Tell it the time, if it has something to do by now.
-    Look,
-    /// An event for the tab's program, be it the hub's own.
-    Event(Delivery<Message>),
-    /// How the stream stands, for the same.
-    State(State),
-    /// Something else about it, for the same.
-    Aside(Aside),
-}
 
 /// One tab of those that share a stream.
 ///
-/// Inputs are `handle_*`. After each of them [`poll_output`](Self::poll_output) is to be called until there is nothing
-/// more. `now` is the time since an origin of the caller's, and never goes back.
+/// Inputs are `handle_*`. After each of them call [`poll_output`](Self::poll_output) until it returns `None`. `now` is
+/// the time since an origin of the caller's choice, and never goes back.
 #[derive(Debug)]
 pub(crate) struct Tab {
-    desk: Desk,
-    part: Part,
+    state: TabState,
+    role: Role,
 }
 
 #[derive(Debug)]
-enum Part {
+enum Role {
     Follower(Follower),
     Leader(Leader),
     Alone,
@@ -144,196 +130,196 @@ enum Part {
 }
 
 impl Tab {
-    /// Joins. `tab` is to differ from that of every other tab: 64 random bits will do. The ID is the last that was dealt
-    /// with, empty to begin with what comes from now on.
+    /// Joins. `tab` has to differ from the number of every other tab: 64 random bits will do. `last_event_id` is that
+    /// of the last event that was processed; empty to begin with what comes from now on.
     pub(crate) fn new(tab: u64, last_event_id: EventId, now: Duration) -> Self {
-        let mut tab = Self { desk: Desk::new(tab, last_event_id), part: Part::Away };
+        let mut tab = Self { state: TabState::new(tab, last_event_id), role: Role::Away };
         tab.follow(now);
         tab
     }
 
-    /// The lock is this tab's, as asked for last.
+    /// The latest request for the lock was granted.
     pub(crate) fn handle_granted(&mut self, now: Duration) {
-        match &self.part {
-            Part::Follower(follower) => {
-                let was = follower.in_step(&self.desk).map(|number| (self.desk.term, number));
-                self.part = Part::Leader(Leader::new(&mut self.desk, was, now));
+        match &self.role {
+            Role::Follower(follower) => {
+                let was = follower.in_step(&self.state).map(|number| (self.state.term, number));
+                self.role = Role::Leader(Leader::new(&mut self.state, was, now));
             }
-            Part::Leader(_) => {}
-            Part::Alone | Part::Away | Part::Over => self.desk.output(Output::Release),
+            Role::Leader(_) => {}
+            Role::Alone | Role::Away | Role::Over => self.state.output(Output::Release),
         }
     }
 
-    /// The lock was this tab's, and was taken from it.
+    /// The lock was stolen from this tab.
     pub(crate) fn handle_stolen(&mut self, now: Duration) {
-        if matches!(self.part, Part::Leader(_)) {
-            self.let_go();
+        if matches!(self.role, Role::Leader(_)) {
+            self.close_stream();
             self.follow(now);
         }
     }
 
-    /// There is no lock or no channel to be had. A leader's connection goes on, then for this tab only.
+    /// There is no lock or no channel. A leader's connection goes on, for this tab only.
     pub(crate) fn handle_unavailable(&mut self) {
-        match &self.part {
-            Part::Follower(_) => {
-                self.let_go();
-                self.desk.output(Output::Connect { last_event_id: self.desk.trail.last() });
+        match &self.role {
+            Role::Follower(_) => {
+                self.close_stream();
+                self.state.output(Output::Connect { last_event_id: self.state.seen.last() });
             }
-            Part::Leader(leader) if !leader.has_stream() => {
-                self.let_go();
-                self.desk.output(Output::Connect { last_event_id: self.desk.trail.last() });
+            Role::Leader(leader) if !leader.has_stream() => {
+                self.close_stream();
+                self.state.output(Output::Connect { last_event_id: self.state.seen.last() });
             }
-            Part::Leader(_) => self.desk.output(Output::Release),
-            Part::Alone | Part::Away | Part::Over => return,
+            Role::Leader(_) => self.state.output(Output::Release),
+            Role::Alone | Role::Away | Role::Over => return,
         }
-        self.part = Part::Alone;
+        self.role = Role::Alone;
     }
 
-    /// Another tab has said something.
+    /// Another tab has sent a notice.
     pub(crate) fn handle_notice(&mut self, notice: Notice, now: Duration) {
-        if matches!(self.part, Part::Alone | Part::Away | Part::Over) {
+        if matches!(self.role, Role::Alone | Role::Away | Role::Over) {
             return;
         }
         self.handle_time(now);
-        self.desk.has_company = true;
+        self.state.has_company = true;
         let Notice { from, term, says } = notice;
-        let known = self.desk.term;
+        let known = self.state.term;
         let mut was = None;
         if term > known {
-            if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
-                self.let_go();
-                self.desk.output(Output::Release);
+            if matches!(&self.role, Role::Leader(leader) if leader.has_stream()) {
+                self.close_stream();
+                self.state.output(Output::Release);
                 self.follow(now);
-            } else if let Part::Follower(follower) = &mut self.part {
+            } else if let Role::Follower(follower) = &mut self.role {
                 was = follower.lose_step().map(|number| (known, number));
             }
-            self.desk.term = term;
+            self.state.term = term;
         }
-        if matches!(&self.part, Part::Leader(leader) if leader.has_stream()) {
-            self.desk.output(Output::Look); // where timers are throttled, what others say comes in time
+        if matches!(&self.role, Role::Leader(leader) if leader.has_stream()) {
+            self.state.output(Output::CheckDeadlines); // timers may be throttled, notices are not
         }
         let is_late = term < known && says.is_leaders();
-        match &mut self.part {
-            Part::Follower(follower) if is_late => follower.ask(&mut self.desk, now), // which tells it the term
-            Part::Leader(leader) if is_late => leader.beat(&mut self.desk, now),
-            Part::Follower(follower) => {
-                follower.handle(&mut self.desk, says, was, now);
+        match &mut self.role {
+            Role::Follower(follower) if is_late => follower.ask(&mut self.state, now), // which tells it the term
+            Role::Leader(leader) if is_late => leader.beat(&mut self.state, now),
+            Role::Follower(follower) => {
+                follower.handle(&mut self.state, says, was, now);
                 self.end_if_closed();
             }
-            Part::Leader(leader) => {
-                leader.handle(&mut self.desk, from, says, term == known, now);
+            Role::Leader(leader) => {
+                leader.handle(&mut self.state, from, says, term == known, now);
                 self.end_if_closed();
             }
-            Part::Alone | Part::Away | Part::Over => {}
+            Role::Alone | Role::Away | Role::Over => {}
         }
     }
 
-    /// An event of the connection that this tab was told to open.
+    /// An event arrived on the connection that this tab opened.
     pub(crate) fn handle_event(&mut self, event: Delivery<Message>, now: Duration) {
-        match &mut self.part {
-            Part::Leader(leader) => {
-                leader.handle_event(&mut self.desk, event, now);
-                leader.handle_time(&mut self.desk, now);
+        match &mut self.role {
+            Role::Leader(leader) => {
+                leader.handle_event(&mut self.state, event, now);
+                leader.handle_time(&mut self.state, now);
             }
-            Part::Alone => self.desk.take(event),
-            Part::Follower(_) | Part::Away | Part::Over => {}
+            Role::Alone => self.state.take(event),
+            Role::Follower(_) | Role::Away | Role::Over => {}
         }
     }
 
-    /// How that connection stands.
+    /// That connection is in this state.
     pub(crate) fn handle_state(&mut self, state: State, now: Duration) {
-        match &mut self.part {
-            Part::Leader(leader) => {
-                leader.handle_state(&mut self.desk, state, now);
+        match &mut self.role {
+            Role::Leader(leader) => {
+                leader.handle_state(&mut self.state, state, now);
                 self.end_if_closed();
             }
-            Part::Alone => self.desk.enter(state),
-            Part::Follower(_) | Part::Away | Part::Over => {}
+            Role::Alone => self.state.enter(state),
+            Role::Follower(_) | Role::Away | Role::Over => {}
         }
     }
 
-    /// What it says beside that.
+    /// That connection reports something else.
     pub(crate) fn handle_aside(&mut self, aside: Aside) {
-        match &self.part {
-            Part::Leader(leader) if leader.has_stream() => {
-                self.desk.say(Says::Aside(aside.clone()));
-                self.desk.output(Output::Aside(aside));
+        match &self.role {
+            Role::Leader(leader) if leader.has_stream() => {
+                self.state.say(Says::Aside(aside.clone()));
+                self.state.output(Output::Aside(aside));
             }
-            Part::Alone => self.desk.output(Output::Aside(aside)),
-            Part::Leader(_) | Part::Follower(_) | Part::Away | Part::Over => {}
+            Role::Alone => self.state.output(Output::Aside(aside)),
+            Role::Leader(_) | Role::Follower(_) | Role::Away | Role::Over => {}
         }
     }
 
     /// Time has passed.
     pub(crate) fn handle_time(&mut self, now: Duration) {
-        match &mut self.part {
-            Part::Follower(follower) => follower.handle_time(&mut self.desk, now),
-            Part::Leader(leader) => leader.handle_time(&mut self.desk, now),
-            Part::Alone | Part::Away | Part::Over => {}
+        match &mut self.role {
+            Role::Follower(follower) => follower.handle_time(&mut self.state, now),
+            Role::Leader(leader) => leader.handle_time(&mut self.state, now),
+            Role::Alone | Role::Away | Role::Over => {}
         }
     }
 
-    /// The page is about to be frozen, or to rest for another reason: it takes no part until it resumes.
+    /// The page is about to be frozen, or to pause for another reason. It takes no part until it resumes.
     pub(crate) fn handle_frozen(&mut self) {
-        if matches!(self.part, Part::Follower(_) | Part::Leader(_)) {
-            self.let_go();
-            self.desk.output(Output::Release);
-            self.desk.enter(State::Paused);
-            self.part = Part::Away;
+        if matches!(self.role, Role::Follower(_) | Role::Leader(_)) {
+            self.close_stream();
+            self.state.output(Output::Release);
+            self.state.enter(State::Paused);
+            self.role = Role::Away;
         }
     }
 
     /// The page runs again.
     pub(crate) fn handle_resumed(&mut self, now: Duration) {
-        if matches!(self.part, Part::Away) {
-            self.desk.enter(State::Connecting);
+        if matches!(self.role, Role::Away) {
+            self.state.enter(State::Connecting);
             self.follow(now);
         }
     }
 
     /// Leaves for good.
     pub(crate) fn close(&mut self) {
-        self.let_go();
-        if !matches!(self.part, Part::Over) {
-            self.desk.output(Output::Release);
+        self.close_stream();
+        if !matches!(self.role, Role::Over) {
+            self.state.output(Output::Release);
         }
-        self.part = Part::Over;
+        self.role = Role::Over;
     }
 
-    /// What is to be done next, if anything.
+    /// The next thing to do, if any.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        self.desk.poll_output()
+        self.state.poll_output()
     }
 
-    /// When [`handle_time`](Self::handle_time) is to be called next, if ever.
+    /// When to call [`handle_time`](Self::handle_time) next, if at all.
     pub(crate) fn next_time(&self) -> Option<Duration> {
-        match &self.part {
-            Part::Follower(follower) => Some(follower.next_time()),
-            Part::Leader(leader) => leader.next_time(),
-            Part::Alone | Part::Away | Part::Over => None,
+        match &self.role {
+            Role::Follower(follower) => Some(follower.next_time()),
+            Role::Leader(leader) => leader.next_time(),
+            Role::Alone | Role::Away | Role::Over => None,
         }
     }
 
     fn follow(&mut self, now: Duration) {
-        self.part = Part::Follower(Follower::new(&mut self.desk, now));
-        self.desk.output(Output::Request);
+        self.role = Role::Follower(Follower::new(&mut self.state, now));
+        self.state.output(Output::Request);
     }
 
-    /// Closes the stream, if there is one.
-    fn let_go(&mut self) {
-        let has_stream = match &self.part {
-            Part::Leader(leader) => leader.has_stream(),
-            Part::Alone => true,
-            Part::Follower(_) | Part::Away | Part::Over => false,
+    /// Closes the stream, if this tab has one.
+    fn close_stream(&mut self) {
+        let has_stream = match &self.role {
+            Role::Leader(leader) => leader.has_stream(),
+            Role::Alone => true,
+            Role::Follower(_) | Role::Away | Role::Over => false,
         };
         if has_stream {
-            self.desk.output(Output::Disconnect);
+            self.state.output(Output::Disconnect);
         }
     }
 
-    /// A stream that is closed for good is so for all.
+    /// If the stream is closed for good, this tab leaves: it is closed for all.
     fn end_if_closed(&mut self) {
-        if matches!(self.desk.state, State::Closed { .. }) {
+        if matches!(self.state.stream_state, State::Closed { .. }) {
             self.close();
         }
     }

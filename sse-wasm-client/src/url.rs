@@ -1,16 +1,16 @@
-//! Where a stream is to begin, put into its URL: a new `EventSource` can't be told in any other way.
+//! The last event ID in a URL's query, which is the only way to tell a new `EventSource` where to resume.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sse_core::EventId;
 
-/// The query parameter, then the alias that hubs accept.
+/// The query parameter, and an alias that hubs accept.
 const NAMES: [&str; 2] = ["last_event_id", "lastEventId"];
 
-/// What a form-encoded value leaves as it is, and `~`, which every decoder takes too.
+/// All but the characters that form encoding leaves as they are, and `~`, which every decoder accepts.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The URL with the query parameter `last_event_id` set. One that is there already is replaced; an empty ID only
-/// removes it. Everything else stays as it is, down to the byte.
+/// Returns `url` with the query parameter `last_event_id` set to `id`, in place of one that it has; an empty `id`
+/// removes it. Everything else is kept byte for byte.
 pub(crate) fn with_last_event_id(url: &str, id: &EventId) -> String {
     let (rest, fragment) = url.find('#').map_or((url, ""), |at| url.split_at(at));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -32,17 +32,17 @@ pub(crate) fn with_last_event_id(url: &str, id: &EventId) -> String {
     url
 }
 
-/// Whether the query says `since`: what is wanted of the past.
+/// Returns true if the query has the parameter `since`, which asks for events of the past.
 pub(crate) fn has_since(url: &str) -> bool {
     let url = url.split('#').next().unwrap_or_default();
-    url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|pair| is(pair, "since")))
+    url.split_once('?').is_some_and(|(_, query)| query.split('&').any(|pair| is_named(pair, "since")))
 }
 
 fn is_last_event_id(pair: &str) -> bool {
-    NAMES.iter().any(|known| is(pair, known))
+    NAMES.iter().any(|known| is_named(pair, known))
 }
 
-fn is(pair: &str, known: &str) -> bool {
+fn is_named(pair: &str, known: &str) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name);
     percent_decode_str(name).eq(known.bytes())
 }

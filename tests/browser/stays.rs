@@ -14,7 +14,7 @@ use std::{
 use hub::{Hub, Publisher};
 use serde_json::{Value, json};
 use sse_test_support::webdriver::{Driver, eventually};
-use sse_testkit::{Ids, Ledger};
+use sse_testkit::{Ledger, ledger::Ids};
 use tab::Tab;
 use tokio::{task::JoinHandle, time};
 
@@ -54,7 +54,8 @@ impl Load {
         Self { acknowledged, stop, task }
     }
 
-    /// Waits until so many more are in the log, and at the rate they are to come at: what was held up is caught up with.
+    /// Waits until so many more are in the log, and at the rate they are to come at: what was held up is caught up
+    /// with.
     async fn more(&self, count: usize) {
         let (before, began) = (self.acknowledged.load(Relaxed), time::Instant::now());
         eventually(&format!("{count} numbers more are acknowledged, {LEAST_RATE} a second"), async || {

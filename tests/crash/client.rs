@@ -14,6 +14,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
+use sse_test_support::blocks::checked;
 use sse_testkit::{self as testkit, Event, TestClient, TestStream};
 use tokio::time::timeout;
 
@@ -86,7 +87,7 @@ impl Client {
         if start == Start::Earliest {
             path.push_str("&since=earliest");
         }
-        let mut request = TestClient::tcp(self.hub).get(&path).within(PATIENCE);
+        let mut request = checked(&TestClient::tcp(self.hub)).get(&path).within(PATIENCE);
         if let Start::After(id) = &start {
             request = request.last_event_id(id);
         }

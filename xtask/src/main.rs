@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! run                      steps in turn, timed                 steps                    what is done, in which order
-//! native, outside, supply, fuzz, miri, compare, reference       how, natively
+//! native, clients, reference, outside, supply, fuzz, miri, compare    how, natively
 //! wasm_tests, browser_tests, bench_fetch, npm                   how, in browsers
 //! wasm_build, wasm_runner                                       building and testing for the browser
 //! context                  what set-up has found, once a run
@@ -18,6 +18,7 @@ mod run;
 
 mod steps;
 
+mod clients;
 mod compare;
 mod fuzz;
 mod miri;
@@ -79,6 +80,8 @@ What is missing is set up on the way:
     minutes, once. Where it cannot be built, or there is no Firefox, its tests are left out;
   - a TypeScript compiler comes from npm, into the cache; without npm and a `tsc` its test is left
     out. `bench fetch` needs npm, for the parser that it compares with;
+  - the clients that others wrote come from npm and PyPI, into the target directory; without Node,
+    npm, Python and curl their step is left out;
   - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 

@@ -37,19 +37,20 @@ pub(crate) fn test(context: &Context) -> Result<()> {
     cargo(context, &["test", "--workspace"])
 }
 
-/// Each feature of the libraries alone, and none of them.
+/// Each feature of the libraries and of the hub alone, and none of them.
 pub(crate) fn features(context: &Context) -> Result<()> {
     cargo(context, &["test", "--package", "sse-core", "--no-default-features", "--lib"])?;
-    for feature in ["serde", "stream", "codec"] {
+    for feature in ["serde", "hub", "stream", "codec"] {
         cargo(context, &["check", "--package", "sse-core", "--no-default-features", "--features", feature])?;
     }
     cargo(context, &["check", "--package", "sse-testkit", "--all-targets"])?;
     for feature in ["proptest", "script-host"] {
         cargo(context, &["check", "--package", "sse-testkit", "--features", feature])?;
     }
-    cargo(context, &["check", "--package", "sse-server", "--no-default-features"])?;
+    let hub = ["check", "--package", "sse-server", "--lib", "--no-default-features"];
+    cargo(context, &hub)?;
     for feature in ["redb", "warp"] {
-        cargo(context, &["check", "--package", "sse-server", "--no-default-features", "--features", feature])?;
+        cargo(context, &[&hub[..], &["--features", feature]].concat())?;
     }
     Ok(())
 }

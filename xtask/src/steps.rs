@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::{
-    bench_fetch, browser_tests, command,
+    bench_fetch, browser_tests, clients, command,
     compare::{self, Comparison},
     context::Context,
     failure::Result,
@@ -12,8 +12,16 @@ use crate::{
 };
 
 /// The steps of `cargo xtask test --native`.
-pub(crate) const NATIVE: &[Step] =
-    &[Step::Format, Step::Lints, Step::Docs, Step::Tests, Step::Features, Step::Outside, Step::Dependencies];
+pub(crate) const NATIVE: &[Step] = &[
+    Step::Format,
+    Step::Lints,
+    Step::Docs,
+    Step::Tests,
+    Step::Features,
+    Step::Outside,
+    Step::Clients,
+    Step::Dependencies,
+];
 
 /// What `cargo xtask test` adds to them.
 pub(crate) const BROWSER: &[Step] = &[
@@ -71,6 +79,8 @@ pub(crate) enum Step {
     Reference,
     /// Tests of the package outside the workspace that uses it
     Outside,
+    /// Clients that others wrote, against the hub
+    Clients,
     /// Licences, sources, duplicates and known holes of what is depended on
     Dependencies,
     /// Set up a compiler for the browser
@@ -129,6 +139,7 @@ impl Step {
             Self::Docs => "docs",
             Self::Reference => "reference",
             Self::Outside => "outside",
+            Self::Clients => "clients",
             Self::Dependencies => "dependencies",
             Self::WasmToolchain => "wasm-toolchain",
             Self::WasmLints => "wasm-lints",
@@ -162,10 +173,11 @@ impl Step {
             Self::Format => "cargo fmt --check in the workspace and in each package outside it",
             Self::Lints => "cargo clippy in the workspace and in each package outside it",
             Self::Tests => "cargo test --workspace",
-            Self::Features => "sse-core and sse-testkit with each feature alone, and with none",
+            Self::Features => "sse-core, sse-testkit and sse-server with each feature alone, and with none",
             Self::Docs => "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features",
             Self::Reference => "write docs/configuration.md from the hub's keys",
             Self::Outside => "cargo test in examples/outside, which uses the libraries as a crate elsewhere does",
+            Self::Clients => "npm's and PyPI's clients, curl and Chromium against the hub, where Node and Python are",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
             Self::WasmLints => "cargo clippy for the browser: the client and its npm package",
@@ -222,8 +234,9 @@ impl Step {
             Self::Tests => native::test(context).map(|()| None),
             Self::Features => native::features(context).map(|()| None),
             Self::Docs => native::document(context).map(|()| None),
-            Self::Reference => reference::write(context).map(|()| None),
+            Self::Reference => reference::write(&context.workspace).map(|()| None),
             Self::Outside => outside::test(context).map(|()| None),
+            Self::Clients => clients::tests(&context.workspace),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {
                 let toolchain = context.wasm_toolchain()?;

@@ -15,7 +15,7 @@ use std::{
 
 use bytes::Bytes;
 use sse_core::{EventId, typed};
-use sse_server::{RouteSet, Hub, routes};
+use sse_server::{Hub, RouteSet, routes};
 use warp::{
     Filter, Rejection, Reply,
     http::{HeaderValue, header},

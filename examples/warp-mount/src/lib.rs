@@ -14,7 +14,7 @@ use std::sync::{
 };
 
 use sse_core::Event;
-use sse_server::{RouteSet, Hub, routes};
+use sse_server::{Hub, RouteSet, routes};
 use warp::{Filter, Rejection, Reply, http::StatusCode, reply::Response};
 
 /// The topic that the program publishes to.

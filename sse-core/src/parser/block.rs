@@ -1,17 +1,17 @@
-//! What is known of the block that is being read.
+//! The block that is being read.
 
 use alloc::{borrow::Cow, vec::Vec};
 
 use crate::{Limit, utf8};
 
-/// How much is copied at once.
+/// The number of bytes that are copied at once.
 const COPIED_AT_ONCE: usize = 4096;
 
 /// Where a field's value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Value {
     Absent,
-    /// In the present input. Never so between two calls.
+    /// In the current input; never between two calls.
     Input {
         start: usize,
         end: usize,
@@ -23,12 +23,12 @@ pub(super) enum Value {
 /// The fields of the block so far.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Block {
-    /// A field was set or a limit exceeded: there is something to do at the blank line.
+    /// Whether a field was set or a limit exceeded, so that there is something to do at the blank line.
     pub(super) begun: bool,
     pub(super) data: Value,
     pub(super) name: Value,
     pub(super) id: Value,
-    /// The limit that it went over: then it has no data to speak of.
+    /// The limit that the block exceeded first; its data is incomplete then.
     pub(super) over: Option<Limit>,
 }
 
@@ -41,7 +41,7 @@ impl Block {
         self.over.get_or_insert(limit);
     }
 
-    /// Begins a line of data in the buffer that has those before it.
+    /// Begins a data line in `buffer`, which holds the ones before it.
     #[inline]
     pub(super) fn push_data_line(&mut self, buffer: &mut Vec<u8>, value: &[u8], limit: usize) {
         if self.data == Value::Absent {
@@ -55,30 +55,30 @@ impl Block {
     }
 
     #[inline]
-    pub(super) fn push_data(&mut self, buffer: &mut Vec<u8>, piece: &[u8], limit: usize) {
+    pub(super) fn push_data(&mut self, buffer: &mut Vec<u8>, chunk: &[u8], limit: usize) {
         if self.over.is_some() {
             return;
         }
-        if piece.len() > limit - buffer.len() {
+        if chunk.len() > limit - buffer.len() {
             buffer.clear();
             return self.go_over(Limit::Event);
         }
-        if piece.len() <= COPIED_AT_ONCE {
-            return buffer.extend_from_slice(piece);
+        if chunk.len() <= COPIED_AT_ONCE {
+            return buffer.extend_from_slice(chunk);
         }
-        // In parts: for a large copy the C library may choose `rep movsb`, which is several times slower than its loop
-        // where source and target do not lie alike, as here.
-        buffer.reserve(piece.len());
-        piece.chunks(COPIED_AT_ONCE).for_each(|part| buffer.extend_from_slice(part));
+        // in parts: for a large copy the C library may choose `rep movsb`, which is several times slower than its loop
+        // when source and target are aligned differently, as here
+        buffer.reserve(chunk.len());
+        chunk.chunks(COPIED_AT_ONCE).for_each(|part| buffer.extend_from_slice(part));
     }
 }
 
-/// The input of one call, and what is known of it.
+/// The input of one call.
 pub(super) struct Input<'a> {
     pub(super) bytes: &'a [u8],
-    /// Its text as far as it is UTF-8, once someone asked.
+    /// The longest prefix of it that is UTF-8, once it has been needed.
     pub(super) text: Option<&'a str>,
-    /// The last event ID, if it was committed in this input and not yet copied.
+    /// Where the last event ID lies, if it was committed in this input and has not been copied yet.
     pub(super) id: Option<(usize, usize)>,
 }
 
@@ -95,7 +95,7 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Whether these bytes lie in what is UTF-8 from the start of the input on.
+    /// Returns true if the bytes from `start` to `end` lie in the prefix that is UTF-8, on character boundaries.
     #[inline(always)]
     pub(super) fn is_text(&mut self, start: usize, end: usize) -> bool {
         let text = match self.text {

@@ -14,68 +14,68 @@ const DATA: &[u8] = b"data:";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Carried {
     Nothing,
-    /// In `line`, and so short that it may turn out to be data.
+    /// Kept in `line`, and still so short that it may turn out to be a data line.
     Start,
-    /// In `line`, and not data that has a value.
+    /// Kept in `line`; it is not a data line with a value.
     Line,
-    /// The line is known to be data; its value goes straight to `data`. `over` is what held before it.
+    /// A data line, whose value goes straight to `data`. `over` is the limit that the block had exceeded before it.
     Data {
         over: Option<Limit>,
     },
 }
 
 impl Parser {
-    /// Keeps a piece of an unfinished line.
+    /// Keeps the next bytes of an unfinished line.
     #[inline(never)]
-    pub(super) fn carry(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
+    pub(super) fn carry(&mut self, chunk: &[u8]) {
+        if chunk.is_empty() {
             return;
         }
-        self.line_len = self.line_len.saturating_add(piece.len());
+        self.line_len = self.line_len.saturating_add(chunk.len());
         match self.carried {
-            Carried::Nothing if piece[0] != DATA[0] => {
+            Carried::Nothing if chunk[0] != DATA[0] => {
                 self.carried = Carried::Line;
-                self.carry_line(piece);
+                self.carry_line(chunk);
             }
-            Carried::Nothing | Carried::Start => self.carry_start(piece),
-            Carried::Line => self.carry_line(piece),
+            Carried::Nothing | Carried::Start => self.carry_start(chunk),
+            Carried::Line => self.carry_line(chunk),
             Carried::Data { .. } if self.line_len > self.limits.line => {
                 self.data.clear();
                 self.block.go_over(Limit::Line);
             }
-            Carried::Data { .. } => self.block.push_data(&mut self.data, piece, self.limits.event),
+            Carried::Data { .. } => self.block.push_data(&mut self.data, chunk, self.limits.event),
         }
     }
 
     #[inline]
-    fn carry_line(&mut self, piece: &[u8]) {
+    fn carry_line(&mut self, chunk: &[u8]) {
         if self.line_len <= self.limits.line {
-            return self.line.extend_from_slice(piece);
+            return self.line.extend_from_slice(chunk);
         }
         let room = self.limits.line.saturating_add(1) - self.line.len();
-        self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+        self.line.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
 
-    /// The same while it is not known what the line is.
-    fn carry_start(&mut self, piece: &[u8]) {
+    /// The same while it is not known yet what kind of line it is.
+    fn carry_start(&mut self, chunk: &[u8]) {
         let (seen, to_come) = DATA.split_at(self.line.len().min(DATA.len()));
-        let value = if self.line == seen { piece.strip_prefix(to_come) } else { None };
+        let value = if self.line == seen { chunk.strip_prefix(to_come) } else { None };
         match value {
-            // One byte more than the colon: it says whether a space is to be taken off.
+            // it takes one byte after the colon to know if there is a space to strip
             Some([first, rest @ ..]) if self.line_len <= self.limits.line => {
                 self.line.clear();
                 self.carried = Carried::Data { over: self.block.over };
-                let value = if *first == b' ' { rest } else { &piece[to_come.len()..] };
+                let value = if *first == b' ' { rest } else { &chunk[to_come.len()..] };
                 self.block.push_data_line(&mut self.data, value, self.limits.event);
             }
             _ => {
-                self.carry_line(piece);
+                self.carry_line(chunk);
                 self.carried = if DATA.starts_with(&self.line) { Carried::Start } else { Carried::Line };
             }
         }
     }
 
-    /// The carried line has ended.
+    /// Ends the carried line and reads it.
     pub(super) fn end_carried(&mut self, sink: &mut impl Sink) {
         let block = &mut self.block;
         if let Carried::Data { over } = self.carried {
@@ -90,7 +90,7 @@ impl Parser {
             block.begun |= matches!(kind, Line::Data | Line::Name | Line::Id);
             match kind {
                 Line::Comment => sink.item(Item::Comment(&utf8::lossy(value))),
-                // with a value it is carried as data
+                // one with a value is carried as `Carried::Data`
                 Line::Data => block.push_data_line(&mut self.data, value, self.limits.event),
                 Line::Name if value.len() > self.limits.name => block.go_over(Limit::Name),
                 Line::Name => block.name = keep(value, &mut self.name),

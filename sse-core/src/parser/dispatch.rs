@@ -1,4 +1,4 @@
-//! The blank line.
+//! What happens at a blank line.
 
 use core::{mem, str};
 
@@ -11,19 +11,19 @@ use super::{
 };
 use crate::{
     Item,
-    item::{EventRef, NotUtf8, Place},
+    item::{BlockPart, EventRef, NotUtf8},
     utf8,
 };
 
-/// Takes what becomes whole.
+/// Receives the items that become complete.
 pub(super) trait Sink {
-    /// Anything but an event.
+    /// Receives any item but an event.
     fn item(&mut self, item: Item<'_>);
 
-    /// An event, and whether its ID is of an earlier one.
+    /// Receives an event; `inherits` says that its ID is that of an earlier one.
     fn event(&mut self, event: EventRef<'_>, inherits: bool);
 
-    /// An event whose data is in the parser's buffer, to be read or taken.
+    /// Receives an event whose data is in the parser's buffer, to be read or taken over.
     fn kept(&mut self, name: &str, id: &str, data: &mut Vec<u8>, inherits: bool);
 }
 
@@ -45,7 +45,7 @@ impl<F: FnMut(Item<'_>)> Sink for F {
 }
 
 impl Parser {
-    /// The blank line: commits the ID, and dispatches if there is data.
+    /// Ends the block: commits its ID, and dispatches an event if there is data.
     #[inline]
     pub(super) fn dispatch(&mut self, input: &mut Input<'_>, sink: &mut impl Sink) {
         let fault = if self.strict { self.fault(input.bytes) } else { None };
@@ -54,7 +54,7 @@ impl Parser {
             Value::Absent => {}
             Value::Input { start, end } if input.is_text(start, end) => input.id = Some((start, end)),
             Value::Input { start, end } => {
-                // decoded once, and not anew for every event that inherits it
+                // decoded once, not again for each event that inherits it
                 self.commit(&input.bytes[start..end]);
                 input.id = None;
             }
@@ -97,25 +97,25 @@ impl Parser {
         self.block = Block::EMPTY;
     }
 
-    /// The first part of the block that is not UTF-8. An ID that is not is taken out of it.
+    /// The first part of the block that is not UTF-8. If that is the ID, it is removed from the block.
     #[cold]
     pub(super) fn fault(&mut self, input: &[u8]) -> Option<NotUtf8> {
         let block = &mut self.block;
         let parts = [
-            (Place::Id, block.id, &self.id),
-            (Place::Name, block.name, &self.name),
-            (Place::Data, block.data, &self.data),
+            (BlockPart::Id, block.id, &self.id),
+            (BlockPart::Name, block.name, &self.name),
+            (BlockPart::Data, block.data, &self.data),
         ];
-        let fault = parts.into_iter().find_map(|(place, value, kept)| {
+        let fault = parts.into_iter().find_map(|(part, value, kept)| {
             let bytes = match value {
                 Value::Absent => return None,
                 Value::Input { start, end } => &input[start..end],
                 Value::Kept => kept,
             };
             let error = str::from_utf8(bytes).err()?;
-            Some(NotUtf8 { place, valid_up_to: error.valid_up_to() })
+            Some(NotUtf8 { part, valid_up_to: error.valid_up_to() })
         })?;
-        if fault.place == Place::Id {
+        if fault.part == BlockPart::Id {
             block.id = Value::Absent;
         }
         Some(fault)

@@ -1,4 +1,4 @@
-//! Events to keep.
+//! Makes owned events.
 
 use core::mem;
 
@@ -8,18 +8,18 @@ use bytes::Bytes;
 use super::{KEPT_CAPACITY, dispatch::Sink};
 use crate::{Event, EventId, EventName, EventRef, Item, Text, utf8};
 
-/// Data from this size on takes the buffer with it instead of a copy, if that is not much larger.
+/// Data of at least this size takes over the buffer instead of being copied, unless the buffer is much larger.
 const TAKEN_FROM: usize = 4096;
 
-/// Makes events whose text shares one input where it lies in it.
-pub(super) struct Owner<'a, F> {
+/// Makes events whose text shares `input` where it lies within it.
+pub(super) struct OwnedSink<'a, F> {
     input: &'a Bytes,
     /// A copy of the last event ID, for the events that inherit it.
     inherited: Option<Text>,
     each: F,
 }
 
-impl<F: FnMut(Event)> Sink for Owner<'_, F> {
+impl<F: FnMut(Event)> Sink for OwnedSink<'_, F> {
     #[inline(always)]
     fn item(&mut self, _: Item<'_>) {}
 
@@ -35,14 +35,14 @@ impl<F: FnMut(Event)> Sink for Owner<'_, F> {
     }
 }
 
-impl<'a, F: FnMut(Event)> Owner<'a, F> {
+impl<'a, F: FnMut(Event)> OwnedSink<'a, F> {
     pub(super) const fn new(input: &'a Bytes, each: F) -> Self {
         Self { input, inherited: None, each }
     }
 
     #[inline(always)]
     fn give(&mut self, name: &str, id: &str, data: Text, inherits: bool) {
-        // A name without CR and LF and an ID without NUL are what the parser gives, so they are not checked again.
+        // the parser gives no name with CR or LF and no ID with NUL, so neither is checked again
         let event = Event {
             comment: None,
             name: (name != "message").then(|| EventName::trusted(Text::within(self.input, name))),
@@ -62,7 +62,7 @@ impl<'a, F: FnMut(Event)> Owner<'a, F> {
     }
 }
 
-/// The text of a buffer that is then free to be cleared.
+/// The text of `buffer`, which the caller may then clear.
 fn text(buffer: &mut Vec<u8>) -> Text {
     match utf8::lossy(buffer) {
         Cow::Owned(text) => Text::from(text),

@@ -12,8 +12,8 @@ fn looks(stream: &[u8], cut: usize, events: usize) -> (f64, f64) {
     let mut parser = Parser::with_limits(limits);
     let mut seen = 0;
     let (scanned, checked) = (SCANNED.get(), CHECKED.get());
-    for piece in stream.chunks(cut) {
-        parser.feed(piece, |item| seen += usize::from(matches!(item, Item::Event(_))));
+    for chunk in stream.chunks(cut) {
+        parser.feed(chunk, |item| seen += usize::from(matches!(item, Item::Event(_))));
     }
     assert_eq!(seen, events);
     let each = |bytes: usize| bytes as f64 / stream.len() as f64;
@@ -29,8 +29,8 @@ fn each_byte_is_scanned_once_and_checked_at_most_twice_however_the_input_is_cut(
     for (stream, events) in [(long.as_slice(), 1), (ticks.as_bytes(), 1000), (&inherited, 1000)] {
         for cut in [1, 10, 1024, 16 << 10, stream.len()] {
             let (scanned, checked) = looks(stream, cut, events);
-            assert!((0.9..=1.0).contains(&scanned), "in pieces of {cut}: scanned {scanned} times");
-            assert!(checked <= 2.0, "in pieces of {cut}: checked {checked} times");
+            assert!((0.9..=1.0).contains(&scanned), "in chunks of {cut}: scanned {scanned} times");
+            assert!(checked <= 2.0, "in chunks of {cut}: checked {checked} times");
         }
     }
 }

@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 /// How a [`Session`](super::Session) reconnects.
 ///
-/// The first wait is the reconnection time itself, the second is drawn between it and twice it, the third between it and
-/// four times it, and so on up to [`max_wait`](Self::max_wait): never sooner than the server asked, and with full jitter
-/// above that. For this, a reconnection time below 100 ms is doubled from 100 ms.
+/// The first wait is the reconnection time itself. The second is drawn between one and two times the reconnection time,
+/// the third between one and four times, and so on up to [`max_wait`](Self::max_wait). So a client never comes back
+/// sooner than the server asked, and has full jitter above that. Doubling starts from at least 100 ms.
 ///
 /// ```
 /// use core::time::Duration;
@@ -20,19 +20,19 @@ use alloc::vec::Vec;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The reconnection time until the server gives one. Default 3 s, as browsers have it.
+    /// The reconnection time until the server sets one. Default 3 s, as in browsers.
     pub reconnection_time: Duration,
-    /// The longest wait that failures in a row lead to. Default 30 s: a user waits no longer. A server that asks for
-    /// more gets more, up to [`max_asked`](Self::max_asked).
+    /// The longest wait after failures in a row. Default 30 s: few users wait longer. A server may ask for a longer
+    /// wait, up to [`max_asked`](Self::max_asked).
     pub max_wait: Duration,
-    /// Once a stream has been open for this long, the failures before it are forgotten. Default 5 s. With zero, a
-    /// server that accepts and drops at once would be asked again and again without a longer wait.
+    /// How long a stream has to be open before the failures that preceded it are forgotten. Default 5 s. With zero, the
+    /// wait would never grow for a server that accepts connections and drops them at once.
     pub stable_after: Duration,
     /// The longest wait that a server can ask for, by `retry` or by `Retry-After`. Default 10 min: `retry` has no upper
     /// bound in the standard, so one slip could silence a client for ever.
     pub max_asked: Duration,
-    /// Statuses after which to try again. Default none: by the standard, all but 200 end it. 200 itself has no effect
-    /// here.
+    /// The statuses after which to try again. Default none: by the standard, every status but 200 ends the session. 200
+    /// has no effect here.
     pub retry_statuses: Vec<u16>,
 }
 
@@ -49,7 +49,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The default, but trying again after what a busy or restarting server says: 429, 500, 502, 503 and 504.
+    /// The default, but it tries again after the statuses of a busy or restarting server: 429, 500, 502, 503 and 504.
     #[must_use]
     pub fn patient() -> Self {
         Self { retry_statuses: [429, 500, 502, 503, 504].to_vec(), ..Self::default() }
@@ -63,8 +63,8 @@ impl Policy {
         open_for >= self.stable_after
     }
 
-    /// The wait after so many failures in a row, not counting the one that has just happened. For clients that don't
-    /// live by a [`Session`](super::Session), such as one that wraps a browser's own.
+    /// The wait after a failure that `failures` others preceded in a row. For clients that don't use a
+    /// [`Session`](super::Session), such as one that wraps a browser's `EventSource`.
     ///
     /// ```
     /// use core::time::Duration;

@@ -9,18 +9,18 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::DecodeError;
+use super::error::DecodeError;
 
 pub(super) fn decode<T: DeserializeOwned>(name: &str, data: &str) -> Result<T, DecodeError> {
-    T::deserialize(Event { name, data })
+    T::deserialize(EventParts { name, data })
 }
 
-struct Event<'a> {
+struct EventParts<'a> {
     name: &'a str,
     data: &'a str,
 }
 
-impl<'de> Deserializer<'de> for Event<'de> {
+impl<'de> Deserializer<'de> for EventParts<'de> {
     type Error = DecodeError;
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -47,8 +47,8 @@ impl<'de> Deserializer<'de> for Event<'de> {
 }
 
 struct Variant<'a> {
-    event: Event<'a>,
-    /// Whether a variant has that name, or the event goes to the one that is `#[serde(other)]`.
+    event: EventParts<'a>,
+    /// Whether a variant has that name; otherwise the event goes to the variant that is `#[serde(other)]`.
     known: bool,
 }
 
@@ -68,7 +68,7 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
     fn unit_variant(self) -> Result<(), DecodeError> {
         match self.event.data.trim_ascii() {
             "" | "null" => Ok(()),
-            _ if !self.known => Ok(()), // whatever an unknown event has, it is not for us
+            _ if !self.known => Ok(()), // the data of an unknown event is ignored
             _ => Err(DecodeError::Unit),
         }
     }

@@ -8,7 +8,7 @@ use serde::{
     ser::{Error, Impossible, SerializeStructVariant, SerializeTupleVariant},
 };
 
-use super::EncodeError;
+use super::error::EncodeError;
 use crate::{Event, EventBuilder, EventName};
 
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<EventBuilder, EncodeError> {
@@ -24,7 +24,7 @@ struct Content {
     data: String,
 }
 
-/// Takes a variant and nothing else.
+/// Serializes a variant and nothing else.
 struct Variant;
 
 /// A tuple or struct variant whose members are being written.

@@ -10,30 +10,35 @@ use serde::{
 
 type Names = &'static [&'static str];
 
-/// The names, if the type goes straight for an externally tagged enum.
+/// The names, if `T` asks for an externally tagged enum and nothing else.
 pub(super) fn of<T: DeserializeOwned>() -> Option<Names> {
-    T::deserialize(Asked).err().and_then(|Answer(names)| names)
+    T::deserialize(NameProbe).err().and_then(|ProbedNames(names)| names)
 }
 
 /// Answers every request with an error: the one for an enum carries its variants.
-struct Asked;
+struct NameProbe;
 
 #[derive(Debug)]
-struct Answer(Option<Names>);
+struct ProbedNames(Option<Names>);
 
-impl<'de> Deserializer<'de> for Asked {
-    type Error = Answer;
+impl<'de> Deserializer<'de> for NameProbe {
+    type Error = ProbedNames;
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _: &'static str, variants: Names, _: V) -> Result<V::Value, Answer> {
-        Err(Answer(Some(variants)))
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: Names,
+        _: V,
+    ) -> Result<V::Value, ProbedNames> {
+        Err(ProbedNames(Some(variants)))
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Answer> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ProbedNames> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Answer> {
-        Err(Answer(None))
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, ProbedNames> {
+        Err(ProbedNames(None))
     }
 
     forward_to_deserialize_any! {
@@ -42,16 +47,16 @@ impl<'de> Deserializer<'de> for Asked {
     }
 }
 
-impl Error for Answer {
+impl Error for ProbedNames {
     fn custom<M: fmt::Display>(_: M) -> Self {
         Self(None)
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ProbedNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the variants were asked for")
     }
 }
 
-impl core::error::Error for Answer {}
+impl core::error::Error for ProbedNames {}

@@ -23,13 +23,13 @@ fn nothing_is_allocated_for_an_event_whole_or_cut() {
         let mut parser = Parser::new();
         let read = |parser: &mut Parser| {
             let mut events = 0;
-            for piece in stream.chunks(cut) {
-                parser.feed(piece, |item| events += usize::from(matches!(item, Item::Event(_))));
+            for chunk in stream.chunks(cut) {
+                parser.feed(chunk, |item| events += usize::from(matches!(item, Item::Event(_))));
             }
             assert_eq!(events, 1000);
         };
         read(&mut parser); // buffers grow to what they need
-        assert_eq!(allocations(|| read(&mut parser)), 0, "in pieces of {cut}");
+        assert_eq!(allocations(|| read(&mut parser)), 0, "in chunks of {cut}");
     }
 }
 
@@ -57,11 +57,11 @@ fn owned_events_inherit_the_last_id_and_no_earlier_one() {
     for cut in 1..stream.len() {
         let mut parser = Parser::new();
         ids.clear();
-        for piece in stream.chunks(cut) {
-            let piece = stream.slice_ref(piece);
-            parser.feed_bytes(&piece, |event| ids.push(event.id().map(ToString::to_string).unwrap_or_default()));
+        for chunk in stream.chunks(cut) {
+            let chunk = stream.slice_ref(chunk);
+            parser.feed_bytes(&chunk, |event| ids.push(event.id().map(ToString::to_string).unwrap_or_default()));
         }
-        assert_eq!(ids, ["1", "1", "2", "3", "3", ""], "in pieces of {cut}");
+        assert_eq!(ids, ["1", "1", "2", "3", "3", ""], "in chunks of {cut}");
     }
 }
 
@@ -69,10 +69,10 @@ fn owned_events_inherit_the_last_id_and_no_earlier_one() {
 fn owned_events_share_the_id_that_they_inherit() {
     let mut parser = Parser::new();
     parser.feed_bytes(&format!("id: {}\n\n", "i".repeat(1000)).into(), |_| unreachable!("no data"));
-    let piece = Bytes::from(b"data: x\n\n".repeat(1000));
+    let chunk = Bytes::from(b"data: x\n\n".repeat(1000));
     let before = LIVE.get();
     let mut events = Vec::with_capacity(1000);
-    parser.feed_bytes(&piece, |event| events.push(event));
+    parser.feed_bytes(&chunk, |event| events.push(event));
     assert!(events.iter().all(|event| event.id().unwrap().as_str().len() == 1000));
     let each = (LIVE.get() - before) as usize / events.len();
     assert!(each < size_of::<Event>() + 100, "{each} bytes for each event");
@@ -83,8 +83,8 @@ fn a_buffer_that_grew_for_one_huge_event_is_given_back() {
     let before = LIVE.get();
     let mut parser = Parser::new();
     let line = format!("data: {}", "x".repeat(3 << 20)).into_bytes();
-    for piece in line.chunks(1000) {
-        parser.feed(piece, |_| {});
+    for chunk in line.chunks(1000) {
+        parser.feed(chunk, |_| {});
     }
     assert!(LIVE.get() - before > 3 << 20);
     drop(line);

@@ -9,8 +9,8 @@ use tokio_util::codec::{FramedRead, FramedWrite};
 
 #[test]
 fn a_stream_of_pieces_is_a_stream_of_events() {
-    let pieces = [Ok("id: 1\ndata: a\n\nda"), Err("broken"), Ok("ta: b\r"), Ok("\n\r\ndata: unfinished\n")];
-    let mut events = EventStream::new(stream::iter(pieces));
+    let chunks = [Ok("id: 1\ndata: a\n\nda"), Err("broken"), Ok("ta: b\r"), Ok("\n\r\ndata: unfinished\n")];
+    let mut events = EventStream::new(stream::iter(chunks));
     let mut next = || events.next().now_or_never().unwrap();
     assert_eq!(next().unwrap().unwrap().data().unwrap(), "a");
     assert_eq!(next(), Some(Err("broken")));
@@ -23,8 +23,8 @@ fn a_stream_of_pieces_is_a_stream_of_events() {
 
 #[test]
 fn a_strict_stream_counts_what_it_dropped() {
-    let pieces = stream::iter([Ok::<_, ()>(&b"data: \xFF\n\ndata: a\n\n"[..])]);
-    let mut events = EventStream::with_parser(pieces, Parser::new().strict());
+    let chunks = stream::iter([Ok::<_, ()>(&b"data: \xFF\n\ndata: a\n\n"[..])]);
+    let mut events = EventStream::with_parser(chunks, Parser::new().strict());
     let event = events.next().now_or_never().flatten().unwrap().unwrap();
     assert_eq!((event.data().unwrap().as_str(), events.dropped()), ("a", 1));
 }
@@ -32,13 +32,13 @@ fn a_strict_stream_counts_what_it_dropped() {
 #[test]
 fn a_large_piece_is_read_a_part_at_a_time() {
     let before = LIVE.get();
-    let piece = Bytes::from(b"data\n\n".repeat(100_000));
-    let mut events = EventStream::new(stream::iter([Ok::<_, ()>(piece)]));
+    let chunk = Bytes::from(b"data\n\n".repeat(100_000));
+    let mut events = EventStream::new(stream::iter([Ok::<_, ()>(chunk)]));
     let mut count = 0;
     while events.next().now_or_never().flatten().is_some() {
         count += 1;
         let held = LIVE.get() - before;
-        assert!(held < 2 << 20, "{held} bytes are held for a piece of 600 KB");
+        assert!(held < 2 << 20, "{held} bytes are held for a chunk of 600 KB");
     }
     assert_eq!(count, 100_000);
 }

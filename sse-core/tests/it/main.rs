@@ -2,6 +2,8 @@
 
 mod costs;
 mod forms;
+#[cfg(feature = "hub")]
+mod hub;
 mod limits;
 mod properties;
 mod session;

@@ -91,9 +91,9 @@ proptest! {
         let mut owned = Parser::with_limits(limits);
         owned.set_last_event_id(&seed).unwrap();
         let (mut seen, mut kept) = (Outcome::default(), Outcome::default());
-        for piece in cut(&stream, &places) {
-            parser.feed(&piece, |item| seen.take(item));
-            owned.feed_bytes(&piece.into(), |event| kept.take_owned(&event));
+        for chunk in cut(&stream, &places) {
+            parser.feed(&chunk, |item| seen.take(item));
+            owned.feed_bytes(&chunk.into(), |event| kept.take_owned(&event));
         }
         seen.last_event_id = parser.last_event_id().into();
         prop_assert_eq!(&seen, &expect);
@@ -110,8 +110,8 @@ proptest! {
         let limits = Limits::new(1 << 20, event);
         let mut parser = Parser::with_limits(limits).strict();
         let mut seen = Outcome::default();
-        for piece in cut(&stream, &places) {
-            parser.feed(&piece, |item| seen.take(item));
+        for chunk in cut(&stream, &places) {
+            parser.feed(&chunk, |item| seen.take(item));
         }
         seen.last_event_id = parser.last_event_id().into();
         prop_assert_eq!(&seen, &oracle::read_strict(&stream, limits, ""));

@@ -53,8 +53,8 @@ fn the_lf_that_a_broken_connection_owed_is_not_taken_from_the_next() {
     assert!(session.hurry());
     session.handle_head(&OK, S, 0);
     let mut events = 0;
-    for piece in [b"data: y", &b"\n"[..], b"\n"] {
-        session.handle_bytes(piece, S, |_| events += 1);
+    for chunk in [b"data: y", &b"\n"[..], b"\n"] {
+        session.handle_bytes(chunk, S, |_| events += 1);
     }
     assert_eq!(events, 1);
 }

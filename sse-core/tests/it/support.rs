@@ -63,24 +63,24 @@ pub(crate) fn sent<'a>(events: impl IntoIterator<Item = &'a Event>) -> Outcome {
     seen
 }
 
-pub(crate) fn parse<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>) -> Outcome {
-    parse_from("", pieces)
+pub(crate) fn parse<B: AsRef<[u8]>>(chunks: impl IntoIterator<Item = B>) -> Outcome {
+    parse_from("", chunks)
 }
 
-pub(crate) fn parse_from<B: AsRef<[u8]>>(last_event_id: &str, pieces: impl IntoIterator<Item = B>) -> Outcome {
+pub(crate) fn parse_from<B: AsRef<[u8]>>(last_event_id: &str, chunks: impl IntoIterator<Item = B>) -> Outcome {
     let mut parser = Parser::new();
     parser.set_last_event_id(last_event_id).unwrap();
-    run(parser, pieces)
+    run(parser, chunks)
 }
 
-pub(crate) fn parse_within<B: AsRef<[u8]>>(limits: Limits, pieces: impl IntoIterator<Item = B>) -> Outcome {
-    run(Parser::with_limits(limits), pieces)
+pub(crate) fn parse_within<B: AsRef<[u8]>>(limits: Limits, chunks: impl IntoIterator<Item = B>) -> Outcome {
+    run(Parser::with_limits(limits), chunks)
 }
 
-fn run<B: AsRef<[u8]>>(mut parser: Parser, pieces: impl IntoIterator<Item = B>) -> Outcome {
+fn run<B: AsRef<[u8]>>(mut parser: Parser, chunks: impl IntoIterator<Item = B>) -> Outcome {
     let mut outcome = Outcome::default();
-    for piece in pieces {
-        parser.feed(piece.as_ref(), |item| outcome.take(item));
+    for chunk in chunks {
+        parser.feed(chunk.as_ref(), |item| outcome.take(item));
     }
     assert_eq!(parser.retry(), outcome.retry);
     outcome.last_event_id = parser.last_event_id().into();

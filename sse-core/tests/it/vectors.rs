@@ -33,7 +33,7 @@ fn every_parse_vector_under_every_cut() {
         }
         every_cut(&vector.chunks, |cut| {
             let seen = without_comments(parse_from(&vector.initial_last_event_id, cut));
-            let lengths = || cut.iter().map(|piece| piece.len()).collect::<Vec<_>>();
+            let lengths = || cut.iter().map(|chunk| chunk.len()).collect::<Vec<_>>();
             assert_eq!(seen, vector.expect, "{} cut as {:?}", vector.name, lengths());
         });
     }

@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    Bounds, Gap, GroupId, LagPolicy, Millis, Reason, Selectors, Write,
+    Bounds, Gap, GapReason, GroupId, LagPolicy, Millis, Selectors, Write,
     frame::Frame,
     group::{Group, Groups},
     topics::{TopicId, Topics, Trimmed},
@@ -156,7 +156,7 @@ impl Cursor {
             let first = first_after(window, group, place.seq);
             place.seq = first.map_or(window.head(), |first| first - 1);
             place.told = window.trims();
-            return Step::Gap(Gap::new(window, Reason::Lagged, requested.to_string(), place.seq, first));
+            return Step::Gap(Gap::new(window, GapReason::Lagged, requested.to_string(), place.seq, first));
         }
         let found = matching_after(window, group, place.seq, PAGE);
         let Some(first) = found.frames.first() else {
@@ -198,7 +198,7 @@ impl Cursor {
             let first = page.first.map(|(first, _)| first);
             place.seq = first.map_or(page.through, |first| first - 1);
             place.told = window.trims();
-            return Step::Gap(Gap::new(window, Reason::Lagged, requested, place.seq, first));
+            return Step::Gap(Gap::new(window, GapReason::Lagged, requested, place.seq, first));
         }
         let waited = page.first.map_or(0, |(_, time)| now.saturating_sub(time));
         if disconnects && place.caught_up && u128::from(waited) > bounds.lag.as_millis() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use sse_core::{EventName, Text};
+use sse_core::{EventName, Text, hub::names::event::RESERVED_PREFIX};
 
 use crate::Topic;
 
@@ -53,7 +53,7 @@ impl Name {
         if text.is_empty() || text.len() > MAX_NAME_BYTES {
             return Err("it must have 1 to 128 bytes");
         }
-        if text.starts_with("sse-") {
+        if text.starts_with(RESERVED_PREFIX) {
             return Err("names that begin with `sse-` are the hub's own");
         }
         if text.contains('\0') {

@@ -23,7 +23,7 @@ pub(crate) struct Frame {
 impl Frame {
     pub(crate) fn new(position: Position, topic: TopicId, draft: &Draft) -> Self {
         let plain = encode(position, draft, false);
-        Self { seq: position.seq, topic, json: draft.json, plain, envelope: OnceLock::new() }
+        Self { seq: position.seq(), topic, json: draft.json, plain, envelope: OnceLock::new() }
     }
 
     /// The memory that the frame is counted with: its bytes, and what keeping them costs.
@@ -49,7 +49,7 @@ impl Frame {
 
     /// The event again, its data wrapped with its topic. Read back from its own bytes, so that nothing is kept twice.
     fn enveloped(&self, epoch: Epoch, topic: &Topic) -> Bytes {
-        let mut event = Event::builder().id(Position { epoch, seq: self.seq }.id());
+        let mut event = Event::builder().id(Position::new(epoch, self.seq).id());
         let mut data = Text::default();
         let mut retry = None;
         let mut name = None;
@@ -115,7 +115,7 @@ mod tests {
             json,
         };
         let epoch = Epoch::new(0);
-        (Frame::new(Position { epoch, seq: 7 }, TopicId::default(), &draft), topic, epoch)
+        (Frame::new(Position::new(epoch, 7), TopicId::default(), &draft), topic, epoch)
     }
 
     #[test]

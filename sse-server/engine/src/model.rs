@@ -213,15 +213,15 @@ impl Model {
                 let seq =
                     self.events.iter().find(|event| event.time >= time).map_or(self.head(), |event| event.seq - 1);
                 let before = self.before_first(&selectors, seq);
-                let expect = if lost { Err((Reason::Trimmed, seq)) } else { Ok(before) };
+                let expect = if lost { Err((GapReason::Trimmed, seq)) } else { Ok(before) };
                 // what a store would find
                 let before = (!self.engine.reaches_back_to(time)).then_some(seq);
                 (Start::Since { time, asked: "since".into(), before }, expect)
             }
-            From::Garbage => (Start::After("né".into()), Err((Reason::Unknown, 0))),
+            From::Garbage => (Start::After("né".into()), Err((GapReason::Unknown, 0))),
             From::OtherEpoch => {
-                let id = Position { epoch: Epoch::new(2), seq: self.head() }.to_string();
-                (Start::After(id), Err((Reason::Epoch, 0)))
+                let id = Position::new(Epoch::new(2), self.head()).to_string();
+                (Start::After(id), Err((GapReason::Epoch, 0)))
             }
         };
         self.enter(selectors, &start, expect)
@@ -248,10 +248,10 @@ impl Model {
         &mut self,
         selectors: Selectors,
         start: &Start,
-        expect: Result<u64, (Reason, u64)>,
+        expect: Result<u64, (GapReason, u64)>,
     ) -> Result<(), TestCaseError> {
         let expect = match (start, expect) {
-            (Start::After(_), Ok(seq)) if self.lost(&selectors, seq, 0) => Err((Reason::Trimmed, seq)),
+            (Start::After(_), Ok(seq)) if self.lost(&selectors, seq, 0) => Err((GapReason::Trimmed, seq)),
             (_, expect) => expect,
         };
         let mut placed = self.engine.subscribe(selectors.clone(), start).unwrap();
@@ -268,21 +268,21 @@ impl Model {
         };
         let seq = match (expect, &opening.gap) {
             (Ok(seq), None) => seq,
-            (Ok(_), Some(gap)) if self.forgetful && gap.reason == Reason::Trimmed => gap.position.seq,
+            (Ok(_), Some(gap)) if self.forgetful && gap.reason == GapReason::Trimmed => gap.position.seq(),
             (Ok(_), Some(gap)) => {
                 return Err(TestCaseError::fail(format!("a gap where nothing was lost: {gap:?}")));
             }
             (Err((reason, after)), Some(gap)) => {
                 let first = self.retained(&selectors, after).first().copied();
                 prop_assert_eq!(gap.reason, reason);
-                prop_assert_eq!(gap.first.map(|first| first.seq), first);
+                prop_assert_eq!(gap.first.map(|first| first.seq()), first);
                 self.before_first(&selectors, after)
             }
             (Err((reason, _)), None) => {
                 return Err(TestCaseError::fail(format!("no gap, but {reason:?}")));
             }
         };
-        prop_assert_eq!(opening.position.seq, seq);
+        prop_assert_eq!(opening.position.seq(), seq);
         prop_assert_eq!(cursor.seq(), seq);
         self.subscribers.push(Subscriber { selectors, cursor, seq, told: self.trims });
         Ok(())
@@ -307,8 +307,8 @@ impl Model {
             }
             Step::Gap(gap) => {
                 prop_assert!(may_gap && self.policy == LagPolicy::Gap);
-                prop_assert_eq!(gap.reason, Reason::Lagged);
-                let first = gap.first.map(|first| first.seq);
+                prop_assert_eq!(gap.reason, GapReason::Lagged);
+                let first = gap.first.map(|first| first.seq());
                 if self.backed && first.is_none() {
                     // nothing was found as far as was read
                     subscriber.seq = subscriber.cursor.seq();
@@ -408,7 +408,7 @@ fn ids(bytes: &[u8]) -> Vec<u64> {
     let mut ids = Vec::new();
     Parser::new().feed(bytes, |item| {
         if let Item::Event(event) = item {
-            ids.push(Position::parse(event.id()).unwrap().seq);
+            ids.push(Position::parse(event.id()).unwrap().seq());
         }
     });
     ids

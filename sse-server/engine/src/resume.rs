@@ -1,7 +1,7 @@
 //! Where a new stream begins, and whether something was lost before it.
 
 use crate::{
-    Cursor, Gap, GroupId, Millis, Position, Reason, StoreRead,
+    Cursor, Gap, GapReason, GroupId, Millis, Position, StoreRead,
     cursor::{any_topic, first_after, is_stored, lost},
     group::Group,
     window::Window,
@@ -52,7 +52,7 @@ impl Placement {
 pub struct Pending {
     after: u64,
     /// Why there is a gap, and what was asked for.
-    gap: Option<(Reason, String)>,
+    gap: Option<(GapReason, String)>,
 }
 
 /// How a stream opens.
@@ -81,8 +81,8 @@ pub(crate) fn place(window: &Window, group: &Group, id: GroupId, start: &Start) 
             let gap = |reason| Some((reason, text.clone()));
             match seq_of(window, text) {
                 Err(reason) => begin(0, gap(reason)),
-                Ok(seq) if window.hole(seq).is_some() => begin(seq, gap(Reason::Lost)),
-                Ok(seq) if lost(window, group, seq, 0) => begin(seq, gap(Reason::Trimmed)),
+                Ok(seq) if window.hole(seq).is_some() => begin(seq, gap(GapReason::Lost)),
+                Ok(seq) if lost(window, group, seq, 0) => begin(seq, gap(GapReason::Trimmed)),
                 Ok(seq) => exact(seq),
             }
         }
@@ -90,17 +90,17 @@ pub(crate) fn place(window: &Window, group: &Group, id: GroupId, start: &Start) 
             let after = before.unwrap_or_else(|| window.before(*time));
             let trimmed =
                 any_topic(window.topics(), &group.selectors, |trimmed| trimmed.through > 0 && trimmed.time >= *time);
-            begin(after, trimmed.then(|| (Reason::Trimmed, asked.clone())))
+            begin(after, trimmed.then(|| (GapReason::Trimmed, asked.clone())))
         }
     }
 }
 
 /// The sequence number that an ID stands for, or why it stands for none.
-fn seq_of(window: &Window, id: &str) -> Result<u64, Reason> {
+fn seq_of(window: &Window, id: &str) -> Result<u64, GapReason> {
     match Position::parse(id) {
-        Some(position) if position.epoch != window.epoch() => Err(Reason::Epoch),
-        Some(position) if position.seq <= window.head() => Ok(position.seq),
-        _ => Err(Reason::Unknown),
+        Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
+        Some(position) if position.seq() <= window.head() => Ok(position.seq()),
+        _ => Err(GapReason::Unknown),
     }
 }
 

@@ -19,10 +19,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{
-    Cursor, Millis, Opening, Position, Reason, Step, StorePage, StoreRead,
-    wire::{self, DrainReason},
-};
+use crate::{Cursor, DrainReason, GapReason, Millis, Opening, Position, Step, StorePage, StoreRead, wire};
 
 /// Which part of a shutdown's window the ends of the streams are spread over. The rest is for the last of them to be
 /// written.
@@ -164,7 +161,7 @@ pub enum Own {
     /// A heartbeat.
     Heartbeat,
     /// A gap in mid-stream.
-    Gap(Reason),
+    Gap(GapReason),
 }
 
 impl Session {
@@ -324,7 +321,7 @@ impl Session {
         }
         let block = match self.heartbeat {
             Heartbeat::Cursor => wire::cursor(surroundings.position(self.cursor.seq())),
-            Heartbeat::Comment => wire::comment(""),
+            Heartbeat::Comment => wire::comment(),
         };
         self.own(block, Own::Heartbeat, now, surroundings)
     }

@@ -166,8 +166,8 @@ fn trimming_one_topic_is_no_gap_to_readers_of_another() {
     };
     assert_eq!(resume(&mut engine, "quiet"), None);
     assert_eq!(resume(&mut engine, "never"), None);
-    assert_eq!(resume(&mut engine, "busy"), Some(Reason::Trimmed));
-    assert_eq!(resume(&mut engine, "*"), Some(Reason::Trimmed));
+    assert_eq!(resume(&mut engine, "busy"), Some(GapReason::Trimmed));
+    assert_eq!(resume(&mut engine, "*"), Some(GapReason::Trimmed));
 }
 
 #[test]
@@ -180,7 +180,10 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
     for selector in ["rare/x", "rare/*"] {
         let (mut cursor, opening) =
             engine.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap().placed().unwrap();
-        assert_eq!(opening.gap.map(|gap| gap.reason), Some(Reason::Trimmed).filter(|_| engine.window().start() > 3000));
+        assert_eq!(
+            opening.gap.map(|gap| gap.reason),
+            Some(GapReason::Trimmed).filter(|_| engine.window().start() > 3000)
+        );
         let mut seen = 0;
         loop {
             match engine.next(&mut cursor, 1000, 0) {
@@ -229,7 +232,7 @@ fn what_is_trimmed_while_it_is_read_is_told() {
         match (policy, engine.take(&mut cursor, page, 0)) {
             (LagPolicy::Disconnect, Step::Lagged) => {}
             (LagPolicy::Gap, Step::Gap(gap)) => {
-                assert_eq!((gap.position.seq, gap.first.map(|first| first.seq)), (3, Some(4)));
+                assert_eq!((gap.position.seq(), gap.first.map(Position::seq)), (3, Some(4)));
                 assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(_)));
                 let page = found(&engine, 4..=8);
                 assert!(matches!(engine.take(&mut cursor, page, 0), Step::Write { events: 5, .. }));
@@ -277,7 +280,7 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
     for (seq, reason) in [(5, true), (10, true), (15, true), (25, true), (35, true), (40, true), (41, false)] {
         let id = engine.window().at(seq).to_string();
         let (_, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
-        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(Reason::Lost), "{seq}");
+        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(GapReason::Lost), "{seq}");
     }
     let mut engine = new();
     engine.back_by_store(StoredHead {
@@ -288,7 +291,7 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
     for (seq, reason) in [(5, false), (10, false), (11, true), (20, true), (21, false)] {
         let id = engine.window().at(seq).to_string();
         let (_, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
-        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(Reason::Lost), "{seq}");
+        assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(GapReason::Lost), "{seq}");
     }
 }
 

@@ -204,7 +204,7 @@ impl Window {
 
     /// The position just behind the event `seq`.
     pub const fn at(&self, seq: u64) -> Position {
-        Position { epoch: self.epoch, seq }
+        Position::new(self.epoch, seq)
     }
 
     /// Retained events, their bytes, and known topics.

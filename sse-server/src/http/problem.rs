@@ -6,31 +6,25 @@ use super::response::{ResponseBody, of_type};
 use crate::metrics::RefusalKind;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
+use sse_core::hub::{self, names};
 
-/// A refusal, as RFC 9457 has it.
+/// A refusal: problem details, and what its answer says besides.
 #[derive(Debug, Clone)]
 pub(super) struct Problem {
     status: StatusCode,
     kind: RefusalKind,
-    detail: String,
+    details: Box<hub::Problem>,
     members: Map<String, Value>,
     allow: Option<&'static str>,
     retry_after: Option<Duration>,
     close: bool,
 }
 
-/// The longest sentence: what a client sent is not sent back without end.
-const MAX_DETAIL_BYTES: usize = 1024;
-
 impl Problem {
     pub(super) fn new(status: StatusCode, kind: RefusalKind, detail: impl Into<String>) -> Self {
-        let mut detail = detail.into();
-        if detail.len() > MAX_DETAIL_BYTES {
-            let end = (0..=MAX_DETAIL_BYTES).rev().find(|end| detail.is_char_boundary(*end)).unwrap_or(0);
-            detail.truncate(end);
-            detail.push('…');
-        }
-        Self { status, kind, detail, members: Map::new(), allow: None, retry_after: None, close: false }
+        let title = status.canonical_reason().unwrap_or_default();
+        let details = Box::new(hub::Problem::new(status.as_u16(), title, detail));
+        Self { status, kind, details, members: Map::new(), allow: None, retry_after: None, close: false }
     }
 
     /// 400: what was sent can't be taken; `detail` names the field, the value and what is allowed.
@@ -79,16 +73,11 @@ impl Problem {
     }
 
     pub(super) fn detail(&self) -> &str {
-        &self.detail
+        self.details.detail.as_deref().unwrap_or_default()
     }
 
     pub(super) fn into_response(self) -> Response<ResponseBody> {
-        let mut members = self.members;
-        members.insert("type".into(), "about:blank".into());
-        members.insert("title".into(), self.status.canonical_reason().into());
-        members.insert("status".into(), self.status.as_u16().into());
-        members.insert("detail".into(), self.detail.into());
-        let mut response = of_type(Value::Object(members).to_string(), "application/problem+json");
+        let mut response = of_type(self.details.to_json(self.members), names::media_type::PROBLEM);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if let Some(allow) = self.allow {

@@ -11,6 +11,7 @@ use futures_util::Stream;
 use http::{HeaderValue, Response, header};
 use http_body::{Frame, SizeHint};
 use serde::Serialize;
+use sse_core::hub::names::media_type::JSON;
 
 use crate::transport::{body::EventBody, takeover::PendingBody};
 
@@ -95,5 +96,5 @@ pub(super) fn of_type(body: impl Into<Bytes>, content_type: &'static str) -> Res
 
 /// An answer in JSON.
 pub(super) fn json(value: &impl Serialize) -> Response<ResponseBody> {
-    of_type(serde_json::to_vec(value).unwrap_or_default(), "application/json")
+    of_type(serde_json::to_vec(value).unwrap_or_default(), JSON)
 }

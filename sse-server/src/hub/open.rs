@@ -9,7 +9,7 @@ use super::{Hub, Shared, core::Core, follow::Following, idempotency::Keys};
 use crate::{
     base::lock::Lock,
     config::{Config, ConfigError, StoreKind},
-    store::{Store, StoreError, memory::Memory, redb::Redb},
+    store::{Store, StoreError, memory::Memory},
 };
 
 /// Why there is no hub.
@@ -45,10 +45,7 @@ impl Hub {
         let backed = config.store.kind == StoreKind::Redb;
         let store: Box<dyn Store> = match config.store.kind {
             StoreKind::Memory => Box::new(Memory::new(0).map_err(HubError::Random)?),
-            StoreKind::Redb => {
-                let opened = Redb::open((&config.store).into(), (&config).into());
-                Box::new(opened.map_err(|error| HubError::Store(error.to_string()))?)
-            }
+            StoreKind::Redb => on_disk(&config)?,
         };
         Self::with(config, store, backed)
     }
@@ -85,6 +82,21 @@ impl Hub {
             config,
         })))
     }
+}
+
+#[cfg(feature = "redb")]
+fn on_disk(config: &Config) -> Result<Box<dyn Store>, HubError> {
+    match crate::store::redb::Redb::open((&config.store).into(), config.into()) {
+        Ok(store) => Ok(Box::new(store)),
+        Err(error) => Err(HubError::Store(error.to_string())),
+    }
+}
+
+#[cfg(not(feature = "redb"))]
+fn on_disk(_: &Config) -> Result<Box<dyn Store>, HubError> {
+    let why =
+        "this program is built without the feature `redb`, which a log on disk needs; set store.kind = \"memory\"";
+    Err(HubError::Store(why.to_owned()))
 }
 
 fn bounds(config: &Config) -> Bounds {

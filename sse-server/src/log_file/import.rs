@@ -220,7 +220,7 @@ impl<A: FnMut(Batch) -> Result<Vec<u64>, StoreError>> Import<'_, A> {
         let drafts = mem::take(&mut self.batch);
         self.bytes = 0;
         let seqs = (self.append)(Batch { drafts, keys: Vec::new(), now: self.time })?;
-        let id = |seq: &u64| Position { epoch: self.epoch, seq: *seq }.to_string();
+        let id = |seq: &u64| Position::new(self.epoch, *seq).to_string();
         self.imported.events += seqs.len() as u64;
         if self.imported.first_id.is_none() {
             self.imported.first_id = seqs.first().map(id);

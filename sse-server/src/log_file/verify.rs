@@ -78,7 +78,7 @@ struct Walk<'a, P> {
 
 impl<P: FnMut(u64, u64)> Walk<'_, P> {
     fn id(&self, seq: u64) -> String {
-        Position { epoch: self.loaded.epoch, seq }.to_string()
+        Position::new(self.loaded.epoch, seq).to_string()
     }
 
     fn step(&mut self) {

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use sse_test_support::blocks::checked;
 use sse_testkit::{TestClient, event};
 
 use crate::program;
@@ -96,7 +97,7 @@ fn the_help_names_every_flag() {
 async fn sigterm_ends_500_streams_with_a_word_within_the_window() {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut hub = program().start(&[("SSE__SERVER__DRAIN", "2s")]);
-    let client = TestClient::tcp(hub.address());
+    let client = checked(&TestClient::tcp(hub.address()));
     let mut streams = Vec::new();
     for _ in 0..500 {
         let mut stream = client.get("/events?topic=a").connect().await;
@@ -129,7 +130,7 @@ async fn a_stream_that_takes_nothing_does_not_hold_up_the_end() {
     let mut hub = program().start(&[("SSE__SERVER__DRAIN", "1s")]);
     let mut stalled = tokio::net::TcpStream::connect(hub.address()).await.unwrap();
     stalled.write_all(b"GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
-    let client = TestClient::tcp(hub.address());
+    let client = checked(&TestClient::tcp(hub.address()));
     for _ in 0..100 {
         client.post("/publish/a").body("x".repeat(200_000)).send().await;
     }
@@ -143,7 +144,7 @@ async fn a_stream_that_takes_nothing_does_not_hold_up_the_end() {
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once_with_status_1() {
     let mut hub = program().start(&[("SSE__SERVER__DRAIN", "300s")]);
-    let client = TestClient::tcp(hub.address());
+    let client = checked(&TestClient::tcp(hub.address()));
     let mut stream = client.get("/events?topic=a").connect().await;
     stream.expect_event(event("sse-cursor")).await;
     hub.signal("INT");

@@ -3,11 +3,13 @@
 
 use std::{path::Path, time::Duration};
 
-use crate::support::{id, metric, publish, publish_json, publish_ndjson};
 use sse_server::{Config, Durability, Hub, Retention, Server, StoreKind};
+use sse_test_support::blocks::checked;
 use sse_testkit::{RequestBuilder, TestClient, TestStream, any_event, event};
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::support::{id, metric, publish, publish_json, publish_ndjson};
 
 /// Events that the window holds.
 const WINDOW: usize = 10;
@@ -48,7 +50,7 @@ async fn listen(directory: &Path, shards: bool, set: impl FnOnce(&mut Config)) -
             })
             .await;
     });
-    Listening { client: TestClient::tcp(address), hub, stop, done }
+    Listening { client: checked(&TestClient::tcp(address)), hub, stop, done }
 }
 
 fn new() -> TempDir {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use redb::{Database, TableDefinition};
-use sse_test_support::process::Process;
+use sse_test_support::{blocks::checked, process::Process};
 use sse_testkit::{TestClient, event};
 use tempfile::TempDir;
 
@@ -98,7 +98,7 @@ async fn what_is_exported_to_be_published_is() {
     let lines = well(&log(directory.path(), &["export", "--publishable"]));
     let hub = program().start(&[]);
     publish(&hub, &lines).await;
-    let client = TestClient::tcp(hub.address());
+    let client = checked(&TestClient::tcp(hub.address()));
     let mut stream = client.get("/events?topic=**&since=earliest").skip_events(["sse-cursor"]).connect().await;
     stream.expect_event(event("tick").data(r#"{"n":1}"#)).await;
     stream.expect_event("two").await;

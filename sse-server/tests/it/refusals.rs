@@ -1,8 +1,10 @@
 //! What is refused, and how it is said.
 
-use crate::support::{default_hub, hub, metric, problem, publish};
 use http::Method;
 use sse_server::Overload;
+use sse_testkit::event;
+
+use crate::support::{default_hub, hub, metric, problem, publish};
 
 #[tokio::test(start_paused = true)]
 async fn bad_requests_name_what_is_wrong() {
@@ -134,7 +136,7 @@ async fn a_full_hub_says_so_in_the_way_the_client_understands() {
     let mut busy = client.get("/events?topic=b").header("accept", "text/event-stream").connect().await;
     assert_eq!(busy.status(), 200);
     busy.expect_retry().await;
-    assert_eq!(busy.expect_comment().await, "busy");
+    busy.expect_event(event("sse-drain").data(r#"{"reason":"busy"}"#).id("")).await;
     busy.expect_closed().await;
     let response = client.get("/events?topic=b").header("accept", "*/*").send().await;
     assert_eq!(problem(&response).0, 503);

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::support::{metric, problem, publish};
 use sse_server::{Config, Hub, Server};
+use sse_test_support::blocks::checked;
 use sse_testkit::{Seen, TestClient, event};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -31,7 +32,7 @@ async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
     tokio::spawn(server.run(async {
         let _ = stopped.await;
     }));
-    Listening { address, client: TestClient::tcp(address), _hub: hub, _stop: stop }
+    Listening { address, client: checked(&TestClient::tcp(address)), _hub: hub, _stop: stop }
 }
 
 /// Sends a request as it stands.
@@ -132,7 +133,7 @@ async fn http_2_by_prior_knowledge_carries_streams_and_publishes_on_one_connecti
         while !read.ends_with(b"data: hello\n\n") {
             read.extend_from_slice(stream.frame().await.unwrap().unwrap().data_ref().unwrap());
         }
-        assert!(read.starts_with(b"retry: "), "{}", String::from_utf8_lossy(&read));
+        assert!(read.starts_with(b"event: sse-cursor\n"), "{}", String::from_utf8_lossy(&read));
     }
     // the connection is still open: each stream was reset by itself
     until("all are gone", async || metric(&hub.client, "sse_subscribers").await == 0.0).await;
@@ -180,7 +181,7 @@ async fn connections_beyond_the_limit_are_told_so() {
     }
     let mut busy = hub.client.get("/events?topic=a").header("accept", "text/event-stream").connect().await;
     busy.expect_retry().await;
-    assert_eq!(busy.expect_comment().await, "busy");
+    busy.expect_event(event("sse-drain").data(r#"{"reason":"busy"}"#).id("")).await;
     busy.expect_closed().await;
     let refused = hub.client.post("/publish/a").body("x").send().await;
     assert_eq!(problem(&refused).0, 503);
@@ -207,7 +208,8 @@ async fn the_operators_routes_move_to_their_own_listener() {
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     config.server.admin_listen = Some("127.0.0.1:0".parse().unwrap());
     let server = Server::bind(config).await.unwrap();
-    let (public, admin) = (TestClient::tcp(server.local_addr()), TestClient::tcp(server.admin_addr().unwrap()));
+    let (public, admin) =
+        (checked(&TestClient::tcp(server.local_addr())), TestClient::tcp(server.admin_addr().unwrap()));
     let (_stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server.run(async {
         let _ = stopped.await;

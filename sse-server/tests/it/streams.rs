@@ -1,5 +1,6 @@
 //! Streams in virtual time, on the body driver.
 
+mod blocks;
 mod cases;
 
 use crate::support;

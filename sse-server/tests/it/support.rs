@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use sse_server::{Config, Hub, HubService, RouteSet};
+use sse_test_support::blocks::checked;
 use sse_testkit::{Response, TestClient};
 
 /// A hub in this process, on the body driver, and a client for it. Its clock is tokio's.
@@ -11,7 +12,7 @@ pub(crate) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
     set(&mut config);
     let hub = Hub::new(config).unwrap();
     let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
-    (hub, client)
+    (hub, checked(&client))
 }
 
 /// A hub with the defaults.

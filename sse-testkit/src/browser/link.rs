@@ -1,4 +1,4 @@
-//! A browser's connections, one after the other.
+//! A browser's connections, one after another.
 //!
 //! ```text
 //!   ask ──▶ Asking ── head ──▶ Reading ── frames ──▶ timeline ── one at a time ──▶ page
@@ -22,51 +22,54 @@ use sse_core::{
 };
 use tokio::time::sleep_until;
 
-use super::{BrowserRequest, Happening, ReadyState, location::resolve};
+use super::{
+    event::{BrowserEvent, BrowserRequest, ReadyState},
+    location::resolve,
+};
 use crate::{
-    End, Seen,
+    call::{Call, LAST_EVENT_ID},
     escape::quoted,
-    request::{Call, LAST_EVENT_ID},
+    seen::{End, Seen},
     time::later,
     timeline::Timeline,
     transport::{Answer, AnswerBody, Answering, BoxError, causes},
 };
 
-/// How many redirects in a row are followed.
+/// The number of redirects in a row that are followed.
 const REDIRECTS: u32 = 20;
 
-/// The least reconnection time that Firefox keeps.
+/// Firefox's lower bound for the reconnection time.
 const FIREFOX_LEAST: Duration = Duration::from_millis(500);
 
-/// How many requests are remembered at least: the last ones.
+/// At least this many of the most recent requests are kept.
 const REQUESTS: usize = 1 << 12;
 
 pub(super) struct Link {
     pub(super) call: Call,
     pub(super) timeline: Timeline,
-    /// The last of them.
+    /// The most recent ones.
     pub(super) requests: Vec<BrowserRequest>,
-    /// How many there have been.
+    /// The number of requests so far.
     pub(super) asked: u64,
     session: Session,
     firefox: bool,
     exchange: Exchange,
     offline: bool,
-    /// The next request is not sent before, whatever the session says.
+    /// The next request is not sent before this time, whatever the session says.
     not_before: Duration,
-    /// Where the next connection begins: redirects move it.
+    /// The URL of the next connection, which redirects change.
     source: Uri,
-    /// How many redirects led from there to `call.uri`.
+    /// The number of redirects from there to `call.uri`.
     redirects: u32,
-    /// What the page has yet to see before the items of the timeline, and since when. No more than `open` and `error`:
-    /// nothing is asked or read until the page has seen it.
-    pending: VecDeque<(Duration, Happening)>,
-    /// As of what the page has seen.
-    pub(super) seen: Standing,
+    /// What the page has to see before the items of the timeline, with the time when it was fired. At most an `open`
+    /// and an `error`: no request is sent and nothing is read until the page has seen them.
+    pending: VecDeque<(Duration, BrowserEvent)>,
+    /// The state as the page knows it: it may be behind the session.
+    pub(super) seen: PageView,
 }
 
-/// What a page can know.
-pub(super) struct Standing {
+/// What a page can see of its `EventSource`.
+pub(super) struct PageView {
     pub(super) ready_state: ReadyState,
     pub(super) last_event_id: String,
     pub(super) at: Duration,
@@ -82,7 +85,7 @@ impl Link {
     pub(super) fn new(call: Call, firefox: bool, reconnection_time: Duration) -> Self {
         let mut policy = Policy::default();
         policy.reconnection_time = reconnection_time;
-        // by the standard neither grows with failures nor is bounded
+        // by the standard the wait does not grow with failures, and has no upper bound
         policy.max_wait = Duration::ZERO;
         policy.max_asked = Duration::MAX;
         Self {
@@ -98,26 +101,26 @@ impl Link {
             not_before: Duration::ZERO,
             redirects: 0,
             pending: VecDeque::new(),
-            seen: Standing { ready_state: ReadyState::Connecting, last_event_id: String::new(), at: Duration::ZERO },
+            seen: PageView { ready_state: ReadyState::Connecting, last_event_id: String::new(), at: Duration::ZERO },
         }
     }
 
-    /// The next thing that is fired at the page, of what has come already.
-    pub(super) fn happening(&mut self) -> Option<Happening> {
-        if let Some((at, happening)) = self.pending.pop_front() {
+    /// The next event for the page, of those that have already come.
+    pub(super) fn take_fired(&mut self) -> Option<BrowserEvent> {
+        if let Some((at, event)) = self.pending.pop_front() {
             self.seen.at = at;
-            match &happening {
-                Happening::Open => self.seen.ready_state = ReadyState::Open,
-                Happening::Error { ready_state, .. } => self.seen.ready_state = *ready_state,
-                Happening::Event(_) => {}
+            match &event {
+                BrowserEvent::Open => self.seen.ready_state = ReadyState::Open,
+                BrowserEvent::Error { ready_state, .. } => self.seen.ready_state = *ready_state,
+                BrowserEvent::Event(_) => {}
             }
-            return Some(happening);
+            return Some(event);
         }
         while let Some(seen) = self.timeline.read() {
             if let Seen::Event(event) = seen {
                 self.seen.at = self.timeline.last();
                 self.seen.last_event_id.clone_from(&event.id);
-                return Some(Happening::Event(event));
+                return Some(BrowserEvent::Event(event));
             }
         }
         // an ID may come without an event
@@ -127,8 +130,8 @@ impl Link {
         None
     }
 
-    /// One thing more: a request, a head, a frame, an end, or the end of a wait. Nothing is lost if the future is
-    /// dropped before it is ready, which it never is while there is nothing to come.
+    /// Makes one step of progress: a request, a head, a frame, an end, or the end of a wait. Nothing is lost if the
+    /// future is dropped before it is ready. It stays pending while nothing can come.
     pub(super) async fn step(&mut self) {
         match &mut self.exchange {
             Exchange::Asking(asking) => {
@@ -155,7 +158,7 @@ impl Link {
         }
     }
 
-    /// How long it is until the next request, if that has to wait.
+    /// The time until the next request, if it has to wait.
     pub(super) fn wait(&self) -> Option<Duration> {
         self.session.next_time().map(|until| until.max(self.not_before).saturating_sub(self.timeline.now()))
     }
@@ -165,12 +168,12 @@ impl Link {
         self.session.reconnection_time().max(least)
     }
 
-    /// Whether nothing will ever come but what has come already.
+    /// Returns true if nothing more will come.
     pub(super) const fn is_closed(&self) -> bool {
         self.session.closed().is_some()
     }
 
-    /// The page closes it: it sees nothing of it, and nothing more.
+    /// Closes the stream as its page does: nothing is fired, and what it has not seen yet is lost.
     pub(super) fn close(&mut self) {
         if !self.is_closed() {
             self.timeline.note("closed by the page".into(), None);
@@ -181,7 +184,7 @@ impl Link {
         self.seen.ready_state = ReadyState::Closed;
     }
 
-    /// The network is gone, with what the page has not seen yet.
+    /// Takes the network away, and with it what the page has not seen yet.
     pub(super) fn go_offline(&mut self) {
         if self.is_closed() || self.offline {
             return;
@@ -245,7 +248,7 @@ impl Link {
         match self.session.closed() {
             None => {
                 self.exchange = Exchange::Reading(body);
-                self.happen(Happening::Open);
+                self.fire(BrowserEvent::Open);
             }
             Some(Closed::ContentType) => {
                 let kind = content_type.map_or_else(|| "no content type".into(), |kind| quoted(&*kind).to_string());
@@ -304,39 +307,39 @@ impl Link {
         let now = self.timeline.now();
         self.session.handle_end(now, 0);
         self.not_before = now.saturating_add(self.reconnection_time());
-        self.happen(Happening::Error { ready_state: ReadyState::Connecting, why: why.into() });
+        self.fire(BrowserEvent::Error { ready_state: ReadyState::Connecting, why: why.into() });
     }
 
     /// The standard's "fail the connection".
     fn fail(&mut self, why: String) {
         self.exchange = Exchange::None;
         self.session.close();
-        self.happen(Happening::Error { ready_state: ReadyState::Closed, why });
+        self.fire(BrowserEvent::Error { ready_state: ReadyState::Closed, why });
     }
 
-    fn happen(&mut self, happening: Happening) {
-        let (text, now) = match &happening {
-            Happening::Error { ready_state: ReadyState::Closed, .. } => (happening.to_string(), None),
-            Happening::Error { .. } => {
+    fn fire(&mut self, event: BrowserEvent) {
+        let (text, now) = match &event {
+            BrowserEvent::Error { ready_state: ReadyState::Closed, .. } => (event.to_string(), None),
+            BrowserEvent::Error { .. } => {
                 let wait = self.wait().unwrap_or_default();
                 let now = if self.offline { "still offline" } else { "still waiting" };
-                (format!("{happening}; waits {wait:?}"), Some(now))
+                (format!("{event}; waits {wait:?}"), Some(now))
             }
-            _ => (happening.to_string(), Some("still open")),
+            _ => (event.to_string(), Some("still open")),
         };
         self.timeline.note(text, now);
-        self.pending.push_back((self.timeline.now(), happening));
+        self.pending.push_back((self.timeline.now(), event));
     }
 }
 
-/// Where to, if the answer is a redirect. One without a `Location` is an answer as any.
+/// The target, if the answer is a redirect. One without a `Location` is treated like any other answer.
 fn location(status: StatusCode, headers: &HeaderMap) -> Option<&HeaderValue> {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308).then(|| headers.get(LOCATION))?
 }
 
-/// Reads on, but takes back an ID whose block dispatched nothing.
+/// Reads `bytes`, but takes back an ID whose block dispatched nothing.
 ///
-/// For this the session gets one line at a time, so that no piece has the end of more than one block.
+/// The session gets one line at a time for this, so that no more than one block ends in each call.
 fn read_as_firefox(session: &mut Session, bytes: &[u8], now: Duration, seen: &mut Vec<Seen>) {
     let mut committed = session.last_event_id().to_owned();
     for line in bytes.split_inclusive(|byte| matches!(byte, b'\r' | b'\n')) {

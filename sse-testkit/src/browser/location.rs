@@ -4,14 +4,14 @@ use http::Uri;
 
 use crate::escape::quoted;
 
-/// The target of a `Location` within the origin of `base`, whose authority is `host`.
+/// The target of a `location` header that leads from `base` to the same origin, whose authority is `host`.
 ///
-/// A reference is resolved as [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-5.2) has it; its fragment is left
+/// References are resolved as in [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-5.2). The fragment is left
 /// out.
 ///
 /// # Errors
 ///
-/// A text that says why there is no way there.
+/// A text that says why the redirect can't be followed.
 pub(super) fn resolve(base: &Uri, host: &str, location: &[u8]) -> Result<Uri, String> {
     let text = encoded(location.trim_ascii());
     let reference = text.split('#').next().unwrap_or_default();
@@ -40,7 +40,7 @@ fn elsewhere(location: &[u8]) -> String {
     format!("a redirect to {}: another origin, and this client knows no other server", quoted(location))
 }
 
-/// The scheme and what is after it, if there is one.
+/// The scheme and the rest, if there is a scheme.
 fn scheme(reference: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = reference.split_once(':')?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -54,7 +54,7 @@ fn origin(authority: &str) -> String {
     host.strip_suffix(":80").map(str::to_owned).unwrap_or(host)
 }
 
-/// A relative reference, put in the place of the part of the base that it replaces.
+/// A relative reference, merged with `base`.
 fn merged(base: &Uri, relative: &str) -> String {
     match relative.chars().next() {
         None => base.path_and_query().map_or_else(|| "/".into(), ToString::to_string),
@@ -89,7 +89,7 @@ fn without_dots(path: &str) -> String {
     format!("/{}", kept.join("/"))
 }
 
-/// What can't stand in a URL, percent-encoded.
+/// `location` with the bytes that a URL can't have percent-encoded.
 fn encoded(location: &[u8]) -> String {
     let mut text = String::with_capacity(location.len());
     for byte in location {

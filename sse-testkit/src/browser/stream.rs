@@ -4,13 +4,16 @@ mod expect;
 
 use std::{fmt, time::Duration};
 
-use super::{BrowserRequest, Happening, Link, ReadyState};
+use super::{
+    event::{BrowserEvent, BrowserRequest, ReadyState},
+    link::Link,
+};
 
-/// An event stream as a browser's `EventSource` reads it: it reconnects by itself, until it is closed.
+/// An event stream as a browser's `EventSource` reads it. It reconnects by itself until it is closed.
 ///
-/// Like a [`TestStream`](crate::TestStream) it makes progress only while something of it is awaited, and what comes next
-/// is what an expectation is about. `open` is passed over by all but [`expect_open`](Self::expect_open). A failure panics
-/// with the whole timeline: every request and answer, every frame and wait.
+/// Like a [`TestStream`](crate::TestStream) it makes progress only while something of it is awaited, and an expectation
+/// is about what comes next. All but [`expect_open`](Self::expect_open) skip `open`. A failure panics with the whole
+/// timeline: every request and answer, every frame and wait.
 ///
 /// ```
 /// use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -30,7 +33,7 @@ use super::{BrowserRequest, Happening, Link, ReadyState};
 /// ```
 pub struct BrowserStream {
     link: Link,
-    /// The names of the events that the page listens to, unless to all.
+    /// The names of the events that the page listens to; `None` for all.
     listened: Option<Vec<String>>,
     /// For the next expectation only.
     within: Option<Duration>,
@@ -44,7 +47,7 @@ impl BrowserStream {
     /// The `readyState`, as of what the page has seen.
     ///
     /// ```
-    /// # use sse_testkit::{BrowserClient, ReadyState, TestClient, event_stream};
+    /// # use sse_testkit::{BrowserClient, TestClient, browser::ReadyState, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
@@ -59,7 +62,7 @@ impl BrowserStream {
         self.link.seen.ready_state
     }
 
-    /// The last event ID, as of what the page has seen: the next request sends it. A page can't see it itself.
+    /// The last event ID as of what the page has seen, which the next request sends. A page itself can't see it.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -76,7 +79,7 @@ impl BrowserStream {
         &self.link.seen.last_event_id
     }
 
-    /// When that came which the page has seen last, since the stream was opened.
+    /// When the last thing that the page has seen came, as a time since the stream was opened.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -95,7 +98,7 @@ impl BrowserStream {
         self.link.seen.at
     }
 
-    /// The requests sent so far, those of redirects as well. After 8192 the oldest are missing.
+    /// The requests sent so far, including those of redirects. After 8192 of them the oldest are missing.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -115,8 +118,8 @@ impl BrowserStream {
         &self.link.requests
     }
 
-    /// The time allowed for the expectation that follows, in tokio's time, instead of 5 seconds and the reconnection
-    /// time. For all of them say so to the [`BrowserClient`](crate::BrowserClient::within).
+    /// Sets the time allowed for the next expectation, in tokio's time. Default: 5 seconds and the reconnection time.
+    /// To set it for all, see [`BrowserClient::within`](crate::BrowserClient::within).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -137,11 +140,11 @@ impl BrowserStream {
         self
     }
 
-    /// Closes the stream for good, as the page's `close()` does: no `error` is fired, and what came but was not seen is
-    /// lost.
+    /// Closes the stream for good, as the page's `close()` does: no `error` is fired, and what came but has not been
+    /// seen is lost.
     ///
     /// ```
-    /// # use sse_testkit::{BrowserClient, ReadyState, TestClient, event_stream};
+    /// # use sse_testkit::{BrowserClient, TestClient, browser::ReadyState, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\ndata: b\n\n"));
@@ -156,8 +159,8 @@ impl BrowserStream {
         self.link.close();
     }
 
-    /// The network is gone: the connection breaks, if there is one, and the page sees an `error`. What came but was not
-    /// seen is lost. Nothing is sent until the network [is back](Self::go_online).
+    /// Takes the network away: an open connection breaks, and the page sees an `error`. What came but has not been seen
+    /// is lost. Nothing is sent until the network [is back](Self::go_online).
     ///
     /// ```
     /// # use std::time::Duration;
@@ -180,7 +183,7 @@ impl BrowserStream {
         self.link.go_offline();
     }
 
-    /// The network is back. The next request is sent at once, but not before the reconnection time has passed.
+    /// Brings the network back. The next request is sent at once, but not before the reconnection time has passed.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -201,22 +204,22 @@ impl BrowserStream {
         self.link.go_online();
     }
 
-    /// How long it is until the next request, if one has to wait.
+    /// The time until the next request, if it has to wait.
     pub(crate) fn wait(&self) -> Option<Duration> {
         self.link.wait()
     }
 
-    /// Keeps a short timeline, where there are many of them.
+    /// Bounds the timeline to `bytes`, for where there are many streams.
     pub(crate) const fn keep(&mut self, bytes: usize) {
         self.link.timeline.keep(bytes);
     }
 
-    /// The next thing that the page sees, however long it takes; `None` if nothing will come any more. Nothing is lost
-    /// if the future is dropped before it is ready.
-    pub(crate) async fn happened(&mut self) -> Option<Happening> {
+    /// Awaits the next event for the page, however long it takes; `None` if the stream is closed. Nothing is lost if
+    /// the future is dropped before it is ready.
+    pub(crate) async fn next_fired(&mut self) -> Option<BrowserEvent> {
         loop {
-            if let Some(happening) = self.happening() {
-                return Some(happening);
+            if let Some(event) = self.take_fired() {
+                return Some(event);
             }
             if self.link.is_closed() {
                 return None;
@@ -225,17 +228,17 @@ impl BrowserStream {
         }
     }
 
-    /// Passes over the next thing, of what has come already; whether there was one.
+    /// Skips the next event of those that have already come. Returns true if there was one.
     pub(crate) fn overlook(&mut self) -> bool {
-        self.happening().is_some()
+        self.take_fired().is_some()
     }
 
-    /// The next thing that the page sees, of what has come already.
-    fn happening(&mut self) -> Option<Happening> {
+    /// The next event that the page listens to, of those that have already come.
+    fn take_fired(&mut self) -> Option<BrowserEvent> {
         loop {
-            match self.link.happening()? {
-                Happening::Event(event) if !self.hears(&event.name) => {}
-                happening => return Some(happening),
+            match self.link.take_fired()? {
+                BrowserEvent::Event(event) if !self.hears(&event.name) => {}
+                event => return Some(event),
             }
         }
     }

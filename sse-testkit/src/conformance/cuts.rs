@@ -2,64 +2,64 @@
 
 use std::fmt;
 
-/// Up to here a stream is split everywhere.
+/// A stream of up to this many bytes is split everywhere.
 const SPLIT_EVERYWHERE: usize = 8 << 10;
-/// Of a longer one, this much of both ends is.
+/// A longer one is split everywhere in this many bytes at both ends.
 const ENDS: usize = 256;
-/// How many splits there are between, about. The stride between them is odd, so that in a stream of short lines of one
-/// length they fall on every place of a line.
+/// About how many splits a longer stream has between its ends. The stride is odd, so that in a stream of short lines of
+/// equal length the splits fall on every position in a line.
 const BETWEEN: usize = 250;
 
-/// In how small pieces a longer one is read between its ends: odd, for the same reason. One byte at a time would take
-/// minutes with a parser that looks at a line from its start for each piece.
-const PIECE: usize = 13;
+/// The size of the chunks in which a longer stream is read between its ends; odd for the same reason. One byte at a
+/// time would take minutes with a parser that scans a line from its start again for each chunk.
+const CHUNK: usize = 13;
 
 /// How a stream was cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum VectorCut {
     Whole,
     AsGiven,
     Bytes,
-    Pieces,
+    SmallChunks,
     After(usize),
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for VectorCut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole => f.write_str("whole"),
             Self::AsGiven => f.write_str("as the vector has it"),
             Self::Bytes => f.write_str("one byte at a time"),
-            Self::Pieces => f.write_str("a few bytes at a time"),
+            Self::SmallChunks => f.write_str("a few bytes at a time"),
             Self::After(1) => f.write_str("cut after 1 byte"),
             Self::After(bytes) => write!(f, "cut after {bytes} bytes"),
         }
     }
 }
 
-/// Calls `each` with the pieces of every cut, until it is `false`.
-pub(super) fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(Cut, &[&[u8]]) -> bool) {
+/// Calls `each` with the chunks of every cut, until it returns false.
+pub(super) fn every_cut(chunks: &[Vec<u8>], mut each: impl FnMut(VectorCut, &[&[u8]]) -> bool) {
     let whole = chunks.concat();
     let given: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
-    let (small, pieces) = small_pieces(&whole);
-    let goes_on = each(Cut::Whole, &[&whole])
-        && (given.len() == 1 || each(Cut::AsGiven, &given)) // one piece is whole
-        && each(small, &pieces);
+    let (small, chunks) = small_chunks(&whole);
+    let goes_on = each(VectorCut::Whole, &[&whole])
+        && (given.len() == 1 || each(VectorCut::AsGiven, &given)) // a single chunk is the whole stream
+        && each(small, &chunks);
     if goes_on {
         let _ = splits(whole.len()).all(|at| {
             let (first, second) = whole.split_at(at);
-            each(Cut::After(at), &[first, second])
+            each(VectorCut::After(at), &[first, second])
         });
     }
 }
 
-fn small_pieces(whole: &[u8]) -> (Cut, Vec<&[u8]>) {
+fn small_chunks(whole: &[u8]) -> (VectorCut, Vec<&[u8]>) {
     if whole.len() <= SPLIT_EVERYWHERE {
-        return (Cut::Bytes, whole.chunks(1).collect());
+        return (VectorCut::Bytes, whole.chunks(1).collect());
     }
     let (first, rest) = whole.split_at(ENDS);
     let (between, last) = rest.split_at(rest.len() - ENDS);
-    (Cut::Pieces, first.chunks(1).chain(between.chunks(PIECE)).chain(last.chunks(1)).collect())
+    (VectorCut::SmallChunks, first.chunks(1).chain(between.chunks(CHUNK)).chain(last.chunks(1)).collect())
 }
 
 fn splits(len: usize) -> impl Iterator<Item = usize> {
@@ -72,11 +72,11 @@ fn splits(len: usize) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
 
-    fn cuts(chunks: &[&str]) -> Vec<(Cut, Vec<String>)> {
+    fn cuts(chunks: &[&str]) -> Vec<(VectorCut, Vec<String>)> {
         let chunks: Vec<_> = chunks.iter().map(|chunk| chunk.as_bytes().to_vec()).collect();
         let mut seen = Vec::new();
-        every_cut(&chunks, |cut, pieces| {
-            seen.push((cut, pieces.iter().map(|piece| String::from_utf8_lossy(piece).into_owned()).collect()));
+        every_cut(&chunks, |cut, chunks| {
+            seen.push((cut, chunks.iter().map(|chunk| String::from_utf8_lossy(chunk).into_owned()).collect()));
             true
         });
         seen
@@ -84,15 +84,15 @@ mod tests {
 
     #[test]
     fn each_cut_once() {
-        let pieces = |pieces: &[&str]| pieces.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let chunks = |chunks: &[&str]| chunks.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(
             cuts(&["", "abc"]),
             [
-                (Cut::Whole, pieces(&["abc"])),
-                (Cut::AsGiven, pieces(&["", "abc"])),
-                (Cut::Bytes, pieces(&["a", "b", "c"])),
-                (Cut::After(1), pieces(&["a", "bc"])),
-                (Cut::After(2), pieces(&["ab", "c"])),
+                (VectorCut::Whole, chunks(&["abc"])),
+                (VectorCut::AsGiven, chunks(&["", "abc"])),
+                (VectorCut::Bytes, chunks(&["a", "b", "c"])),
+                (VectorCut::After(1), chunks(&["a", "bc"])),
+                (VectorCut::After(2), chunks(&["ab", "c"])),
             ]
         );
         assert_eq!(cuts(&[""]).len(), 2);
@@ -110,12 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn long_streams_are_read_in_small_pieces() {
+    fn long_streams_are_read_in_small_chunks() {
         let stream = vec![b'x'; SPLIT_EVERYWHERE + 1];
-        let (cut, pieces) = small_pieces(&stream);
-        assert_eq!((cut, pieces.concat()), (Cut::Pieces, stream.clone()));
-        assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
-        assert_eq!(small_pieces(&stream[1..]).0, Cut::Bytes);
+        let (cut, chunks) = small_chunks(&stream);
+        assert_eq!((cut, chunks.concat()), (VectorCut::SmallChunks, stream.clone()));
+        assert!(chunks.iter().all(|chunk| (1..=CHUNK).contains(&chunk.len())));
+        assert_eq!(small_chunks(&stream[1..]).0, VectorCut::Bytes);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
         let mut calls = 0;
         every_cut(&[b"abc".to_vec()], |cut, _| {
             calls += 1;
-            cut != Cut::After(1)
+            cut != VectorCut::After(1)
         });
         assert_eq!(calls, 3);
     }

@@ -1,10 +1,10 @@
 //! A vector on which a parser failed.
 
-/// A vector that a parser read wrongly.
+/// A vector that a parser got wrong.
 ///
 /// ```
-/// # use sse_testkit::{FailureKind, Outcome, conformance};
-/// // it takes each piece for one event
+/// # use sse_testkit::{Outcome, conformance, conformance::FailureKind};
+/// // it takes each chunk for one event
 /// let grades = conformance(|chunks| {
 ///     let texts = chunks.iter().map(|chunk| String::from_utf8_lossy(chunk).into_owned());
 ///     Outcome::events(texts.map(|text| ("message", text, "")))
@@ -21,28 +21,28 @@
 pub struct VectorFailure {
     /// The vector's name.
     pub vector: String,
-    /// Where the vector is from: a clause of the standard, or someone's test.
+    /// Where the vector comes from: a clause of the standard, or another project's test.
     pub source: String,
     /// How it failed.
     pub kind: FailureKind,
-    /// Under how many cuts it failed.
+    /// The number of cuts under which it failed.
     pub failed: usize,
-    /// Under how many cuts it was run.
+    /// The number of cuts under which it was run.
     pub cuts: usize,
     /// The first cut under which it failed: `whole`, `as the vector has it`, `one byte at a time`, `a few bytes
     /// at a time`, or `cut after 3 bytes`.
     pub first_cut: String,
-    /// What was wrong under that cut, or the first of it.
+    /// The first difference under that cut.
     pub what: String,
-    /// How much more was wrong under that cut.
+    /// The number of further differences under that cut.
     pub more: usize,
 }
 
 /// How a parser failed on a vector.
 ///
 /// ```
-/// # use sse_testkit::{FailureKind, Outcome, conformance};
-/// // pieces that end between lines are all it can read
+/// # use sse_testkit::{Outcome, conformance, conformance::FailureKind};
+/// // chunks that end between lines are all it can read
 /// let grades = conformance(|chunks| {
 ///     let whole = |chunk: &&[u8]| chunk.strip_prefix(b"data: ")?.strip_suffix(b"\n\n").map(<[u8]>::to_vec);
 ///     let data = chunks.iter().filter_map(whole);
@@ -55,11 +55,11 @@ pub struct VectorFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
-    /// However the stream was cut, it was read wrongly.
+    /// The parser failed under every cut.
     EveryCut,
-    /// Where the stream was cut decided whether it was read rightly.
+    /// The parser failed under some cuts and passed under others.
     SomeCuts,
-    /// The parser panicked; its other cuts were not tried.
+    /// The parser panicked. The other cuts were not tried.
     Panicked,
 }
 

@@ -1,11 +1,11 @@
-//! How a parser did on all vectors.
+//! The result of a parser on all vectors.
 
 use std::{collections::BTreeSet, fmt, panic::Location};
 
-use super::{FailureKind, VectorFailure};
+use super::failure::{FailureKind, VectorFailure};
 use crate::table::Table;
 
-/// How a parser did. Shown, it is a table of the vectors on which it failed.
+/// The result of a parser on all vectors. As text, it is a table of those on which the parser failed.
 ///
 /// ```
 /// # use sse_testkit::{Outcome, conformance};
@@ -16,14 +16,14 @@ use crate::table::Table;
 pub struct Conformance {
     pub(super) passed: usize,
     pub(super) failures: Vec<VectorFailure>,
-    /// With why.
+    /// Names, each with the reason.
     pub(super) not_run: Vec<(String, String)>,
-    /// The names of all.
+    /// The names of all vectors.
     pub(super) vectors: BTreeSet<String>,
 }
 
 impl Conformance {
-    /// Whether every vector was run and read rightly, however it was cut.
+    /// Returns true if every vector was run and passed, however it was cut.
     ///
     /// ```
     /// # use sse_testkit::{Outcome, conformance};
@@ -48,7 +48,7 @@ impl Conformance {
         &self.failures
     }
 
-    /// The names of the vectors that were not run, each with [why](crate::Outcome::not_run).
+    /// The names of the vectors that were not run, each with [the reason](crate::Outcome::not_run).
     ///
     /// ```
     /// # use sse_testkit::{Outcome, conformance};
@@ -59,7 +59,7 @@ impl Conformance {
         self.not_run.iter().map(|(vector, why)| (&**vector, &**why))
     }
 
-    /// Every vector was run and read rightly, however it was cut.
+    /// Expects that every vector was run and passed, however it was cut.
     ///
     /// ```should_panic
     /// # use sse_testkit::{Outcome, conformance};
@@ -68,7 +68,7 @@ impl Conformance {
     ///
     /// # Panics
     ///
-    /// With the table, if not.
+    /// If not. The message has the table.
     #[track_caller]
     pub fn expect_perfect(&self) {
         if !self.is_perfect() {
@@ -76,8 +76,8 @@ impl Conformance {
         }
     }
 
-    /// The parser fails on these vectors and on no other, in any order: the failures that are known. Vectors that were
-    /// not run are no failures, but some have to be run.
+    /// Expects that the parser fails on exactly these vectors, in any order: the known failures. Vectors that were not
+    /// run don't count as failures, but at least one has to be run.
     ///
     /// ```
     /// # use sse_core::{Item, Parser};
@@ -100,7 +100,7 @@ impl Conformance {
     ///
     /// # Panics
     ///
-    /// If one is mended or new, or not a vector's name, with which, and with the table.
+    /// If a failure is missing or new, or a name is not that of a vector. The message has which, and the table.
     #[track_caller]
     pub fn expect_failures<V: AsRef<str>>(&self, vectors: impl IntoIterator<Item = V>) {
         let known: Vec<V> = vectors.into_iter().collect();

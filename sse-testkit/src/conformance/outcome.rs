@@ -1,10 +1,10 @@
-//! What a parser says it saw.
+//! What a parser read, as the test reports it.
 
 use std::{fmt, time::Duration};
 
-use crate::{Event, escape::clipped, vectors::Expected};
+use crate::{escape::clipped, seen::Event, vectors::Expected};
 
-/// What a parser saw of a stream. What it can't tell is left out, and not graded.
+/// What a parser read from a stream. What the parser does not expose is left out, and not graded.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,8 +25,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The events in order: of each its name, which is `message` where the stream gave none, its data, and the last event
-    /// ID when it was dispatched.
+    /// The events in order, each with its name (`message` if the stream gave none), its data, and the last event ID
+    /// when it was dispatched.
     ///
     /// ```
     /// # use sse_testkit::Outcome;
@@ -44,7 +44,7 @@ impl Outcome {
         Self { events: events.into_iter().map(event).collect(), ..Self::default() }
     }
 
-    /// The events of a parser that does not tell IDs: of each its name and data.
+    /// The events of a parser that does not expose IDs, each with its name and data.
     ///
     /// ```
     /// # use sse_testkit::Outcome;
@@ -61,7 +61,7 @@ impl Outcome {
         Self { without_ids: true, ..Self::events(events) }
     }
 
-    /// The last event ID at the end of the stream: what the client would send to resume; empty if there is none.
+    /// Adds the last event ID at the end of the stream, which a client would send to resume; empty if there is none.
     ///
     /// ```
     /// # use sse_testkit::Outcome;
@@ -74,7 +74,7 @@ impl Outcome {
         self
     }
 
-    /// The reconnection time at the end of the stream, or that the stream set none.
+    /// Adds the reconnection time at the end of the stream; `None` if the stream set none.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -88,8 +88,8 @@ impl Outcome {
         self
     }
 
-    /// The parser answered an error. The format knows none: every sequence of bytes is an event stream, so this fails the
-    /// vector, and the table shows the error.
+    /// Adds an error that the parser returned. The format knows no errors, since every sequence of bytes is an event
+    /// stream. So this fails the vector, and the table shows the error.
     ///
     /// ```
     /// # use sse_testkit::Outcome;
@@ -105,10 +105,10 @@ impl Outcome {
         self
     }
 
-    /// The parser can't be run on this vector: it counts neither as passed nor as failed.
+    /// The parser can't be run on this vector, for the reason `why`. The vector counts neither as passed nor as failed.
     ///
     /// ```
-    /// # use sse_testkit::{Chunks, Outcome};
+    /// # use sse_testkit::{Outcome, conformance::Chunks};
     /// fn parser(chunks: &Chunks<'_>) -> Outcome {
     ///     if !chunks.last_event_id().is_empty() {
     ///         return Outcome::not_run("it can't be given a last event ID");
@@ -126,7 +126,7 @@ impl Outcome {
         self.not_run.clone().ok_or(self)
     }
 
-    /// What is not as it should be.
+    /// The differences from what is expected, in words.
     pub(super) fn differences(&self, expected: &Expected) -> Vec<String> {
         let mut wrong = Vec::new();
         if let Some(error) = &self.error {

@@ -2,15 +2,15 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use super::Fields;
+use super::fields::Fields;
 use crate::{random::Random, vectors};
 
-/// How many events have hostile text in several fields.
+/// The number of events with hostile text in several fields.
 const MIXED: usize = 256;
-/// Of what is drawn for them. It is always the same, so that what is known stays known.
+/// The seed of what is drawn for them. It is fixed, so that known findings stay the same.
 const SEED: u64 = 1;
 
-/// An event, and what it is called.
+/// An event, and the name of the case.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Case {
     pub(super) name: String,
@@ -66,7 +66,7 @@ impl Shape {
     const NONE: Self = Self { name: false, data: false, id: false, comment: false, retry: false };
     const DATA: Self = Self { data: true, ..Self::NONE };
 
-    /// Those that the cases have.
+    /// The shapes of the cases.
     pub(super) const ALL: [Self; 9] = [
         Self::DATA,
         Self { name: true, ..Self::DATA },
@@ -79,7 +79,7 @@ impl Shape {
         Self { name: true, data: true, id: true, comment: true, retry: true },
     ];
 
-    /// An event of it with nothing to fear.
+    /// An event of this shape with harmless text.
     pub(super) fn plain(self) -> Case {
         Case {
             name: format!("plain: {self}"),
@@ -114,11 +114,11 @@ enum Field {
     Comment,
 }
 
-/// Each hostile text in each field, and the vectors.
+/// The vectors, and each hostile text in each field.
 pub(super) fn alone() -> Vec<Case> {
     let mut cases: Vec<Case> = vectors::encode().into_iter().map(vector).collect();
     let mut add = |case: Case| {
-        // what a vector has already goes by the vector's name
+        // an event that a vector has already keeps the vector's name
         if !cases.iter().any(|other| other.fields() == case.fields()) {
             cases.push(case);
         }
@@ -144,8 +144,8 @@ pub(super) fn alone() -> Vec<Case> {
     cases
 }
 
-/// Events with several fields, their text drawn from those that were harmless in that field alone. So what is found here
-/// is only found in their company. Of a field that has none of them they have none.
+/// Events with several fields, whose text is drawn from the cases that were harmless alone. So whatever is found here
+/// needs the combination. A field for which no case was harmless is left out.
 pub(super) fn mixed(harmless: &[Case]) -> Vec<Case> {
     let mut random = Random::new(SEED);
     let with = |has: fn(&Case) -> bool| harmless.iter().filter(|case| has(case)).collect::<Vec<_>>();

@@ -1,11 +1,11 @@
-//! What a client reads of what an encoder wrote.
+//! Compares what a client reads with what was meant to be sent.
 
 use std::time::Duration;
 
 use sse_core::{EventRef, Item, Limits, Parser};
 
-use super::{EncodingFault, Fields};
-use crate::{Event, escape::clipped};
+use super::{fields::Fields, finding::EncodingFault};
+use crate::{escape::clipped, seen::Event};
 
 /// Sent before the event, so that a lost ID or reconnection time shows.
 const BEFORE: &str = "id: before\nretry: 1\n\n";
@@ -16,10 +16,10 @@ const AFTER: &str = "event: after\ndata: after\n\n";
 
 /// The gravest fault, and what is wrong in words.
 pub(super) fn check(fields: &Fields<'_>, wire: &[u8]) -> Option<(EncodingFault, String)> {
-    let seen = Seen::of(wire);
+    let seen = ReadBack::of(wire);
     if !seen.ends {
-        // what else there is, if it is graver
-        let forged = check_read(fields, &Seen::of(&[wire, b"\n\n"].concat()));
+        // a forged field or event is graver
+        let forged = check_read(fields, &ReadBack::of(&[wire, b"\n\n"].concat()));
         return forged
             .filter(|(fault, _)| *fault == EncodingFault::Forged)
             .or_else(|| Some((EncodingFault::Lost, "the event does not end before the next".into())));
@@ -27,7 +27,7 @@ pub(super) fn check(fields: &Fields<'_>, wire: &[u8]) -> Option<(EncodingFault, 
     check_read(fields, &seen)
 }
 
-fn check_read(fields: &Fields<'_>, seen: &Seen) -> Option<(EncodingFault, String)> {
+fn check_read(fields: &Fields<'_>, seen: &ReadBack) -> Option<(EncodingFault, String)> {
     let mut wrong = Vec::new();
     let sent = usize::from(fields.data.is_some());
     let events = &seen.events[..];
@@ -49,20 +49,20 @@ fn check_read(fields: &Fields<'_>, seen: &Seen) -> Option<(EncodingFault, String
     if fields.comment.is_some() && seen.comments == 0 {
         wrong.push((EncodingFault::Lost, "no comment".into()));
     }
-    wrong.into_iter().min_by_key(|(fault, _)| *fault) // the first of several that are as grave
+    wrong.into_iter().min_by_key(|(fault, _)| *fault) // the first of those that are equally grave
 }
 
-struct Seen {
-    /// Of the event alone, as those below.
+struct ReadBack {
+    /// What the event under test gave, as in the fields below.
     events: Vec<Event>,
     comments: usize,
     last_event_id: String,
     retry: Option<Duration>,
-    /// The next event is itself.
+    /// Whether the event after it is read unchanged.
     ends: bool,
 }
 
-impl Seen {
+impl ReadBack {
     fn of(wire: &[u8]) -> Self {
         let mut limits = Limits::new(usize::MAX, usize::MAX);
         (limits.id, limits.name) = (usize::MAX, usize::MAX);
@@ -90,12 +90,12 @@ fn of(event: EventRef<'_>) -> Event {
     Event { name: event.name().into(), data: event.data().into(), id: event.id().into() }
 }
 
-/// A CRLF or a CR arrives as LF.
+/// `data` as it arrives: with each CRLF and CR as LF.
 fn lines(data: &str) -> String {
     data.replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// What is wrong with a field that reads `got`, and would read `without` if it were not sent.
+/// What is wrong with a field that reads `got`, where `sent` was meant; a field that is not sent reads `without`.
 fn differs(field: &str, got: &str, sent: Option<&str>, without: &str) -> Option<(EncodingFault, String)> {
     let Some(sent) = sent else {
         return (got != without)
@@ -114,8 +114,8 @@ fn differs(field: &str, got: &str, sent: Option<&str>, without: &str) -> Option<
     Some((fault, format!("the {field} is {}, not {}", clipped(got), clipped(sent))))
 }
 
-/// Whether each line of it is in what was sent, but for characters that were taken out, replaced or put in for safety: no
-/// one else's text.
+/// Returns true if each line of `got` is part of `sent`, apart from characters that were removed, replaced or added for
+/// safety: it has no text of another field.
 fn is_made_of(got: &str, sent: &str) -> bool {
     let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
     let sent = letters(sent);

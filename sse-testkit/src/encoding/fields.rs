@@ -1,13 +1,13 @@
-//! What an encoder is to write.
+//! The event that an encoder has to write.
 
 use std::{fmt, time::Duration};
 
 use crate::escape::clipped;
 
-/// The fields of one event, for an encoder under test to write. What is `None` is not to be written.
+/// The fields of one event that an encoder under test has to write. A field that is `None` must not be written.
 ///
 /// ```
-/// # use sse_testkit::{Fields, encoding};
+/// # use sse_testkit::{encoding, encoding::Fields};
 /// fn encoder(fields: &Fields<'_>) -> Option<String> {
 ///     let mut wire = String::new();
 ///     if let Some(name) = fields.name {
@@ -24,20 +24,20 @@ use crate::escape::clipped;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fields<'a> {
-    /// The name of the event. The empty one means `message`.
+    /// The name of the event. An empty name means `message`.
     pub name: Option<&'a str>,
-    /// The data. Without it a client dispatches no event.
+    /// The data. A client dispatches no event without it.
     pub data: Option<&'a str>,
-    /// The last event ID to be. The empty one takes the client's back.
+    /// The event ID. An empty one resets the client's last event ID.
     pub id: Option<&'a str>,
     /// A comment, which may have several lines.
     pub comment: Option<&'a str>,
-    /// The reconnection time. Part of a millisecond may be cut off or rounded.
+    /// The reconnection time. A fraction of a millisecond may be dropped or rounded.
     pub retry: Option<Duration>,
 }
 
 impl Fields<'_> {
-    /// Whether an event stream can carry it.
+    /// Returns true if an event stream can carry these fields.
     pub(super) fn can_be_carried(&self) -> bool {
         carries(self.name, &['\r', '\n']) && carries(self.id, &['\r', '\n', '\0'])
     }

@@ -1,4 +1,4 @@
-//! A client whose answers have faults.
+//! Faults for the answers that a client gets.
 
 use std::{
     convert::Infallible,
@@ -12,12 +12,14 @@ use http_body_util::BodyExt;
 
 use super::{Faults, FaultyError};
 use crate::{
-    Body, TestClient,
+    body::Body,
+    client::TestClient,
+    timeline::AnswerNote,
     transport::{Answering, BoxError, Transport},
 };
 
 impl TestClient {
-    /// The same client, but the body of each answer comes with these faults. What is drawn is drawn anew for each, and
+    /// The same client, but the body of each answer has these faults. What is drawn is drawn anew for each answer, and
     /// repeats with the seed. A failed expectation shows the plan.
     ///
     /// ```
@@ -35,16 +37,12 @@ impl TestClient {
     }
 }
 
-/// A way to a server, with faults on the way back.
+/// A transport with faults on the way back.
 struct WithFaults {
     inner: Arc<dyn Transport>,
     faults: Faults,
     answers: AtomicU64,
 }
-
-/// What was done to an answer, as its extension: for the timeline.
-#[derive(Debug, Clone)]
-pub(crate) struct Plan(pub(crate) String);
 
 impl Transport for WithFaults {
     fn authority(&self) -> String {
@@ -70,13 +68,13 @@ impl Transport for WithFaults {
         let answering = self.inner.send(request);
         Box::pin(async move {
             let mut answer = answering.await?;
-            answer.extensions_mut().insert(Plan(plan));
+            answer.extensions_mut().insert(AnswerNote(plan));
             Ok(answer.map(|body| faults.body(body).map_err(source).boxed_unsync()))
         })
     }
 }
 
-/// An error of the server's stays what it was.
+/// Passes an error of the server on as it was.
 fn source(error: FaultyError<BoxError>) -> BoxError {
     match error {
         FaultyError::Source(error) => error,

@@ -1,13 +1,13 @@
-//! A slow reader's account.
+//! The credit of a slow reader.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How many bytes a slow reader takes. Clones are the same account.
+/// The number of bytes that a slow reader takes. Clones share one account.
 ///
 /// ```
-/// use sse_testkit::{Credits, Faults};
+/// use sse_testkit::{Faults, faults::Credits};
 /// let credits = Credits::new(0);
 /// let faults = Faults::none().credits(&credits);
 /// credits.grant(100);
@@ -17,20 +17,20 @@ use tokio::sync::watch;
 pub struct Credits(Arc<watch::Sender<usize>>);
 
 impl Credits {
-    /// So many bytes.
+    /// An account of `bytes` bytes.
     ///
     /// ```
-    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
+    /// assert_eq!(sse_testkit::faults::Credits::new(7).left(), 7);
     /// ```
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(watch::Sender::new(bytes)))
     }
 
-    /// So many bytes more.
+    /// Adds `bytes` bytes.
     ///
     /// ```
-    /// # let credits = sse_testkit::Credits::new(7);
+    /// # let credits = sse_testkit::faults::Credits::new(7);
     /// credits.grant(3);
     /// assert_eq!(credits.left(), 10);
     /// ```
@@ -38,27 +38,27 @@ impl Credits {
         self.0.send_modify(|left| *left = left.saturating_add(bytes));
     }
 
-    /// Uses up to so many, as far as there are any.
+    /// Takes up to `bytes` bytes, and returns how many there were.
     pub(super) fn take(&self, bytes: usize) -> usize {
         let mut taken = 0;
         self.0.send_if_modified(|left| {
             taken = bytes.min(*left);
             *left -= taken;
-            false // there are fewer: no reader waits for that
+            false // no reader waits for less credit
         });
         taken
     }
 
-    /// Until there are some. A reader that waits holds none of them: it may not be read again.
+    /// Waits until there is credit. A reader that waits holds none, since it may never be polled again.
     pub(super) async fn some(self) {
         // the sender is in `self`
         let _ = self.0.subscribe().wait_for(|left| *left > 0).await;
     }
 
-    /// How many bytes may pass before the reader waits.
+    /// The number of bytes that may pass before the reader waits.
     ///
     /// ```
-    /// assert_eq!(sse_testkit::Credits::new(7).left(), 7);
+    /// assert_eq!(sse_testkit::faults::Credits::new(7).left(), 7);
     /// ```
     #[must_use]
     pub fn left(&self) -> usize {

@@ -4,20 +4,20 @@ use bytes::Bytes;
 
 use super::{
     Faults,
-    machine::{Machine, Next},
+    machine::{FaultMachine, Next},
 };
 
-/// The ways to cut bytes that find what a cut can break: whole, each byte alone, and every cut in two.
+/// The cuts of `bytes` that find what a cut can break: whole, each byte alone, and every split in two.
 ///
 /// ```
-/// # use sse_testkit::every_cut;
-/// for pieces in every_cut("data: ü\r\n\r\n") {
+/// # use sse_testkit::faults::every_cut;
+/// for chunks in every_cut("data: ü\r\n\r\n") {
 ///     let mut parser = sse_core::Parser::new();
 ///     let mut data = Vec::new();
-///     for piece in &pieces {
-///         parser.feed(piece, |item| if let sse_core::Item::Event(event) = item { data.push(event.data().to_owned()) });
+///     for chunk in &chunks {
+///         parser.feed(chunk, |item| if let sse_core::Item::Event(event) = item { data.push(event.data().to_owned()) });
 ///     }
-///     assert_eq!(data, ["ü"], "cut as {pieces:?}");
+///     assert_eq!(data, ["ü"], "cut as {chunks:?}");
 /// }
 /// assert_eq!(every_cut("abc").count(), 4);
 /// ```
@@ -30,20 +30,20 @@ pub fn every_cut(bytes: impl Into<Bytes>) -> impl Iterator<Item = Vec<Bytes>> {
 }
 
 impl Faults {
-    /// What becomes of these bytes, with no thought for time and credit: the pieces up to the end, or to where it stalls
-    /// or breaks off.
+    /// The chunks that `bytes` come in, regardless of delays and credit, up to the end or to where the stream stalls or
+    /// breaks off.
     ///
     /// ```
     /// # use sse_testkit::Faults;
-    /// assert_eq!(Faults::none().cut_every(2).drop_after(5).pieces("abcdefgh"), ["ab", "cd", "e"]);
+    /// assert_eq!(Faults::none().cut_every(2).drop_after(5).chunks("abcdefgh"), ["ab", "cd", "e"]);
     /// ```
     #[must_use]
-    pub fn pieces(&self, bytes: impl Into<Bytes>) -> Vec<Bytes> {
-        let mut machine = Machine::new(self);
+    pub fn chunks(&self, bytes: impl Into<Bytes>) -> Vec<Bytes> {
+        let mut machine = FaultMachine::new(self);
         machine.feed(bytes.into());
         machine.end();
         std::iter::from_fn(|| match machine.next(true) {
-            Next::Piece(piece) => Some(piece),
+            Next::Chunk(chunk) => Some(chunk),
             Next::Wait | Next::Stall | Next::End | Next::Reset => None,
         })
         .collect()

@@ -16,11 +16,11 @@ use tokio::time::{Sleep, sleep};
 
 use super::{
     Credits, Faults,
-    machine::{Machine, Next},
+    machine::{FaultMachine, Next},
 };
 
 impl Faults {
-    /// A stream of bytes with these faults.
+    /// The stream `source` with these faults.
     ///
     /// ```
     /// use futures_util::{StreamExt, stream};
@@ -28,9 +28,9 @@ impl Faults {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
-    /// let source = stream::iter(["data: hello\n\n"]).map(|piece| Ok::<_, std::io::Error>(piece.into()));
-    /// let pieces: Vec<_> = Faults::none().cut_every(8).stream(source).map(Result::unwrap).collect().await;
-    /// assert_eq!(pieces, ["data: he", "llo\n\n"]);
+    /// let source = stream::iter(["data: hello\n\n"]).map(|chunk| Ok::<_, std::io::Error>(chunk.into()));
+    /// let chunks: Vec<_> = Faults::none().cut_every(8).stream(source).map(Result::unwrap).collect().await;
+    /// assert_eq!(chunks, ["data: he", "llo\n\n"]);
     /// # }
     /// ```
     pub fn stream<S, E>(&self, source: S) -> Faulty<S>
@@ -39,17 +39,17 @@ impl Faults {
     {
         Faulty {
             source: Box::pin(source),
-            machine: Machine::new(self),
+            machine: FaultMachine::new(self),
             idle: false,
             delay: self.delay,
-            piece: Bytes::new(),
+            chunk: Bytes::new(),
             waiting: None,
             credit: self.credits.clone().map(|credits| (credits, None)),
             over: false,
         }
     }
 
-    /// A body with these faults. Trailers are left out.
+    /// The body `body` with these faults. Trailers are dropped.
     ///
     /// ```
     /// use http_body_util::BodyExt;
@@ -70,23 +70,23 @@ impl Faults {
     }
 }
 
-/// A stream of bytes with faults, by [`Faults::stream`]. It ends where the plan has it, and fails with
-/// [`FaultyError::Reset`] where that is what the plan has.
+/// A stream of bytes with faults, made by [`Faults::stream`]. It ends where the plan says, and fails with
+/// [`FaultyError::Reset`] where the plan breaks it off.
 pub struct Faulty<S> {
     source: Pin<Box<S>>,
-    machine: Machine,
-    /// The source had nothing when it was last asked.
+    machine: FaultMachine,
+    /// Whether the source was pending when it was last polled.
     idle: bool,
     delay: Duration,
-    /// What is to go out, after the delay and as there is credit.
-    piece: Bytes,
+    /// The chunk that goes out next, after its delay and as far as there is credit.
+    chunk: Bytes,
     waiting: Option<Pin<Box<Sleep>>>,
     credit: Option<Credit>,
-    /// The end has been told.
+    /// Whether the end has been reported.
     over: bool,
 }
 
-/// The account, and a request to it.
+/// The account, and the wait for more credit.
 type Credit = (Credits, Option<Granting>);
 type Granting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -109,16 +109,16 @@ where
                 ready!(waiting.as_mut().poll(cx));
                 this.waiting = None;
             }
-            if !this.piece.is_empty() {
-                return this.poll_pass(cx).map(|piece| Some(Ok(piece)));
+            if !this.chunk.is_empty() {
+                return this.poll_pass(cx).map(|chunk| Some(Ok(chunk)));
             }
             match this.machine.next(mem::take(&mut this.idle)) {
-                Next::Piece(piece) => {
-                    this.piece = piece;
+                Next::Chunk(chunk) => {
+                    this.chunk = chunk;
                     this.waiting = (!this.delay.is_zero()).then(|| Box::pin(sleep(this.delay)));
                 }
                 Next::Wait => match this.source.as_mut().poll_next(cx) {
-                    Poll::Ready(Some(Ok(piece))) => this.machine.feed(piece),
+                    Poll::Ready(Some(Ok(chunk))) => this.machine.feed(chunk),
                     Poll::Ready(Some(Err(error))) => {
                         this.over = true;
                         return Poll::Ready(Some(Err(FaultyError::Source(error))));
@@ -140,19 +140,19 @@ where
 }
 
 impl<S> Faulty<S> {
-    /// As much of the piece as there is credit for, once there is some.
+    /// Polls for as much of the chunk as there is credit for.
     fn poll_pass(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
         let Some((credits, granting)) = &mut self.credit else {
-            return Poll::Ready(mem::take(&mut self.piece));
+            return Poll::Ready(mem::take(&mut self.chunk));
         };
         loop {
             if let Some(wait) = granting {
                 ready!(wait.as_mut().poll(cx));
                 *granting = None;
             }
-            match credits.take(self.piece.len()) {
+            match credits.take(self.chunk.len()) {
                 0 => *granting = Some(Box::pin(credits.clone().some())),
-                passed => return Poll::Ready(self.piece.split_to(passed)),
+                passed => return Poll::Ready(self.chunk.split_to(passed)),
             }
         }
     }
@@ -161,15 +161,15 @@ impl<S> Faulty<S> {
 /// Why a stream with faults broke off.
 ///
 /// ```
-/// # use sse_testkit::FaultyError;
+/// # use sse_testkit::faults::FaultyError;
 /// assert_eq!(FaultyError::<std::io::Error>::Reset.to_string(), "reset, as the faults have it");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultyError<E> {
-    /// The plan has it so.
+    /// The plan breaks the stream off here.
     Reset,
-    /// The source failed by itself.
+    /// The source failed itself.
     Source(E),
 }
 

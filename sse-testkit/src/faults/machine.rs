@@ -1,43 +1,43 @@
-//! What becomes of bytes: no IO, no clock.
+//! The state machine behind a plan: no IO, no clock.
 
 use std::{collections::VecDeque, mem};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Cut, Faults, Stop};
+use super::{CutRule, Faults, Stop};
 use crate::random::Random;
 
-/// How much comes twice at most.
+/// The number of bytes that are repeated at most.
 const KEPT: usize = 16 << 20;
 
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct FaultMachine {
     cuts: Vec<Cutter>,
     merge: usize,
     stop: Option<(u64, Stop)>,
     corrupt: Option<u32>,
     corrupt_at: Vec<(u64, u8)>,
     noise: Random,
-    /// How many bytes of the source have come.
+    /// The number of bytes that have come from the source.
     offset: u64,
-    /// The byte before.
+    /// The previous byte.
     last: u8,
-    /// What belongs to one piece so far.
-    piece: BytesMut,
-    pieces: VecDeque<Bytes>,
+    /// The unfinished chunk.
+    chunk: BytesMut,
+    chunks: VecDeque<Bytes>,
     end: Option<Next>,
-    /// The pieces that came, where all come twice.
+    /// The chunks so far, if they are to be repeated.
     kept: Option<Vec<Bytes>>,
     kept_bytes: usize,
 }
 
-/// What the reader gets.
+/// What the reader gets next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
-    Piece(Bytes),
-    /// More from the source is wanted.
+    Chunk(Bytes),
+    /// More bytes of the source are needed.
     Wait,
-    /// Nothing more, and no end.
+    /// Nothing more comes, and no end.
     Stall,
     End,
     Reset,
@@ -52,9 +52,9 @@ enum Cutter {
     BetweenCrAndLf,
 }
 
-impl Machine {
+impl FaultMachine {
     pub(super) fn new(faults: &Faults) -> Self {
-        // cuts and noise draw each for itself, so that one does not change the other
+        // cuts and noise draw from sources of their own, so that one does not change the other
         let random = |n: u64| Random::of(faults.seed, n);
         let mut machine = Self {
             cuts: (1..).zip(&faults.cuts).map(|(number, cut)| Cutter::new(cut, random(number))).collect(),
@@ -65,17 +65,17 @@ impl Machine {
             noise: random(0),
             offset: 0,
             last: 0,
-            piece: BytesMut::new(),
-            pieces: VecDeque::new(),
+            chunk: BytesMut::new(),
+            chunks: VecDeque::new(),
             end: None,
             kept: faults.duplicate.then(Vec::new),
             kept_bytes: 0,
         };
-        machine.stop_here(); // after no bytes it stops before there is a source
+        machine.stop_here(); // a stop after 0 bytes needs no source
         machine
     }
 
-    /// Bytes of the source. Each call begins a new piece, unless pieces are merged.
+    /// Takes bytes of the source. Each call begins a new chunk, unless chunks are merged.
     pub(super) fn feed(&mut self, bytes: Bytes) {
         if self.end.is_some() {
             return;
@@ -93,35 +93,35 @@ impl Machine {
             if cut && offset > 0 {
                 self.over();
             }
-            self.piece.extend_from_slice(&[byte]);
+            self.chunk.extend_from_slice(&[byte]);
             (self.offset, self.last) = (offset + 1, byte);
         }
-        if self.piece.len() >= self.merge {
+        if self.chunk.len() >= self.merge {
             self.over();
         }
         self.stop_here();
     }
 
-    /// The source has ended.
+    /// Ends the source.
     pub(super) fn end(&mut self) {
         self.finish(Next::End);
     }
 
-    /// `idle` says that the source has nothing more for now.
+    /// What comes next. `idle` says that the source has nothing more for now, so that nothing is held back.
     pub(super) fn next(&mut self, idle: bool) -> Next {
         if idle {
             self.over();
         }
-        match (self.pieces.pop_front(), &self.end) {
-            (Some(piece), _) => Next::Piece(piece),
+        match (self.chunks.pop_front(), &self.end) {
+            (Some(chunk), _) => Next::Chunk(chunk),
             (None, Some(end)) => end.clone(),
             (None, None) => Next::Wait,
         }
     }
 
-    /// Whether something waits for more to be merged with.
+    /// Returns true if an unfinished chunk waits to be merged with more.
     pub(super) fn holds_back(&self) -> bool {
-        !self.piece.is_empty()
+        !self.chunk.is_empty()
     }
 
     fn stop_here(&mut self) -> bool {
@@ -142,24 +142,24 @@ impl Machine {
         }
         self.over();
         if end == Next::End {
-            self.pieces.extend(self.kept.take().into_iter().flatten());
+            self.chunks.extend(self.kept.take().into_iter().flatten());
         }
         self.end = Some(end);
     }
 
-    /// The piece ends here.
+    /// Ends the chunk.
     fn over(&mut self) {
-        if self.piece.is_empty() {
+        if self.chunk.is_empty() {
             return;
         }
-        let piece = mem::take(&mut self.piece).freeze();
+        let chunk = mem::take(&mut self.chunk).freeze();
         if let Some(kept) = &mut self.kept
-            && self.kept_bytes + piece.len() <= KEPT
+            && self.kept_bytes + chunk.len() <= KEPT
         {
-            self.kept_bytes += piece.len();
-            kept.push(piece.clone());
+            self.kept_bytes += chunk.len();
+            kept.push(chunk.clone());
         }
-        self.pieces.push_back(piece);
+        self.chunks.push_back(chunk);
     }
 
     fn corrupted(&mut self, byte: u8) -> u8 {
@@ -174,16 +174,16 @@ impl Machine {
 }
 
 impl Cutter {
-    fn new(cut: &Cut, mut random: Random) -> Self {
+    fn new(cut: &CutRule, mut random: Random) -> Self {
         match cut {
-            Cut::At(offsets) => Self::At(offsets.clone()),
-            Cut::Every(bytes) => Self::Every(*bytes),
-            Cut::Randomly(mean) => {
+            CutRule::At(offsets) => Self::At(offsets.clone()),
+            CutRule::Every(bytes) => Self::Every(*bytes),
+            CutRule::Randomly(mean) => {
                 let next = length(&mut random, *mean);
                 Self::Randomly { random, mean: *mean, next }
             }
-            Cut::InCharacters => Self::InCharacters,
-            Cut::BetweenCrAndLf => Self::BetweenCrAndLf,
+            CutRule::InCharacters => Self::InCharacters,
+            CutRule::BetweenCrAndLf => Self::BetweenCrAndLf,
         }
     }
 
@@ -204,7 +204,7 @@ impl Cutter {
     }
 }
 
-/// From 1 to twice the mean, less 1.
+/// A length from 1 to twice `mean`, less 1.
 fn length(random: &mut Random, mean: u32) -> u64 {
     1 + u64::from(random.below(mean.saturating_mul(2).saturating_sub(1)))
 }
@@ -215,19 +215,19 @@ mod tests {
 
     use super::*;
 
-    /// All that comes, fed in these pieces, and how it ends.
+    /// All that comes, fed in these chunks, and how it ends.
     fn run(faults: &Faults, source: &[Vec<u8>]) -> (Vec<Bytes>, Next) {
-        let mut machine = Machine::new(faults);
-        let mut pieces = Vec::new();
+        let mut machine = FaultMachine::new(faults);
+        let mut chunks = Vec::new();
         let mut source = source.iter();
         loop {
             match machine.next(false) {
-                Next::Piece(piece) => pieces.push(piece),
+                Next::Chunk(chunk) => chunks.push(chunk),
                 Next::Wait => match source.next() {
-                    Some(piece) => machine.feed(piece.clone().into()),
+                    Some(chunk) => machine.feed(chunk.clone().into()),
                     None => machine.end(),
                 },
-                end => return (pieces, end),
+                end => return (chunks, end),
             }
         }
     }
@@ -237,12 +237,12 @@ mod tests {
             prop_oneof![
                 vec(0_u64..50, 0..4).prop_map(|mut at| {
                     at.sort_unstable();
-                    Cut::At(at)
+                    CutRule::At(at)
                 }),
-                (1_u64..9).prop_map(Cut::Every),
-                (1_u32..9).prop_map(Cut::Randomly),
-                Just(Cut::InCharacters),
-                Just(Cut::BetweenCrAndLf),
+                (1_u64..9).prop_map(CutRule::Every),
+                (1_u32..9).prop_map(CutRule::Randomly),
+                Just(CutRule::InCharacters),
+                Just(CutRule::BetweenCrAndLf),
             ],
             0..3,
         );
@@ -263,17 +263,17 @@ mod tests {
     proptest! {
         #[test]
         fn the_same_bytes_come_however_the_source_was_cut(faults in plans(), source in sources()) {
-            let (pieces, end) = run(&faults, &source);
+            let (chunks, end) = run(&faults, &source);
             let (whole, whole_end) = run(&faults, &[source.concat()]);
-            prop_assert_eq!(pieces.concat(), whole.concat());
+            prop_assert_eq!(chunks.concat(), whole.concat());
             prop_assert_eq!(end, whole_end);
-            prop_assert_eq!(&run(&faults, &source).0, &pieces);
+            prop_assert_eq!(&run(&faults, &source).0, &chunks);
             // and is cut where it would be, and where it was
-            let ends = |pieces: Vec<usize>| {
-                let ends = pieces.into_iter().scan(0, |end, len| Some((*end += len, *end).1));
+            let ends = |chunks: Vec<usize>| {
+                let ends = chunks.into_iter().scan(0, |end, len| Some((*end += len, *end).1));
                 ends.collect::<std::collections::BTreeSet<_>>()
             };
-            let came = ends(pieces.iter().map(Bytes::len).collect());
+            let came = ends(chunks.iter().map(Bytes::len).collect());
             let drawn = ends(whole.iter().map(Bytes::len).collect());
             let given = ends(source.iter().map(Vec::len).collect());
             prop_assert!(came.is_superset(&drawn), "{came:?} {drawn:?}");
@@ -283,39 +283,39 @@ mod tests {
         #[test]
         fn cuts_lose_nothing(faults in plans(), source in sources()) {
             let faults = Faults { stop: None, corrupt: None, ..faults };
-            let (pieces, end) = run(&faults, &source);
-            prop_assert_eq!(pieces.concat(), source.concat());
-            prop_assert!(pieces.iter().all(|piece| !piece.is_empty()));
+            let (chunks, end) = run(&faults, &source);
+            prop_assert_eq!(chunks.concat(), source.concat());
+            prop_assert!(chunks.iter().all(|chunk| !chunk.is_empty()));
             prop_assert_eq!(end, Next::End);
         }
 
         #[test]
         fn a_cut_is_where_it_was_asked_for(source in sources(), at in 1_u64..40) {
             let whole = source.concat();
-            for piece in run(&Faults::none().cut_in_characters(), &source).0 {
-                prop_assert!(piece[1..].iter().all(|byte| byte & 0xC0 != 0x80));
+            for chunk in run(&Faults::none().cut_in_characters(), &source).0 {
+                prop_assert!(chunk[1..].iter().all(|byte| byte & 0xC0 != 0x80));
             }
-            for piece in run(&Faults::none().cut_between_cr_and_lf(), &source).0 {
-                prop_assert!(!piece.windows(2).any(|pair| pair == b"\r\n"));
+            for chunk in run(&Faults::none().cut_between_cr_and_lf(), &source).0 {
+                prop_assert!(!chunk.windows(2).any(|pair| pair == b"\r\n"));
             }
-            let pieces = run(&Faults::none().merge(usize::MAX).cut_at([at]), &source).0;
+            let chunks = run(&Faults::none().merge(usize::MAX).cut_at([at]), &source).0;
             let cut = usize::try_from(at).unwrap();
             let expect = if cut < whole.len() { 2 } else { usize::from(!whole.is_empty()) };
-            prop_assert_eq!(pieces.len(), expect);
+            prop_assert_eq!(chunks.len(), expect);
         }
 
         #[test]
         fn it_stops_after_so_many_bytes(source in sources(), bytes in 0_u64..60) {
             let whole = source.concat();
-            let (pieces, end) = run(&Faults::none().reset_after(bytes), &source);
+            let (chunks, end) = run(&Faults::none().reset_after(bytes), &source);
             let passed = whole.len().min(usize::try_from(bytes).unwrap());
-            prop_assert_eq!(pieces.concat(), &whole[..passed]);
+            prop_assert_eq!(chunks.concat(), &whole[..passed]);
             // a source that is not so long ends by itself
             prop_assert_eq!(end == Next::Reset, whole.len() as u64 >= bytes);
         }
 
         #[test]
-        fn twice_is_the_same_pieces_twice(source in sources(), every in 1_u64..5) {
+        fn twice_is_the_same_chunks_twice(source in sources(), every in 1_u64..5) {
             let once = run(&Faults::none().cut_every(every), &source).0;
             let twice = run(&Faults::none().cut_every(every).duplicate(), &source).0;
             prop_assert_eq!(twice, [once.clone(), once].concat());
@@ -323,15 +323,15 @@ mod tests {
     }
 
     #[test]
-    fn merged_pieces_leave_when_the_source_rests() {
-        let mut machine = Machine::new(&Faults::none().merge(5));
+    fn merged_chunks_leave_when_the_source_rests() {
+        let mut machine = FaultMachine::new(&Faults::none().merge(5));
         machine.feed("ab".into());
         assert_eq!(machine.next(false), Next::Wait);
         machine.feed("cdef".into());
-        assert_eq!(machine.next(false), Next::Piece("abcdef".into()));
+        assert_eq!(machine.next(false), Next::Chunk("abcdef".into()));
         machine.feed("g".into());
         assert_eq!(machine.next(false), Next::Wait);
-        assert_eq!(machine.next(true), Next::Piece("g".into()));
+        assert_eq!(machine.next(true), Next::Chunk("g".into()));
         assert_eq!(machine.next(true), Next::Wait);
     }
 }

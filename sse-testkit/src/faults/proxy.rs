@@ -23,20 +23,21 @@ use tokio::{
 
 use super::Faults;
 
-/// How long what a client still sends is read after the end.
+/// How long a client may still send after the end.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long it waits when it can't accept a connection.
+/// How long to wait after a connection could not be accepted.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// Bytes read at once.
+/// The number of bytes that are read at once.
 const BUFFER: usize = 16 << 10;
 
-/// A proxy on loopback, whose connections have faults on the way from the server to the client. The other way passes
-/// through.
+/// A proxy on loopback whose connections have faults on the way from the server to the client. The other direction has
+/// none.
 ///
-/// Offsets count all bytes of a connection, its head too. A reset is an RST, an end a FIN. A client that closes its side
-/// has left. Dropping the proxy resets what is open; while a test fails, it prints its faults with their seed.
+/// Offsets count all bytes of a connection, including the head of the answer. A reset is an RST, an end a FIN. A client
+/// that closes its side has left. Dropping the proxy resets the open connections; if the test is failing, it prints the
+/// faults with their seed.
 ///
 /// ```
 /// use sse_testkit::{End, FaultProxy, Faults, TestClient, script};
@@ -56,13 +57,13 @@ const BUFFER: usize = 16 << 10;
 /// ```
 pub struct FaultProxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<ProxyState>,
     accepting: AbortHandle,
 }
 
-struct Shared {
+struct ProxyState {
     server: SocketAddr,
-    /// With the number of connections that have had it.
+    /// With the number of connections that have taken their faults from it.
     plan: Mutex<(Faults, u64)>,
     control: watch::Sender<Control>,
 }
@@ -70,13 +71,13 @@ struct Shared {
 #[derive(Debug, Clone, Copy, Default)]
 struct Control {
     paused: bool,
-    /// How often everything was cut off.
+    /// How often all connections were reset.
     severed: u64,
     connections: u64,
 }
 
 impl FaultProxy {
-    /// A proxy to that server, on a free port of 127.0.0.1. It has to be called within a tokio runtime.
+    /// Starts a proxy for `server`, on a free port of 127.0.0.1. It has to be called within a tokio runtime.
     ///
     /// ```
     /// # use sse_testkit::{FaultProxy, Faults};
@@ -91,17 +92,20 @@ impl FaultProxy {
     ///
     /// # Errors
     ///
-    /// If there is no port.
+    /// If no port can be opened.
     pub async fn start(server: SocketAddr, faults: Faults) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let shared =
-            Arc::new(Shared { server, plan: Mutex::new((faults, 0)), control: watch::Sender::new(Control::default()) });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared))).abort_handle();
-        Ok(Self { address, shared, accepting })
+        let state = Arc::new(ProxyState {
+            server,
+            plan: Mutex::new((faults, 0)),
+            control: watch::Sender::new(Control::default()),
+        });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&state))).abort_handle();
+        Ok(Self { address, state, accepting })
     }
 
-    /// Where clients connect.
+    /// The address that clients connect to.
     ///
     /// ```
     /// # use sse_testkit::{FaultProxy, Faults, TestClient};
@@ -118,7 +122,7 @@ impl FaultProxy {
         self.address
     }
 
-    /// Gives other faults to the connections to come; they are counted anew.
+    /// Sets the faults of the connections to come, which are counted anew.
     ///
     /// ```
     /// # use sse_testkit::{FaultProxy, Faults};
@@ -132,10 +136,10 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn set(&self, faults: Faults) {
-        *self.shared.plan() = (faults, 0);
+        *self.state.plan() = (faults, 0);
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     ///
     /// ```
     /// # use sse_testkit::{FaultProxy, Faults};
@@ -149,10 +153,10 @@ impl FaultProxy {
     /// ```
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.shared.control.borrow().connections
+        self.state.control.borrow().connections
     }
 
-    /// Resets all connections that are open.
+    /// Resets all open connections.
     ///
     /// ```
     /// # use sse_testkit::{FaultProxy, Faults};
@@ -165,11 +169,11 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn sever(&self) {
-        self.shared.control.send_modify(|control| control.severed += 1);
+        self.state.control.send_modify(|control| control.severed += 1);
     }
 
-    /// Nothing passes any more, in either direction, and no connection goes on to the server; nobody is told. It is a
-    /// network that has gone silent.
+    /// Lets nothing pass any more, in either direction, and connects no one to the server: a network that has gone
+    /// silent.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -188,10 +192,10 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn pause(&self) {
-        self.shared.control.send_modify(|control| control.paused = true);
+        self.state.control.send_modify(|control| control.paused = true);
     }
 
-    /// Everything passes again, as after [`pause`](Self::pause).
+    /// Lets everything pass again, after [`pause`](Self::pause).
     ///
     /// ```
     /// # use sse_testkit::{FaultProxy, Faults};
@@ -204,15 +208,15 @@ impl FaultProxy {
     /// # }
     /// ```
     pub fn resume(&self) {
-        self.shared.control.send_modify(|control| control.paused = false);
+        self.state.control.send_modify(|control| control.paused = false);
     }
 }
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
         if thread::panicking() {
-            // the clients can't know what was done to them
-            let plan = self.shared.plan();
+            // the clients can't know their faults
+            let plan = self.state.plan();
             eprintln!(
                 "{} had {} connections, the last {} with these faults: {}",
                 self.address,
@@ -221,18 +225,18 @@ impl Drop for FaultProxy {
                 plan.0
             );
         }
-        self.accepting.abort(); // with all connections, which its task owns
+        self.accepting.abort(); // the task owns all connections
     }
 }
 
 impl fmt::Debug for FaultProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let control = *self.shared.control.borrow();
+        let control = *self.state.control.borrow();
         f.debug_struct("FaultProxy").field("address", &self.address).field("control", &control).finish()
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, state: Arc<ProxyState>) {
     let mut connections = JoinSet::new();
     loop {
         let client = tokio::select! {
@@ -241,20 +245,20 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         };
         match client {
             Ok((client, _)) => {
-                let faults = shared.next_faults();
-                let control = shared.control.subscribe();
-                // whoever knows of the connection can sever it, though its task has yet to run
+                let faults = state.next_faults();
+                let control = state.control.subscribe();
+                // a connection that has been counted can be severed, even if its task has not run yet
                 let severed = control.borrow().severed;
-                connections.spawn(connection(client, shared.server, faults, severed, control));
-                shared.control.send_modify(|control| control.connections += 1);
+                connections.spawn(connection(client, state.server, faults, severed, control));
+                state.control.send_modify(|control| control.connections += 1);
             }
-            // no descriptor is left, or that client has gone again
+            // no descriptor is left, or the client is gone already
             Err(_) => sleep(RETRY).await,
         }
     }
 }
 
-impl Shared {
+impl ProxyState {
     fn plan(&self) -> MutexGuard<'_, (Faults, u64)> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -274,7 +278,7 @@ async fn connection(
     severed: u64,
     control: watch::Receiver<Control>,
 ) {
-    // unless the end is orderly it is a reset, also when the proxy is dropped
+    // everything but an orderly end is a reset, also when the proxy is dropped
     let client_is_set = client.set_nodelay(true).and_then(|()| client.set_zero_linger());
     let mut watched = control.clone();
     let is_orderly = tokio::select! {
@@ -287,7 +291,7 @@ async fn connection(
     }
 }
 
-/// Whether it ended with an end.
+/// Passes bytes in both directions. Returns true if the direction to the client came to an orderly end.
 async fn pass(client: &mut TcpStream, server: SocketAddr, faults: &Faults, control: watch::Receiver<Control>) -> bool {
     let open = async |mut control: watch::Receiver<Control>| {
         // the proxy's own end aborts this task
@@ -303,19 +307,19 @@ async fn pass(client: &mut TcpStream, server: SocketAddr, faults: &Faults, contr
         while let Ok(count @ 1..) = from_client.read(&mut buffer).await {
             open(control.clone()).await;
             if to_server.write_all(&buffer[..count]).await.is_err() {
-                // why, the way down says
+                // the other direction reports why
                 return std::future::pending().await;
             }
         }
-        open(control.clone()).await; // that the client has left does not pass either
+        open(control.clone()).await; // while paused, the client's leaving does not pass either
     };
     let down = async {
-        let mut pieces = faults.stream(Incoming { socket: from_server, buffer: vec![0; BUFFER] });
+        let mut chunks = faults.stream(Incoming { socket: from_server, buffer: vec![0; BUFFER] });
         loop {
-            let piece = pieces.next().await;
+            let chunk = chunks.next().await;
             open(control.clone()).await;
-            match piece {
-                Some(Ok(piece)) if to_client.write_all(&piece).await.is_ok() => {}
+            match chunk {
+                Some(Ok(chunk)) if to_client.write_all(&chunk).await.is_ok() => {}
                 None => return true,
                 Some(_) => return false,
             }
@@ -327,7 +331,7 @@ async fn pass(client: &mut TcpStream, server: SocketAddr, faults: &Faults, contr
     }
 }
 
-/// What a socket says, as a stream.
+/// The bytes of a socket, as a stream.
 struct Incoming<'a> {
     socket: ReadHalf<'a>,
     buffer: Vec<u8>,

@@ -7,18 +7,19 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 
-use super::{Crew, Saw};
+use super::{state::FleetState, view::Observed};
 use crate::{
-    BrowserStream, Event, Happening, ReadyState,
+    browser::{BrowserEvent, BrowserStream, ReadyState},
     random::Random,
+    seen::Event,
     time::{TICK, later},
 };
 
-/// What is kept of a client's bytes, for nobody but its own stream.
+/// The bytes that the timeline of a client keeps, which nobody reads.
 const TIMELINE: usize = 64 << 10;
 
-/// How many things a client sees at one moment before it lets a little time pass: with a server that never rests, a
-/// paused clock would stand still.
+/// The number of events that a client sees at one instant before it lets a little time pass: with a server that never
+/// rests, a paused clock would never advance.
 const BURST: u32 = 1 << 12;
 
 pub(super) type IsGap = Arc<dyn Fn(&Event) -> bool + Send + Sync>;
@@ -32,47 +33,47 @@ pub(super) struct Churn {
 pub(super) struct Client {
     pub(super) n: usize,
     pub(super) stream: BrowserStream,
-    pub(super) crew: Arc<Crew>,
+    pub(super) state: Arc<FleetState>,
     pub(super) is_gap: IsGap,
     pub(super) random: Random,
 }
 
 impl Client {
-    /// Comes and goes until all is calm, and then stays.
+    /// Comes and goes until the fleet is calm, and then stays.
     pub(super) async fn live(mut self, churn: Option<Churn>) {
         self.stream.keep(TIMELINE);
-        let crew = Arc::clone(&self.crew);
-        let mut calm = crew.calm.subscribe();
+        let state = Arc::clone(&self.state);
+        let mut calm = state.calm.subscribe();
         if let Some(Churn { mean_stay, mean_away }) = churn {
             while !*calm.borrow() {
                 let begin = Instant::now();
                 let stay = self.random.time(mean_stay);
                 let away = self.random.time(mean_away);
                 let until = later(self.stream.wait().unwrap_or_default().saturating_add(stay));
-                match first(calmed(&mut calm), timeout_at(until, self.see(until))).await {
-                    First::Left(()) => break,
-                    First::Right(Ok(Seen::Everything)) => return,
-                    First::Right(Ok(Seen::Enough) | Err(_)) => {}
+                match race(calmed(&mut calm), timeout_at(until, self.watch(until))).await {
+                    Either::Left(()) => break,
+                    Either::Right(Ok(Watched::All)) => return,
+                    Either::Right(Ok(Watched::Enough) | Err(_)) => {}
                 }
                 self.leave().await;
                 let _ = timeout(away, calmed(&mut calm)).await;
                 if Instant::now() == begin {
-                    sleep(TICK).await; // with no stay, absence or reconnection time a paused clock would stand still
+                    sleep(TICK).await; // with no stay, absence or reconnection time, a paused clock would never advance
                 }
                 self.stream.go_online();
             }
         }
-        while let Seen::Enough = self.see(later(Duration::MAX)).await {}
+        while let Watched::Enough = self.watch(later(Duration::MAX)).await {}
     }
 
-    /// Records what it sees, until that time or the end of it all.
-    async fn see(&mut self, until: Instant) -> Seen {
+    /// Records what the client sees, until `until` or until its stream is closed.
+    async fn watch(&mut self, until: Instant) -> Watched {
         let (mut moment, mut burst) = (Instant::now(), 0);
-        while let Some(happening) = self.stream.happened().await {
-            self.record(happening);
+        while let Some(event) = self.stream.next_fired().await {
+            self.record(event);
             let now = Instant::now();
             if now >= until {
-                return Seen::Enough;
+                return Watched::Enough;
             }
             burst = if now == moment { burst + 1 } else { 0 };
             moment = now;
@@ -80,28 +81,28 @@ impl Client {
                 sleep(TICK).await;
             }
         }
-        Seen::Everything
+        Watched::All
     }
 
-    fn record(&self, happening: Happening) {
-        let what = match happening {
-            Happening::Open => {
+    fn record(&self, event: BrowserEvent) {
+        let what = match event {
+            BrowserEvent::Open => {
                 let id = self.stream.requests().last().map(|request| request.last_event_id.clone());
-                Saw::Connected { last_event_id: id.unwrap_or_default() }
+                Observed::Connected { last_event_id: id.unwrap_or_default() }
             }
-            Happening::Event(event) if (self.is_gap)(&event) => Saw::Gap(event),
-            Happening::Event(event) => Saw::Event(event),
-            Happening::Error { ready_state: ReadyState::Closed, why } => Saw::Closed { why },
-            Happening::Error { why, .. } => Saw::Broke { why },
+            BrowserEvent::Event(event) if (self.is_gap)(&event) => Observed::Gap(event),
+            BrowserEvent::Event(event) => Observed::Event(event),
+            BrowserEvent::Error { ready_state: ReadyState::Closed, why } => Observed::Closed { why },
+            BrowserEvent::Error { why, .. } => Observed::Broke { why },
         };
-        self.crew.record(self.n, what);
+        self.state.record(self.n, what);
     }
 
-    /// Goes offline. What comes of that is no news to it.
+    /// Goes offline, and skips the `error` that follows from that.
     async fn leave(&mut self) {
-        let connected = self.crew.slot(self.n).view.is_connected();
+        let connected = self.state.slot(self.n).view.is_connected();
         if connected {
-            self.crew.record(self.n, Saw::Left);
+            self.state.record(self.n, Observed::Left);
         }
         self.stream.go_offline();
         while self.stream.overlook() {}
@@ -109,28 +110,28 @@ impl Client {
 }
 
 async fn calmed(calm: &mut watch::Receiver<bool>) {
-    let _ = calm.wait_for(|calm| *calm).await; // the sender is in the crew, which the client has
+    let _ = calm.wait_for(|calm| *calm).await; // the sender is in the fleet's state, which the client holds
 }
 
-enum Seen {
+enum Watched {
     Enough,
-    Everything,
+    All,
 }
 
-pub(super) enum First<A, B> {
+pub(super) enum Either<A, B> {
     Left(A),
     Right(B),
 }
 
-/// The output of the future that is ready first; if both are, of the left one.
-pub(super) async fn first<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> First<A, B> {
+/// The output of the future that is ready first, or of the left one if both are.
+pub(super) async fn race<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> Either<A, B> {
     let mut left = pin!(left);
     let mut right = pin!(right);
     std::future::poll_fn(|cx| {
         if let Poll::Ready(left) = left.as_mut().poll(cx) {
-            return Poll::Ready(First::Left(left));
+            return Poll::Ready(Either::Left(left));
         }
-        right.as_mut().poll(cx).map(First::Right)
+        right.as_mut().poll(cx).map(Either::Right)
     })
     .await
 }

@@ -1,4 +1,4 @@
-//! A fleet under way, as the test sees it.
+//! A running fleet, as the test sees it.
 
 use std::{
     any::Any,
@@ -15,16 +15,17 @@ use tokio::{
 };
 
 use super::{
-    Crew, View,
-    client::{First, first},
+    client::{Either, race},
+    state::FleetState,
+    view::FleetView,
 };
-use crate::{Event, time::deadline, timeline::Clock};
+use crate::{seen::Event, time::deadline, timeline::Clock};
 
-/// How many of the clients that have not got there a report shows, and how many records of each: the last ones.
+/// The number of late clients that a report shows, and of records of each, the most recent ones.
 const CLIENTS_SHOWN: usize = 5;
 const RECORDS_SHOWN: usize = 20;
 
-/// A fleet under way: see [`Fleet`](crate::Fleet). Dropping it ends all its streams.
+/// A running [`Fleet`](crate::Fleet). Dropping it ends all its streams.
 ///
 /// ```
 /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -39,15 +40,15 @@ const RECORDS_SHOWN: usize = 20;
 /// ```
 #[derive(Debug)]
 pub struct RunningFleet {
-    crew: Arc<Crew>,
+    state: Arc<FleetState>,
     tasks: JoinSet<()>,
     drawn: Drawn,
     usual: Duration,
-    /// For what is awaited next only.
+    /// For the next awaited thing only.
     within: Option<Duration>,
 }
 
-/// What repeats it.
+/// What is needed to repeat the run.
 #[derive(Debug, Clone)]
 pub(super) struct Drawn {
     pub(super) seed: u64,
@@ -55,11 +56,11 @@ pub(super) struct Drawn {
 }
 
 impl RunningFleet {
-    pub(super) const fn new(crew: Arc<Crew>, tasks: JoinSet<()>, drawn: Drawn, usual: Duration) -> Self {
-        Self { crew, tasks, drawn, usual, within: None }
+    pub(super) const fn new(state: Arc<FleetState>, tasks: JoinSet<()>, drawn: Drawn, usual: Duration) -> Self {
+        Self { state, tasks, drawn, usual, within: None }
     }
 
-    /// The time allowed for what is awaited next, in tokio's time, instead of that of the
+    /// Sets the time allowed for what is awaited next, in tokio's time, in place of that of the
     /// [fleet](crate::Fleet::within).
     ///
     /// ```
@@ -81,7 +82,7 @@ impl RunningFleet {
         self
     }
 
-    /// Awaits that every client has seen an event for which the closure holds.
+    /// Waits until every client has seen an event for which `event` returns true.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -95,16 +96,18 @@ impl RunningFleet {
     ///
     /// # Panics
     ///
-    /// If one has not in the time allowed, or is closed for good before. The clients and the seed are in the message.
+    /// If a client has not seen one in the time allowed, or is closed for good before. The message has these clients
+    /// and the seed.
     #[track_caller]
     pub fn all_saw(&mut self, mut event: impl FnMut(&Event) -> bool) -> impl Future<Output = ()> {
         let expected = "an event for which the closure holds";
-        // the newest first: that is mostly the one
+        // the newest first: it is usually the one
         self.until(expected, Location::caller(), move |view| view.events().rev().any(&mut event))
     }
 
-    /// Awaits that the closure holds for the view of every client, all at the same time. It is called when a view has new
-    /// records, of which there may be several, so don't wait for what holds at one record and not at the next.
+    /// Waits until `holds` returns true for the views of all clients at the same time. It is called when a view has new
+    /// records, of which there may be several, so don't wait for something that is true at one record and false at the
+    /// next.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -120,12 +123,12 @@ impl RunningFleet {
     ///
     /// As [`all_saw`](Self::all_saw).
     #[track_caller]
-    pub fn until_all(&mut self, holds: impl FnMut(&View) -> bool) -> impl Future<Output = ()> {
+    pub fn until_all(&mut self, holds: impl FnMut(&FleetView) -> bool) -> impl Future<Output = ()> {
         self.until("a view for which the closure holds", Location::caller(), holds)
     }
 
-    /// No more coming and going: awaits that all are connected, or have been since. Those that are stay, those that are
-    /// not come back and get what they missed.
+    /// Ends the coming and going, and waits until all clients are connected, or have been since this call. Connected
+    /// clients stay, the others come back and get what they missed.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -150,8 +153,8 @@ impl RunningFleet {
     /// As [`all_saw`](Self::all_saw).
     #[track_caller]
     pub fn calm(&mut self) -> impl Future<Output = ()> {
-        self.crew.calm.send_replace(true);
-        let before: Vec<u64> = (0..self.crew.len()).map(|client| self.crew.slot(client).view.connections()).collect();
+        self.state.calm.send_replace(true);
+        let before: Vec<u64> = (0..self.state.len()).map(|client| self.state.slot(client).view.connections()).collect();
         self.until("an open stream", Location::caller(), move |view| {
             view.is_connected() || view.connections() > before[view.client]
         })
@@ -170,14 +173,15 @@ impl RunningFleet {
     /// # }
     /// ```
     #[must_use]
-    pub fn views(&self) -> Vec<View> {
-        (0..self.crew.len()).map(|client| self.crew.slot(client).view.clone()).collect()
+    pub fn views(&self) -> Vec<FleetView> {
+        (0..self.state.len()).map(|client| self.state.slot(client).view.clone()).collect()
     }
 
-    /// Ends all the streams. A client that is connected has [`Left`](crate::Saw::Left) as its last record.
+    /// Ends all the streams, and returns the views. A client that was connected has
+    /// [`Left`](crate::fleet::Observed::Left) as its last record.
     ///
     /// ```
-    /// # use sse_testkit::{Body, Fleet, Saw, TestClient, event_stream};
+    /// # use sse_testkit::{Body, Fleet, TestClient, event_stream, fleet::Observed};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| {
@@ -188,16 +192,16 @@ impl RunningFleet {
     /// let mut fleet = Fleet::of(10).open(client);
     /// fleet.until_all(|view| view.is_connected()).await;
     /// for view in fleet.close() {
-    ///     assert_eq!(view.records.last().unwrap().what, Saw::Left);
+    ///     assert_eq!(view.records.last().unwrap().what, Observed::Left);
     /// }
     /// # }
     /// ```
     ///
     /// # Panics
     ///
-    /// If a closure that the test gave to the fleet did.
+    /// If a closure that the test gave to the fleet has panicked.
     #[must_use]
-    pub fn close(mut self) -> Vec<View> {
+    pub fn close(mut self) -> Vec<FleetView> {
         while let Some(ended) = self.tasks.try_join_next() {
             if let Err(error) = ended
                 && let Ok(panic) = error.try_into_panic()
@@ -206,24 +210,24 @@ impl RunningFleet {
             }
         }
         self.tasks.abort_all();
-        self.crew.end()
+        self.state.end()
     }
 
     async fn until(
         &mut self,
         expected: &'static str,
         caller: &'static Location<'static>,
-        mut holds: impl FnMut(&View) -> bool,
+        mut holds: impl FnMut(&FleetView) -> bool,
     ) {
         let allowed = self.within.take().unwrap_or(self.usual);
         let deadline = deadline(allowed);
-        let mut changed = self.crew.changed.subscribe();
-        let mut looks: Vec<Look> = (0..self.crew.len()).map(|_| Look::default()).collect();
+        let mut changed = self.state.changed.subscribe();
+        let mut looks: Vec<Look> = (0..self.state.len()).map(|_| Look::default()).collect();
         loop {
-            changed.borrow_and_update(); // what comes while they are looked at is looked at again
+            changed.borrow_and_update(); // a record that comes during the check is checked in the next round
             let mut closed = false;
             for (client, look) in looks.iter_mut().enumerate() {
-                let slot = self.crew.slot(client);
+                let slot = self.state.slot(client);
                 let records = slot.view.len();
                 if look.records != Some(records) {
                     *look = Look { records: Some(records), holds: holds(&slot.view) };
@@ -236,28 +240,28 @@ impl RunningFleet {
             let late = if closed {
                 "and some are closed for good".into()
             } else {
-                let told = first(panicked(&mut self.tasks), changed.changed());
-                match timeout_at(deadline, told).await {
-                    Ok(First::Left(panic)) => resume_unwind(panic),
-                    Ok(First::Right(_)) if Instant::now() <= deadline => continue,
+                let woken = race(panicked(&mut self.tasks), changed.changed());
+                match timeout_at(deadline, woken).await {
+                    Ok(Either::Left(panic)) => resume_unwind(panic),
+                    Ok(Either::Right(_)) if Instant::now() <= deadline => continue,
                     _ => format!("not within {allowed:?}"),
                 }
             };
             let behind = (0..).zip(&looks).filter(|(_, look)| !look.holds).map(|(client, _)| client).collect();
-            let report = Report { expected, late, caller, drawn: self.drawn.clone(), views: self.views(), behind };
+            let report = FleetReport { expected, late, caller, drawn: self.drawn.clone(), views: self.views(), behind };
             panic!("{report}");
         }
     }
 }
 
-/// How a view was when it was looked at last.
+/// The result of the last look at a view.
 #[derive(Default)]
 struct Look {
     records: Option<u64>,
     holds: bool,
 }
 
-/// The panic of one of the tasks, if there ever is one: of a closure that the test gave to the fleet.
+/// Waits for a panic in one of the tasks, which comes from a closure that the test gave to the fleet.
 async fn panicked(tasks: &mut JoinSet<()>) -> Box<dyn Any + Send> {
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended
@@ -269,17 +273,17 @@ async fn panicked(tasks: &mut JoinSet<()>) -> Box<dyn Any + Send> {
     pending().await
 }
 
-/// What a fleet says that did not get there.
-struct Report {
+/// The failure of a fleet that did not get there in time.
+struct FleetReport {
     expected: &'static str,
     late: String,
     caller: &'static Location<'static>,
     drawn: Drawn,
-    views: Vec<View>,
+    views: Vec<FleetView>,
     behind: Vec<usize>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for FleetReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (all, behind) = (self.views.len(), self.behind.len());
         writeln!(f, "expected of every client: {}", self.expected)?;

@@ -2,52 +2,52 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{Event, escape::quoted, timeline::Clock};
+use crate::{escape::quoted, seen::Event, timeline::Clock};
 
-/// How many records of a client are kept at least: the last ones.
+/// At least this many of the most recent records of a client are kept.
 const KEPT: usize = 1 << 16;
 
 /// What one client of a fleet saw, in order.
 ///
 /// ```
-/// # use sse_testkit::{Fleet, Saw, TestClient, event_stream};
+/// # use sse_testkit::{Fleet, TestClient, event_stream, fleet::Observed};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
 /// let mut fleet = Fleet::of(1).open(client);
 /// fleet.until_all(|view| view.events().count() == 1).await;
 /// let view = &fleet.views()[0];
-/// assert_eq!(view.records[0].what, Saw::Connected { last_event_id: String::new() });
-/// assert!(matches!(&view.records[1].what, Saw::Event(event) if event.data == "a"));
+/// assert_eq!(view.records[0].what, Observed::Connected { last_event_id: String::new() });
+/// assert!(matches!(&view.records[1].what, Observed::Event(event) if event.data == "a"));
 /// assert_eq!(view.last_event_id(), "7");
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct View {
+pub struct FleetView {
     /// The client's number, from 0.
     pub client: usize,
-    /// What it opened.
+    /// The path that it opened.
     pub path: String,
-    /// What it saw. After 131072 records the oldest are missing.
+    /// What it saw. After 131,072 records the oldest are missing.
     pub records: Vec<Record>,
     forgotten: u64,
     connected: bool,
     connections: u64,
 }
 
-impl View {
+impl FleetView {
     pub(super) const fn new(client: usize, path: String) -> Self {
         Self { client, path, records: Vec::new(), forgotten: 0, connected: false, connections: 0 }
     }
 
     pub(super) fn push(&mut self, record: Record) {
         self.connected = match record.what {
-            Saw::Connected { .. } => true,
-            Saw::Event(_) | Saw::Gap(_) => self.connected,
-            Saw::Broke { .. } | Saw::Left | Saw::Closed { .. } => false,
+            Observed::Connected { .. } => true,
+            Observed::Event(_) | Observed::Gap(_) => self.connected,
+            Observed::Broke { .. } | Observed::Left | Observed::Closed { .. } => false,
         };
-        self.connections += u64::from(matches!(record.what, Saw::Connected { .. }));
+        self.connections += u64::from(matches!(record.what, Observed::Connected { .. }));
         if self.records.len() >= 2 * KEPT {
             self.records.drain(..KEPT);
             self.forgotten += KEPT as u64;
@@ -55,17 +55,17 @@ impl View {
         self.records.push(record);
     }
 
-    /// How often the client has been connected.
+    /// The number of times that the client has connected.
     pub(super) const fn connections(&self) -> u64 {
         self.connections
     }
 
-    /// How many records there have been.
+    /// The number of records so far, kept or not.
     pub(super) fn len(&self) -> u64 {
         self.forgotten + self.records.len() as u64
     }
 
-    /// The events, those that announce a gap left out.
+    /// The events, without those that announce a gap.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -78,12 +78,12 @@ impl View {
     /// ```
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.records.iter().filter_map(|record| match &record.what {
-            Saw::Event(event) => Some(event),
+            Observed::Event(event) => Some(event),
             _ => None,
         })
     }
 
-    /// Whether the client has an open stream.
+    /// Returns true if the client has an open stream.
     ///
     /// ```
     /// # use sse_testkit::{Body, Fleet, TestClient, event_stream};
@@ -103,7 +103,7 @@ impl View {
         self.connected
     }
 
-    /// Whether the client has given up for good, as a browser does when an answer is no event stream.
+    /// Returns true if the client has given up for good, as a browser does when an answer is no event stream.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient};
@@ -116,10 +116,10 @@ impl View {
     /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.records.last().is_some_and(|record| matches!(record.what, Saw::Closed { .. }))
+        self.records.last().is_some_and(|record| matches!(record.what, Observed::Closed { .. }))
     }
 
-    /// The last event ID of the last event, or of the last connection if there was no event since.
+    /// The last event ID as of the most recent event, or of the most recent connection if no event came since.
     ///
     /// ```
     /// # use sse_testkit::{Fleet, TestClient, event_stream};
@@ -133,16 +133,16 @@ impl View {
     #[must_use]
     pub fn last_event_id(&self) -> &str {
         let ids = self.records.iter().rev().find_map(|record| match &record.what {
-            Saw::Connected { last_event_id } => Some(last_event_id),
-            Saw::Event(event) | Saw::Gap(event) => Some(&event.id),
+            Observed::Connected { last_event_id } => Some(last_event_id),
+            Observed::Event(event) | Observed::Gap(event) => Some(&event.id),
             _ => None,
         });
         ids.map_or("", String::as_str)
     }
 }
 
-/// On one line, how far the client is: `client 3, /events: connected, 12 events, last event id "40"`.
-impl fmt::Display for View {
+/// The state of the client on one line: `client 3, /events: connected, 12 events, last event id "40"`.
+impl fmt::Display for FleetView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match () {
             () if self.is_connected() => "connected",
@@ -154,11 +154,11 @@ impl fmt::Display for View {
     }
 }
 
-/// Something that a client of a fleet saw, and when.
+/// Something that a client of a fleet observed, and when.
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use sse_testkit::{Fleet, Record, TestClient, event_stream};
+/// # use sse_testkit::{Fleet, TestClient, event_stream, fleet::Record};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// # let client = TestClient::from_fn(async |_| event_stream("data: a\nid: 7\n\n"));
@@ -177,14 +177,14 @@ impl fmt::Display for View {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// When, since the fleet was opened.
+    /// When, as a time since the fleet was opened.
     pub at: Duration,
-    /// What.
-    pub what: Saw,
+    /// What it was.
+    pub what: Observed,
 }
 
 impl Record {
-    pub(super) const fn new(at: Duration, what: Saw) -> Self {
+    pub(super) const fn new(at: Duration, what: Observed) -> Self {
         Self { at, what }
     }
 }
@@ -195,10 +195,10 @@ impl fmt::Display for Record {
     }
 }
 
-/// What a client of a fleet can see.
+/// What a client of a fleet can observe.
 ///
 /// ```
-/// # use sse_testkit::{Fleet, Saw, TestClient};
+/// # use sse_testkit::{Fleet, TestClient, fleet::Observed};
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
 /// let client = TestClient::from_fn(async |_| http::Response::builder().status(503).body(String::new()).unwrap());
@@ -206,13 +206,13 @@ impl fmt::Display for Record {
 /// fleet.until_all(|view| view.is_closed()).await;
 /// assert_eq!(
 ///     fleet.views()[0].records[0].what,
-///     Saw::Closed { why: "the answer's status is 503".into() }
+///     Observed::Closed { why: "the answer's status is 503".into() }
 /// );
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Saw {
+pub enum Observed {
     /// A stream was opened.
     Connected {
         /// The `Last-Event-ID` that was sent; empty if none was.
@@ -220,24 +220,24 @@ pub enum Saw {
     },
     /// An event.
     Event(Event),
-    /// An event that says that something was lost: see [`Fleet::gaps`](crate::Fleet::gaps).
+    /// An event that announces that something was lost; see [`Fleet::gaps`](crate::Fleet::gaps).
     Gap(Event),
-    /// The stream ended or broke, or none could be opened. The client tries again.
+    /// The stream ended or broke, or could not be opened. The client tries again.
     Broke {
-        /// How.
+        /// The reason.
         why: String,
     },
-    /// The client left a stream by itself.
+    /// The client left the stream on its own.
     Left,
     /// The client has given up for good.
     Closed {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
 /// On one line: `connected, last event id "7"`, `event "add", data "3"`, `broke: the stream ended`.
-impl fmt::Display for Saw {
+impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connected { last_event_id } if last_event_id.is_empty() => f.write_str("connected"),

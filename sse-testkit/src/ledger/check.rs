@@ -1,32 +1,36 @@
-//! The checks: a function of the records.
+//! The checks, as a function of the records.
 //!
-//! Positions are in what a reader saw; times are places in the ledger.
+//! A position counts what one reader saw; a time is the index of a record in the ledger.
 
-mod book;
+mod facts;
 mod order;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::{Entry, Finding, Findings, Ids};
-use book::{Book, Item, Seen};
+use super::{
+    entry::Entry,
+    findings::{Finding, Findings},
+    ids::Ids,
+};
+use facts::{Facts, ReaderFacts, Sighting};
 use order::Order;
 
-/// How many things that were drawn a failure shows.
+/// The number of drawn things that a failure shows.
 const DRAWN: usize = 20;
 
 pub(super) fn check(records: &[Entry], ids: Ids) -> Findings {
     let mut all = Vec::new();
-    let book = Book::of(records, ids, &mut all);
-    let order = Order::of(&book, ids);
-    all.extend(order.lower_ids(&book));
-    for (name, seen) in &book.readers {
+    let facts = Facts::of(records, ids, &mut all);
+    let order = Order::of(&facts, ids);
+    all.extend(order.lower_ids(&facts));
+    for (name, seen) in &facts.readers {
         let first = first_positions(seen);
-        membership(name, seen, &first, &book, &mut all);
-        out_of_order(name, seen, &first, &book, &order, &mut all);
-        lost(name, seen, &first, &book, &order, &mut all);
+        membership(name, seen, &first, &facts, &mut all);
+        out_of_order(name, seen, &first, &facts, &order, &mut all);
+        lost(name, seen, &first, &facts, &order, &mut all);
     }
     if !all.iter().any(|finding| matches!(finding, Finding::OutOfOrder { .. })) {
-        all.extend(order::disagreement(&book));
+        all.extend(order::disagreement(&facts));
     }
     let mut drawn: Vec<String> = Vec::new();
     for record in records {
@@ -37,11 +41,11 @@ pub(super) fn check(records: &[Entry], ids: Ids) -> Findings {
             drawn.push(what.clone());
         }
     }
-    Findings { all, drawn, events: book.events.len(), readers: book.readers.len() }
+    Findings { all, drawn, events: facts.events.len(), readers: facts.readers.len() }
 }
 
-/// Where a reader saw an event first.
-fn first_positions(seen: &Seen<'_>) -> HashMap<usize, usize> {
+/// The position at which the reader first saw each event.
+fn first_positions(seen: &ReaderFacts<'_>) -> HashMap<usize, usize> {
     let mut first = HashMap::new();
     for (position, event) in seen.events() {
         first.entry(event).or_insert(position);
@@ -49,15 +53,21 @@ fn first_positions(seen: &Seen<'_>) -> HashMap<usize, usize> {
     first
 }
 
-/// What it saw is what it should have seen, once.
-fn membership(name: &str, seen: &Seen<'_>, first: &HashMap<usize, usize>, book: &Book<'_>, all: &mut Vec<Finding>) {
+/// Finds what the reader should not have seen, and what it saw more than once.
+fn membership(
+    name: &str,
+    seen: &ReaderFacts<'_>,
+    first: &HashMap<usize, usize>,
+    facts: &Facts<'_>,
+    all: &mut Vec<Finding>,
+) {
     let mut times: HashMap<usize, usize> = HashMap::new();
     for (position, event) in seen.events() {
         *times.entry(event).or_default() += 1;
         if first[&event] != position {
             continue;
         }
-        let known = &book.events[event];
+        let known = &facts.events[event];
         let (reader, data) = (name.to_owned(), known.data.to_owned());
         if known.is_refused() {
             all.push(Finding::Refused { reader, data });
@@ -69,7 +79,7 @@ fn membership(name: &str, seen: &Seen<'_>, first: &HashMap<usize, usize>, book: 
     doubled.sort_unstable_by_key(|(event, _)| first[event]);
     all.extend(doubled.into_iter().map(|(event, times)| Finding::Doubled {
         reader: name.into(),
-        data: book.events[event].data.into(),
+        data: facts.events[event].data.into(),
         times,
     }));
     all.extend(seen.forged.iter().map(|(event, data)| Finding::Forged {
@@ -79,75 +89,78 @@ fn membership(name: &str, seen: &Seen<'_>, first: &HashMap<usize, usize>, book: 
     }));
 }
 
-/// Each event comes after all that are surely before it.
+/// Finds events that the reader saw after one that certainly follows them.
 fn out_of_order(
     reader: &str,
-    seen: &Seen<'_>,
+    seen: &ReaderFacts<'_>,
     first: &HashMap<usize, usize>,
-    book: &Book<'_>,
+    facts: &Facts<'_>,
     order: &Order,
     all: &mut Vec<Finding>,
 ) {
-    // of what was seen so far: for each place the event that began last, and that of each group with the highest rank
+    // of the events seen so far: the one that began last for each source, and the one with the highest rank for each
+    // group
     let mut latest: HashMap<usize, usize> = HashMap::new();
     let mut highest: HashMap<usize, usize> = HashMap::new();
     for (position, event) in seen.events() {
         if first[&event] != position {
-            continue; // doubled, which is told
+            continue; // doubled, which has a finding of its own
         }
         let rank = order.rank(event);
         let above = rank.and_then(|rank| highest.get(&rank.group).copied());
-        let later = order.ends(event).iter().filter_map(|end| latest.get(&end.place).copied());
+        let later = order.ends(event).iter().filter_map(|end| latest.get(&end.source).copied());
         let after = later.chain(above).find(|before| order.surely_before(event, *before));
         if let Some(after) = after {
-            let text = |event: usize| book.events[event].data.to_owned();
+            let text = |event: usize| facts.events[event].data.to_owned();
             all.push(Finding::OutOfOrder { reader: reader.into(), data: text(event), after: text(after) });
         }
-        let last = latest.entry(order.start(event).place).or_insert(event);
+        let last = latest.entry(order.start(event).source).or_insert(event);
         if order.start(*last) < order.start(event) {
             *last = event;
         }
         if let Some(rank) = rank {
             let high = highest.entry(rank.group).or_insert(event);
-            if order.rank(*high).is_some_and(|high| high.place < rank.place) {
+            if order.rank(*high).is_some_and(|high| high.index < rank.index) {
                 *high = event;
             }
         }
     }
 }
 
-/// What was acknowledged, is wanted and lies between two things that were seen was seen too, or a gap was announced.
+/// Finds acknowledged events that the reader wants and certainly should have seen, but did not, unless a gap was
+/// announced there.
 fn lost(
     reader: &str,
-    seen: &Seen<'_>,
+    seen: &ReaderFacts<'_>,
     first: &HashMap<usize, usize>,
-    book: &Book<'_>,
+    facts: &Facts<'_>,
     order: &Order,
     all: &mut Vec<Finding>,
 ) {
-    let places = order.places(first);
-    let gaps: Vec<usize> = (0..).zip(&seen.items).filter(|(_, item)| **item == Item::Gap).map(|(at, _)| at).collect();
+    let sightings = order.sightings(first);
+    let gaps: Vec<usize> =
+        (0..).zip(&seen.items).filter(|(_, item)| **item == Sighting::Gap).map(|(at, _)| at).collect();
     let end = seen.items.len();
     let excused =
         |from: usize, to: usize| gaps.get(gaps.partition_point(|gap| *gap < from)).is_some_and(|gap| *gap < to);
-    let unseen = (0..book.events.len()).filter(|event| !first.contains_key(event));
+    let unseen = (0..facts.events.len()).filter(|event| !first.contains_key(event));
     for event in unseen {
-        let known = &book.events[event];
+        let known = &facts.events[event];
         if !known.acknowledged || !seen.wants(known.topic) {
             continue;
         }
-        let after = places.last_before(event, order);
-        let before = places.first_after(event, order);
+        let after = sightings.last_before(event, order);
+        let before = sightings.first_after(event, order);
         let begun = seen.from_start || order.began_before(seen.since, event);
         let over = seen.complete.is_some_and(|complete| order.ended_before(event, complete));
         if (after.is_none() && !begun) || (before.is_none() && !over) {
-            continue; // it may have come before the first or after the last
+            continue; // it may lie before the first or after the last that was seen
         }
         let (from, to) = (after.map_or(0, |(position, _)| position), before.map_or(end, |(position, _)| position));
         if excused(from.min(to), from.max(to)) {
             continue;
         }
-        let text = |(_, event): (usize, usize)| book.events[event].data.to_owned();
+        let text = |(_, event): (usize, usize)| facts.events[event].data.to_owned();
         all.push(Finding::Lost {
             reader: reader.into(),
             data: known.data.into(),
@@ -155,22 +168,5 @@ fn lost(
             after: after.map(text),
             before: before.map(text),
         });
-    }
-}
-
-/// Finds what has two ids, and ids of two events.
-fn identities<'a>(ids: impl Iterator<Item = (&'a str, usize)>, data: &[&'a str], all: &mut Vec<Finding>) {
-    let mut of_event: HashMap<usize, &str> = HashMap::new();
-    let mut of_id: HashMap<&str, usize> = HashMap::new();
-    let mut told = HashSet::new();
-    for (id, event) in ids.filter(|(id, _)| !id.is_empty()) {
-        let known = *of_event.entry(event).or_insert(id);
-        if known != id && told.insert((event, id)) {
-            all.push(Finding::TwoIds { data: data[event].into(), ids: [known.into(), id.into()] });
-        }
-        let other = *of_id.entry(id).or_insert(event);
-        if other != event && told.insert((event, id)) {
-            all.push(Finding::SameId { id: id.into(), events: [data[other].into(), data[event].into()] });
-        }
     }
 }

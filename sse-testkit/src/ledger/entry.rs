@@ -1,12 +1,12 @@
-//! One line of a ledger.
+//! An entry of a ledger.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that a ledger was told. In a file each is a JSON object on a line:
+/// Something that was entered in a ledger. In a file each is a JSON object on a line of its own:
 /// `{"connected":{"reader":"browser","last_event_id":""}}`.
 ///
 /// ```
-/// # use sse_testkit::{Ledger, Entry};
+/// # use sse_testkit::{Ledger, ledger::Entry};
 /// let ledger = Ledger::new();
 /// ledger.publish("news", "one").refused();
 /// assert_eq!(ledger.records()[1], Entry::Refused { publish: 0 });
@@ -19,9 +19,9 @@ pub enum Entry {
     Published {
         /// Its number in this ledger.
         publish: u64,
-        /// Where to.
+        /// The topic.
         topic: String,
-        /// By which the event is known.
+        /// The data, which identifies the event.
         data: String,
     },
     /// A publish was acknowledged.
@@ -48,11 +48,11 @@ pub enum Entry {
         /// The reader's name.
         reader: String,
     },
-    /// A reader is connected.
+    /// A reader has connected.
     Connected {
         /// The reader's name.
         reader: String,
-        /// What it resumed with; empty if nothing.
+        /// The last event ID that it resumed with; empty if none.
         last_event_id: String,
     },
     /// A reader saw an event.
@@ -78,22 +78,23 @@ pub enum Entry {
         /// The reader's name.
         reader: String,
     },
-    /// A reader must have seen all that is acknowledged by now.
+    /// A reader must have seen everything that has been acknowledged by now.
     Complete {
         /// The reader's name.
         reader: String,
     },
-    /// Something was drawn.
+    /// Something was drawn from a seed.
     Drawn {
-        /// What, and with which seed.
+        /// What was drawn, and from which seed.
         what: String,
     },
-    /// What follows was recorded elsewhere, as in another process: it is in no order with what is before.
+    /// What follows was recorded elsewhere, such as in another process. Its order relative to what precedes is not
+    /// known.
     Elsewhere {},
 }
 
 impl Entry {
-    /// The number of the publish that begins here.
+    /// The number of the publish, if this entry begins one.
     pub(super) const fn published(&self) -> Option<u64> {
         match self {
             Self::Published { publish, .. } => Some(*publish),
@@ -101,7 +102,7 @@ impl Entry {
         }
     }
 
-    /// The same with the numbers of publishes moved up, for a ledger that has so many already.
+    /// The same entry with `base` added to the number of its publish, for a merge.
     pub(super) fn renumbered(&self, base: u64) -> Self {
         let mut record = self.clone();
         match &mut record {

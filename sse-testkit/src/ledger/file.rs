@@ -7,18 +7,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Entry;
+use super::entry::Entry;
 
-/// A file that gets each record as it is made.
+/// A file to which each record is appended as it is made.
 #[derive(Debug)]
-pub(super) struct Log(File);
+pub(super) struct LedgerFile(File);
 
-impl Log {
+impl LedgerFile {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         File::create(path).map(Self)
     }
 
-    /// With one write a line, so that a process that is killed leaves whole lines, and at most one that is not.
+    /// Appends `record` with a single write, so that a process that is killed leaves at most one incomplete line.
     pub(super) fn append(&mut self, record: &Entry) -> io::Result<()> {
         let mut line = serde_json::to_vec(record)?;
         line.push(b'\n');
@@ -26,7 +26,7 @@ impl Log {
     }
 }
 
-/// The records of a file, and whether it ends within a line.
+/// The records of a file, and whether it ends in the middle of a line.
 pub(super) fn read(path: &Path) -> Result<(Vec<Entry>, bool), LedgerError> {
     let fail = |cause| LedgerError { path: path.into(), cause };
     let text = fs::read(path).map_err(|error| fail(Cause::Io(error)))?;
@@ -40,7 +40,7 @@ pub(super) fn read(path: &Path) -> Result<(Vec<Entry>, bool), LedgerError> {
     Ok((records, !rest.is_empty()))
 }
 
-/// A file that is no ledger, or can't be read.
+/// A file is not a ledger, or can't be read.
 ///
 /// ```
 /// # use sse_testkit::Ledger;
@@ -59,12 +59,41 @@ enum Cause {
     Line(usize, serde_json::Error),
 }
 
+impl LedgerError {
+    /// The number of the line that is not one of a ledger, from 1; `None` if the file can't be read.
+    ///
+    /// ```
+    /// use sse_testkit::Ledger;
+    ///
+    /// assert_eq!(Ledger::read("nowhere.ndjson").unwrap_err().line(), None);
+    /// ```
+    #[must_use]
+    pub const fn line(&self) -> Option<usize> {
+        match self.cause {
+            Cause::Io(_) => None,
+            Cause::Line(number, _) => Some(number),
+        }
+    }
+
+    /// Returns true if the system could not read the file; [`source`](std::error::Error::source) is its error.
+    ///
+    /// ```
+    /// use sse_testkit::Ledger;
+    ///
+    /// assert!(Ledger::read("nowhere.ndjson").unwrap_err().is_io());
+    /// ```
+    #[must_use]
+    pub const fn is_io(&self) -> bool {
+        matches!(self.cause, Cause::Io(_))
+    }
+}
+
 impl fmt::Display for LedgerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.cause {
             Cause::Io(error) => write!(f, "{path}: {error}"),
-            // of the line alone, serde says that it is line 1
+            // serde sees one line at a time, and calls each line 1
             Cause::Line(number, error) => {
                 write!(f, "{path}, line {number}: {}", error.to_string().replace(" at line 1 column", " at column"))
             }

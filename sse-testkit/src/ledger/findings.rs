@@ -1,16 +1,16 @@
-//! What does not fit, in sentences.
+//! What is wrong, in sentences.
 
 use std::fmt;
 
 use crate::escape::quoted;
 
-/// How many findings a failure shows.
+/// The number of findings that a failure shows.
 const SHOWN: usize = 20;
 
-/// Something that must not be. Events are named by their data.
+/// Something that is wrong. Events are named by their data.
 ///
 /// ```
-/// # use sse_testkit::{Finding, Ledger};
+/// # use sse_testkit::{Ledger, ledger::Finding};
 /// let ledger = Ledger::new();
 /// ledger.publish("news", "one").acknowledged("1");
 /// ledger.reader("browser").from_start().complete();
@@ -19,45 +19,45 @@ const SHOWN: usize = 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// A reader did not see an acknowledged event, and was told of no gap.
+    /// A reader did not see an acknowledged event, and no gap was announced to it.
     Lost {
-        /// Who.
+        /// The reader.
         reader: String,
-        /// Which event.
+        /// The event.
         data: String,
         /// Its topic.
         topic: String,
-        /// What the reader saw last that is surely before it.
+        /// The last event that the reader saw and that is certainly before it.
         after: Option<String>,
-        /// What it saw first that is surely after it.
+        /// The first event that the reader saw and that is certainly after it.
         before: Option<String>,
     },
     /// A reader saw an event more than once.
     Doubled {
-        /// Who.
+        /// The reader.
         reader: String,
-        /// Which event.
+        /// The event.
         data: String,
-        /// How often.
+        /// How many times.
         times: usize,
     },
     /// A reader saw an event after one that follows it in the log.
     OutOfOrder {
-        /// Who.
+        /// The reader.
         reader: String,
-        /// Which event.
+        /// The event.
         data: String,
-        /// What it saw just before, and should have seen after.
+        /// The event that the reader saw before it, and should have seen after it.
         after: String,
     },
-    /// Readers saw events in orders that no log can have: each before the next, and the last before the first.
+    /// Readers saw events in orders that no log can have: each event before the next, and the last before the first.
     Disagreement {
         /// The events.
         events: Vec<String>,
     },
-    /// A reader saw what nobody published.
+    /// A reader saw an event that nobody published.
     Forged {
-        /// Who.
+        /// The reader.
         reader: String,
         /// The event's name.
         name: String,
@@ -66,23 +66,23 @@ pub enum Finding {
     },
     /// A reader saw an event whose publish was refused.
     Refused {
-        /// Who.
+        /// The reader.
         reader: String,
-        /// Which event.
+        /// The event.
         data: String,
     },
     /// A reader saw an event of a topic that it does not want.
     Unwanted {
-        /// Who.
+        /// The reader.
         reader: String,
-        /// Which event.
+        /// The event.
         data: String,
         /// Its topic.
         topic: String,
     },
     /// An event has two ids.
     TwoIds {
-        /// Which event.
+        /// The event.
         data: String,
         /// The ids.
         ids: [String; 2],
@@ -96,16 +96,16 @@ pub enum Finding {
     },
     /// An event has a lower id than one that was in the log before it was published.
     LowerId {
-        /// Which event.
+        /// The event.
         data: String,
         /// Its id.
         id: String,
-        /// What was there before.
+        /// The event that was there before.
         after: String,
-        /// The id of that.
+        /// The id of that event.
         after_id: String,
     },
-    /// The same data was published to two topics: events must have data of their own, or nothing can be told.
+    /// The same data was published to two topics. Each event needs data of its own, since that identifies it.
     SameData {
         /// The data.
         data: String,
@@ -163,7 +163,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// All that a [ledger](crate::Ledger) finds wrong. None is a clean run.
+/// Everything that a [ledger](crate::Ledger) finds wrong. A clean run has no findings.
 ///
 /// ```
 /// # use sse_testkit::Ledger;
@@ -173,14 +173,14 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Findings {
     pub(super) all: Vec<Finding>,
-    /// With their seeds.
+    /// What was drawn, with the seeds.
     pub(super) drawn: Vec<String>,
     pub(super) events: usize,
     pub(super) readers: usize,
 }
 
 impl Findings {
-    /// Whether there are none.
+    /// Returns true if there are no findings.
     ///
     /// ```
     /// assert!(sse_testkit::Ledger::new().check().is_clean());
@@ -190,7 +190,7 @@ impl Findings {
         self.all.is_empty()
     }
 
-    /// Each of them.
+    /// The findings.
     ///
     /// ```
     /// assert!(sse_testkit::Ledger::new().check().all().is_empty());
@@ -200,7 +200,7 @@ impl Findings {
         &self.all
     }
 
-    /// Fails the test unless there are none.
+    /// Expects that there are no findings.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();
@@ -209,7 +209,7 @@ impl Findings {
     ///
     /// # Panics
     ///
-    /// If there are any; the first 20 are in the message, and what was drawn, with its seed.
+    /// If there are any. The message has the first 20, and what was drawn, with its seed.
     #[track_caller]
     pub fn expect_clean(&self) {
         let Self { events, readers, .. } = self;

@@ -1,12 +1,12 @@
-//! Those who tell a ledger: publishers and readers.
+//! Those who make the entries: publishers and readers.
 
 use std::sync::Arc;
 
-use super::{Entry, Ledger};
-use crate::Event;
+use super::{account::Account, entry::Entry};
+use crate::seen::Event;
 
-/// A publish that is under way. If it is dropped without an outcome, as when the connection broke off, the event may be
-/// there or not.
+/// A publish in flight. If it is dropped without an outcome, as when the connection broke off, the event may or may not
+/// be in the log.
 ///
 /// ```
 /// # use sse_testkit::Ledger;
@@ -17,33 +17,33 @@ use crate::Event;
 /// ```
 #[derive(Debug)]
 pub struct Publishing {
-    pub(super) ledger: Ledger,
+    pub(super) account: Account,
     pub(super) publish: u64,
 }
 
 impl Publishing {
-    /// The server has it, under that id; an empty one is not known.
+    /// Enters that the server acknowledged the event, with this `id`; empty if the id is not known.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();
     /// ledger.publish("news", "one").acknowledged("41");
     /// ```
     pub fn acknowledged(self, id: impl Into<String>) {
-        self.ledger.enter(Entry::Acknowledged { publish: self.publish, id: id.into() });
+        self.account.enter(Entry::Acknowledged { publish: self.publish, id: id.into() });
     }
 
-    /// The server does not take it.
+    /// Enters that the server refused the event.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();
     /// ledger.publish("news", "too large").refused();
     /// ```
     pub fn refused(self) {
-        self.ledger.enter(Entry::Refused { publish: self.publish });
+        self.account.enter(Entry::Refused { publish: self.publish });
     }
 }
 
-/// What one client says of what it sees. Clones are the same reader.
+/// A client that enters what it sees. Clones are the same reader.
 ///
 /// ```
 /// # use sse_testkit::Ledger;
@@ -52,12 +52,12 @@ impl Publishing {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(super) ledger: Ledger,
+    pub(super) account: Account,
     pub(super) name: Arc<str>,
 }
 
 impl Reader {
-    /// It wants only these topics.
+    /// Enters that the reader wants only these topics.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();
@@ -73,7 +73,7 @@ impl Reader {
         self
     }
 
-    /// It began before the first event, or asked for everything from the start.
+    /// Enters that the reader began before the first event, or asked for everything from the start.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();
@@ -85,9 +85,9 @@ impl Reader {
         self
     }
 
-    /// It is connected: what is published from here on it has to see. Say so when the server has let it in, such as
-    /// after its first bytes. `last_event_id` is what it resumed with; empty, if nothing: if it has seen no event yet, it
-    /// begins anew.
+    /// Enters that the reader is connected: it has to see what is published from now on. Call it when the server has
+    /// let the reader in, such as after the first bytes. `last_event_id` is what the reader resumed with; empty if it
+    /// did not resume, in which case a reader that has seen no event yet begins anew.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();
@@ -100,7 +100,8 @@ impl Reader {
         self.enter(|reader| Entry::Connected { reader, last_event_id: last_event_id.into() });
     }
 
-    /// It saw this event. Events of the server's own, such as heartbeats, are none that was published: leave them out.
+    /// Enters that the reader saw `event`. Leave out events that the server itself makes, such as heartbeats: they were
+    /// not published.
     ///
     /// ```
     /// # use sse_testkit::{Ledger, TestClient, any_event, event_stream};
@@ -120,7 +121,7 @@ impl Reader {
         self.enter(|reader| Entry::Saw { reader, name, data, id });
     }
 
-    /// It was told that something may be missing here.
+    /// Enters that `event` announced to the reader that something may be missing here.
     ///
     /// ```
     /// # use sse_testkit::{Ledger, TestClient, event, event_stream};
@@ -138,7 +139,7 @@ impl Reader {
         self.enter(|reader| Entry::Gap { reader, id });
     }
 
-    /// It has left, or was cut off.
+    /// Enters that the reader has left, or was cut off.
     ///
     /// ```
     /// # let ledger = sse_testkit::Ledger::new();
@@ -149,7 +150,7 @@ impl Reader {
         self.enter(|reader| Entry::Left { reader });
     }
 
-    /// It must have seen by now all that is acknowledged.
+    /// Enters that the reader must have seen everything that has been acknowledged by now.
     ///
     /// ```
     /// # use sse_testkit::Ledger;
@@ -176,6 +177,6 @@ impl Reader {
     }
 
     fn enter(&self, record: impl FnOnce(String) -> Entry) {
-        self.ledger.enter(record((*self.name).into()));
+        self.account.enter(record((*self.name).into()));
     }
 }

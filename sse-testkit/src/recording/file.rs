@@ -7,46 +7,111 @@
 //! {"at_ms":20,"end":"broken","because":"connection reset"}   or   {"at_ms":20,"end":"closed"}   or   {"end":"open"}
 //! ```
 
-use std::{fmt, fs, path::Path, time::Duration};
+use std::{fmt, fs, path::Path, str::FromStr, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{Piece, Recording, RecordingEnd, RecordingError};
+use super::{RecordedChunk, Recording, RecordingEnd, error::RecordingError};
 
 const FORMAT: &str = "sse-recording";
 const VERSION: u64 = 1;
 
-/// How large a file may be.
+/// The largest file, in bytes.
 const FILE: u64 = 512 << 20;
 
-pub(super) fn save(recording: &Recording, path: &Path) -> Result<(), RecordingError> {
-    fs::write(path, recording.to_string())
-        .map_err(|error| RecordingError::io(&format!("can't be written: {error}"), error).at(path))
+impl Recording {
+    /// Writes the recording to a file, replacing one that is there.
+    ///
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/").connect().await;
+    /// # stream.expect_event("a").await;
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("ticks.ndjson");
+    /// stream.recording()?.save(&path)?;
+    /// assert_eq!(std::fs::read_to_string(&path)?.lines().count(), 3); // its head, its chunk, its end
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordingError> {
+        save(self, path.as_ref())
+    }
+
+    /// Reads a recording from a file of up to 512 MiB.
+    ///
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient, event_stream};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), sse_testkit::recording::RecordingError> {
+    /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
+    /// # let mut stream = client.get("/").connect().await;
+    /// # stream.expect_event("a").await;
+    /// # let directory = tempfile::tempdir().unwrap();
+    /// # let path = directory.path().join("ticks.ndjson");
+    /// # stream.recording()?.save(&path)?;
+    /// let client = TestClient::replay(Recording::load(&path)?);
+    /// client.get("/events").connect().await.expect_event("a").await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the file can't be read, or is not a recording. The error has the line, the field, its value and what is
+    /// allowed.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
+        load(path.as_ref())
+    }
 }
 
-pub(super) fn load(path: &Path) -> Result<Recording, RecordingError> {
+/// The text of the file.
+impl fmt::Display for Recording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(self, f)
+    }
+}
+
+/// From the text of a file.
+impl FromStr for Recording {
+    type Err = RecordingError;
+
+    fn from_str(text: &str) -> Result<Self, RecordingError> {
+        parse(text)
+    }
+}
+
+fn save(recording: &Recording, path: &Path) -> Result<(), RecordingError> {
+    fs::write(path, recording.to_string()).map_err(|error| RecordingError::write(error).at(path))
+}
+
+fn load(path: &Path) -> Result<Recording, RecordingError> {
     let read = || {
-        let len = fs::metadata(path)?.len();
+        let len = fs::metadata(path).map_err(RecordingError::read)?.len();
         if len > FILE {
-            let problem = format!("it has {len} bytes; allowed are {FILE}");
-            return Ok(Err(RecordingError::new(problem)));
+            return Err(RecordingError::too_large(len, FILE));
         }
-        Ok(parse(&fs::read_to_string(path)?))
+        parse(&fs::read_to_string(path).map_err(RecordingError::read)?)
     };
-    let read = read().map_err(|error: std::io::Error| RecordingError::io(&format!("can't be read: {error}"), error));
-    read.flatten().map_err(|error| error.at(path))
+    read().map_err(|error| error.at(path))
 }
 
-pub(super) fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Recording { status, headers, pieces, end } = recording;
+fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Recording { status, headers, chunks, end } = recording;
     let headers: Vec<Value> = headers.iter().map(|(name, value)| json!([name.as_str(), header_text(value)])).collect();
     let headers = Value::from(headers);
     let status = status.as_u16();
     writeln!(f, r#"{{"format":"{FORMAT}","version":{VERSION},"status":{status},"headers":{headers}}}"#)?;
-    for Piece { at, bytes } in pieces {
+    for RecordedChunk { at, bytes } in chunks {
         let at = at.as_millis();
         match std::str::from_utf8(bytes) {
             Ok(text) => writeln!(f, r#"{{"at_ms":{at},"text":{}}}"#, json!(text))?,
@@ -62,7 +127,7 @@ pub(super) fn write(recording: &Recording, f: &mut fmt::Formatter<'_>) -> fmt::R
     }
 }
 
-/// Text, or bytes in an object.
+/// A header's value as a string or, if it is not UTF-8, as an object with base64.
 fn header_text(value: &HeaderValue) -> Value {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => json!(text),
@@ -70,34 +135,34 @@ fn header_text(value: &HeaderValue) -> Value {
     }
 }
 
-pub(super) fn parse(text: &str) -> Result<Recording, RecordingError> {
+fn parse(text: &str) -> Result<Recording, RecordingError> {
     let mut lines = (1..).zip(text.lines());
     let (number, first) = lines.next().unwrap_or((1, "{}"));
-    let (status, headers) = Line::parse(number, first)?.head()?;
-    let mut pieces: Vec<Piece> = Vec::new();
+    let (status, headers) = FileLine::parse(number, first)?.head()?;
+    let mut chunks: Vec<RecordedChunk> = Vec::new();
     let mut last = number;
     for (number, line) in lines.by_ref() {
         last = number;
-        let mut line = Line::parse(number, line)?;
-        let after = pieces.last().map_or(Duration::ZERO, |piece| piece.at);
+        let mut line = FileLine::parse(number, line)?;
+        let after = chunks.last().map_or(Duration::ZERO, |chunk| chunk.at);
         if let Some(end) = line.end(after)? {
             return match lines.next() {
                 Some((number, _)) => Err(RecordingError::in_line(number, "it comes after the end".into())),
-                None => Ok(Recording { status, headers, pieces, end }),
+                None => Ok(Recording { status, headers, chunks, end }),
             };
         }
-        pieces.push(line.piece(after)?);
+        chunks.push(line.chunk(after)?);
     }
     let problem = r#"the end is missing: the last line has an "end""#;
     Err(RecordingError::in_line(last + 1, problem.into()))
 }
 
-struct Line {
+struct FileLine {
     number: usize,
     fields: Map<String, Value>,
 }
 
-impl Line {
+impl FileLine {
     fn parse(number: usize, text: &str) -> Result<Self, RecordingError> {
         let problem = match serde_json::from_str(text) {
             Ok(Value::Object(fields)) => return Ok(Self { number, fields }),
@@ -127,7 +192,7 @@ impl Line {
         Ok((status, headers))
     }
 
-    /// The end, if that is what it is.
+    /// The end of the stream, if this line is the one that has it.
     fn end(&mut self, after: Duration) -> Result<Option<RecordingEnd>, RecordingError> {
         const ENDS: [&str; 3] = ["closed", "broken", "open"];
         if !self.fields.contains_key("end") {
@@ -148,14 +213,14 @@ impl Line {
         Ok(Some(end))
     }
 
-    fn piece(&mut self, after: Duration) -> Result<Piece, RecordingError> {
+    fn chunk(&mut self, after: Duration) -> Result<RecordedChunk, RecordingError> {
         let at = self.at(after)?;
         let bytes = match self.fields.contains_key("base64") {
             true => self.field("base64", "bytes in base64, with padding", |value| decode(value).map(Bytes::from))?,
             false => self.text("text").map(Bytes::from)?,
         };
         self.nothing_else("at_ms, and text or base64; or end")?;
-        Ok(Piece { at, bytes })
+        Ok(RecordedChunk { at, bytes })
     }
 
     fn at(&mut self, after: Duration) -> Result<Duration, RecordingError> {
@@ -188,7 +253,7 @@ impl Line {
     }
 
     fn wrong(&self, name: &str, value: Option<&Value>, allowed: &str) -> RecordingError {
-        /// How much of a value is shown.
+        /// The number of characters that are shown of a value.
         const SHOWN: usize = 100;
         let problem = match value.map(Value::to_string) {
             None => format!("{name} is missing; allowed is {allowed}"),

@@ -1,4 +1,4 @@
-//! A recording that is played.
+//! The replay of a recording.
 
 use std::{
     error::Error,
@@ -12,15 +12,60 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Piece, Recording, RecordingEnd};
+use super::{RecordedChunk, Recording, RecordingEnd};
 use crate::time::later;
 
-/// The body of a recorded stream, of [`Recording::body`].
+impl Recording {
+    /// The stream as a body whose replay begins now, for an answer that the test puts together.
+    ///
+    /// ```
+    /// use http_body_util::BodyExt;
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n\
+    /// #     {\"at_ms\":5,\"text\":\"data: a\\n\"}\n{\"at_ms\":50,\"text\":\"\\n\"}\n{\"end\":\"closed\",\"at_ms\":60}\n";
+    /// # let recording: sse_testkit::Recording = file.parse().unwrap();
+    /// let body = recording.body();
+    /// assert_eq!(body.collect().await.unwrap().to_bytes(), "data: a\n\n");
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn body(&self) -> Replay {
+        Replay::start(self)
+    }
+
+    /// The whole answer, head and body, whose replay begins now, for a server that the test makes up.
+    ///
+    /// ```
+    /// # use sse_testkit::{Recording, TestClient};
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\
+    /// #     \"headers\":[[\"content-type\",\"text/event-stream\"]]}\n\
+    /// #     {\"at_ms\":3000,\"text\":\"data: hello\\n\\n\"}\n{\"at_ms\":3000,\"end\":\"closed\"}\n";
+    /// # let recording: Recording = file.parse().unwrap();
+    /// let client = TestClient::from_fn(async move |request| match request.headers().get("last-event-id") {
+    ///     None => recording.answer(),
+    ///     Some(_) => recording.answer(), // ... or another one
+    /// });
+    /// client.get("/events").connect().await.expect_event("hello").await;
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn answer(&self) -> http::Response<Replay> {
+        let mut answer = http::Response::new(self.body());
+        *answer.status_mut() = self.status;
+        answer.headers_mut().clone_from(&self.headers);
+        answer
+    }
+}
+
+/// The body of a recorded stream, made by [`Recording::body`].
 ///
-/// Each piece comes as one frame, at its time or, if nobody reads then, when it is read. It is in tokio's time.
+/// Each chunk comes as one frame, at its time in tokio's clock or, if nobody reads then, when it is read.
 ///
 /// ```
-/// # use sse_testkit::{Recording, Replay};
+/// # use sse_testkit::{Recording, recording::Replay};
 /// # let file = "{\"format\":\"sse-recording\",\"version\":1,\"status\":200,\"headers\":[]}\n{\"end\":\"open\"}\n";
 /// # let recording: Recording = file.parse().unwrap();
 /// let body: Replay = recording.body();
@@ -29,45 +74,45 @@ use crate::time::later;
 #[derive(Debug)]
 pub struct Replay {
     start: Instant,
-    pieces: std::vec::IntoIter<Piece>,
-    /// What is waited for, if anything still comes.
-    next: Option<Next>,
+    chunks: std::vec::IntoIter<RecordedChunk>,
+    /// What comes next, and the timer for it.
+    next: Option<Due>,
     end: RecordingEnd,
 }
 
 #[derive(Debug)]
-struct Next {
+struct Due {
     timer: Pin<Box<Sleep>>,
-    what: What,
+    part: ReplayPart,
 }
 
 #[derive(Debug)]
-enum What {
-    Piece(Bytes),
+enum ReplayPart {
+    Chunk(Bytes),
     End(Option<ReplayBroken>),
 }
 
 impl Replay {
-    pub(super) fn start(recording: &Recording) -> Self {
-        let pieces = recording.pieces.clone().into_iter();
-        Self { start: Instant::now(), pieces, next: None, end: recording.end.clone() }
+    fn start(recording: &Recording) -> Self {
+        let chunks = recording.chunks.clone().into_iter();
+        Self { start: Instant::now(), chunks, next: None, end: recording.end.clone() }
     }
 
-    /// What comes next, and when.
-    fn pick(&mut self) -> Option<Next> {
-        let (at, what) = match self.pieces.next() {
-            Some(Piece { at, bytes }) => (at, What::Piece(bytes)),
+    /// Takes what comes next; `None` if the stream stays open and has nothing more.
+    fn pick(&mut self) -> Option<Due> {
+        let (at, part) = match self.chunks.next() {
+            Some(RecordedChunk { at, bytes }) => (at, ReplayPart::Chunk(bytes)),
             None => match &self.end {
                 RecordingEnd::Open => return None,
-                RecordingEnd::Closed { at } => (*at, What::End(None)),
-                RecordingEnd::Broken { at, because } => (*at, What::End(Some(ReplayBroken(because.clone())))),
+                RecordingEnd::Closed { at } => (*at, ReplayPart::End(None)),
+                RecordingEnd::Broken { at, because } => (*at, ReplayPart::End(Some(ReplayBroken(because.clone())))),
             },
         };
         let timer = Box::pin(sleep_until(self.due(at)));
-        Some(Next { timer, what })
+        Some(Due { timer, part })
     }
 
-    /// That time of the recording; a clock has no times as late as a file may.
+    /// The instant of the time `at` of the recording, bounded by what a clock can hold.
     fn due(&self, at: Duration) -> Instant {
         later(at.saturating_sub(self.start.elapsed()))
     }
@@ -81,20 +126,20 @@ impl Body for Replay {
         if self.next.is_none() {
             self.next = self.pick();
         }
-        let Some(next) = &mut self.next else { return Poll::Pending }; // for ever: it was open to the last
+        let Some(next) = &mut self.next else { return Poll::Pending }; // for ever: the stream was still open when it was recorded
         ready!(next.timer.as_mut().poll(cx));
-        match self.next.take().map(|next| next.what) {
-            Some(What::Piece(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            Some(What::End(Some(broken))) => {
+        match self.next.take().map(|next| next.part) {
+            Some(ReplayPart::Chunk(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(ReplayPart::End(Some(broken))) => {
                 self.end = RecordingEnd::Closed { at: Duration::ZERO };
                 Poll::Ready(Some(Err(broken)))
             }
-            Some(What::End(None)) | None => Poll::Ready(None),
+            Some(ReplayPart::End(None)) | None => Poll::Ready(None),
         }
     }
 }
 
-/// The recorded stream broke off here; it says what it said then.
+/// The recorded stream broke off here. The text is that of the original error.
 ///
 /// ```
 /// # use sse_testkit::{End, TestClient};

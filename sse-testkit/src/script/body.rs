@@ -1,8 +1,6 @@
 //! The body of a scripted answer.
 
 use std::{
-    error::Error,
-    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,22 +8,16 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::{run::Owner, wire::Link};
+use super::{
+    answer::{AnswerContent, BodyPart, BrokenOff, OnTaken, ScriptAnswer},
+    run::ScriptRun,
+    wire::SocketLink,
+};
 
-/// What the script hands to the body.
-#[derive(Debug)]
-pub(super) enum Piece {
-    Frame(Bytes, Taken),
-    Break(BrokenOff),
-}
-
-/// Tells the script that the client has taken what was sent. Dropped, that it never will.
-pub(super) type Taken = oneshot::Sender<()>;
-
-/// The body of a scripted answer. The script goes on when a frame has been taken from it; dropping it is the client's
-/// leaving.
+/// The body of a scripted answer. The script continues when a frame has been taken from it. Dropping it means that the
+/// client leaves.
 ///
 /// ```
 /// use http_body_util::BodyExt;
@@ -41,44 +33,55 @@ pub(super) type Taken = oneshot::Sender<()>;
 /// ```
 #[derive(Debug)]
 pub struct ScriptBody {
-    kind: Kind,
-    /// The script runs on as long as somebody reads an answer of it.
-    _owner: Option<Arc<Owner>>,
+    content: BodyContent,
+    /// Keeps the script running as long as somebody reads one of its answers.
+    _run: Option<Arc<ScriptRun>>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum BodyContent {
     Whole(Bytes),
     Open {
-        pieces: mpsc::Receiver<Piece>,
-        /// Over a socket what is yielded is taken only when it is flushed.
-        link: Option<Arc<Link>>,
-        /// That of the head, until the body is polled: over a socket it is flushed then.
-        head: Option<Taken>,
+        parts: mpsc::Receiver<BodyPart>,
+        /// Set over a socket, where a frame counts as taken when it has been flushed.
+        link: Option<Arc<SocketLink>>,
+        /// The signal for the head, until the body is polled: over a socket the head is flushed after that.
+        head: Option<OnTaken>,
     },
 }
 
 impl ScriptBody {
     pub(super) fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { kind: Kind::Whole(bytes.into()), _owner: None }
+        Self { content: BodyContent::Whole(bytes.into()), _run: None }
     }
 
-    pub(super) fn open(pieces: mpsc::Receiver<Piece>, head: Taken, owner: Arc<Owner>) -> Self {
-        Self { kind: Kind::Open { pieces, link: None, head: Some(head) }, _owner: Some(owner) }
+    /// The response to send for an `answer` of `run`.
+    pub(super) fn response(answer: ScriptAnswer, run: Arc<ScriptRun>) -> http::Response<Self> {
+        let ScriptAnswer { status, headers, content } = answer;
+        let body = match content {
+            AnswerContent::Whole(bytes) => Self::whole(bytes),
+            AnswerContent::Open { parts, head } => {
+                Self { content: BodyContent::Open { parts, link: None, head: Some(head) }, _run: Some(run) }
+            }
+        };
+        let mut response = http::Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
     }
 
-    /// The answer has come to its client, in this process.
+    /// Signals that the head has reached the client, in this process.
     pub(super) fn arrived(&mut self) {
-        if let Kind::Open { head, .. } = &mut self.kind
+        if let BodyContent::Open { head, .. } = &mut self.content
             && let Some(taken) = head.take()
         {
             let _ = taken.send(());
         }
     }
 
-    /// The answer goes over a socket.
-    pub(super) fn over(&mut self, socket: Arc<Link>) {
-        if let Kind::Open { link, .. } = &mut self.kind {
+    /// Sends the answer over `socket`.
+    pub(super) fn over(&mut self, socket: Arc<SocketLink>) {
+        if let BodyContent::Open { link, .. } = &mut self.content {
             *link = Some(socket);
         }
     }
@@ -89,12 +92,12 @@ impl http_body::Body for ScriptBody {
     type Error = BrokenOff;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        let (pieces, link, head) = match &mut self.kind {
-            Kind::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
-            Kind::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Open { pieces, link, head } => (pieces, link, head),
+        let (parts, link, head) = match &mut self.content {
+            BodyContent::Whole(bytes) if bytes.is_empty() => return Poll::Ready(None),
+            BodyContent::Whole(bytes) => return Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            BodyContent::Open { parts, link, head } => (parts, link, head),
         };
-        let tell = |taken: Taken| match &*link {
+        let tell = |taken: OnTaken| match &*link {
             Some(link) => link.when_flushed(taken),
             None => {
                 let _ = taken.send(());
@@ -103,13 +106,13 @@ impl http_body::Body for ScriptBody {
         if let Some(taken) = head.take() {
             tell(taken);
         }
-        match std::task::ready!(pieces.poll_recv(cx)) {
+        match std::task::ready!(parts.poll_recv(cx)) {
             None => Poll::Ready(None),
-            Some(Piece::Frame(bytes, taken)) => {
+            Some(BodyPart::Frame(bytes, taken)) => {
                 tell(taken);
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Some(Piece::Break(broken)) => {
+            Some(BodyPart::Break(broken)) => {
                 if let (Some(link), true) = (link, broken.reset) {
                     link.reset();
                 }
@@ -119,38 +122,13 @@ impl http_body::Body for ScriptBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.kind, Kind::Whole(bytes) if bytes.is_empty())
+        matches!(&self.content, BodyContent::Whole(bytes) if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Open { .. } => SizeHint::default(),
+        match &self.content {
+            BodyContent::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodyContent::Open { .. } => SizeHint::default(),
         }
     }
 }
-
-/// The connection was broken off by a step of the script, or because the script failed.
-///
-/// ```
-/// use tower_service::Service;
-///
-/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
-/// # async fn main() {
-/// let mut service = sse_testkit::script![accept, drop].service();
-/// let broken = service.call(http::Request::new(())).await.unwrap_err();
-/// assert_eq!(broken.to_string(), "the script broke the connection off");
-/// # }
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BrokenOff {
-    pub(super) reset: bool,
-}
-
-impl fmt::Display for BrokenOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the script broke the connection off")
-    }
-}
-
-impl Error for BrokenOff {}

@@ -1,10 +1,10 @@
 //! Steps that have options.
 //!
-//! They hold what the test says, unchecked; [`Script::check`](super::Script::check) is where it is judged.
+//! They hold what the test wrote, unchecked: [`Script::check`](super::Script::check) checks it.
 
 use std::time::Duration;
 
-/// A request that is waited for: [`accept`](super::accept), [`expect_reconnect`](super::expect_reconnect).
+/// A step that waits for a request: [`accept`](super::accept), [`expect_reconnect`](super::expect_reconnect).
 ///
 /// ```
 /// use sse_testkit::script;
@@ -14,11 +14,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
 pub struct AcceptStep {
-    /// Whether a request has to have been taken before.
+    /// Whether the script must have taken a request before.
     pub(super) again: bool,
     pub(super) method: Option<String>,
     pub(super) path: Option<String>,
-    /// A name with the value it has to have, or none if it has to be absent.
+    /// Names, each with the value that it must have, or `None` if the field must be absent.
     pub(super) headers: Vec<(String, Option<String>)>,
     pub(super) not_before: Option<Duration>,
     pub(super) within: Option<Duration>,
@@ -29,7 +29,7 @@ impl AcceptStep {
         Self { again, method: None, path: None, headers: Vec::new(), not_before: None, within: None }
     }
 
-    /// The request's method has to be this.
+    /// Requires this method.
     ///
     /// ```
     /// # let script =
@@ -41,7 +41,7 @@ impl AcceptStep {
         self
     }
 
-    /// The request's path has to be this: without its query, unless `path` has one.
+    /// Requires this path. The query of the request is ignored, unless `path` has one.
     ///
     /// ```
     /// # let script =
@@ -53,7 +53,7 @@ impl AcceptStep {
         self
     }
 
-    /// The request has to have this header field.
+    /// Requires this header field.
     ///
     /// ```
     /// # let script =
@@ -65,7 +65,7 @@ impl AcceptStep {
         self
     }
 
-    /// The request must not have this header field.
+    /// Requires that this header field is absent.
     ///
     /// ```
     /// # let script =
@@ -77,7 +77,7 @@ impl AcceptStep {
         self
     }
 
-    /// The request's `last-event-id` has to be this.
+    /// Requires this `last-event-id`.
     ///
     /// ```
     /// # let script =
@@ -88,7 +88,7 @@ impl AcceptStep {
         self.header("last-event-id", id)
     }
 
-    /// The request must not have a `last-event-id`.
+    /// Requires that there is no `last-event-id`.
     ///
     /// ```
     /// # let script =
@@ -99,8 +99,8 @@ impl AcceptStep {
         self.no_header("last-event-id")
     }
 
-    /// The request must not come sooner than that after the connection before was over, or the script began. The
-    /// connection is over for a script when it ends it or breaks it off, or when the client has left.
+    /// Requires that the request does not come sooner than `time` after the end of the previous connection, or after
+    /// the start of the script. A connection ends when the script ends it or breaks it off, or when the client leaves.
     ///
     /// ```
     /// # let script =
@@ -112,7 +112,7 @@ impl AcceptStep {
         self
     }
 
-    /// How long the step waits for the request: a minute unless set.
+    /// Sets how long the step waits for the request. Default: a minute.
     ///
     /// ```
     /// # let script =
@@ -125,7 +125,7 @@ impl AcceptStep {
     }
 }
 
-/// The head of an answer whose body the steps after it send: [`head`](super::head).
+/// A step that sends the head of an answer, whose body the next steps send: [`head`](super::head).
 ///
 /// ```
 /// use sse_testkit::script;
@@ -136,7 +136,7 @@ impl AcceptStep {
 #[must_use]
 pub struct HeadStep {
     pub(super) status: u16,
-    /// A name with its value, or none for a field that is left out.
+    /// Names, each with its value, or `None` for a field that is omitted.
     pub(super) headers: Vec<(String, Option<String>)>,
 }
 
@@ -157,8 +157,7 @@ impl HeadStep {
         self
     }
 
-    /// Leaves out a header field that would be there by itself: `content-type`, `cache-control`,
-    /// `access-control-allow-origin`.
+    /// Omits a header field that is sent by default: `content-type`, `cache-control`, `access-control-allow-origin`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -174,7 +173,7 @@ impl HeadStep {
     }
 }
 
-/// An event that is sent: [`event`](super::event).
+/// A step that sends an event: [`event`](super::event).
 ///
 /// ```
 /// use sse_testkit::script;
@@ -195,7 +194,7 @@ impl EventStep {
         Self { data, name: None, id: None, retry: None }
     }
 
-    /// The event's name.
+    /// Sets the name of the event.
     ///
     /// ```
     /// # let script =
@@ -207,7 +206,7 @@ impl EventStep {
         self
     }
 
-    /// The event's ID, which becomes the client's last event ID.
+    /// Sets the ID of the event, which becomes the client's last event ID.
     ///
     /// ```
     /// # let script =
@@ -219,7 +218,7 @@ impl EventStep {
         self
     }
 
-    /// The reconnection time that comes with it, in whole milliseconds.
+    /// Adds a reconnection time, sent in whole milliseconds.
     ///
     /// ```
     /// # let script =
@@ -232,7 +231,7 @@ impl EventStep {
     }
 }
 
-/// A whole answer: [`status`](super::status), [`redirect`](super::redirect).
+/// A step that sends a whole answer: [`status`](super::status), [`redirect`](super::redirect).
 ///
 /// ```
 /// use sse_testkit::script;
@@ -248,7 +247,7 @@ pub struct AnswerStep {
     pub(super) body: String,
 }
 
-/// Keeps the method, and is not remembered.
+/// Clients keep the method, and don't remember the redirect.
 pub(super) const REDIRECT: u16 = 307;
 
 impl AnswerStep {
@@ -260,7 +259,7 @@ impl AnswerStep {
         Self { location: Some(location), ..Self::new(REDIRECT) }
     }
 
-    /// Another status.
+    /// Sets the status.
     ///
     /// ```
     /// # let script =
@@ -284,7 +283,7 @@ impl AnswerStep {
         self
     }
 
-    /// Leaves out a header field that would be there by itself: `access-control-allow-origin`.
+    /// Omits a header field that is sent by default: `access-control-allow-origin`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -298,7 +297,7 @@ impl AnswerStep {
         self
     }
 
-    /// The body; empty unless set.
+    /// Sets the body. Default: empty.
     ///
     /// ```
     /// # let script =
@@ -311,7 +310,7 @@ impl AnswerStep {
     }
 }
 
-/// A client that has to leave: [`expect_disconnect`](super::expect_disconnect).
+/// A step that waits until the client leaves: [`expect_disconnect`](super::expect_disconnect).
 ///
 /// ```
 /// use sse_testkit::script;
@@ -329,7 +328,7 @@ impl DisconnectStep {
         Self { within: None }
     }
 
-    /// How long the step waits for it: a minute unless set.
+    /// Sets how long the step waits. Default: a minute.
     ///
     /// ```
     /// # let script =
@@ -342,7 +341,7 @@ impl DisconnectStep {
     }
 }
 
-/// Adds a field in its place: sorted by name, since the order of different names means nothing to HTTP, nor to JSON.
+/// Inserts a field, sorted by name: the order of different names has no meaning in HTTP, nor in JSON.
 fn put(headers: &mut Vec<(String, Option<String>)>, name: &str, value: Option<String>) {
     let name = name.to_ascii_lowercase();
     let at = headers.partition_point(|(other, _)| *other <= name);

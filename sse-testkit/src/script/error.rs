@@ -1,8 +1,12 @@
 //! What is wrong with a script.
 
-use std::{error::Error, fmt};
+use std::{
+    error::Error,
+    fmt, io,
+    path::{Path, PathBuf},
+};
 
-/// A script that can't be run: what it says is not allowed, or not there. Also one that can't be read.
+/// A script that can't be run or read. The text says what is wrong, and what is allowed.
 ///
 /// ```
 /// use sse_testkit::script::Script;
@@ -13,38 +17,73 @@ use std::{error::Error, fmt};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptError {
-    /// Its number and the step as written.
-    step: Option<(usize, String)>,
+    path: Option<PathBuf>,
+    cause: Cause,
     what: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cause {
+    /// The file with the script can't be read.
+    Io,
+    /// The script as a whole.
+    Script,
+    /// A step: its number, and how it is written.
+    Step(usize, String),
 }
 
 impl ScriptError {
     pub(super) fn new(what: impl Into<String>) -> Self {
-        Self { step: None, what: what.into() }
+        Self { path: None, cause: Cause::Script, what: what.into() }
     }
 
     pub(super) fn at(number: usize, written: impl Into<String>, what: impl Into<String>) -> Self {
-        Self { step: Some((number, written.into())), what: what.into() }
+        Self { path: None, cause: Cause::Step(number, written.into()), what: what.into() }
     }
 
-    /// The number of the step, from 1; none if it is about the script as a whole.
+    pub(super) fn io(error: &io::Error) -> Self {
+        Self { path: None, cause: Cause::Io, what: format!("can't be read: {error}") }
+    }
+
+    pub(super) fn in_file(self, path: &Path) -> Self {
+        Self { path: Some(path.into()), ..self }
+    }
+
+    /// The number of the step, from 1; `None` if the error is about the script as a whole.
     ///
     /// ```
     /// # use sse_testkit::script::Script;
     /// assert_eq!(Script::from_json("{}").unwrap_err().step(), None);
     /// ```
     #[must_use]
-    pub fn step(&self) -> Option<usize> {
-        self.step.as_ref().map(|(number, _)| *number)
+    pub const fn step(&self) -> Option<usize> {
+        match self.cause {
+            Cause::Step(number, _) => Some(number),
+            Cause::Io | Cause::Script => None,
+        }
+    }
+
+    /// Returns true if the file with the script can't be read.
+    ///
+    /// ```
+    /// # use sse_testkit::script::Script;
+    /// assert!(Script::load("nowhere.json").unwrap_err().is_io());
+    /// ```
+    #[must_use]
+    pub const fn is_io(&self) -> bool {
+        matches!(self.cause, Cause::Io)
     }
 }
 
 impl fmt::Display for ScriptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.step {
-            Some((number, written)) => write!(f, "step {number}, {written}: {}", self.what),
-            None => f.write_str(&self.what),
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", path.display())?;
         }
+        if let Cause::Step(number, written) = &self.cause {
+            write!(f, "step {number}, {written}: ")?;
+        }
+        f.write_str(&self.what)
     }
 }
 

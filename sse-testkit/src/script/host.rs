@@ -16,22 +16,24 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::{
-    Script, ScriptBody, ScriptReport, ScriptedService,
-    body::BrokenOff,
-    machine::Head,
+    Script,
+    answer::BrokenOff,
+    body::ScriptBody,
+    log::ScriptReport,
+    machine::RequestHead,
     plan,
     serve::{Serving, serve},
-    service::{head_of, is_preflight, preflight, read},
+    service::{ScriptedService, head_of, is_preflight, preflight, read},
 };
 use crate::escape::quoted;
 
-/// How many scripts a host holds.
+/// The number of scripts that a host holds.
 const SCRIPTS: usize = 1000;
 
-/// How long a script may be that is sent to it.
+/// The largest script that a client may send, in bytes.
 const SCRIPT: usize = 1 << 20;
 
-/// How long a name may be.
+/// The longest name, in bytes.
 const NAME: usize = 100;
 
 const HELP: &str = "\
@@ -43,21 +45,21 @@ GET    /scripts        the names
 any    /run/NAME/...   the server that the script is; it sees what follows /run/NAME as the path
 ";
 
-/// A server on loopback that holds many scripts: for tests that can't run Rust beside the client, as in a browser.
+/// A server on loopback that holds many scripts, for tests that can't run Rust beside the client, such as in a browser.
 ///
 /// | request | |
 /// |---|---|
-/// | `PUT /scripts/NAME`, or `POST` | Installs the script in the body, as [JSON](super#json), and begins to run it; one of that name is stopped and replaced. 201 or 200, `{"url": "/run/NAME"}` |
+/// | `PUT /scripts/NAME`, or `POST` | Installs the script in the body, as [JSON](super#json), and starts it. One of the same name is stopped and replaced. 201 or 200, `{"url": "/run/NAME"}` |
 /// | `GET /scripts/NAME` | How far it is: [`ScriptReport::to_json`] |
 /// | `GET /scripts/NAME/timeline` | What happened, as text |
 /// | `DELETE /scripts/NAME` | Stops and removes it: 204 |
 /// | `GET /scripts` | The names, as an array |
-/// | any `/run/NAME`, and below it | The server that the script is |
+/// | any `/run/NAME`, and below it | The scripted server |
 ///
-/// The script sees what follows `/run/NAME` as the path, `/` if nothing does. A `location` that begins with one `/` gets
-/// `/run/NAME` in front, so that a redirect stays with its script. What is refused is answered with a text that says
-/// why. Pages of every origin may ask. There are at most 1000 scripts, each of at most 1 MiB; a name has up to 100 of
-/// `A-Z a-z 0-9 . _ -`.
+/// The script sees what follows `/run/NAME` as the path, or `/` if nothing follows. A `location` that begins with a
+/// single `/` is prefixed with `/run/NAME`, so that a redirect stays with its script. A refusal is a text that gives
+/// the reason. Pages of every origin may send requests. There are at most 1000 scripts of at most 1 MiB each. A name
+/// has up to 100 characters of `A-Z a-z 0-9 . _ -`.
 ///
 /// ```
 /// use sse_testkit::{TestClient, script::ScriptHost};
@@ -85,8 +87,8 @@ pub struct ScriptHost {
 }
 
 impl ScriptHost {
-    /// Begins to listen at an address of loopback; with port 0 the system chooses one. The host stops, and its scripts
-    /// with it, when it is dropped.
+    /// Starts to listen at a loopback address; with port 0 the system chooses the port. The host and its scripts stop
+    /// when it is dropped.
     ///
     /// ```
     /// use sse_testkit::script::ScriptHost;
@@ -102,7 +104,7 @@ impl ScriptHost {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for an address that is not of loopback; else what the system says.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for an address that is not loopback, or the error of the system.
     pub async fn start(address: SocketAddr) -> io::Result<Self> {
         let scripts = Arc::new(Scripts::default());
         let held = Arc::clone(&scripts);
@@ -114,7 +116,7 @@ impl ScriptHost {
         Ok(Self { scripts, serving })
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     ///
     /// ```
     /// # use sse_testkit::script::ScriptHost;
@@ -145,13 +147,14 @@ impl ScriptHost {
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a name or a script that is not allowed, or one script too many.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the name or the script is not allowed, or there are too many
+    /// scripts.
     pub fn install(&self, name: &str, script: &Script) -> io::Result<()> {
         let installed = self.scripts.install(name, script);
         installed.map(|_| ()).map_err(|(_, why)| io::Error::new(io::ErrorKind::InvalidInput, why))
     }
 
-    /// How far a script is; none if there is none of that name.
+    /// The report of a script; `None` if there is none of this name.
     ///
     /// ```
     /// # use sse_testkit::{script, script::ScriptHost};
@@ -176,7 +179,7 @@ struct Scripts {
     by_name: Mutex<BTreeMap<String, ScriptedService>>,
 }
 
-type Answer = http::Response<ScriptBody>;
+type HostAnswer = http::Response<ScriptBody>;
 type Refusal = (StatusCode, String);
 
 impl Scripts {
@@ -188,7 +191,7 @@ impl Scripts {
         self.locked().get(name).cloned()
     }
 
-    async fn answer<B>(&self, request: http::Request<B>) -> Result<Answer, BrokenOff>
+    async fn answer<B>(&self, request: http::Request<B>) -> Result<HostAnswer, BrokenOff>
     where
         B: http_body::Body + Unpin,
     {
@@ -208,7 +211,7 @@ impl Scripts {
         Ok(self.manage(&head.method, &path, request.into_body()).await?.unwrap_or_else(refusal))
     }
 
-    async fn manage<B>(&self, method: &Method, path: &str, body: B) -> Result<Result<Answer, Refusal>, BrokenOff>
+    async fn manage<B>(&self, method: &Method, path: &str, body: B) -> Result<Result<HostAnswer, Refusal>, BrokenOff>
     where
         B: http_body::Body + Unpin,
     {
@@ -237,7 +240,7 @@ impl Scripts {
                 None => Err((StatusCode::NOT_FOUND, unknown(name))),
             },
             (Some("scripts"), Some(name), None, None) if is(&[Method::DELETE]) => {
-                // dropped after the lock
+                // dropped after the lock is released
                 let removed = self.locked().remove(name);
                 match removed {
                     Some(script) => Ok({
@@ -251,8 +254,8 @@ impl Scripts {
         })
     }
 
-    /// Installs what came over HTTP.
-    fn installed(&self, name: &str, script: &[u8]) -> Result<Answer, Refusal> {
+    /// Installs a script that came over HTTP.
+    fn installed(&self, name: &str, script: &[u8]) -> Result<HostAnswer, Refusal> {
         let bad = |why: String| (StatusCode::BAD_REQUEST, why);
         let script = std::str::from_utf8(script).map_err(|error| bad(format!("the script is not UTF-8: {error}")))?;
         let script = Script::from_json(script).map_err(|error| bad(error.to_string()))?;
@@ -261,7 +264,7 @@ impl Scripts {
         Ok(json(status, &json!({ "url": format!("/run/{name}") })))
     }
 
-    /// Whether there was none of that name.
+    /// Installs a script. Returns true if there was none of this name.
     fn install(&self, name: &str, script: &Script) -> Result<bool, Refusal> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.is_empty() || name.len() > NAME || !name.bytes().all(allowed) {
@@ -278,14 +281,14 @@ impl Scripts {
             scripts.insert(name.to_owned(), ScriptedService::start(plan))
         };
         if let Some(replaced) = &replaced {
-            replaced.stop(); // its answers may still be read
+            replaced.stop(); // its answers may still be read, which would keep it running
         }
         Ok(replaced.is_none())
     }
 }
 
-/// The request as the script sees it, and its answer as the host has it.
-async fn run(script: &ScriptedService, name: &str, mut head: Head) -> Result<Answer, BrokenOff> {
+/// Passes a request to its script, with the prefix removed from the path and added to a redirect.
+async fn run(script: &ScriptedService, name: &str, mut head: RequestHead) -> Result<HostAnswer, BrokenOff> {
     let prefix = format!("/run/{name}");
     let below = head.target.strip_prefix(&prefix).unwrap_or_default();
     head.target = if below.starts_with('/') { below.to_owned() } else { format!("/{below}") };
@@ -299,14 +302,14 @@ async fn run(script: &ScriptedService, name: &str, mut head: Head) -> Result<Ans
     Ok(answer)
 }
 
-/// All of a body; none if it is too long for a script.
+/// The whole body; `None` if it is too long for a script.
 async fn whole<B: http_body::Body + Unpin>(mut body: B) -> Result<Option<Bytes>, BrokenOff> {
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BrokenOff { reset: false })?;
         if let Ok(mut data) = frame.into_data() {
             if whole.len() + data.remaining() > SCRIPT {
-                read(body).await?; // a client that is still writing would not hear the answer
+                read(body).await?; // a client that is still writing would not read the answer
                 return Ok(None);
             }
             whole.extend_from_slice(&data.copy_to_bytes(data.remaining()));
@@ -319,19 +322,19 @@ fn unknown(name: &str) -> String {
     format!("there is no script {}; PUT it at /scripts/NAME", quoted(name))
 }
 
-fn refusal((status, why): Refusal) -> Answer {
+fn refusal((status, why): Refusal) -> HostAnswer {
     text(status, format!("{why}\n"))
 }
 
-fn text(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+fn text(status: StatusCode, text: impl Into<Bytes>) -> HostAnswer {
     answer(status, HeaderValue::from_static("text/plain; charset=utf-8"), text)
 }
 
-fn json(status: StatusCode, value: &Value) -> Answer {
+fn json(status: StatusCode, value: &Value) -> HostAnswer {
     answer(status, HeaderValue::from_static("application/json"), format!("{value}\n"))
 }
 
-fn answer(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> Answer {
+fn answer(status: StatusCode, kind: HeaderValue, body: impl Into<Bytes>) -> HostAnswer {
     let mut answer = http::Response::new(ScriptBody::whole(body));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, kind);

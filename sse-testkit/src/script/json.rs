@@ -1,4 +1,4 @@
-//! A script as JSON: read.
+//! Reads a script from JSON.
 
 mod write;
 
@@ -16,10 +16,11 @@ use crate::escape::quoted;
 
 pub(super) use write::write;
 
-/// The steps that are a word.
+/// The steps that may be a string.
 const WORDS: &str = "accept, expect_reconnect, expect_disconnect, drop, end, reset, stall";
 
-/// The fields that say what an object does. Of two the first says it, the other is one of its options or one too much.
+/// The fields that say which step an object is. If an object has two of them, the first of this list counts; the other
+/// is an option of it, or an error.
 const DOES: [&str; 13] = [
     "accept",
     "expect_reconnect",
@@ -36,10 +37,10 @@ const DOES: [&str; 13] = [
     "expect_silence",
 ];
 
-/// How much of a step an error shows.
+/// The number of bytes of a step that an error shows.
 const SHOWN: usize = 200;
 
-/// The steps, which are not checked yet.
+/// Reads the steps, without checking them.
 pub(super) fn read(text: &str) -> Result<Vec<Step>, ScriptError> {
     let steps = match serde_json::from_str(text) {
         Ok(Value::Array(steps)) => steps,
@@ -83,13 +84,13 @@ fn object(fields: Map<String, Value>) -> Result<Step, String> {
     let Some(does) = DOES.into_iter().find(|does| fields.contains_key(*does)) else {
         return Err(format!("it does not say what to do; allowed is one of {}", DOES.join(", ")));
     };
-    let mut fields = Fields { of: does, fields, known: Vec::new() };
+    let mut fields = StepFields { of: does, fields, known: Vec::new() };
     let value = fields.fields.remove(does).unwrap_or_default();
     let step = match does {
         "accept" => accept(step::accept(), does, value)?,
         "expect_reconnect" => accept(step::expect_reconnect(), does, value)?,
         "expect_disconnect" => {
-            let mut fields = Fields::within(does, value)?;
+            let mut fields = StepFields::within(does, value)?;
             let mut step = step::expect_disconnect();
             step.within = fields.time("within")?;
             fields.finish()?;
@@ -149,7 +150,7 @@ fn object(fields: Map<String, Value>) -> Result<Step, String> {
 }
 
 fn accept(mut step: super::AcceptStep, of: &'static str, value: Value) -> Result<Step, String> {
-    let mut fields = Fields::within(of, value)?;
+    let mut fields = StepFields::within(of, value)?;
     step.method = fields.text("method")?;
     step.path = fields.text("path")?;
     match fields.take("last_event_id") {
@@ -169,16 +170,16 @@ fn accept(mut step: super::AcceptStep, of: &'static str, value: Value) -> Result
     Ok(step.into())
 }
 
-/// The fields of an object that are not read yet.
-struct Fields {
+/// The fields of an object that have not been read yet.
+struct StepFields {
     of: &'static str,
     fields: Map<String, Value>,
-    /// Those that were asked for.
+    /// The names that were asked for.
     known: Vec<&'static str>,
 }
 
-impl Fields {
-    /// The options that are the value of `of`.
+impl StepFields {
+    /// The options in the value of the field `of`.
     fn within(of: &'static str, value: Value) -> Result<Self, String> {
         match value {
             Value::Object(fields) => Ok(Self { of, fields, known: Vec::new() }),
@@ -226,7 +227,7 @@ impl Fields {
         Ok(headers)
     }
 
-    /// There is no other field.
+    /// Fails if a field is left.
     fn finish(self) -> Result<(), String> {
         let Some(name) = self.fields.keys().next() else { return Ok(()) };
         let allowed = match &*self.known {

@@ -6,64 +6,64 @@ use http::{HeaderMap, Method};
 use serde_json::{Map, Value, json};
 
 use super::{
-    machine::{Action, Failure, Head, State, told},
+    machine::{Action, Failure, RequestHead, ScriptState, failure_text},
     plan::Planned,
 };
 use crate::{escape::quoted, timeline::Clock};
 
-/// How many entries are kept; beyond it the oldest are forgotten.
+/// The number of entries that are kept. Beyond it the oldest are dropped.
 const KEPT: usize = 10_000;
 
-/// How many entries a report shows, and how many requests its JSON has: the last ones.
+/// The number of entries that a report shows, and of requests in its JSON: the most recent ones.
 const SHOWN: usize = 500;
 
 #[derive(Debug, Clone)]
-pub(super) struct Log {
+pub(super) struct RunLog {
     plan: Arc<[Planned]>,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<LogEntry>,
     forgotten: u64,
-    state: State,
+    state: ScriptState,
     at: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Entry {
+struct LogEntry {
     at: Duration,
     /// The index of the step that ran.
     step: usize,
-    what: What,
+    kind: LogKind,
 }
 
 #[derive(Debug, Clone)]
-enum What {
-    Request(Head),
+enum LogKind {
+    Request(RequestHead),
     /// What was done, and the header fields of an answer.
     Done(String, HeaderMap),
-    Preflight(Head),
+    Preflight(RequestHead),
     Left,
 }
 
-impl Log {
+impl RunLog {
     pub(super) const fn new(plan: Arc<[Planned]>) -> Self {
-        Self { plan, entries: VecDeque::new(), forgotten: 0, state: State::Running, at: 0 }
+        Self { plan, entries: VecDeque::new(), forgotten: 0, state: ScriptState::Running, at: 0 }
     }
 
-    pub(super) fn request(&mut self, at: Duration, step: usize, head: Head) {
-        self.push(at, step, What::Request(head));
+    pub(super) fn request(&mut self, at: Duration, step: usize, head: RequestHead) {
+        self.push(at, step, LogKind::Request(head));
     }
 
-    /// A question of a browser that the script need not know of.
-    pub(super) fn preflight(&mut self, at: Duration, head: Head) {
-        self.push(at, self.at, What::Preflight(head));
+    /// Enters a preflight, which the script does not see.
+    pub(super) fn preflight(&mut self, at: Duration, head: RequestHead) {
+        self.push(at, self.at, LogKind::Preflight(head));
     }
 
     pub(super) fn left(&mut self, at: Duration) {
-        self.push(at, self.at, What::Left);
+        self.push(at, self.at, LogKind::Left);
     }
 
     pub(super) fn done(&mut self, at: Duration, step: usize, action: &Action) {
         let (text, headers) = match action {
-            // the request is there, and the failure is told at the end
+            // the request has its own entry, and the failure is shown at the end
             Action::Take | Action::Refuse(_) => return,
             Action::Head { status, headers } => (status.to_string(), headers.clone()),
             Action::Answer { status, headers, body } if body.is_empty() => (status.to_string(), headers.clone()),
@@ -75,25 +75,25 @@ impl Log {
             Action::Break { reset: false } => ("the connection was broken off".into(), HeaderMap::new()),
             Action::Break { reset: true } => ("the connection was reset".into(), HeaderMap::new()),
         };
-        self.push(at, step, What::Done(text, headers));
+        self.push(at, step, LogKind::Done(text, headers));
     }
 
-    /// Where the script is now.
-    pub(super) fn at(&mut self, at: usize, state: &State) {
+    /// Sets the current step and state.
+    pub(super) fn at(&mut self, at: usize, state: &ScriptState) {
         self.at = at;
         self.state.clone_from(state);
     }
 
-    fn push(&mut self, at: Duration, step: usize, what: What) {
+    fn push(&mut self, at: Duration, step: usize, kind: LogKind) {
         if self.entries.len() == KEPT {
             self.entries.pop_front();
             self.forgotten += 1;
         }
-        self.entries.push_back(Entry { at, step, what });
+        self.entries.push_back(LogEntry { at, step, kind });
     }
 }
 
-/// How far a script is, and what happened so far. As text it is the timeline.
+/// How far a script is, and what has happened so far. As text it is the timeline.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -119,21 +119,21 @@ impl Log {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ScriptReport {
-    log: Log,
+    log: RunLog,
     now: Duration,
 }
 
 impl ScriptReport {
-    pub(super) const fn new(log: Log, now: Duration) -> Self {
+    pub(super) const fn new(log: RunLog, now: Duration) -> Self {
         Self { log, now }
     }
 
-    /// The step that runs, with its number.
+    /// The current step, with its number.
     pub(super) fn current(&self) -> String {
         Numbered(&self.log.plan, self.log.at).to_string()
     }
 
-    /// Whether all steps have run, and nothing came after that.
+    /// Returns true if all steps have run, and no request came after them.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -143,10 +143,10 @@ impl ScriptReport {
     /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.log.state == State::Finished
+        self.log.state == ScriptState::Finished
     }
 
-    /// Why the script failed, if it did.
+    /// The failure, if the script failed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -160,12 +160,12 @@ impl ScriptReport {
     #[must_use]
     pub fn failure(&self) -> Option<ScriptFailure> {
         match &self.log.state {
-            State::Failed(failure) => Some(ScriptFailure::new(&self.log.plan, failure)),
+            ScriptState::Failed(failure) => Some(ScriptFailure::new(&self.log.plan, failure)),
             _ => None,
         }
     }
 
-    /// The number of the step that runs, or that failed, from 1; one more than there are when all have run.
+    /// The number of the current or the failed step, from 1; if all steps have run, one more than there are.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -178,8 +178,8 @@ impl ScriptReport {
         self.log.at + 1
     }
 
-    /// The requests that came, in order, taken by the script or not. The preflights of browsers are none of them. Of
-    /// many the last ones are kept.
+    /// The requests that came, in order, whether the script took them or not, without preflights. If there are many,
+    /// the most recent ones.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -192,8 +192,8 @@ impl ScriptReport {
     /// ```
     #[must_use]
     pub fn requests(&self) -> Vec<ScriptRequest> {
-        let requests = self.log.entries.iter().filter_map(|entry| match &entry.what {
-            What::Request(Head { method, target, headers }) => Some(ScriptRequest {
+        let requests = self.log.entries.iter().filter_map(|entry| match &entry.kind {
+            LogKind::Request(RequestHead { method, target, headers }) => Some(ScriptRequest {
                 at: entry.at,
                 method: method.clone(),
                 target: target.clone(),
@@ -204,7 +204,7 @@ impl ScriptReport {
         requests.collect()
     }
 
-    /// The same as JSON, as the [`ScriptHost`](super::ScriptHost) answers it. `requests` are the last 500.
+    /// The report as JSON, as the [`ScriptHost`](super::ScriptHost) returns it, with the last 500 requests.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -238,7 +238,7 @@ impl ScriptReport {
 
 impl fmt::Display for ScriptReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Log { plan, entries, forgotten, state, at } = &self.log;
+        let RunLog { plan, entries, forgotten, state, at } = &self.log;
         let skipped = entries.len().saturating_sub(SHOWN);
         let hidden = forgotten + skipped as u64;
         if hidden > 0 {
@@ -247,24 +247,24 @@ impl fmt::Display for ScriptReport {
         for entry in entries.iter().skip(skipped) {
             let step = Numbered(plan, entry.step);
             let clock = Clock(entry.at);
-            match &entry.what {
-                What::Request(head) => {
+            match &entry.kind {
+                LogKind::Request(head) => {
                     line(f, clock, format_args!("{step}: {head}"))?;
                     fields(f, &head.headers)?;
                 }
-                What::Done(text, headers) => {
+                LogKind::Done(text, headers) => {
                     line(f, clock, format_args!("{step}: {text}"))?;
                     fields(f, headers)?;
                 }
-                What::Preflight(head) => line(f, clock, format_args!("a preflight was answered: {head}"))?,
-                What::Left => line(f, clock, "the client left")?,
+                LogKind::Preflight(head) => line(f, clock, format_args!("a preflight was answered: {head}"))?,
+                LogKind::Left => line(f, clock, "the client left")?,
             }
         }
         let clock = Clock(self.now);
         match state {
-            State::Running => line(f, clock, format_args!("{}: waits", Numbered(plan, *at))),
-            State::Finished => line(f, clock, "all steps have run"),
-            State::Failed(failure) => line(f, clock, told(plan, failure)),
+            ScriptState::Running => line(f, clock, format_args!("{}: waits", Numbered(plan, *at))),
+            ScriptState::Finished => line(f, clock, "all steps have run"),
+            ScriptState::Failed(failure) => line(f, clock, failure_text(plan, failure)),
         }
     }
 }
@@ -302,7 +302,7 @@ fn fields(f: &mut fmt::Formatter<'_>, headers: &HeaderMap) -> fmt::Result {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ScriptRequest {
-    /// When it came, since the script began.
+    /// When it came, as a time since the start of the script.
     pub at: Duration,
     /// Its method.
     pub method: Method,
@@ -329,7 +329,7 @@ impl ScriptRequest {
     }
 }
 
-/// Which step of a script failed, and what came instead.
+/// The step of a script that failed, and what happened instead.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -350,10 +350,10 @@ pub struct ScriptFailure {
 
 impl ScriptFailure {
     pub(super) fn new(plan: &[Planned], failure: &Failure) -> Self {
-        Self { step: (failure.at < plan.len()).then_some(failure.at + 1), text: told(plan, failure) }
+        Self { step: (failure.at < plan.len()).then_some(failure.at + 1), text: failure_text(plan, failure) }
     }
 
-    /// The number of the step, from 1; none if the script was over.
+    /// The number of the step, from 1; `None` if all steps had run.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]

@@ -1,4 +1,4 @@
-//! What a script does when something happens. No IO, no clock.
+//! The state machine of a script: no IO, no clock.
 //!
 //! ```text
 //!               request              head                 end, drop, reset; the client leaves
@@ -6,8 +6,8 @@
 //!                                └── status, redirect, drop, reset; the client leaves ───────────▶ Idle
 //! ```
 //!
-//! At each moment it waits for one thing: a request, the client's having taken what was sent, its leaving, or a time.
-//! Anything else that happens fails the script, for good.
+//! At any time it waits for one thing: a request, the client's taking what was sent, its leaving, or a time. Anything
+//! else that happens fails the script for good.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,25 +15,25 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use super::{
-    plan::{PATIENCE, Planned, Wanted, What},
-    time::Written,
+    plan::{PATIENCE, Planned, PlannedKind, Wanted},
+    time::WrittenTime,
 };
 use crate::{escape::quoted, time::TICK};
 
-/// How long a request is held back while the client has to take something or to leave: over a socket the request of the
-/// next connection may be noticed before the end of the one before it.
+/// How long a request is held back while the client has to take something or to leave: over a socket, the request of
+/// the next connection may be noticed before the end of the previous one.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// The head of a request, as the script sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct RequestHead {
     pub(super) method: Method,
     /// Path and query.
     pub(super) target: String,
     pub(super) headers: HeaderMap,
 }
 
-impl fmt::Display for Head {
+impl fmt::Display for RequestHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.target)
     }
@@ -41,23 +41,23 @@ impl fmt::Display for Head {
 
 /// What happens to a script.
 #[derive(Debug)]
-pub(super) enum Happening {
-    Request(Head),
+pub(super) enum Input {
+    Request(RequestHead),
     /// The client has taken what was sent last.
     Taken,
     Left,
-    /// [`Machine::deadline`] may have come.
+    /// [`ScriptMachine::deadline`] may have come.
     Time,
 }
 
-/// What is to be done, in this order.
+/// What the driver of the machine has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Takes the oldest request that waits.
+    /// Takes the oldest waiting request.
     Take,
-    /// Answers all requests that wait: the script failed.
+    /// Answers all waiting requests with the failure of the script.
     Refuse(String),
-    /// [`Happening::Taken`] or [`Happening::Left`] has to follow.
+    /// [`Input::Taken`] or [`Input::Left`] has to follow.
     Head {
         status: StatusCode,
         headers: HeaderMap,
@@ -67,7 +67,7 @@ pub(super) enum Action {
         headers: HeaderMap,
         body: Bytes,
     },
-    /// [`Happening::Taken`] or [`Happening::Left`] has to follow.
+    /// [`Input::Taken`] or [`Input::Left`] has to follow.
     Frame(Bytes),
     End,
     Break {
@@ -75,143 +75,146 @@ pub(super) enum Action {
     },
 }
 
-/// An action, and the number of the step that it is of.
-pub(super) type Doing = (usize, Action);
+/// An action, and the index of its step.
+pub(super) type StepAction = (usize, Action);
 
 /// Why a script failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// The index of the step; that after the last, if the script was over.
+    /// The index of the step; the number of steps if all had run.
     pub(super) at: usize,
     pub(super) what: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum ScriptState {
     Running,
     Finished,
     Failed(Failure),
 }
 
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(super) struct ScriptMachine {
     plan: Arc<[Planned]>,
-    state: State,
-    /// The index of the step that runs.
+    state: ScriptState,
+    /// The index of the current step.
     at: usize,
     begun: Duration,
-    /// Whether there is a connection that has to be ended.
+    /// Whether there is a connection.
     connected: bool,
-    /// When the connection before was over; at first the start.
+    /// When the previous connection ended; at first, the start of the script.
     over: Duration,
-    /// A request that came while the client had to leave, and when.
-    held: Option<(Head, Duration)>,
+    /// A request that is held back, and when it came.
+    held: Option<(RequestHead, Duration)>,
 }
 
-impl Machine {
-    /// The script, at `now`.
-    pub(super) fn start(plan: Arc<[Planned]>, now: Duration) -> (Self, Vec<Doing>) {
+impl ScriptMachine {
+    /// Starts the script at `now`.
+    pub(super) fn start(plan: Arc<[Planned]>, now: Duration) -> (Self, Vec<StepAction>) {
         let mut machine =
-            Self { plan, state: State::Running, at: 0, begun: now, connected: false, over: now, held: None };
-        let doings = machine.enter(now);
-        (machine, doings)
+            Self { plan, state: ScriptState::Running, at: 0, begun: now, connected: false, over: now, held: None };
+        let actions = machine.enter(now);
+        (machine, actions)
     }
 
-    pub(super) fn handle(&mut self, now: Duration, happening: Happening) -> Vec<Doing> {
-        match happening {
-            Happening::Request(head) => self.requested(now, head),
-            Happening::Taken => self.taken(now),
-            Happening::Left => self.left(now),
-            Happening::Time => self.timed(now),
+    pub(super) fn handle(&mut self, now: Duration, input: Input) -> Vec<StepAction> {
+        match input {
+            Input::Request(head) => self.requested(now, head),
+            Input::Taken => self.taken(now),
+            Input::Left => self.left(now),
+            Input::Time => self.timed(now),
         }
     }
 
-    pub(super) const fn state(&self) -> &State {
+    pub(super) const fn state(&self) -> &ScriptState {
         &self.state
     }
 
-    /// The index of the step that runs; of the one that failed; the number of steps when all have run.
+    /// The index of the current or the failed step; the number of steps if all have run.
     pub(super) const fn at(&self) -> usize {
         self.at
     }
 
-    /// When [`Happening::Time`] is due.
+    /// When [`Input::Time`] is due.
     pub(super) fn deadline(&self) -> Option<Duration> {
         let own = self.step().and_then(|what| match what {
-            Wait::Until(time) => Some(self.begun + *time),
-            // the last moment is allowed
-            Wait::Within(time) => Some(self.begun + *time + TICK),
-            Wait::Forever => None,
+            StepWait::Until(time) => Some(self.begun + *time),
+            // the last instant is allowed
+            StepWait::Within(time) => Some(self.begun + *time + TICK),
+            StepWait::Forever => None,
         });
         let held = self.held.as_ref().map(|(_, since)| *since + GRACE);
         [own, held].into_iter().flatten().min()
     }
 
-    fn step(&self) -> Option<Wait<'_>> {
-        let State::Running = self.state else { return None };
+    fn step(&self) -> Option<StepWait<'_>> {
+        let ScriptState::Running = self.state else { return None };
         Some(match &self.plan.get(self.at)?.what {
-            What::Wait(time) => Wait::Until(time),
-            What::Silence(time) | What::Disconnect { within: time } => Wait::Within(time),
-            What::Accept(wanted) => Wait::Within(&wanted.within),
-            What::Stall => Wait::Forever,
-            _ => Wait::Within(&PATIENCE),
+            PlannedKind::Wait(time) => StepWait::Until(time),
+            PlannedKind::Silence(time) | PlannedKind::Disconnect { within: time } => StepWait::Within(time),
+            PlannedKind::Accept(wanted) => StepWait::Within(&wanted.within),
+            PlannedKind::Stall => StepWait::Forever,
+            _ => StepWait::Within(&PATIENCE),
         })
     }
 
-    /// Goes on to the next step.
-    fn next(&mut self, now: Duration) -> Vec<Doing> {
+    /// Continues with the next step.
+    fn next(&mut self, now: Duration) -> Vec<StepAction> {
         self.at += 1;
         self.enter(now)
     }
 
-    /// Runs steps up to the next that waits for something.
-    fn enter(&mut self, now: Duration) -> Vec<Doing> {
+    /// Runs steps up to the next one that waits for something.
+    fn enter(&mut self, now: Duration) -> Vec<StepAction> {
         let plan = Arc::clone(&self.plan);
-        let mut doings = Vec::new();
+        let mut actions = Vec::new();
         loop {
             self.begun = now;
             let Some(step) = plan.get(self.at) else {
-                self.state = State::Finished;
-                doings.extend(self.disconnect(now, Action::End));
-                return self.held_back(now, doings);
+                self.state = ScriptState::Finished;
+                actions.extend(self.disconnect(now, Action::End));
+                return self.held_back(now, actions);
             };
             match &step.what {
-                What::Accept(_) => {
-                    doings.extend(self.disconnect(now, Action::End));
-                    return self.held_back(now, doings);
+                PlannedKind::Accept(_) => {
+                    actions.extend(self.disconnect(now, Action::End));
+                    return self.held_back(now, actions);
                 }
-                What::Head { status, headers } => {
-                    doings.push((self.at, Action::Head { status: *status, headers: headers.clone() }));
-                    return doings;
+                PlannedKind::Head { status, headers } => {
+                    actions.push((self.at, Action::Head { status: *status, headers: headers.clone() }));
+                    return actions;
                 }
-                What::Frame(bytes) => {
-                    doings.push((self.at, Action::Frame(bytes.clone())));
-                    return doings;
+                PlannedKind::Frame(bytes) => {
+                    actions.push((self.at, Action::Frame(bytes.clone())));
+                    return actions;
                 }
-                What::Answer { status, headers, body } => {
+                PlannedKind::Answer { status, headers, body } => {
                     let (headers, body) = (headers.clone(), body.clone());
-                    doings.extend(self.disconnect(now, Action::Answer { status: *status, headers, body }));
+                    actions.extend(self.disconnect(now, Action::Answer { status: *status, headers, body }));
                 }
-                What::End => doings.extend(self.disconnect(now, Action::End)),
-                What::Break { reset } => doings.extend(self.disconnect(now, Action::Break { reset: *reset })),
-                What::Wait(_) | What::Silence(_) | What::Disconnect { .. } | What::Stall => {
-                    return self.held_back(now, doings);
+                PlannedKind::End => actions.extend(self.disconnect(now, Action::End)),
+                PlannedKind::Break { reset } => actions.extend(self.disconnect(now, Action::Break { reset: *reset })),
+                PlannedKind::Wait(_)
+                | PlannedKind::Silence(_)
+                | PlannedKind::Disconnect { .. }
+                | PlannedKind::Stall => {
+                    return self.held_back(now, actions);
                 }
             }
             self.at += 1;
         }
     }
 
-    /// Comes back to a request that was held back, now that the client has left.
-    fn held_back(&mut self, now: Duration, mut doings: Vec<Doing>) -> Vec<Doing> {
+    /// Handles a request that was held back, now that the client has left.
+    fn held_back(&mut self, now: Duration, mut actions: Vec<StepAction>) -> Vec<StepAction> {
         if let Some((head, _)) = self.held.take() {
-            doings.extend(self.requested(now, head));
+            actions.extend(self.requested(now, head));
         }
-        doings
+        actions
     }
 
-    /// The connection is over by this, if there is one.
-    fn disconnect(&mut self, now: Duration, by: Action) -> Option<Doing> {
+    /// Ends the connection with `by`, if there is one.
+    fn disconnect(&mut self, now: Duration, by: Action) -> Option<StepAction> {
         let connected = std::mem::replace(&mut self.connected, false);
         connected.then(|| {
             self.over = now;
@@ -219,17 +222,17 @@ impl Machine {
         })
     }
 
-    fn requested(&mut self, now: Duration, head: Head) -> Vec<Doing> {
+    fn requested(&mut self, now: Duration, head: RequestHead) -> Vec<StepAction> {
         match &self.state {
-            State::Running => {}
-            State::Finished => return self.fail(now, format!("a request came: {head}")),
-            State::Failed(failure) => return vec![(self.at, Action::Refuse(self.told(failure)))],
+            ScriptState::Running => {}
+            ScriptState::Finished => return self.fail(now, format!("a request came: {head}")),
+            ScriptState::Failed(failure) => return vec![(self.at, Action::Refuse(self.failure_text(failure)))],
         }
         let wanted = match self.plan.get(self.at).map(|step| &step.what) {
-            Some(What::Accept(wanted)) => wanted,
-            Some(What::Stall | What::Disconnect { .. } | What::Head { .. } | What::Frame(_))
-                if self.held.is_none() && self.connected =>
-            {
+            Some(PlannedKind::Accept(wanted)) => wanted,
+            Some(
+                PlannedKind::Stall | PlannedKind::Disconnect { .. } | PlannedKind::Head { .. } | PlannedKind::Frame(_),
+            ) if self.held.is_none() && self.connected => {
                 self.held = Some((head, now));
                 return Vec::new();
             }
@@ -239,32 +242,34 @@ impl Machine {
             Some(differences) => self.fail(now, format!("{head} came: {differences}")),
             None => {
                 self.connected = true;
-                let mut doings = vec![(self.at, Action::Take)];
-                doings.extend(self.next(now));
-                doings
+                let mut actions = vec![(self.at, Action::Take)];
+                actions.extend(self.next(now));
+                actions
             }
         }
     }
 
-    fn taken(&mut self, now: Duration) -> Vec<Doing> {
+    fn taken(&mut self, now: Duration) -> Vec<StepAction> {
         match self.plan.get(self.at).map(|step| &step.what) {
-            Some(What::Head { .. } | What::Frame(_)) if self.state == State::Running => self.next(now),
+            Some(PlannedKind::Head { .. } | PlannedKind::Frame(_)) if self.state == ScriptState::Running => {
+                self.next(now)
+            }
             _ => Vec::new(),
         }
     }
 
-    fn left(&mut self, now: Duration) -> Vec<Doing> {
-        if !std::mem::replace(&mut self.connected, false) || self.state != State::Running {
+    fn left(&mut self, now: Duration) -> Vec<StepAction> {
+        if !std::mem::replace(&mut self.connected, false) || self.state != ScriptState::Running {
             return Vec::new();
         }
         self.over = now;
         match self.plan.get(self.at).map(|step| &step.what) {
-            Some(What::Stall | What::Disconnect { .. }) => self.next(now),
+            Some(PlannedKind::Stall | PlannedKind::Disconnect { .. }) => self.next(now),
             _ => self.fail(now, "the client left".into()),
         }
     }
 
-    fn timed(&mut self, now: Duration) -> Vec<Doing> {
+    fn timed(&mut self, now: Duration) -> Vec<StepAction> {
         if self.deadline().is_none_or(|deadline| now < deadline) {
             return Vec::new();
         }
@@ -274,45 +279,48 @@ impl Machine {
             return self.fail(now, format!("a request came, and the client had not left the answer before: {head}"));
         }
         let late = match self.plan.get(self.at).map(|step| &step.what) {
-            Some(What::Wait(_) | What::Silence(_)) => return self.next(now),
-            Some(What::Accept(wanted)) => format!("no request came within {}", Written(wanted.within)),
-            Some(What::Disconnect { within }) => format!("the client had not left within {}", Written(*within)),
-            _ => format!("the client did not take it within {}", Written(PATIENCE)),
+            Some(PlannedKind::Wait(_) | PlannedKind::Silence(_)) => return self.next(now),
+            Some(PlannedKind::Accept(wanted)) => format!("no request came within {}", WrittenTime(wanted.within)),
+            Some(PlannedKind::Disconnect { within }) => {
+                format!("the client had not left within {}", WrittenTime(*within))
+            }
+            _ => format!("the client did not take it within {}", WrittenTime(PATIENCE)),
         };
         self.fail(now, late)
     }
 
-    fn fail(&mut self, now: Duration, what: String) -> Vec<Doing> {
+    fn fail(&mut self, now: Duration, what: String) -> Vec<StepAction> {
         let failure = Failure { at: self.at, what };
         self.held = None;
-        let mut doings = vec![(self.at, Action::Refuse(self.told(&failure)))];
-        doings.extend(self.disconnect(now, Action::Break { reset: false }));
-        self.state = State::Failed(failure);
-        doings
+        let mut actions = vec![(self.at, Action::Refuse(self.failure_text(&failure)))];
+        actions.extend(self.disconnect(now, Action::Break { reset: false }));
+        self.state = ScriptState::Failed(failure);
+        actions
     }
 
-    fn told(&self, failure: &Failure) -> String {
-        told(&self.plan, failure)
+    fn failure_text(&self, failure: &Failure) -> String {
+        failure_text(&self.plan, failure)
     }
 }
 
-/// Until when a step waits.
-enum Wait<'a> {
+/// How long a step waits.
+enum StepWait<'a> {
     Until(&'a Duration),
     Within(&'a Duration),
     Forever,
 }
 
-/// A failure with the step it happened in.
-pub(super) fn told(plan: &[Planned], failure: &Failure) -> String {
+/// The text of a failure, with its step.
+pub(super) fn failure_text(plan: &[Planned], failure: &Failure) -> String {
     match plan.get(failure.at) {
         Some(step) => format!("step {}, {}: {}", failure.at + 1, step.written, failure.what),
         None => format!("after the last step: {}", failure.what),
     }
 }
 
-/// In what a request is not as wanted; `waited` is the time since the connection before was over.
-fn mismatch(wanted: &Wanted, head: &Head, waited: Duration) -> Option<String> {
+/// The differences between a request and what is wanted, if there are any. `waited` is the time since the end of the
+/// previous connection.
+fn mismatch(wanted: &Wanted, head: &RequestHead, waited: Duration) -> Option<String> {
     let mut differences = Vec::new();
     if let Some(method) = wanted.method.as_ref().filter(|method| **method != head.method) {
         differences.push(format!("the method is {}, not {method}", head.method));
@@ -337,7 +345,7 @@ fn mismatch(wanted: &Wanted, head: &Head, waited: Duration) -> Option<String> {
         }
     }
     if let Some(least) = wanted.not_before.filter(|least| waited < *least) {
-        differences.push(format!("it came after {}, not {} or more", Written(waited), Written(least)));
+        differences.push(format!("it came after {}, not {} or more", WrittenTime(waited), WrittenTime(least)));
     }
     (!differences.is_empty()).then(|| differences.join("; "))
 }

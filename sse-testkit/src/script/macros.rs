@@ -1,10 +1,10 @@
-//! A script as it is written.
+//! The macro that writes a script.
 
 /// Writes a [`Script`](crate::script::Script): its steps in order, separated by commas.
 ///
-/// A step is one of the functions of [`script`](mod@crate::script), without the path. One that needs nothing in
-/// parentheses goes without them. A time is a number and a unit (`1s`, `250ms`, `1.5s`, `2m`), or any expression of the
-/// type [`Duration`](std::time::Duration).
+/// A step is a call of one of the functions of [`script`](mod@crate::script), without the path; empty parentheses may
+/// be left out. A time is a number with a unit (`1s`, `250ms`, `1.5s`, `2m`), or any expression of type
+/// [`Duration`](std::time::Duration).
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ macro_rules! script {
     };
 }
 
-/// One step: its word, and then one option after the other, so that each time among them is read.
+/// One step: its name, and then one option after another, so that each time among them is parsed.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __script_step {

@@ -1,4 +1,4 @@
-//! A script that is known to be runnable: every text and number is checked, and so is the order.
+//! A checked script: every text, number and the order of the steps is known to be allowed.
 
 use std::time::Duration;
 
@@ -12,30 +12,31 @@ use sse_core::{Event, EventId, EventName};
 use super::{
     builders::{AcceptStep, AnswerStep, EventStep, HeadStep},
     error::ScriptError,
-    step::{Kind, Step},
-    time::{ALLOWED, LONGEST, Written},
+    step::{Step, StepKind},
+    time::{ALLOWED, LONGEST, WrittenTime},
 };
 use crate::escape::quoted;
 
-/// How many steps a script may have.
+/// The largest number of steps.
 pub(super) const STEPS: usize = 10_000;
 
-/// How long a request, the client's leaving, or its taking what is sent is waited for, unless the step says otherwise.
+/// How long a step waits for a request, for the client to leave, or for it to take what was sent, unless the step sets
+/// another time.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The status codes of answers; those below are no answers yet.
+/// The status codes that an answer may have; lower ones are informational.
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
 
-/// A step as the machine runs it.
+/// A checked step, as the machine runs it.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
-    /// As it is written, for a person.
+    /// The step as it is written, for messages.
     pub(super) written: String,
-    pub(super) what: What,
+    pub(super) what: PlannedKind,
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum What {
+pub(super) enum PlannedKind {
     Accept(Wanted),
     Head { status: StatusCode, headers: HeaderMap },
     Answer { status: StatusCode, headers: HeaderMap, body: Bytes },
@@ -48,7 +49,7 @@ pub(super) enum What {
     Break { reset: bool },
 }
 
-/// What a request has to be like.
+/// What a request has to meet.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     pub(super) method: Option<Method>,
@@ -59,22 +60,22 @@ pub(super) struct Wanted {
     pub(super) within: Duration,
 }
 
-/// Where the connection is before a step.
+/// The state of the connection before a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
+enum ConnectionState {
     Idle,
-    /// A request is taken and not answered.
+    /// A request has been taken, and not answered yet.
     Asked,
     /// The body of an answer is open.
     Open,
 }
 
-/// Checks each step, and that it can stand where it stands.
+/// Checks each step, and that it may follow the steps before it.
 pub(super) fn plan(steps: &[Step]) -> Result<Vec<Planned>, ScriptError> {
     if steps.len() > STEPS {
         return Err(ScriptError::new(format!("there are {} steps; allowed are up to {STEPS}", steps.len())));
     }
-    let mut line = Line::Idle;
+    let mut line = ConnectionState::Idle;
     let mut met = false;
     let mut planned = Vec::with_capacity(steps.len());
     for (number, step) in (1..).zip(steps) {
@@ -82,14 +83,14 @@ pub(super) fn plan(steps: &[Step]) -> Result<Vec<Planned>, ScriptError> {
         let checked = what(&step.0).and_then(|what| Ok((after(&what, line, &step.0, met)?, what)));
         match checked {
             Ok((after, what)) => {
-                met |= matches!(what, What::Accept(_));
+                met |= matches!(what, PlannedKind::Accept(_));
                 line = after;
                 planned.push(Planned { written, what });
             }
             Err(error) => return Err(ScriptError::at(number, written, error)),
         }
     }
-    if line == Line::Asked {
+    if line == ConnectionState::Asked {
         return Err(ScriptError::new(
             "the script is over before its last request is answered; allowed at the end is head, status, redirect, drop, \
              reset or stall",
@@ -98,53 +99,62 @@ pub(super) fn plan(steps: &[Step]) -> Result<Vec<Planned>, ScriptError> {
     Ok(planned)
 }
 
-/// Where the connection is after a step, if the step can follow.
-fn after(what: &What, line: Line, kind: &Kind, met: bool) -> Result<Line, &'static str> {
+/// The state of the connection after a step, if the step is allowed in the state `line`.
+fn after(
+    what: &PlannedKind,
+    line: ConnectionState,
+    kind: &StepKind,
+    met: bool,
+) -> Result<ConnectionState, &'static str> {
     const NOBODY: &str = "there is no request to answer: accept one before";
     const ANSWERED: &str = "the request has its head already: end, drop or reset it, and accept another before";
     const UNANSWERED: &str = "the request before is not answered yet: head, status, redirect, drop, reset or stall";
     const NO_BODY: &str = "there is no open answer: accept and head have to come before";
     match (what, line) {
-        (What::Accept(_), Line::Asked) => Err(UNANSWERED),
-        (What::Accept(_), _) if matches!(kind, Kind::Accept(step) if step.again) && !met => {
+        (PlannedKind::Accept(_), ConnectionState::Asked) => Err(UNANSWERED),
+        (PlannedKind::Accept(_), _) if matches!(kind, StepKind::Accept(step) if step.again) && !met => {
             Err("there was no request before: the first is an accept")
         }
-        (What::Accept(_), _) => Ok(Line::Asked),
-        (What::Head { .. }, Line::Asked) => Ok(Line::Open),
-        (What::Answer { .. }, Line::Asked) => Ok(Line::Idle),
-        (What::Head { .. } | What::Answer { .. }, Line::Idle) => Err(NOBODY),
-        (What::Head { .. } | What::Answer { .. }, Line::Open) => Err(ANSWERED),
-        (What::Frame(_), Line::Open) => Ok(Line::Open),
-        (What::End, Line::Open) => Ok(Line::Idle),
-        (What::Frame(_) | What::End, _) => Err(NO_BODY),
-        (What::Break { .. } | What::Stall | What::Disconnect { .. }, Line::Idle) => {
+        (PlannedKind::Accept(_), _) => Ok(ConnectionState::Asked),
+        (PlannedKind::Head { .. }, ConnectionState::Asked) => Ok(ConnectionState::Open),
+        (PlannedKind::Answer { .. }, ConnectionState::Asked) => Ok(ConnectionState::Idle),
+        (PlannedKind::Head { .. } | PlannedKind::Answer { .. }, ConnectionState::Idle) => Err(NOBODY),
+        (PlannedKind::Head { .. } | PlannedKind::Answer { .. }, ConnectionState::Open) => Err(ANSWERED),
+        (PlannedKind::Frame(_), ConnectionState::Open) => Ok(ConnectionState::Open),
+        (PlannedKind::End, ConnectionState::Open) => Ok(ConnectionState::Idle),
+        (PlannedKind::Frame(_) | PlannedKind::End, _) => Err(NO_BODY),
+        (PlannedKind::Break { .. } | PlannedKind::Stall | PlannedKind::Disconnect { .. }, ConnectionState::Idle) => {
             Err("there is no connection: an accept has to come before")
         }
-        (What::Break { .. } | What::Stall | What::Disconnect { .. }, _) => Ok(Line::Idle),
-        (What::Silence(_), Line::Idle) => Ok(Line::Idle),
-        (What::Silence(_), _) => Err("the client is still there: end, drop, reset or stall before"),
-        (What::Wait(_), line) => Ok(line),
+        (PlannedKind::Break { .. } | PlannedKind::Stall | PlannedKind::Disconnect { .. }, _) => {
+            Ok(ConnectionState::Idle)
+        }
+        (PlannedKind::Silence(_), ConnectionState::Idle) => Ok(ConnectionState::Idle),
+        (PlannedKind::Silence(_), _) => Err("the client is still there: end, drop, reset or stall before"),
+        (PlannedKind::Wait(_), line) => Ok(line),
     }
 }
 
-fn what(kind: &Kind) -> Result<What, String> {
+fn what(kind: &StepKind) -> Result<PlannedKind, String> {
     Ok(match kind {
-        Kind::Accept(step) => What::Accept(wanted(step)?),
-        Kind::Head(step) => open_head(step)?,
-        Kind::Event(step) => What::Frame(event(step)?.to_bytes()),
-        Kind::Comment(text) => What::Frame(Event::builder().comment(text.clone()).build().to_bytes()),
-        Kind::Retry(time) => What::Frame(Event::builder().retry(checked("the time", *time)?).build().to_bytes()),
+        StepKind::Accept(step) => PlannedKind::Accept(wanted(step)?),
+        StepKind::Head(step) => open_head(step)?,
+        StepKind::Event(step) => PlannedKind::Frame(event(step)?.to_bytes()),
+        StepKind::Comment(text) => PlannedKind::Frame(Event::builder().comment(text.clone()).build().to_bytes()),
+        StepKind::Retry(time) => {
+            PlannedKind::Frame(Event::builder().retry(checked("the time", *time)?).build().to_bytes())
+        }
         // HTTP has no empty chunk to send
-        Kind::Raw(bytes) if bytes.is_empty() => return Err("there are no bytes; allowed is one or more".into()),
-        Kind::Raw(bytes) => What::Frame(bytes.clone()),
-        Kind::Wait(time) => What::Wait(checked("the time", *time)?),
-        Kind::Drop => What::Break { reset: false },
-        Kind::Reset => What::Break { reset: true },
-        Kind::End => What::End,
-        Kind::Stall => What::Stall,
-        Kind::Answer(step) => answer(step)?,
-        Kind::Disconnect(step) => What::Disconnect { within: patience(step.within)? },
-        Kind::Silence(time) => What::Silence(checked("the time", *time)?),
+        StepKind::Raw(bytes) if bytes.is_empty() => return Err("there are no bytes; allowed is one or more".into()),
+        StepKind::Raw(bytes) => PlannedKind::Frame(bytes.clone()),
+        StepKind::Wait(time) => PlannedKind::Wait(checked("the time", *time)?),
+        StepKind::Drop => PlannedKind::Break { reset: false },
+        StepKind::Reset => PlannedKind::Break { reset: true },
+        StepKind::End => PlannedKind::End,
+        StepKind::Stall => PlannedKind::Stall,
+        StepKind::Answer(step) => answer(step)?,
+        StepKind::Disconnect(step) => PlannedKind::Disconnect { within: patience(step.within)? },
+        StepKind::Silence(time) => PlannedKind::Silence(checked("the time", *time)?),
     })
 }
 
@@ -176,7 +186,7 @@ fn wanted(step: &AcceptStep) -> Result<Wanted, String> {
     })
 }
 
-fn open_head(step: &HeadStep) -> Result<What, String> {
+fn open_head(step: &HeadStep) -> Result<PlannedKind, String> {
     let status = status(step.status, STATUSES)?;
     if has_no_body(status) {
         return Err(format!("an answer of status {} has no body; use status({})", step.status, step.status));
@@ -186,10 +196,10 @@ fn open_head(step: &HeadStep) -> Result<What, String> {
         usual.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         usual.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    Ok(What::Head { status, headers: headers(usual, &step.headers)? })
+    Ok(PlannedKind::Head { status, headers: headers(usual, &step.headers)? })
 }
 
-fn answer(step: &AnswerStep) -> Result<What, String> {
+fn answer(step: &AnswerStep) -> Result<PlannedKind, String> {
     let status = match step.location {
         None => status(step.status, STATUSES)?,
         Some(_) => status(step.status, 300..=399)?,
@@ -201,7 +211,7 @@ fn answer(step: &AnswerStep) -> Result<What, String> {
     if let Some(location) = &step.location {
         usual.insert(LOCATION, header_value(&LOCATION, location)?);
     }
-    Ok(What::Answer { status, headers: headers(usual, &step.headers)?, body: step.body.clone().into() })
+    Ok(PlannedKind::Answer { status, headers: headers(usual, &step.headers)?, body: step.body.clone().into() })
 }
 
 fn event(step: &EventStep) -> Result<Event, String> {
@@ -218,7 +228,7 @@ fn event(step: &EventStep) -> Result<Event, String> {
     Ok(event.build())
 }
 
-/// The usual header fields of an answer and those of the step, which take the place of usual ones.
+/// The usual header fields of an answer and those of the step, which replace usual ones of the same name.
 fn headers(mut usual: HeaderMap, said: &[(String, Option<String>)]) -> Result<HeaderMap, String> {
     usual.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let mut own = HeaderMap::new();
@@ -242,7 +252,7 @@ fn header_name(name: &str) -> Result<HeaderName, String> {
 }
 
 fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue, String> {
-    // by bytes: an ID may be any UTF-8
+    // from bytes: an ID may be any UTF-8
     HeaderValue::from_bytes(value.as_bytes()).map_err(|_| format!("{} can't be the value of {name}", quoted(value)))
 }
 
@@ -260,5 +270,5 @@ fn patience(within: Option<Duration>) -> Result<Duration, String> {
 }
 
 fn checked(field: &str, time: Duration) -> Result<Duration, String> {
-    if time <= LONGEST { Ok(time) } else { Err(format!("{field} is {}; allowed is {ALLOWED}", Written(time))) }
+    if time <= LONGEST { Ok(time) } else { Err(format!("{field} is {}; allowed is {ALLOWED}", WrittenTime(time))) }
 }

@@ -1,4 +1,4 @@
-//! A script that runs: its machine with a clock and connections.
+//! A running script: its machine with a clock and connections.
 //!
 //! ```text
 //!   service ── request, and where to answer ──▶ task ── head, or a whole answer ──▶ service
@@ -14,7 +14,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::ACCESS_CONTROL_ALLOW_ORIGIN};
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -23,115 +22,94 @@ use tokio::{
 };
 
 use super::{
-    body::{BrokenOff, Piece, ScriptBody, Taken},
-    log::{Log, ScriptFailure, ScriptReport},
-    machine::{Action, Happening, Head, Machine, State},
+    answer::{AnswerContent, BodyPart, BrokenOff, ScriptAnswer},
+    log::{RunLog, ScriptFailure, ScriptReport},
+    machine::{Action, Input, RequestHead, ScriptMachine, ScriptState},
     plan::Planned,
 };
 use crate::time::{deadline, later};
 
-/// How many requests wait for the script to look at them.
+/// The number of requests that may wait for the script.
 const REQUESTS: usize = 64;
 
-/// The parts of a run that its handles, its answers and its task share. It stops with the last handle and answer.
+/// A run, shared by its handles and its open answers. It stops when the last of them is dropped.
 #[derive(Debug)]
-pub(super) struct Owner {
-    shared: Arc<Shared>,
-    requests: mpsc::Sender<Asked>,
+pub(super) struct ScriptRun {
+    state: Arc<RunState>,
+    requests: mpsc::Sender<PendingRequest>,
     task: AbortHandle,
 }
 
-impl Drop for Owner {
+impl Drop for ScriptRun {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 #[derive(Debug)]
-struct Shared {
+struct RunState {
     start: Instant,
-    /// Locked to note something or to copy it, never longer.
-    log: Mutex<Log>,
-    /// Whether the script is over, in either way.
+    /// Locked only to add an entry or to copy it.
+    log: Mutex<RunLog>,
+    /// Whether the script has finished or failed.
     over: watch::Sender<bool>,
 }
 
-impl Shared {
-    fn log(&self) -> MutexGuard<'_, Log> {
+impl RunState {
+    fn log(&self) -> MutexGuard<'_, RunLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request, and where its answer goes.
 #[derive(Debug)]
-struct Asked {
-    head: Head,
-    answer: Answering,
+struct PendingRequest {
+    head: RequestHead,
+    reply: Reply,
 }
 
-type Answering = oneshot::Sender<Result<Answered, BrokenOff>>;
+/// Where the answer to a request goes.
+type Reply = oneshot::Sender<Result<ScriptAnswer, BrokenOff>>;
 
-/// An answer as it leaves the script.
-#[derive(Debug)]
-struct Answered {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Sent,
-}
-
-#[derive(Debug)]
-enum Sent {
-    Whole(Bytes),
-    Open(mpsc::Receiver<Piece>, Taken),
-}
-
-impl Owner {
-    /// Begins to run the script, on the runtime of the caller.
+impl ScriptRun {
+    /// Starts the script on the runtime of the caller.
     pub(super) fn start(plan: Vec<Planned>) -> Arc<Self> {
         let plan: Arc<[Planned]> = plan.into();
-        let (requests, asked) = mpsc::channel(REQUESTS);
-        let shared = Arc::new(Shared {
+        let (requests, received) = mpsc::channel(REQUESTS);
+        let state = Arc::new(RunState {
             start: Instant::now(),
-            log: Mutex::new(Log::new(Arc::clone(&plan))),
+            log: Mutex::new(RunLog::new(Arc::clone(&plan))),
             over: watch::Sender::new(false),
         });
-        let task = tokio::spawn(run(plan, Arc::clone(&shared), asked)).abort_handle();
-        Arc::new(Self { shared, requests, task })
+        let task = tokio::spawn(run(plan, Arc::clone(&state), received)).abort_handle();
+        Arc::new(Self { state, requests, task })
     }
 
-    /// Puts a request to the script and awaits its answer.
-    pub(super) async fn ask(self: Arc<Self>, head: Head) -> Result<http::Response<ScriptBody>, BrokenOff> {
-        let (answer, answered) = oneshot::channel();
-        // a task that is gone, with its runtime, answers nobody
+    /// Passes a request to the script, and awaits the answer.
+    pub(super) async fn ask(&self, head: RequestHead) -> Result<ScriptAnswer, BrokenOff> {
+        let (reply, answer) = oneshot::channel();
+        // a task that has ended with its runtime answers nobody
         let broken = BrokenOff { reset: false };
-        self.requests.send(Asked { head, answer }).await.map_err(|_| broken)?;
-        let Answered { status, headers, body } = answered.await.map_err(|_| broken)??;
-        let body = match body {
-            Sent::Whole(bytes) => ScriptBody::whole(bytes),
-            Sent::Open(pieces, taken) => ScriptBody::open(pieces, taken, self),
-        };
-        let mut response = http::Response::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        Ok(response)
+        self.requests.send(PendingRequest { head, reply }).await.map_err(|_| broken)?;
+        answer.await.map_err(|_| broken)?
     }
 
-    /// Ends the run: requests are broken off, open answers end.
+    /// Ends the run. Requests are broken off, and open answers end.
     pub(super) fn stop(&self) {
         self.task.abort();
     }
 
-    pub(super) fn preflight(&self, head: Head) {
-        self.shared.log().preflight(self.shared.start.elapsed(), head);
+    pub(super) fn preflight(&self, head: RequestHead) {
+        self.state.log().preflight(self.state.start.elapsed(), head);
     }
 
     pub(super) fn report(&self) -> ScriptReport {
-        ScriptReport::new(self.shared.log().clone(), self.shared.start.elapsed())
+        ScriptReport::new(self.state.log().clone(), self.state.start.elapsed())
     }
 
     pub(super) async fn finished(&self) -> Result<(), ScriptFailure> {
         // the sender is in `self`
-        let _ = self.shared.over.subscribe().wait_for(|over| *over).await;
+        let _ = self.state.over.subscribe().wait_for(|over| *over).await;
         self.report().failure().map_or(Ok(()), Err)
     }
 
@@ -146,144 +124,149 @@ impl Owner {
     }
 }
 
-/// The connection as the script has it.
-enum Line {
+/// The connection as the script sees it.
+enum Connection {
     Idle,
-    Asked(Answering),
-    Open(mpsc::Sender<Piece>),
+    Requested(Reply),
+    Open(mpsc::Sender<BodyPart>),
 }
 
-impl Line {
-    /// The client leaves.
+impl Connection {
+    /// Waits until the client leaves.
     async fn left(&mut self) {
         match self {
             Self::Idle => pending().await,
-            Self::Asked(answer) => answer.closed().await,
-            Self::Open(pieces) => pieces.closed().await,
+            Self::Requested(reply) => reply.closed().await,
+            Self::Open(parts) => parts.closed().await,
         }
     }
 }
 
-struct Run {
-    shared: Arc<Shared>,
-    line: Line,
-    /// The requests that the machine has been told of and has not taken; at most one after each of its turns.
-    waiting: Vec<Answering>,
-    /// Whether what was sent last is taken.
+struct RunTask {
+    state: Arc<RunState>,
+    connection: Connection,
+    /// The requests that the machine knows of and has not taken: at most one after each of its turns.
+    waiting: Vec<Reply>,
+    /// Resolves when the client has taken what was sent last.
     taken: Option<oneshot::Receiver<()>>,
 }
 
-async fn run(plan: Arc<[Planned]>, shared: Arc<Shared>, mut asked: mpsc::Receiver<Asked>) {
-    let now = || shared.start.elapsed();
-    let mut run = Run { shared: Arc::clone(&shared), line: Line::Idle, waiting: Vec::new(), taken: None };
-    let (mut machine, mut doings) = Machine::start(plan, now());
+async fn run(plan: Arc<[Planned]>, state: Arc<RunState>, mut requests: mpsc::Receiver<PendingRequest>) {
+    let now = || state.start.elapsed();
+    let mut task =
+        RunTask { state: Arc::clone(&state), connection: Connection::Idle, waiting: Vec::new(), taken: None };
+    let (mut machine, mut actions) = ScriptMachine::start(plan, now());
     loop {
-        for (step, action) in doings {
-            shared.log().done(now(), step, &action);
-            run.perform(action);
+        for (step, action) in actions {
+            state.log().done(now(), step, &action);
+            task.perform(action);
         }
-        shared.log().at(machine.at(), machine.state());
-        shared.over.send_if_modified(|over| !std::mem::replace(over, *machine.state() != State::Running) && *over);
-        let happening = run.next(&mut asked, machine.deadline()).await;
-        match &happening {
-            Some(Happening::Request(head)) => shared.log().request(now(), machine.at(), head.clone()),
-            Some(Happening::Left) => shared.log().left(now()),
-            Some(Happening::Taken | Happening::Time) => {}
-            None => return, // nobody can ask any more
+        state.log().at(machine.at(), machine.state());
+        state.over.send_if_modified(|over| !std::mem::replace(over, *machine.state() != ScriptState::Running) && *over);
+        let input = task.next(&mut requests, machine.deadline()).await;
+        match &input {
+            Some(Input::Request(head)) => state.log().request(now(), machine.at(), head.clone()),
+            Some(Input::Left) => state.log().left(now()),
+            Some(Input::Taken | Input::Time) => {}
+            None => return, // nobody can send a request any more
         }
-        doings = happening.map(|happening| machine.handle(now(), happening)).unwrap_or_default();
+        actions = input.map(|input| machine.handle(now(), input)).unwrap_or_default();
     }
 }
 
-impl Run {
-    /// What happens next. What the client did comes before what the clock says.
-    async fn next(&mut self, asked: &mut mpsc::Receiver<Asked>, deadline: Option<Duration>) -> Option<Happening> {
-        let mut timer = pin!(sleep_until(deadline.map_or_else(|| later(Duration::MAX), |at| self.shared.start + at)));
+impl RunTask {
+    /// Waits for the next input. What the client did takes precedence over the clock.
+    async fn next(
+        &mut self,
+        requests: &mut mpsc::Receiver<PendingRequest>,
+        deadline: Option<Duration>,
+    ) -> Option<Input> {
+        let mut timer = pin!(sleep_until(deadline.map_or_else(|| later(Duration::MAX), |at| self.state.start + at)));
         let (taken, waiting) = (&mut self.taken, &mut self.waiting);
-        let happening = {
-            let mut left = pin!(self.line.left());
+        let input = {
+            let mut left = pin!(self.connection.left());
             poll_fn(|cx| {
                 if let Some(sent) = taken
                     && let Poll::Ready(sent) = pin!(sent).poll(cx)
                 {
                     *taken = None;
                     if sent.is_ok() {
-                        return Poll::Ready(Some(Happening::Taken));
-                    } // or else the client has left, which is told below
+                        return Poll::Ready(Some(Input::Taken));
+                    } // otherwise the client has left, which is noticed below
                 }
                 if left.as_mut().poll(cx).is_ready() {
                     *taken = None;
-                    return Poll::Ready(Some(Happening::Left));
+                    return Poll::Ready(Some(Input::Left));
                 }
-                match asked.poll_recv(cx) {
-                    Poll::Ready(Some(Asked { head, answer })) => {
-                        waiting.push(answer);
-                        return Poll::Ready(Some(Happening::Request(head)));
+                match requests.poll_recv(cx) {
+                    Poll::Ready(Some(PendingRequest { head, reply })) => {
+                        waiting.push(reply);
+                        return Poll::Ready(Some(Input::Request(head)));
                     }
                     Poll::Ready(None) => return Poll::Ready(None),
                     Poll::Pending => {}
                 }
-                timer.as_mut().poll(cx).map(|()| Some(Happening::Time))
+                timer.as_mut().poll(cx).map(|()| Some(Input::Time))
             })
             .await
         };
-        if let Some(Happening::Left) = happening {
-            self.line = Line::Idle;
+        if let Some(Input::Left) = input {
+            self.connection = Connection::Idle;
         }
-        happening
+        input
     }
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Take if !self.waiting.is_empty() => self.line = Line::Asked(self.waiting.remove(0)),
+            Action::Take if !self.waiting.is_empty() => self.connection = Connection::Requested(self.waiting.remove(0)),
             Action::Take => {}
             Action::Refuse(why) => {
-                for answer in self.waiting.drain(..) {
-                    let _ = answer.send(Ok(refusal(&why)));
+                for reply in self.waiting.drain(..) {
+                    let _ = reply.send(Ok(refusal(&why)));
                 }
             }
             Action::Head { status, headers } => {
-                // one frame is on its way at most, and a break after it
-                let (pieces, receiver) = mpsc::channel(2);
+                // at most one frame is in flight, and a break after it
+                let (parts, receiver) = mpsc::channel(2);
                 let (taken, sent) = oneshot::channel();
-                let body = Sent::Open(receiver, taken);
-                if let Line::Asked(answer) = std::mem::replace(&mut self.line, Line::Open(pieces)) {
-                    let _ = answer.send(Ok(Answered { status, headers, body }));
+                let content = AnswerContent::Open { parts: receiver, head: taken };
+                if let Connection::Requested(reply) = std::mem::replace(&mut self.connection, Connection::Open(parts)) {
+                    let _ = reply.send(Ok(ScriptAnswer { status, headers, content }));
                 }
                 self.taken = Some(sent);
             }
             Action::Answer { status, headers, body } => {
-                if let Line::Asked(answer) = std::mem::replace(&mut self.line, Line::Idle) {
-                    let _ = answer.send(Ok(Answered { status, headers, body: Sent::Whole(body) }));
+                if let Connection::Requested(reply) = std::mem::replace(&mut self.connection, Connection::Idle) {
+                    let _ = reply.send(Ok(ScriptAnswer { status, headers, content: AnswerContent::Whole(body) }));
                 }
             }
             Action::Frame(bytes) => {
                 let (taken, sent) = oneshot::channel();
-                if let Line::Open(pieces) = &self.line {
-                    let _ = pieces.try_send(Piece::Frame(bytes, taken));
+                if let Connection::Open(parts) = &self.connection {
+                    let _ = parts.try_send(BodyPart::Frame(bytes, taken));
                 }
                 self.taken = Some(sent);
             }
-            Action::End => self.line = Line::Idle,
-            Action::Break { reset } => match std::mem::replace(&mut self.line, Line::Idle) {
-                Line::Idle => {}
-                Line::Asked(answer) => {
-                    let _ = answer.send(Err(BrokenOff { reset }));
+            Action::End => self.connection = Connection::Idle,
+            Action::Break { reset } => match std::mem::replace(&mut self.connection, Connection::Idle) {
+                Connection::Idle => {}
+                Connection::Requested(reply) => {
+                    let _ = reply.send(Err(BrokenOff { reset }));
                 }
-                Line::Open(pieces) => {
-                    let _ = pieces.try_send(Piece::Break(BrokenOff { reset }));
+                Connection::Open(parts) => {
+                    let _ = parts.try_send(BodyPart::Break(BrokenOff { reset }));
                 }
             },
         }
     }
 }
 
-/// The answer to a request that the script has no place for. A browser may read it.
-fn refusal(why: &str) -> Answered {
+/// The answer to a request after the script has failed. A browser may read it.
+fn refusal(why: &str) -> ScriptAnswer {
     let headers = HeaderMap::from_iter([
         (http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8")),
         (ACCESS_CONTROL_ALLOW_ORIGIN, http::HeaderValue::from_static("*")),
     ]);
-    let body = Sent::Whole(format!("the script failed: {why}\n").into());
-    Answered { status: StatusCode::INTERNAL_SERVER_ERROR, headers, body }
+    let content = AnswerContent::Whole(format!("the script failed: {why}\n").into());
+    ScriptAnswer { status: StatusCode::INTERNAL_SERVER_ERROR, headers, content }
 }

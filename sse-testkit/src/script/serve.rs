@@ -11,20 +11,21 @@ use tokio::{
 };
 
 use super::{
-    body::{BrokenOff, ScriptBody},
-    wire::{Link, Wire},
+    answer::BrokenOff,
+    body::ScriptBody,
+    wire::{SocketLink, Wire},
 };
 
-/// How many connections are open at once; others wait to be accepted.
+/// The number of connections that are open at once. Others wait to be accepted.
 const CONNECTIONS: usize = 1024;
 
-/// How long the head of a request may take.
+/// How long the head of a request may take to arrive.
 const HEAD: Duration = Duration::from_secs(30);
 
-/// How long to wait when the system has no descriptors left.
+/// How long to wait after a connection could not be accepted, as when no descriptors are left.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// A task that accepts connections, and ends with them when this is dropped.
+/// A task that accepts connections. Dropping this ends the task and its connections.
 #[derive(Debug)]
 pub(super) struct Serving {
     pub(super) address: SocketAddr,
@@ -37,7 +38,7 @@ impl Drop for Serving {
     }
 }
 
-/// Answers what comes to `address`, which has to be of loopback.
+/// Answers requests at `address`, which has to be loopback, with `answer`.
 pub(super) async fn serve<H, A>(address: SocketAddr, answer: H) -> io::Result<Serving>
 where
     H: Fn(http::Request<Incoming>) -> A + Clone + Send + 'static,
@@ -78,11 +79,11 @@ where
     H: Fn(http::Request<Incoming>) -> A + Send + 'static,
     A: Future<Output = Result<http::Response<ScriptBody>, BrokenOff>> + Send + 'static,
 {
-    // each frame goes out at once, also where it is small
+    // small frames, too, go out at once
     if socket.set_nodelay(true).is_err() {
         return; // the client is gone
     }
-    let link = Arc::new(Link::default());
+    let link = Arc::new(SocketLink::default());
     let service = {
         let link = Arc::clone(&link);
         service_fn(move |request| {
@@ -109,6 +110,6 @@ where
         .header_read_timeout(HEAD)
         .auto_date_header(false)
         .serve_connection(Wire::new(socket, link), service);
-    // how it ended, the script has noticed
+    // the script has noticed how it ended
     let _ = connection.await;
 }

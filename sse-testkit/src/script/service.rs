@@ -1,4 +1,4 @@
-//! A script that runs, in this process or on a port.
+//! A running script, in this process or on a port.
 
 use std::{
     fmt, io,
@@ -21,26 +21,27 @@ use http_body_util::BodyExt;
 use tower_service::Service;
 
 use super::{
-    body::{BrokenOff, ScriptBody},
+    answer::BrokenOff,
+    body::ScriptBody,
     log::{ScriptFailure, ScriptReport},
-    machine::Head,
+    machine::RequestHead,
     plan::Planned,
-    run::Owner,
+    run::ScriptRun,
     serve::{Serving, serve},
 };
-use crate::TestClient;
+use crate::client::TestClient;
 
 /// The time allowed for [`expect_finished`](ScriptedService::expect_finished).
 const FINISH: Duration = Duration::from_secs(5);
 
-/// What of a request's body is read before the script sees the request; the rest is not.
+/// The number of bytes of a request's body that are read before the script sees the request. The rest is not read.
 const REQUEST_BODY: usize = 1 << 20;
 
-/// A script that runs in this process: a [`tower_service::Service`], for any client that can call one. It is made by
+/// A script that runs in this process, as a [`tower_service::Service`] for any client that can call one. Made by
 /// [`Script::service`](super::Script::service).
 ///
-/// Clones are the same run. It stops when the last of them, of the clients made with [`client`](Self::client), and of
-/// the answers is dropped.
+/// Clones are the same run. It stops when the last clone, the last client made by [`client`](Self::client) and the last
+/// open answer are dropped.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,11 +59,11 @@ const REQUEST_BODY: usize = 1 << 20;
 /// ```
 #[derive(Clone)]
 pub struct ScriptedService {
-    owner: Arc<Owner>,
+    run: Arc<ScriptRun>,
 }
 
-/// A script that runs on a port of loopback. It is made by [`Script::listen`](super::Script::listen), and stops when it
-/// is dropped.
+/// A script that runs on a loopback port. Made by [`Script::listen`](super::Script::listen); it stops when it is
+/// dropped.
 ///
 /// ```
 /// use sse_testkit::script;
@@ -84,8 +85,8 @@ pub struct ScriptedServer {
 }
 
 macro_rules! handle {
-    ($self:ident => $owner:expr) => {
-        /// Waits until the script is over, however long that takes.
+    ($self:ident => $run:expr) => {
+        /// Waits until the script has finished or failed, however long that takes.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -98,13 +99,12 @@ macro_rules! handle {
         ///
         /// # Errors
         ///
-        /// Which step failed, and what came instead. A request that comes after the last step fails the script, too,
-        /// from then on.
+        /// [`ScriptFailure`] if a step failed. A request after the last step fails the script, too, from then on.
         pub async fn finished(&$self) -> Result<(), ScriptFailure> {
-            $owner.finished().await
+            $run.finished().await
         }
 
-        /// All steps of the script run, within 5 seconds from now.
+        /// Expects that all steps of the script have run within 5 seconds from now.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -117,13 +117,13 @@ macro_rules! handle {
         ///
         /// # Panics
         ///
-        /// If a step fails, or the time is over; the message has the step, what came instead, and the timeline.
+        /// If a step fails, or the time is over. The message has the step, what happened instead, and the timeline.
         #[track_caller]
         pub fn expect_finished(&$self) -> impl Future<Output = ()> + Send {
-            $owner.expect_finished(FINISH, Location::caller())
+            $run.expect_finished(FINISH, Location::caller())
         }
 
-        /// All steps of the script run, within that time from now.
+        /// Expects that all steps of the script have run within `time` from now.
         ///
         /// ```
         /// use std::time::Duration;
@@ -138,13 +138,13 @@ macro_rules! handle {
         ///
         /// # Panics
         ///
-        /// If a step fails, or the time is over; the message has the step, what came instead, and the timeline.
+        /// If a step fails, or the time is over. The message has the step, what happened instead, and the timeline.
         #[track_caller]
         pub fn expect_finished_within(&$self, time: Duration) -> impl Future<Output = ()> + Send {
-            $owner.expect_finished(time, Location::caller())
+            $run.expect_finished(time, Location::caller())
         }
 
-        /// How far the script is, and what happened so far.
+        /// How far the script is, and what has happened so far.
         ///
         /// ```
         /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -156,14 +156,14 @@ macro_rules! handle {
         /// ```
         #[must_use]
         pub fn report(&$self) -> ScriptReport {
-            $owner.report()
+            $run.report()
         }
     };
 }
 
 impl ScriptedService {
     pub(super) fn start(plan: Vec<Planned>) -> Self {
-        Self { owner: Owner::start(plan) }
+        Self { run: ScriptRun::start(plan) }
     }
 
     /// A client that calls it.
@@ -180,26 +180,27 @@ impl ScriptedService {
         TestClient::new(self.clone())
     }
 
-    handle!(self => self.owner);
+    handle!(self => self.run);
 
-    /// Ends the run, whoever still holds it: its connections end.
+    /// Ends the run and its connections, even if others still hold it.
     pub(super) fn stop(&self) {
-        self.owner.stop();
+        self.run.stop();
     }
 
-    /// The answer to a request whose body is read. What is sent on it is not taken yet.
+    /// Answers a request whose body has been read. The caller has to signal when the client has taken the head.
     pub(super) fn answer(
         &self,
-        head: Head,
+        head: RequestHead,
     ) -> impl Future<Output = Result<http::Response<ScriptBody>, BrokenOff>> + Send + use<> {
-        let owner = Arc::clone(&self.owner);
+        let run = Arc::clone(&self.run);
         async move {
             if is_preflight(&head) {
                 let answer = preflight(&head);
-                owner.preflight(head);
+                run.preflight(head);
                 return Ok(answer);
             }
-            owner.ask(head).await
+            let answer = run.ask(head).await?;
+            Ok(ScriptBody::response(answer, run))
         }
     }
 }
@@ -245,7 +246,7 @@ impl ScriptedServer {
         Ok(Self { service, serving })
     }
 
-    /// Where it listens.
+    /// The address that it listens at.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -260,7 +261,7 @@ impl ScriptedServer {
         self.serving.address
     }
 
-    /// The URL of a path there.
+    /// The URL of `path` on this server.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -275,7 +276,7 @@ impl ScriptedServer {
         format!("http://{}{path}", self.address())
     }
 
-    /// A client of its address.
+    /// A client that connects to it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -290,7 +291,7 @@ impl ScriptedServer {
         TestClient::tcp(self.address())
     }
 
-    handle!(self => self.service.owner);
+    handle!(self => self.service.run);
 }
 
 impl fmt::Debug for ScriptedServer {
@@ -302,12 +303,12 @@ impl fmt::Debug for ScriptedServer {
     }
 }
 
-pub(super) fn head_of<B>(request: &http::Request<B>) -> Head {
+pub(super) fn head_of<B>(request: &http::Request<B>) -> RequestHead {
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    Head { method: request.method().clone(), target: target.to_owned(), headers: request.headers().clone() }
+    RequestHead { method: request.method().clone(), target: target.to_owned(), headers: request.headers().clone() }
 }
 
-/// Reads what the client sends before it can hear an answer, and does not keep it.
+/// Reads and discards the body of a request: a client that is still writing would not read the answer.
 pub(super) async fn read<B: http_body::Body + Unpin>(mut body: B) -> Result<(), BrokenOff> {
     let mut len = 0;
     while len < REQUEST_BODY {
@@ -318,12 +319,12 @@ pub(super) async fn read<B: http_body::Body + Unpin>(mut body: B) -> Result<(), 
     Ok(())
 }
 
-pub(super) fn is_preflight(head: &Head) -> bool {
+pub(super) fn is_preflight(head: &RequestHead) -> bool {
     head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// What a browser wants to know before it sends a request to another origin: yes.
-pub(super) fn preflight(head: &Head) -> http::Response<ScriptBody> {
+/// The answer to a preflight, which allows everything that the browser asks for.
+pub(super) fn preflight(head: &RequestHead) -> http::Response<ScriptBody> {
     const HEADERS: HeaderValue = HeaderValue::from_static("authorization, cache-control, content-type, last-event-id");
     let mut answer = http::Response::new(ScriptBody::whole(""));
     *answer.status_mut() = StatusCode::NO_CONTENT;

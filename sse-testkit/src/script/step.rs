@@ -1,4 +1,4 @@
-//! The steps of a script, as they are said.
+//! The steps of a script, as they are written.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::builders::{AcceptStep, AnswerStep, DisconnectStep, EventStep, HeadStep};
 
 /// One step of a [`Script`](super::Script), made by one of the [functions](super#functions) of this module. As text it
-/// is as written.
+/// looks as it is written in the macro.
 ///
 /// ```
 /// use std::time::Duration;
@@ -17,10 +17,10 @@ use super::builders::{AcceptStep, AnswerStep, DisconnectStep, EventStep, HeadSte
 /// assert_eq!(steps.map(|step| step.to_string()), [r#"event("hello").id("7")"#, "wait(1s)"]);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step(pub(super) Kind);
+pub struct Step(pub(super) StepKind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StepKind {
     Accept(AcceptStep),
     Head(HeadStep),
     Event(EventStep),
@@ -41,7 +41,7 @@ macro_rules! step_from {
     ($($builder:ident $kind:ident),*) => {
         $(impl From<$builder> for Step {
             fn from(step: $builder) -> Self {
-                Self(Kind::$kind(step))
+                Self(StepKind::$kind(step))
             }
         })*
     };
@@ -49,7 +49,7 @@ macro_rules! step_from {
 
 step_from!(AcceptStep Accept, HeadStep Head, EventStep Event, AnswerStep Answer, DisconnectStep Disconnect);
 
-/// Waits for a request. Without options any request is taken, whatever its method and path.
+/// Waits for a request. Without options it takes any request, whatever its method and path.
 ///
 /// An answer that is still open is ended first, as by [`end`].
 ///
@@ -65,7 +65,7 @@ pub fn accept() -> AcceptStep {
     AcceptStep::new(false)
 }
 
-/// Waits for a request as [`accept`] does; a request has to have been taken before.
+/// Waits for a request as [`accept`] does. The script must have taken a request before.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -83,8 +83,8 @@ pub fn expect_reconnect() -> AcceptStep {
     AcceptStep::new(true)
 }
 
-/// Sends the head of an answer, whose body stays open. With the status 200 it has the content type `text/event-stream`
-/// and `cache-control: no-store`, unless it sets them itself.
+/// Sends the head of an answer whose body stays open. With status 200 it has the content type `text/event-stream` and
+/// `cache-control: no-store`, unless the step sets them.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -99,7 +99,7 @@ pub fn head(status: u16) -> HeadStep {
     HeadStep::new(status)
 }
 
-/// Sends an event, encoded by sse-core, in one frame.
+/// Sends an event in one frame.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -125,7 +125,7 @@ pub fn event(data: impl Into<String>) -> EventStep {
 /// ```
 #[must_use]
 pub fn comment(text: impl Into<String>) -> Step {
-    Step(Kind::Comment(text.into()))
+    Step(StepKind::Comment(text.into()))
 }
 
 /// Sends the reconnection time, in whole milliseconds, in one frame.
@@ -140,10 +140,10 @@ pub fn comment(text: impl Into<String>) -> Step {
 /// ```
 #[must_use]
 pub const fn retry(time: Duration) -> Step {
-    Step(Kind::Retry(time))
+    Step(StepKind::Retry(time))
 }
 
-/// Sends these bytes as they are, in one frame: the cut is kept.
+/// Sends `bytes` as they are, in one frame.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -155,10 +155,10 @@ pub const fn retry(time: Duration) -> Step {
 /// ```
 #[must_use]
 pub fn raw(bytes: impl AsRef<[u8]>) -> Step {
-    Step(Kind::Raw(Bytes::copy_from_slice(bytes.as_ref())))
+    Step(StepKind::Raw(Bytes::copy_from_slice(bytes.as_ref())))
 }
 
-/// Lets that time pass, in which no request may come and the client may not leave.
+/// Lets `time` pass, during which no request may come and the client may not leave.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -171,11 +171,11 @@ pub fn raw(bytes: impl AsRef<[u8]>) -> Step {
 /// ```
 #[must_use]
 pub const fn wait(time: Duration) -> Step {
-    Step(Kind::Wait(time))
+    Step(StepKind::Wait(time))
 }
 
-/// Breaks the connection off in the middle: over a socket it is closed without the last chunk, in process the body (or,
-/// before a head, the call) fails.
+/// Breaks the connection off: over a socket it is closed without the last chunk; in process the body fails or, before a
+/// head, the call does.
 ///
 /// ```
 /// # use sse_testkit::End;
@@ -189,10 +189,10 @@ pub const fn wait(time: Duration) -> Step {
 /// ```
 #[must_use]
 pub const fn drop() -> Step {
-    Step(Kind::Drop)
+    Step(StepKind::Drop)
 }
 
-/// Ends the answer as the protocol has it.
+/// Ends the answer, as the protocol requires.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -205,10 +205,10 @@ pub const fn drop() -> Step {
 /// ```
 #[must_use]
 pub const fn end() -> Step {
-    Step(Kind::End)
+    Step(StepKind::End)
 }
 
-/// Breaks the connection off by a reset (RST) instead of a close (FIN). In process it is the same as [`drop`].
+/// Breaks the connection off with a reset (RST) instead of a close (FIN). In process it is the same as [`drop`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -222,11 +222,11 @@ pub const fn end() -> Step {
 /// ```
 #[must_use]
 pub const fn reset() -> Step {
-    Step(Kind::Reset)
+    Step(StepKind::Reset)
 }
 
-/// Nothing more comes, and the connection stays open until the client leaves it, however long that takes. Before a
-/// head: no answer comes.
+/// Sends nothing more, and waits without a limit until the client leaves. Before a head this means that no answer
+/// comes.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -241,10 +241,10 @@ pub const fn reset() -> Step {
 /// ```
 #[must_use]
 pub const fn stall() -> Step {
-    Step(Kind::Stall)
+    Step(StepKind::Stall)
 }
 
-/// Answers the request with this status, as a whole.
+/// Answers the request with this status, and ends the answer.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -258,8 +258,7 @@ pub fn status(status: u16) -> AnswerStep {
     AnswerStep::new(status)
 }
 
-/// Answers the request with a redirect to this location, by status 307 unless
-/// [another](AnswerStep::status) is set.
+/// Answers the request with a redirect to `location`. The status is 307 unless [another](AnswerStep::status) is set.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -273,7 +272,7 @@ pub fn redirect(location: impl Into<String>) -> AnswerStep {
     AnswerStep::redirect(location.into())
 }
 
-/// Waits until the client leaves: within a minute, unless [another time](DisconnectStep::within) is set.
+/// Waits until the client leaves, for a minute unless [another time](DisconnectStep::within) is set.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -289,7 +288,7 @@ pub const fn expect_disconnect() -> DisconnectStep {
     DisconnectStep::new()
 }
 
-/// Lets that time pass, its last moment included, in which no request may come: a client that ought to stay away.
+/// Lets `time` pass, including its last instant, during which no request may come: the client has to stay away.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
@@ -301,5 +300,5 @@ pub const fn expect_disconnect() -> DisconnectStep {
 /// ```
 #[must_use]
 pub const fn expect_silence(time: Duration) -> Step {
-    Step(Kind::Silence(time))
+    Step(StepKind::Silence(time))
 }

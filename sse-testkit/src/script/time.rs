@@ -1,11 +1,11 @@
-//! Times as a script has them: a number and a unit.
+//! Times in a script: a number and a unit.
 
 use std::{fmt, time::Duration};
 
-/// The longest time that a script may name.
+/// The longest time in a script.
 pub(super) const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-/// What is said of a text that is no time.
+/// What a time has to look like, for messages.
 pub(super) const ALLOWED: &str = "a number and a unit (ns, us, ms, s, m, h), such as 250ms, 1.5s or 2m, up to 8760h";
 
 const UNITS: [(&str, u128); 6] = [
@@ -17,10 +17,10 @@ const UNITS: [(&str, u128); 6] = [
     ("ns", 1),
 ];
 
-/// How many digits a number may have before its point, and after it.
+/// The number of digits that a number may have before its point, and after it.
 const DIGITS: usize = 18;
 
-/// A time as it is written; none if it is not [`ALLOWED`]. What is less than a nanosecond is left out.
+/// Parses a time; `None` if it is not [`ALLOWED`]. Fractions of a nanosecond are dropped.
 pub(super) const fn parse(text: &str) -> Option<Duration> {
     let bytes = text.as_bytes();
     let mut at = 0;
@@ -59,7 +59,7 @@ pub(super) const fn parse(text: &str) -> Option<Duration> {
     if digits[0] == 0 || (part == 1 && digits[1] == 0) {
         return None;
     }
-    // 36 digits are less than 2^120, so that the number is in range; with a unit it may not be
+    // 36 digits fit in 120 bits, so the number can't overflow; multiplied by its unit it may
     let Some(nanos) = number.checked_mul(unit) else { return None };
     let nanos = nanos / parts;
     if nanos > LONGEST.as_nanos() {
@@ -68,10 +68,10 @@ pub(super) const fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_nanos(nanos as u64))
 }
 
-/// A time as [`parse`] reads it.
-pub(super) struct Written(pub(super) Duration);
+/// Shows a time as [`parse`] reads it.
+pub(super) struct WrittenTime(pub(super) Duration);
 
-impl fmt::Display for Written {
+impl fmt::Display for WrittenTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nanos = self.0.as_nanos();
         if nanos == 0 {
@@ -137,7 +137,7 @@ mod tests {
         fn what_is_written_is_read(nanos in 0..=LONGEST.as_nanos() as u64, zeros in 0..13_u32) {
             let unit = 10_u64.pow(zeros);
             let time = Duration::from_nanos(nanos / unit * unit);
-            prop_assert_eq!(parse(&Written(time).to_string()), Some(time));
+            prop_assert_eq!(parse(&WrittenTime(time).to_string()), Some(time));
         }
     }
 }

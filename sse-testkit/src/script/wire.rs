@@ -1,4 +1,4 @@
-//! A socket under hyper, that tells when it has taken what was written, and that can be reset.
+//! A socket under hyper that reports when it has taken what was written, and that can be reset.
 
 use std::{
     io,
@@ -14,23 +14,24 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::body::Taken;
+use super::answer::OnTaken;
 
-/// What a body and the socket that it is written to tell each other.
+/// The link between a body and the socket that it is written to.
 #[derive(Debug, Default)]
-pub(super) struct Link {
-    /// Of what was yielded last. The script sends nothing more before it is taken, so there is one at most.
-    taken: Mutex<Option<Taken>>,
+pub(super) struct SocketLink {
+    /// The signal for what the body yielded last. The script sends nothing more before it is taken, so there is at most
+    /// one.
+    taken: Mutex<Option<OnTaken>>,
     reset: AtomicBool,
 }
 
-impl Link {
-    /// What is about to be yielded counts as taken once hyper has written all it has.
-    pub(super) fn when_flushed(&self, taken: Taken) {
+impl SocketLink {
+    /// Sets the signal for what is yielded next, which counts as taken once hyper has flushed everything.
+    pub(super) fn when_flushed(&self, taken: OnTaken) {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(taken);
     }
 
-    /// The socket is to be closed by a reset.
+    /// Makes the socket close with a reset.
     pub(super) fn reset(&self) {
         self.reset.store(true, Ordering::Relaxed);
     }
@@ -43,15 +44,15 @@ impl Link {
     }
 }
 
-/// The socket. It is dropped in the task that reads and writes it.
+/// The socket. The task that reads and writes it drops it.
 #[derive(Debug)]
 pub(super) struct Wire {
     socket: TokioIo<TcpStream>,
-    link: Arc<Link>,
+    link: Arc<SocketLink>,
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream, link: Arc<Link>) -> Self {
+    pub(super) fn new(socket: TcpStream, link: Arc<SocketLink>) -> Self {
         Self { socket: TokioIo::new(socket), link }
     }
 }
@@ -59,7 +60,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.link.reset.load(Ordering::Relaxed) {
-            // where the system refuses, the client sees a close
+            // if the system refuses, the client sees a close
             let _ = self.socket.inner().set_zero_linger();
         }
     }

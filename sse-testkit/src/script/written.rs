@@ -1,31 +1,31 @@
-//! A step as it is written in the macro.
+//! Shows a step as it is written in the macro.
 
 use std::{fmt, time::Duration};
 
 use super::{
     builders::{AcceptStep, AnswerStep, DisconnectStep, EventStep, HeadStep, REDIRECT},
-    step::{Kind, Step},
-    time::Written,
+    step::{Step, StepKind},
+    time::WrittenTime,
 };
 use crate::escape::quoted;
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Accept(step) => step.fmt(f),
-            Kind::Head(step) => step.fmt(f),
-            Kind::Event(step) => step.fmt(f),
-            Kind::Comment(text) => write!(f, "comment({})", quoted(text)),
-            Kind::Retry(time) => write!(f, "retry({})", Written(*time)),
-            Kind::Raw(bytes) => write!(f, "raw(b{})", quoted(bytes)),
-            Kind::Wait(time) => write!(f, "wait({})", Written(*time)),
-            Kind::Drop => f.write_str("drop"),
-            Kind::End => f.write_str("end"),
-            Kind::Reset => f.write_str("reset"),
-            Kind::Stall => f.write_str("stall"),
-            Kind::Answer(step) => step.fmt(f),
-            Kind::Disconnect(step) => step.fmt(f),
-            Kind::Silence(time) => write!(f, "expect_silence({})", Written(*time)),
+            StepKind::Accept(step) => step.fmt(f),
+            StepKind::Head(step) => step.fmt(f),
+            StepKind::Event(step) => step.fmt(f),
+            StepKind::Comment(text) => write!(f, "comment({})", quoted(text)),
+            StepKind::Retry(time) => write!(f, "retry({})", WrittenTime(*time)),
+            StepKind::Raw(bytes) => write!(f, "raw(b{})", quoted(bytes)),
+            StepKind::Wait(time) => write!(f, "wait({})", WrittenTime(*time)),
+            StepKind::Drop => f.write_str("drop"),
+            StepKind::End => f.write_str("end"),
+            StepKind::Reset => f.write_str("reset"),
+            StepKind::Stall => f.write_str("stall"),
+            StepKind::Answer(step) => step.fmt(f),
+            StepKind::Disconnect(step) => step.fmt(f),
+            StepKind::Silence(time) => write!(f, "expect_silence({})", WrittenTime(*time)),
         }
     }
 }
@@ -89,7 +89,7 @@ fn text(f: &mut fmt::Formatter<'_>, option: &str, value: Option<&str>) -> fmt::R
 }
 
 fn time(f: &mut fmt::Formatter<'_>, option: &str, value: Option<Duration>) -> fmt::Result {
-    value.map_or(Ok(()), |value| write!(f, ".{option}({})", Written(value)))
+    value.map_or(Ok(()), |value| write!(f, ".{option}({})", WrittenTime(value)))
 }
 
 fn header(f: &mut fmt::Formatter<'_>, name: &str, value: Option<&str>) -> fmt::Result {

@@ -1,84 +1,84 @@
-//! What publishers, clients and the server's operator do, one after the other.
+//! What publishers, clients and the operator of a server do, one after another.
 
 use proptest::{collection::vec, prelude::Strategy, strategy::Union};
 
-/// One thing that happens. Topics and clients are numbers from 0 on.
+/// One thing that happens. Topics and clients are numbered from 0.
 ///
 /// ```
-/// # use sse_testkit::strategy::Step;
-/// let step = Step::Publish { topic: 2 };
+/// # use sse_testkit::strategy::ScheduleStep;
+/// let step = ScheduleStep::Publish { topic: 2 };
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Step {
+pub enum ScheduleStep {
     /// Something is published.
     Publish {
-        /// Where to.
+        /// The topic.
         topic: usize,
     },
-    /// A client that is not connected connects, with its last event ID if it was there before.
+    /// A client that is not connected connects, with its last event ID if it has been connected before.
     Connect {
-        /// Who.
+        /// The client.
         client: usize,
     },
     /// A client that is connected leaves.
     Leave {
-        /// Who.
+        /// The client.
         client: usize,
     },
     /// The server is killed and started again: every client is cut off.
     Restart,
 }
 
-/// Steps, one after the other.
+/// Steps, one after another.
 ///
 /// ```
 /// # use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-/// # use sse_testkit::strategy::{Schedule, Step, schedules};
+/// # use sse_testkit::strategy::{Schedule, ScheduleStep, schedules};
 /// let tree = schedules().topics(3).clients(2).into_strategy().new_tree(&mut TestRunner::deterministic()).unwrap();
 /// let schedule: Schedule = tree.current();
-/// assert!(schedule.steps().all(|(step, _)| !matches!(step, Step::Publish { topic } if topic > 2)));
+/// assert!(schedule.steps().all(|(step, _)| !matches!(step, ScheduleStep::Publish { topic } if topic > 2)));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    steps: Vec<Step>,
+    steps: Vec<ScheduleStep>,
     clients: usize,
 }
 
 impl Schedule {
-    /// The steps that make sense, in order, each with the clients that are connected after it: a client that is there
-    /// does not connect, one that is away does not leave.
+    /// The steps that make sense, in order, each with the clients that are connected after it. A step is left out if it
+    /// connects a client that is connected, or makes one leave that is not.
     ///
     /// ```
     /// # use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
-    /// # use sse_testkit::strategy::{Step, schedules};
+    /// # use sse_testkit::strategy::{ScheduleStep, schedules};
     /// # let schedule = schedules().into_strategy().new_tree(&mut TestRunner::deterministic()).unwrap().current();
     /// for (step, connected) in schedule.steps() {
-    ///     if let Step::Connect { client } = step {
+    ///     if let ScheduleStep::Connect { client } = step {
     ///         assert!(connected[client]);
     ///     }
     /// }
     /// ```
-    pub fn steps(&self) -> impl Iterator<Item = (Step, Vec<bool>)> {
+    pub fn steps(&self) -> impl Iterator<Item = (ScheduleStep, Vec<bool>)> {
         let mut connected = vec![false; self.clients];
         self.steps.iter().filter_map(move |step| {
             match *step {
-                Step::Connect { client } | Step::Leave { client } => {
-                    let there = matches!(step, Step::Connect { .. });
+                ScheduleStep::Connect { client } | ScheduleStep::Leave { client } => {
+                    let there = matches!(step, ScheduleStep::Connect { .. });
                     if connected[client] == there {
                         return None;
                     }
                     connected[client] = there;
                 }
-                Step::Restart => connected.fill(false),
-                Step::Publish { .. } => {}
+                ScheduleStep::Restart => connected.fill(false),
+                ScheduleStep::Publish { .. } => {}
             }
             Some((*step, connected.clone()))
         })
     }
 }
 
-/// The strategy that [`schedules`] begins: how many topics, clients and steps there are.
+/// Builds a strategy for schedules, begun by [`schedules`].
 ///
 /// ```
 /// # use sse_testkit::strategy;
@@ -93,20 +93,21 @@ pub struct Schedules {
     restarts: bool,
 }
 
-/// Schedules of what happens to a server: by default of up to 100 steps, with 3 topics, 3 clients, and restarts.
+/// Begins a strategy for schedules of what happens to a server. Default: up to 100 steps, 3 topics, 3 clients, and
+/// restarts.
 ///
 /// They shrink towards fewer steps, lower numbers, and publishes rather than anything else.
 ///
 /// ```
 /// # use proptest::prelude::*;
-/// # use sse_testkit::strategy::{Step, schedules};
+/// # use sse_testkit::strategy::{ScheduleStep, schedules};
 /// proptest! {
 ///     # #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, ..ProptestConfig::default() })]
 ///     fn the_hub_loses_nothing(schedule in schedules().clients(5).into_strategy()) {
 ///         for (step, connected) in schedule.steps() {
 ///             match step {
-///                 Step::Publish { topic } => { /* ... */ }
-///                 Step::Connect { client } => { /* ... */ }
+///                 ScheduleStep::Publish { topic } => { /* ... */ }
+///                 ScheduleStep::Connect { client } => { /* ... */ }
 ///                 _ => { /* ... */ }
 ///             }
 ///         }
@@ -119,7 +120,7 @@ pub const fn schedules() -> Schedules {
 }
 
 impl Schedules {
-    /// Sets how many topics there are; at least 1.
+    /// Sets the number of topics, at least 1.
     ///
     /// ```
     /// # use sse_testkit::strategy;
@@ -130,7 +131,7 @@ impl Schedules {
         self
     }
 
-    /// Sets how many clients there are; at least 1.
+    /// Sets the number of clients, at least 1.
     ///
     /// ```
     /// # use sse_testkit::strategy;
@@ -141,7 +142,7 @@ impl Schedules {
         self
     }
 
-    /// Sets how many steps a schedule has at most.
+    /// Sets the largest number of steps of a schedule.
     ///
     /// ```
     /// # use sse_testkit::strategy;
@@ -163,7 +164,7 @@ impl Schedules {
         self
     }
 
-    /// As a strategy for proptest.
+    /// The strategy, for proptest.
     ///
     /// ```
     /// # use sse_testkit::strategy;
@@ -173,12 +174,12 @@ impl Schedules {
         let Self { topics, clients, longest, restarts } = self;
         // a union shrinks to its first part
         let mut parts = vec![
-            (10, (0..topics).prop_map(|topic| Step::Publish { topic }).boxed()),
-            (3, (0..clients).prop_map(|client| Step::Connect { client }).boxed()),
-            (2, (0..clients).prop_map(|client| Step::Leave { client }).boxed()),
+            (10, (0..topics).prop_map(|topic| ScheduleStep::Publish { topic }).boxed()),
+            (3, (0..clients).prop_map(|client| ScheduleStep::Connect { client }).boxed()),
+            (2, (0..clients).prop_map(|client| ScheduleStep::Leave { client }).boxed()),
         ];
         if restarts {
-            parts.push((1, proptest::strategy::Just(Step::Restart).boxed()));
+            parts.push((1, proptest::strategy::Just(ScheduleStep::Restart).boxed()));
         }
         vec(Union::new_weighted(parts), 0..=longest).prop_map(move |steps| Schedule { steps, clients })
     }

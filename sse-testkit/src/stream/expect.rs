@@ -4,23 +4,22 @@ use std::{fmt, panic::Location, time::Duration};
 
 use tokio::time::sleep_until;
 
-use super::{Got, TestStream};
+use super::{TestStream, got::Got};
 use crate::{
-    End, Event, EventMatcher, Seen,
-    report::Report,
+    matcher::EventMatcher,
+    report::{Caller, Report},
+    seen::{End, Event, Seen},
     time::later,
     timeline::Clock,
     wait::{Over, Wait},
 };
 
-type Caller = &'static Location<'static>;
-
-/// How much earlier or later than expected a heartbeat may come, at least: a tenth of the interval, or this.
+/// The least tolerance for a heartbeat, early or late; for long intervals it is a tenth of the interval.
 const SLACK: Duration = Duration::from_millis(100);
 
 impl TestStream {
-    /// The next thing in the stream, a comment or `retry` as well; `None` at its end, of which [`end`](Self::end) says
-    /// how it came. Nothing is lost if the future is dropped before it is ready.
+    /// Awaits the next item, including comments and `retry`; `None` at the end of the stream, and [`end`](Self::end)
+    /// says how that came. Nothing is lost if the future is dropped before it is ready.
     ///
     /// ```
     /// # use sse_testkit::{Seen, TestClient, event_stream};
@@ -36,7 +35,7 @@ impl TestStream {
     ///
     /// # Panics
     ///
-    /// If there is neither in the time allowed.
+    /// If nothing comes in the time allowed.
     #[expect(clippy::should_implement_trait, reason = "an asynchronous `next`, as of a stream")]
     #[track_caller]
     pub fn next(&mut self) -> impl Future<Output = Option<Seen>> + Send {
@@ -51,7 +50,7 @@ impl TestStream {
         }
     }
 
-    /// The next event is like this. Comments, `retry` and skipped events before it are passed over.
+    /// Expects the next event to match `matcher`, and returns it. Comments, `retry` and skipped events may precede it.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event, event_stream};
@@ -67,7 +66,7 @@ impl TestStream {
     ///
     /// # Panics
     ///
-    /// If the next event is another, or none comes in the time allowed.
+    /// If the next event does not match, or none comes in the time allowed.
     #[track_caller]
     pub fn expect_event<'m>(&mut self, matcher: impl Into<EventMatcher<'m>>) -> impl Future<Output = Event> {
         let caller = Location::caller();
@@ -79,7 +78,7 @@ impl TestStream {
         }
     }
 
-    /// The next events are like these, in this order. The time allowed is for all of them.
+    /// Expects the next events to match `matchers`, in this order. The time allowed is for all of them.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event, event_stream, message};
@@ -116,7 +115,8 @@ impl TestStream {
         }
     }
 
-    /// All events up to and including the first for which `last` holds. The time allowed is for all of them.
+    /// Collects events up to and including the first for which `last` returns true. The time allowed is for all of
+    /// them.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -153,7 +153,7 @@ impl TestStream {
         }
     }
 
-    /// The next thing is a comment, which is returned. `retry` and skipped events before it are passed over.
+    /// Expects a comment next, and returns its text. `retry` and skipped events may precede it.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -167,7 +167,7 @@ impl TestStream {
     ///
     /// # Panics
     ///
-    /// If an event comes first, or no comment in the time allowed.
+    /// If an event comes first, or no comment comes in the time allowed.
     #[track_caller]
     pub fn expect_comment(&mut self) -> impl Future<Output = String> + Send {
         let caller = Location::caller();
@@ -180,7 +180,7 @@ impl TestStream {
         }
     }
 
-    /// The next thing is a `retry`, which is returned. Comments and skipped events before it are passed over.
+    /// Expects a `retry` next, and returns its time. Comments and skipped events may precede it.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -195,7 +195,7 @@ impl TestStream {
     ///
     /// # Panics
     ///
-    /// If an event comes first, or no `retry` in the time allowed.
+    /// If an event comes first, or no `retry` comes in the time allowed.
     #[track_caller]
     pub fn expect_retry(&mut self) -> impl Future<Output = Duration> + Send {
         let caller = Location::caller();
@@ -208,12 +208,12 @@ impl TestStream {
         }
     }
 
-    /// The next thing is a heartbeat, `every` after the last thing that was received: a comment, an event without
-    /// data, or a skipped event.
+    /// Expects a heartbeat next, `every` after the last thing that was received: a comment, an event without data, or a
+    /// skipped event.
     ///
-    /// It may be a tenth of the interval (at least 100 ms) early or late; for the exact time see
-    /// [`received_at`](Self::received_at). If the test itself came late for it, that is no fault of the server. `retry`
-    /// is passed over, as is a skipped event that comes early; the interval counts from there.
+    /// It may come early or late by a tenth of the interval, or by 100 ms if that is more; for the exact time see
+    /// [`received_at`](Self::received_at). If the test itself starts to wait too late, the server is not blamed. A
+    /// `retry` and a skipped event that comes early are skipped, and the interval starts again from there.
     ///
     /// ```
     /// use std::time::Duration;
@@ -280,8 +280,7 @@ impl TestStream {
         }
     }
 
-    /// No event comes before that time has passed, and the stream stays open. Comments, `retry` and skipped events are
-    /// no events.
+    /// Expects no event for `time`, and that the stream stays open. Comments, `retry` and skipped events may come.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -318,8 +317,8 @@ impl TestStream {
         }
     }
 
-    /// The server ends the stream, as the protocol has it, before another event. Comments, `retry` and skipped events
-    /// before that are passed over.
+    /// Expects that the server ends the stream, as the protocol requires, before another event. Comments, `retry` and
+    /// skipped events may precede that.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -334,7 +333,7 @@ impl TestStream {
     ///
     /// # Panics
     ///
-    /// If an event comes, the stream breaks off, or it is not ended in the time allowed.
+    /// If an event comes, the stream breaks off, or it does not end in the time allowed.
     #[track_caller]
     pub fn expect_closed(&mut self) -> impl Future<Output = ()> + Send {
         let caller = Location::caller();
@@ -347,7 +346,7 @@ impl TestStream {
         }
     }
 
-    /// The status of the answer is this one.
+    /// Expects that the answer has this status.
     ///
     /// ```
     /// # use sse_testkit::{TestClient, event_stream};
@@ -361,7 +360,7 @@ impl TestStream {
     ///
     /// # Panics
     ///
-    /// If it is another.
+    /// If it has another.
     #[track_caller]
     pub fn expect_status(&mut self, status: u16) -> &mut Self {
         if self.status != status {
@@ -375,7 +374,7 @@ impl TestStream {
         Wait::new(self.within.take().unwrap_or_else(|| self.call.expectation()))
     }
 
-    /// What comes next, of what is `wanted`.
+    /// Awaits the next item for which `wanted` returns true, or whatever ends the wait.
     async fn pull_wanted(&mut self, wait: &mut Wait, wanted: fn(&Seen) -> bool) -> Got {
         loop {
             match self.pull(wait).await {
@@ -410,7 +409,7 @@ impl TestStream {
     }
 }
 
-/// Whether it is neither a comment nor a `retry`: those say nothing to a client's listeners.
+/// Returns true if the item is neither a comment nor a `retry`, which a client's listeners don't see.
 const fn is_no_aside(seen: &Seen) -> bool {
     !matches!(seen, Seen::Comment(_) | Seen::Retry(_))
 }

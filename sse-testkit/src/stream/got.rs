@@ -1,14 +1,17 @@
-//! What came of waiting.
+//! What an expectation got.
 
 use std::fmt;
 
-use crate::{End, Seen, wait::Over};
+use crate::{
+    seen::{End, Seen},
+    wait::Over,
+};
 
 pub(super) enum Got {
     Seen(Seen),
     End(End),
     Over(Over),
-    /// The answer is no event stream.
+    /// The answer is not an event stream.
     Refusal(String),
 }
 

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use tower_service::Service;
 
 use super::{Answering, BoxError, Transport};
-use crate::Body;
+use crate::body::Body;
 
 /// Calls a fresh clone of the service for each request.
 pub(crate) struct InProcess<S> {

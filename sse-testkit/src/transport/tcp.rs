@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Answer, Answering, BoxError, Transport};
-use crate::Body;
+use crate::body::Body;
 
 /// Opens a connection for each request.
 pub(crate) struct Tcp {
@@ -59,7 +59,7 @@ async fn send(address: SocketAddr, request: http::Request<Body>) -> Result<Answe
     Ok(answer.map(|incoming| Driven { incoming, driver }.map_err(Into::into).boxed_unsync()))
 }
 
-/// The connection, polled by whoever waits for something from it: no task reads ahead.
+/// The connection, polled by whoever waits for something from it, so that no task reads ahead.
 struct Driver(Option<Pin<Box<Socket>>>);
 
 type Socket = Connection<TokioIo<TcpStream>, Body>;
@@ -69,7 +69,7 @@ impl Driver {
         if let Some(connection) = &mut self.0
             && connection.as_mut().poll(cx).is_ready()
         {
-            self.0 = None; // what went wrong with it, the answer or its body says
+            self.0 = None; // the answer or its body reports what went wrong
         }
     }
 }
@@ -86,7 +86,7 @@ impl http_body::Body for Driven {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         self.driver.drive(cx);
-        // if it is pending, it has told the connection that it wants more, which wakes this task
+        // a pending body has asked the connection for more, which wakes this task
         Pin::new(&mut self.incoming).poll_frame(cx)
     }
 

@@ -1,7 +1,10 @@
 //! Parsers with and without faults, and what their tables say.
 
 use sse_core::{Item, Parser};
-use sse_testkit::{Chunks, FailureKind, Outcome, conformance};
+use sse_testkit::{
+    Outcome, conformance,
+    conformance::{Chunks, FailureKind},
+};
 
 use crate::support::failure_of;
 
@@ -50,8 +53,8 @@ conformance!(
     fails: ["data-trailing-spaces-kept", "ld-extra-leading-space"]
 );
 
-/// It looks for the ends of blocks in each piece alone.
-fn by_pieces(chunks: &Chunks<'_>) -> Outcome {
+/// It looks for the ends of blocks in each chunk alone.
+fn by_chunks(chunks: &Chunks<'_>) -> Outcome {
     let mut events = Vec::new();
     for chunk in chunks {
         for block in chunk.split(|byte| *byte == b'\n') {
@@ -63,7 +66,7 @@ fn by_pieces(chunks: &Chunks<'_>) -> Outcome {
 
 #[test]
 fn a_fault_that_depends_on_the_cut() {
-    let grades = conformance(by_pieces);
+    let grades = conformance(by_chunks);
     let failure = grades.failures().iter().find(|failure| failure.vector == "data-json").unwrap();
     assert_eq!(failure.kind, FailureKind::SomeCuts);
     assert!(0 < failure.failed && failure.failed < failure.cuts, "{failure:?}");

@@ -3,7 +3,10 @@
 use std::fmt::Write;
 
 use sse_core::{Event, EventId, EventName};
-use sse_testkit::{EncodingFault, Fields, encoding};
+use sse_testkit::{
+    encoding,
+    encoding::{EncodingFault, Fields},
+};
 
 use crate::support::failure_of;
 

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use sse_testkit::{
+    Body, BrowserClient, End, Faults, Ledger, Seen, TestClient, browser::BrowserEvent, event, event_stream,
+    faults::Credits, ledger::Ids,
+};
+
 use crate::support::{
     failure, frames, scripted, sleep,
     toy_hub::{Bug, ToyHub},
-};
-use sse_testkit::{
-    Body, BrowserClient, Credits, End, Faults, Happening, Ids, Ledger, Seen, TestClient, event, event_stream,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,7 +36,7 @@ async fn cuts_of_every_kind_change_nothing_but_the_cuts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_piece_is_late_by_the_delay() {
+async fn each_chunk_is_late_by_the_delay() {
     let client = scripted(async |feed| {
         feed.send("data: a\n\n").await?;
         sleep(5000).await;
@@ -50,8 +52,8 @@ async fn each_piece_is_late_by_the_delay() {
 #[tokio::test(start_paused = true)]
 async fn merged_is_what_is_there_together() {
     let client = scripted(async |feed| {
-        for piece in ["data: a\n", "\n", "data: b\n\n"] {
-            feed.send(piece).await?;
+        for chunk in ["data: a\n", "\n", "data: b\n\n"] {
+            feed.send(chunk).await?;
         }
         sleep(5000).await;
         feed.send("data: c\n\n").await
@@ -198,7 +200,7 @@ async fn a_browser_loses_and_doubles_nothing_wherever_it_is_cut_off() {
             }
             let mut last = String::new();
             while last != "three" {
-                if let Some(Happening::Event(event)) = browser.next().await {
+                if let Some(BrowserEvent::Event(event)) = browser.next().await {
                     reader.saw(&event);
                     last = event.data;
                 }

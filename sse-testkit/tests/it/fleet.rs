@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use sse_testkit::{Body, BodyDropped, TestClient, View, event_stream};
+use sse_testkit::{Body, BodyDropped, TestClient, event_stream, fleet::FleetView};
 use tokio::sync::watch;
 
 const S: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ impl Numbers {
     }
 }
 
-fn numbers(view: &View) -> Vec<u64> {
+fn numbers(view: &FleetView) -> Vec<u64> {
     view.events().map(|event| event.data.parse().unwrap()).collect()
 }
 

@@ -1,6 +1,9 @@
 //! Ledgers: each rule broken alone, what is excused, and what can't be known.
 
-use sse_testkit::{Entry, Event, Finding, Ids, Ledger, Publishing, Reader};
+use sse_testkit::{
+    Event, Ledger,
+    ledger::{Entry, Finding, Ids, Publishing, Reader},
+};
 
 fn see(reader: &Reader, seen: &[(&str, &str)]) {
     for (data, id) in seen {

@@ -2,12 +2,16 @@
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt;
+use sse_testkit::{
+    BrowserClient, Fleet, Ledger, any_event,
+    ledger::{Finding, Ids},
+};
+
 use crate::support::{
     next, sleep,
     toy_hub::{Bug, HEARTBEAT, ToyHub},
 };
-use futures_util::FutureExt;
-use sse_testkit::{BrowserClient, Finding, Fleet, Ids, Ledger, any_event};
 
 const BUGS: [Bug; 6] = [
     Bug::LosesOneOnResume,

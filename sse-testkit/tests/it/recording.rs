@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use sse_testkit::{Body, End, Recording, RecordingEnd, TestClient, TestStream, event_stream};
+use sse_testkit::{Body, End, Recording, TestClient, TestStream, event_stream, recording::RecordingEnd};
 
 use crate::support::sleep;
 
@@ -13,7 +13,7 @@ const HEAD: &str =
 
 fn parse(lines: &[&str]) -> Result<Recording, String> {
     let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
-    text.parse().map_err(|error: sse_testkit::RecordingError| error.to_string())
+    text.parse().map_err(|error: sse_testkit::recording::RecordingError| error.to_string())
 }
 
 /// Reads a stream until it has ended, or has been silent for an hour.
@@ -69,7 +69,7 @@ async fn head_cuts_times_and_end_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_of_the_last_answer_as_far_as_it_was_read() {
-    let client = TestClient::from_fn(async |_| event_stream(Body::pieces(["data: a\n\n", "data: b\n\n"])));
+    let client = TestClient::from_fn(async |_| event_stream(Body::chunks(["data: a\n\n", "data: b\n\n"])));
     let mut stream = client.get("/").connect().await;
     read_all(&mut stream).await;
     sleep(100).await;
@@ -77,7 +77,7 @@ async fn it_is_of_the_last_answer_as_far_as_it_was_read() {
     stream.expect_event("a").await;
     let recording = stream.recording().unwrap();
     assert_eq!((recording.bytes(), recording.end()), (Bytes::from("data: a\n\n"), &RecordingEnd::Open));
-    assert_eq!(recording.pieces()[0].at, Duration::ZERO);
+    assert_eq!(recording.chunks()[0].at, Duration::ZERO);
     stream.disconnect();
     assert_eq!(stream.recording().unwrap(), recording, "that the test left is not the server's doing");
 
@@ -109,7 +109,7 @@ async fn times_beyond_any_clock_do_no_harm() {
 async fn a_stream_too_long_is_not_recorded() {
     let client = TestClient::from_fn(async |_| {
         let frame = Bytes::from([&b":"[..], &vec![b'x'; 1 << 20], b"\n"].concat());
-        event_stream(Body::pieces(vec![frame; 65]))
+        event_stream(Body::chunks(vec![frame; 65]))
     });
     let mut stream = client.get("/").connect().await;
     read_all(&mut stream).await;
@@ -121,35 +121,35 @@ async fn a_stream_too_long_is_not_recorded() {
 
 #[test]
 fn a_bad_file_is_told_what_is_wrong() {
-    let piece = |line| parse(&[HEAD, r#"{"at_ms":7,"text":"a"}"#, line, r#"{"end":"open"}"#]).unwrap_err();
+    let chunk = |line| parse(&[HEAD, r#"{"at_ms":7,"text":"a"}"#, line, r#"{"end":"open"}"#]).unwrap_err();
     let head = |line| parse(&[line, r#"{"end":"open"}"#]).unwrap_err();
     let cases = [
-        (piece("data: a"), "line 3: it is no JSON object: expected value at line 1 column 1"),
-        (piece("[]"), "line 3: it is no JSON object"),
-        (piece(r#"{"text":"a"}"#), "line 3: at_ms is missing; allowed is a whole number of milliseconds, not below 7"),
+        (chunk("data: a"), "line 3: it is no JSON object: expected value at line 1 column 1"),
+        (chunk("[]"), "line 3: it is no JSON object"),
+        (chunk(r#"{"text":"a"}"#), "line 3: at_ms is missing; allowed is a whole number of milliseconds, not below 7"),
         (
-            piece(r#"{"at_ms":6,"text":"a"}"#),
+            chunk(r#"{"at_ms":6,"text":"a"}"#),
             "line 3: at_ms is 6; allowed is a whole number of milliseconds, not below 7",
         ),
         (
-            piece(r#"{"at_ms":7.5,"text":"a"}"#),
+            chunk(r#"{"at_ms":7.5,"text":"a"}"#),
             "line 3: at_ms is 7.5; allowed is a whole number of milliseconds, not below 7",
         ),
-        (piece(r#"{"at_ms":7}"#), "line 3: text is missing; allowed is a string"),
-        (piece(r#"{"at_ms":7,"text":8}"#), "line 3: text is 8; allowed is a string"),
-        (piece(r#"{"at_ms":7,"base64":"a"}"#), r#"line 3: base64 is "a"; allowed is bytes in base64, with padding"#),
+        (chunk(r#"{"at_ms":7}"#), "line 3: text is missing; allowed is a string"),
+        (chunk(r#"{"at_ms":7,"text":8}"#), "line 3: text is 8; allowed is a string"),
+        (chunk(r#"{"at_ms":7,"base64":"a"}"#), r#"line 3: base64 is "a"; allowed is bytes in base64, with padding"#),
         (
-            piece(r#"{"at_ms":7,"text":"a","base64":""}"#),
+            chunk(r#"{"at_ms":7,"text":"a","base64":""}"#),
             r#"line 3: "text" is no field of it; allowed is at_ms, and text or base64; or end"#,
         ),
-        (piece(r#"{"end":"soon"}"#), r#"line 3: end is "soon"; allowed is "closed", "broken" or "open""#),
+        (chunk(r#"{"end":"soon"}"#), r#"line 3: end is "soon"; allowed is "closed", "broken" or "open""#),
         (
-            piece(r#"{"end":"closed"}"#),
+            chunk(r#"{"end":"closed"}"#),
             "line 3: at_ms is missing; allowed is a whole number of milliseconds, not below 7",
         ),
-        (piece(r#"{"end":"broken","at_ms":8}"#), "line 3: because is missing; allowed is a string"),
-        (piece(r#"{"end":"open","at_ms":8}"#), r#"line 3: "at_ms" is no field of it; allowed is end"#),
-        (piece(r#"{"end":"open"}"#), "line 4: it comes after the end"),
+        (chunk(r#"{"end":"broken","at_ms":8}"#), "line 3: because is missing; allowed is a string"),
+        (chunk(r#"{"end":"open","at_ms":8}"#), r#"line 3: "at_ms" is no field of it; allowed is end"#),
+        (chunk(r#"{"end":"open"}"#), "line 4: it comes after the end"),
         (
             parse(&[HEAD, r#"{"at_ms":7,"text":"a"}"#]).unwrap_err(),
             r#"line 3: the end is missing: the last line has an "end""#,
@@ -175,7 +175,7 @@ fn a_bad_file_is_told_what_is_wrong() {
     for (error, wanted) in cases {
         assert_eq!(error, wanted);
     }
-    let long = piece(&format!(r#"{{"at_ms":"{}"}}"#, "x".repeat(1000)));
+    let long = chunk(&format!(r#"{{"at_ms":"{}"}}"#, "x".repeat(1000)));
     assert!(long.len() < 250 && long.contains("xxx…; allowed"), "{long}");
 }
 
@@ -200,7 +200,7 @@ proptest! {
 
     #[test]
     fn recorded_saved_loaded_played_and_recorded_it_is_the_same(
-        pieces in proptest::collection::vec((0_u64..5000, piece()), 0..12),
+        chunks in proptest::collection::vec((0_u64..5000, chunk()), 0..12),
         end in 0..3,
         pause in 0_u64..5000,
     ) {
@@ -209,9 +209,9 @@ proptest! {
             let client = TestClient::from_fn(async move |_| {
                 let (feed, body) = Body::channel();
                 tokio::spawn(async move {
-                    for (pause, piece) in pieces {
+                    for (pause, chunk) in chunks {
                         sleep(pause).await;
-                        if feed.send(piece).await.is_err() {
+                        if feed.send(chunk).await.is_err() {
                             return;
                         }
                     }
@@ -238,7 +238,7 @@ proptest! {
     }
 }
 
-fn piece() -> impl Strategy<Value = Bytes> {
+fn chunk() -> impl Strategy<Value = Bytes> {
     prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from),
         "(data|id|event)?:? ?[a\u{fc}\u{0}\"\\\\\u{feff}]{0,4}(\r\n|\n|\r){0,3}".prop_map(Bytes::from),

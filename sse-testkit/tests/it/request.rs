@@ -62,7 +62,7 @@ async fn a_stream_is_asked_for_unless_the_test_asks_for_something_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_in_pieces() {
+async fn bodies_in_chunks() {
     let client = mirror();
     let response = client.post("/").body_stream(["a", "bc"]).send().await;
     assert_eq!(response.text(), "POST / HTTP/1.1\nhost: localhost\na|bc|");
@@ -71,9 +71,9 @@ async fn bodies_in_pieces() {
 
     let (sender, body) = Body::channel();
     let upload = tokio::spawn(client.post("/").body(body).send());
-    for piece in ["one ", "at ", "a ", "time"] {
+    for chunk in ["one ", "at ", "a ", "time"] {
         sleep(1000).await;
-        sender.send(piece).await.unwrap();
+        sender.send(chunk).await.unwrap();
     }
     drop(sender);
     assert!(upload.await.unwrap().text().ends_with("\none |at |a |time|"));

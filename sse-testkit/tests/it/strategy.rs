@@ -10,8 +10,9 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
 };
 use sse_testkit::{
-    Ids, Ledger, TestClient, TestStream,
-    strategy::{self, Schedule, Step, schedules},
+    Ledger, TestClient, TestStream,
+    ledger::Ids,
+    strategy::{self, Schedule, ScheduleStep, schedules},
 };
 
 /// The least value for which `holds` does.
@@ -50,10 +51,10 @@ fn a_stream_shrinks_to_the_bytes_that_count() {
 #[test]
 fn a_cut_shrinks_to_one_place_and_to_the_front() {
     let between =
-        |pieces: &Vec<Vec<u8>>| pieces.windows(2).any(|pair| pair[0].ends_with(b"\r") && pair[1].starts_with(b"\n"));
+        |chunks: &Vec<Vec<u8>>| chunks.windows(2).any(|pair| pair[0].ends_with(b"\r") && pair[1].starts_with(b"\n"));
     assert_eq!(least(&strategy::cut(*b"a\r\nb\r\n"), between), [&b"a\r"[..], b"\nb\r\n"]);
-    let pieces = least(&strategy::cut(*b"abcdefgh"), |pieces| pieces.len() > 2);
-    assert_eq!(pieces, [&b""[..], b"", b"abcdefgh"]);
+    let chunks = least(&strategy::cut(*b"abcdefgh"), |chunks| chunks.len() > 2);
+    assert_eq!(chunks, [&b""[..], b"", b"abcdefgh"]);
 }
 
 #[test]
@@ -61,14 +62,14 @@ fn a_schedule_shrinks_to_the_steps_that_count() {
     let resumed_after_restart = |schedule: &Schedule| {
         let mut restarted = false;
         schedule.steps().any(|(step, _)| match step {
-            Step::Restart => std::mem::replace(&mut restarted, true),
-            Step::Connect { .. } => restarted,
+            ScheduleStep::Restart => std::mem::replace(&mut restarted, true),
+            ScheduleStep::Connect { .. } => restarted,
             _ => false,
         })
     };
     let schedule = least(&schedules().into_strategy(), resumed_after_restart);
     let steps: Vec<_> = schedule.steps().map(|(step, _)| step).collect();
-    assert_eq!(steps, [Step::Restart, Step::Connect { client: 0 }]);
+    assert_eq!(steps, [ScheduleStep::Restart, ScheduleStep::Connect { client: 0 }]);
 }
 
 #[test]
@@ -80,10 +81,10 @@ fn schedules_are_within_what_was_asked_for() {
         assert!(schedule.steps().count() <= 20);
         for (step, connected) in schedule.steps() {
             match step {
-                Step::Publish { topic } => assert!(topic < 2),
-                Step::Connect { client } | Step::Leave { client } => {
+                ScheduleStep::Publish { topic } => assert!(topic < 2),
+                ScheduleStep::Connect { client } | ScheduleStep::Leave { client } => {
                     assert_eq!((client, connected.len()), (0, 1));
-                    assert_eq!(connected[client], matches!(step, Step::Connect { .. }));
+                    assert_eq!(connected[client], matches!(step, ScheduleStep::Connect { .. }));
                 }
                 other => panic!("{other:?}"),
             }
@@ -100,12 +101,12 @@ async fn run(schedule: Schedule, bug: Bug) -> Ledger {
     let mut published = 0;
     for (step, connected) in schedule.steps() {
         match step {
-            Step::Publish { topic } => {
+            ScheduleStep::Publish { topic } => {
                 published += 1;
                 let (topic, data) = (topic.to_string(), published.to_string());
                 ledger.publish(&topic, &data).acknowledged(hub.publish(&topic, &data));
             }
-            Step::Connect { client: number } => connect(&client, &ledger, number, &mut streams[number]).await,
+            ScheduleStep::Connect { client: number } => connect(&client, &ledger, number, &mut streams[number]).await,
             _ => {}
         }
         for (number, stream) in streams.iter_mut().enumerate() {
@@ -162,7 +163,7 @@ fn a_hub_without_a_fault_is_clean_under_any_schedule() {
 
 #[test]
 fn a_fault_shrinks_to_the_schedule_that_shows_it() {
-    let (there, publish) = (Step::Connect { client: 0 }, Step::Publish { topic: 0 });
+    let (there, publish) = (ScheduleStep::Connect { client: 0 }, ScheduleStep::Publish { topic: 0 });
     for (bug, least_steps) in [
         (Bug::LosesOneOnResume, &[there, publish][..]), // not read, then it comes back
         (Bug::DoublesOneOnResume, &[there, publish, publish]), // read, then it comes back

@@ -38,7 +38,7 @@ async fn any_cut_gives_the_same() {
     for at in 0..=WIRE.len() {
         let client = TestClient::from_fn(async move |_| {
             let (left, right) = WIRE.as_bytes().split_at(at);
-            event_stream(Body::pieces([left, right]))
+            event_stream(Body::chunks([left, right]))
         });
         let mut stream = client.get("/").connect().await;
         stream.expect_event(event("ü").data("a\nb")).await;
@@ -312,4 +312,34 @@ async fn content_type_with_parameters() {
             .unwrap()
     });
     client.get("/").connect().await.expect_status(200).expect_event("a").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_sees_the_bytes_of_streams_and_of_nothing_else() {
+    use std::sync::Mutex;
+
+    let seen = Arc::new(Mutex::new(Vec::<String>::new()));
+    let watcher = {
+        let seen = Arc::clone(&seen);
+        move || {
+            let index = {
+                let mut seen = seen.lock().unwrap();
+                seen.push(String::new());
+                seen.len() - 1
+            };
+            let seen = Arc::clone(&seen);
+            move |piece: &[u8]| seen.lock().unwrap()[index].push_str(std::str::from_utf8(piece).unwrap())
+        }
+    };
+    let client = TestClient::from_fn(async |request: http::Request<Body>| match request.uri().path() {
+        "/stream" => event_stream(Body::chunks(["data: a\n", "\n:\n"])),
+        _ => http::Response::new(Body::from("none")),
+    })
+    .watch_streams(watcher);
+    let mut stream = client.get("/stream").connect().await;
+    stream.expect_event("a").await;
+    assert_eq!(client.get("/text").send().await.text(), "none");
+    client.get("/stream").connect().await.expect_event("a").await;
+    stream.expect_closed().await;
+    assert_eq!(*seen.lock().unwrap(), ["data: a\n\n:\n", "data: a\n\n:\n"]);
 }

@@ -22,7 +22,7 @@ where
 
 /// A server whose event stream is these frames, and then its end.
 pub(crate) fn frames<const N: usize>(frames: [&'static str; N]) -> TestClient {
-    TestClient::from_fn(async move |_| event_stream(Body::pieces(frames)))
+    TestClient::from_fn(async move |_| event_stream(Body::chunks(frames)))
 }
 
 pub(crate) async fn sleep(millis: u64) {

@@ -102,16 +102,16 @@ async fn requests_with_bodies() {
 
 #[tokio::test]
 async fn a_stream_that_nobody_reads_is_a_stalled_reader() {
-    const PIECE: u64 = 64 << 10;
+    const CHUNK: u64 = 64 << 10;
     let sent = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&sent);
     let client = serve(move |_| {
         let (feed, body) = Body::channel();
         let count = Arc::clone(&count);
         tokio::spawn(async move {
-            let piece = [b"data: ", vec![b'x'; PIECE as usize].as_slice(), b"\n\n"].concat();
-            while feed.send(piece.clone()).await.is_ok() {
-                count.fetch_add(PIECE, Ordering::Relaxed);
+            let chunk = [b"data: ", vec![b'x'; CHUNK as usize].as_slice(), b"\n\n"].concat();
+            while feed.send(chunk.clone()).await.is_ok() {
+                count.fetch_add(CHUNK, Ordering::Relaxed);
             }
         });
         async { event_stream(body) }

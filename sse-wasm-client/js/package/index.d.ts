@@ -2,23 +2,23 @@
 /// <reference lib="esnext.disposable" />
 
 /**
- * Loads the WebAssembly module, once; later calls give the same promise. To be awaited before `EventStream.connect`.
+ * Loads the WebAssembly module, once; later calls return the same promise. Await it before `EventStream.connect`.
  *
- * @param module The module, or where it is, if that is not `sse_wasm_client_bg.wasm` beside this file.
+ * @param module The module or its address; by default `sse_wasm_client_bg.wasm` beside this file.
  */
 export default function init(module?: ModuleSource | Promise<ModuleSource>): Promise<void>;
 
-/** What a module is loaded from. */
+/** What the module can be loaded from. */
 export type ModuleSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
 
-/** What `EventStream.connect` may be told. */
+/** The options of `EventStream.connect`. */
 export type Options<Name extends string = string> = StreamOptions<Name> & TransportOptions;
 
-/** How the stream is reached. */
+/** Options for how the stream is fetched. */
 export type TransportOptions =
   | {
       fetch?: false | undefined;
-      /** Sends cookies to another origin too. Over `fetch` say `fetch.credentials` instead. */
+      /** Sends cookies to another origin too. Over `fetch` set `fetch.credentials` instead. */
       withCredentials?: boolean | undefined;
     }
   | {
@@ -27,71 +27,73 @@ export type TransportOptions =
       withCredentials?: undefined;
     };
 
-/** What may be told of a stream, however it is reached. */
+/** Options that do not depend on how the stream is fetched. */
 export interface StreamOptions<Name extends string = string> {
   /**
-   * Names of events to listen for. Those without a name (`message`) come in any case, and the hub's own, as signals, too.
+   * Names of events to listen for. Events without a name (`message`) arrive in any case, and so do the hub's own, as
+   * signals.
    */
   events?: readonly Exclude<Name, "sse-cursor" | "sse-gap" | "sse-drain">[] | undefined;
-  /** Resumes after this event. The ID takes the place of a `last_event_id` in the URL's query. */
+  /** Resumes after the event with this ID, which replaces a `last_event_id` in the URL's query. */
   lastEventId?: string | undefined;
   /**
-   * Shares one connection among all tabs of the browser that want the same: the URL, the event names, and what is said
-   * of `fetch`, waits and heartbeats. Functions can't be compared: those of the tab that holds the connection count, so
-   * where tabs may be of different users, let the URL tell them apart. Each tab has every event once, and when the one that holds the connection goes
-   * another goes on. Without Web Locks or BroadcastChannel, as on a page that is no secure context, it has its own.
+   * Shares one connection among all tabs of the browser that want the same stream: with the same URL, event names, and
+   * settings of `fetch`, waits and heartbeats. Functions can't be compared: those of the tab that holds the connection
+   * are used, so where tabs may belong to different users, let the URL differ. Each tab has every event once, and when
+   * the tab that holds the connection goes, another takes over. Without Web Locks or BroadcastChannel, as on a page
+   * that is no secure context, each tab has its own connection.
    */
   shared?: boolean | undefined;
   /**
-   * The interval of the server's heartbeats, in milliseconds: after it and 5 s more without a word the connection is
-   * made anew. A hub's are known by themselves unless it has another interval than 15 s and is not read by `fetch`.
-   * `false` never takes silence for a dead connection.
+   * The interval of the server's heartbeats, in milliseconds. If nothing arrives for it and 5 s more, the connection is
+   * made anew. For a hub it need not be set, unless the interval is not 15 s and the hub is not read by `fetch`. With
+   * `false` a silent connection is never considered dead.
    */
   heartbeat?: number | false | undefined;
-  /** Disconnects once the page has been hidden for so many milliseconds, and goes on where it was when it is visible. */
+  /** Disconnects when the page has been hidden for this number of milliseconds, and resumes when it is visible. */
   pauseWhenHidden?: number | undefined;
-  /** How many milliseconds to wait at least before connecting again, until the server asks for something: 3000. */
+  /** The shortest wait before connecting again, in milliseconds, unless the server sets it: 3000. */
   reconnectionTime?: number | undefined;
-  /** The longest wait that failures in a row lead to, in milliseconds: 30000. */
+  /** The longest wait after failures in a row, in milliseconds: 30000. */
   maxWait?: number | undefined;
-  /** Closes after so many refusals in a row, without an event between them. By default never. */
+  /** Closes the stream after this number of refusals in a row, without an event between them. By default never. */
   giveUpAfter?: number | undefined;
   /**
-   * How many events wait to be read: 1024. When there are more the oldest makes room and is counted (`dropped`); over
+   * How many events may wait to be read: 1024. When there are more the oldest is dropped and counted (`dropped`). Over
    * `fetch` the server waits instead, unless the connection is shared.
    */
   capacity?: number | undefined;
-  /** Closes the stream when it is aborted. One that is aborted already is thrown as `fetch` does it. */
+  /** Closes the stream when it is aborted. If it is aborted already, its reason is thrown, as by `fetch`. */
   signal?: AbortSignal | undefined;
 }
 
-/** What `fetch` can do and `EventSource` can't. */
+/** Options that only `fetch` has. */
 export type FetchOptions = RequestOptions & BodyOptions;
 
 /** What is sent with every request. */
 export interface RequestOptions {
   /**
-   * Headers, such as `Authorization`. Values of the same name are joined by commas. A function is asked before each
-   * request, for what does not last; where it throws, that try has failed, the error is reported as for any event
-   * handler, and the next try comes after a wait. It has
-   * the time of an answer's head, 30 s, unless `heartbeat` is `false`.
+   * Headers, such as `Authorization`. Values of the same name are joined by commas. A function is called before each
+   * request, for a header that expires. If it throws, the attempt has failed: the error is reported as for any event
+   * handler, and the next attempt comes after a wait. What it awaits counts against the time for a response's head, 30
+   * s unless `heartbeat` is `false`.
    */
   headers?: RequestHeaders | (() => RequestHeaders | Promise<RequestHeaders>) | undefined;
-  /** To whom cookies are sent: `"same-origin"`. */
+  /** Where cookies are sent: `"same-origin"`. */
   credentials?: "omit" | "same-origin" | "include" | undefined;
-  /** Puts the last event ID into the query instead of the header `Last-Event-ID`, which takes a preflight elsewhere. */
+  /** Sends the last event ID in the query, not in `Last-Event-ID`, a header that takes a preflight to another origin. */
   lastEventIdInQuery?: boolean | undefined;
   /**
-   * Whether to try again after a refusal; else the stream is closed, also if this throws. `undefined` leaves it to the
-   * default: to try again after 408, 425, 429 and 500 to 599. The next try comes after a wait as after any failure.
+   * Returns true to try again after a refusal, after a wait as after any failure. With false, or if it throws, the
+   * stream is closed. `undefined` means the default: to try again after 408, 425, 429 and 500 to 599.
    */
   retryIf?: ((refused: Refused & { readonly status: number }) => boolean | undefined) | undefined;
 }
 
-/** As `fetch` takes them; what is undefined is left out. */
+/** Headers as `fetch` takes them. Those that are undefined are left out. */
 export type RequestHeaders = Headers | Record<string, string | undefined> | readonly (readonly [string, string])[];
 
-/** The method and the body of every request: a `"POST"` if there is a body, else a `"GET"`. */
+/** The method and the body of every request: by default `"POST"` if there is a body, otherwise `"GET"`. */
 export type BodyOptions =
   | { method?: "GET" | undefined; body?: undefined }
   | { method?: "POST" | undefined; body?: string | undefined };
@@ -102,136 +104,144 @@ export interface StreamEvent<Name extends string = string, Value = unknown> {
   readonly name: Name;
   /** The data as text. */
   readonly data: string;
-  /** The last event ID as of this event: where to resume once this is dealt with. */
+  /** The last event ID as of this event: where to resume once this has been processed. */
   readonly id: string;
-  /** The origin that the event came from, after redirects. */
+  /** The origin of the stream's URL, after redirects. */
   readonly origin: string;
   /**
-   * The data, read as JSON.
+   * The data, parsed as JSON.
    *
-   * The type is what `EventStream` was told; it is not checked. Throws a `SyntaxError` for what is no JSON.
+   * Its type is the one that `EventStream` was given; it is not checked. Throws a `SyntaxError` if the data is no JSON.
    */
   json(): Value;
 }
 
-/** An event of any of the names, told apart by `name`. */
+/** An event with any of the names, which `name` tells apart. */
 export type EventOf<Events extends object> = {
   [Name in keyof Events & string]: StreamEvent<Name, Events[Name]>;
 }[keyof Events & string];
 
-/** How the connection stands. */
+/** The state of the connection. */
 export type State =
   /**
-   * A connection is being made, or the answer has no event yet. Over `EventSource` also as long as the browser itself
-   * tries again, which it does for as long as a server is not reached.
+   * A connection is being made, or the response has had no event yet. Over `EventSource` also while the browser itself
+   * tries again, which it does while the server can't be reached.
    */
   | { readonly kind: "connecting" }
   /** Events arrive. */
   | { readonly kind: "open" }
-  /** The last try failed. The next, of this number since the last stable stream, is due `until`, by `performance.now()`. */
+  /**
+   * The last attempt failed. The next, number `attempt` since the last stable stream, is due at the time `until` of
+   * `performance.now()`.
+   */
   | { readonly kind: "waiting"; readonly attempt: number; readonly until: number }
-  /** There is no connection on purpose: the page is hidden, or stored to go back to. */
+  /** There is no connection on purpose: the page is hidden, or in the back/forward cache. */
   | { readonly kind: "paused" }
-  /** Nothing arrives any more, for good. `no-content` and `not-an-event-stream` are known over `fetch` only. */
+  /** The stream is closed for good. `no-content` and `not-an-event-stream` are known over `fetch` only. */
   | { readonly kind: "closed"; readonly why: "application" | "gave-up" | "no-content" | "not-an-event-stream" | "other" }
   /** The same, for a status that does not pass by itself. Known over `fetch` only. */
   | { readonly kind: "closed"; readonly why: "status"; readonly status: number };
 
 /**
- * Events may have been lost. What is built from the stream is to be fetched anew.
+ * Events may be missing: fetch anew what was built from the stream.
  *
- * Signals are not in order with the events: a gap may be told before or after those around it. What comes from the event
- * `first` on is after the gap.
+ * Signals are not in order with the events: a gap may be told before or after the events around it. The event with the
+ * ID `first` and all that follow it came after the gap.
  */
 export interface Gap {
   readonly type: "gap";
   readonly reason: "trimmed" | "epoch" | "unknown" | "lost" | "lagged" | "other";
-  /** The place that was asked for, as far as the hub repeats it. */
+  /** The ID that was asked for, as far as the hub repeats it. */
   readonly requested: string;
-  /** The ID of the first event after the gap, if there is one already. It may be one of a name that is not asked for. */
+  /** The ID of the first event after the gap, if there is one already. It may be an event that is not listened for. */
   readonly first: string | null;
 }
 
-/** The hub is about to end the stream; the client connects again and goes on where it was. */
+/**
+ * The hub is about to end the stream; the client connects again and resumes where it was. A stream that consists of only
+ * this, with the reason `busy`, is the refusal of a hub that is full.
+ */
 export interface Drain {
   readonly type: "drain";
-  readonly reason: "shutdown" | "age" | "expired" | "lag" | "other";
+  readonly reason: "shutdown" | "age" | "lag" | "busy" | "expired" | "revoked" | "store" | "other";
 }
 
-/** The server answered with something else than a stream. The state that follows says what becomes of it. */
+/** The server refused: its response was no stream. The state that follows tells whether the client tries again. */
 export interface Refused {
   readonly type: "refused";
   /** Null over `EventSource`, which does not tell it. */
   readonly status: number | null;
-  /** What the server says about it (RFC 9457). */
+  /** The server's explanation (RFC 9457). */
   readonly problem: { readonly type: string; readonly title: string | null; readonly detail: string | null } | null;
-  /** How long it asks to be left alone, in milliseconds. */
+  /** How long the server asks to wait, in milliseconds. */
   readonly retryAfter: number | null;
 }
 
-/** An event went over a limit of 4 MiB for a line or its data, 1 KiB for its name or id, so it is not delivered. Over `fetch` only. */
+/**
+ * An event exceeded a limit and was not delivered: 4 MiB for a line or the data, 1 KiB for the name or the ID. Over
+ * `fetch` only.
+ */
 export interface TooLong {
   readonly type: "too-long";
   readonly limit: "line" | "event" | "id" | "name" | "other";
 }
 
-/** Something about the stream itself. */
+/** Something that concerns the stream itself. */
 export type Signal = { readonly type: "state"; readonly state: State } | Gap | Drain | Refused | TooLong;
 
-/** Signals from the present state on. It can be left at any time, also while it waits. */
+/** Signals, beginning with the present state. It can be left at any time, also while it waits. */
 export interface Signals<Value> extends AsyncIterable<Value> {
   /**
-   * How many signals, of any kind, were not read in time: 64 wait, then the oldest makes room. The present state is
-   * `EventStream.state` in any case.
+   * How many signals, of any kind, were dropped because they were not read in time: up to 64 wait, then the oldest is
+   * dropped. `EventStream.state` has the present state in any case.
    */
   readonly dropped: number;
-  /** The next one; done once the stream is closed. */
+  /** The next signal; done once the stream is closed. */
   next(): Promise<IteratorResult<Value, undefined>>;
-  /** Ends it, and a `next()` that waits. The stream goes on. */
+  /** Ends this iterator, and a `next()` that waits. The stream goes on. */
   return(value?: undefined): Promise<IteratorResult<Value, undefined>>;
-  /** The same, and gives the error back. */
+  /** The same, and rejects with the error. */
   throw(error?: unknown): Promise<IteratorResult<Value, undefined>>;
   [Symbol.asyncIterator](): this;
 }
 
 /**
- * A connection to a stream of events that stays connected, and an async iterator of them.
+ * A connection to a stream of events that stays connected, and an async iterator of the events.
  *
- * `Events` says what each event's JSON is: `EventStream.connect<{ said: Said; left: string }>(…)`.
+ * `Events` is the type of each event's JSON: `EventStream.connect<{ said: Said; left: string }>(…)`.
  *
- * It has one queue. Leaving a loop over it (`break`, `return`, an exception) closes it; for single events there is
- * `next()`.
+ * It has one queue. Leaving a loop over it (`break`, `return`, an exception) closes it. `next()` takes single events.
  */
 export class EventStream<Events extends object = Record<string, unknown>> implements AsyncIterable<EventOf<Events>> {
   private constructor();
 
   /**
-   * Connects. Returns at once: how it goes is told by `state` and the signals.
+   * Connects. Returns at once; `state` and the signals tell what becomes of the connection.
    *
-   * Throws a `TypeError` that says which option is wrong and what is allowed, and an `Error` before `init()` is done.
+   * Throws a `TypeError` that names a wrong option and what is allowed, and an `Error` before `init()` has finished.
    */
   static connect<Events extends object = Record<string, unknown>>(
     url: string | URL,
     options?: Options<NoInfer<keyof Events & string>>,
   ): EventStream<Events>;
 
-  /** How the connection stands. */
+  /** The present state of the connection. */
   readonly state: State;
   /**
-   * The ID with which the stream would resume: that of the last event to arrive, or of what a hub has said since of its
-   * place, by a gap or when it has nothing to send. What was read is `StreamEvent.id`.
+   * The ID with which the stream would resume: that of the last event that arrived, or of a later position that the hub
+   * told, by a gap or while it had nothing to send. The ID of an event that was read is `StreamEvent.id`.
    */
   readonly lastEventId: string;
-  /** How many events made room for later ones, because they were not read in time. */
+  /** How many events were dropped because they were not read in time. */
   readonly dropped: number;
-  /** How many signals the handlers were not told, because more than 64 came at once. */
+  /** How many signals were dropped before the handlers were called, because more than 64 came at once. */
   readonly droppedSignals: number;
 
-  /** Called with each state, the present one first if it is set at once after connecting. */
+  /** Called with each state; with the present one first, if it is set directly after connecting. */
   onstate: ((state: State) => void) | null;
   /**
-   * Called when events may have been lost: not in order with the events, so some that follow the gap may have been
-   * handled already. What comes from the event `gap.first` on is after it.
+   * Called when events may be missing. It is not in order with the events, so some that follow the gap may have been
+   * handled already: the event with the ID `gap.first` and all that follow it came after the gap.
    */
   ongap: ((gap: Gap) => void) | null;
   /** Called when the hub is about to end the stream. */
@@ -241,16 +251,16 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
   /** Called when an event was too long to be delivered. */
   ontoolong: ((tooLong: TooLong) => void) | null;
 
-  /** All signals from the present state on. Up to 64 wait to be read. */
+  /** All signals, beginning with the present state. Up to 64 wait to be read. */
   signals(): Signals<Signal>;
   /** The states alone. */
   states(): Signals<State>;
 
-  /** The next event; done once the stream is closed and what had arrived is read. */
+  /** The next event; done once the stream is closed and everything that had arrived is read. */
   next(): Promise<IteratorResult<EventOf<Events>, undefined>>;
-  /** Closes the stream and forgets what has arrived. Called by a loop that is left. */
+  /** Closes the stream and discards what has arrived. Called when a loop is left. */
   return(value?: undefined): Promise<IteratorResult<EventOf<Events>, undefined>>;
-  /** The same, and gives the error back. Called of a generator that hands the stream on by `yield*`. */
+  /** The same, and rejects with the error. Called by a generator that delegates to the stream by `yield*`. */
   throw(error?: unknown): Promise<IteratorResult<EventOf<Events>, undefined>>;
   [Symbol.asyncIterator](): this;
 

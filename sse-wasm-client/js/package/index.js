@@ -8,7 +8,7 @@ let started = false;
 export default function init(module) {
   starting ??= start(module === undefined ? undefined : { module_or_path: module }).then(
     () => { started = true; },
-    error => { starting = undefined; throw error; }, // it may go better next time
+    error => { starting = undefined; throw error; }, // a later call tries again
   );
   return starting;
 }
@@ -29,15 +29,15 @@ class StreamEvent {
   }
 }
 
-/** The signals from now on, as far as there is something to pick of them. No generator: those can't be left while they wait. */
+/** What `pick` makes of each signal from now on, unless undefined. No generator, which can't be left while it waits. */
 class Signals {
   #reader;
   #pick;
   #last = Promise.resolve();
   #over = false;
-  /** How many the reader had dropped when it was let go of. */
+  /** How many signals the reader had dropped when it was freed. */
   #dropped = 0;
-  /** Ends the wait of who is waiting. */
+  /** Ends a `next()` that waits. */
   #wake = () => {};
 
   constructor(reader, pick) {
@@ -49,7 +49,7 @@ class Signals {
     return this.#over ? this.#dropped : this.#reader.dropped;
   }
 
-  /** The module serves one at a time. */
+  /** The module serves one call at a time. */
   next() {
     return this.#last = this.#last.then(() => this.#one());
   }
@@ -91,7 +91,7 @@ class Signals {
   }
 }
 
-/** A connection to a stream of events that stays connected, and an async iterator of them. */
+/** A connection to a stream of events that stays connected, and an async iterator of the events. */
 export class EventStream {
   onstate = null;
   ongap = null;
@@ -99,9 +99,9 @@ export class EventStream {
   onrefused = null;
   ontoolong = null;
   #connection;
-  /** What the handlers are told. */
+  /** The signals for the handlers. */
   #told;
-  /** The last promise of an event, and how many are not kept yet. The module serves one at a time. */
+  /** The last promise of an event, and how many are not settled yet. The module serves one call at a time. */
   #last = Promise.resolve();
   #promised = 0;
   #left = false;
@@ -156,14 +156,14 @@ export class EventStream {
     return next;
   }
 
-  /** A loop over the stream was left: nobody reads on. */
+  /** Called when a loop over the stream is left: nobody reads on. */
   return(value) {
     this.#left = true;
     this.close();
     return Promise.resolve({ done: true, value });
   }
 
-  /** The same, of a generator that hands the stream on by `yield*` and is thrown at. */
+  /** Called when an exception is thrown into a generator that delegates to the stream by `yield*`. */
   throw(error) {
     this.return();
     return Promise.reject(error);
@@ -201,7 +201,7 @@ export class EventStream {
   }
 }
 
-// Not every browser has it yet.
+// Not all browsers have it.
 if (Symbol.dispose) {
   EventStream.prototype[Symbol.dispose] = EventStream.prototype.close;
 }

@@ -1,4 +1,4 @@
-// What may be said to EventStream.connect, checked. Knows no browser and no WebAssembly.
+// Checks the options of EventStream.connect. Knows no browser and no WebAssembly.
 
 const MAX_MS = 2_147_483_647; // what a browser's timer can wait
 const MAX_COUNT = 4_294_967_295;
@@ -9,7 +9,7 @@ const OPTIONS = [
 const FETCH_OPTIONS = ["method", "headers", "body", "credentials", "lastEventIdInQuery", "retryIf"];
 const CREDENTIALS = ["omit", "same-origin", "include"];
 
-/** What the WebAssembly module is told. */
+/** The options as the WebAssembly module takes them. */
 export function plan(url, options = {}) {
   const address = text(url) ? url : url?.href; // a URL may be another frame's, so no `instanceof`
   if (!text(address)) throw refused("the URL", url, "give a string or a URL");
@@ -55,10 +55,10 @@ function fetchPlan(options) {
   };
 }
 
-/** What the page's own function gives; nothing if it fails, and then the error is where the page's others are. */
+/** The headers that the page's function provides; undefined if it fails, and then the error is reported. */
 async function askedHeaders(give) {
   try {
-    const pairs = headers(await give() ?? null); // forgotten is not none
+    const pairs = headers(await give() ?? null); // returning nothing is an error
     for (let at = 0; at < pairs.length; at += 2) new Headers([[pairs[at], pairs[at + 1]]]); // throws as `fetch` would
     return pairs;
   } catch (error) {
@@ -66,7 +66,7 @@ async function askedHeaders(give) {
   }
 }
 
-/** What the page's own function says: undefined leaves it to the default, and no if it fails, likewise. */
+/** What the page's function decides: undefined means the default. False if it fails, and then the error is reported. */
 function mayPass(retryIf, refusal) {
   try {
     const may = retryIf(refusal);
@@ -78,7 +78,7 @@ function mayPass(retryIf, refusal) {
   }
 }
 
-/** The body of a POST; none for a GET. */
+/** The body of a POST; undefined for a GET. */
 function body(method, body) {
   const post = method === undefined ? body !== undefined : String(method).toUpperCase() === "POST";
   if (!(post || method === undefined || String(method).toUpperCase() === "GET")) {
@@ -89,7 +89,7 @@ function body(method, body) {
   return post ? body ?? "" : undefined;
 }
 
-/** Names and values in turn. */
+/** Names and values, alternating. */
 function headers(headers = []) {
   const allowed = "give Headers, or an object or pairs of strings, or a function that gives them";
   if (!isObject(headers)) throw refused("option fetch.headers", headers, allowed);
@@ -104,7 +104,7 @@ function headers(headers = []) {
   return joined(pairs).flat();
 }
 
-/** Each name once, with its values in one, as `fetch` has them. */
+/** Each name once, with its values joined, as by `fetch`. */
 function joined(pairs) {
   const headers = new Map();
   for (const [name, value] of pairs) {
@@ -117,14 +117,14 @@ function joined(pairs) {
 function names(events = []) {
   const allowed = "give an array of event names";
   if (!Array.isArray(events)) throw refused("option events", events, allowed);
-  const names = [...events]; // with what is left out in [, "a"]
+  const names = [...events]; // with undefined for the hole in [, "a"]
   names.forEach((name, at) => {
     if (!text(name)) throw refused(`option events[${at}]`, name, "give a string");
   });
   return names;
 }
 
-/** 0 says never. */
+/** 0 means never. */
 function heartbeat(interval) {
   return interval === false ? 0 : number("heartbeat", interval, 1, MAX_MS, "milliseconds", ", or false");
 }
@@ -176,7 +176,7 @@ function refused(what, value, allowed) {
   return new TypeError(`${what} can't be ${shown(value)}: ${allowed}`);
 }
 
-/** A value in a few words. */
+/** A short text of a value. */
 function shown(value) {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "function") return "a function";

@@ -1,4 +1,4 @@
-//! A connection, whose events are fetched one by one.
+//! A connection, whose events are taken one by one.
 
 use std::{
     cell::RefCell,
@@ -18,17 +18,14 @@ use crate::{
     signals::{SignalReader, of_state},
 };
 
-/// Connects. What is wrong with the plan is thrown as a `TypeError`.
+/// Connects. Throws a `TypeError` if something is wrong with the plan.
 #[wasm_bindgen]
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "one that is borrowed takes an instruction that older tools can't read"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "borrowing it takes an instruction that older tools can't read")]
 pub fn connect(plan: Plan) -> Result<Connection, JsValue> {
     Ok(Connection(Rc::new(RefCell::new(plan.connect()?))))
 }
 
-/// A connection with one reader, who waits for one event at a time.
+/// A connection with one reader, which waits for one event at a time.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Connection(Rc<RefCell<EventSource<Message>>>);
@@ -37,10 +34,10 @@ type Item = Option<Result<Delivery<Message>, DecodeError>>;
 
 #[wasm_bindgen]
 impl Connection {
-    /// The next event if it is there already, as an array of name, data, ID and origin. Not to be called while
+    /// Returns the next event if it has arrived, as an array of name, data, ID and origin. It must not be called while
     /// [`next`](Self::next) waits.
     pub fn take(&self) -> Option<Array> {
-        // What a page does when its `fetch` is aborted runs within `close`. It has to wait for its event.
+        // `close` may run code of the page, when its `fetch` is aborted. That code has to wait for the event.
         let mut source = self.0.try_borrow_mut().ok()?;
         let mut context = Context::from_waker(Waker::noop());
         match source.poll_next_unpin(&mut context) {
@@ -49,7 +46,7 @@ impl Connection {
         }
     }
 
-    /// A promise of the next event, or of `undefined` when there will be none.
+    /// Returns a promise of the next event, or of `undefined` when there will be none.
     pub fn next(&self) -> Promise {
         let source = Rc::clone(&self.0);
         future_to_promise(async move {
@@ -72,7 +69,7 @@ impl Connection {
         self.0.borrow().last_event_id().as_str().to_owned()
     }
 
-    /// A number as JavaScript has them: exact to 2⁵³.
+    /// A number of JavaScript, which is exact up to 2⁵³.
     #[wasm_bindgen(getter)]
     pub fn dropped(&self) -> f64 {
         self.0.borrow().dropped() as f64
@@ -83,8 +80,8 @@ impl Connection {
     }
 }
 
-/// Messages are read as they come, so none fails to decode.
+/// Messages are not decoded, so none fails to.
 fn array(item: Item) -> Option<Array> {
-    let Delivery { value: Message { name, data }, id, origin } = item?.ok()?;
+    let Delivery { value: Message { name, data, .. }, id, origin, .. } = item?.ok()?;
     Some([name.as_str(), &data, id.as_str(), &origin].into_iter().map(JsValue::from_str).collect())
 }

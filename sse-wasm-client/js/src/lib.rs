@@ -1,5 +1,5 @@
-//! What the npm package `sse-wasm-client` has in WebAssembly: a connection made as `options.js` says, whose events and
-//! signals are fetched one by one. Everything that JavaScript sees of it is in `package/index.js`.
+//! The WebAssembly part of the npm package `sse-wasm-client`: a connection with the options that `options.js` has
+//! checked, whose events and signals are taken one by one. `package/index.js` is all that applications see.
 
 #![cfg_attr(
     not(target_arch = "wasm32"),

@@ -1,4 +1,4 @@
-//! How a connection is to be made, as `options.js` has checked it.
+//! The options of a connection, as `options.js` has checked them.
 
 use std::{iter, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{signals::of_refusal, words};
 
 #[wasm_bindgen]
 extern "C" {
-    /// Times are in milliseconds. What was not said is `undefined`.
+    /// Times are in milliseconds. An option that was not set is `undefined`.
     pub type Plan;
     #[wasm_bindgen(method, getter)]
     fn url(this: &Plan) -> String;
@@ -46,13 +46,13 @@ extern "C" {
     /// Names and values in turn.
     #[wasm_bindgen(method, getter)]
     fn headers(this: &FetchPlan) -> Vec<String>;
-    /// Gives a promise of the same, or of `undefined` if there are none to be had. Nothing is thrown.
+    /// Returns a promise of the same, or of `undefined` if it has no headers. It never throws.
     #[wasm_bindgen(method, getter, js_name = headersFrom)]
     fn headers_from(this: &FetchPlan) -> Option<Function>;
-    /// Whether a refusal may pass; `undefined` leaves it to the default. Nothing is thrown.
+    /// Returns true if a refusal may pass; `undefined` means the default. It never throws.
     #[wasm_bindgen(method, getter, js_name = retryIf)]
     fn retry_if(this: &FetchPlan) -> Option<Function>;
-    /// For a `POST`.
+    /// Makes it a `POST`.
     #[wasm_bindgen(method, getter)]
     fn body(this: &FetchPlan) -> Option<String>;
     #[wasm_bindgen(method, getter)]
@@ -68,7 +68,7 @@ impl Plan {
         let connected = match self.fetch() {
             None => {
                 let builder = builder.with_credentials(self.with_credentials());
-                if self.shared() { self.finish(builder.shared())? } else { self.finish(builder)? }
+                if self.shared() { self.finish(builder.across_tabs())? } else { self.finish(builder)? }
             }
             Some(plan) => {
                 let mut builder = builder.fetch();
@@ -76,7 +76,7 @@ impl Plan {
                     builder = builder.header(name, value);
                 }
                 if let Some(headers) = plan.headers_from() {
-                    builder = builder.headers_from(move || asked(headers.call0(&JsValue::UNDEFINED)));
+                    builder = builder.headers_from(move || promised_headers(headers.call0(&JsValue::UNDEFINED)));
                 }
                 if let Some(retry_if) = plan.retry_if() {
                     builder = builder.retry_if(move |refusal| {
@@ -98,13 +98,13 @@ impl Plan {
                 if plan.last_event_id_in_query() {
                     builder = builder.last_event_id_in_query();
                 }
-                if self.shared() { self.finish(builder.shared())? } else { self.finish(builder)? }
+                if self.shared() { self.finish(builder.across_tabs())? } else { self.finish(builder)? }
             }
         };
         connected.map_err(|error| type_error(&words::refused(&error)))
     }
 
-    /// What all transports have in common.
+    /// Sets the options that all transports have, and connects.
     fn finish<V: Transport>(
         &self,
         mut builder: Builder<Message, V>,
@@ -140,14 +140,14 @@ impl Plan {
     }
 }
 
-/// Headers that were promised.
-async fn asked(promised: Result<JsValue, JsValue>) -> Option<Vec<(String, String)>> {
+/// Awaits the headers that a function of the page promised.
+async fn promised_headers(promised: Result<JsValue, JsValue>) -> Option<Vec<(String, String)>> {
     let promise = promised.ok()?.dyn_into::<Promise>().ok()?;
     let headers = JsFuture::from(promise).await.ok()?.dyn_into::<Array>().ok()?;
     Some(pairs(headers.iter().filter_map(|word| word.as_string()).collect()))
 }
 
-/// Names and values that were told in turn.
+/// Pairs up names and values that alternate.
 fn pairs(words: Vec<String>) -> Vec<(String, String)> {
     let mut words = words.into_iter();
     iter::from_fn(|| Some((words.next()?, words.next()?))).collect()

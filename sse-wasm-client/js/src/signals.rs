@@ -1,4 +1,4 @@
-//! Signals as JavaScript gets them: plain objects.
+//! Signals as plain objects of JavaScript.
 
 use std::{cell::RefCell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
@@ -10,7 +10,7 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::words;
 
-/// Waits for one signal at a time. Who lets go of it leaves what waits: that promise is never kept.
+/// Waits for one signal at a time. Once this is freed, a promise that still waits is never settled.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct SignalReader(Rc<RefCell<Signals>>);
@@ -23,7 +23,7 @@ impl SignalReader {
 
 #[wasm_bindgen]
 impl SignalReader {
-    /// A promise of the next signal, or of `undefined` when there will be none.
+    /// Returns a promise of the next signal, or of `undefined` when there will be none.
     pub fn next(&self) -> Promise {
         let signals = Rc::downgrade(&self.0);
         future_to_promise(async move {
@@ -68,14 +68,14 @@ fn of_signal(signal: &Signal) -> Object {
         }
         Signal::Gap(Gap { reason, requested, first, .. }) => {
             let object = typed("type", "gap");
-            set(&object, "reason", words::gap_reason(*reason));
+            set(&object, "reason", reason.as_str());
             set(&object, "requested", &**requested);
             set(&object, "first", first.as_ref().map_or(JsValue::NULL, |id| id.as_str().into()));
             object
         }
         Signal::Drain(Drain { reason, .. }) => {
             let object = typed("type", "drain");
-            set(&object, "reason", words::drain_reason(*reason));
+            set(&object, "reason", reason.as_str());
             object
         }
         Signal::Refused(refusal) => of_refusal(refusal),
@@ -112,7 +112,7 @@ fn typed(name: &str, word: &str) -> Object {
 }
 
 fn set(object: &Object, name: &str, value: impl Into<JsValue>) {
-    // An object that was just made takes any member.
+    // It never fails on an object that was just made.
     let _ = Reflect::set(object, &name.into(), &value.into());
 }
 

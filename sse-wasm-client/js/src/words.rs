@@ -1,6 +1,7 @@
-//! The words by which JavaScript knows things. They are part of the package's interface, as `index.d.ts` has them.
+//! The strings by which JavaScript knows states and reasons. They are part of the package's interface, which
+//! `index.d.ts` declares.
 
-use sse_wasm_client::{CloseReason, ConnectError, DrainReason, GapReason, Limit, State};
+use sse_wasm_client::{CloseReason, ConnectError, Limit, State};
 
 /// For reasons that this version doesn't know.
 const OTHER: &str = "other";
@@ -27,27 +28,6 @@ pub(crate) fn close_reason(why: CloseReason) -> &'static str {
     }
 }
 
-pub(crate) fn gap_reason(reason: GapReason) -> &'static str {
-    match reason {
-        GapReason::Trimmed => "trimmed",
-        GapReason::Epoch => "epoch",
-        GapReason::Unknown => "unknown",
-        GapReason::Lost => "lost",
-        GapReason::Lagged => "lagged",
-        _ => OTHER,
-    }
-}
-
-pub(crate) fn drain_reason(reason: DrainReason) -> &'static str {
-    match reason {
-        DrainReason::Shutdown => "shutdown",
-        DrainReason::Age => "age",
-        DrainReason::Expired => "expired",
-        DrainReason::Lag => "lag",
-        _ => OTHER,
-    }
-}
-
 pub(crate) fn limit(limit: Limit) -> &'static str {
     match limit {
         Limit::Line => "line",
@@ -58,7 +38,7 @@ pub(crate) fn limit(limit: Limit) -> &'static str {
     }
 }
 
-/// Why there is no connection, with the option to correct.
+/// The text of an error, with the name of the option to correct.
 pub(crate) fn refused(error: &ConnectError) -> String {
     match error {
         ConnectError::Name(cause) => format!("option events: {cause}"),
@@ -73,9 +53,12 @@ pub(crate) fn refused(error: &ConnectError) -> String {
 mod tests {
     use std::time::Duration;
 
+    use serde_json::Value;
     use sse_wasm_client::{EventName, FieldError};
 
     use super::*;
+
+    const DECLARED: &str = include_str!("../package/index.d.ts");
 
     #[test]
     fn an_error_names_the_option() {
@@ -86,7 +69,7 @@ mod tests {
         );
         let cause: FieldError = EventName::new("a\nb").unwrap_err();
         assert_eq!(refused(&ConnectError::Name(cause)), format!("option events: {cause}"));
-        let browser = ConnectError::Browser("the URL `http://`: not valid".into());
+        let browser = ConnectError::Url { url: "http://".into(), message: "not valid".into() };
         assert_eq!(refused(&browser), "the browser refuses the URL `http://`: not valid");
     }
 
@@ -100,15 +83,28 @@ mod tests {
             [State::Connecting, State::Open, State::Paused, waiting, closed].map(state).as_slice(),
             &closes.map(close_reason),
             &[CloseReason::Status(0), CloseReason::NotAnEventStream].map(close_reason),
-            &[GapReason::Trimmed, GapReason::Epoch, GapReason::Unknown].map(gap_reason),
-            &[GapReason::Lost, GapReason::Lagged, GapReason::Other].map(gap_reason),
-            &[DrainReason::Shutdown, DrainReason::Age, DrainReason::Expired, DrainReason::Lag].map(drain_reason),
             &[Limit::Line, Limit::Event, Limit::Id, Limit::Name].map(limit),
         ]
         .concat();
-        let declared = include_str!("../package/index.d.ts");
         for word in words {
-            assert!(declared.contains(&format!("\"{word}\"")), "{word}");
+            assert!(DECLARED.contains(&format!("\"{word}\"")), "{word}");
+        }
+    }
+
+    /// The hub's reasons are declared one for one, as its protocol's vectors have them.
+    #[test]
+    fn the_hubs_reasons_are_declared() {
+        let vectors: Value = serde_json::from_str(include_str!("../../../sse-core/tests/vectors/hub.json")).unwrap();
+        for (interface, reasons) in [("Gap", "gap_reasons"), ("Drain", "drain_reasons")] {
+            let known = vectors[reasons].as_array().unwrap().iter().map(|word| word.as_str().unwrap());
+            let mut known: Vec<_> = known.chain([OTHER]).collect();
+            let (_, body) = DECLARED.split_once(&format!("export interface {interface} {{")).unwrap();
+            let (_, union) = body.split_once("readonly reason: ").unwrap();
+            let mut declared: Vec<_> =
+                union[..union.find(';').unwrap()].split(" | ").map(|word| word.trim_matches('"')).collect();
+            known.sort_unstable();
+            declared.sort_unstable();
+            assert_eq!(declared, known, "{interface}");
         }
     }
 }

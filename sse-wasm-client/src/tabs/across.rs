@@ -1,53 +1,51 @@
-//! The seam between one tab's client and the tabs: to connect is to join them.
+//! The transport that shares another one among tabs: to connect is to join them.
 
 use std::{
-    cell::Cell,
     hash::{DefaultHasher, Hash, Hasher},
     mem,
-    rc::{Rc, Weak},
-    time::Duration,
+    rc::Weak,
 };
 
 use sse_core::{EventId, EventName};
 
 use super::{
-    Aside,
-    scout::Scout,
-    told::{Told, Word},
-    web::{Connect, Feed, Held, Shared, Sink},
+    connector::{Connector, ToDriver},
+    position_probe::PositionProbe,
+    web::Membership,
 };
 use crate::{
-    ConnectError, Delivery, Message, Signal, State, clock,
-    driver::{Driver, with},
-    life::{Life, Settings},
-    outlet::Outlet,
-    reader::Arrival,
-    signal::CURSOR,
-    transport::{Connection, Dial, Sealed, Sharable},
+    ConnectError,
+    driver::{Connection, Dial, Driver},
+    reconnect::Settings,
+    transport::{Sealed, Sharable},
     url,
 };
 
-/// One connection for all tabs of a browser, made by `V` in one of them. What
-/// [`Builder::shared`](crate::Builder::shared) makes of a transport.
+/// One connection for all tabs of a browser, made by `V` in one of them, from
+/// [`Builder::across_tabs`](crate::Builder::across_tabs).
 #[derive(Debug)]
 pub struct AcrossTabs<V>(pub(crate) V);
 
 impl<V: Sharable> Sealed for AcrossTabs<V> {
-    fn dial(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
+    fn dialer(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
         self.0.check(&url)?;
-        let name = name(&self.0, &url, names, settings);
-        // To pause is each tab's own affair: it leaves the others. All else is the connection's.
-        let own =
-            Settings { pause_when_hidden: settings.pause_when_hidden.take(), is_shared: true, ..Settings::default() };
+        let name = shared_name(&self.0, &url, names, settings);
+        // Each tab pauses for itself, by leaving the others. All other settings are those of the connection.
+        let own = Settings {
+            pause_when_hidden: settings.pause_when_hidden.take(),
+            is_across_tabs: true,
+            ..Settings::default()
+        };
         let mut settings = mem::replace(settings, own);
         let has_since = url::has_since(&url);
-        let line = Line { dial: self.0.dial(url, names, &mut settings)?.into(), settings, names: names.into() };
-        Ok(Box::new(Tabs { name, has_since, line }))
+        let dial = self.0.dialer(url, names, &mut settings)?.into();
+        Ok(Box::new(TabsDialer { name, has_since, connector: Connector { dial, settings, names: names.into() } }))
     }
 }
 
-/// What those have in common that can share a connection. Headers may hold secrets, so what can be is hashed.
-fn name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings) -> String {
+/// The name of what tabs share: equal for all that can have one connection. Headers may be secrets, so everything but
+/// the URL is hashed.
+fn shared_name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings) -> String {
     let Settings { policy, give_up_after, watchdog, .. } = settings;
     let mut names = names.to_vec();
     names.sort_unstable();
@@ -56,124 +54,20 @@ fn name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings
     [&hasher.finish().to_string(), " ", url].concat()
 }
 
-struct Tabs {
+struct TabsDialer {
     name: String,
     has_since: bool,
-    line: Line,
+    connector: Connector,
 }
 
-impl Dial for Tabs {
+impl Dial for TabsDialer {
     fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
         if self.has_since && last_event_id.text().is_empty() {
-            return Ok(Box::new(Scout::send(self.name.clone(), self.line.clone(), driver)));
+            return Ok(Box::new(PositionProbe::send(self.name.clone(), self.connector.clone(), driver)));
         }
-        let sink = Program(driver.clone());
-        Ok(Box::new(Shared::join(&self.name, last_event_id.clone(), sink, self.line.clone())))
+        let recipient = ToDriver(driver.clone());
+        Ok(Box::new(Membership::join(&self.name, last_event_id.clone(), recipient, self.connector.clone())))
     }
 }
 
-impl Connection for Shared {}
-
-/// This tab's program, by its driver.
-pub(super) struct Program(pub(super) Weak<Driver>);
-
-impl Sink for Program {
-    fn event(&self, event: Delivery<Message>) {
-        let Delivery { value: Message { name, data }, id, origin } = &event;
-        with(&self.0, |driver| driver.event(Arrival { name: name.as_str(), data, id: id.as_str(), origin }));
-    }
-
-    fn state(&self, state: State) {
-        with(&self.0, |driver| driver.change(|life, _| life.adopt(state)));
-    }
-
-    fn aside(&self, aside: Aside) {
-        with(&self.0, |driver| driver.inbox().signal(&aside.into()));
-    }
-}
-
-/// How the connection itself is made, when it is this tab that holds it.
-#[derive(Clone)]
-pub(super) struct Line {
-    dial: Rc<dyn Dial>,
-    settings: Settings,
-    names: Rc<[EventName]>,
-}
-
-impl Connect for Line {
-    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
-        self.open(last_event_id, Rc::new(Mouth { feed, names: Rc::clone(&self.names), told: Cell::default() }))
-    }
-}
-
-impl Line {
-    /// Makes the connection, which says to the outlet what comes of it.
-    pub(super) fn open(&self, last_event_id: &EventId, outlet: Rc<dyn Outlet>) -> Rc<dyn Held> {
-        let life = Life::new(self.settings.clone(), last_event_id.clone(), clock::now());
-        let driver = Driver::new(life, outlet, Box::new(Rc::clone(&self.dial)));
-        driver.run();
-        Rc::new(Own(driver))
-    }
-}
-
-struct Own(Rc<Driver>);
-
-impl Held for Own {
-    fn look(&self) {
-        self.0.change(|life, now| life.handle_time(now, clock::entropy()));
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        self.0.release();
-    }
-}
-
-/// Hands what the connection says to the tabs. There is always room: one tab is not to hold up the others.
-#[derive(Debug)]
-struct Mouth {
-    feed: Feed,
-    /// A connection may bring others too, which need not go round.
-    names: Rc<[EventName]>,
-    told: Cell<Told>,
-}
-
-impl Mouth {
-    fn judge<R>(&self, judge: impl FnOnce(&mut Told, Duration) -> R) -> R {
-        let mut told = self.told.get();
-        let judged = judge(&mut told, clock::now());
-        self.told.set(told);
-        judged
-    }
-
-    fn hand_on(&self, arrival: Arrival<'_>, name: EventName) {
-        self.feed.event(arrival.untyped(name));
-    }
-}
-
-impl Outlet for Mouth {
-    fn take(&self, arrival: Arrival<'_>) {
-        let name = self.names.iter().find(|name| name.text() == arrival.name);
-        match (self.judge(|told, now| told.any(name.is_some(), now)), name) {
-            (Word::Event, Some(name)) => self.hand_on(arrival, name.clone()),
-            (Word::Place, _) => self.hand_on(Arrival { data: "", ..arrival }, EventName::from_static(CURSOR)),
-            _ => {}
-        }
-    }
-
-    fn take_hubs(&self, arrival: Arrival<'_>) {
-        self.judge(Told::hubs);
-        let name = EventName::new(arrival.name).unwrap_or_default(); // one of the hub's
-        self.hand_on(arrival, name);
-    }
-
-    fn take_signal(&self, signal: &Signal) {
-        match signal {
-            Signal::State(state) => self.feed.state(*state),
-            Signal::Refused(refusal) => self.feed.aside(Aside::Refused(refusal.clone())),
-            Signal::TooLong(limit) => self.feed.aside(Aside::TooLong(*limit)),
-            Signal::Gap(_) | Signal::Drain(_) => {} // the hub's own events
-        }
-    }
-}
+impl Connection for Membership {}

@@ -1,174 +1,175 @@
-//! A tab that gets the events from another.
+//! A tab that gets its events from the leader.
 
 use std::time::Duration;
 
 use super::{
-    BEAT, Output,
-    desk::Desk,
-    notice::{Here, Says, Term},
-    trail::Place,
+    notice::{BEAT, Here, Says, Term},
+    output::Output,
+    seen_ids::Relation,
+    tab_state::TabState,
 };
 use crate::State;
 
-/// How long an answer may take before the question is put again.
+/// How long the leader's answer may take before the tab asks again.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// So many beats in a row without a word of the leader, though it was asked, and it is taken for frozen. A leader that
-/// lives answers at once, also where its timers are throttled.
+/// After this number of beats in a row without a word from the leader, although it was asked, it is considered frozen.
+/// A leader that runs answers at once, even if its timers are throttled.
 const SILENT_BEATS: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct Follower {
-    /// The number in the term through which everything was had; none if that is not known.
+    /// The number up to which everything was received in this term; `None` if unknown.
     number: Option<u64>,
-    /// Whether the leader owes an answer.
+    /// The leader was asked and has not answered.
     asked: bool,
-    /// Not to ask before.
+    /// The earliest time to ask again.
     ask_at: Duration,
-    /// Between two looks at whether the leader lives: different for each tab, so that they don't take over all at once.
+    /// The interval at which to check that the leader runs. It differs from tab to tab, so that they don't all take
+    /// over at once.
     beat: Duration,
-    look_at: Duration,
-    /// Whether a leader was heard since the last look.
+    check_at: Duration,
+    /// A leader was heard since the last check.
     heard: bool,
-    /// Looks in a row at which none was.
+    /// Checks in a row before which none was heard.
     silent: u32,
 }
 
 impl Follower {
-    pub(super) fn new(desk: &mut Desk, now: Duration) -> Self {
-        let beat = BEAT + Duration::from_millis(desk.tab % 1000);
+    pub(super) fn new(tab: &mut TabState, now: Duration) -> Self {
+        let beat = BEAT + Duration::from_millis(tab.id % 1000);
         let mut follower = Self {
             number: None,
             asked: false,
             ask_at: now,
             beat,
-            look_at: now.saturating_add(beat),
+            check_at: now.saturating_add(beat),
             heard: false,
             silent: 0,
         };
-        follower.ask(desk, now);
+        follower.ask(tab, now);
         follower
     }
 
-    /// The number in the term, if the tab's own place is neither before nor beyond.
-    pub(super) fn in_step(&self, desk: &Desk) -> Option<u64> {
-        self.number.filter(|_| !desk.ahead)
+    /// The number in the term, if the program's position is just there.
+    pub(super) fn in_step(&self, tab: &TabState) -> Option<u64> {
+        self.number.filter(|_| !tab.ahead)
     }
 
-    /// A later term has begun: numbers are another's. Gives what the number was.
+    /// A later term has begun, with numbers of its own. Returns the number in the earlier one.
     pub(super) fn lose_step(&mut self) -> Option<u64> {
         self.number.take()
     }
 
-    /// What another tab says in the present term, or a call of any. `was`: the term and the number until this came, if
-    /// it is the first of its term.
-    pub(super) fn handle(&mut self, desk: &mut Desk, says: Says, was: Option<(Term, u64)>, now: Duration) {
+    /// Another tab has sent a notice in the present term, or a call in any. If the notice is the first of its term,
+    /// `was` is the term before and the number in it.
+    pub(super) fn handle(&mut self, tab: &mut TabState, says: Says, was: Option<(Term, u64)>, now: Duration) {
         self.heard |= says.is_leaders() || says == Says::Call;
         match says {
-            Says::Call if desk.fresh => {}
-            Says::Call => self.say_here(desk),
+            Says::Call if tab.fresh => {}
+            Says::Call => self.say_here(tab),
             Says::Here(_) => {}
             Says::Begin { start, was: leader_was } => {
-                desk.enter(State::Connecting);
-                if desk.fresh && !start.text().is_empty() {
-                    return self.ask(desk, now); // and not begin where others were
+                tab.enter(State::Connecting);
+                if tab.fresh && !start.text().is_empty() {
+                    return self.ask(tab, now); // it would begin where others were
                 }
-                // One that had as much as the leader in the term before is not behind it now.
+                // A tab that had as much as the leader in the term before is not behind it now.
                 let kept_up = || matches!((was, leader_was), (Some((term, own)), Some((of, leader))) if term == of && own >= leader);
-                match desk.trail.place(&start) {
-                    Place::Here => desk.ahead = false,
-                    Place::Behind => desk.ahead = true,
-                    Place::Unknown if kept_up() => desk.ahead = true,
-                    Place::Beyond | Place::Unknown => {
+                match tab.seen.relation(&start) {
+                    Relation::Last => tab.ahead = false,
+                    Relation::Behind => tab.ahead = true,
+                    Relation::Unknown if kept_up() => tab.ahead = true,
+                    Relation::Beyond | Relation::Unknown => {
                         self.number = None;
-                        return self.ask(desk, now);
+                        return self.ask(tab, now);
                     }
                 }
-                self.stand(0);
+                self.set_number(0);
             }
             Says::Event { number, event } => match self.number {
                 Some(had) if number <= had => {}
                 Some(had) if number - had == 1 => {
                     self.number = Some(number);
-                    desk.take(event);
+                    tab.take(event);
                 }
-                _ => self.ask(desk, now),
+                _ => self.ask(tab, now),
             },
             Says::Beat { number, state } => {
-                desk.enter(state);
+                tab.enter(state);
                 if self.number.is_some_and(|had| had >= number) {
                     self.asked = false;
                 } else {
-                    self.ask(desk, now);
+                    self.ask(tab, now);
                 }
             }
-            Says::Aside(aside) => desk.output(Output::Aside(aside)),
-            Says::Replay { to, id, after, ahead, lost, had: before, events } if to == desk.tab => {
+            Says::Aside(aside) => tab.output(Output::Aside(aside)),
+            Says::Replay { to, id, after, ahead, lost, had: before, events } if to == tab.id => {
                 let had = match (self.number, ahead) {
                     (Some(had), _) if after <= had => had,
-                    (number, Some(ahead)) if (number.is_none() || lost) && id == desk.trail.last() => {
+                    (number, Some(ahead)) if (number.is_none() || lost) && id == tab.seen.last() => {
                         if lost {
-                            desk.tell_gap(events.first());
+                            tab.tell_gap(events.first());
                         }
-                        desk.trail.recall(before);
-                        if desk.fresh && !desk.trail.last().text().is_empty() {
-                            desk.fresh = false;
-                            desk.tell_place();
+                        tab.seen.recall(before);
+                        if tab.fresh && !tab.seen.last().text().is_empty() {
+                            tab.fresh = false;
+                            tab.tell_position();
                         }
-                        desk.ahead |= ahead; // what is known may follow yet, too, after what came late
+                        tab.ahead |= ahead; // events that were seen may still follow those that came late
                         after
                     }
-                    _ => return, // what it answers is past
+                    _ => return, // it answers an earlier question
                 };
                 let through = after.saturating_add(events.len() as u64);
                 for event in events.into_iter().skip(usize::try_from(had - after).unwrap_or(usize::MAX)) {
-                    desk.take(event);
+                    tab.take(event);
                 }
-                self.stand(had.max(through));
+                self.set_number(had.max(through));
             }
             Says::Replay { .. } => {}
         }
     }
 
-    pub(super) fn handle_time(&mut self, desk: &mut Desk, now: Duration) {
+    pub(super) fn handle_time(&mut self, tab: &mut TabState, now: Duration) {
         if self.asked {
-            self.ask(desk, now);
+            self.ask(tab, now);
         }
-        if now < self.look_at {
+        if now < self.check_at {
             return;
         }
-        self.look_at = now.saturating_add(self.beat);
+        self.check_at = now.saturating_add(self.beat);
         if std::mem::take(&mut self.heard) {
             self.silent = 0;
             return;
         }
         self.silent += 1;
         if self.silent < SILENT_BEATS {
-            self.say_here(desk);
+            self.say_here(tab);
         } else {
             self.silent = 0;
-            desk.output(Output::Steal);
+            tab.output(Output::Steal);
         }
     }
 
     pub(super) fn next_time(&self) -> Duration {
-        if self.asked { self.look_at.min(self.ask_at) } else { self.look_at }
+        if self.asked { self.check_at.min(self.ask_at) } else { self.check_at }
     }
 
-    /// Tells the leader that something is missing here, but not again and again.
-    pub(super) fn ask(&mut self, desk: &mut Desk, now: Duration) {
+    /// Tells the leader that something is missing here, at most once a second.
+    pub(super) fn ask(&mut self, tab: &mut TabState, now: Duration) {
         self.asked = true;
         if now >= self.ask_at {
             self.ask_at = now.saturating_add(ANSWER);
-            self.say_here(desk);
+            self.say_here(tab);
         }
     }
 
-    fn say_here(&self, desk: &mut Desk) {
-        desk.say(Says::Here(Here { id: desk.trail.last(), number: self.number, is_fresh: desk.fresh }));
+    fn say_here(&self, tab: &mut TabState) {
+        tab.say(Says::Here(Here { id: tab.seen.last(), number: self.number, is_fresh: tab.fresh }));
     }
 
-    fn stand(&mut self, number: u64) {
+    fn set_number(&mut self, number: u64) {
         self.number = Some(number);
         self.asked = false;
     }

@@ -1,35 +1,35 @@
-//! A tab that holds the stream and hands its events to the others.
+//! A tab that holds the stream and sends its events to the others.
 
 use std::{cmp::Ordering, mem, time::Duration};
 
-use sse_core::EventId;
+use sse_core::{
+    EventId,
+    hub::names::event::{CURSOR, DRAIN, GAP},
+};
 
 use super::{
-    BEAT, Output,
-    desk::Desk,
-    notice::{Here, Says, Term},
-    ring::Ring,
-    trail::{Place, order},
+    notice::{BEAT, Here, Says, Term},
+    output::Output,
+    replay_buffer::ReplayBuffer,
+    seen_ids::{Relation, order},
+    tab_state::TabState,
 };
-use crate::{
-    Delivery, Message, State,
-    signal::{CURSOR, GAP},
-};
+use crate::{Delivery, Message, State};
 
-/// How long a new leader waits for the others to say where they are. Tabs of one browser answer in a few milliseconds;
-/// one that is late asks for what it misses.
+/// How long a new leader waits for the others to tell their positions. Tabs of one browser answer within a few
+/// milliseconds; one that is late asks for what it missed.
 const CALL: Duration = Duration::from_millis(150);
 
-/// How many tabs that join early are remembered. Others have to ask again.
+/// How many tabs that join before the first event are remembered. Others have to ask again.
 const EARLY: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Leader {
-    /// While it asks where everyone is.
+    /// Set while it waits for the others' positions.
     call: Option<Call>,
-    /// What it hands out, once its first term has begun.
+    /// The stream, once the first term has begun.
     stream: Option<Stream>,
-    /// Its number as a follower, in step, before it led.
+    /// The term and the number that it had as a follower, if its position was just there.
     was: Option<(Term, u64)>,
     beat_at: Duration,
 }
@@ -37,34 +37,34 @@ pub(super) struct Leader {
 #[derive(Debug)]
 struct Call {
     until: Duration,
-    /// Where the stream is to begin: the lowest place that was named.
+    /// Where the stream is to begin: the lowest position so far.
     lowest: EventId,
-    /// Where a leader itself is to begin that has had nothing.
+    /// Where the leader is to begin if it has had nothing itself: the highest position so far.
     furthest: Option<EventId>,
 }
 
 #[derive(Debug)]
 struct Stream {
-    ring: Ring,
-    /// Whether an event has come, so that what is remembered is the server's present.
+    buffer: ReplayBuffer,
+    /// An event has arrived, so the buffer reaches to the server's present.
     has_begun: bool,
-    /// Whether it is a hub's: it can be asked for anything later than an ID.
+    /// The server is a hub, which can be asked for all events after an ID.
     is_hubs: bool,
-    /// Whether what comes next may be old: the connection is being made, to go on where others are.
+    /// The connection is being made and resumes where others are, so the next events may be old.
     is_catching_up: bool,
-    /// Tabs without a place that asked for one before the first event. No more than `EARLY`.
+    /// Tabs that have had nothing and asked for a position before the first event. At most `EARLY`.
     early: Vec<u64>,
 }
 
 impl Leader {
-    pub(super) fn new(desk: &mut Desk, was: Option<(Term, u64)>, now: Duration) -> Self {
-        let was = was.filter(|_| !desk.fresh); // else its place is still to be found
+    pub(super) fn new(tab: &mut TabState, was: Option<(Term, u64)>, now: Duration) -> Self {
+        let was = was.filter(|_| !tab.fresh); // otherwise it has no position yet
         let mut leader = Self { call: None, stream: None, was, beat_at: now };
-        let own = desk.trail.last();
-        if desk.has_company {
-            leader.call(desk, own, now);
+        let own = tab.seen.last();
+        if tab.has_company {
+            leader.call(tab, own, now);
         } else {
-            leader.begin(desk, own, now);
+            leader.begin(tab, own, now);
         }
         leader
     }
@@ -73,63 +73,70 @@ impl Leader {
         self.stream.is_some()
     }
 
-    /// An event of its own stream.
-    pub(super) fn handle_event(&mut self, desk: &mut Desk, event: Delivery<Message>, now: Duration) {
+    /// An event arrived on the leader's stream.
+    pub(super) fn handle_event(&mut self, tab: &mut TabState, mut event: Delivery<Message>, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
-        let own = desk.trail.last();
-        if !stream.has_begun && is_of_later_epoch(desk, &event) && !own.text().is_empty() {
-            return self.begin(desk, own, now);
+        let own = tab.seen.last();
+        if !stream.has_begun && is_of_later_epoch(tab, &event) && !own.text().is_empty() {
+            return self.begin(tab, own, now);
         }
-        stream.has_begun = true;
-        stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
-        stream.is_catching_up = false;
-        for tab in mem::take(&mut stream.early) {
-            // A hub says first where it goes on. Of another server nobody knows whether this is old; nothing is to be lost.
-            if !stream.is_hubs {
-                desk.say(place(desk, tab, stream.ring.last()));
+        if !stream.has_begun && event.value.name.as_str() == DRAIN {
+            // A stream that opens with its end was refused and has not begun. Its ID is only what was asked for.
+            event.id = EventId::default();
+        } else {
+            stream.has_begun = true;
+            stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
+            stream.is_catching_up = false;
+            for id in mem::take(&mut stream.early) {
+                // A hub tells its position first, so the tab begins there. Another server's events may be old or not:
+                // this tab gets them, so that none is lost.
+                if !stream.is_hubs {
+                    tab.say(position_reply(tab, id, stream.buffer.last()));
+                }
             }
         }
-        let number = stream.ring.push(event.clone());
+        let number = stream.buffer.push(event.clone());
         self.beat_at = now.saturating_add(BEAT);
-        desk.say(Says::Event { number, event: event.clone() });
-        desk.take(event);
+        tab.say(Says::Event { number, event: event.clone() });
+        tab.take(event);
     }
 
-    pub(super) fn handle_state(&mut self, desk: &mut Desk, state: State, now: Duration) {
+    pub(super) fn handle_state(&mut self, tab: &mut TabState, state: State, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         stream.is_catching_up |= stream.is_hubs && state != State::Open;
-        if desk.state != state {
-            desk.enter(state);
-            self.beat(desk, now);
+        if tab.stream_state != state {
+            tab.enter(state);
+            self.beat(tab, now);
         }
     }
 
-    /// What another says in the present term, or a call of any.
-    pub(super) fn handle(&mut self, desk: &mut Desk, from: u64, says: Says, is_of_term: bool, now: Duration) {
+    /// Another tab has sent a notice in the present term, or a call in any. `is_of_term` is false if it knew an earlier
+    /// term only.
+    pub(super) fn handle(&mut self, tab: &mut TabState, from: u64, says: Says, is_of_term: bool, now: Duration) {
         match says {
-            Says::Here(here) if self.call.is_some() => self.hear(desk, here),
-            Says::Here(here) => self.answer(desk, from, here, is_of_term, now),
-            // Another has the lock now. This one goes on until it knows, and is counted in.
-            Says::Call => desk.say(Says::Here(Here { id: desk.trail.last(), number: None, is_fresh: desk.fresh })),
-            // It ended just before this one got the lock, which is quicker than the word of it.
-            Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => desk.enter(state),
-            // Of the leader before, whose stream is not this one's.
+            Says::Here(here) if self.call.is_some() => self.hear(tab, here),
+            Says::Here(here) => self.answer(tab, from, here, is_of_term, now),
+            // Another tab has the lock. This one goes on until it is told, and its position counts meanwhile.
+            Says::Call => tab.say(Says::Here(Here { id: tab.seen.last(), number: None, is_fresh: tab.fresh })),
+            // The stream was closed just before this tab got the lock, and the lock arrived first.
+            Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => tab.enter(state),
+            // From the leader before, about another stream.
             Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
         }
     }
 
-    pub(super) fn handle_time(&mut self, desk: &mut Desk, now: Duration) {
+    pub(super) fn handle_time(&mut self, tab: &mut TabState, now: Duration) {
         if let Some(call) = self.call.take_if(|call| now >= call.until) {
-            // Of those that do not compare it is not known which is the furthest: then better some that are old.
+            // If IDs do not compare, nobody knows which is the highest. Then some old events are better than a loss.
             let compares = |furthest: &EventId| order(&call.lowest, furthest).is_some();
-            if let Some(furthest) = call.furthest.filter(|furthest| desk.fresh && compares(furthest)) {
-                desk.trail.push(furthest);
-                desk.tell_place();
+            if let Some(furthest) = call.furthest.filter(|furthest| tab.fresh && compares(furthest)) {
+                tab.seen.push(furthest);
+                tab.tell_position();
             }
-            self.begin(desk, call.lowest, now);
+            self.begin(tab, call.lowest, now);
         }
         if self.has_stream() && now >= self.beat_at {
-            self.beat(desk, now);
+            self.beat(tab, now);
         }
     }
 
@@ -139,40 +146,40 @@ impl Leader {
         until.into_iter().chain(beat).min()
     }
 
-    /// Says that it lives, and how far it is.
-    pub(super) fn beat(&mut self, desk: &mut Desk, now: Duration) {
+    /// Tells the others that it runs, its number and the state of the stream.
+    pub(super) fn beat(&mut self, tab: &mut TabState, now: Duration) {
         if let Some(stream) = &self.stream {
-            let number = stream.ring.last();
-            desk.say(Says::Beat { number, state: desk.state });
+            let number = stream.buffer.last();
+            tab.say(Says::Beat { number, state: tab.stream_state });
             self.beat_at = now.saturating_add(BEAT);
         }
     }
 
-    fn call(&mut self, desk: &mut Desk, lowest: EventId, now: Duration) {
-        desk.say(Says::Call);
+    fn call(&mut self, tab: &mut TabState, lowest: EventId, now: Duration) {
+        tab.say(Says::Call);
         self.call = Some(Call { until: now.saturating_add(CALL), lowest, furthest: None });
     }
 
-    /// Begins a term with a stream from this place on, in place of the stream that it has.
-    fn begin(&mut self, desk: &mut Desk, start: EventId, now: Duration) {
+    /// Begins a term with a stream that resumes after `start`, in place of the one that it has.
+    fn begin(&mut self, tab: &mut TabState, start: EventId, now: Duration) {
         let was = match &self.stream {
-            Some(stream) => (!desk.ahead).then(|| (desk.term, stream.ring.last())),
+            Some(stream) => (!tab.ahead).then(|| (tab.term, stream.buffer.last())),
             None => self.was.take(),
         };
-        let was = was.filter(|_| !start.text().is_empty()); // else it begins with what is to come
+        let was = was.filter(|_| !start.text().is_empty()); // otherwise it begins with what comes from now on
         if self.has_stream() {
-            desk.output(Output::Disconnect);
+            tab.output(Output::Disconnect);
         }
-        let own = desk.trail.last();
-        desk.term = desk.term.next(desk.tab);
-        desk.fresh &= own.text().is_empty();
-        desk.ahead = own != start;
-        desk.say(Says::Begin { start: start.clone(), was });
-        desk.enter(State::Connecting);
-        desk.output(Output::Connect { last_event_id: start.clone() });
+        let own = tab.seen.last();
+        tab.term = tab.term.next(tab.id);
+        tab.fresh &= own.text().is_empty();
+        tab.ahead = own != start;
+        tab.say(Says::Begin { start: start.clone(), was });
+        tab.enter(State::Connecting);
+        tab.output(Output::Connect { last_event_id: start.clone() });
         self.stream = Some(Stream {
             is_catching_up: !start.text().is_empty(),
-            ring: Ring::new(start),
+            buffer: ReplayBuffer::new(start),
             has_begun: false,
             is_hubs: false,
             early: Vec::new(),
@@ -180,85 +187,85 @@ impl Leader {
         self.beat_at = now.saturating_add(BEAT);
     }
 
-    /// A place, named while everyone is asked.
-    fn hear(&mut self, desk: &mut Desk, here: Here) {
+    /// A tab told its position during the call.
+    fn hear(&mut self, tab: &mut TabState, here: Here) {
         let Some(call) = &mut self.call else { return };
         if here.id.text().is_empty() {
-            return; // no place to begin at
+            return; // nothing to begin at
         }
         if call.lowest.text().is_empty() {
             call.lowest = here.id.clone();
         }
-        // One that has had nothing wants nothing old: it takes the place of the furthest.
-        if desk.fresh && call.furthest.as_ref().is_none_or(|furthest| order(&here.id, furthest) != Some(Ordering::Less))
+        // A leader that has had nothing wants nothing old: it begins at the highest position.
+        if tab.fresh && call.furthest.as_ref().is_none_or(|furthest| order(&here.id, furthest) != Some(Ordering::Less))
         {
             call.furthest = Some(here.id.clone());
         }
-        if desk.trail.is_before(&here.id, &call.lowest) {
+        if tab.seen.is_before(&here.id, &call.lowest) {
             call.lowest = here.id;
         }
     }
 
-    /// Gives a tab what it misses: what is remembered, or all of it from the server, for which a new term begins.
-    fn answer(&mut self, desk: &mut Desk, from: u64, here: Here, is_of_term: bool, now: Duration) {
+    /// Sends a tab what it missed: from the buffer, or else from the server, for which a new term begins.
+    fn answer(&mut self, tab: &mut TabState, from: u64, here: Here, is_of_term: bool, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         let number = here.number.filter(|_| is_of_term);
         if here.is_fresh && number.is_none() && stream.is_catching_up {
-            // It asks again. The place before the first event is there for it only if that turns out to be right.
+            // The tab asks again. It gets the position before the first event only if that turns out to be right.
             if !stream.has_begun && !stream.early.contains(&from) && stream.early.len() < EARLY {
                 stream.early.push(from);
             }
-            return self.beat(desk, now);
+            return self.beat(tab, now);
         }
-        let ring = &stream.ring;
-        if number == Some(ring.last()) {
-            return self.beat(desk, now);
+        let buffer = &stream.buffer;
+        if number == Some(buffer.last()) {
+            return self.beat(tab, now);
         }
         let replay = |after, ahead, lost, had| {
-            let events = ring.after(after)?;
+            let events = buffer.after(after)?;
             Some(Says::Replay { to: from, id: here.id.clone(), after, ahead, lost, had, events })
         };
         let by_number = || replay(number?, None, false, Vec::new());
         let by_id = || {
-            let (after, ahead) = ring.find(&here.id)?;
-            replay(after, Some(ahead), false, desk.trail.through(&here.id))
+            let (after, ahead) = buffer.find(&here.id)?;
+            replay(after, Some(ahead), false, tab.seen.through(&here.id))
         };
         let says = if let Some(held) = by_number() {
             Some(held)
         } else if here.is_fresh {
-            Some(place(desk, from, ring.last()))
+            Some(position_reply(tab, from, buffer.last()))
         } else if let Some(held) = by_id() {
             Some(held)
         } else if !stream.has_begun || stream.is_catching_up {
-            // Whether the server knows that ID shows with its next event. The tab asks again.
-            return self.beat(desk, now);
+            // Whether the server knows that ID will show with its next event. The tab asks again.
+            return self.beat(tab, now);
         } else if stream.is_hubs && !here.id.text().is_empty() {
-            return self.call(desk, here.id, now);
+            return self.call(tab, here.id, now);
         } else {
-            replay(ring.floor(), Some(true), true, Vec::new())
+            replay(buffer.floor(), Some(true), true, Vec::new())
         };
         if let Some(says) = says {
-            desk.say(says);
-            self.beat(desk, now); // the tab is to know how it stands, too
+            tab.say(says);
+            self.beat(tab, now); // for the state of the stream
         }
     }
 }
 
-/// Whether a stream, which begins with this event, began at the place of a tab that is further than this one thought:
-/// a hub goes on without a gap only in its present epoch, and this tab has had nothing of that.
-fn is_of_later_epoch(desk: &Desk, event: &Delivery<Message>) -> bool {
-    desk.ahead && event.value.name.as_str() == CURSOR && desk.trail.place(&event.id) == Place::Unknown
+/// Returns true if the stream, whose first event this is, began at the position of a tab that is in a later epoch than
+/// this one: a hub resumes without a gap only in its present epoch, of which this tab has had nothing.
+fn is_of_later_epoch(tab: &TabState, event: &Delivery<Message>) -> bool {
+    tab.ahead && event.value.name.as_str() == CURSOR && tab.seen.relation(&event.id) == Relation::Unknown
 }
 
-/// For a tab that has had nothing: its place is the leader's own, at this number.
-fn place(desk: &Desk, to: u64, after: u64) -> Says {
+/// The answer to a tab that has had nothing: its position is the leader's own, at number `after`.
+fn position_reply(tab: &TabState, to: u64, after: u64) -> Says {
     Says::Replay {
         to,
         id: EventId::default(),
         after,
-        ahead: Some(desk.ahead),
+        ahead: Some(tab.ahead),
         lost: false,
-        had: desk.trail.through(&desk.trail.last()),
+        had: tab.seen.through(&tab.seen.last()),
         events: Vec::new(),
     }
 }

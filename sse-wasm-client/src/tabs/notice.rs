@@ -1,4 +1,4 @@
-//! What tabs say to each other.
+//! What tabs send each other.
 
 mod wire;
 
@@ -7,68 +7,74 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sse_core::EventId;
 
-use crate::{Delivery, Limit, Message, Refusal, Signal, State};
+use super::aside::Aside;
+use crate::{Delivery, Message, State};
 
-/// The time of one leader with one stream. Terms are told apart by number, and two of one number by the tab.
+/// How long a leader is silent at most, and how long a follower waits before it asks whether there still is one.
+pub(super) const BEAT: Duration = Duration::from_secs(3);
+
+/// The time of one leader with one stream. Terms are ordered by number, and those of one number by the tab.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Term(u64, u64);
 
 impl Term {
-    /// A later term, which this tab leads.
+    /// The next term, led by `tab`.
     pub(super) fn next(self, tab: u64) -> Self {
         Self(self.0.saturating_add(1), tab)
     }
 }
 
-/// Something that a tab says to all others.
+/// Something that a tab sends to all others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Notice {
-    /// The tab.
+    /// The sender.
     pub(super) from: u64,
-    /// The latest term that it knows of; the leader's own where it speaks as such.
+    /// The latest term that the sender knows; a leader's own, if it sends this as the leader.
     pub(super) term: Term,
     pub(super) says: Says,
 }
 
+/// The content of a notice. The names of variants and fields are part of what is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Says {
-    /// I am about to lead: where is everyone?
+    /// I am about to lead: what are your positions?
     Call,
-    /// I am here, and wait for what follows.
+    /// This is my position, and I wait for what follows.
     Here(Here),
-    /// My term begins: with number 0, after `start`.
+    /// My term begins, with number 0 after `start`.
     Begin {
         #[serde(with = "wire::id")]
         start: EventId,
-        /// My number in the term before, if I had all through it and nothing beyond.
+        /// The term before and my number in it, if my position was just there.
         was: Option<(Term, u64)>,
     },
-    /// An event of the term's stream.
+    /// An event of the stream, with its number in the term.
     Event {
         number: u64,
         #[serde(with = "wire::event")]
         event: Delivery<Message>,
     },
-    /// I am alive, and have handed out so many.
+    /// I run. `number` is that of the last event, and `state` that of the stream.
     Beat {
         number: u64,
         #[serde(with = "wire::state")]
         state: State,
     },
-    /// Something beside the events.
+    /// Something besides events and states.
     Aside(#[serde(with = "wire::aside")] Aside),
-    /// For one tab: what comes after a number, through the last.
+    /// For one tab: all events after a number.
     Replay {
         to: u64,
-        /// Where it said that it is.
+        /// The position that the tab told.
         #[serde(with = "wire::id")]
         id: EventId,
         after: u64,
-        /// Whether the tab may have had what follows; none if it went by its number, and only that counts.
+        /// Whether the tab may have had the next events; `None` if it asked by its number, which is all that counts
+        /// then.
         ahead: Option<bool>,
-        /// Whether what lies between the tab and the number is lost to it.
+        /// Whether events between the tab's position and the number are lost to it.
         lost: bool,
-        /// IDs that lie before, so that the tab knows them again.
+        /// IDs that lie before, so that the tab recognizes them.
         #[serde(with = "wire::ids")]
         had: Vec<EventId>,
         #[serde(with = "wire::events")]
@@ -76,42 +82,26 @@ pub(super) enum Says {
     },
 }
 
-/// What a connection says beside events and states. Nobody is told again who was not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Aside {
-    Refused(Refusal),
-    TooLong(Limit),
-}
-
-impl From<Aside> for Signal {
-    fn from(aside: Aside) -> Self {
-        match aside {
-            Aside::Refused(refusal) => Self::Refused(refusal),
-            Aside::TooLong(limit) => Self::TooLong(limit),
-        }
-    }
-}
-
-/// Where a tab is.
+/// A tab's position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Here {
-    /// The last that it has had.
+    /// The ID of the last event that it has had.
     #[serde(with = "wire::id")]
     pub(super) id: EventId,
-    /// Its number in the term, if it knows.
+    /// Its number in the term, if known.
     pub(super) number: Option<u64>,
-    /// Whether it has had nothing yet and wants nothing but what comes from now on.
+    /// It has had nothing, and wants only what comes from now on.
     pub(super) is_fresh: bool,
 }
 
 impl Notice {
-    /// The text of it. Each page has its own origin of time, so times are told from `now`.
+    /// The notice as text. Each page has an origin of time of its own, so times are sent relative to `now`.
     pub(crate) fn encode(mut self, now: Duration) -> String {
         self.move_times(|until| until.saturating_sub(now));
         serde_json::to_string(&self).unwrap_or_default() // nothing in it fails
     }
 
-    /// What this text says, if it is of ours.
+    /// Reads a notice; `None` if `text` is anything else.
     pub(crate) fn decode(text: &str, now: Duration) -> Option<Self> {
         let mut notice = serde_json::from_str::<Self>(text).ok()?;
         notice.move_times(|rest| now.saturating_add(rest));
@@ -126,7 +116,7 @@ impl Notice {
 }
 
 impl Says {
-    /// Whether only a leader says so.
+    /// Returns true if only a leader sends this.
     pub(super) const fn is_leaders(&self) -> bool {
         match self {
             Self::Begin { .. } | Self::Event { .. } | Self::Beat { .. } | Self::Aside(_) | Self::Replay { .. } => true,
@@ -140,7 +130,7 @@ mod tests {
     use sse_core::EventName;
 
     use super::*;
-    use crate::{CloseReason, Problem};
+    use crate::{CloseReason, Limit, Problem, Refusal};
 
     #[test]
     fn all_that_is_said_arrives_as_it_was() {
@@ -174,7 +164,9 @@ mod tests {
         for state in [State::Connecting, State::Open, State::Paused].into_iter().chain(closed) {
             all.push(Says::Beat { number: 1, state });
         }
-        let problem = Problem { kind: "about:blank".into(), title: None, detail: Some("full".into()) };
+        let mut problem = Problem::default();
+        problem.kind = "about:blank".into();
+        problem.detail = Some("full".into());
         let mut refusals = [Refusal::default(), Refusal { status: Some(503), ..Refusal::default() }];
         refusals[1].problem = Some(problem);
         refusals[1].retry_after = Some(Duration::from_secs(7));

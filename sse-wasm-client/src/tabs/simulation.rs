@@ -18,7 +18,7 @@ use self::{
 };
 use crate::State;
 
-/// What is done to the tabs and the server. Tabs are picked among those that live.
+/// What is done to the tabs and the server. A tab is picked among those that exist.
 #[derive(Debug, Clone)]
 enum Deed {
     Publish(u8),
@@ -33,6 +33,7 @@ enum Deed {
     Thaw(usize),
     Throttle(usize),
     Restart { down: u16, loses: bool },
+    Overload(u16),
     Trim(u8),
     Wait(u16),
 }
@@ -55,6 +56,7 @@ fn deeds() -> impl Strategy<Value = (u64, Vec<Deed>)> {
         3 => tab.clone().prop_map(Deed::Thaw),
         2 => tab.prop_map(Deed::Throttle),
         1 => (0..5000u16, prop::bool::weighted(0.3)).prop_map(|(down, loses)| Deed::Restart { down, loses }),
+        1 => (0..5000u16).prop_map(Deed::Overload),
         1 => (0..10u8).prop_map(Deed::Trim),
         4 => (0..300u16).prop_map(Deed::Wait),
         2 => (300..25_000u16).prop_map(Deed::Wait),
@@ -62,7 +64,7 @@ fn deeds() -> impl Strategy<Value = (u64, Vec<Deed>)> {
     (any::<u64>(), prop::collection::vec(deed, 1..50))
 }
 
-fn do_it(world: &mut World, deed: &Deed) {
+fn perform(world: &mut World, deed: &Deed) {
     let pick = |world: &World, tab: usize| {
         let tabs: Vec<_> = world.pages.keys().copied().collect();
         (!tabs.is_empty()).then(|| tabs[tab % tabs.len()])
@@ -101,19 +103,26 @@ fn do_it(world: &mut World, deed: &Deed) {
             world.run(Duration::from_millis(down.into()));
             world.server.is_up = true;
         }
+        Deed::Overload(milliseconds) => {
+            world.stop_server();
+            world.server.is_up = true;
+            world.server.is_busy = world.server.kind == Kind::Hub;
+            world.run(Duration::from_millis(milliseconds.into()));
+            world.server.is_busy = false;
+        }
         Deed::Trim(but) => world.server.trim(but.into()),
         Deed::Wait(milliseconds) => world.run(Duration::from_millis(milliseconds.into())),
     }
 }
 
-/// Lets it all come to rest, and looks whether the pages that run have had everything, over one connection.
+/// Lets everything settle, and checks that all running pages have had everything, over one connection.
 fn settle(world: &mut World) -> Result<(), String> {
     let late = Duration::from_millis(2 * world.slowest); // on the connection, and in the channel
     world.slow = USUAL;
     world.pages.values_mut().for_each(|page| page.is_throttled = false);
     world.run(Duration::from_secs(60));
     for (tab, page) in world.pages.iter().filter(|(_, page)| page.frozen.is_none()) {
-        page.check_place().map_err(|fault| format!("tab {tab}: {fault}"))?;
+        page.check_position().map_err(|fault| format!("tab {tab}: {fault}"))?;
     }
     for _ in 0..3 {
         world.publish();
@@ -138,7 +147,7 @@ fn play(kind: Kind, seed: u64, deeds: &[Deed], fault: Option<Fault>) -> Result<(
     let mut world = World::new(kind, seed, fault);
     world.join(None);
     for deed in deeds {
-        do_it(&mut world, deed);
+        perform(&mut world, deed);
     }
     let verdict = settle(&mut world).and_then(|()| {
         for tab in world.pages.keys().copied().collect::<Vec<_>>() {
@@ -149,7 +158,7 @@ fn play(kind: Kind, seed: u64, deeds: &[Deed], fault: Option<Fault>) -> Result<(
     verdict.map_err(|fault| format!("{fault}\n{}", world.trace.join("\n")))
 }
 
-/// More by `PROPTEST_CASES`.
+/// The number of cases; `PROPTEST_CASES` sets it.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
 }
@@ -191,7 +200,8 @@ fn a_server_that_wants_no_more_is_asked_once() {
         world.stop_server();
         world.server.is_up = true;
         world.run(Duration::from_secs(30));
-        let closed = world.pages.values().filter(|page| matches!(page.tab.desk.state, State::Closed { .. })).count();
+        let closed =
+            world.pages.values().filter(|page| matches!(page.tab.state.stream_state, State::Closed { .. })).count();
         assert_eq!((closed, world.server.refused), (TABS, 1), "seed {seed}\n{}", world.trace.join("\n"));
     }
 }
@@ -202,7 +212,7 @@ fn faults_are_found() {
         Fault::StartsAtOwn,
         Fault::PassesNothingOver,
         Fault::NeverRepeats,
-        Fault::HearsNoPlaces,
+        Fault::HearsNoPositions,
         Fault::NeverSteals,
         Fault::Deaf,
     ] {

@@ -1,19 +1,20 @@
-//! What two tabs tell their programs, where they hear each other at once.
+//! What tabs tell their programs when notices arrive at once.
 
-use sse_core::EventName;
+use sse_core::{
+    EventName,
+    hub::names::event::{CURSOR, DRAIN, GAP},
+};
 
 use super::{
-    trail::{long, short},
+    notice::BEAT,
+    seen_ids::{long, short},
     *,
 };
-use crate::{
-    CloseReason, Gap, Refusal,
-    signal::{CURSOR, DRAIN, GAP},
-};
+use crate::{CloseReason, Gap, Refusal};
 
 const NOW: Duration = Duration::from_secs(1);
 
-/// Hands on what is said until nobody says anything. Gives what else is to be done, by tab.
+/// Delivers notices until there are no more. Returns all other outputs, by tab.
 fn settle(tabs: &mut [Tab; 2]) -> [Vec<Output>; 2] {
     let mut outputs = [Vec::new(), Vec::new()];
     loop {
@@ -25,7 +26,7 @@ fn settle(tabs: &mut [Tab; 2]) -> [Vec<Output>; 2] {
     }
 }
 
-/// What a tab says to the others, and what else it does.
+/// The notices of a tab, and its other outputs.
 fn drain(tab: &mut Tab) -> (Vec<Notice>, Vec<Output>) {
     let (mut said, mut done) = (Vec::new(), Vec::new());
     while let Some(output) = tab.poll_output() {
@@ -43,13 +44,13 @@ fn hear(tab: &mut Tab, said: Vec<Notice>, now: Duration) {
     }
 }
 
-/// So much time passes that a follower asks, for it has heard nothing.
+/// Time passes without a word, until the follower asks.
 fn wonder(tab: &mut Tab, now: Duration) {
     tab.handle_time(now + 2 * BEAT);
     tab.handle_time(now + 4 * BEAT);
 }
 
-/// The IDs of the events among what is done.
+/// The IDs of the events among outputs.
 fn ids(done: &[Output]) -> Vec<String> {
     let ids = done.iter().filter_map(|output| match output {
         Output::Event(event) => Some(short(&event.id)),
@@ -63,7 +64,7 @@ fn event(name: &'static str, id: &'static str) -> Delivery<Message> {
     Delivery { value, id: long(id), origin: Default::default() }
 }
 
-/// The first leads a stream that is open.
+/// Two tabs, the first of which leads an open stream.
 fn leading() -> [Tab; 2] {
     let [mut first, second] = [1, 2].map(|tab| Tab::new(tab, EventId::default(), NOW));
     first.handle_granted(NOW);
@@ -76,7 +77,7 @@ fn leading() -> [Tab; 2] {
 fn who_joins_is_told_how_it_stands_and_where_it_is() {
     let mut tabs = leading();
     settle(&mut tabs);
-    tabs[1] = Tab::new(3, EventId::default(), NOW); // later than all that was said
+    tabs[1] = Tab::new(3, EventId::default(), NOW); // after all notices so far
     let [_, second] = settle(&mut tabs);
     let told = [Output::Request, Output::State(State::Open), Output::Event(event(CURSOR, "e-1"))];
     assert!(told.iter().all(|told| second.contains(told)), "{second:?}");
@@ -110,7 +111,7 @@ fn one_that_sleeps_is_paused() {
     assert_eq!(second, [Output::State(State::Connecting), Output::Request, Output::State(State::Open)]);
 }
 
-/// One that follows, and has had what `id` stands for; one that leads from `start` on, and has been heard by the other.
+/// A tab that leads a stream from `start` on, and a follower that has heard it and has had the events up to `id`.
 fn a_leader_and_a_follower(start: &'static str, id: &'static str) -> [Tab; 2] {
     let [mut leader, mut follower] = [(1, start), (2, id)].map(|(tab, id)| Tab::new(tab, long(id), NOW));
     drain(&mut follower);
@@ -137,7 +138,7 @@ fn an_answer_that_waited_while_a_tab_slept_gives_nothing_twice() {
     follower.handle_resumed(LATER);
     hear(&mut follower, late, LATER);
     assert_eq!(ids(&drain(&mut follower).1), [""; 0]);
-    // And then it is in step.
+    // From then on it has the numbers.
     wonder(&mut follower, LATER);
     hear(&mut leader, drain(&mut follower).0, LATER);
     leader.handle_event(event("tick", "e-6"), LATER);
@@ -164,10 +165,10 @@ fn nor_does_one_without_ids() {
 
 #[test]
 fn what_came_before_what_is_late_is_not_had_twice() {
-    // After a gap it has had #13. Now come those before that, for another, and it has lost count among them.
+    // After a gap it has had #13. Now those before it come, for another tab, and it has lost the number among them.
     let [mut leader, mut follower] = a_leader_and_a_follower("#6", "#13");
-    follower.desk.ahead = true;
-    follower.desk.trail.push(EventId::from_static("#8"));
+    follower.state.ahead = true;
+    follower.state.seen.push(EventId::from_static("#8"));
     follower.handle_frozen();
     follower.handle_resumed(NOW);
     for id in ["#7", "#8", "#9", "#13", "#14"] {
@@ -197,9 +198,9 @@ fn who_joins_while_a_hub_repeats_has_nothing_of_that() {
     hear(&mut fresh, drain(&mut leader).0, NOW);
     leader.handle_event(event("tick", "e-6"), NOW);
     hear(&mut fresh, drain(&mut leader).0, NOW);
-    assert_eq!(ids(&drain(&mut fresh).1), ["e-5", "e-6"]); // its place first
+    assert_eq!(ids(&drain(&mut fresh).1), ["e-5", "e-6"]); // its position first
 
-    // So too while the connection is made anew.
+    // The same while the connection is made anew.
     leader.handle_state(State::Connecting, NOW);
     drain(&mut leader);
     let mut fresh = Tab::new(3, EventId::default(), NOW);
@@ -226,7 +227,49 @@ fn who_joins_before_another_server_says_anything_has_its_first_event() {
     }
     leader.handle_event(event("tick", "42"), LATER);
     hear(&mut fresh, drain(&mut leader).0, LATER);
-    assert_eq!(ids(&drain(&mut fresh).1), ["41", "42"]); // its place first
+    assert_eq!(ids(&drain(&mut fresh).1), ["41", "42"]); // its position first
+}
+
+#[test]
+fn who_was_turned_away_still_wants_nothing_old() {
+    let mut busy = Tab::new(1, EventId::default(), NOW);
+    busy.handle_granted(NOW);
+    drain(&mut busy);
+    busy.handle_event(event(DRAIN, ""), NOW);
+    assert_eq!(drain(&mut busy).1, [Output::Event(event(DRAIN, ""))]);
+    busy.handle_stolen(NOW);
+    drain(&mut busy);
+
+    let [mut leader, _] = leading();
+    leader.handle_event(event("tick", "e-2"), NOW);
+    drain(&mut leader);
+    busy.handle_time(LATER); // it asks
+    hear(&mut leader, drain(&mut busy).0, LATER);
+    hear(&mut busy, drain(&mut leader).0, LATER);
+    let events: Vec<_> = drain(&mut busy).1.into_iter().filter(|output| matches!(output, Output::Event(_))).collect();
+    assert_eq!(events, [Output::Event(event(CURSOR, "e-2"))]); // its position, and no gap
+}
+
+#[test]
+fn who_joins_while_the_hub_is_busy_begins_where_it_goes_on() {
+    let mut leader = Tab::new(1, long("e-1"), NOW);
+    leader.handle_granted(NOW);
+    drain(&mut leader);
+    let mut fresh = Tab::new(2, EventId::default(), NOW);
+    hear(&mut leader, drain(&mut fresh).0, NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    leader.handle_event(event(DRAIN, "e-1"), NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    let ends = |done: &[Output]| matches!(done, [Output::Event(event)] if event.value.name.as_str() == DRAIN);
+    let done = drain(&mut fresh).1;
+    assert!(done.is_empty() || ends(&done), "{done:?}"); // and no position: what comes first may be old
+    leader.handle_event(event(CURSOR, "e-9"), NOW);
+    hear(&mut fresh, drain(&mut leader).0, NOW);
+    let now = NOW + Duration::from_secs(1); // it asks again
+    fresh.handle_time(now);
+    hear(&mut leader, drain(&mut fresh).0, now);
+    hear(&mut fresh, drain(&mut leader).0, now);
+    assert_eq!(ids(&drain(&mut fresh).1), ["e-9"]);
 }
 
 #[test]
@@ -238,7 +281,7 @@ fn who_comes_from_a_later_epoch_leaves_nobody_behind() {
     hear(first, drain(&mut later).0, NOW);
     first.handle_time(LATER); // all were asked
     assert!(drain(first).1.contains(&Output::Connect { last_event_id: long("f-5") }));
-    first.handle_event(event(CURSOR, "f-5"), LATER); // it goes on there, so that is the present
+    first.handle_event(event(CURSOR, "f-5"), LATER); // no gap, so this is the present epoch
     let (said, done) = drain(first);
     assert_eq!(ids(&done), [""; 0]);
     assert!(done.contains(&Output::Connect { last_event_id: long("e-1") }));
@@ -252,7 +295,7 @@ fn one_that_is_about_to_lead_hears_that_it_is_closed() {
     let [first, second] = &mut tabs;
     let closed = State::Closed { why: CloseReason::NoContent };
     first.handle_state(closed, NOW);
-    second.handle_granted(NOW); // the lock comes before the word
+    second.handle_granted(NOW); // the lock arrives before the notice
     hear(second, drain(first).0, NOW);
     second.handle_time(LATER);
     assert_eq!(drain(second).1, [Output::State(closed), Output::Release]);
@@ -267,7 +310,7 @@ fn a_leader_that_hears_anything_looks_at_its_connection() {
     let asked = drain(second).0;
     assert!(!asked.is_empty());
     hear(first, asked, NOW);
-    assert_eq!(drain(first).1, [Output::Look]);
+    assert_eq!(drain(first).1, [Output::CheckDeadlines]);
 }
 
 #[test]
@@ -312,7 +355,7 @@ fn what_is_lost_is_told_with_what_follows() {
     hear(&mut follower, drain(&mut leader).0, NOW);
     let done = drain(&mut follower).1;
     let gap = done.iter().find_map(|output| match output {
-        Output::Event(event) if event.value.name.as_str() == GAP => Some(Gap::read(&event.value.data)),
+        Output::Event(event) if event.value.name.as_str() == GAP => Some(Gap::decode(&event.value.data)),
         _ => None,
     });
     let gap = gap.expect("a gap");
@@ -326,5 +369,5 @@ fn the_end_that_a_hub_announces_reaches_who_is_further_than_it() {
         leader.handle_event(event(name, id), NOW);
     }
     hear(&mut follower, drain(&mut leader).0, NOW);
-    assert_eq!(drain(&mut follower).1, [Output::Event(event(DRAIN, "e-9"))]); // its place is its own
+    assert_eq!(drain(&mut follower).1, [Output::Event(event(DRAIN, "e-9"))]); // its own position
 }

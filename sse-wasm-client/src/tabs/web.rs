@@ -1,6 +1,8 @@
-//! The tabs of a browser: does what a [`Tab`] asks for, and tells it what happens.
+//! A tab in the browser: carries out what a [`Tab`] asks for, by the browser's locks and channels, and tells it what
+//! happens.
 
 mod channel;
+mod freeze;
 mod lock;
 #[cfg(test)]
 mod tests;
@@ -13,186 +15,188 @@ use std::{
 };
 
 use sse_core::EventId;
-use wasm_bindgen::{JsCast, closure::Closure};
-use web_sys::{Event, EventTarget};
 
 use self::{
     channel::Channel,
+    freeze::FreezeListener,
     lock::{Fate, Lock},
 };
-use super::{Aside, Notice, Output, Tab};
+use super::{Tab, aside::Aside, notice::Notice, output::Output};
 use crate::{
     Delivery, Message, State,
     clock::{self, Timer},
+    weak::with,
 };
 
-/// What tabs with another form of notices don't share: those of a page that was built before or after.
-const FORM: &str = "sse-wasm-client/1 ";
+/// The version of what tabs send each other, put before the name of what they share: pages that were built with another
+/// version keep to themselves.
+const VERSION: &str = "sse-wasm-client/1 ";
 
-/// Gets what the shared stream has for this tab.
-pub(crate) trait Sink {
-    /// An event of the server, be it the hub's own, or a gap that only this tab has.
+/// Takes what the shared stream has for this tab.
+pub(crate) trait Recipient {
+    /// An event of the server, which may be one of the hub's own, or a gap of this tab only.
     fn event(&self, event: Delivery<Message>);
 
-    /// How the stream stands.
+    /// The state of the stream.
     fn state(&self, state: State);
 
-    /// What is said of it beside that.
+    /// Anything else that is reported of it.
     fn aside(&self, aside: Aside);
 }
 
-/// Opens connections, when this tab is to hold the stream.
+/// Opens the stream when this tab leads.
 pub(crate) trait Connect {
-    /// Opens one after this ID, which makes itself anew as long as it lives, and says to the feed what comes of it, but
-    /// not before this returns. Dropping what it gives closes it.
-    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held>;
+    /// Opens a connection that resumes after `last_event_id` and reconnects by itself until it is dropped. It reports
+    /// to `feed`, but not before this returns.
+    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn HeldConnection>;
 }
 
-/// A connection that this tab holds.
-pub(crate) trait Held {
-    /// Time has passed, and its own timers may be late.
-    fn look(&self);
+/// A connection that this tab holds. Dropping it closes it.
+pub(crate) trait HeldConnection {
+    /// Acts on deadlines that have passed: its own timers may be late.
+    fn check_deadlines(&self);
 }
 
-/// A place among the tabs that share a stream. Dropping it leaves, and lets go of the stream.
-pub(crate) struct Shared {
-    inner: Rc<Inner>,
+/// The place of this page among the tabs that share a stream. Dropping it leaves them, and closes the stream if this
+/// tab leads.
+pub(crate) struct Membership {
+    inner: Rc<MembershipInner>,
 }
 
-/// What a connection says to the tab that holds it. Once that has let go of it nothing is heard of it.
+/// Where a connection reports to the tab that holds it. After the tab has closed it, reports are ignored.
 #[derive(Debug, Clone)]
 pub(crate) struct Feed {
-    inner: Weak<Inner>,
+    inner: Weak<MembershipInner>,
     connection: u64,
 }
 
-struct Inner {
+struct MembershipInner {
     tab: RefCell<Tab>,
     name: String,
-    sink: Box<dyn Sink>,
+    recipient: Box<dyn Recipient>,
     connect: Box<dyn Connect>,
     channel: RefCell<Option<Channel>>,
     lock: RefCell<Option<Lock>>,
-    /// Counts the requests for the lock, of which only the last is heard.
-    request: Cell<u64>,
-    connection: RefCell<Option<Rc<dyn Held>>>,
-    /// Counts those, likewise.
-    number: Cell<u64>,
+    /// The number of the latest request for the lock. What becomes of earlier ones is ignored.
+    lock_request: Cell<u64>,
+    connection: RefCell<Option<Rc<dyn HeldConnection>>>,
+    /// The number of the latest connection. What earlier ones report is ignored.
+    connection_number: Cell<u64>,
     timer: Timer,
-    page: RefCell<Option<Page>>,
-    /// Whether outputs are being dealt with. What is called then may come back here; its outputs wait their turn.
-    is_busy: Cell<bool>,
+    page: RefCell<Option<FreezeListener>>,
+    /// Set while outputs are carried out, so that one that leads back here doesn't start a second round.
+    is_performing: Cell<bool>,
     own: Weak<Self>,
 }
 
-impl Shared {
-    /// Joins the tabs that share what this name stands for, to go on after this ID, or with what comes from now on if it
-    /// is empty. Without locks or a channel this tab has a connection of its own.
+impl Membership {
+    /// Joins the tabs that share what `name` stands for, to resume after `last_event_id`, or, if that is empty, to
+    /// begin with what comes from now on. Where the browser lacks locks or channels, this tab has a connection of its
+    /// own.
     pub(crate) fn join(
         name: &str,
         last_event_id: EventId,
-        sink: impl Sink + 'static,
+        recipient: impl Recipient + 'static,
         connect: impl Connect + 'static,
     ) -> Self {
-        let name = [FORM, name].concat();
-        let inner = Rc::new_cyclic(|own: &Weak<Inner>| {
-            let ticked = own.clone();
-            Inner {
+        let name = [VERSION, name].concat();
+        let inner = Rc::new_cyclic(|own: &Weak<MembershipInner>| {
+            let timed = own.clone();
+            MembershipInner {
                 tab: RefCell::new(Tab::new(clock::entropy(), last_event_id, clock::now())),
-                sink: Box::new(sink),
+                recipient: Box::new(recipient),
                 connect: Box::new(connect),
                 channel: RefCell::new(None),
                 lock: RefCell::new(None),
-                request: Cell::new(0),
+                lock_request: Cell::new(0),
                 connection: RefCell::new(None),
-                number: Cell::new(0),
-                timer: Timer::new(move || with(&ticked, Inner::tick)),
+                connection_number: Cell::new(0),
+                timer: Timer::new(move || with(&timed, MembershipInner::handle_timer)),
                 page: RefCell::new(None),
-                is_busy: Cell::new(false),
+                is_performing: Cell::new(false),
                 own: own.clone(),
                 name,
             }
         });
-        let heard = inner.own.clone();
-        let channel = Channel::open(&inner.name, move |text| {
-            with(&heard, |inner| inner.hear(text));
-        });
+        let own = inner.own.clone();
+        let channel = Channel::open(&inner.name, move |text| with(&own, |inner| inner.handle_text(text)));
         if channel.is_none() {
             inner.tab.borrow_mut().handle_unavailable();
         }
         inner.channel.replace(channel);
-        let turned = inner.own.clone();
-        inner.page.replace(Page::listen(move |runs| with(&turned, |inner| inner.page_turned(runs))));
-        inner.turn();
+        let own = inner.own.clone();
+        inner.page.replace(FreezeListener::listen(move |runs| with(&own, |inner| inner.handle_page(runs))));
+        inner.perform_outputs();
         Self { inner }
     }
 }
 
-impl Drop for Shared {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.inner.change(|tab, _| tab.close());
     }
 }
 
 impl Feed {
-    /// An event of the server, be it the hub's own.
+    /// Reports an event of the server, which may be one of the hub's own.
     pub(crate) fn event(&self, event: Delivery<Message>) {
         self.change(|tab, now| tab.handle_event(event, now));
     }
 
-    /// How the connection stands.
+    /// Reports the state of the connection.
     pub(crate) fn state(&self, state: State) {
         self.change(|tab, now| tab.handle_state(state, now));
     }
 
-    /// What it says beside that.
+    /// Reports anything else.
     pub(crate) fn aside(&self, aside: Aside) {
         self.change(|tab, _| tab.handle_aside(aside));
     }
 
     fn change(&self, change: impl FnOnce(&mut Tab, Duration)) {
         with(&self.inner, |inner| {
-            if inner.number.get() == self.connection {
+            if inner.connection_number.get() == self.connection {
                 inner.change(change);
             }
         });
     }
 }
 
-impl Inner {
+impl MembershipInner {
     fn change(&self, change: impl FnOnce(&mut Tab, Duration)) {
         change(&mut self.tab.borrow_mut(), clock::now());
-        self.turn();
+        self.perform_outputs();
     }
 
-    fn tick(&self) {
+    fn handle_timer(&self) {
         self.timer.fired();
         self.change(Tab::handle_time);
     }
 
-    fn hear(&self, text: &str) {
+    fn handle_text(&self, text: &str) {
         if let Some(notice) = Notice::decode(text, clock::now()) {
             self.change(|tab, now| tab.handle_notice(notice, now));
         }
     }
 
-    fn page_turned(&self, runs: bool) {
+    fn handle_page(&self, runs: bool) {
         self.change(|tab, now| if runs { tab.handle_resumed(now) } else { tab.handle_frozen() });
     }
 
-    /// Does what there is to do. Nothing is borrowed while others are called.
-    fn turn(&self) {
-        if self.is_busy.replace(true) {
+    /// Carries out all outputs of the tab. Others may call back into this one meanwhile, so nothing is borrowed; a
+    /// nested call returns at once and leaves its outputs to the outer one.
+    fn perform_outputs(&self) {
+        if self.is_performing.replace(true) {
             return;
         }
         loop {
             let output = self.tab.borrow_mut().poll_output();
             let Some(output) = output else { break };
             match output {
-                Output::Request => self.request(false),
-                Output::Steal => self.request(true),
+                Output::Request => self.request_lock(false),
+                Output::Steal => self.request_lock(true),
                 Output::Release => {
-                    self.request.set(self.request.get() + 1);
+                    self.lock_request.set(self.lock_request.get() + 1);
                     let gone = self.lock.take();
                     drop(gone);
                 }
@@ -202,43 +206,43 @@ impl Inner {
                     }
                 }
                 Output::Connect { last_event_id } => {
-                    self.number.set(self.number.get() + 1);
-                    let feed = Feed { inner: self.own.clone(), connection: self.number.get() };
+                    self.connection_number.set(self.connection_number.get() + 1);
+                    let feed = Feed { inner: self.own.clone(), connection: self.connection_number.get() };
                     let made = self.connect.connect(&last_event_id, feed);
                     let gone = self.connection.replace(Some(made));
                     drop(gone);
                 }
                 Output::Disconnect => {
-                    self.number.set(self.number.get() + 1);
+                    self.connection_number.set(self.connection_number.get() + 1);
                     let gone = self.connection.take();
                     drop(gone);
                 }
-                Output::Look => {
+                Output::CheckDeadlines => {
                     let held = self.connection.borrow().clone();
                     if let Some(held) = held {
-                        held.look();
+                        held.check_deadlines();
                     }
                 }
-                Output::Event(event) => self.sink.event(event),
-                Output::State(state) => self.sink.state(state),
-                Output::Aside(aside) => self.sink.aside(aside),
+                Output::Event(event) => self.recipient.event(event),
+                Output::State(state) => self.recipient.state(state),
+                Output::Aside(aside) => self.recipient.aside(aside),
             }
         }
-        self.is_busy.set(false);
+        self.is_performing.set(false);
         let next_time = self.tab.borrow().next_time();
         self.timer.set(next_time, clock::now);
     }
 
-    /// Asks for the lock, in place of what was asked before.
-    fn request(&self, steal: bool) {
-        let number = self.request.get() + 1;
-        self.request.set(number);
+    /// Requests the lock, in place of an earlier request.
+    fn request_lock(&self, steal: bool) {
+        let number = self.lock_request.get() + 1;
+        self.lock_request.set(number);
         let gone = self.lock.take();
         drop(gone);
-        let told = self.own.clone();
+        let own = self.own.clone();
         let tell = move |fate| {
-            with(&told, |inner| {
-                if inner.request.get() == number {
+            with(&own, |inner| {
+                if inner.lock_request.get() == number {
                     inner.change(|tab, now| match fate {
                         Fate::Granted => tab.handle_granted(now),
                         Fate::Stolen => tab.handle_stolen(now),
@@ -255,53 +259,14 @@ impl Inner {
     }
 }
 
-fn with(inner: &Weak<Inner>, act: impl FnOnce(&Inner)) {
-    if let Some(inner) = inner.upgrade() {
-        act(&inner);
-    }
-}
-
-impl fmt::Debug for Shared {
+impl fmt::Debug for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
     }
 }
 
-impl fmt::Debug for Inner {
+impl fmt::Debug for MembershipInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("name", &self.name).field("lock", &self.lock).finish_non_exhaustive()
-    }
-}
-
-/// When the page is put to sleep, and when it runs again, as far as the browser tells. That it is left and may be stored
-/// is not looked for here: whoever has a place among the tabs leaves then.
-#[derive(Debug)]
-struct Page {
-    document: EventTarget,
-    listener: Closure<dyn Fn(Event)>,
-}
-
-const FREEZE: &str = "freeze";
-const RESUME: &str = "resume";
-
-impl Page {
-    /// Tells whether it runs. A worker has no document, and is told nothing.
-    fn listen(turned: impl Fn(bool) + 'static) -> Option<Self> {
-        let document = js_sys::Reflect::get(&js_sys::global(), &"document".into()).ok()?.dyn_into().ok()?;
-        let listener = Closure::new(move |event: Event| turned(event.type_() == RESUME));
-        let page = Self { document, listener };
-        for name in [FREEZE, RESUME] {
-            // It throws for no listener that is a function.
-            let _ = page.document.add_event_listener_with_callback(name, page.listener.as_ref().unchecked_ref());
-        }
-        Some(page)
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        for name in [FREEZE, RESUME] {
-            let _ = self.document.remove_event_listener_with_callback(name, self.listener.as_ref().unchecked_ref());
-        }
+        f.debug_struct("Membership").field("name", &self.name).field("lock", &self.lock).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! `fetch`, with sse-core's parser on what it brings.
+//! `fetch`, whose responses are read by sse-core's parser.
 
 use std::{
     cell::Cell,
@@ -17,57 +17,58 @@ use web_sys::{
     Response,
 };
 
-use super::{Asked, Connection, Dial, Sealed, Sharable, refusal, refusal_of};
+use super::{HeaderProvider, Sealed, Sharable, refused, refused_header, refused_url};
 use crate::{
-    ConnectError, Problem, Refusal,
-    answer::{self, Answer},
-    clock,
-    driver::{Driver, with},
-    life::Settings,
-    reader::Arrival,
+    ConnectError, Problem, Refusal, clock,
+    decoder::RawEvent,
+    driver::{Connection, Dial, Driver},
+    reconnect::Settings,
+    response::{self, ResponseHead},
     url,
+    weak::with,
 };
 
 #[wasm_bindgen]
 extern "C" {
-    /// The global function, in a page as in a worker. One that a page has put there may throw.
+    /// The global function, in a page as in a worker. It throws only if the page has replaced it.
     #[wasm_bindgen(catch)]
     fn fetch(request: &Request) -> Result<Promise, JsValue>;
 }
 
-/// How much of a refusal's body is read: a problem's details are a few lines.
+/// How many bytes of a refusal's body are read: problem details take a few lines.
 const MAX_PROBLEM: usize = 16 << 10;
 
-/// `data` and two line ends: no event is shorter. So that many bytes hold no more than one event each, and the first
-/// may end one that had begun before.
+/// The length in bytes of the shortest event, `data` and two line ends: n times as many bytes complete at most n
+/// events, counting one that began before them.
 const SHORTEST_EVENT: usize = 6;
 
-/// `fetch`, which can send headers and a body, and tells what the server answers.
+/// `fetch`, which sends headers and a body, and tells the status and the body of a refusal.
 #[derive(Debug, Default, Hash)]
 pub struct ByFetch {
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) asked: Option<Asked>,
+    pub(crate) header_provider: Option<HeaderProvider>,
     pub(crate) body: Option<String>,
     pub(crate) credentials: Credentials,
     pub(crate) limits: Limits,
-    pub(crate) id_in_query: bool,
+    pub(crate) last_event_id_in_query: bool,
 }
 
-/// To whom `fetch` sends cookies, and whose it keeps.
+/// Which servers `fetch` sends cookies to, and accepts them from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Credentials {
-    /// Nobody.
+    /// None.
     Omit,
-    /// The page's own origin. As in the browser, this is the default.
+    /// Those of the page's own origin. The default, as in the browser.
     #[default]
     SameOrigin,
-    /// Other origins too, if they allow it by name.
+    /// Those of other origins too, if they allow the page's origin by name.
     Include,
 }
 
 impl Sealed for ByFetch {
-    fn dial(self, url: String, _: &[EventName], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
-        Ok(Box::new(Fetches { url, with: self }))
+    fn dialer(self, url: String, _: &[EventName], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
+        Ok(Box::new(FetchDialer { url, by: self }))
     }
 }
 
@@ -75,30 +76,30 @@ impl Sharable for ByFetch {
     const NAME: &str = "fetch";
 
     fn check(&self, url: &str) -> Result<(), ConnectError> {
-        let controller = AbortController::new().map_err(refusal)?;
+        let controller = AbortController::new().map_err(refused)?;
         self.request(url, &EventId::default(), &controller).map(drop)
     }
 }
 
-struct Fetches {
+struct FetchDialer {
     url: String,
-    with: ByFetch,
+    by: ByFetch,
 }
 
-impl Dial for Fetches {
+impl Dial for FetchDialer {
     fn dial(&self, last_event_id: &EventId, driver: &Weak<Driver>) -> Result<Box<dyn Connection>, ConnectError> {
-        let controller = AbortController::new().map_err(refusal)?;
-        let request = self.with.request(&self.url, last_event_id, &controller)?;
-        let mut parser = Parser::with_limits(self.with.limits);
-        // An ID that could not be set was refused when it was made.
+        let controller = AbortController::new().map_err(refused)?;
+        let request = self.by.request(&self.url, last_event_id, &controller)?;
+        let mut parser = Parser::with_limits(self.by.limits);
+        // It never fails: an `EventId` was checked when it was made.
         let _ = parser.set_last_event_id(last_event_id.as_str());
         let live = Rc::new(Cell::new(true));
-        let following = Following { driver: driver.clone(), parser, live: Rc::clone(&live), buffer: Vec::new() };
-        let (task, handle) = abortable(following.run(request, self.with.asked.clone()));
+        let exchange = Exchange { driver: driver.clone(), parser, live: Rc::clone(&live), buffer: Vec::new() };
+        let (task, handle) = abortable(exchange.run(request, self.by.header_provider.clone()));
         spawn_local(async {
-            let _ = task.await; // aborted or done: all the same
+            let _ = task.await; // whether it was aborted does not matter
         });
-        Ok(Box::new(Open { live, controller, task: handle }))
+        Ok(Box::new(FetchConnection { live, controller, task: handle }))
     }
 }
 
@@ -109,18 +110,18 @@ impl ByFetch {
         last_event_id: &EventId,
         controller: &AbortController,
     ) -> Result<Request, ConnectError> {
-        let headers = Headers::new().map_err(refusal)?;
-        headers.set("Accept", "text/event-stream").map_err(refusal)?;
+        let headers = Headers::new().map_err(refused)?;
+        headers.set("Accept", "text/event-stream").map_err(refused)?;
         for (name, value) in &self.headers {
-            headers.set(name, value).map_err(|thrown| refusal_of("header", name, thrown))?;
+            headers.set(name, value).map_err(|thrown| refused_header(name, thrown))?;
         }
         let mut url = url.to_owned();
         if !last_event_id.text().is_empty() {
-            if self.id_in_query {
+            if self.last_event_id_in_query {
                 url = url::with_last_event_id(&url, last_event_id);
             } else {
                 url = url::with_last_event_id(&url, &EventId::default());
-                headers.set("Last-Event-ID", &answer::header_value(last_event_id)).map_err(refusal)?;
+                headers.set("Last-Event-ID", &response::header_value(last_event_id)).map_err(refused)?;
             }
         }
         let init = RequestInit::new();
@@ -134,22 +135,22 @@ impl ByFetch {
             Credentials::SameOrigin => RequestCredentials::SameOrigin,
             Credentials::Include => RequestCredentials::Include,
         });
-        // Sends `Cache-Control: no-cache` too. As a header of ours it would need leave from another origin.
+        // This also sends `Cache-Control: no-cache`, which as a header of our own would take a preflight.
         init.set_cache(RequestCache::NoStore);
         init.set_signal(Some(&controller.signal()));
-        Request::new_with_str_and_init(&url, &init).map_err(|thrown| refusal_of("URL", &url, thrown))
+        Request::new_with_str_and_init(&url, &init).map_err(|thrown| refused_url(&url, thrown))
     }
 }
 
-struct Open {
+struct FetchConnection {
     live: Rc<Cell<bool>>,
     controller: AbortController,
     task: AbortHandle,
 }
 
-impl Connection for Open {}
+impl Connection for FetchConnection {}
 
-impl Drop for Open {
+impl Drop for FetchConnection {
     fn drop(&mut self) {
         self.live.set(false);
         self.controller.abort();
@@ -157,101 +158,105 @@ impl Drop for Open {
     }
 }
 
-/// What reads one answer. It holds the driver only while it has something to tell.
-struct Following {
+/// One request and its response. It holds the driver only while it has something to report.
+struct Exchange {
     driver: Weak<Driver>,
     parser: Parser,
-    /// False once the connection is dropped. That may happen while one event of many is handed over.
+    /// Cleared when the connection is dropped, which may happen while one of several events is dispatched.
     live: Rc<Cell<bool>>,
-    /// Used again for every chunk.
+    /// Reused for every chunk.
     buffer: Vec<u8>,
 }
 
-impl Following {
-    async fn run(mut self, request: Request, asked: Option<Asked>) {
-        if let Some(asked) = asked {
-            let given = asked.put_into(&request.headers()).await;
-            if !given || !self.live.get() {
+impl Exchange {
+    async fn run(mut self, request: Request, header_provider: Option<HeaderProvider>) {
+        if let Some(provider) = header_provider {
+            let are_set = provider.set_on(&request.headers()).await;
+            if !are_set || !self.live.get() {
                 return self.ended();
             }
         }
-        let answered = match fetch(&request) {
+        let response = match fetch(&request) {
             Ok(promise) => JsFuture::from(promise).await,
             Err(thrown) => Err(thrown),
         };
-        match answered {
-            Ok(response) => self.answer(&response.unchecked_into()).await,
-            Err(_) => self.ended(), // not reached, or not allowed to: a page is not told which
+        match response {
+            Ok(response) => self.handle_response(&response.unchecked_into()).await,
+            Err(_) => self.ended(), // unreachable or forbidden by CORS: a page is not told which
         }
     }
 
-    /// Nothing more will come. What the page does while it is asked for headers may have dropped the connection.
+    /// Reports that nothing more will come, unless the application dropped the connection while it provided headers.
     fn ended(&self) {
         if self.live.get() {
             with(&self.driver, Driver::ended);
         }
     }
 
-    async fn answer(&mut self, response: &Response) {
+    async fn handle_response(&mut self, response: &Response) {
         let headers = response.headers();
-        let head = |name| headers.get(name).ok().flatten();
-        let answer =
-            Answer { status: response.status(), content_type: head("content-type"), heartbeat: head("sse-heartbeat") };
+        let header = |name| headers.get(name).ok().flatten();
+        let head = ResponseHead {
+            status: response.status(),
+            content_type: header("content-type"),
+            heartbeat: header("sse-heartbeat"),
+        };
         let mut body = Body::of(response);
-        if answer.is_stream() {
-            with(&self.driver, |driver| driver.change(|life, now| life.handle_head(answer.heartbeat(), now)));
-            let origin = answer::origin(&response.url());
+        if head.is_stream() {
+            with(&self.driver, |driver| driver.change(|reconnect, now| reconnect.handle_head(head.heartbeat(), now)));
+            let origin = response::origin(&response.url());
             while let Some(len) = body.read(&mut self.buffer).await {
                 self.feed(len, &origin).await;
             }
             self.ended();
         } else {
-            let retry_after = head("retry-after").and_then(|value| retry_after(&value));
+            let retry_after = header("retry-after").and_then(|value| retry_after(&value));
             let mut problem = None;
-            if answer.is_json() {
-                problem = Problem::read(&body.start(MAX_PROBLEM).await);
+            if head.is_json() {
+                problem = Problem::parse(&body.read_start(MAX_PROBLEM).await);
             }
-            let refusal = Refusal { status: Some(answer.status), problem, retry_after };
+            let refusal = Refusal { status: Some(head.status), problem, retry_after };
             with(&self.driver, |driver| driver.refused(refusal));
         }
     }
 
-    /// Reads what is in the buffer, no faster than the application takes it.
+    /// Parses the first `len` bytes of the buffer, no faster than the application takes events.
     async fn feed(&mut self, len: usize, origin: &Text) {
         let mut start = 0;
         while start < len {
             let Some(driver) = self.driver.upgrade() else { return };
             let now = clock::now();
-            let inbox = driver.inbox();
-            let outlet = Rc::clone(inbox.outlet());
-            if outlet.is_tight() {
-                driver.change(|life, now| life.handle_hold(true, now));
-                drop(driver); // its owner may drop it meanwhile
-                poll_fn(|context| outlet.poll_room(context)).await;
-                with(&self.driver, |driver| driver.change(|life, now| life.handle_hold(false, now)));
+            let dispatcher = driver.dispatcher();
+            let sink = Rc::clone(dispatcher.sink());
+            if sink.is_tight() {
+                driver.change(|reconnect, now| reconnect.handle_hold(true, now));
+                drop(driver); // or the wait would keep it alive
+                poll_fn(|context| sink.poll_room(context)).await;
+                with(&self.driver, |driver| driver.change(|reconnect, now| reconnect.handle_hold(false, now)));
                 continue;
             }
-            let end = len.min(start.saturating_add(outlet.room().saturating_mul(SHORTEST_EVENT)));
-            inbox.change(|life| life.handle_heard(now));
+            let end = len.min(start.saturating_add(sink.room().saturating_mul(SHORTEST_EVENT)));
+            dispatcher.change(|reconnect| reconnect.handle_heard(now));
             self.parser.feed(&self.buffer[start..end], |item| match item {
                 _ if !self.live.get() => {}
                 Item::Event(event) => {
-                    inbox.handle_event(Arrival { name: event.name(), data: event.data(), id: event.id(), origin }, now);
+                    dispatcher
+                        .handle_event(RawEvent { name: event.name(), data: event.data(), id: event.id(), origin }, now);
                 }
-                Item::Retry(time) => inbox.change(|life| life.handle_retry(time)),
-                Item::Dropped(limit) => inbox.handle_too_long(limit),
+                Item::Retry(time) => dispatcher.change(|reconnect| reconnect.handle_retry(time)),
+                Item::Dropped(limit) => dispatcher.handle_too_long(limit),
                 _ => {}
             });
             if self.live.get() {
-                inbox.change(|life| life.handle_id(self.parser.last_event_id()));
+                dispatcher.change(|reconnect| reconnect.handle_id(self.parser.last_event_id()));
             }
-            driver.turn();
+            driver.perform_actions();
             start = end;
         }
     }
 }
 
-/// The body of an answer, as it comes.
+/// The body of a response, chunk by chunk.
 struct Body(Option<ReadableStreamDefaultReader>);
 
 impl Body {
@@ -259,7 +264,7 @@ impl Body {
         Self(response.body().and_then(|body| body.get_reader().dyn_into().ok()))
     }
 
-    /// Puts the next chunk at the start of the buffer, and tells its length. `None` says that it has ended, or broken.
+    /// Copies the next chunk to the start of `buffer` and returns its length; `None` once the body has ended or failed.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Option<usize> {
         let read = JsFuture::from(self.0.as_ref()?.read()).await.ok()?;
         let chunk: Uint8Array = Reflect::get(&read, &"value".into()).ok()?.dyn_into().ok()?;
@@ -271,22 +276,22 @@ impl Body {
         Some(len)
     }
 
-    /// The first bytes of it.
-    async fn start(&mut self, most: usize) -> Vec<u8> {
+    /// Reads up to `max` bytes.
+    async fn read_start(&mut self, max: usize) -> Vec<u8> {
         let (mut start, mut buffer) = (Vec::new(), Vec::new());
-        while start.len() < most
+        while start.len() < max
             && let Some(len) = self.read(&mut buffer).await
         {
             start.extend_from_slice(&buffer[..len]);
         }
-        start.truncate(most);
+        start.truncate(max);
         start
     }
 }
 
-/// The time that a `Retry-After` names: seconds, or until a date.
+/// How long a `Retry-After` asks to wait, given in seconds or as a date.
 fn retry_after(value: &str) -> Option<Duration> {
-    answer::retry_after_seconds(value).or_else(|| {
+    response::retry_after_seconds(value).or_else(|| {
         let milliseconds = Date::parse(value) - Date::now();
         (!milliseconds.is_nan()).then(|| Duration::from_millis(milliseconds.max(0.0) as u64))
     })

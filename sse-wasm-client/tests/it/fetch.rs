@@ -93,7 +93,7 @@ async fn a_resume_by_header_or_query_misses_nothing() {
         assert_eq!(within(signals.next()).await, None); // so there was no gap
     }
 
-    // Without one of our own, that of the URL counts.
+    // Without `last_event_id()` the one in the URL counts.
     let mut resumed = EventSource::<Any>::builder(url).fetch().connect().unwrap();
     let live = publish_value(&topic, &Any::Nothing).await;
     assert_eq!(values(&mut resumed, 1).await, [(Any::Nothing, live)]);
@@ -177,7 +177,7 @@ async fn dropping_aborts_and_leaves_nothing() {
     let (timers, of_page) = (pending_timers(), page_listeners());
     let (held, read) = (open(untyped(&topic).queue(4)).await, open(untyped(&topic)).await);
     publish_many(&topic, "message", (0..1000).map(|number| number.to_string())).await;
-    sleep(100).await; // time for one to be held up
+    sleep(100).await; // time for one of them to be held up
     assert_eq!(subscribers(&topic).await, 2);
     drop((held, read));
     assert_eq!((pending_timers(), page_listeners()), (timers, of_page));
@@ -193,7 +193,7 @@ async fn many_come_and_go_without_a_trace() {
         let source = EventSource::<Any>::builder(&url).fetch().connect().unwrap();
         sleep(5).await;
         drop(source);
-        sleep(5).await; // the browser's promises come to their ends
+        sleep(5).await; // the browser settles its promises
     };
     come_and_go().await;
     let references = wasm_bindgen::externref_heap_live_count();
@@ -250,9 +250,9 @@ fn what_can_be_seen_beforehand_is_an_error_of_connect() {
     let refused = |builder: Builder<Message, ByFetch>| builder.connect().unwrap_err();
     let fetch = |url: &str| EventSource::untyped(url).fetch();
     let error = refused(fetch("http://["));
-    assert!(matches!(error, ConnectError::Browser(ref why) if why.contains("http://[")), "{error}");
+    assert!(matches!(error, ConnectError::Url { ref url, .. } if url == "http://["), "{error}");
     let error = refused(fetch("/events").header("no header", "x"));
-    assert!(matches!(error, ConnectError::Browser(_)), "{error}");
+    assert!(matches!(error, ConnectError::Header { .. }), "{error}");
     let error = refused(fetch("/events").credentials(Credentials::Omit).header("X", "a\nb"));
-    assert!(matches!(error, ConnectError::Browser(_)), "{error}");
+    assert!(matches!(error, ConnectError::Header { .. }), "{error}");
 }

@@ -20,7 +20,7 @@ use crate::support::{
     pending_timers, publish, publish_many, publish_value, reach, subscribers, take, topic, until, within,
 };
 
-/// One that is dropped closes its connection, so there is one only. Were it `Clone`, this could mean either trait.
+/// Dropping a handle closes its connection, so handles are not `Clone`. If one were, this would be ambiguous.
 const _: fn() = || {
     struct Cloned;
     trait Means<Which> {
@@ -31,7 +31,7 @@ const _: fn() = || {
     let _ = [<EventSource<Message> as Means<_>>::it, <Listening<Message> as Means<_>>::it];
 };
 
-/// A variant of every kind, and the names that browsers use themselves.
+/// A variant of each kind, and names that the browser uses itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Any {
@@ -89,7 +89,7 @@ async fn values_of_every_kind_arrive_in_order_with_ids() {
     assert_eq!(source.dropped(), 0);
 
     let id = publish(&topic, "formerly", "{}").await;
-    let Delivery { value, id: delivered, origin } = next(&mut source).await.unwrap();
+    let Delivery { value, id: delivered, origin, .. } = next(&mut source).await.unwrap();
     assert_eq!((value, delivered, &*origin), (Any::Renamed(BTreeMap::new()), id, HUB));
 }
 
@@ -103,7 +103,7 @@ async fn what_does_not_decode_is_one_bad_item() {
 
     let error = next(&mut source).await.unwrap_err();
     assert!(matches!(error.cause(), typed::DecodeError::Data(_)));
-    let Delivery { value: Message { name, data }, id: of, .. } = error.delivery();
+    let Delivery { value: Message { name, data, .. }, id: of, .. } = error.delivery();
     assert_eq!((name.as_str(), data.as_str(), of), ("pair", "[1]", &id));
     assert_eq!(next(&mut source).await.unwrap().value, Any::Nothing);
 }
@@ -118,7 +118,7 @@ async fn untyped_messages_and_chosen_names() {
     }
     let mut received = Vec::new();
     for delivery in take(&mut source, 2).await {
-        let Message { name, data } = delivery.unwrap().value;
+        let Message { name, data, .. } = delivery.unwrap().value;
         received.push((name.to_string(), data.to_string()));
     }
     assert_eq!(received, [("message".into(), " kept as\nit is ".into()), ("tick".into(), String::new())]);
@@ -306,7 +306,7 @@ async fn a_callback_may_drop_its_own_connection() {
 async fn a_shared_connection_is_one_and_closes_with_its_last_handle() {
     let topic = topic();
     let sources = open_sources();
-    let shared = open(&topic).await.into_shared();
+    let shared = open(&topic).await.into_broadcast();
     let (mut one, mut other) = (shared.events(), shared.events());
     let count = Rc::new(Cell::new(0));
     let counted = Rc::clone(&count);
@@ -334,7 +334,7 @@ async fn what_waits_is_the_first_readers() {
     let source = open(&topic).await;
     let first = publish_value(&topic, &Any::Nothing).await;
     until(|| source.last_event_id() == first).await;
-    let shared = source.into_shared();
+    let shared = source.into_broadcast();
     let second = publish_value(&topic, &Any::Open).await;
     until(|| shared.source().last_event_id() == second).await;
     let (mut one, mut other) = (shared.events(), shared.events());
@@ -411,7 +411,7 @@ async fn back_online_the_wait_is_over() {
 #[wasm_bindgen_test]
 fn what_can_be_seen_beforehand_is_an_error_of_connect() {
     let error = EventSource::untyped("http://[").connect().unwrap_err();
-    assert!(matches!(error, ConnectError::Browser(ref why) if why.contains("http://[")), "{error}");
+    assert!(matches!(error, ConnectError::Url { ref url, .. } if url == "http://["), "{error}");
     let error = EventSource::untyped("/events").listen("sse-gap").connect().unwrap_err();
     assert!(matches!(error, ConnectError::Reserved(_)));
     let error = EventSource::<String>::builder("/events").connect().unwrap_err();

@@ -1,4 +1,4 @@
-//! In a browser, with servers that do as a test says.
+//! In a browser, with scripted servers.
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
@@ -13,17 +13,17 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{next, open_sources, request, sleep, take, within};
 
-/// The address of the scripted server, which every page may ask.
+/// The address of the scripted server, which allows pages of any origin.
 const SCRIPTS: &str = env!("SSE_TEST_SCRIPTS", "run these tests by `cargo xtask test --only wasm-tests`");
 
-/// One script, at a URL of its own.
+/// A script at a URL of its own.
 struct Script {
     name: String,
     url: String,
 }
 
 impl Script {
-    /// Where it breaks a connection off it waits first: a browser forgets what has arrived and is not read yet.
+    /// Steps that break a connection have to be preceded by a wait: a browser discards what it has not read by then.
     async fn new(steps: Value) -> Self {
         thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
         COUNT.set(COUNT.get() + 1);
@@ -42,12 +42,12 @@ impl Script {
         Self { url: format!("{SCRIPTS}/run/{name}/events"), name }
     }
 
-    /// A client that tries again soon.
+    /// A client that reconnects soon.
     fn source(&self) -> Builder<Message> {
         EventSource::untyped(&self.url).reconnection_time(Duration::from_millis(20))
     }
 
-    /// Waits until all its steps but `left` are done. A failure is shown with all that happened.
+    /// Waits until all steps but the last `left` are done. Panics with the timeline if the script fails.
     async fn done_but(&self, left: u64) {
         let done = async {
             loop {
@@ -87,7 +87,8 @@ fn of(data: &str, id: &str) -> (String, String) {
 async fn a_server_that_ends_the_stream_is_connected_to_again() {
     let again = |step: Value| {
         let drain = json!({ "event": "{\"reason\":\"age\"}", "name": "sse-drain", "id": "e-1" });
-        [step, json!({ "head": 200 }), json!({ "retry": "20ms" }), drain, json!({ "event": "7" }), json!("end")]
+        let cursor = json!({ "event": "{}", "name": "sse-cursor", "id": "e-1", "retry": "20ms" });
+        [step, json!({ "head": 200 }), cursor, drain, json!({ "event": "7" }), json!("end")]
     };
     let reconnect = json!({ "expect_reconnect": { "last_event_id": "e-1" } });
     let steps = [again(json!("accept")), again(reconnect.clone()), again(reconnect)].concat();
@@ -116,13 +117,42 @@ async fn a_stream_without_an_event_is_not_open() {
 }
 
 #[wasm_bindgen_test]
+async fn a_stream_that_opens_with_its_end_is_not_open() {
+    let busy = |step: Value| {
+        let drain = json!({ "event": "{\"reason\":\"busy\"}", "name": "sse-drain", "retry": "20ms" });
+        [step, json!({ "head": 200 }), drain, json!("end")]
+    };
+    let reconnect = json!("expect_reconnect");
+    let steps = [busy(json!("accept")), busy(reconnect.clone()), busy(reconnect)].concat();
+    let drain = || Signal::Drain(Drain::new(DrainReason::Busy));
+
+    let script = Script::new(json!(steps)).await;
+    let source = script.source().connect().unwrap();
+    let mut signals = source.signals();
+    script.finished().await;
+    assert_eq!(take(&mut signals, 4).await, [Signal::State(State::Connecting), drain(), drain(), drain()]);
+    assert_eq!(source.state(), State::Connecting);
+    drop(source);
+
+    let script = Script::new(json!(steps)).await;
+    let source = script.source().fetch().connect().unwrap();
+    let mut signals = source.signals();
+    for attempt in 1..=3 {
+        assert_eq!(take(&mut signals, 2).await, [Signal::State(State::Connecting), drain()]);
+        let waiting = next(&mut signals).await;
+        assert!(matches!(waiting, Signal::State(State::Waiting { attempt: own, .. }) if own == attempt), "{waiting:?}");
+    }
+    script.finished().await;
+}
+
+#[wasm_bindgen_test]
 async fn a_tab_with_a_since_stays_alone_where_there_is_no_hub() {
     let script = Script::new(json!([
         { "accept": { "path": "/events?since=1h" } },
         { "head": 200 }, { "event": "a", "id": "1" }, { "event": "b", "id": "2" }, "stall"
     ]))
     .await;
-    let mut source = EventSource::untyped(format!("{}?since=1h", script.url)).shared().connect().unwrap();
+    let mut source = EventSource::untyped(format!("{}?since=1h", script.url)).across_tabs().connect().unwrap();
     assert_eq!(data(&mut source).await, of("a", "1"));
     assert_eq!(data(&mut source).await, of("b", "2"));
     assert_eq!((source.state(), source.last_event_id().as_str()), (State::Open, "2"));
@@ -133,14 +163,14 @@ async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
     let script = Script::new(json!([
         { "accept": { "path": "/events" } },
         { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "e-1" }, { "wait": "100ms" }, "drop",
-        // The browser's own try, with its header:
+        // The browser's own attempt, with the header:
         { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 503 },
-        // And ours, with the query:
+        // This client's, with the query:
         { "expect_reconnect": { "path": "/events?last_event_id=e-1", "last_event_id": null } },
         { "status": 200, "headers": { "content-type": "text/html" }, "body": "<html>" },
         { "expect_reconnect": { "path": "/events?last_event_id=e-1" } },
         { "head": 200 }, { "retry": "20ms" }, { "event": "b", "id": "e-2" }, { "wait": "100ms" }, "drop",
-        // Whoever tries now goes on from there, and the header wins over the query.
+        // The next attempt resumes from there, and its header takes precedence over the query.
         { "expect_reconnect": { "last_event_id": "e-2" } }, { "status": 500 },
         { "expect_reconnect": { "path": "/events?last_event_id=e-2" } },
         { "head": 200 }, { "event": "c", "id": "e-3" }, "stall"
@@ -163,7 +193,7 @@ async fn after_503_and_a_wrong_type_the_browsers_own_is_made_anew() {
         State::Waiting { attempt, .. } => Some(*attempt),
         _ => None,
     });
-    assert!(attempts.eq([1, 2, 3]), "{seen:?}"); // no stream has lasted
+    assert!(attempts.eq([1, 2, 3]), "{seen:?}"); // no stream was stable
     assert_eq!(seen.iter().filter(|state| **state == connecting).count(), 6, "{seen:?}");
 }
 
@@ -172,7 +202,7 @@ async fn a_204_is_a_refusal_like_any_to_event_source() {
     let script = Script::new(json!([
         { "accept": { "path": "/events" } },
         { "head": 200 }, { "retry": "20ms" }, { "event": "a", "id": "e-1" }, "end",
-        { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 204 }, // the browser's own try
+        { "expect_reconnect": { "last_event_id": "e-1" } }, { "status": 204 }, // the browser's own attempt
         { "expect_reconnect": { "path": "/events?last_event_id=e-1" } }, { "status": 204 },
         { "expect_reconnect": { "path": "/events?last_event_id=e-1" } }, { "status": 204 }
     ]))

@@ -1,4 +1,4 @@
-//! A hub to publish at, patience with an end, and the books on what an `EventSource` holds.
+//! A hub to publish to, timeouts, and counts of what `EventSource`s hold.
 
 use std::{cell::Cell, future::Future, pin::pin};
 
@@ -13,13 +13,13 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestInit, Response};
 
-/// The hub's address, which allows the tests' page.
+/// The address of the hub, which allows the tests' page.
 pub(crate) const HUB: &str = env!("SSE_TEST_HUB", "run these tests by `cargo xtask test --only wasm-tests`");
 
-/// Long enough for a slow machine.
+/// A timeout that is long enough for a slow machine.
 const PATIENCE_MS: i32 = 10_000;
 
-/// A topic that no other test and no earlier run has.
+/// A topic of its own for each test and run.
 pub(crate) fn topic() -> String {
     thread_local!(static COUNT: Cell<u32> = const { Cell::new(0) });
     COUNT.set(COUNT.get() + 1);
@@ -31,7 +31,7 @@ pub(crate) fn events(topic: &str) -> String {
     format!("{HUB}/events?topic={topic}")
 }
 
-/// Publishes, and gives the event's ID.
+/// Publishes an event and returns its ID.
 pub(crate) async fn publish(topic: &str, name: &str, data: &str) -> EventId {
     #[derive(Deserialize)]
     struct Published {
@@ -42,7 +42,7 @@ pub(crate) async fn publish(topic: &str, name: &str, data: &str) -> EventId {
     EventId::new(id).unwrap()
 }
 
-/// Publishes events of this data at one go.
+/// Publishes events with this data in one request.
 pub(crate) async fn publish_many(topic: &str, name: &str, data: impl Iterator<Item = String>) {
     let line = |data| format!("{}\n", serde_json::json!({ "topic": topic, "event": name, "data": data }));
     let lines: String = data.map(line).collect();
@@ -62,7 +62,7 @@ pub(crate) async fn locks_of(topic: &str) -> [f64; 2] {
     [counts.get(0), counts.get(1)].map(|count| count.as_f64().unwrap())
 }
 
-/// The body of an answer that has to be a 200.
+/// The body of a response, whose status has to be 200.
 pub(crate) async fn request(method: &str, url: &str, content_type: &str, body: &str) -> String {
     let init = RequestInit::new();
     init.set_method(method);
@@ -82,7 +82,7 @@ pub(crate) async fn request(method: &str, url: &str, content_type: &str, body: &
     text
 }
 
-/// Publishes a value as its type has it.
+/// Publishes a value, encoded by its schema.
 pub(crate) async fn publish_value<T: Serialize>(topic: &str, value: &T) -> EventId {
     let event = typed::encode(value).unwrap().build();
     publish(topic, event.name(), event.data().unwrap()).await
@@ -107,7 +107,7 @@ pub(crate) async fn reach(signals: &mut Signals, state: State) {
     while next(signals).await != Signal::State(state) {}
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     within(async {
         while !is_so() {
@@ -117,7 +117,7 @@ pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     .await;
 }
 
-/// Lets the page have something happen to it.
+/// Dispatches an event on the page.
 pub(crate) fn befall(event: &str) {
     web_sys::window().unwrap().dispatch_event(&web_sys::Event::new(event).unwrap()).unwrap();
 }
@@ -130,7 +130,7 @@ pub(crate) fn hide(hidden: bool) {
     document.unchecked_into::<web_sys::EventTarget>().dispatch_event(&changed).unwrap();
 }
 
-/// The future's value, in reasonable time.
+/// Awaits a future, and panics if it takes too long.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     match select(pin!(future), pin!(sleep(PATIENCE_MS))).await {
         Either::Left((value, _)) => value,
@@ -153,7 +153,7 @@ pub(crate) async fn sleep(milliseconds: i32) {
         return [held, pending].map(locks => locks.filter(lock => lock.name.includes(part)).length);
     };
 
-    // The tests' own waits are left out of the books.
+    // The tests' own timers are not counted.
     const { setTimeout, clearTimeout } = globalThis;
     const timers = new Set();
     export const after = milliseconds => new Promise(done => setTimeout(done, milliseconds));

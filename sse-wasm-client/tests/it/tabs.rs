@@ -1,4 +1,4 @@
-//! In a browser, with a live hub: clients on one page, which share a connection as tabs do.
+//! In a browser, with a live hub: clients on one page that share a connection, as tabs do.
 
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ fn builder(topic: &str) -> Builder<Counted> {
 }
 
 fn join(topic: &str) -> Tab {
-    builder(topic).shared().connect().unwrap()
+    builder(topic).across_tabs().connect().unwrap()
 }
 
-/// Waits until each is open and knows its place. The first of them leads.
+/// Waits until each is open and knows its position. The first of them leads.
 async fn settle(tabs: &[Tab]) {
     until(|| tabs.iter().all(|tab| tab.state() == State::Open && !tab.last_event_id().text().is_empty())).await;
 }
@@ -46,7 +46,7 @@ async fn publish_count(topic: &str, number: u64) -> EventId {
     publish(topic, "count", &number.to_string()).await
 }
 
-/// The next events are these, and no others, in every tab.
+/// The next events in every tab are these and no others.
 async fn all_count(tabs: &mut [Tab], numbers: impl Iterator<Item = u64> + Clone) {
     for (tab, source) in tabs.iter_mut().enumerate() {
         for number in numbers.clone() {
@@ -55,7 +55,7 @@ async fn all_count(tabs: &mut [Tab], numbers: impl Iterator<Item = u64> + Clone)
     }
 }
 
-/// Nothing more has come anywhere.
+/// Nothing more has arrived in any tab.
 async fn none_is_left(tabs: &mut [Tab]) {
     sleep(100).await;
     for tab in tabs {
@@ -65,7 +65,7 @@ async fn none_is_left(tabs: &mut [Tab]) {
     }
 }
 
-/// Waits until the hub serves so many.
+/// Waits until the hub serves this number of streams.
 async fn are_served(topic: &str, count: u64) {
     within(async {
         while subscribers(topic).await != count {
@@ -84,7 +84,7 @@ async fn ten_tabs_make_one_connection() {
     for number in 1..=20 {
         last = publish_count(&topic, number).await;
     }
-    // By this form tabs know that IDs compare.
+    // By this form tabs recognize IDs that compare.
     let digits = last.as_str().split_once('-').map(|(epoch, number)| (epoch.len(), number.len()));
     assert_eq!(digits, Some((12, 11)));
     publish_many(&topic, "count", (21..=300).map(|number| number.to_string())).await;
@@ -93,9 +93,9 @@ async fn ten_tabs_make_one_connection() {
     none_is_left(&mut tabs).await;
     assert!(tabs.iter().all(|tab| tab.last_event_id() > last && tab.last_event_id() == tabs[0].last_event_id()));
 
-    // One that joins later has nothing of what was before, and one that resumes all of it.
+    // A tab that joins later gets nothing from before, and one that resumes gets all of it.
     let late = join(&topic);
-    let resumed = builder(&topic).last_event_id(last).shared().connect().unwrap();
+    let resumed = builder(&topic).last_event_id(last).across_tabs().connect().unwrap();
     let mut others = [late, resumed];
     settle(&others).await;
     publish_count(&topic, 301).await;
@@ -117,8 +117,8 @@ async fn each_that_wants_the_past_has_it() {
         let since = || {
             let builder = EventSource::<Counted>::builder(format!("{}&since=1h", events(&topic)));
             match by_fetch {
-                false => builder.shared().connect().unwrap(),
-                true => builder.fetch().shared().connect().unwrap(),
+                false => builder.across_tabs().connect().unwrap(),
+                true => builder.fetch().across_tabs().connect().unwrap(),
             }
         };
         let mut tabs = vec![since()];
@@ -127,7 +127,7 @@ async fn each_that_wants_the_past_has_it() {
         publish_count(&topic, 31).await;
         all_count(&mut tabs, 31..=31).await;
 
-        // One that comes later has the same, and those that had it have nothing twice.
+        // A tab that joins later gets the same, and the others get nothing twice.
         tabs.push(since());
         all_count(&mut tabs[1..], 1..=31).await;
         publish_count(&topic, 32).await;
@@ -151,7 +151,7 @@ async fn when_the_leader_goes_another_goes_on() {
             publish_count(&publisher, number).await;
         }
     });
-    // The tabs lead in the order in which they came.
+    // The tabs lead in the order in which they joined.
     for gone in 1..=3 {
         for number in (gone - 1) * 40 + 1..=gone * 40 {
             all_count(&mut tabs[..1], number..=number).await;
@@ -171,18 +171,18 @@ async fn what_differs_is_not_shared() {
     let topic = topic();
     publish_count(&topic, 0).await;
     let untyped = || EventSource::untyped(events(&topic));
-    let _shared = [untyped().shared().connect().unwrap(), untyped().shared().connect().unwrap()];
-    let _named = untyped().listen("tick").shared().connect().unwrap();
-    let _patient = untyped().heartbeat(Duration::from_secs(60)).shared().connect().unwrap();
+    let _shared = [untyped().across_tabs().connect().unwrap(), untyped().across_tabs().connect().unwrap()];
+    let _named = untyped().listen("tick").across_tabs().connect().unwrap();
+    let _patient = untyped().heartbeat(Duration::from_secs(60)).across_tabs().connect().unwrap();
     let _alone = untyped().connect().unwrap();
     are_served(&topic, 4).await;
 
     // Which fetch, by what it sends. A browser keeps six connections to one server, and some are for asking.
     drop((_named, _patient, _alone));
-    let fetch = || untyped().fetch().header("Authorization", "Bearer 1").shared().connect().unwrap();
+    let fetch = || untyped().fetch().header("Authorization", "Bearer 1").across_tabs().connect().unwrap();
     let _fetched = [fetch(), fetch()];
     are_served(&topic, 2).await;
-    let _other = untyped().fetch().header("Authorization", "Bearer 2").shared().connect().unwrap();
+    let _other = untyped().fetch().header("Authorization", "Bearer 2").across_tabs().connect().unwrap();
     are_served(&topic, 3).await;
 }
 
@@ -190,7 +190,7 @@ async fn what_differs_is_not_shared() {
 async fn over_fetch_too() {
     let topic = topic();
     publish_count(&topic, 0).await;
-    let fetch = || builder(&topic).fetch().shared().connect().unwrap();
+    let fetch = || builder(&topic).fetch().across_tabs().connect().unwrap();
     let mut tabs = vec![fetch(), fetch(), fetch()];
     settle(&tabs).await;
     publish(&topic, "unheard-of", "{}").await;
@@ -205,7 +205,7 @@ async fn over_fetch_too() {
 
 #[wasm_bindgen_test]
 async fn a_refusal_is_told_to_all_and_ends_all() {
-    let fetch = || EventSource::untyped(events("not%2Fa%2Ftopic//*")).fetch().shared().connect().unwrap();
+    let fetch = || EventSource::untyped(events("not%2Fa%2Ftopic//*")).fetch().across_tabs().connect().unwrap();
     let mut tabs = [fetch(), fetch()];
     let signals: Vec<Signals> = tabs.iter().map(EventSource::signals).collect();
     for signals in signals {
@@ -227,7 +227,7 @@ async fn a_refusal_is_told_to_all_and_ends_all() {
 async fn a_hidden_tab_leaves_it_to_the_others() {
     let topic = topic();
     publish_count(&topic, 0).await;
-    let pausing = builder(&topic).pause_when_hidden(Duration::ZERO).shared().connect().unwrap();
+    let pausing = builder(&topic).pause_when_hidden(Duration::ZERO).across_tabs().connect().unwrap();
     let mut tabs = vec![pausing];
     settle(&tabs).await;
     tabs.push(join(&topic));
@@ -355,10 +355,10 @@ async fn a_callback_may_drop_its_own() {
 
 #[wasm_bindgen_test]
 fn what_the_browser_refuses_is_an_error() {
-    let url = EventSource::untyped("http://").shared().connect();
-    assert!(matches!(url, Err(ConnectError::Browser(_))), "{url:?}");
-    let header = EventSource::untyped("/events").fetch().header("a b", "").shared().connect();
-    assert!(matches!(header, Err(ConnectError::Browser(_))), "{header:?}");
+    let url = EventSource::untyped("http://").across_tabs().connect();
+    assert!(matches!(url, Err(ConnectError::Url { .. })), "{url:?}");
+    let header = EventSource::untyped("/events").fetch().header("a b", "").across_tabs().connect();
+    assert!(matches!(header, Err(ConnectError::Header { .. })), "{header:?}");
 }
 
 #[wasm_bindgen_test]

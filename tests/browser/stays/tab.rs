@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sse_test_support::webdriver::{Driver, Page};
-use sse_testkit::{Event, Reader};
+use sse_testkit::{Event, ledger::Reader};
 
 use crate::chat::served::Served;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use leptos::{prelude::*, task::spawn_local};
-use sse_wasm_client::{DecodeError, Delivery, EventId, EventSource, Shared, Signal, State};
+use sse_wasm_client::{Broadcast, DecodeError, Delivery, EventId, EventSource, Signal, State};
 
 use crate::{
     board::Board,
@@ -39,7 +39,7 @@ pub(super) struct Live {
     is_drawing: StoredValue<bool>,
     /// Where to go on: after what is on the board.
     last_event_id: StoredValue<EventId>,
-    connection: StoredValue<Option<Shared<Event>>, LocalStorage>,
+    connection: StoredValue<Option<Broadcast<Event>>, LocalStorage>,
 }
 
 impl Live {
@@ -71,7 +71,7 @@ impl Live {
             .pause_when_hidden(PAUSE)
             .connect();
         let connection = match source {
-            Ok(source) => source.into_shared(), // one handle to read by, one to close by
+            Ok(source) => source.into_broadcast(), // one handle to read by, one to close by
             Err(error) => return self.fault.set(Some(error.to_string())),
         };
         let mut signals = connection.source().signals();

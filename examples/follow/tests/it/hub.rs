@@ -48,7 +48,7 @@ async fn what_is_published_while_the_connection_is_down_comes_afterwards() {
     };
     let following = follow(&client, &url, Session::default(), on_item, on_change);
     let happening = async {
-        assert_eq!(tells.recv().await.unwrap(), "sse-cursor: ");
+        assert_eq!(tells.recv().await.unwrap(), "sse-cursor: {}");
         publish(&client, hub, "one").await;
         assert_eq!(tells.recv().await.unwrap(), "message: one");
         network.pause(); // or it would be back too soon
@@ -57,7 +57,7 @@ async fn what_is_published_while_the_connection_is_down_comes_afterwards() {
         publish(&client, hub, "two").await;
         publish(&client, hub, "three").await;
         network.resume();
-        for expect in ["sse-cursor: ", "message: two", "message: three"] {
+        for expect in ["sse-cursor: {}", "message: two", "message: three"] {
             assert_eq!(tells.recv().await.unwrap(), expect); // `sse-cursor` and no `sse-gap`: nothing was lost
         }
         publish(&client, hub, "last").await;

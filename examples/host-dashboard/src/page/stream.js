@@ -27,7 +27,7 @@ function connect() {
     for (const host of hosts.values()) host.pending = parse(event.data)?.reason ?? "unknown";
   });
   source.addEventListener("sse-drain", (event) => {
-    lastEventId = event.lastEventId;
+    lastEventId = event.lastEventId || lastEventId; // a hub that takes no more streams sends no id
     become("connecting", "The hub ended the stream; this page comes back by itself.");
   });
   source.onerror = () => {

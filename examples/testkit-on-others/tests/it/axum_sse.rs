@@ -15,8 +15,10 @@ use axum::{
 };
 use futures_util::{FutureExt, Stream, stream};
 use sse_testkit::{
-    EncodingFault::{Changed, Lost},
-    Fields, TestClient, any_event, encoding, message,
+    TestClient, any_event, encoding,
+    encoding::EncodingFault::{Changed, Lost},
+    encoding::Fields,
+    message,
 };
 use tokio::sync::watch;
 

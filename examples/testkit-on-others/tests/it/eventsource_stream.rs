@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use eventsource_stream::EventStream;
 use futures_util::{FutureExt, StreamExt, stream};
-use sse_testkit::{Chunks, Outcome, conformance};
+use sse_testkit::{Outcome, conformance, conformance::Chunks};
 
 fn parser(chunks: &Chunks<'_>) -> Outcome {
     let pieces: Vec<_> = chunks.into_iter().map(|chunk| Ok::<_, Infallible>(chunk.to_vec())).collect();

@@ -4,8 +4,10 @@ use std::{collections::HashMap, convert::Infallible};
 
 use futures_util::stream;
 use sse_testkit::{
-    EncodingFault::{Changed, Forged, Lost},
-    Fields, TestClient, encoding, event, message,
+    TestClient, encoding,
+    encoding::EncodingFault::{Changed, Forged, Lost},
+    encoding::Fields,
+    event, message,
 };
 use warp::{Filter, Rejection, Reply, sse::Event};
 

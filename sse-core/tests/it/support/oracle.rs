@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sse_core::{Limit, Limits, NotUtf8, Place};
+use sse_core::{BlockPart, Limit, Limits, NotUtf8};
 
 use super::Outcome;
 
@@ -132,13 +132,14 @@ fn dispatch(block: Block, outcome: &mut Outcome) {
 }
 
 fn dispatch_strict(mut block: Block, outcome: &mut Outcome) {
-    let parts = [(Place::Id, &block.id), (Place::Name, &Some(block.name.clone())), (Place::Data, &block.data)];
-    let fault = parts.into_iter().find_map(|(place, value)| {
+    let parts =
+        [(BlockPart::Id, &block.id), (BlockPart::Name, &Some(block.name.clone())), (BlockPart::Data, &block.data)];
+    let fault = parts.into_iter().find_map(|(part, value)| {
         let error = std::str::from_utf8(value.as_ref()?).err()?;
-        Some(NotUtf8 { place, valid_up_to: error.valid_up_to() })
+        Some(NotUtf8 { part, valid_up_to: error.valid_up_to() })
     });
     if let Some(fault) = fault {
-        if fault.place == Place::Id {
+        if fault.part == BlockPart::Id {
             block.id = None;
         }
         if block.over.is_none() {

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     const HEAD: &str = "HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-    const CURSOR: &str = "retry: 2000\n\nevent: sse-cursor\ndata\nid: a-1\n\n";
+    const CURSOR: &str = "event: sse-cursor\nid: a-1\nretry: 2000\ndata: {}\n\n";
 
     #[test]
     fn a_resumed_stream_waits_for_what_was_published_however_it_comes() {

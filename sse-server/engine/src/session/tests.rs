@@ -245,7 +245,7 @@ fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
     let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
     (0..3).for_each(|_| hub.publish("x"));
     match hub.poll(&mut session) {
-        Action::Own { block, kind: Own::Gap(Reason::Lagged) } => assert!(block.starts_with(b"event: sse-gap")),
+        Action::Own { block, kind: Own::Gap(GapReason::Lagged) } => assert!(block.starts_with(b"event: sse-gap")),
         other => panic!("{other:?}"),
     }
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));

@@ -1,6 +1,7 @@
 //! What a client says it takes.
 
 use http::{HeaderMap, header};
+use sse_core::hub::names::media_type::EVENT_STREAM;
 
 /// How `Accept` stands to an event stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Accept {
         for range in values.iter().flat_map(|value| value.split(',')) {
             let mut parts = range.split(';').map(|part| part.trim().to_ascii_lowercase());
             let rank = match parts.next().as_deref() {
-                Some("text/event-stream") => 2,
+                Some(EVENT_STREAM) => 2,
                 Some("text/*") => 1,
                 Some("*/*") => 0,
                 _ => continue,

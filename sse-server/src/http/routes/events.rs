@@ -3,7 +3,11 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use sse_engine::{Heartbeat, MAX_PATTERN_SEGMENTS, Selector, Selectors, Start, Surroundings, busy, reconnection_time};
+use sse_core::hub::names;
+use sse_engine::{
+    DrainReason, Heartbeat, MAX_PATTERN_SEGMENTS, Selector, Selectors, Start, Surroundings, reconnection_time,
+    turned_away,
+};
 
 use crate::{
     config::Overload,
@@ -57,10 +61,10 @@ fn head(hub: &Hub, body: ResponseBody) -> Response<ResponseBody> {
     // in whole seconds, and never sooner than it comes
     let heartbeat = u64::try_from(hub.config().stream.heartbeat.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(names::media_type::EVENT_STREAM));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    headers.insert("sse-heartbeat", HeaderValue::from(heartbeat));
+    headers.insert(names::header::HEARTBEAT, HeaderValue::from(heartbeat));
     // The connection serves nothing after the stream. Over HTTP/2 hyper leaves it out.
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
@@ -91,7 +95,9 @@ fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Respon
     // Any other status than 200 makes an EventSource give up for good.
     if accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
         hub.metrics().refused(kind);
-        return Ok(head(hub, ResponseBody::whole(busy(retry))));
+        let draining = *error == SubscribeError::Draining;
+        let reason = if draining { DrainReason::Shutdown } else { DrainReason::Busy };
+        return Ok(head(hub, ResponseBody::whole(turned_away(retry, reason))));
     }
     Err(Problem::later(status, kind, detail, retry).closing())
 }
@@ -110,10 +116,10 @@ impl Wish {
         for parameter in parameters(query) {
             let (name, value) = parameter?;
             match name.as_str() {
-                "topic" => selectors.push(selector(&value)?),
-                "last_event_id" | "lastEventId" => once(&mut id, &name, value)?,
-                "since" => once(&mut since, &name, start_since(value)?)?,
-                "heartbeat" => {
+                names::query::TOPIC => selectors.push(selector(&value)?),
+                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS => once(&mut id, &name, value)?,
+                names::query::SINCE => once(&mut since, &name, start_since(value)?)?,
+                names::query::HEARTBEAT => {
                     let beat = match value.as_str() {
                         "cursor" => Heartbeat::Cursor,
                         "comment" => Heartbeat::Comment,
@@ -121,8 +127,8 @@ impl Wish {
                     };
                     once(&mut heartbeat, &name, beat)?;
                 }
-                "envelope" if value == "json" => once(&mut envelope, &name, ())?,
-                "envelope" => return Err(one_of(&name, &value, "json")),
+                names::query::ENVELOPE if value == "json" => once(&mut envelope, &name, ())?,
+                names::query::ENVELOPE => return Err(one_of(&name, &value, "json")),
                 _ => return Err(unknown(&name, KNOWN)),
             }
         }
@@ -182,5 +188,5 @@ fn one_of(name: &str, value: &str, allowed: &str) -> Problem {
 
 /// The header as a client sent it. Browsers send an ID's UTF-8 as it is; what is not UTF-8 is no ID of ours anyway.
 fn last_event_id(headers: &HeaderMap) -> Option<String> {
-    headers.get("last-event-id").map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
+    headers.get(names::header::LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
 }

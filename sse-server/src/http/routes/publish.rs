@@ -9,7 +9,7 @@ use std::{str, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::Serialize;
-use sse_core::Text;
+use sse_core::{Text, hub::names};
 use sse_engine::{Draft, Name};
 
 use crate::{
@@ -65,8 +65,8 @@ pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response<Resp
         return Err(unknown(&name, "none at this address; the event's members say it all"));
     }
     match media_type(&request.headers).as_str() {
-        "application/json" => json::publish(hub, request).await,
-        "application/x-ndjson" => ndjson::publish(hub, request).await,
+        names::media_type::JSON => json::publish(hub, request).await,
+        names::media_type::NDJSON => ndjson::publish(hub, request).await,
         other => {
             let detail = format!(
                 "the content type {other:?} is not taken here; send application/json or application/x-ndjson, \

@@ -14,6 +14,7 @@ use std::{
 use mio::net::TcpStream;
 use sse_core::{
     Item, Limits,
+    hub::names,
     session::{Closed, Head, Policy, Session, State},
 };
 
@@ -257,14 +258,15 @@ impl Subscriber {
             counts.bytes += piece.len() as u64;
             session.handle_bytes(piece, Duration::from_nanos(now), |item| match item {
                 Item::Event(event) => {
-                    *heard = true;
+                    // a server that is full sends one event too: it says so
+                    *heard |= event.name() != names::event::DRAIN;
                     if context.deliver(event.data(), set, slow, now, ledger, counts) {
                         return;
                     }
                     match event.name() {
-                        "sse-cursor" => counts.heartbeats += 1,
-                        "sse-drain" => counts.drains += 1,
-                        "sse-gap" => {
+                        names::event::CURSOR => counts.heartbeats += 1,
+                        names::event::DRAIN => counts.drains += u64::from(*heard),
+                        names::event::GAP => {
                             counts.gaps += 1;
                             context.excuse(set, ledger);
                         }

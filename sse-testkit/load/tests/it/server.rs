@@ -198,7 +198,7 @@ impl State {
         let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/event-stream\r\n{chunked}\r\n");
         socket.write_all(head.as_bytes()).await?;
         if self.streams.fetch_add(1, Ordering::Relaxed) < self.behaviour.busy {
-            self.write(&mut socket, "retry: 10\n: busy\n\n").await?;
+            self.write(&mut socket, "event: sse-drain\nretry: 10\ndata: {\"reason\":\"busy\"}\n\n").await?;
             socket.write_all(if self.behaviour.chunked { b"0\r\n\r\n" } else { b"" }).await?;
             return socket.shutdown().await;
         }

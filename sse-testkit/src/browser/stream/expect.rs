@@ -4,30 +4,33 @@ use std::{fmt, panic::Location, time::Duration};
 
 use tokio::time::{sleep_until, timeout_at};
 
-use super::{BrowserStream, Happening, ReadyState};
+use super::{
+    super::event::{BrowserEvent, ReadyState},
+    BrowserStream,
+};
 use crate::{
-    Event, EventMatcher,
-    report::Report,
-    request::EXPECTATION,
+    call::EXPECTATION,
+    matcher::EventMatcher,
+    report::{Caller, Report},
+    seen::Event,
     time::later,
     wait::{Over, Wait},
 };
 
-type Caller = &'static Location<'static>;
-
-/// How many requests an expectation lasts: with a reconnection time of none they would hold up a paused clock for ever.
+/// The number of requests after which an expectation fails: with a reconnection time of zero, endless reconnecting
+/// would keep a paused clock from advancing.
 const REQUESTS: u64 = 1 << 14;
 
-/// An expectation's patience.
+/// How long an expectation waits, and for how many requests.
 struct Patience {
     wait: Wait,
-    /// How many requests there may have been at the end of it.
+    /// The value of `Link::asked` at which it gives up.
     requests: u64,
 }
 
-/// What came of waiting.
+/// What an expectation got.
 enum Got {
-    Happened(Happening),
+    Fired(BrowserEvent),
     Closed,
     Over(Over),
     Restless,
@@ -36,7 +39,7 @@ enum Got {
 impl fmt::Display for Got {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Happened(happening) => happening.fmt(f),
+            Self::Fired(event) => event.fmt(f),
             Self::Closed => f.write_str("a stream that is closed for good"),
             Self::Over(over) => over.fmt(f),
             Self::Restless => write!(f, "nothing of the kind in {REQUESTS} requests"),
@@ -45,17 +48,17 @@ impl fmt::Display for Got {
 }
 
 impl BrowserStream {
-    /// The next thing that the page sees; `None` if the stream is closed, so that nothing will come any more. Nothing is
-    /// lost if the future is dropped before it is ready.
+    /// Awaits the next event for the page; `None` if the stream is closed. Nothing is lost if the future is dropped
+    /// before it is ready.
     ///
     /// ```
-    /// # use sse_testkit::{BrowserClient, Happening, TestClient, event_stream};
+    /// # use sse_testkit::{BrowserClient, TestClient, browser::BrowserEvent, event_stream};
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
     /// # async fn main() {
     /// # let client = TestClient::from_fn(async |_| event_stream("data: a\n\n"));
     /// # let mut stream = BrowserClient::new(client).open("/events");
-    /// assert_eq!(stream.next().await, Some(Happening::Open));
-    /// assert!(matches!(stream.next().await, Some(Happening::Event(_))));
+    /// assert_eq!(stream.next().await, Some(BrowserEvent::Open));
+    /// assert!(matches!(stream.next().await, Some(BrowserEvent::Event(_))));
     /// stream.close();
     /// assert_eq!(stream.next().await, None);
     /// # }
@@ -63,22 +66,22 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If there is neither in the time allowed.
+    /// If nothing comes in the time allowed.
     #[expect(clippy::should_implement_trait, reason = "an asynchronous `next`, as of a stream")]
     #[track_caller]
-    pub fn next(&mut self) -> impl Future<Output = Option<Happening>> + Send {
+    pub fn next(&mut self) -> impl Future<Output = Option<BrowserEvent>> + Send {
         let caller = Location::caller();
         async move {
             let mut patience = self.patience();
             match self.pull(&mut patience).await {
-                Got::Happened(happening) => Some(happening),
+                Got::Fired(event) => Some(event),
                 Got::Closed => None,
                 got => self.fail(caller, &"anything, or the end of it all", &got, None),
             }
         }
     }
 
-    /// The next thing is `open`: an answer has come, and it is an event stream.
+    /// Expects `open` next: an answer came, and it is an event stream.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -100,13 +103,13 @@ impl BrowserStream {
         async move {
             let mut patience = self.patience();
             match self.pull(&mut patience).await {
-                Got::Happened(Happening::Open) => {}
-                got => self.fail(caller, &Happening::Open, &got, None),
+                Got::Fired(BrowserEvent::Open) => {}
+                got => self.fail(caller, &BrowserEvent::Open, &got, None),
             }
         }
     }
 
-    /// The next thing is an event like this.
+    /// Expects an event that matches `matcher` next, and returns it.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event, event_stream};
@@ -122,7 +125,7 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If it is another event, or an `error`, or none comes in the time allowed.
+    /// If another event or an `error` comes, or nothing in the time allowed.
     #[track_caller]
     pub fn expect_event<'m>(&mut self, matcher: impl Into<EventMatcher<'m>>) -> impl Future<Output = Event> {
         let caller = Location::caller();
@@ -134,7 +137,7 @@ impl BrowserStream {
         }
     }
 
-    /// The next things are events like these, in this order. The time allowed is for all of them.
+    /// Expects events that match `matchers` next, in this order. The time allowed is for all of them.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -170,8 +173,8 @@ impl BrowserStream {
         }
     }
 
-    /// All events up to and including the first for which `last` holds, however often the browser has to connect again
-    /// for them. The time allowed is for all of it.
+    /// Collects events up to and including the first for which `last` returns true, across reconnects. The time allowed
+    /// is for all of them.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -192,7 +195,7 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If no such event comes in the time allowed, or the stream is closed for good before.
+    /// If no such event comes in the time allowed, or the stream is closed for good before it.
     #[track_caller]
     pub fn collect_until(&mut self, mut last: impl FnMut(&Event) -> bool) -> impl Future<Output = Vec<Event>> {
         let caller = Location::caller();
@@ -201,22 +204,22 @@ impl BrowserStream {
             let mut events = Vec::new();
             loop {
                 match self.pull_past_open(&mut patience).await {
-                    Got::Happened(Happening::Event(event)) => {
+                    Got::Fired(BrowserEvent::Event(event)) => {
                         let done = last(&event);
                         events.push(event);
                         if done {
                             return events;
                         }
                     }
-                    Got::Happened(Happening::Error { ready_state: ReadyState::Connecting, .. }) => {}
+                    Got::Fired(BrowserEvent::Error { ready_state: ReadyState::Connecting, .. }) => {}
                     got => self.fail(caller, &"an event for which the closure holds", &got, None),
                 }
             }
         }
     }
 
-    /// The next thing is an `error` with `CONNECTING`: the stream is lost, and the browser will connect again. Returns
-    /// why.
+    /// Expects an `error` with `CONNECTING` next: the stream is lost, and the browser will connect again. Returns the
+    /// reason.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient, event_stream};
@@ -231,13 +234,13 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If an event comes first, or it is closed for good, or nothing comes in the time allowed.
+    /// If an event comes first, the browser gives up for good, or nothing comes in the time allowed.
     #[track_caller]
     pub fn expect_error(&mut self) -> impl Future<Output = String> + Send {
         self.expect_error_with(ReadyState::Connecting, Location::caller())
     }
 
-    /// The next thing is an `error` with `CLOSED`: the browser has given up for good. Returns why.
+    /// Expects an `error` with `CLOSED` next: the browser has given up for good. Returns the reason.
     ///
     /// ```
     /// # use sse_testkit::{BrowserClient, TestClient};
@@ -252,13 +255,13 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If an event comes first, or the browser would connect again, or nothing comes in the time allowed.
+    /// If an event comes first, the browser would connect again, or nothing comes in the time allowed.
     #[track_caller]
     pub fn expect_closed(&mut self) -> impl Future<Output = String> + Send {
         self.expect_error_with(ReadyState::Closed, Location::caller())
     }
 
-    /// Neither an event nor an `error` comes before that time has passed.
+    /// Expects neither an event nor an `error` for `time`.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -276,7 +279,7 @@ impl BrowserStream {
     ///
     /// # Panics
     ///
-    /// If one does.
+    /// If one of them comes.
     #[track_caller]
     pub fn expect_silence(&mut self, time: Duration) -> impl Future<Output = ()> + Send {
         let caller = Location::caller();
@@ -294,7 +297,7 @@ impl BrowserStream {
     async fn expect_error_with(&mut self, expected: ReadyState, caller: Caller) -> String {
         let mut patience = self.patience();
         match self.pull_past_open(&mut patience).await {
-            Got::Happened(Happening::Error { ready_state, why }) if ready_state == expected => why,
+            Got::Fired(BrowserEvent::Error { ready_state, why }) if ready_state == expected => why,
             got => self.fail(caller, &format!("error, {expected}"), &got, None),
         }
     }
@@ -312,7 +315,7 @@ impl BrowserStream {
     async fn pull_past_open(&mut self, patience: &mut Patience) -> Got {
         loop {
             match self.pull(patience).await {
-                Got::Happened(Happening::Open) => {}
+                Got::Fired(BrowserEvent::Open) => {}
                 got => return got,
             }
         }
@@ -320,8 +323,8 @@ impl BrowserStream {
 
     async fn pull(&mut self, patience: &mut Patience) -> Got {
         loop {
-            if let Some(happening) = self.happening() {
-                return Got::Happened(happening);
+            if let Some(event) = self.take_fired() {
+                return Got::Fired(event);
             }
             if self.link.is_closed() {
                 return Got::Closed;
@@ -341,7 +344,7 @@ impl BrowserStream {
 
     fn matched(&self, caller: Caller, which: &str, matcher: &EventMatcher<'_>, got: &Got) -> Event {
         let because = match got {
-            Got::Happened(Happening::Event(event)) => match matcher.mismatch(event) {
+            Got::Fired(BrowserEvent::Event(event)) => match matcher.mismatch(event) {
                 None => return event.clone(),
                 because => because,
             },
@@ -355,7 +358,7 @@ impl BrowserStream {
             Got::Over(Over::Late(_)) => self.link.call.late_because(&self.link.timeline),
             _ => because,
         };
-        let here = matches!(got, Got::Happened(Happening::Event(_)));
+        let here = matches!(got, Got::Fired(BrowserEvent::Event(_)));
         Report { expected, got, because, caller, timeline: &self.link.timeline, here }.fail()
     }
 }

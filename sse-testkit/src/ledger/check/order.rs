@@ -2,40 +2,38 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    Finding, Ids,
-    book::{Book, Time},
-};
+use super::facts::{Facts, LogTime};
+use crate::ledger::{findings::Finding, ids::Ids};
 
-/// What is before what: by ids that compare, or since one was in the log before the other was begun.
+/// The known order of events: by ids that compare, or because one was in the log before the publish of the other began.
 #[derive(Debug)]
 pub(super) struct Order {
-    /// Start and ends of each event.
-    spans: Vec<(Time, Vec<Time>)>,
+    /// The start and the ends of each event.
+    spans: Vec<(LogTime, Vec<LogTime>)>,
     ranks: Vec<Option<Rank>>,
 }
 
-/// Where an event stands among those whose ids compare with its own.
+/// The rank of an event among those whose ids compare with its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rank {
     pub(super) group: usize,
-    pub(super) place: usize,
+    pub(super) index: usize,
 }
 
 impl Order {
-    pub(super) fn of(book: &Book<'_>, ids: Ids) -> Self {
+    pub(super) fn of(facts: &Facts<'_>, ids: Ids) -> Self {
         let mut keys: Vec<_> =
-            (0..).zip(&book.events).filter_map(|(event, known)| Some((key(known.id, ids)?, event))).collect();
+            (0..).zip(&facts.events).filter_map(|(event, known)| Some((key(known.id, ids)?, event))).collect();
         keys.sort_unstable();
-        let mut ranks = vec![None; book.events.len()];
+        let mut ranks = vec![None; facts.events.len()];
         let mut group = 0;
-        for (place, pair) in keys.iter().enumerate() {
-            if place > 0 && keys[place - 1].0.group != pair.0.group {
+        for (index, pair) in keys.iter().enumerate() {
+            if index > 0 && keys[index - 1].0.group != pair.0.group {
                 group += 1;
             }
-            ranks[pair.1] = Some(Rank { group, place });
+            ranks[pair.1] = Some(Rank { group, index });
         }
-        let spans = book.events.iter().map(|event| (event.start, event.ends.clone())).collect();
+        let spans = facts.events.iter().map(|event| (event.start, event.ends.clone())).collect();
         Self { spans, ranks }
     }
 
@@ -43,11 +41,11 @@ impl Order {
         self.ranks[event]
     }
 
-    pub(super) fn start(&self, event: usize) -> Time {
+    pub(super) fn start(&self, event: usize) -> LogTime {
         self.spans[event].0
     }
 
-    pub(super) fn ends(&self, event: usize) -> &[Time] {
+    pub(super) fn ends(&self, event: usize) -> &[LogTime] {
         &self.spans[event].1
     }
 
@@ -55,40 +53,41 @@ impl Order {
         if let (Some(one), Some(other)) = (self.rank(one), self.rank(other))
             && one.group == other.group
         {
-            return one.place < other.place;
+            return one.index < other.index;
         }
         self.was_there(one, other)
     }
 
-    /// One was in the log when the other was begun, whatever their ids say.
+    /// Returns true if `one` was in the log when `other` was begun, whatever their ids say.
     fn was_there(&self, one: usize, other: usize) -> bool {
         self.ends(one).iter().any(|end| end.is_before(self.start(other)))
     }
 
-    /// It was in the log at that time. Where times say nothing, it was if it ever was.
-    pub(super) fn ended_before(&self, event: usize, time: Time) -> bool {
-        self.ends(event).iter().any(|end| end.place != time.place || end.at < time.at)
+    /// Returns true if `event` was in the log at `time`. If the times don't compare, it is enough that it was ever in
+    /// the log.
+    pub(super) fn ended_before(&self, event: usize, time: LogTime) -> bool {
+        self.ends(event).iter().any(|end| end.source != time.source || end.at < time.at)
     }
 
-    /// That time was before it was begun.
-    pub(super) fn began_before(&self, time: Option<Time>, event: usize) -> bool {
+    /// Returns true if `event` was begun after `time`.
+    pub(super) fn began_before(&self, time: Option<LogTime>, event: usize) -> bool {
         time.is_some_and(|time| time.is_before(self.start(event)))
     }
 
-    /// Events with a lower id than one that was there before them.
-    pub(super) fn lower_ids(&self, book: &Book<'_>) -> Vec<Finding> {
+    /// Finds events with a lower id than one that was in the log before them.
+    pub(super) fn lower_ids(&self, facts: &Facts<'_>) -> Vec<Finding> {
         let mut ranked: Vec<(usize, usize, usize)> = (0..)
             .zip(&self.ranks)
-            .filter_map(|(event, rank)| rank.map(|rank| (rank.group, rank.place, event)))
+            .filter_map(|(event, rank)| rank.map(|rank| (rank.group, rank.index, event)))
             .collect();
         ranked.sort_unstable();
         let mut all = Vec::new();
-        // of those with lower ids, for each place: the one that began last
+        // of the events with lower ids: the one that began last for each source
         let mut latest: HashMap<(usize, usize), usize> = HashMap::new();
         for (group, _, event) in ranked {
-            let lower = self.ends(event).iter().filter_map(|end| latest.get(&(group, end.place)).copied());
+            let lower = self.ends(event).iter().filter_map(|end| latest.get(&(group, end.source)).copied());
             if let Some(lower) = lower.into_iter().find(|lower| self.was_there(event, *lower)) {
-                let (one, after) = (&book.events[lower], &book.events[event]);
+                let (one, after) = (&facts.events[lower], &facts.events[event]);
                 all.push(Finding::LowerId {
                     data: one.data.into(),
                     id: one.id.into(),
@@ -96,7 +95,7 @@ impl Order {
                     after_id: after.id.into(),
                 });
             }
-            let last = latest.entry((group, self.start(event).place)).or_insert(event);
+            let last = latest.entry((group, self.start(event).source)).or_insert(event);
             if self.start(*last) < self.start(event) {
                 *last = event;
             }
@@ -104,21 +103,21 @@ impl Order {
         all
     }
 
-    /// What one reader saw, for questions about what it did not see.
-    pub(super) fn places(&self, first: &HashMap<usize, usize>) -> Places {
+    /// An index of what one reader saw, to place the events that it did not see.
+    pub(super) fn sightings(&self, first: &HashMap<usize, usize>) -> Sightings {
         let (mut ends, mut starts) = (Keyed::new(), Keyed::new());
         let mut ranks = Keyed::new();
         for (event, at) in first {
             for end in self.ends(*event) {
-                ends.entry(end.place).or_default().push((end.at, *at, *event));
+                ends.entry(end.source).or_default().push((end.at, *at, *event));
             }
             let start = self.start(*event);
-            starts.entry(start.place).or_default().push((start.at, *at, *event));
+            starts.entry(start.source).or_default().push((start.at, *at, *event));
             if let Some(rank) = self.rank(*event) {
-                ranks.entry(rank.group).or_default().push((rank.place, *at, *event));
+                ranks.entry(rank.group).or_default().push((rank.index, *at, *event));
             }
         }
-        Places {
+        Sightings {
             ends: each(ends, running_last),
             starts: each(starts, running_first),
             below: each(ranks.clone(), running_last),
@@ -127,10 +126,10 @@ impl Order {
     }
 }
 
-/// Keys of each group or place, with position and event.
+/// For each group or source: keys, each with a position and an event.
 type Keyed = HashMap<usize, Vec<(usize, usize, usize)>>;
 
-fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Steps) -> HashMap<usize, Steps> {
+fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Extremes) -> HashMap<usize, Extremes> {
     let sorted = |mut of: Vec<_>| {
         of.sort_unstable();
         of
@@ -138,37 +137,38 @@ fn each(keyed: Keyed, steps: fn(Vec<(usize, usize, usize)>) -> Steps) -> HashMap
     keyed.into_iter().map(|(key, of)| (key, steps(sorted(of)))).collect()
 }
 
-/// Keys in order, each with the last or first position that has a key so low or so high, and the event there.
-type Steps = Vec<(usize, (usize, usize))>;
+/// Keys in ascending order. Each has the last position of a key that is not higher, or the first of one that is not
+/// lower, and the event there.
+type Extremes = Vec<(usize, (usize, usize))>;
 
 #[derive(Debug)]
-pub(super) struct Places {
-    ends: HashMap<usize, Steps>,
-    starts: HashMap<usize, Steps>,
-    below: HashMap<usize, Steps>,
-    above: HashMap<usize, Steps>,
+pub(super) struct Sightings {
+    ends: HashMap<usize, Extremes>,
+    starts: HashMap<usize, Extremes>,
+    below: HashMap<usize, Extremes>,
+    above: HashMap<usize, Extremes>,
 }
 
-impl Places {
-    /// Position and event of the last that was seen and is surely before this one.
+impl Sightings {
+    /// The position and event of the last sighting that is certainly before `event`.
     pub(super) fn last_before(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
-        let lower = |steps: &Steps, key: usize| {
+        let lower = |steps: &Extremes, key: usize| {
             let count = steps.partition_point(|step| step.0 < key);
             count.checked_sub(1).map(|at| steps[at].1)
         };
-        let by_id = order.rank(event).and_then(|rank| lower(self.below.get(&rank.group)?, rank.place));
+        let by_id = order.rank(event).and_then(|rank| lower(self.below.get(&rank.group)?, rank.index));
         let start = order.start(event);
-        let by_time = self.ends.get(&start.place).and_then(|ends| lower(ends, start.at));
-        // by times alone, an event whose id says otherwise is not before it
+        let by_time = self.ends.get(&start.source).and_then(|ends| lower(ends, start.at));
+        // an event whose id says otherwise is not before it, whatever the times say
         by_id.max(by_time.filter(|(_, other)| order.surely_before(*other, event)))
     }
 
-    /// Position and event of the first that was seen and is surely after this one.
+    /// The position and event of the first sighting that is certainly after `event`.
     pub(super) fn first_after(&self, event: usize, order: &Order) -> Option<(usize, usize)> {
         let higher =
-            |steps: &Steps, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
-        let by_id = order.rank(event).and_then(|rank| higher(self.above.get(&rank.group)?, rank.place));
-        let by_time = order.ends(event).iter().filter_map(|end| higher(self.starts.get(&end.place)?, end.at));
+            |steps: &Extremes, key: usize| steps.get(steps.partition_point(|step| step.0 <= key)).map(|step| step.1);
+        let by_id = order.rank(event).and_then(|rank| higher(self.above.get(&rank.group)?, rank.index));
+        let by_time = order.ends(event).iter().filter_map(|end| higher(self.starts.get(&end.source)?, end.at));
         let by_time = by_time.filter(|(_, other)| order.surely_before(event, *other)).min();
         match (by_id, by_time) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -177,7 +177,7 @@ impl Places {
     }
 }
 
-fn running_last(sorted: Vec<(usize, usize, usize)>) -> Steps {
+fn running_last(sorted: Vec<(usize, usize, usize)>) -> Extremes {
     let mut last = (0, 0);
     sorted
         .into_iter()
@@ -188,9 +188,9 @@ fn running_last(sorted: Vec<(usize, usize, usize)>) -> Steps {
         .collect()
 }
 
-fn running_first(sorted: Vec<(usize, usize, usize)>) -> Steps {
+fn running_first(sorted: Vec<(usize, usize, usize)>) -> Extremes {
     let mut first = (usize::MAX, 0);
-    let mut steps: Steps = sorted
+    let mut steps: Extremes = sorted
         .into_iter()
         .rev()
         .map(|(key, at, event)| {
@@ -202,10 +202,10 @@ fn running_first(sorted: Vec<(usize, usize, usize)>) -> Steps {
     steps
 }
 
-/// An id that compares: within a group, by its place.
+/// The sort key of an id that can be compared within its group.
 #[derive(Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'a> {
-    /// What is before the last `-`, and the length of all.
+    /// The part before the last `-`, and the length of the whole id.
     group: (&'a str, usize),
     number: u128,
     text: &'a str,
@@ -223,21 +223,21 @@ fn key(id: &str, ids: Ids) -> Option<Key<'_>> {
     }
 }
 
-/// A circle in what readers saw one after the other.
-pub(super) fn disagreement(book: &Book<'_>) -> Option<Finding> {
+/// Finds a cycle in the order in which readers saw events.
+pub(super) fn disagreement(facts: &Facts<'_>) -> Option<Finding> {
     let mut edges: HashSet<(usize, usize)> = HashSet::new();
-    for seen in book.readers.values() {
+    for seen in facts.readers.values() {
         let mut known = HashSet::new();
         let events: Vec<_> = seen.events().map(|(_, event)| event).filter(|event| known.insert(*event)).collect();
         edges.extend(events.windows(2).map(|pair| (pair[0], pair[1])));
     }
-    let mut after: Vec<Vec<usize>> = vec![Vec::new(); book.events.len()];
-    let mut waits = vec![0_usize; book.events.len()];
+    let mut after: Vec<Vec<usize>> = vec![Vec::new(); facts.events.len()];
+    let mut waits = vec![0_usize; facts.events.len()];
     for (one, other) in &edges {
         after[*one].push(*other);
         waits[*other] += 1;
     }
-    // what waits for nothing can be put next; what is left waits in circles, or for one
+    // an event that waits for nothing can come next; what is left is in a cycle or waits for one
     let mut free: Vec<usize> = (0..waits.len()).filter(|event| waits[*event] == 0).collect();
     while let Some(event) = free.pop() {
         for next in &after[event] {
@@ -260,6 +260,6 @@ pub(super) fn disagreement(book: &Book<'_>) -> Option<Finding> {
         }
         walk.push(previous);
     };
-    let events = circle.into_iter().rev().map(|event| book.events[event].data.to_owned()).collect();
+    let events = circle.into_iter().rev().map(|event| facts.events[event].data.to_owned()).collect();
     Some(Finding::Disagreement { events })
 }

@@ -1,70 +1,70 @@
-//! A script as JSON: written.
+//! Writes a script as JSON.
 
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use super::super::{
+use crate::script::{
     builders::{AcceptStep, REDIRECT},
-    step::{Kind, Step},
-    time::Written,
+    step::{Step, StepKind},
+    time::WrittenTime,
 };
 
-/// A step as [`read`](super::read) reads it.
+/// The step as JSON that [`read`](super::read) reads.
 pub(in super::super) fn write(step: &Step) -> Value {
     match &step.0 {
-        Kind::Accept(step) => accept(step),
-        Kind::Head(step) => {
-            let mut fields = Fields::of("head", step.status);
+        StepKind::Accept(step) => accept(step),
+        StepKind::Head(step) => {
+            let mut fields = WrittenFields::of("head", step.status);
             fields.headers(&step.headers);
             fields.whole()
         }
-        Kind::Event(step) => {
-            let mut fields = Fields::of("event", &*step.data);
+        StepKind::Event(step) => {
+            let mut fields = WrittenFields::of("event", &*step.data);
             fields.put("name", step.name.as_deref());
             fields.put("id", step.id.as_deref());
             fields.put("retry", step.retry.map(time));
             fields.whole()
         }
-        Kind::Answer(step) => {
+        StepKind::Answer(step) => {
             let mut fields = match &step.location {
-                None => Fields::of("status", step.status),
-                Some(location) => Fields::of("redirect", &**location),
+                None => WrittenFields::of("status", step.status),
+                Some(location) => WrittenFields::of("redirect", &**location),
             };
             fields.put("status", step.location.is_some().then_some(step.status).filter(|code| *code != REDIRECT));
             fields.headers(&step.headers);
             fields.put("body", Some(&*step.body).filter(|body| !body.is_empty()));
             fields.whole()
         }
-        Kind::Disconnect(step) => match step.within {
+        StepKind::Disconnect(step) => match step.within {
             None => "expect_disconnect".into(),
             Some(within) => json!({ "expect_disconnect": { "within": time(within) } }),
         },
-        Kind::Raw(bytes) => match std::str::from_utf8(bytes) {
+        StepKind::Raw(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => json!({ "raw": text }),
             Err(_) => json!({ "raw_base64": STANDARD.encode(bytes) }),
         },
-        Kind::Comment(text) => json!({ "comment": text }),
-        Kind::Retry(retry) => json!({ "retry": time(*retry) }),
-        Kind::Wait(wait) => json!({ "wait": time(*wait) }),
-        Kind::Silence(silence) => json!({ "expect_silence": time(*silence) }),
-        Kind::Drop => "drop".into(),
-        Kind::End => "end".into(),
-        Kind::Reset => "reset".into(),
-        Kind::Stall => "stall".into(),
+        StepKind::Comment(text) => json!({ "comment": text }),
+        StepKind::Retry(retry) => json!({ "retry": time(*retry) }),
+        StepKind::Wait(wait) => json!({ "wait": time(*wait) }),
+        StepKind::Silence(silence) => json!({ "expect_silence": time(*silence) }),
+        StepKind::Drop => "drop".into(),
+        StepKind::End => "end".into(),
+        StepKind::Reset => "reset".into(),
+        StepKind::Stall => "stall".into(),
     }
 }
 
 fn accept(step: &AcceptStep) -> Value {
     let word = if step.again { "expect_reconnect" } else { "accept" };
-    let mut fields = Fields(Map::new());
+    let mut fields = WrittenFields(Map::new());
     fields.put("method", step.method.as_deref());
     fields.put("path", step.path.as_deref());
     let is_id = |(name, _): &&(String, Option<String>)| name == "last-event-id";
     let ids: Vec<_> = step.headers.iter().filter(is_id).collect();
     match &*ids {
-        // the usual case has a field of its own
+        // the usual case has its own field
         [(_, id)] => {
             fields.0.insert("last_event_id".into(), id.clone().into());
             let others: Vec<_> = step.headers.iter().filter(|header| !is_id(header)).cloned().collect();
@@ -77,9 +77,9 @@ fn accept(step: &AcceptStep) -> Value {
     if fields.0.is_empty() { word.into() } else { json!({ word: fields.0 }) }
 }
 
-struct Fields(Map<String, Value>);
+struct WrittenFields(Map<String, Value>);
 
-impl Fields {
+impl WrittenFields {
     fn of(name: &str, value: impl Into<Value>) -> Self {
         Self(Map::from_iter([(name.to_owned(), value.into())]))
     }
@@ -108,5 +108,5 @@ impl Fields {
 }
 
 fn time(time: Duration) -> String {
-    Written(time).to_string()
+    WrittenTime(time).to_string()
 }

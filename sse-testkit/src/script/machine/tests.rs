@@ -11,27 +11,27 @@ const fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn start(script: &Script) -> (Machine, Vec<Action>) {
-    let (machine, doings) = Machine::start(plan(script.steps()).unwrap().into(), at(0));
-    (machine, actions(doings))
+fn start(script: &Script) -> (ScriptMachine, Vec<Action>) {
+    let (machine, step_actions) = ScriptMachine::start(plan(script.steps()).unwrap().into(), at(0));
+    (machine, actions(step_actions))
 }
 
-fn actions(doings: Vec<Doing>) -> Vec<Action> {
-    doings.into_iter().map(|(_, action)| action).collect()
+fn actions(step_actions: Vec<StepAction>) -> Vec<Action> {
+    step_actions.into_iter().map(|(_, action)| action).collect()
 }
 
-fn get(target: &str) -> Happening {
-    Happening::Request(Head { method: Method::GET, target: target.into(), headers: HeaderMap::new() })
+fn get(target: &str) -> Input {
+    Input::Request(RequestHead { method: Method::GET, target: target.into(), headers: HeaderMap::new() })
 }
 
 /// What is done at a moment.
-fn when(machine: &mut Machine, millis: u64, happening: Happening) -> Vec<Action> {
-    actions(machine.handle(at(millis), happening))
+fn when(machine: &mut ScriptMachine, millis: u64, input: Input) -> Vec<Action> {
+    actions(machine.handle(at(millis), input))
 }
 
-fn failure(machine: &Machine) -> &str {
+fn failure(machine: &ScriptMachine) -> &str {
     match machine.state() {
-        State::Failed(failure) => &failure.what,
+        ScriptState::Failed(failure) => &failure.what,
         other => panic!("{other:?}"),
     }
 }
@@ -57,18 +57,18 @@ fn a_script_from_its_beginning_to_its_end() {
 
     let taken = when(&mut machine, 10, get("/"));
     assert!(matches!(&taken[..], [Action::Take, Action::Head { .. }]), "{taken:?}");
-    assert_eq!(when(&mut machine, 10, Happening::Taken), [frame("data: a\n\n")]);
-    assert_eq!(when(&mut machine, 20, Happening::Taken), []);
+    assert_eq!(when(&mut machine, 10, Input::Taken), [frame("data: a\n\n")]);
+    assert_eq!(when(&mut machine, 20, Input::Taken), []);
     assert_eq!(machine.deadline(), Some(at(1020)));
-    assert_eq!(when(&mut machine, 1019, Happening::Time), []); // woken too early
-    assert_eq!(when(&mut machine, 1020, Happening::Time), [Action::Break { reset: false }]);
+    assert_eq!(when(&mut machine, 1019, Input::Time), []); // woken too early
+    assert_eq!(when(&mut machine, 1020, Input::Time), [Action::Break { reset: false }]);
 
     let answered = when(&mut machine, 4020, get("/"));
     assert!(matches!(&answered[..], [Action::Take, Action::Answer { .. }]), "{answered:?}");
     when(&mut machine, 5000, get("/"));
-    assert_eq!((machine.at(), machine.state()), (8, &State::Running));
-    assert_eq!(when(&mut machine, 5000, Happening::Taken), [Action::End]); // over, with an answer open
-    assert_eq!((machine.at(), machine.state(), machine.deadline()), (9, &State::Finished, None));
+    assert_eq!((machine.at(), machine.state()), (8, &ScriptState::Running));
+    assert_eq!(when(&mut machine, 5000, Input::Taken), [Action::End]); // over, with an answer open
+    assert_eq!((machine.at(), machine.state(), machine.deadline()), (9, &ScriptState::Finished, None));
 
     let refused = when(&mut machine, 6000, get("/late"));
     assert_eq!(refused, [Action::Refuse("after the last step: a request came: GET /late".into())]);
@@ -77,18 +77,18 @@ fn a_script_from_its_beginning_to_its_end() {
 #[test]
 fn what_a_step_does_not_wait_for_fails_it() {
     let too_early = "GET /x came: it came after 2999ms, not 3s or more";
-    for (script, happenings, expected) in [
-        (script![accept, status(204)], vec![(60_001, Happening::Time)], "no request came within 1m"),
+    for (script, inputs, expected) in [
+        (script![accept, status(204)], vec![(60_001, Input::Time)], "no request came within 1m"),
         (script![accept, wait(5s), status(204)], vec![(0, get("/")), (1, get("/x"))], "a request came: GET /x"),
-        (script![accept, head(200)], vec![(0, get("/")), (1, Happening::Left)], "the client left"),
+        (script![accept, head(200)], vec![(0, get("/")), (1, Input::Left)], "the client left"),
         (
             script![accept, head(200)],
-            vec![(0, get("/")), (60_001, Happening::Time)],
+            vec![(0, get("/")), (60_001, Input::Time)],
             "the client did not take it within 1m",
         ),
         (
             script![accept, expect_disconnect().within(5s)],
-            vec![(0, get("/")), (5001, Happening::Time)],
+            vec![(0, get("/")), (5001, Input::Time)],
             "the client had not left within 5s",
         ),
         (
@@ -103,16 +103,16 @@ fn what_a_step_does_not_wait_for_fails_it() {
         ),
         (
             script![accept, stall],
-            vec![(0, get("/")), (1, get("/x")), (1001, Happening::Time)],
+            vec![(0, get("/")), (1, get("/x")), (1001, Input::Time)],
             "a request came, and the client had not left the answer before: GET /x",
         ),
         (script![accept, stall], vec![(0, get("/")), (1, get("/x")), (2, get("/y"))], "a request came: GET /y"),
-        (script![accept, stall], vec![(0, get("/")), (1, get("/x")), (2, Happening::Left)], "a request came: GET /x"),
+        (script![accept, stall], vec![(0, get("/")), (1, get("/x")), (2, Input::Left)], "a request came: GET /x"),
     ] {
         let (mut machine, _) = start(&script);
         let mut done = Vec::new();
-        for (millis, happening) in happenings {
-            done = when(&mut machine, millis, happening);
+        for (millis, input) in inputs {
+            done = when(&mut machine, millis, input);
         }
         assert_eq!(failure(&machine), expected, "{script:?}");
         assert!(done.iter().any(|action| matches!(action, Action::Refuse(_))), "{done:?}");
@@ -130,13 +130,13 @@ fn a_client_may_come_back_before_its_leaving_is_noticed() {
     ] {
         let (mut machine, _) = start(&script);
         when(&mut machine, 0, get("/a"));
-        when(&mut machine, 0, Happening::Taken);
-        when(&mut machine, 0, Happening::Taken);
+        when(&mut machine, 0, Input::Taken);
+        when(&mut machine, 0, Input::Taken);
         assert_eq!(when(&mut machine, 500, get("/b")), []);
         assert_eq!(machine.deadline(), Some(at(1500)));
-        let done = when(&mut machine, 600, Happening::Left);
+        let done = when(&mut machine, 600, Input::Left);
         assert!(matches!(&done[..], [Action::Take, Action::Answer { .. }]), "{done:?}");
-        assert_eq!(machine.state(), &State::Finished);
+        assert_eq!(machine.state(), &ScriptState::Finished);
     }
 }
 
@@ -144,21 +144,21 @@ fn a_client_may_come_back_before_its_leaving_is_noticed() {
 fn also_before_it_is_noticed_that_it_has_taken_what_was_sent() {
     let (mut machine, _) = start(&script![accept, head(200), event("a"), stall, accept, status(204)]);
     when(&mut machine, 0, get("/a"));
-    when(&mut machine, 0, Happening::Taken);
+    when(&mut machine, 0, Input::Taken);
     assert_eq!(when(&mut machine, 500, get("/b")), []);
-    assert_eq!(when(&mut machine, 600, Happening::Taken), []);
-    let done = when(&mut machine, 700, Happening::Left);
+    assert_eq!(when(&mut machine, 600, Input::Taken), []);
+    let done = when(&mut machine, 700, Input::Left);
     assert!(matches!(&done[..], [Action::Take, Action::Answer { .. }]), "{done:?}");
-    assert_eq!(machine.state(), &State::Finished);
+    assert_eq!(machine.state(), &ScriptState::Finished);
 }
 
 #[test]
 fn an_accept_ends_what_is_open() {
     let (mut machine, _) = start(&script![accept, head(200), accept, status(204)]);
     when(&mut machine, 0, get("/"));
-    assert_eq!(when(&mut machine, 0, Happening::Taken), [Action::End]);
-    when(&mut machine, 1, Happening::Left); // old news
-    assert_eq!(machine.state(), &State::Running);
+    assert_eq!(when(&mut machine, 0, Input::Taken), [Action::End]);
+    when(&mut machine, 1, Input::Left); // old news
+    assert_eq!(machine.state(), &ScriptState::Running);
 }
 
 #[test]
@@ -179,8 +179,8 @@ fn every_difference_of_a_request_is_told() {
         (http::header::COOKIE, HeaderValue::from_static("c=1")),
         (HeaderName::from_static("last-event-id"), HeaderValue::from_bytes("ü".as_bytes()).unwrap()),
     ]);
-    let head = Head { method: Method::GET, target: "/other?a=1".into(), headers };
-    machine.handle(at(0), Happening::Request(head));
+    let head = RequestHead { method: Method::GET, target: "/other?a=1".into(), headers };
+    machine.handle(at(0), Input::Request(head));
     assert_eq!(
         failure(&machine),
         r#"GET /other?a=1 came: the method is GET, not POST; the path is "/other", not "/events"; there is no authorization, and it ought to be "Bearer x"; host is "b", not "a"; last-event-id is "ü", not "7"; cookie is "c=1", and ought not to be there"#
@@ -199,7 +199,7 @@ fn a_path_is_compared_with_the_query_if_it_has_one() {
     ] {
         let (mut machine, _) = start(&script![accept.path(path), status(204)]);
         when(&mut machine, 0, get(target));
-        assert_eq!(*machine.state() == State::Finished, fits, "{path} {target}");
+        assert_eq!(*machine.state() == ScriptState::Finished, fits, "{path} {target}");
     }
 }
 
@@ -208,17 +208,17 @@ proptest! {
     /// connection, and the end is the end.
     #[test]
     fn nothing_is_done_out_of_order(
-        happenings in prop::collection::vec((0..4_u8, 0..70_000_u64), 0..60),
+        inputs in prop::collection::vec((0..4_u8, 0..70_000_u64), 0..60),
     ) {
         let script = script![
             accept, head(200), event("a"), wait(1s), stall, expect_reconnect(), wait(1s), status(503), expect_silence(2s),
             accept, head(200), raw("x"), expect_disconnect().within(3s), accept, drop, accept, head(200), comment("c"),
             accept, stall
         ];
-        let (mut machine, mut doings) = Machine::start(plan(script.steps()).unwrap().into(), at(0));
+        let (mut machine, mut step_actions) = ScriptMachine::start(plan(script.steps()).unwrap().into(), at(0));
         let (mut waiting, mut open, mut asked, mut now, mut over) = (0, false, false, 0, false);
-        for (kind, time) in happenings {
-            for (step, action) in doings {
+        for (kind, time) in inputs {
+            for (step, action) in step_actions {
                 prop_assert!(step <= machine.at());
                 match action {
                     Action::Take => {
@@ -237,26 +237,26 @@ proptest! {
                     Action::Break { .. } => prop_assert!(std::mem::take(&mut open) | std::mem::take(&mut asked)),
                 }
             }
-            prop_assert!(!over || machine.state() != &State::Running, "it runs again");
-            over = machine.state() != &State::Running;
+            prop_assert!(!over || machine.state() != &ScriptState::Running, "it runs again");
+            over = machine.state() != &ScriptState::Running;
             prop_assert!(over || machine.deadline().is_some() || machine.at() == 4 || machine.at() == 19);
-            let happening = match kind {
+            let input = match kind {
                 0 => {
                     waiting += 1;
                     get("/")
                 }
-                1 => Happening::Taken,
+                1 => Input::Taken,
                 2 => {
                     open = false;
                     asked = false;
-                    Happening::Left
+                    Input::Left
                 }
                 _ => {
                     now += time;
-                    Happening::Time
+                    Input::Time
                 }
             };
-            doings = machine.handle(at(now), happening);
+            step_actions = machine.handle(at(now), input);
         }
     }
 }

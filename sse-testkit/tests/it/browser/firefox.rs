@@ -37,11 +37,11 @@ async fn whatever_the_cuts() {
     for at in 0..=WIRE.len() {
         let client = TestClient::from_fn(async move |_| {
             let (left, right) = WIRE.as_bytes().split_at(at);
-            event_stream(Body::pieces([left, right]))
+            event_stream(Body::chunks([left, right]))
         });
         assert_eq!(read(BrowserClient::new(client).firefox()).await, whole, "{at}");
     }
-    let bytes = TestClient::from_fn(async |_| event_stream(Body::pieces(WIRE.as_bytes().chunks(1))));
+    let bytes = TestClient::from_fn(async |_| event_stream(Body::chunks(WIRE.as_bytes().chunks(1))));
     assert_eq!(read(BrowserClient::new(bytes).firefox()).await, whole);
 }
 

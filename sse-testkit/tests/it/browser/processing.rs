@@ -2,7 +2,11 @@
 
 use std::{sync::mpsc, time::Duration};
 
-use sse_testkit::{Body, BrowserClient, Happening, ReadyState, TestClient, any_event, event_stream, message};
+use sse_testkit::{
+    Body, BrowserClient, TestClient, any_event,
+    browser::{BrowserEvent, ReadyState},
+    event_stream, message,
+};
 
 use super::{browser, header, open, status};
 
@@ -41,11 +45,11 @@ async fn the_ready_state_goes_with_what_is_fired() {
     let browser = browser(|n, _| if n == 0 { event_stream("data: a\n\n") } else { status(204) });
     let mut stream = browser.open("/");
     assert_eq!(stream.ready_state(), ReadyState::Connecting);
-    assert_eq!(stream.next().await, Some(Happening::Open));
+    assert_eq!(stream.next().await, Some(BrowserEvent::Open));
     assert_eq!(stream.ready_state(), ReadyState::Open);
-    assert!(matches!(stream.next().await, Some(Happening::Event(event)) if event.data == "a"));
+    assert!(matches!(stream.next().await, Some(BrowserEvent::Event(event)) if event.data == "a"));
     assert_eq!(stream.ready_state(), ReadyState::Open);
-    let error = |ready_state, why: &str| Some(Happening::Error { ready_state, why: why.into() });
+    let error = |ready_state, why: &str| Some(BrowserEvent::Error { ready_state, why: why.into() });
     assert_eq!(stream.next().await, error(ReadyState::Connecting, "the stream ended"));
     assert_eq!(stream.ready_state(), ReadyState::Connecting);
     let why = "the server wants no more of this client (status 204)";

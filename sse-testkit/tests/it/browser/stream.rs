@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use sse_testkit::{Body, BodyDropped, BrowserClient, Happening, ReadyState, TestClient, event, event_stream, message};
+use sse_testkit::{
+    Body, BodyDropped, BrowserClient, TestClient,
+    browser::{BrowserEvent, ReadyState},
+    event, event_stream, message,
+};
 use tokio::time::{sleep, timeout};
 
 use super::{browser, header, open, status};
@@ -76,8 +80,8 @@ async fn a_future_that_is_dropped_loses_nothing() {
     let mut stream = BrowserClient::new(client).open("/");
     let mut seen = Vec::new();
     while seen.len() < 6 {
-        if let Ok(happening) = timeout(S / 10, stream.next()).await {
-            seen.push(happening.unwrap().to_string());
+        if let Ok(event) = timeout(S / 10, stream.next()).await {
+            seen.push(event.unwrap().to_string());
         }
     }
     let event = |data, id| format!("event \"message\", data \"{data}\", id \"{id}\"");
@@ -146,8 +150,8 @@ async fn the_page_sees_the_events_that_it_listens_to() {
     let datas = async |browser: BrowserClient| {
         let mut stream = browser.open("/");
         let mut datas = String::new();
-        while let Some(Happening::Open | Happening::Event(_)) = stream.next().await.inspect(|happening| {
-            if let Happening::Event(event) = happening {
+        while let Some(BrowserEvent::Open | BrowserEvent::Event(_)) = stream.next().await.inspect(|event| {
+            if let BrowserEvent::Event(event) = event {
                 datas.push_str(&event.data);
             }
         }) {}

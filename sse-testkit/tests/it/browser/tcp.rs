@@ -75,8 +75,8 @@ async fn a_server_that_is_not_there_yet() {
         let (mut socket, _) = request(&listener).await;
         socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
     });
-    while let Some(happening) = stream.next().await {
-        assert!(happening.to_string().starts_with("error, "), "{happening}");
+    while let Some(event) = stream.next().await {
+        assert!(event.to_string().starts_with("error, "), "{event}");
     }
     server.await.unwrap();
 }

@@ -5,17 +5,20 @@ use std::{
     time::Duration,
 };
 
-use sse_testkit::{Body, BrowserClient, Fleet, Record, RunningFleet, Saw, TestClient, View, event_stream};
+use sse_testkit::{
+    Body, BrowserClient, Fleet, TestClient, event_stream,
+    fleet::{FleetView, Observed, Record, RunningFleet},
+};
 use tokio::time::{Instant, sleep};
 
 use super::{Numbers, S, in_a_row, numbers};
 
-fn count(view: &View, wanted: fn(&Saw) -> bool) -> usize {
+fn count(view: &FleetView, wanted: fn(&Observed) -> bool) -> usize {
     view.records.iter().filter(|record| wanted(&record.what)).count()
 }
 
 /// A fleet under churn while numbers are published, until all is calm and the last number has come.
-async fn run(server: &Numbers, seed: u64) -> Vec<View> {
+async fn run(server: &Numbers, seed: u64) -> Vec<FleetView> {
     let mut fleet = Fleet::of(30).seed(seed).churn(10 * S, 5 * S).open(server.client());
     server.publish_every(S / 10, 1000).await;
     finish(server, &mut fleet).await;
@@ -36,7 +39,7 @@ async fn nothing_is_lost_or_doubled() {
         assert!(in_a_row(&numbers), "{view}");
         assert!(numbers[0] < 5 && *numbers.last().unwrap() == 1000, "{view}");
         let (left, connected) =
-            (count(&view, |saw| *saw == Saw::Left), count(&view, |saw| matches!(saw, Saw::Connected { .. })));
+            (count(&view, |saw| *saw == Observed::Left), count(&view, |saw| matches!(saw, Observed::Connected { .. })));
         assert!(left >= 4 && connected == left, "{left}, {connected}: {view}"); // the last of both by `close`
     }
 }
@@ -50,13 +53,13 @@ async fn a_client_leaves_at_drawn_times_and_comes_back_with_what_it_saw_last() {
         let mut since = None;
         for record in &view.records {
             match &record.what {
-                Saw::Connected { last_event_id } => {
+                Observed::Connected { last_event_id } => {
                     assert_eq!(*last_event_id, last, "{view}");
                     aways.extend(since.map(|since| record.at - since));
                     since = Some(record.at);
                 }
-                Saw::Event(event) => last.clone_from(&event.id),
-                Saw::Left => {
+                Observed::Event(event) => last.clone_from(&event.id),
+                Observed::Left => {
                     stays.extend(since.map(|since| record.at - since));
                     since = Some(record.at);
                 }
@@ -83,7 +86,7 @@ async fn the_same_seed_gives_the_same_views() {
 #[tokio::test(start_paused = true)]
 async fn clients_of_one_seed_go_their_own_ways() {
     let views = run(&Numbers::new(), 7).await;
-    let first_left = |view: &View| view.records.iter().find(|record| record.what == Saw::Left).unwrap().at;
+    let first_left = |view: &FleetView| view.records.iter().find(|record| record.what == Observed::Left).unwrap().at;
     let mut times: Vec<_> = views.iter().map(first_left).collect();
     times.sort_unstable();
     times.dedup();
@@ -158,7 +161,7 @@ async fn the_server_may_end_streams_as_well() {
         assert!(
             count(
                 &view,
-                |saw| matches!(saw, Saw::Broke { why } if why == "the stream broke off: the body was aborted")
+                |saw| matches!(saw, Observed::Broke { why } if why == "the stream broke off: the body was aborted")
             ) > 2
         );
     }
@@ -203,7 +206,7 @@ async fn observers_get_each_record_as_it_is_made() {
     finish(&server, &mut fleet).await;
     assert_eq!(fleet.views().into_iter().map(|view| view.records).collect::<Vec<_>>(), *told.lock().unwrap());
     let views = fleet.close();
-    assert!(views.iter().all(|view| view.records.last().unwrap().what == Saw::Left));
+    assert!(views.iter().all(|view| view.records.last().unwrap().what == Observed::Left));
     assert_eq!(views.into_iter().map(|view| view.records).collect::<Vec<_>>(), *told.lock().unwrap());
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sse_testkit::{Body, BrowserClient, Faults, Fleet, Ledger, Record, TestClient, event_stream};
+use sse_testkit::{Body, BrowserClient, Faults, Fleet, Ledger, TestClient, event_stream, fleet::Record};
 
 use super::{Numbers, S};
 use crate::support::failure;

@@ -4,7 +4,10 @@ use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use sse_testkit::{BrowserClient, Fleet, Record, Saw, TestClient};
+use sse_testkit::{
+    BrowserClient, Fleet, TestClient,
+    fleet::{Observed, Record},
+};
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{Numbers, in_a_row, numbers};
@@ -34,7 +37,7 @@ async fn nothing_is_lost_under_churn() {
         .churn(millis(50), millis(20))
         .observe(move |_| {
             let left = left.clone();
-            move |record: &Record| left.send_modify(|left| *left += u32::from(record.what == Saw::Left))
+            move |record: &Record| left.send_modify(|left| *left += u32::from(record.what == Observed::Left))
         })
         .open(browser);
     for number in 1..=20 {

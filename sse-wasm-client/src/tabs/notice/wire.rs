@@ -1,4 +1,4 @@
-//! The forms of types that have none of their own.
+//! The serialized forms of types that are not serializable themselves.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sse_core::{EventId, EventName};
@@ -81,32 +81,36 @@ pub(super) mod aside {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Limit, Problem, Refusal, tabs::Aside};
+    use crate::{Limit, Problem, Refusal, tabs::aside::Aside};
 
-    /// [`Aside`], likewise.
+    /// [`Aside`], in a form that does not change with it.
     #[derive(Serialize, Deserialize)]
     enum Form {
-        /// Status, problem, and for how many milliseconds the server asks to be left alone.
-        Refused(Option<u16>, Option<Told>, Option<u64>),
+        /// Status, problem, and `Retry-After` in milliseconds.
+        Refused(Option<u16>, Option<ProblemForm>, Option<u64>),
         Line,
         Event,
         Id,
         Name,
     }
 
-    /// Kind, title, detail.
+    /// Kind, title, detail. The status is the refusal's.
     #[derive(Serialize, Deserialize)]
-    struct Told(String, Option<String>, Option<String>);
+    struct ProblemForm(String, Option<String>, Option<String>);
 
     pub(in super::super) fn serialize<S: Serializer>(aside: &Aside, to: S) -> Result<S::Ok, S::Error> {
         let text = |text: &sse_core::Text| text.as_str().to_owned();
         let form = match aside {
             Aside::Refused(Refusal { status, problem, retry_after }) => {
-                let told = problem.as_ref().map(|problem| {
-                    Told(text(&problem.kind), problem.title.as_ref().map(text), problem.detail.as_ref().map(text))
+                let problem = problem.as_ref().map(|problem| {
+                    ProblemForm(
+                        text(&problem.kind),
+                        problem.title.as_ref().map(text),
+                        problem.detail.as_ref().map(text),
+                    )
                 });
                 let retry_after = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-                Form::Refused(*status, told, retry_after)
+                Form::Refused(*status, problem, retry_after)
             }
             Aside::TooLong(Limit::Line) => Form::Line,
             Aside::TooLong(Limit::Id) => Form::Id,
@@ -118,11 +122,13 @@ pub(super) mod aside {
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Aside, D::Error> {
         Ok(match Form::deserialize(from)? {
-            Form::Refused(status, told, retry_after) => {
-                let problem = told.map(|Told(kind, title, detail)| Problem {
-                    kind: kind.into(),
-                    title: title.map(Into::into),
-                    detail: detail.map(Into::into),
+            Form::Refused(status, problem, retry_after) => {
+                let problem = problem.map(|ProblemForm(kind, title, detail)| {
+                    let mut problem = Problem::default();
+                    problem.kind = kind.into();
+                    problem.title = title.map(Into::into);
+                    problem.detail = detail.map(Into::into);
+                    problem
                 });
                 Aside::Refused(Refusal { status, problem, retry_after: retry_after.map(Duration::from_millis) })
             }

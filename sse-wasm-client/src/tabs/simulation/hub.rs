@@ -1,24 +1,23 @@
-//! A model of the server: a log, and who follows it.
+//! A model of the server and its log.
 
 use std::time::Duration;
 
-use sse_core::{EventId, EventName};
-
-use crate::{
-    Delivery, Message,
-    signal::{CURSOR, GAP},
-    tabs::trail::order,
+use sse_core::{
+    EventId, EventName,
+    hub::names::event::{CURSOR, DRAIN, GAP},
 };
 
-/// The name of the events of the log. Their data is their index among all that were ever published.
+use crate::{Delivery, Message, tabs::seen_ids::order};
+
+/// The name of published events. The data is the event's index among all that were ever published.
 pub(super) const TICK: EventName = EventName::from_static("tick");
 
-/// What IDs a server gives, and what it does with one that it does not know.
+/// Which IDs a server sets, and what it does with one that it does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// They compare; a gap is announced.
+    /// They compare, and it announces a gap.
     Hub,
-    /// They do not; nothing is lost.
+    /// They do not compare, and nothing is lost.
     Foreign,
 }
 
@@ -32,13 +31,15 @@ pub(super) struct Server {
     /// When each event was published, by its index.
     pub(super) times: Vec<Duration>,
     pub(super) is_up: bool,
-    /// It wants no more of anyone.
+    /// It refuses each connection, with a stream that opens with its end.
+    pub(super) is_busy: bool,
+    /// It tells all clients not to connect again.
     pub(super) refuses: bool,
-    /// How often it was asked for the stream while it refuses.
+    /// How many requests it has refused.
     pub(super) refused: usize,
     /// Gaps that were announced.
     pub(super) gaps: usize,
-    /// Those that came only of an ID that it never gave.
+    /// Gaps whose only cause was an ID that the server never set.
     pub(super) stray_gaps: usize,
 }
 
@@ -51,6 +52,7 @@ impl Server {
             trimmed: 0,
             times: Vec::new(),
             is_up: true,
+            is_busy: false,
             refuses: false,
             refused: 0,
             gaps: 0,
@@ -70,19 +72,19 @@ impl Server {
         self.times.len()
     }
 
-    /// The ID and index of the last event but so many, if it is of the present epoch.
+    /// The ID and index of the event `ago` before the last, if it is of the present epoch.
     pub(super) fn before(&self, ago: usize) -> Option<(EventId, usize)> {
         let number = self.log.len().checked_sub(ago)?;
         Some((self.id(number), *self.log.get(number.checked_sub(1)?)?))
     }
 
-    /// The index of an event among all, by an ID that does not compare.
+    /// The index of an event, by its ID of a kind that does not compare.
     pub(super) fn index(&self, id: &EventId) -> usize {
         let number = id.as_str().strip_prefix('#').and_then(|number| number.parse::<usize>().ok());
         number.map_or(0, |number| number - 1)
     }
 
-    /// Forgets what it has so far, but for so many.
+    /// Drops all events but the last `but`.
     pub(super) fn trim(&mut self, but: usize) {
         if self.kind == Kind::Hub {
             self.trimmed = self.trimmed.max(self.log.len().saturating_sub(but));
@@ -93,13 +95,13 @@ impl Server {
     pub(super) fn begin_epoch(&mut self) {
         if self.kind == Kind::Hub {
             self.epoch += 1;
-            self.gaps += 1; // for all, though it may be one astray to whom it is announced
+            self.gaps += 1; // it concerns all, although it may be announced to an astray tab
             self.log.clear();
             self.trimmed = 0;
         }
     }
 
-    /// What a connection after this ID gets at once.
+    /// What a connection that resumes after `id` gets at once.
     pub(super) fn open(&mut self, id: &EventId) -> Vec<Delivery<Message>> {
         let asked = (0..=self.log.len()).find(|&number| self.id(number) == *id);
         let (hello, after) = match (self.kind, asked) {
@@ -110,12 +112,17 @@ impl Server {
         };
         let is_known = asked.is_some() || order(id, &self.id(0)).is_some();
         if hello == Some(GAP) {
-            let is_for_all = is_known || self.trimmed > 0; // else only for one astray
+            let is_for_all = is_known || self.trimmed > 0; // otherwise only for an astray tab
             self.gaps += usize::from(is_for_all);
             self.stray_gaps += usize::from(!is_for_all);
         }
         let hello = hello.map(|name| event(EventName::from_static(name), String::new(), self.id(after)));
         hello.into_iter().chain((after + 1..=self.log.len()).map(|number| self.event(number))).collect()
+    }
+
+    /// The only event of a refused connection, which was to resume after `id`.
+    pub(super) fn turn_away(id: &EventId) -> Delivery<Message> {
+        event(EventName::from_static(DRAIN), r#"{"reason":"busy"}"#.into(), id.clone())
     }
 
     fn event(&self, number: usize) -> Delivery<Message> {

@@ -1,4 +1,4 @@
-//! How tabs come.
+//! The ways in which tabs join.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::{
 use crate::tabs::Tab;
 
 impl World {
-    /// A tab joins, with nothing or from where another is.
+    /// A tab joins: with nothing, or at the position of another.
     pub(super) fn join(&mut self, like: Option<u64>) -> u64 {
         match like.and_then(|tab| self.pages.get(&tab)) {
             Some(page) => {
                 let (is_astray, seen, past, begins) = (page.is_astray, page.seen.clone(), page.past(), page.begins);
-                let tab = self.enter(page.tab.desk.trail.last(), seen, is_astray);
+                let tab = self.enter(page.tab.state.seen.last(), seen, is_astray);
                 if let Some(page) = self.pages.get_mut(&tab) {
                     (page.past, page.begins) = (past, begins);
                 }
@@ -27,8 +27,8 @@ impl World {
         }
     }
 
-    /// One that has had nothing since so many events ago. With IDs that do not compare it knows nothing of what lies
-    /// before its own, and may get that late.
+    /// A tab joins that has had nothing since `ago` events ago. Not with IDs that do not compare: it could recognize
+    /// nothing before its own, and may get that late.
     pub(super) fn join_late(&mut self, ago: usize) {
         if self.server.kind == Kind::Hub
             && let Some((id, index)) = self.server.before(ago)
@@ -37,7 +37,7 @@ impl World {
         }
     }
 
-    /// One with an ID that the server does not know. What another kind of server than a hub does with it is its affair.
+    /// A tab joins with an ID that the server does not know. What servers other than hubs do with it is not tested.
     pub(super) fn join_astray(&mut self) {
         if self.server.kind == Kind::Hub {
             let id = format!("astray {}", self.next);
@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// One that finds no lock.
+    /// A tab joins that finds no lock.
     pub(super) fn join_alone(&mut self) {
         let tab = self.join(None);
         if let Some(page) = self.pages.get_mut(&tab) {
@@ -57,7 +57,7 @@ impl World {
 
     fn enter(&mut self, id: EventId, seen: Vec<Seen>, is_astray: bool) -> u64 {
         self.next += 1;
-        let number = self.next * 7919 % 100_003; // so that the order of joining is not that of the numbers
+        let number = self.next * 7919 % 100_003; // so that tabs don't join in the order of their numbers
         let is_fresh = id.text().is_empty();
         let page = Page {
             tab: Tab::new(number, id.clone(), self.now),
@@ -66,7 +66,7 @@ impl World {
             begins: 0,
             seen,
             told: id,
-            placed_at: (!is_fresh).then_some(self.server.published()),
+            positioned_at: (!is_fresh).then_some(self.server.published()),
             joined_at: is_fresh.then_some(self.now),
             frozen: None,
             is_throttled: false,
@@ -81,13 +81,13 @@ impl World {
         number
     }
 
-    /// A page that had nothing knows its place now.
-    pub(super) fn place(&mut self, tab: u64) {
+    /// Notes when a page that has had nothing first knows its position.
+    pub(super) fn note_position(&mut self, tab: u64) {
         let Some(page) = self.pages.get_mut(&tab) else { return };
-        if page.placed_at.is_none() && !page.tab.desk.trail.last().text().is_empty() {
-            page.placed_at = Some(self.server.published());
-            page.begins = self.server.index(&page.tab.desk.trail.last());
-            // It may be in the middle of what is old. Or it leads, and begins where the others are.
+        if page.positioned_at.is_none() && !page.tab.state.seen.last().text().is_empty() {
+            page.positioned_at = Some(self.server.published());
+            page.begins = self.server.index(&page.tab.state.seen.last());
+            // It may lie amid old events. Or the tab leads, and begins where the others are.
             if page.connection.is_some() || self.now <= self.repeated_until + Duration::from_millis(self.slowest) {
                 page.joined_at = None;
             }

@@ -1,4 +1,4 @@
-//! One tab's page, what happens to it, and what it should have had.
+//! The page of one tab: what happens to it, and what it should have had.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -11,17 +11,17 @@ use crate::{Delivery, Message, tabs::Tab};
 pub(super) struct Page {
     pub(super) tab: Tab,
     pub(super) seen: Vec<Seen>,
-    /// How many of these another had, from where this one resumes.
+    /// How many of these another tab had, at whose position this one joined.
     pub(super) brought: usize,
-    /// How many of those the other had only brought itself, before a gap: what comes again of them is no news.
+    /// How many of those the other tab had brought itself before a gap. They may come again.
     pub(super) past: usize,
-    /// The ID of the last event that its program had: where that would resume.
+    /// The ID of the last event that its program got: where that would resume.
     pub(super) told: EventId,
-    /// What had been published when it first knew where it is.
-    pub(super) placed_at: Option<usize>,
-    /// With IDs that do not compare: the index of the first event that it is to have, if it joined with nothing.
+    /// How many events had been published when it first knew its position.
+    pub(super) positioned_at: Option<usize>,
+    /// With IDs that do not compare: the index of the first event that it has to have, if it joined with nothing.
     pub(super) begins: usize,
-    /// When it joined with nothing, if what it gets first is to be later than that.
+    /// When it joined with nothing, if its first event has to be later than that.
     pub(super) joined_at: Option<Duration>,
     /// Its timers fire once a minute.
     pub(super) is_throttled: bool,
@@ -29,7 +29,7 @@ pub(super) struct Page {
     pub(super) is_alone: bool,
     /// It came with an ID that the server does not know.
     pub(super) is_astray: bool,
-    /// While it is frozen: what has happened in the meantime, and whether the channel keeps notices for it.
+    /// Set while it is frozen: what has happened meanwhile, and whether the channel keeps notices for it.
     pub(super) frozen: Option<Frozen>,
     /// The number of its last request for the lock.
     pub(super) request: u64,
@@ -42,7 +42,7 @@ pub(super) struct Frozen {
     pub(super) backlog: Vec<Happening>,
 }
 
-/// A connection as the tab sees it; it is made again by itself.
+/// A connection as the tab sees it, which reconnects by itself.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) number: u64,
@@ -62,7 +62,7 @@ pub(super) enum Happening {
     Notice(String),
     Granted(u64),
     Stolen(u64),
-    /// The connection of this number reaches the server.
+    /// The connection with this number reaches the server.
     Arrive(u64),
     Event(u64, Delivery<Message>),
     Lost(u64),
@@ -76,28 +76,28 @@ impl Page {
         Some(if self.is_throttled { at.max(Duration::from_secs(at.as_secs().next_multiple_of(MINUTE))) } else { at })
     }
 
-    /// How much of what it has seen counts no more for what comes again.
+    /// How many of the events that it has seen may come again.
     pub(super) fn past(&self) -> usize {
         if self.seen[self.brought..].contains(&Seen::Gap) { self.brought } else { self.past }
     }
 
-    /// Whether its program knows where it is.
-    pub(super) fn check_place(&self) -> Result<(), String> {
-        let place = self.tab.desk.trail.last();
-        if self.told == place {
+    /// Checks that its program knows the tab's position.
+    pub(super) fn check_position(&self) -> Result<(), String> {
+        let position = self.tab.state.seen.last();
+        if self.told == position {
             Ok(())
         } else {
-            Err(format!("its program is at {:?}, and itself at {place:?}", self.told))
+            Err(format!("its program is at {:?}, and itself at {position:?}", self.told))
         }
     }
 
-    /// Whether it has had what it should, in order: all from when it found its place, nothing from before it joined, and
-    /// no gap that the server has no part in. With IDs that do not compare, and a gap somewhere: nothing twice. `late`:
-    /// how long an event may be on its way.
+    /// Checks that it has had what it should, in order: everything since it knew its position, nothing from before it
+    /// joined, and no gap that the server did not announce. With IDs that do not compare, and a gap somewhere: that it
+    /// has had nothing twice. `late` is how long an event may be on its way.
     pub(super) fn check(&self, server: &Server, has_gaps: bool, late: Duration) -> Result<(), String> {
         if server.kind == Kind::Foreign && has_gaps {
-            // Nobody knows the order of what is late then, but it comes once all the same; to one that brought an ID
-            // from elsewhere, once since then. What another had twice is that one's.
+            // Late events come in no known order then, but once; to a tab that brought an ID from elsewhere, once since
+            // then. What another tab had twice is that tab's fault.
             let own = &self.seen[self.brought..];
             let mut once: HashSet<_> = self.seen[self.past()..self.brought].iter().collect();
             let twice = own.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
@@ -105,17 +105,17 @@ impl Page {
         }
         let mut last: Option<usize> = None;
         let mut gap = false;
-        // With such IDs one that joined in the middle may get what others resume for, too, and is told nothing of it.
+        // With such IDs a tab that joined amid a resume may get the events of the resume too, and is not told.
         let is_late = |seen: &&Seen| matches!(seen, Seen::Tick(index) if *index < self.begins);
         for seen in self.seen.iter().filter(|seen| !is_late(seen)) {
             match (seen, last) {
-                // Before all else it may be another's, who is astray.
+                // As the first event it may be for another tab, which is astray.
                 (Seen::Gap, last) if !has_gaps && !self.is_astray && (last.is_some() || server.stray_gaps == 0) => {
                     return Err("a gap that no server announced".into());
                 }
                 (Seen::Gap, _) => gap = true,
-                (Seen::Tick(index), None) if Some(*index) > self.placed_at && !gap && !self.is_astray => {
-                    return Err(format!("begins with {index}, but was there at {:?}", self.placed_at));
+                (Seen::Tick(index), None) if Some(*index) > self.positioned_at && !gap && !self.is_astray => {
+                    return Err(format!("begins with {index}, but was there at {:?}", self.positioned_at));
                 }
                 (Seen::Tick(index), None)
                     if server.kind == Kind::Hub

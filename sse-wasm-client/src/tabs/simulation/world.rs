@@ -1,4 +1,4 @@
-//! Tabs, the browser that they live in, and time.
+//! The tabs, their browser, and time.
 
 use std::{
     cmp::Reverse,
@@ -7,31 +7,35 @@ use std::{
     time::Duration,
 };
 
+use sse_core::hub::names::event::{DRAIN, GAP};
+
 use super::{
     hub::{Kind, Server, TICK},
     page::{Connection, Frozen, Happening, Page, Seen},
 };
 use crate::{
     CloseReason, State,
-    signal::GAP,
-    tabs::{Notice, Output, notice::Says},
+    tabs::{
+        notice::{Notice, Says},
+        output::Output,
+    },
 };
 
 /// See [`World::slow`].
 pub(super) const USUAL: u64 = 400;
 
-/// Something wrong with the tabs, to see that it is found.
+/// A fault of the tabs, which the tests have to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// A new leader begins at its own place.
+    /// A new leader begins at its own position.
     StartsAtOwn,
-    /// What was had is had again.
+    /// Tabs get again what they have had.
     PassesNothingOver,
     /// A leader does not repeat what was missed.
     NeverRepeats,
-    /// A leader does not hear where the others are.
-    HearsNoPlaces,
-    /// A silent leader is left in its place.
+    /// A leader does not hear the others' positions.
+    HearsNoPositions,
+    /// A silent leader keeps the lock.
     NeverSteals,
     /// A leader does not notice that its lock was stolen, and hears nothing.
     Deaf,
@@ -44,22 +48,22 @@ pub(super) struct World {
     pub(super) pages: BTreeMap<u64, Page>,
     fault: Option<Fault>,
     random: u64,
-    /// How many milliseconds a message is on its way at most, and was ever.
+    /// The longest time in milliseconds that a message takes, now and at any time so far.
     pub(super) slow: u64,
     pub(super) slowest: u64,
     pub(super) next: u64,
     /// By time, then by order.
     happenings: BinaryHeap<Reverse<(Duration, u64, u64)>>,
     what: HashMap<u64, Happening>,
-    /// When the last message of one arrived at another, or (from 0) of a connection.
+    /// When the last message from a tab or a connection arrived at a tab.
     arrived: HashMap<(u64, u64), Duration>,
     holder: Option<(u64, u64)>,
     waiting: VecDeque<(u64, u64)>,
-    /// Those that the server holds open: the tab, by the number of the connection.
+    /// The tabs whose connections are open at the server, by the numbers of those.
     open: BTreeMap<u64, u64>,
-    /// Until when what is old may arrive at one that hands it on.
+    /// Until when old events may arrive at a leader.
     pub(super) repeated_until: Duration,
-    /// Gaps that any page was told of.
+    /// Gaps that pages were told of.
     pub(super) gaps: usize,
     pub(super) trace: Vec<String>,
 }
@@ -113,7 +117,7 @@ impl World {
             self.act(tab);
             if let Some(page) = self.pages.get_mut(&tab) {
                 page.frozen = Some(Frozen { keeps, backlog: Vec::new() });
-                page.joined_at = page.joined_at.filter(|_| page.placed_at.is_some());
+                page.joined_at = page.joined_at.filter(|_| page.positioned_at.is_some());
             }
         }
     }
@@ -127,7 +131,7 @@ impl World {
         self.act(tab);
         let is_lock = |happening: &Happening| matches!(happening, Happening::Granted(_) | Happening::Stolen(_));
         match self.draw(3) {
-            0 => backlog.sort_by_key(|happening| !is_lock(happening)), // first, their order kept
+            0 => backlog.sort_by_key(|happening| !is_lock(happening)), // a stable sort
             1 => backlog.sort_by_key(is_lock),
             _ => {}
         }
@@ -181,7 +185,7 @@ impl World {
         self.now = until;
     }
 
-    /// How many connections the server holds that were made by pages that run.
+    /// How many open connections the server has from running pages.
     pub(super) fn connections(&self) -> usize {
         let runs = |tab| self.pages.get(tab).is_some_and(|page| page.frozen.is_none());
         self.open.values().filter(|tab| runs(tab)).count()
@@ -211,7 +215,8 @@ impl World {
             Happening::Event(number, event) => {
                 if let Some(connection) = page.connection.as_mut().filter(|connection| connection.number == number) {
                     connection.last_event_id = event.id.clone();
-                    if !mem::replace(&mut connection.is_open, true) {
+                    let opens = connection.is_open || event.value.name.as_str() != DRAIN;
+                    if opens && !mem::replace(&mut connection.is_open, true) {
                         page.tab.handle_state(State::Open, now);
                     }
                     page.tab.handle_event(event, now);
@@ -233,11 +238,11 @@ impl World {
         self.act(tab);
     }
 
-    /// Does what a tab says is to be done.
+    /// Carries out the outputs of a tab.
     pub(super) fn act(&mut self, tab: u64) {
         while let Some(page) = self.pages.get_mut(&tab) {
             if self.fault == Some(Fault::PassesNothingOver) {
-                page.tab.desk.ahead = false;
+                page.tab.state.ahead = false;
             }
             let Some(output) = page.tab.poll_output() else { break };
             self.trace.push(format!("{:?} {tab} -> {output:?}", self.now));
@@ -270,7 +275,7 @@ impl World {
                 Output::Post(notice) => self.post(tab, &notice),
                 Output::Connect { last_event_id } => {
                     assert!(page.connection.is_none(), "one connection at a time");
-                    let own = page.tab.desk.trail.last();
+                    let own = page.tab.state.seen.last();
                     let last_event_id = if self.fault == Some(Fault::StartsAtOwn) { own } else { last_event_id };
                     page.connection = Some(Connection { number: 0, last_event_id, is_open: false });
                     self.connect_soon(tab);
@@ -286,16 +291,16 @@ impl World {
                     page.seen.push(Seen::Gap);
                     self.gaps += 1;
                 }
-                Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::Look => {}
+                Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::CheckDeadlines => {}
             }
         }
-        self.place(tab);
+        self.note_position(tab);
     }
 
     fn post(&mut self, tab: u64, notice: &Notice) {
         let is_swallowed = match &notice.says {
             Says::Replay { .. } => self.fault == Some(Fault::NeverRepeats),
-            Says::Here(here) => self.fault == Some(Fault::HearsNoPlaces) && !here.is_fresh,
+            Says::Here(here) => self.fault == Some(Fault::HearsNoPositions) && !here.is_fresh,
             _ => false,
         };
         if !is_swallowed {
@@ -305,7 +310,7 @@ impl World {
         }
     }
 
-    /// The connection is tried for.
+    /// The browser makes an attempt to connect.
     fn connect_soon(&mut self, tab: u64) {
         self.next += 1;
         let number = self.next;
@@ -327,6 +332,11 @@ impl World {
         if self.server.refuses {
             self.server.refused += 1;
             return self.send(number, tab, Happening::Refused(number));
+        }
+        if self.server.is_busy {
+            let event = Server::turn_away(&connection.last_event_id);
+            self.send(number, tab, Happening::Event(number, event));
+            return self.send(number, tab, Happening::Lost(number));
         }
         let is_alone = page.is_alone;
         self.open.insert(number, tab);
@@ -362,7 +372,7 @@ impl World {
         }
     }
 
-    /// From a sender to a tab, after those that are on the way.
+    /// Sends a message to a tab. It arrives after those of the same sender that are on their way.
     fn send(&mut self, from: u64, to: u64, what: Happening) {
         let delay = if self.draw(20) == 0 { self.draw(self.slow) } else { self.draw(20) };
         let last = self.arrived.get(&(from, to)).copied().unwrap_or_default();

@@ -19,7 +19,7 @@ extern "C" {
     fn close(this: &BroadcastChannel);
 }
 
-/// An open channel. Dropping it takes the listener off and closes it.
+/// An open channel. Dropping it removes the listener and closes it.
 #[derive(Debug)]
 pub(super) struct Channel {
     channel: BroadcastChannel,
@@ -27,9 +27,9 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// Opens it, if there is such a thing here.
+    /// Opens the channel called `name`; `None` if the browser has none.
     pub(super) fn open(name: &str, hear: impl Fn(&str) + 'static) -> Option<Self> {
-        let channel = BroadcastChannel::new(name).ok()?; // it throws where the name means nothing, too
+        let channel = BroadcastChannel::new(name).ok()?; // it throws on a page without an origin, too
         let listener = Closure::new(move |event: MessageEvent| {
             if let Some(text) = event.data().as_string() {
                 hear(&text);
@@ -40,7 +40,7 @@ impl Channel {
         Some(channel)
     }
 
-    /// Says it to all others. It fails only once the channel is closed.
+    /// Sends `text` to all others. It never fails while the channel is open.
     pub(super) fn post(&self, text: &str) {
         let _ = self.channel.post_message(text);
     }

@@ -16,7 +16,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn request(this: &LockManager, name: &str, options: &Object, granted: &Function) -> Result<Promise, JsValue>;
 
-    /// A promise, to be told of both ends by one function.
+    /// A promise that calls one function for both outcomes.
     type Either;
 
     #[wasm_bindgen(method, js_name = then)]
@@ -34,34 +34,35 @@ extern "C" {
     fn abort(this: &AbortController);
 }
 
-/// What becomes of a request.
+/// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Granted,
-    /// It was granted, and is another's now.
+    /// It was granted, and then stolen.
     Stolen,
-    /// The browser refuses it, as for a page without an origin.
+    /// The browser refused it, as it does on a page without an origin.
     Refused,
 }
 
-/// A request for the lock, or the lock. Dropping it lets go of either; nothing is told of it after that.
+/// A request for the lock, or the lock itself. Dropping it gives up either; nothing is told after that.
 pub(super) struct Lock {
     request: Rc<Request>,
-    /// To end the wait. Whoever steals does not wait.
+    /// Ends the wait. `None` for a request that steals, which does not wait.
     controller: Option<AbortController>,
 }
 
 struct Request {
     tell: Box<dyn Fn(Fate)>,
     is_dropped: Cell<bool>,
-    /// Lets go of the lock, once it is granted.
+    /// Releases the lock, once it is granted.
     release: RefCell<Option<Function>>,
-    /// What the browser calls. It lives until the browser has settled the request, whether it calls it or not.
+    /// Called by the browser. It is kept until the browser has settled the request, whether it was called or not.
     granted: RefCell<Option<Closure<dyn Fn() -> JsValue>>>,
 }
 
 impl Lock {
-    /// Waits for the lock, or takes it, if there are locks here.
+    /// Waits for the lock, or steals it; `None` if the browser has no locks. `tell` is called with what becomes of the
+    /// request.
     pub(super) fn request(name: &str, steal: bool, tell: impl Fn(Fate) + 'static) -> Option<Self> {
         let locks = Reflect::get(&js_sys::global(), &"navigator".into())
             .and_then(|navigator| Reflect::get(&navigator, &"locks".into()))
@@ -92,7 +93,7 @@ impl Lock {
         let granted = request.granted.borrow().as_ref().map(|granted| granted.as_ref().clone().unchecked_into())?;
         let promise = locks.request(name, &options, &granted).ok()?.unchecked_into::<Either>();
 
-        // One function for both ends: it is called once, whichever comes, and is gone then, with the request.
+        // One function for both outcomes: it is called once, and dropped then, with the request.
         let settled = Rc::clone(&request);
         let settled = Closure::once_into_js(move |reason: JsValue| settled.settle(&reason));
         let settled = settled.unchecked_ref();
@@ -102,7 +103,7 @@ impl Lock {
 }
 
 impl Request {
-    /// The lock is granted, until the promise that this gives is resolved.
+    /// The lock is granted, and held until the returned promise is resolved.
     fn hold(&self) -> JsValue {
         if self.is_dropped.get() {
             return JsValue::UNDEFINED;
@@ -114,7 +115,7 @@ impl Request {
         promise.into()
     }
 
-    /// The request is over: let go of, taken away, or refused.
+    /// The request is over: given up, stolen or refused.
     fn settle(&self, reason: &JsValue) {
         let granted = self.granted.take();
         drop(granted);

@@ -1,4 +1,4 @@
-//! In a browser: tabs that are all on one page, which locks and channels take no notice of.
+//! In a browser: several tabs on one page, which makes no difference to locks and channels.
 
 use std::{
     cell::{Cell, RefCell},
@@ -7,36 +7,36 @@ use std::{
 };
 
 use js_sys::{Function, Promise, Reflect};
-use sse_core::{EventId, EventName};
+use sse_core::{EventId, EventName, hub::names::event::CURSOR};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 use super::{
-    Connect, Feed, Held, Shared, Sink,
+    Connect, Feed, HeldConnection, Membership, Recipient,
     lock::{Fate, Lock},
 };
-use crate::{Delivery, Message, State, clock, signal::CURSOR, tabs::Aside};
+use crate::{Delivery, Message, State, clock, tabs::aside::Aside};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// A server that lives on the page: what it has sent, and the connection that is open.
+/// A server on the page: what it has sent, and the open connections.
 #[derive(Default)]
 struct Server {
     log: RefCell<Vec<String>>,
     open: RefCell<Vec<Feed>>,
     connections: Cell<usize>,
-    /// How often an open one was told to look at the time.
-    looks: Cell<usize>,
+    /// How often a connection was told to check its deadlines.
+    checks: Cell<usize>,
 }
 
-struct Line(Rc<Server>);
+struct Connector(Rc<Server>);
 
 /// An open connection.
 struct Open(Rc<Server>);
 
-impl Connect for Line {
-    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn Held> {
+impl Connect for Connector {
+    fn connect(&self, last_event_id: &EventId, feed: Feed) -> Rc<dyn HeldConnection> {
         let server = &self.0;
         server.connections.set(server.connections.get() + 1);
         server.open.borrow_mut().push(feed.clone());
@@ -52,9 +52,9 @@ impl Connect for Line {
     }
 }
 
-impl Held for Open {
-    fn look(&self) {
-        self.0.looks.set(self.0.looks.get() + 1);
+impl HeldConnection for Open {
+    fn check_deadlines(&self) {
+        self.0.checks.set(self.0.checks.get() + 1);
     }
 }
 
@@ -89,7 +89,7 @@ struct Seen {
 
 struct Ear(Rc<Seen>);
 
-impl Sink for Ear {
+impl Recipient for Ear {
     fn event(&self, event: Delivery<Message>) {
         if event.value.name.as_str() != CURSOR {
             self.0.events.borrow_mut().push(event.value.data.to_string());
@@ -103,9 +103,9 @@ impl Sink for Ear {
     fn aside(&self, _: Aside) {}
 }
 
-fn join(name: &str, server: &Rc<Server>) -> (Shared, Rc<Seen>) {
+fn join(name: &str, server: &Rc<Server>) -> (Membership, Rc<Seen>) {
     let seen = Rc::<Seen>::default();
-    (Shared::join(name, EventId::default(), Ear(Rc::clone(&seen)), Line(Rc::clone(server))), seen)
+    (Membership::join(name, EventId::default(), Ear(Rc::clone(&seen)), Connector(Rc::clone(server))), seen)
 }
 
 async fn sleep(milliseconds: i32) {
@@ -148,7 +148,7 @@ async fn tabs_share_a_connection_and_pass_it_on() {
     server.publish("2");
     all_have(&[&seen_first, &seen_second, &seen_third], &["1", "2"]).await;
     assert_eq!(server.connections.get(), 1);
-    assert!(server.looks.get() >= 2); // the others have asked where they are
+    assert!(server.checks.get() >= 2); // the others have told their positions
 
     drop(first);
     assert_eq!(server.connections.get(), 0);
@@ -173,7 +173,7 @@ async fn a_leader_that_is_robbed_follows() {
     server.publish("1");
     all_have(&[&seen_first, &seen_second], &["1"]).await;
 
-    let robber = Lock::request(&format!("{}{name}", super::FORM), true, |_| ()).unwrap();
+    let robber = Lock::request(&format!("{}{name}", super::VERSION), true, |_| ()).unwrap();
     until("it lets go", || server.connections.get() == 0).await;
     server.publish("2");
     drop(robber);
@@ -187,7 +187,7 @@ async fn a_leader_that_is_never_heard_is_robbed() {
     let fates = Rc::<RefCell<Vec<Fate>>>::default();
     let told = Rc::clone(&fates);
     let tell = move |fate| told.borrow_mut().push(fate);
-    let _silent = Lock::request(&format!("{}{name}", super::FORM), false, tell).unwrap();
+    let _silent = Lock::request(&format!("{}{name}", super::VERSION), false, tell).unwrap();
     until("the silent one has it", || *fates.borrow() == [Fate::Granted]).await;
     let (_tab, seen) = join(&name, &server);
     until("another leads", || seen.state.get() == Some(State::Open)).await;
@@ -208,12 +208,12 @@ async fn one_that_sleeps_lets_another_lead() {
     server.publish("1");
     all_have(&[&seen_first, &seen_second], &["1"]).await;
 
-    first.inner.page_turned(false);
+    first.inner.handle_page(false);
     assert_eq!(server.connections.get(), 0);
     server.publish("2");
     all_have(&[&seen_second], &["1", "2"]).await;
     assert_eq!(seen_first.events.borrow().len(), 1);
-    first.inner.page_turned(true);
+    first.inner.handle_page(true);
     all_have(&[&seen_first], &["1", "2"]).await;
     assert_eq!(server.connections.get(), 1);
 }
@@ -228,7 +228,7 @@ async fn without_locks_each_has_its_own() {
     let (name, server) = (name(), Rc::<Server>::default());
     let (_first, seen_first) = join(&name, &server);
     let (_second, seen_second) = join(&name, &server);
-    Reflect::delete_property::<js_sys::Object>(navigator.unchecked_ref(), &"locks".into()).unwrap(); // the prototype's shows again
+    Reflect::delete_property::<js_sys::Object>(navigator.unchecked_ref(), &"locks".into()).unwrap(); // uncovers the prototype's
 
     until("they are open", || [&seen_first, &seen_second].iter().all(|seen| seen.state.get() == Some(State::Open)))
         .await;

@@ -11,6 +11,9 @@ const DRAINS = {
   age: "The hub ended the stream because it reached its greatest age.",
   expired: "The hub ended the stream because the permission for it ran out.",
   lag: "The hub ended the stream because this page read too slowly.",
+  busy: "The hub takes no more streams just now.",
+  revoked: "The hub ended the stream because the permission for it was withdrawn.",
+  store: "The hub ended the stream because its log can’t go on.",
 };
 const said = (texts, reason, otherwise) => (Object.hasOwn(texts, reason) ? texts[reason] : otherwise);
 const drainText = (data) => said(DRAINS, parse(data)?.reason, "The hub ended the stream.");

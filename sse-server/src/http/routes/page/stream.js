@@ -153,16 +153,19 @@ class Connection {
       onretry: (ms) => { this.#retry = Math.min(Math.max(ms, RETRY_MIN_MS), WAIT_MAX_MS); },
       onevent: (event) => {
         this.lastEventId = event.id;
+        const drain = event.event === "sse-drain";
+        if (drain) drained = drainText(event.data);
+        // A hub that takes no more streams answers with a drain alone: that opens nothing, and is told as the reason.
+        if (drain && this.state !== "open") return;
         this.#handlers.onevent(event);
-        if (event.event === "sse-drain") drained = drainText(event.data);
-        else if (this.state !== "open") this.#opened(attempt);
+        if (this.state !== "open") this.#opened(attempt);
       },
     });
     const reader = response.body.getReader();
     for (;;) {
       const { done, value } = await reader.read();
       if (attempt !== this.#attempt) return;
-      if (done) return drained ?? (this.state === "open" ? "The stream ended." : "The hub takes no more streams just now.");
+      if (done) return drained ?? (this.state === "open" ? "The stream ended." : "The stream ended before its first event.");
       this.life = this.#quietSince = performance.now();
       parser.feed(value);
       this.lastEventId = parser.lastEventId;

@@ -1,6 +1,7 @@
 //! Idempotency keys as they come in.
 
 use http::HeaderMap;
+use sse_core::hub::names::header::IDEMPOTENCY_KEY;
 
 use super::Problem;
 
@@ -8,7 +9,7 @@ const MAX_BYTES: usize = 128;
 
 /// The key that a header gives to the whole request.
 pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut keys = headers.get_all("idempotency-key").iter();
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (keys.next(), keys.next()) {
         (None, _) => Ok(None),
         (Some(key), None) => check(&String::from_utf8_lossy(key.as_bytes()), "the header Idempotency-Key").map(Some),

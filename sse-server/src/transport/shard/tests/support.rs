@@ -12,6 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use sse_test_support::blocks::checked;
 use sse_testkit::{Body, TestClient};
 use tokio::sync::Notify;
 use tower_service::Service;
@@ -87,7 +88,7 @@ pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, Test
             Response::from_parts(head, body)
         }
     });
-    (hub, client)
+    (hub, checked(&client))
 }
 
 /// The shard's loop, as a task, while there is a client.

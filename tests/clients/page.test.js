@@ -1,0 +1,40 @@
+// The hub's page held to the protocol's vectors: its parser, and its words for every reason. Run by `node --test`.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const vectors = JSON.parse(read("sse-core/tests/vectors/hub.json"));
+const page = (file) => read(`sse-server/src/http/page/${file}`);
+
+/** What scripts of the page declare under this name. */
+const declared = (source, name) => new Function(`${source}\nreturn ${name};`)();
+
+const EventStreamParser = declared(page("stream.js"), "EventStreamParser");
+
+/** What the page's parser makes of a stream that comes in these pieces. */
+function parse(pieces) {
+  const seen = { events: [], retry: null };
+  const parser = new EventStreamParser("", {
+    onretry: (time) => { seen.retry = time; },
+    onevent: ({ event, data, id }) => seen.events.push({ event, data, id: id ?? "" }),
+  });
+  for (const piece of pieces) parser.feed(piece);
+  return seen;
+}
+
+test("the page's parser reads each of the hub's events, however it is cut", () => {
+  for (const { why, wire, event, data, id, retry_ms: retry } of vectors.events) {
+    const bytes = new TextEncoder().encode(wire);
+    const expected = { events: [{ event, data, id: id ?? "" }], retry };
+    assert.deepEqual(parse([bytes]), expected, why);
+    assert.deepEqual(parse(Array.from(bytes, (byte) => Uint8Array.of(byte))), expected, `${why}, byte by byte`);
+  }
+});
+
+test("the page has a sentence for every reason", () => {
+  const [texts] = /^const GAPS = [^]*?^const DRAINS = [^]*?^};$/m.exec(page("list.js"));
+  const sentences = (name) => Object.keys(declared(texts, name)).sort();
+  assert.deepEqual(sentences("GAPS"), vectors.gap_reasons.toSorted());
+  assert.deepEqual(sentences("DRAINS"), vectors.drain_reasons.toSorted());
+});
