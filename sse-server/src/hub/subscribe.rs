@@ -134,7 +134,7 @@ impl Hub {
         }
         let limits = &self.config().limits;
         let mut state = self.0.core.state()?;
-        let from_address = address.map_or(0, |address| state.from_address(address));
+        let from_address = address.map_or(0, |address| state.streams_from(address));
         if limits.per_address > 0 && from_address >= limits.per_address {
             return Err(SubscribeError::Address);
         }
