@@ -1,7 +1,7 @@
 //! A Server-Sent Events hub: publish over HTTP, fan out as SSE, resume exactly.
 //!
-//! As a program, `sse-server`. As a library, a [`Server`] to run in a program of one's own, or [`routes`] to mount
-//! beside the routes of a warp program.
+//! As a program, `sse-server`. As a library, a [`Server`] to run in a program of one's own, or a [`HubService`] to mount
+//! beside a program's own routes, with axum, hyper or another; for warp it is also a filter, `routes`.
 //!
 //! ```no_run
 //! use sse_server::{Config, Server};
