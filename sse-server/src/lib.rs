@@ -14,6 +14,37 @@
 //! # }
 //! ```
 //!
+//! The public enums may grow, so a match from outside has an arm for what is to come:
+//!
+//! ```
+//! use sse_server::RouteSet;
+//!
+//! fn name(routes: RouteSet) -> &'static str {
+//!     match routes {
+//!         RouteSet::All => "all",
+//!         RouteSet::Public => "public",
+//!         RouteSet::Admin => "admin",
+//!         _ => "other",
+//!     }
+//! }
+//! # assert_eq!(name(RouteSet::Public), "public");
+//! ```
+//!
+//! Without it the program does not compile:
+//!
+//! ```compile_fail,E0004
+//! use sse_server::RouteSet;
+//!
+//! fn name(routes: RouteSet) -> &'static str {
+//!     match routes {
+//!         RouteSet::All => "all",
+//!         RouteSet::Public => "public",
+//!         RouteSet::Admin => "admin",
+//!     }
+//! }
+//! # assert_eq!(name(RouteSet::Public), "public");
+//! ```
+//!
 //! Everything a subscriber receives is read from one log through a cursor; live delivery and replay are the same code.
 
 #![cfg_attr(
@@ -57,4 +88,5 @@ pub use log_file::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verifie
 pub use server::{ServeError, Server, Shutdown};
 pub use sse_core::hub::{DrainReason, Gap, GapReason};
 pub use sse_engine::{Selector, Topic, TopicError};
+pub use store::StoreFailure;
 pub use transport::in_process::{Delivery, Start, Subscription};

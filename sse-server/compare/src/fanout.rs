@@ -7,17 +7,17 @@ mod tables;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::{
-    Common,
+    common::Common,
     cores::Cores,
     load::{Figures, Load},
     progress::Progress,
     results::Results,
 };
 use peers::Programs;
-use plan::{Case, Plan};
+use plan::{Case, Part, Plan};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -35,19 +35,6 @@ pub(crate) struct Arguments {
     /// Only this part; may be repeated
     #[arg(long, value_name = "PART", value_enum)]
     part: Vec<Part>,
-}
-
-/// What can be measured alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Bursts and lockstep on one topic, with memory and the time to connect
-    Fanout,
-    /// Many sets, patterns, topics that nobody reads, slow readers, and idling, of this hub alone
-    Mixes,
-    /// Events a second from 64 publishers
-    Publishing,
-    /// The time from publish to arrival at 1,000 subscribers
-    Latency,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {

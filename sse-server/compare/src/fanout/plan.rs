@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Part, peers::Kind};
+use clap::ValueEnum;
+
+use super::peers::Kind;
 use crate::{load, table::grouped};
 
 /// Subscribers in bursts and lockstep, and of a short run.
@@ -10,6 +12,19 @@ const SIZES: [u32; 3] = [1_000, 5_000, 15_000];
 
 /// Subscribers of the mixes.
 const MIXED: u32 = 5_000;
+
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Bursts and lockstep on one topic, with memory and the time to connect
+    Fanout,
+    /// Many sets, patterns, topics that nobody reads, slow readers, and idling, of this hub alone
+    Mixes,
+    /// Events a second from 64 publishers
+    Publishing,
+    /// The time from publish to arrival at 1,000 subscribers
+    Latency,
+}
 
 /// What is done to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
