@@ -102,6 +102,7 @@ const ORDERS: &[Order<'_>] = &[
             "workspace",
             "tools",
             "registry",
+            "binaryen",
             "nchan",
             "browsers",
             "wasm_toolchain",
