@@ -72,7 +72,7 @@ async fn run(config: Config, descriptors: std::io::Result<u64>) -> ExitCode {
                 tracing::warn!(open, "cut off at the deadline");
             }
             tracing::info!("stopped");
-            ExitCode::SUCCESS
+            if shutdown == Shutdown::Failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
         () = impatient => {
             tracing::warn!("stopped at once by a second signal");

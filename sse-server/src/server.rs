@@ -149,3 +149,19 @@ fn connection_limit(configured: usize, shards: usize) -> usize {
     }
     configured
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hub_that_can_not_go_on_ends_its_server() {
+        let mut config = Config::in_memory();
+        config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::bind(config).await.unwrap();
+        let hub = server.hub().clone();
+        crate::hub::tests::poison(&hub);
+        assert!(hub.publish("a", sse_core::Event::message("x")).await.is_err());
+        assert_eq!(server.run(std::future::pending()).await, Shutdown::Failed);
+    }
+}

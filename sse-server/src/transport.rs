@@ -1,5 +1,6 @@
 //! Carrying the bytes of a session to its client.
 
 pub(crate) mod body;
+pub(crate) mod in_process;
 pub(crate) mod shard;
 pub(crate) mod takeover;

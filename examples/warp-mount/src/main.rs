@@ -26,7 +26,9 @@ async fn main() -> io::Result<()> {
     tokio::signal::ctrl_c().await?;
     // warp waits for every answer to end, and a stream ends only if the hub ends it
     hub.drain();
-    let _ = stop.send(());
-    let _ = timeout(2 * DRAIN, serving).await;
+    _ = stop.send(());
+    // a client that has stopped reading holds its connection no longer
+    _ = timeout(2 * DRAIN, serving).await;
+    hub.close().await;
     Ok(())
 }

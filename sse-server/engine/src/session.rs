@@ -189,6 +189,11 @@ impl Session {
         }
     }
 
+    /// Keeps the stream from ending by its age.
+    pub const fn forget_age(&mut self) {
+        self.ends_at = Millis::MAX;
+    }
+
     /// The next thing to do. Poll again after each [`Action`] as it says.
     pub fn poll<D: Driver>(&mut self, now: Millis, driver: &mut D) -> Action<D::Events> {
         self.leave_if_due(now, driver.surroundings());

@@ -7,7 +7,7 @@ pub(super) mod query;
 use std::net::SocketAddr;
 
 use bytes::Buf;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, header};
 
 use crate::{hub::Hub, transport::takeover::Takeover};
 use body::Body;
@@ -38,7 +38,12 @@ impl Request {
     where
         B: http_body::Body<Data: Buf> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // The target's authority, where there is one, is what counts (RFC 9112, 3.2.2). HTTP/2 has nothing else.
+        let authority = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+        if let Some(authority) = authority {
+            parts.headers.insert(header::HOST, authority);
+        }
         Self {
             method: parts.method,
             query: parts.uri.query().unwrap_or_default().to_owned(),

@@ -2,11 +2,11 @@
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request, header};
 use http_body::Frame;
 use http_body_util::{BodyDataStream, StreamBody};
 use tower_service::Service;
-use warp::{Filter, Rejection, Reply, path::Tail, reply::Response};
+use warp::{Filter, Rejection, Reply, host::Authority, path::Tail, reply::Response};
 
 use super::{
     routes::{Route, RouteSet},
@@ -36,15 +36,16 @@ pub fn routes(
             let is_ours = Route::of(tail.as_str(), routes).is_some();
             if is_ours { Ok(tail) } else { Err(warp::reject::not_found()) }
         })
+        .and(warp::host::optional())
         .and(warp::method())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |tail: Tail, method, query: String, headers, body| {
+        .then(move |tail: Tail, authority, method, query: String, headers, body| {
             let service = service.clone();
             async move {
                 let target = format!("/{}?{query}", tail.as_str());
-                match request(&target, method, headers, body) {
+                match request(&target, method, named(headers, authority), body) {
                     Ok(request) => answer(service, request).await,
                     Err(error) => {
                         warp::reply::with_status(error.to_string(), http::StatusCode::BAD_REQUEST).into_response()
@@ -54,13 +55,23 @@ pub fn routes(
         })
 }
 
+/// The headers with `Host`: over HTTP/2 it is the target that names the host. A request in which the two differ was
+/// rejected.
+fn named(mut headers: HeaderMap, authority: Option<Authority>) -> HeaderMap {
+    let authority = authority.and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
+    if let (header::Entry::Vacant(host), Some(authority)) = (headers.entry(header::HOST), authority) {
+        host.insert(authority);
+    }
+    headers
+}
+
 /// Reassembles the request from the parts that filters extract.
 fn request<D: Buf>(
     target: &str,
     method: Method,
     headers: HeaderMap,
     body: impl Stream<Item = Result<D, warp::Error>> + Send + 'static,
-) -> Result<Request<impl http_body::Body<Data = D, Error = warp::Error> + Send + 'static>, http::Error> {
+) -> Result<Request<impl http_body::Body<Data = D> + Send + 'static>, http::Error> {
     let body = StreamBody::new(body.map(|piece| piece.map(Frame::data)));
     let mut request = Request::builder().method(method).uri(target).body(body)?;
     *request.headers_mut() = headers;
@@ -80,4 +91,33 @@ where
     *response.status_mut() = parts.status;
     *response.headers_mut() = parts.headers;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn the_host_is_known_wherever_it_is_named() {
+        let filter = warp::path("hub").and(super::routes(Hub::new(Config::in_memory()).unwrap(), RouteSet::Public));
+        for (target, host, expected) in [
+            ("/hub/ready", None, 200),
+            ("/hub/ready", Some("localhost:1"), 200),
+            ("/hub/ready", Some("evil.example"), 421),
+            ("http://localhost/hub/ready", None, 200),
+            ("http://evil.example/hub/ready", None, 421),
+            ("http://evil.example/hub/ready", Some("localhost"), 400),
+        ] {
+            let mut request = Request::get(target);
+            if let Some(host) = host {
+                request = request.header(header::HOST, host);
+            }
+            let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
+            let Ok(response) = warp::service(filter.clone()).call(request).await;
+            assert_eq!(response.status(), expected, "{target} {host:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use http::{HeaderValue, Request, Version, header};
+use http::{Request, Version};
 use http_body::Body as _;
 use hyper::{
     body::Incoming,
@@ -67,11 +67,6 @@ pub(super) async fn serve(
     let is_chunked = chunked.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
-        // The authority of the target takes precedence over `Host` (RFC 9112, 3.2.2).
-        let authority = request.uri().authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-        if let Some(authority) = authority {
-            request.headers_mut().insert(header::HOST, authority);
-        }
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
         // A request body that has not been read would be lost with the connection.
         if let Some(takeover) = slot.clone().filter(|_| version != Version::HTTP_2 && request.body().is_end_stream()) {

@@ -44,6 +44,12 @@ impl EventBody {
         Self { session, subscriber, draining: false, reading: None, timer }
     }
 
+    /// The same stream, but without a maximum age.
+    pub(super) fn without_age(mut self) -> Self {
+        self.session.forget_age();
+        self
+    }
+
     /// Returns true if a shutdown has started that was not noticed before.
     fn notice_drain(&mut self) -> bool {
         let hub = self.subscriber.hub();

@@ -54,6 +54,16 @@ async fn the_routes_live_side_by_side() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_hub_s_rules_for_hosts_and_origins_hold_in_a_program() {
+    let client = client(&hub());
+    let evil = ("host", "evil.example");
+    assert_eq!(client.get("/live/ready").header(evil.0, evil.1).send().await.status, 421);
+    assert_eq!(client.get("/hello/ann").header(evil.0, evil.1).send().await.status, 200);
+    assert_eq!(client.get("/live/ready").header("origin", "http://localhost").send().await.status, 200);
+    assert_eq!(client.get("/live/ready").header("origin", "http://evil.example").send().await.status, 403);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drained_hub_ends_its_streams_and_the_rest_goes_on() {
     let hub = hub();
     let client = client(&hub);
