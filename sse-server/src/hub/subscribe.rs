@@ -105,7 +105,7 @@ impl Hub {
         }
     }
 
-    /// The set of these selectors, if one stream may have them.
+    /// Checks `selectors` against the limits of one stream, and makes a set of them.
     pub(crate) fn selectors(&self, all: Vec<Selector>, envelope: bool) -> Result<Selectors, SubscribeError> {
         let most = self.config().limits.selectors;
         match all.len() {
@@ -122,7 +122,7 @@ impl Hub {
         }
     }
 
-    /// The start that lies `time` back, asked for in the words `asked`.
+    /// The start `time` ago, which the client wrote as `asked`.
     pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
         let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         Start::Since { time: self.clock().now().saturating_sub(back), asked, before: None }

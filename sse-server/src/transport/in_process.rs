@@ -1,4 +1,4 @@
-//! A stream for the program that the hub is a part of: what a subscriber gets over HTTP, without HTTP.
+//! Subscriptions of the program that embeds the hub: what a subscriber gets over HTTP, without HTTP.
 
 use std::{
     borrow::Cow,
@@ -20,42 +20,42 @@ use sse_engine::{Heartbeat, Selector, Topic, data_of};
 use super::body::EventBody;
 use crate::hub::{Hub, SubscribeError};
 
-/// Where a [`Subscription`] begins.
+/// Where a [`Subscription`] starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Start {
-    /// With what is published from now on.
+    /// With the next published event.
     #[default]
     Head,
-    /// After the event with this ID, or the position with it: exactly, or a [`Delivery::Gap`] says why not.
+    /// Exactly after the event or position with this ID. If that is not possible, a [`Delivery::Gap`] says why.
     After(EventId),
-    /// With the oldest event that is retained.
+    /// With the oldest retained event.
     Earliest,
-    /// With the first event that was published within this time.
+    /// With the first event published within this time.
     Since(Duration),
 }
 
-/// What a [`Subscription`] gets.
+/// An item of a [`Subscription`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Delivery {
     /// An event of one of its topics.
     #[non_exhaustive]
     Event {
-        /// Where it was published.
+        /// The topic it was published to.
         topic: Topic,
         /// Its ID, name and data.
         event: Event,
     },
     /// Events of its topics may have been lost. What follows is complete from `first` on.
     Gap(Gap),
-    /// The hub ends the subscription. Nothing follows; subscribe again after the [position](Subscription::position).
+    /// The hub ends the subscription. Nothing follows; subscribe again after its [position](Subscription::position).
     End(DrainReason),
 }
 
-/// The events of a set of topics, in the order of the log, each once. Made by [`Hub::subscribe`].
+/// A stream of the events of a set of topics, in the order of the log, each once. Made by [`Hub::subscribe`].
 ///
-/// It counts as an open stream until it is dropped. A program that leaves it alone for longer than `stream.lag_time` is
+/// It counts as an open stream until it is dropped. If it is not polled for longer than `stream.lag_time`, it is
 /// treated like any slow subscriber.
 #[derive(Debug)]
 #[must_use = "a subscription does nothing unless it is polled"]
@@ -67,7 +67,7 @@ pub struct Subscription {
 }
 
 impl Hub {
-    /// Subscribes to all topics that one of the selectors matches.
+    /// Subscribes to all topics that any of `selectors` matches.
     ///
     /// ```
     /// use futures_util::StreamExt;
@@ -87,8 +87,8 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`SubscribeError`] if there is no selector or there are too many, if the hub is full or shuts down, or if the
-    /// store can't be read and the start depends on it.
+    /// [`SubscribeError`] if there are no selectors or too many, if the hub is full or shutting down, or if the start
+    /// depends on the store and it can't be read.
     pub async fn subscribe(
         &self,
         selectors: impl IntoIterator<Item = Selector>,
@@ -104,14 +104,14 @@ impl Hub {
         let (subscriber, cursor, opening) = self.enter(selectors, start, None).await?;
         let position = opening.position.id();
         let body = EventBody::new(subscriber, cursor, opening, Heartbeat::Cursor).without_age();
-        let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // of what the hub itself has encoded
+        let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
         Ok(Subscription { body, parser, ready: VecDeque::new(), position })
     }
 }
 
 impl Subscription {
-    /// The position through which everything was received: to go on [after](Start::After) it, in this program or the
-    /// next.
+    /// The position through which everything was received. Start [after](Start::After) it to continue, even after a
+    /// restart.
     #[must_use]
     pub const fn position(&self) -> &EventId {
         &self.position
@@ -140,7 +140,7 @@ impl Stream for Subscription {
                     Some(ControlEvent::Gap(gap)) => ready.push_back(Delivery::Gap(gap)),
                     Some(ControlEvent::Drain(drain)) => ready.push_back(Delivery::End(drain.reason)),
                     Some(_) => {
-                        // a cursor, and nothing is before it that was not taken
+                        // a cursor: everything before it has been taken
                         if let Some(id) = EventId::new(read.id()).ok().filter(|_| ready.is_empty()) {
                             *position = id;
                         }
@@ -151,7 +151,7 @@ impl Stream for Subscription {
     }
 }
 
-/// The event out of its envelope, which the hub's own encoder has made.
+/// Unwraps an event from the envelope that the hub's encoder made.
 fn published(read: &EventRef<'_>) -> Option<Delivery> {
     #[derive(Deserialize)]
     struct Envelope<'a> {

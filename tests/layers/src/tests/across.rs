@@ -108,11 +108,11 @@ fn a_path_that_the_package_goes_without_is_found() {
 fn programs_are_read_too() {
     let folder = workspace("", "");
     let workspace = Workspace::read(folder.path()).unwrap();
-    let circles: Vec<_> = workspace.imports(&[]).iter().map(crate::Violation::key).collect();
+    let circles: Vec<_> = workspace.imports(&[]).iter().map(key).collect();
     assert_eq!(circles, ["packages/server/src/b.rs: crate::a::A"]);
     let boundary =
         Boundary { package: "the-server", depends_on: &["the-core"], unnamed: &["tokio"], ..Boundary::default() };
-    let found: Vec<_> = workspace.crossings(&[boundary]).iter().map(crate::Violation::key).collect();
+    let found: Vec<_> = workspace.crossings(&[boundary]).iter().map(key).collect();
     assert_eq!(found, ["packages/server/src/bin/other.rs: tokio::net"]);
 }
 
@@ -120,7 +120,7 @@ fn programs_are_read_too() {
 fn long_files_are_found() {
     let folder = workspace("", "fn a() {}\nfn b() {}\nfn c() {}\n#[cfg(test)]\nmod tests;\n");
     let workspace = Workspace::read(folder.path()).unwrap();
-    let found: Vec<_> = workspace.long_files(4).iter().map(crate::Violation::key).collect();
+    let found: Vec<_> = workspace.long_files(4).iter().map(key).collect();
     assert_eq!(found, ["core/src/lib.rs: its length"]);
     assert_eq!(workspace.long_files(5), []);
 }
@@ -131,4 +131,9 @@ fn a_source_that_is_no_rust_is_an_error() {
     let error = Workspace::read(folder.path()).unwrap_err();
     assert!(error.starts_with("core/src/lib.rs:2: "), "{error}");
     assert!(Workspace::read(Path::new("/nowhere")).is_err());
+}
+
+/// File and import of a violation.
+fn key(violation: &crate::Violation) -> String {
+    format!("{}: {}", violation.file.display(), violation.what)
 }
