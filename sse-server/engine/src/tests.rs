@@ -198,7 +198,7 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
     }
 }
 
-/// A engine with a store behind it that has published these many events to `a`, with the last two in its window.
+/// An engine with a store behind it, with `events` events published to topic `a` and the last two in its window.
 fn backed(policy: LagPolicy, events: u64) -> Engine {
     let mut engine = engine(Bounds { events: 2, lag_policy: policy, ..bounds() });
     engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
@@ -299,7 +299,7 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
 fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
     let mut engine = backed(LagPolicy::Disconnect, 3);
     let topic = Topic::new("a").unwrap();
-    // told, and then the store failed: events 1 to 3 are there all the same
+    // the trim was announced, then the store failed: events 1 to 3 still exist
     let trim = Trim { topic: topic.clone(), through: 3, time: 0, lossy: false, left: Retained::default() };
     engine.trim(&trim);
     engine.begin_again(3);

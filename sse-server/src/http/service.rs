@@ -50,7 +50,7 @@ pub struct HubService {
     hub: Hub,
     guard: Arc<Guard>,
     routes: RouteSet,
-    /// What all paths begin with, without its first and last `/`.
+    /// The prefix of all paths, without its leading and trailing `/`.
     prefix: Arc<str>,
 }
 
@@ -65,8 +65,8 @@ impl HubService {
         Self { hub, guard, routes, prefix: "".into() }
     }
 
-    /// The same service for a program without a router: all paths begin with `prefix`, such as `/hub`. What is not below
-    /// it is answered 404.
+    /// The same service below the path `prefix`, such as `/hub`, for a program without a router. It responds with 404
+    /// to any other path.
     ///
     /// ```
     /// use http::{Request, StatusCode};
@@ -88,7 +88,7 @@ impl HubService {
         self
     }
 
-    /// The route of a request's path.
+    /// The route of a request's path, if it is one of the hub's.
     fn route(&self, path: &str) -> Option<Route> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = match path.strip_prefix(&*self.prefix)? {

@@ -1,4 +1,4 @@
-//! The hub's promises about its lock and its end.
+//! How often the hub takes its lock, and how it fails.
 
 use std::{sync::Arc, thread};
 
@@ -22,7 +22,7 @@ fn hub() -> (Hub, TestClient) {
     (hub, client)
 }
 
-/// How often something takes the hub's lock.
+/// Counts how often an operation takes the hub's lock.
 async fn takings(hub: &Hub, work: impl AsyncFnOnce()) -> usize {
     let before = hub.0.core.takings();
     work().await;
@@ -53,7 +53,7 @@ async fn a_poll_that_finds_nothing_takes_the_lock_once() {
     assert_eq!(taken.await, 1);
 }
 
-/// A thread panics while it holds the hub's lock.
+/// Poisons the hub's lock.
 pub(crate) fn poison(hub: &Hub) {
     let hub = hub.clone();
     let panicked = thread::spawn(move || {
@@ -93,7 +93,7 @@ async fn a_panic_that_nobody_has_noticed_is_seen_by_the_next_stream_that_is_due(
     assert!(hub.failure().is_some());
 }
 
-/// A store that gives every event the same place.
+/// A store that assigns the same sequence number to every event.
 #[derive(Debug, Default)]
 struct Disordered(Slot<Option<Arc<dyn Follower>>>);
 

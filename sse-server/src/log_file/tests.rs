@@ -27,7 +27,7 @@ fn config(directory: &Path) -> Config {
     config
 }
 
-/// Of each kind of data one event, at three times.
+/// One event of each kind of data, at three different times.
 async fn varied() -> TempDir {
     let (store, directory) = new(Durability::Always);
     let json = |data: &str| Draft { json: true, ..draft("b/c", data) };
@@ -57,7 +57,7 @@ fn exported(directory: &Path, form: Form) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// On a thread that may block.
+/// Imports `lines`, on a thread that may block.
 async fn imported(config: Config, lines: impl Into<Vec<u8>>) -> Result<Imported, LogError> {
     let lines = lines.into();
     tokio::task::spawn_blocking(move || LogFile::import(&config, &*lines, |_| {})).await.unwrap()
@@ -67,7 +67,7 @@ fn contents(entries: Vec<Entry>) -> Vec<(u64, Draft)> {
     entries.into_iter().map(|entry| (entry.time, entry.draft)).collect()
 }
 
-/// Does something to the file that no hub does.
+/// Damages the file in a way that no hub does.
 fn meddle(directory: &Path, meddle: impl FnOnce(&::redb::WriteTransaction)) {
     let database = Database::open(directory.join("log.redb")).unwrap();
     let write = database.begin_write().unwrap();

@@ -1,4 +1,4 @@
-//! A session over an engine, in a time that the test makes.
+//! A session over an engine, with the time set by the test.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
 
 const SECOND: Millis = 1000;
 
-/// An engine, its only stream's session, and what the session asked for.
+/// An engine, the session of its only stream, and the session's last requests.
 struct Hub {
     engine: Engine,
     timing: Timing,
@@ -33,7 +33,7 @@ impl Hub {
         self.engine.publish(seq, self.now, &draft(data), &mut Vec::new()).unwrap();
     }
 
-    /// A stream of `a` from the head, its opening written.
+    /// Opens a stream of topic `a` from the head, and writes its first block.
     fn open(&mut self, start: &Start, heartbeat: Heartbeat) -> Session {
         let Placement::Placed(cursor, opening) = self.engine.subscribe(of("a"), start).unwrap() else {
             panic!("it depends on a store");
@@ -47,7 +47,7 @@ impl Hub {
         session.poll(self.now, self)
     }
 
-    /// The page of a store that has all that was published, or its end.
+    /// Reads a page from a store that has everything published.
     fn page(&self, read: &StoreRead) -> StorePage {
         let seqs = read.after + 1..=read.until;
         let first = Some((*seqs.start(), 0));

@@ -32,7 +32,7 @@ pub(crate) fn new(durability: Durability) -> (Redb, TempDir) {
     (open(directory.path(), durability), directory)
 }
 
-/// The directory as a crash would leave it now, where nothing is being written.
+/// A copy of the directory as a crash would leave it now, while nothing is being written.
 pub(crate) fn crashed(directory: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     std::fs::copy(directory.join("log.redb"), copy.path().join("log.redb")).unwrap();

@@ -1,4 +1,4 @@
-//! Files that are not what they should be: a clear word, and the file as it was.
+//! Damaged files: a clear error, and the file is left unchanged.
 
 use std::fs;
 

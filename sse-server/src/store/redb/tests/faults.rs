@@ -74,7 +74,7 @@ async fn what_was_acknowledged_before_it_could_be_written_is_kept() {
     let mut acknowledged = vec!["0".to_owned()];
     append(&store, "a", "0").await;
     faults.allow(0);
-    // Until the failure is noticed, events are taken.
+    // Events are accepted until the failure is noticed.
     for at in 1.. {
         match store.append(batch(1, [("a", at.to_string().as_str())])).await {
             Ok(_) => acknowledged.push(at.to_string()),

@@ -1,4 +1,4 @@
-//! Stopping and starting, in good order or not.
+//! Stopping and starting, cleanly or by a crash.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ async fn when_all_is_synced_a_crash_takes_nothing() {
     while store.shared.queue().unwrap().behind {
         tokio::task::yield_now().await;
     }
-    // it is said in the file, too, once the writer has done what it took
+    // the file records it once the writer has committed its job
     while store.shared.queue().unwrap().writing {
         tokio::task::yield_now().await;
     }
@@ -133,7 +133,7 @@ async fn keys_are_bounded_in_number_and_age() {
         events: 0..1,
     };
     for at in 0..150 {
-        // the first ones are older than the window
+        // the first keys are older than the window
         let now = if at < 30 { now - 2 * 3_600_000 } else { now };
         let keys = vec![mark(at.to_string())];
         store.append(Batch { drafts: vec![draft("a", "x")], keys, now }).await.unwrap();

@@ -28,7 +28,7 @@ fn texts(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(|entry| entry.draft.data.to_string()).collect()
 }
 
-/// Appends once more, so that what the last one brought is over.
+/// Appends once more, so that retention caused by the last append is done.
 async fn kept(store: &Redb, of: &[&str]) -> Vec<String> {
     append(store, "end", "").await;
     texts(&all(store, of, 0).await)
@@ -85,7 +85,7 @@ async fn by_topic_the_first_rule_that_matches_holds() {
     assert_eq!(kept(&store, &["b"]).await, ["1", "2", "3"]);
     let trims = heard.trims.lock().unwrap();
     let other = trims.iter().rfind(|trim| trim.topic.as_str() == "a/other").unwrap();
-    // The event that brought it was not heard of yet.
+    // Followers have not seen the event that caused the trim yet.
     assert_eq!(other.left, Retained::default());
     assert!(other.through < last - 1);
 }

@@ -1,4 +1,4 @@
-//! A socket in memory: what a shard writes is a response's body, read as slowly as a test likes.
+//! A socket in memory: the shard writes a response body, and the test reads it as slowly as it likes.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -16,11 +16,11 @@ use super::super::connection::Socket;
 /// The state that both ends share.
 #[derive(Debug, Default)]
 struct State {
-    /// Written and not yet read.
+    /// Bytes written and not yet read.
     bytes: BytesMut,
-    /// Our side has ended.
+    /// Whether our side is shut down.
     shut: bool,
-    /// A write found no room.
+    /// Whether a write found no room.
     blocked: bool,
     /// Whether there is an event that has not been reported to the shard.
     event: bool,

@@ -1,4 +1,4 @@
-//! A hub in this process whose streams are a shard's, over sockets in memory. Its clock is tokio's.
+//! A hub in this process whose streams are carried by a shard over sockets in memory. Its clock is tokio's.
 
 #[path = "../../../../tests/it/support.rs"]
 mod shared;
@@ -57,7 +57,7 @@ pub(super) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
     hub_over(ROOM, set)
 }
 
-/// A hub whose sockets take `room` bytes while their clients do not read.
+/// A hub whose sockets accept `room` bytes while their clients don't read.
 pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
     let mut config = Config::in_memory();
     set(&mut config);
