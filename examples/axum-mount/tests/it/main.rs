@@ -1,5 +1,7 @@
 //! The program over real sockets, as axum serves it.
 
+mod docs;
+
 use std::{io, net::SocketAddr, time::Duration};
 
 use axum_mount::{config, serve};
