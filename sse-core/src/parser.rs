@@ -10,6 +10,7 @@
 //! stream](https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation).
 
 mod block;
+mod buffer;
 mod carried;
 mod dispatch;
 mod owned;
@@ -29,16 +30,12 @@ use crate::{
     scan::LineEnds,
     utf8,
 };
-use block::{Block, Input, Value};
+use block::{Block, Input, Value, keep, long_line};
 use carried::Carried;
 use dispatch::Sink;
 use owned::OwnedSink;
 
 const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
-
-/// A buffer that has grown beyond this for one event is shrunk after it. It is large enough that events of 64 KiB, a
-/// common bound, do not allocate each time.
-const KEPT_CAPACITY: usize = 256 << 10;
 
 /// Reads an event stream from chunks of any size, and hands out the items in it.
 ///
@@ -341,31 +338,4 @@ impl Parser {
 #[inline]
 fn after_line_end(input: &[u8], end: usize) -> usize {
     if let Some([b'\r', b'\n', ..]) = input.get(end..) { end + 2 } else { end + 1 }
-}
-
-/// Handles a line over its limit, of which `start` is the beginning. If it is a field of the event, the block is
-/// dropped; otherwise the line has no effect.
-fn long_line(start: &[u8], block: &mut Block) {
-    match line::read(start).0 {
-        Line::Data => {
-            block.data = Value::Kept;
-            block.go_over(Limit::Line);
-        }
-        Line::Name | Line::Id => block.go_over(Limit::Line),
-        _ => {}
-    }
-}
-
-fn keep(value: &[u8], buffer: &mut Vec<u8>) -> Value {
-    buffer.clear();
-    buffer.extend_from_slice(value);
-    Value::Kept
-}
-
-#[inline]
-fn give_back(buffer: &mut Vec<u8>) {
-    buffer.clear();
-    if buffer.capacity() > KEPT_CAPACITY {
-        buffer.shrink_to(KEPT_CAPACITY);
-    }
 }

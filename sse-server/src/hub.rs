@@ -15,7 +15,7 @@ mod open;
 mod waiters;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use core::{Core, Failure};
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish::PublishError;
-pub(crate) use subscribe::SubscribeError;
+pub use subscribe::SubscribeError;
 pub(crate) use subscriber::{Subscriber, Wakes};
 pub(crate) use waiters::{ReadyGroup, Waiters};
 

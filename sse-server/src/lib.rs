@@ -1,7 +1,7 @@
 //! A Server-Sent Events hub: publish over HTTP, fan out as SSE, resume exactly.
 //!
-//! As a program, `sse-server`. As a library, a [`Server`] to run in a program of one's own, or [`routes`] to mount
-//! beside the routes of a warp program.
+//! As a program, `sse-server`. As a library, a [`Server`] to run in a program of one's own, or a [`HubService`] to mount
+//! beside a program's own routes, with axum, hyper or another; for warp it is also a filter, `routes`.
 //!
 //! ```no_run
 //! use sse_server::{Config, Server};
@@ -12,6 +12,37 @@
 //! server.run(async { tokio::signal::ctrl_c().await.unwrap_or(()) }).await;
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! The public enums may grow, so a match from outside has an arm for what is to come:
+//!
+//! ```
+//! use sse_server::RouteSet;
+//!
+//! fn name(routes: RouteSet) -> &'static str {
+//!     match routes {
+//!         RouteSet::All => "all",
+//!         RouteSet::Public => "public",
+//!         RouteSet::Admin => "admin",
+//!         _ => "other",
+//!     }
+//! }
+//! # assert_eq!(name(RouteSet::Public), "public");
+//! ```
+//!
+//! Without it the program does not compile:
+//!
+//! ```compile_fail,E0004
+//! use sse_server::RouteSet;
+//!
+//! fn name(routes: RouteSet) -> &'static str {
+//!     match routes {
+//!         RouteSet::All => "all",
+//!         RouteSet::Public => "public",
+//!         RouteSet::Admin => "admin",
+//!     }
+//! }
+//! # assert_eq!(name(RouteSet::Public), "public");
 //! ```
 //!
 //! Everything a subscriber receives is read from one log through a cursor; live delivery and replay are the same code.
@@ -51,8 +82,11 @@ pub use config::{
 #[cfg(feature = "warp")]
 pub use http::routes;
 pub use http::{HubService, ResponseBody, RouteSet};
-pub use hub::{Hub, HubError, PublishError};
+pub use hub::{Hub, HubError, PublishError, SubscribeError};
 #[cfg(feature = "redb")]
 pub use log_file::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
 pub use server::{ServeError, Server, Shutdown};
+pub use sse_core::hub::{DrainReason, Gap, GapReason};
 pub use sse_engine::{Selector, Topic, TopicError};
+pub use store::StoreFailure;
+pub use transport::in_process::{Delivery, Start, Subscription};

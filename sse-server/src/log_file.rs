@@ -18,11 +18,14 @@ use sse_engine::{Millis, Position};
 
 use crate::{
     config::{Config, ConfigError},
-    store::redb::{
-        Fault, LogDir, OpenError,
-        fault::guarded,
-        file::Loaded,
-        tables::{EVENTS, Rows},
+    store::{
+        Cause, StoreFailure,
+        redb::{
+            Fault, LogDir, OpenError,
+            fault::guarded,
+            file::Loaded,
+            tables::{EVENTS, Rows},
+        },
     },
 };
 pub use export::Form;
@@ -62,12 +65,12 @@ pub enum LogError {
     /// A value of the configuration is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// It can't be opened: the text names the file and says what to do.
+    /// The log can't be opened.
     #[error("can't open the log: {0}")]
-    Open(String),
-    /// It can't be read or written: the text names the file and says what to do.
+    Open(#[source] StoreFailure),
+    /// The log can't be read or written.
     #[error("the log fails: {0}")]
-    File(String),
+    File(#[source] StoreFailure),
     /// What is exported can't be written.
     #[error("can't write the events: {0}")]
     Write(#[source] io::Error),
@@ -75,6 +78,7 @@ pub enum LogError {
     #[error("can't read the events: {error}; {imported}")]
     Read {
         /// Why.
+        #[source]
         error: io::Error,
         /// What came before. It stays.
         imported: Imported,
@@ -93,7 +97,8 @@ pub enum LogError {
     #[error("the log can't be written: {why}; some of {events} events may be in it")]
     Lost {
         /// Why.
-        why: String,
+        #[source]
+        why: StoreFailure,
         /// How many it took.
         events: u64,
     },
@@ -163,12 +168,13 @@ impl LogFile {
         let directory = LogDir::from(&config.store);
         let missing = || {
             let path = directory.path();
-            LogError::Open(format!("{}: there is none; name the directory of one with --data", path.display()))
+            let text = format!("{}: there is none; name the directory of one with --data", path.display());
+            LogError::Open(StoreFailure::new(Cause::Missing, text))
         };
         if directory.path().try_exists().is_ok_and(|exists| !exists) {
             return Err(missing());
         }
-        let failed = |error: OpenError| LogError::Open(error.to_string());
+        let failed = |error: OpenError| LogError::Open(error.into());
         let lock = directory.lock().map_err(failed)?;
         let (database, loaded) = directory.open().map_err(failed)?;
         Ok(Self { directory, database, loaded, _lock: lock })
@@ -256,5 +262,5 @@ impl LogFile {
 }
 
 fn failed(directory: &LogDir, fault: Fault) -> LogError {
-    LogError::File(OpenError::File { path: directory.path(), fault }.to_string())
+    LogError::File(OpenError::File { path: directory.path(), fault }.into())
 }

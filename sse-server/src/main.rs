@@ -1,6 +1,7 @@
 //! The hub as a program.
 
 mod cli;
+mod exit;
 
 use std::{
     io::{IsTerminal, Write},
@@ -9,6 +10,8 @@ use std::{
 
 use sse_server::{Config, LogFormat, Server, Shutdown, StoreKind};
 use tracing_subscriber::EnvFilter;
+
+use exit::fail;
 
 /// A bad configuration.
 const USAGE: u8 = 2;
@@ -69,7 +72,7 @@ async fn run(config: Config, descriptors: std::io::Result<u64>) -> ExitCode {
                 tracing::warn!(open, "cut off at the deadline");
             }
             tracing::info!("stopped");
-            ExitCode::SUCCESS
+            if shutdown == Shutdown::Failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
         }
         () = impatient => {
             tracing::warn!("stopped at once by a second signal");
@@ -133,11 +136,6 @@ fn print(text: &str) {
     // Nobody may be reading; that is no reason not to serve.
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-fn fail(error: &impl std::fmt::Display, status: u8) -> ExitCode {
-    eprintln!("sse-server: {error}");
-    ExitCode::from(status)
 }
 
 fn log_to_stderr(config: &Config) {

@@ -2,11 +2,13 @@
 
 mod accept;
 mod connection;
+mod error;
+mod gone;
 mod half_close;
 mod http2;
 mod socket;
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -16,12 +18,14 @@ use tokio::{
 };
 
 use crate::{
-    config::{Config, ConfigError},
+    config::Config,
     http::{HubService, RouteSet},
     hub::{Hub, HubError},
+    store::{Cause, StoreFailure},
     transport::shard::Shards,
 };
 use accept::Acceptor;
+pub use error::ServeError;
 
 /// What connections get at the end of the drain window, when the streams are done.
 const LAST_MOMENTS: Duration = Duration::from_millis(250);
@@ -41,37 +45,6 @@ pub struct Server {
     address: SocketAddr,
     /// Who carries the streams, unless hyper does.
     shards: Option<Arc<Shards>>,
-}
-
-/// Why the hub does not listen.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// The address can't be listened on.
-    #[error("can't listen on {address}: {}", reason(.source))]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The configuration is not allowed.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The threads that carry the streams can't be started.
-    #[error("can't start the threads that carry the streams: {0}")]
-    Shards(#[source] io::Error),
-    /// The log can't be opened.
-    #[error(transparent)]
-    Hub(#[from] HubError),
-}
-
-fn reason(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "it is in use; stop what listens there, or choose another with --listen".into(),
-        io::ErrorKind::PermissionDenied => "it is not allowed; ports below 1024 are for root".into(),
-        _ => error.to_string(),
-    }
 }
 
 /// How a server came to its end.
@@ -98,7 +71,7 @@ impl Server {
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
         let hub = tokio::task::spawn_blocking(move || Hub::new(config)).await;
-        let hub = hub.map_err(|panic| HubError::Store(panic.to_string()))??;
+        let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
         let shards = match hub.config().server.shards() {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
@@ -174,4 +147,20 @@ fn connection_limit(configured: usize, shards: usize) -> usize {
         return configured.min(room.max(1));
     }
     configured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_hub_that_can_not_go_on_ends_its_server() {
+        let mut config = Config::in_memory();
+        config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Server::bind(config).await.unwrap();
+        let hub = server.hub().clone();
+        crate::hub::tests::poison(&hub);
+        assert!(hub.publish("a", sse_core::Event::message("x")).await.is_err());
+        assert_eq!(server.run(std::future::pending()).await, Shutdown::Failed);
+    }
 }

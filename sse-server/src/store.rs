@@ -1,5 +1,6 @@
 //! Where events are kept: the seam behind which a log lives in memory, on disk, or elsewhere.
 
+mod failure;
 mod key;
 
 pub(crate) mod memory;
@@ -13,6 +14,8 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use sse_engine::{Draft, Epoch, Hole, Millis, Retained, Selectors, Topic, Trim};
 
+pub(crate) use failure::Cause;
+pub use failure::StoreFailure;
 pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey};
 
 /// A log of events in one order, which many append to and every hub follows.

@@ -20,7 +20,6 @@ impl Random {
     }
 
     /// The next number, each of 64 bits as likely as another.
-    #[expect(clippy::should_implement_trait, reason = "it never ends, and `Iterator` has names of its own")]
     pub const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;

@@ -7,7 +7,8 @@ use crate::{command, context::Context, failure::Result};
 /// What is compared, in the words of `cargo xtask bench`, which are those of the comparison's own command line too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Comparison {
-    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some forty minutes
+    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some forty minutes.
+    /// With `SSE_BENCH_BESIDE=FILE` another build of sse-server is one of them
     Fanout {
         #[command(flatten)]
         extent: Extent,

@@ -187,10 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn test_runs_fourteen_steps_and_seven_without_a_browser() {
-        assert_eq!(steps("xtask test").len(), 14);
+    fn test_runs_fifteen_steps_and_eight_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 15);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
-        assert_eq!(steps::NATIVE.len(), 7);
+        assert_eq!(steps::NATIVE.len(), 8);
     }
 
     #[test]

@@ -105,8 +105,8 @@ mod tests {
     #[test]
     fn the_table_lines_up() {
         let rows = [row("format", 940, None), row("tests", 125_999, None), row("dependencies", 59_999, Some("half"))];
-        let expected = "                      took    processor\n  \
-                          format             0.9 s        1.8 s\n  \
+        let expected = "                      took   processor\n  \
+                          format             0.9 s       1.8 s\n  \
                           tests         2 min 05 s  4 min 11 s\n  \
                           dependencies      59.9 s  1 min 59 s  half\n  \
                           all           3 min 06 s  6 min 13 s\n";

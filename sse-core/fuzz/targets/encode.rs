@@ -11,9 +11,9 @@ mod it {
 }
 
 use bytes::BytesMut;
+use it::support::{Outcome, parse_within, sent};
 use libfuzzer_sys::fuzz_target;
 use sse_core::{Event, EventBuilder, EventCodec, EventId, EventName, Limits, Parser};
-use it::support::{Outcome, parse_within, sent};
 use tokio_util::codec::{Decoder, Encoder};
 
 fuzz_target!(|input: &[u8]| {

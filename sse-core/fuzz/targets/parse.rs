@@ -12,13 +12,13 @@ mod it {
 }
 
 use bytes::Bytes;
-use libfuzzer_sys::fuzz_target;
-use sse_core::{Limits, Parser};
 use it::support::{
     Outcome,
     memory::{Counting, LIVE},
     oracle,
 };
+use libfuzzer_sys::fuzz_target;
+use sse_core::{Limits, Parser};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;

@@ -12,12 +12,12 @@ mod it {
 
 use std::time::Duration;
 
+use it::support::{Outcome, oracle};
 use libfuzzer_sys::fuzz_target;
 use sse_core::{
     Limits,
     session::{Closed, Head, Policy, Session, State},
 };
-use it::support::{Outcome, oracle};
 
 fuzz_target!(|input: &[u8]| {
     let mut parts = input::parts(input);

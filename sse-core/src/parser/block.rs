@@ -2,7 +2,11 @@
 
 use alloc::{borrow::Cow, vec::Vec};
 
-use crate::{Limit, utf8};
+use crate::{
+    Limit,
+    line::{self, Line},
+    utf8,
+};
 
 /// The number of bytes that are copied at once.
 const COPIED_AT_ONCE: usize = 4096;
@@ -109,4 +113,24 @@ impl<'a> Input<'a> {
     fn read(&mut self) -> &'a str {
         self.text.insert(utf8::prefix(self.bytes))
     }
+}
+
+/// Handles a line over its limit, of which `start` is the beginning. If it is a field of the event, the block is
+/// dropped; otherwise the line has no effect.
+pub(super) fn long_line(start: &[u8], block: &mut Block) {
+    match line::read(start).0 {
+        Line::Data => {
+            block.data = Value::Kept;
+            block.go_over(Limit::Line);
+        }
+        Line::Name | Line::Id => block.go_over(Limit::Line),
+        _ => {}
+    }
+}
+
+/// Copies `value` into `buffer`, in place of what it held.
+pub(super) fn keep(value: &[u8], buffer: &mut Vec<u8>) -> Value {
+    buffer.clear();
+    buffer.extend_from_slice(value);
+    Value::Kept
 }

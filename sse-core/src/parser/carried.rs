@@ -1,6 +1,11 @@
 //! Lines that do not lie whole in one input.
 
-use super::{Parser, dispatch::Sink, give_back, keep, long_line};
+use super::{
+    Parser,
+    block::{keep, long_line},
+    buffer::give_back,
+    dispatch::Sink,
+};
 use crate::{
     Item, Limit,
     line::{self, Line},

@@ -7,7 +7,7 @@ use alloc::{borrow::Cow, vec::Vec};
 use super::{
     Parser,
     block::{Block, Input, Value},
-    give_back,
+    buffer::give_back,
 };
 use crate::{
     Item,

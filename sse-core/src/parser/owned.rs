@@ -5,7 +5,7 @@ use core::mem;
 use alloc::{borrow::Cow, vec::Vec};
 use bytes::Bytes;
 
-use super::{KEPT_CAPACITY, dispatch::Sink};
+use super::{buffer::KEPT_CAPACITY, dispatch::Sink};
 use crate::{Event, EventId, EventName, EventRef, Item, Text, utf8};
 
 /// Data of at least this size takes over the buffer instead of being copied, unless the buffer is much larger.

@@ -7,17 +7,17 @@ mod tables;
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use crate::{
-    Common,
+    common::Common,
     cores::Cores,
     load::{Figures, Load},
     progress::Progress,
     results::Results,
 };
 use peers::Programs;
-use plan::{Case, Plan};
+use plan::{Case, Part, Plan};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -29,31 +29,21 @@ pub(crate) struct Arguments {
     /// nginx's module nchan, as a file
     #[arg(long, value_name = "FILE", requires = "nginx")]
     nchan: Option<PathBuf>,
+    /// Another build of sse-server, to compare this one with
+    #[arg(long, value_name = "FILE", env = "SSE_BENCH_BESIDE")]
+    beside: Option<PathBuf>,
     /// Only this part; may be repeated
     #[arg(long, value_name = "PART", value_enum)]
     part: Vec<Part>,
 }
 
-/// What can be measured alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Bursts and lockstep on one topic, with memory and the time to connect
-    Fanout,
-    /// Many sets, patterns, topics that nobody reads, slow readers, and idling, of this hub alone
-    Mixes,
-    /// Events a second from 64 publishers
-    Publishing,
-    /// The time from publish to arrival at 1,000 subscribers
-    Latency,
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { common, nginx, nchan, part } = arguments;
+    let Arguments { common, nginx, nchan, beside, part } = arguments;
     let cores = Cores::here();
-    let programs = Programs::new(common.server.clone(), nginx.clone().zip(nchan.clone()))?;
+    let programs = Programs::new(common.server.clone(), beside.clone(), nginx.clone().zip(nchan.clone()))?;
     let load = Load::new(common.load.clone())?;
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
-    let plan = Plan::new(common.quick, part, programs.has_nchan(), descriptors);
+    let plan = Plan::new(common.quick, part, &programs.others(), descriptors);
     let rounds = common.rounds();
 
     let mut results = Results::new();

@@ -9,6 +9,7 @@
 //! [`fanout`] compares this hub with other servers, [`store`] the hub's stores with each other. `cargo xtask bench`
 //! builds what they need and starts them.
 
+mod common;
 mod cores;
 mod fanout;
 mod files;
@@ -19,9 +20,11 @@ mod server;
 mod store;
 mod table;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+
+use common::Common;
 
 #[derive(Debug, Parser)]
 #[command(name = "sse-compare", about = "Measure servers of events under load, side by side")]
@@ -36,29 +39,6 @@ enum What {
     Fanout(fanout::Arguments),
     /// This hub's store on disk beside its store in memory
     Store(Common),
-}
-
-/// What every comparison needs.
-#[derive(Debug, Args)]
-struct Common {
-    /// The program sse-server
-    #[arg(long, value_name = "FILE")]
-    server: PathBuf,
-    /// The program sse-load
-    #[arg(long, value_name = "FILE")]
-    load: PathBuf,
-    /// Interleaved rounds, of which the medians are taken, 1 to 99
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
-    rounds: u32,
-    /// One short round
-    #[arg(long, conflicts_with = "rounds")]
-    quick: bool,
-}
-
-impl Common {
-    const fn rounds(&self) -> u32 {
-        if self.quick { 1 } else { self.rounds }
-    }
 }
 
 fn main() -> ExitCode {

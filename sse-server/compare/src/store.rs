@@ -2,28 +2,28 @@
 
 mod client;
 mod disk;
+mod hubs;
 mod log;
+mod measured;
 mod plan;
 mod tables;
 
-use std::{
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use crate::{
-    Common,
+    common::Common,
     cores::Cores,
     files,
     load::{Figures, Load},
     progress::Progress,
     results::Results,
-    server::{self, Server},
+    server::Server,
 };
 use client::Waited;
 use disk::Disk;
+use hubs::Hubs;
 use log::Log;
+use measured::{Measured, Start};
 use plan::{Case, Opened, Plan, Stopped, Store};
 
 /// Events that are published before a hub is killed, in one request.
@@ -34,33 +34,6 @@ const SYNCED: Duration = Duration::from_millis(500);
 
 /// Between two streams, for the hub to be rid of the one before.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// Hubs with stores.
-#[derive(Debug)]
-struct Hubs {
-    program: PathBuf,
-    cores: Cores,
-    disk: Disk,
-}
-
-/// What was measured, over all rounds.
-#[derive(Debug)]
-struct Measured {
-    loads: Results<Case, Figures>,
-    starts: Results<Stopped, Start>,
-    openings: Results<Opened, Waited>,
-}
-
-/// A start with the whole log.
-#[derive(Debug)]
-struct Start {
-    /// From the start of the process until it said that it listens.
-    took: Duration,
-    /// Resident bytes then.
-    resident: Option<f64>,
-    /// The first stream thereafter, from the greatest depth. What a start puts off is in here.
-    first: Waited,
-}
 
 pub(crate) fn run(common: &Common) -> Result<(), String> {
     files::is_there(&common.server)?;
@@ -98,15 +71,6 @@ pub(crate) fn run(common: &Common) -> Result<(), String> {
     let remarks = progress.end();
     print!("{}", tables::all(&plan, &measured, &remarks, rounds, &format!("{}; {place}", hubs.cores.describe())));
     Ok(())
-}
-
-impl Hubs {
-    /// Starts a hub with its defaults: on disk it retains 1 GiB, far more than its window in memory holds.
-    fn start(&self, store: Store, data: &Path) -> Result<Server, String> {
-        let mut hub = server::hub(&self.program, &self.cores);
-        store.choose(&mut hub, data);
-        Server::start(store.name(), &mut hub, None, files::temporary()?)
-    }
 }
 
 fn under_load(case: Case, plan: &Plan, hubs: &Hubs, load: &Load) -> Result<Figures, String> {

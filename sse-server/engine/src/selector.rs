@@ -11,6 +11,7 @@ const MAX_STARS: usize = 4;
 
 /// What a subscriber asks for: a topic, or a pattern in which `*` is one segment and a last `**` is one or more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Selector {
     /// This topic.
     Topic(Topic),

@@ -189,6 +189,11 @@ impl Session {
         }
     }
 
+    /// From now on the stream does not end because of its age.
+    pub const fn forget_age(&mut self) {
+        self.ends_at = Millis::MAX;
+    }
+
     /// What there is to do. Poll again after each [`Action`], as it says.
     pub fn poll<D: Driver>(&mut self, now: Millis, driver: &mut D) -> Action<D::Events> {
         self.leave_if_due(now, driver.surroundings());

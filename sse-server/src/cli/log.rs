@@ -13,6 +13,7 @@ use std::{
 use clap::{Args, Subcommand};
 use sse_server::{Config, Form, Imported, LogFile};
 
+use crate::exit::fail;
 use progress::{Bar, Unit};
 
 /// The log on disk is that of --data, or of store.path in the configuration.
@@ -76,7 +77,7 @@ impl Command {
             Task::Verify => verify(config),
             Task::Compact => compact(config),
         };
-        done.unwrap_or_else(|error| crate::fail(&error, 1))
+        done.unwrap_or_else(|error| fail(&error, 1))
     }
 }
 

@@ -17,7 +17,7 @@ section! {
         /// Bytes of a JSON array. NDJSON is streamed, and has no end.
         pub max_request_bytes: usize = 16 * MIB, takes Bytes(1..=GIB);
 
-        /// Bytes of all bodies together that are being read, those of NDJSON aside.
+        /// Bytes of all bodies together that are being read; of NDJSON, those of unfinished lines.
         ///
         /// Beyond, publishers are told to come again: 503.
         pub max_bytes_in_flight: usize = 256 * MIB, takes Bytes(MIB..=TIB);

@@ -66,7 +66,7 @@ choices! {
 choices! {
     /// How a new stream is turned away when the hub is full or draining.
     pub enum Overload {
-        /// The answer is 200, a reconnection time and the end: anything else makes an `EventSource` give up for good.
+        /// The answer is 200, one `sse-drain`, and the end: another status makes an `EventSource` give up for good.
         Retry = "retry",
         /// The answer is 429 or 503.
         Status = "status",

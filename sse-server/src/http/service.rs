@@ -16,7 +16,7 @@ use super::{
     problem::Problem,
     request,
     response::ResponseBody,
-    routes::{self, Route, RouteSet},
+    routes::{Route, RouteSet, serve},
 };
 use crate::hub::Hub;
 
@@ -126,7 +126,7 @@ async fn answer(hub: &Hub, guard: &Guard, route: Route, request: request::Reques
         Err(problem) => Err(problem.clone()),
         Ok(_) if request.method == Method::OPTIONS && route != Route::Nowhere => Ok(guard.preflight()),
         Ok(_) if !route.allows(&request.method) => Err(Problem::method_not_allowed(route.methods())),
-        Ok(_) => routes::serve(hub, route, request).await,
+        Ok(_) => serve(hub, route, request).await,
     }
     .unwrap_or_else(|problem| {
         hub.metrics().refused(problem.kind());

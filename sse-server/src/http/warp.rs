@@ -72,7 +72,7 @@ fn request<D: Buf>(
     method: Method,
     headers: HeaderMap,
     body: impl Stream<Item = Result<D, warp::Error>> + Send + 'static,
-) -> Result<Request<StreamBody<impl Stream<Item = Result<Frame<D>, warp::Error>> + Send + 'static>>, http::Error> {
+) -> Result<Request<impl http_body::Body<Data = D> + Send + 'static>, http::Error> {
     let body = StreamBody::new(body.map(|piece| piece.map(Frame::data)));
     let mut request = Request::builder().method(method).uri(target).body(body)?;
     *request.headers_mut() = headers;

@@ -291,7 +291,7 @@ impl State {
     }
 
     /// How many streams there are from an address.
-    pub(super) fn from_address(&self, address: IpAddr) -> usize {
+    pub(super) fn streams_from(&self, address: IpAddr) -> usize {
         self.by_address.get(&address).copied().unwrap_or(0)
     }
 

@@ -9,7 +9,7 @@ use super::{Hub, Shared, core::Core, follow::Following, idempotency::Keys};
 use crate::{
     base::lock::Lock,
     config::{Config, ConfigError, StoreKind},
-    store::{Store, StoreError, memory::Memory},
+    store::{Store, StoreError, StoreFailure, memory::Memory},
 };
 
 /// Why there is no hub.
@@ -22,9 +22,9 @@ pub enum HubError {
     /// The system gives no random numbers to name a log with.
     #[error("can't name a log: {0}")]
     Random(#[source] io::Error),
-    /// The log on disk can't be opened: the text names the file and says what to do.
+    /// The log can't be opened.
     #[error("can't open the log: {0}")]
-    Store(String),
+    Store(#[source] StoreFailure),
 }
 
 impl From<HubError> for io::Error {
@@ -68,7 +68,7 @@ impl Hub {
             let after = store.tail(config.window.events, config.window.bytes)?;
             store.follow(after, Arc::new(Following::new(core.clone(), found)))
         };
-        follow().map_err(|error| HubError::Store(error.to_string()))?;
+        follow().map_err(|error| HubError::Store(error.into()))?;
         let timing =
             Timing { heartbeat: config.stream.heartbeat, retry: config.stream.retry, max_age: config.stream.max_age };
         Ok(Self(Arc::new(Shared {
@@ -88,7 +88,7 @@ impl Hub {
 fn on_disk(config: &Config) -> Result<Box<dyn Store>, HubError> {
     match crate::store::redb::Redb::open((&config.store).into(), config.into()) {
         Ok(store) => Ok(Box::new(store)),
-        Err(error) => Err(HubError::Store(error.to_string())),
+        Err(error) => Err(HubError::Store(error.into())),
     }
 }
 
@@ -96,7 +96,7 @@ fn on_disk(config: &Config) -> Result<Box<dyn Store>, HubError> {
 fn on_disk(_: &Config) -> Result<Box<dyn Store>, HubError> {
     let why =
         "this program is built without the feature `redb`, which a log on disk needs; set store.kind = \"memory\"";
-    Err(HubError::Store(why.to_owned()))
+    Err(HubError::Store(StoreFailure::new(crate::store::Cause::Other, why)))
 }
 
 fn bounds(config: &Config) -> Bounds {

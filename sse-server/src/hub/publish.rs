@@ -1,10 +1,10 @@
 //! Publishing from the program that the hub is a part of.
 
 use sse_core::{Event, EventId};
-use sse_engine::{Draft, Name, Position, Topic};
+use sse_engine::{Draft, Name, Position, Topic, TopicError};
 
 use super::{AppendError, Hub, Publication};
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreFailure};
 
 /// Why an event was not published, or not dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,8 @@ pub enum PublishError {
         /// What was given.
         topic: String,
         /// What is allowed.
-        why: String,
+        #[source]
+        why: TopicError,
     },
     /// The event's name is not allowed.
     #[error("the event name {name:?} is not allowed: {why}")]
@@ -26,9 +27,18 @@ pub enum PublishError {
         /// What is allowed.
         why: &'static str,
     },
-    /// The event has a part that the hub gives itself, or lacks the one that it needs.
-    #[error("{0}")]
-    Part(&'static str),
+    /// The event has an ID.
+    #[error("the event has an ID; the hub gives each event its own")]
+    HasId,
+    /// The event has a comment.
+    #[error("the event has a comment, which no subscriber would see")]
+    HasComment,
+    /// The event has no data.
+    #[error("the event has no data; give it some, if only an empty text")]
+    NoData,
+    /// The ID is not one that this log gave.
+    #[error("the ID is none of this log's")]
+    ForeignId,
     /// The data is longer than `publish.max_event_bytes`.
     #[error("the data has {bytes} bytes; publish.max_event_bytes allows {most}")]
     TooLarge {
@@ -37,9 +47,10 @@ pub enum PublishError {
         /// What is allowed.
         most: usize,
     },
-    /// The store does not take it: the disk is full, or fails. It tries again by itself; publish again later.
+    /// The store does not take it: the disk is full, or fails. If the failure
+    /// [is temporary](StoreFailure::is_temporary), publish again later.
     #[error("{0}")]
-    Store(String),
+    Store(#[source] StoreFailure),
     /// The hub is shutting down.
     #[error("the hub is shutting down and takes no more events")]
     Draining,
@@ -76,7 +87,7 @@ impl Hub {
     pub async fn publish(&self, topic: &str, event: Event) -> Result<EventId, PublishError> {
         let draft = self.draft(topic, &event)?;
         let published = self.append(Publication::one(draft, None)).await.map_err(|refused| match refused {
-            AppendError::Store(error) => PublishError::Store(error.to_string()),
+            AppendError::Store(error) => PublishError::Store(error.into()),
             AppendError::Draining | AppendError::Conflict(_) => PublishError::Draining, // there is no key to conflict with
         })?;
         published.first().map(|published| published.position.id()).ok_or(PublishError::Draining)
@@ -103,9 +114,9 @@ impl Hub {
     pub async fn trim(&self, topic: &str, through: &EventId) -> Result<(), PublishError> {
         let topic = named(topic)?;
         let Some(seq) = Position::parse(through.as_str()).and_then(|position| self.seq(position)) else {
-            return Err(PublishError::Part("the ID is none of this log's"));
+            return Err(PublishError::ForeignId);
         };
-        self.trim_topic(&topic, seq).await.map_err(|error| PublishError::Store(error.to_string()))
+        self.trim_topic(&topic, seq).await.map_err(|error| PublishError::Store(error.into()))
     }
 
     /// Drops what a topic retains through a sequence number.
@@ -127,13 +138,13 @@ impl Hub {
         };
         let topic = named(topic)?;
         if event.id().is_some() {
-            return Err(PublishError::Part("the event has an ID; the hub gives each event its own"));
+            return Err(PublishError::HasId);
         }
         if event.comment().is_some() {
-            return Err(PublishError::Part("the event has a comment, which no subscriber would see"));
+            return Err(PublishError::HasComment);
         }
         let Some(data) = event.data() else {
-            return Err(PublishError::Part("the event has no data; give it some, if only an empty text"));
+            return Err(PublishError::NoData);
         };
         if data.len() > config.max_event_bytes {
             return Err(PublishError::TooLarge { bytes: data.len(), most: config.max_event_bytes });
@@ -144,7 +155,7 @@ impl Hub {
 }
 
 fn named(topic: &str) -> Result<Topic, PublishError> {
-    Topic::new(topic).map_err(|why| PublishError::Topic { topic: topic.to_owned(), why: why.to_string() })
+    Topic::new(topic).map_err(|why| PublishError::Topic { topic: topic.to_owned(), why })
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use sse_engine::{Cursor, Opening, Pending, Placement, Selectors, Start, StorePage, StoreRead, Surroundings, Write};
+use sse_engine::{
+    Cursor, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StorePage, StoreRead,
+    Surroundings, Write,
+};
 
 use super::{Failure, Hub, Subscriber};
 use crate::store::{Page, Query, StoreError};
@@ -13,16 +16,48 @@ const PAGE: usize = 256;
 /// How long to wait before a store that could not be read is asked again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Why a subscriber is turned away.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SubscribeError {
+/// Why there is no subscription.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// Nothing is selected.
+    #[error("no topic is selected; name at least one")]
+    NoSelector,
+    /// There are more selectors than `limits.selectors` allows.
+    #[error("{given} topics are more than the {most} that one stream may have")]
+    TooManySelectors {
+        /// How many were given.
+        given: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// The patterns are longer than those of one stream may be.
+    #[error("the patterns have {given} segments together; one stream may have {most}")]
+    TooManySegments {
+        /// How many segments the patterns have together.
+        given: usize,
+        /// How many they may have.
+        most: usize,
+    },
+    /// The hub is shutting down.
+    #[error("the hub is shutting down; come back in a moment")]
     Draining,
-    /// As many streams, sets of selectors or patterns as there may be.
+    /// The hub has as many streams, sets of selectors or patterns as it may have.
+    #[error("the hub has as many connections, sets of topics or patterns as it may have; come back later")]
     Full,
-    /// As many streams from its address as there may be.
+    /// There are as many streams from the client's address as there may be.
+    #[error("there are as many streams from this address as there may be; close some")]
     Address,
-    /// Its place depends on the store, which can't be read.
-    Store(StoreError),
+    /// The place where it begins depends on the log, which can't be read.
+    #[error("the log can't be read at the moment; come back in a moment")]
+    Store,
+}
+
+impl From<StoreError> for SubscribeError {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "a subscriber is turned away, since its place can't be read");
+        Self::Store
+    }
 }
 
 impl From<Failure> for SubscribeError {
@@ -49,7 +84,7 @@ impl Hub {
         if let Start::Since { time, before, .. } = &mut start
             && !self.0.core.state()?.engine.reaches_back_to(*time)
         {
-            *before = Some(self.0.store.seek(*time).await.map_err(SubscribeError::Store)?);
+            *before = Some(self.0.store.seek(*time).await?);
         }
         let mut entered = self.join(selectors, &start, address)?;
         loop {
@@ -63,11 +98,34 @@ impl Hub {
                 }
                 Err(needed) => needed,
             };
-            let page = self.0.store.read(query(&read, 1, usize::MAX)).await.map_err(SubscribeError::Store)?;
+            let page = self.0.store.read(query(&read, 1, usize::MAX)).await?;
             let first = page.entries.first().map(|entry| entry.seq);
             let placement = self.0.core.state()?.engine.placed(cursor, pending, first, page.through);
             entered = Entered::new(placement, |_| subscriber);
         }
+    }
+
+    /// The set of these selectors, if one stream may have them.
+    pub(crate) fn selectors(&self, all: Vec<Selector>, envelope: bool) -> Result<Selectors, SubscribeError> {
+        let most = self.config().limits.selectors;
+        match all.len() {
+            0 => return Err(SubscribeError::NoSelector),
+            given if given > most => return Err(SubscribeError::TooManySelectors { given, most }),
+            _ => {}
+        }
+        let selectors = Selectors::new(all, envelope);
+        match selectors.pattern_segments() {
+            given if given > MAX_PATTERN_SEGMENTS => {
+                Err(SubscribeError::TooManySegments { given, most: MAX_PATTERN_SEGMENTS })
+            }
+            _ => Ok(selectors),
+        }
+    }
+
+    /// The start that lies `time` back, asked for in the words `asked`.
+    pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
+        let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Start::Since { time: self.clock().now().saturating_sub(back), asked, before: None }
     }
 
     fn join(&self, selectors: Selectors, start: &Start, address: Option<IpAddr>) -> Result<Entered, SubscribeError> {
@@ -76,7 +134,7 @@ impl Hub {
         }
         let limits = &self.config().limits;
         let mut state = self.0.core.state()?;
-        let from_address = address.map_or(0, |address| state.from_address(address));
+        let from_address = address.map_or(0, |address| state.streams_from(address));
         if limits.per_address > 0 && from_address >= limits.per_address {
             return Err(SubscribeError::Address);
         }

@@ -54,7 +54,7 @@ async fn a_poll_that_finds_nothing_takes_the_lock_once() {
 }
 
 /// A thread panics while it holds the hub's lock.
-fn poison(hub: &Hub) {
+pub(crate) fn poison(hub: &Hub) {
     let hub = hub.clone();
     let panicked = thread::spawn(move || {
         let _held = hub.0.core.state();

@@ -18,6 +18,7 @@ use sse_engine::{Millis, Name};
 
 /// What a line has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Form {
     /// Everything: what [`LogFile::import`] reads.
     Whole,

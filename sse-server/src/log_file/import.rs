@@ -15,7 +15,7 @@ use super::{LogError, LogFile};
 use crate::{
     config::{Config, Publish},
     store::{
-        Batch, Store, StoreError,
+        Batch, Cause, Store, StoreError, StoreFailure,
         redb::{Durability, Options, Redb, writer::now},
     },
 };
@@ -91,13 +91,14 @@ impl LogFile {
         config.check()?;
         let mut options = Options::from(config);
         options.durability = Durability::Interval(SYNC);
-        let store = Redb::open((&config.store).into(), options).map_err(|error| LogError::Open(error.to_string()))?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().build().map_err(|error| LogError::File(error.to_string()))?;
+        let store = Redb::open((&config.store).into(), options).map_err(|error| LogError::Open(error.into()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|error| LogError::File(StoreFailure::new(Cause::Other, error.to_string())))?;
         let mut import = Import {
             epoch: store.snapshot().epoch,
             config: &config.publish,
-            time: store.last_time().map_err(|error| LogError::File(error.to_string()))?,
+            time: store.last_time().map_err(|error| LogError::File(error.into()))?,
             batch: Vec::new(),
             bytes: 0,
             imported: Imported::default(),
@@ -107,8 +108,8 @@ impl LogFile {
         let imported = mem::take(&mut import.imported);
         let lost = |error: StoreError| {
             let why = match error {
-                StoreError::Unavailable(why) => why.to_string(),
-                StoreError::Closed | StoreError::Gone => error.to_string(),
+                StoreError::Unavailable(why) => StoreFailure::new(Cause::Temporary, why),
+                StoreError::Closed | StoreError::Gone => error.into(),
             };
             LogError::Lost { why, events: imported.events }
         };

@@ -263,14 +263,18 @@ async fn a_compacted_log_is_smaller_and_the_same() {
 #[tokio::test]
 async fn a_log_that_is_missing_or_in_use_is_not_opened() {
     let directory = tempfile::tempdir().unwrap();
-    let LogError::Open(text) = LogFile::open(&config(directory.path())).unwrap_err() else { panic!() };
+    let LogError::Open(missing) = LogFile::open(&config(directory.path())).unwrap_err() else { panic!() };
+    assert!(missing.is_missing());
+    let text = missing.to_string();
     assert!(text.contains("log.redb: there is none"), "{text}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "none is made");
     let _store = open(directory.path(), NEVER);
     for refused in [
-        LogFile::open(&config(directory.path())).map(drop).unwrap_err().to_string(),
-        imported(config(directory.path()), "").await.unwrap_err().to_string(),
+        LogFile::open(&config(directory.path())).map(drop).unwrap_err(),
+        imported(config(directory.path()), "").await.unwrap_err(),
     ] {
+        assert!(matches!(&refused, LogError::Open(why) if why.is_in_use()), "{refused:?}");
+        let refused = refused.to_string();
         assert!(refused.contains("another process uses it; stop that process"), "{refused}");
     }
 }

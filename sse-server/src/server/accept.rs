@@ -10,8 +10,8 @@ use tokio::{
 };
 
 use super::{
-    ServeError,
     connection::{self, Serving},
+    error::ServeError,
 };
 use crate::{
     base::connections::Connections,

@@ -21,6 +21,7 @@ use tokio::{net::TcpStream, sync::watch};
 use tower_service::Service;
 
 use super::{
+    gone::gone,
     half_close::half_close,
     http2,
     socket::{Rewound, Watched},
@@ -129,9 +130,4 @@ pub(super) async fn serve(
             }
         }
     }
-}
-
-/// Waits until the server that the connection belongs to is gone.
-pub(super) async fn gone(stopped: &mut watch::Receiver<bool>) {
-    while stopped.changed().await.is_ok() {}
 }

@@ -6,7 +6,7 @@ use hyper::{body::Incoming, server::conn::http2, service::HttpService};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::watch;
 
-use super::{connection::gone, socket::Rewound};
+use super::{gone::gone, socket::Rewound};
 use crate::hub::Hub;
 
 /// Requests at a time on one connection. A proxy opens further connections.

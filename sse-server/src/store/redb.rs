@@ -47,9 +47,6 @@ use queue::{Answer, Queue};
 use retention::Retention;
 use writer::Writer;
 
-/// Bytes of events that may wait for the disk. Beyond, publishers wait, too.
-const ROOM: usize = 32 << 20;
-
 /// How many reads go on at once. Each holds a page of events.
 const READS: usize = 8;
 
@@ -98,6 +95,11 @@ struct Shared {
     /// A permit for each byte that waits for the disk.
     room: Arc<Semaphore>,
     reads: Semaphore,
+}
+
+impl Shared {
+    /// Bytes of events that may wait for the disk. Beyond, publishers wait, too.
+    const ROOM: usize = 32 << 20;
 }
 
 /// The topics by name and by number.
@@ -149,7 +151,7 @@ impl Redb {
             database: Slot::new(Some(Arc::new(database))),
             names: RwLock::new(Names::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
             health: watch::Sender::new(Ok(())),
-            room: Arc::new(Semaphore::new(ROOM)),
+            room: Arc::new(Semaphore::new(Shared::ROOM)),
             reads: Semaphore::new(READS),
             place,
             options,
@@ -231,7 +233,7 @@ impl Store for Redb {
         Box::pin(async move {
             let Shared { room, health, .. } = &*self.shared;
             let weight: usize = batch.drafts.iter().map(Draft::weight).sum();
-            let permits = u32::try_from(weight.min(ROOM)).unwrap_or(u32::MAX);
+            let permits = u32::try_from(weight.min(Shared::ROOM)).unwrap_or(u32::MAX);
             let room = match room.clone().try_acquire_many_owned(permits) {
                 Ok(room) => room,
                 Err(_) => {

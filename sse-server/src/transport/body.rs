@@ -44,6 +44,12 @@ impl EventBody {
         Self { session, subscriber, draining: false, reading: None, timer }
     }
 
+    /// The same stream, which does not end because of its age.
+    pub(super) fn without_age(mut self) -> Self {
+        self.session.forget_age();
+        self
+    }
+
     /// Returns true if a shutdown has begun that was not noticed before.
     fn notice_drain(&mut self) -> bool {
         let hub = self.subscriber.hub();

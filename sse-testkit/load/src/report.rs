@@ -149,19 +149,19 @@ impl Report {
     /// The report as a JSON object: times in milliseconds, memory in bytes, shares in percent.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
-        json::report(self)
+        self.json()
     }
 
     /// The report as text, with colours for a terminal.
     #[must_use]
     pub fn to_coloured_text(&self) -> String {
-        text::report(self, true)
+        self.text(true)
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::report(self, false))
+        f.write_str(&self.text(false))
     }
 }
 

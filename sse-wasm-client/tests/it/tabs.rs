@@ -256,11 +256,11 @@ async fn a_page_that_is_stored_leaves_and_comes_back() {
     let topic = topic();
     publish_count(&topic, 0).await;
     let mut tabs = joined(&topic, 2).await;
-    support::befall("pagehide");
+    crate::support::befall("pagehide");
     assert!(tabs.iter().all(|tab| tab.state() == State::Paused));
     are_served(&topic, 0).await;
     publish_count(&topic, 1).await;
-    support::befall("pageshow");
+    crate::support::befall("pageshow");
     all_count(&mut tabs, 1..=1).await;
     are_served(&topic, 1).await;
     none_is_left(&mut tabs).await;

@@ -19,6 +19,8 @@ use crate::{
 pub(crate) enum Kind {
     /// This hub, streams carried by shards.
     HubShards,
+    /// The same of another build.
+    Beside,
     /// This hub, streams carried by hyper.
     HubBody,
     Warp,
@@ -32,12 +34,13 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Those that fan out.
-    pub(crate) const FANOUT: [Self; 6] =
-        [Self::HubShards, Self::HubBody, Self::Warp, Self::Axum, Self::Nchan, Self::Loop];
+    pub(crate) const FANOUT: [Self; 7] =
+        [Self::HubShards, Self::Beside, Self::HubBody, Self::Warp, Self::Axum, Self::Nchan, Self::Loop];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::HubShards => "this hub",
+            Self::Beside => "the build beside it",
             Self::HubBody => "this hub, handoff = false",
             Self::Warp => "warp::sse",
             Self::Axum => "axum Sse",
@@ -58,24 +61,31 @@ impl fmt::Display for Kind {
 #[derive(Debug)]
 pub(crate) struct Programs {
     hub: PathBuf,
+    beside: Option<PathBuf>,
     peer: PathBuf,
     nchan: Option<(PathBuf, PathBuf)>,
 }
 
 impl Programs {
     /// The peers lie beside this program.
-    pub(crate) fn new(hub: PathBuf, nchan: Option<(PathBuf, PathBuf)>) -> Result<Self, String> {
+    pub(crate) fn new(
+        hub: PathBuf,
+        beside: Option<PathBuf>,
+        nchan: Option<(PathBuf, PathBuf)>,
+    ) -> Result<Self, String> {
         let own = env::current_exe().map_err(|error| format!("can't tell where this program lies: {error}"))?;
         let peer = own.with_file_name(format!("peer{}", env::consts::EXE_SUFFIX));
         let nginx = nchan.iter().flat_map(|(nginx, module)| [nginx, module]);
-        for file in [&hub, &peer].into_iter().chain(nginx) {
+        for file in [&hub, &peer].into_iter().chain(&beside).chain(nginx) {
             files::is_there(file)?;
         }
-        Ok(Self { hub, peer, nchan })
+        Ok(Self { hub, beside, peer, nchan })
     }
 
-    pub(crate) const fn has_nchan(&self) -> bool {
-        self.nchan.is_some()
+    /// Those of the servers that not every machine has.
+    pub(crate) fn others(&self) -> Vec<Kind> {
+        let beside = self.beside.is_some().then_some(Kind::Beside);
+        beside.into_iter().chain(self.nchan.is_some().then_some(Kind::Nchan)).collect()
     }
 
     /// Starts a server and waits until it listens.
@@ -99,11 +109,15 @@ impl Programs {
             Ok((command, None))
         };
         match kind {
-            Kind::HubShards | Kind::HubBody => {
-                let mut command = server::hub(&self.hub, cores);
+            Kind::HubShards | Kind::HubBody | Kind::Beside => {
+                let program = match kind {
+                    Kind::Beside => self.beside.as_ref().ok_or("there is no other build")?,
+                    _ => &self.hub,
+                };
+                let mut command = server::hub(program, cores);
                 // the peers keep nothing on disk either; what a store costs is measured on its own
                 command.args(["--store", "memory"]);
-                command.env("SSE__SERVER__HANDOFF", if kind == Kind::HubShards { "true" } else { "false" });
+                command.env("SSE__SERVER__HANDOFF", if kind == Kind::HubBody { "false" } else { "true" });
                 Ok((command, None))
             }
             Kind::Warp => peer("warp"),

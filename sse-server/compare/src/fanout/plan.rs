@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Part, peers::Kind};
+use clap::ValueEnum;
+
+use super::peers::Kind;
 use crate::{load, table::grouped};
 
 /// Subscribers in bursts and lockstep, and of a short run.
@@ -10,6 +12,19 @@ const SIZES: [u32; 3] = [1_000, 5_000, 15_000];
 
 /// Subscribers of the mixes.
 const MIXED: u32 = 5_000;
+
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Bursts and lockstep on one topic, with memory and the time to connect
+    Fanout,
+    /// Many sets, patterns, topics that nobody reads, slow readers, and idling, of this hub alone
+    Mixes,
+    /// Events a second from 64 publishers
+    Publishing,
+    /// The time from publish to arrival at 1,000 subscribers
+    Latency,
+}
 
 /// What is done to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,8 +143,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// `parts`: those that are wanted; none are all.
-    pub(crate) fn new(quick: bool, parts: &[Part], nchan: bool, descriptors: u64) -> Self {
+    /// `parts`: those that are wanted; none are all. `others`: the servers that there are though not every machine has them.
+    pub(crate) fn new(quick: bool, parts: &[Part], others: &[Kind], descriptors: u64) -> Self {
         let wanted = |part| parts.is_empty() || parts.contains(&part);
         let mut left_out = Vec::new();
         let all = if quick { &SIZES[..1] } else { &SIZES[..] };
@@ -140,14 +155,16 @@ impl Plan {
                 Err(lack) => left_out.push(lack),
             }
         }
-        if !nchan {
+        if !others.contains(&Kind::Nchan) {
             left_out.push("nchan: nginx with its module is not installed".to_owned());
         }
         let most = sizes.last().copied().unwrap_or(SIZES[0]);
         let mixed = most.min(MIXED);
         let mut plan = Self { cases: Vec::new(), sizes, mixed, quick, left_out };
         let hub = Kind::HubShards;
-        let servers = Kind::FANOUT.into_iter().filter(|server| nchan || *server != Kind::Nchan);
+        let servers = Kind::FANOUT
+            .into_iter()
+            .filter(|server| !matches!(server, Kind::Nchan | Kind::Beside) || others.contains(server));
         if wanted(Part::Fanout) {
             for subscribers in plan.sizes.clone() {
                 for work in [Work::Burst, Work::Lockstep] {
@@ -172,7 +189,8 @@ impl Plan {
             plan.add(Work::Idle, most, hub);
         }
         if wanted(Part::Publishing) {
-            [hub, Kind::Route].into_iter().for_each(|server| plan.add(Work::Publish, 0, server));
+            let beside = others.iter().copied().filter(|server| *server == Kind::Beside);
+            [hub].into_iter().chain(beside).chain([Kind::Route]).for_each(|server| plan.add(Work::Publish, 0, server));
         }
         if wanted(Part::Latency) {
             servers.for_each(|server| plan.add(Work::Latency, SIZES[0], server));
@@ -206,7 +224,7 @@ mod tests {
 
     #[test]
     fn all_of_it() {
-        let plan = Plan::new(false, &[], true, 1 << 20);
+        let plan = Plan::new(false, &[], &[Kind::Beside, Kind::Nchan], 1 << 20);
         assert_eq!((&plan.sizes[..], plan.mixed), (&SIZES[..], 5_000));
         assert!(plan.left_out.is_empty());
         let bursts = plan.cases().iter().filter(|case| case.work == Work::Burst).count();
@@ -216,14 +234,14 @@ mod tests {
 
     #[test]
     fn a_short_run_has_1000_subscribers_at_most() {
-        let plan = Plan::new(true, &[], true, 1 << 20);
+        let plan = Plan::new(true, &[], &[Kind::Nchan], 1 << 20);
         assert!(plan.cases().iter().all(|case| case.subscribers <= 1_000));
         assert!(plan.left_out.is_empty(), "the rest is not asked for");
     }
 
     #[test]
     fn what_descriptors_do_not_allow_is_left_out_with_a_word() {
-        let plan = Plan::new(false, &[], false, 6_000);
+        let plan = Plan::new(false, &[], &[], 6_000);
         assert_eq!(plan.sizes, [1_000, 5_000]);
         assert!(plan.left_out[0].contains("15,000") && plan.left_out[0].contains("ulimit -Hn"));
         assert!(plan.left_out[1].contains("not installed"));
@@ -232,9 +250,9 @@ mod tests {
 
     #[test]
     fn a_part_alone() {
-        let plan = Plan::new(false, &[Part::Publishing], true, 1 << 20);
+        let plan = Plan::new(false, &[Part::Publishing], &[Kind::Nchan], 1 << 20);
         assert!(plan.cases().iter().all(|case| case.work == Work::Publish) && plan.cases().len() == 2);
-        let mixes = Plan::new(false, &[Part::Mixes], true, 1 << 20);
+        let mixes = Plan::new(false, &[Part::Mixes], &[Kind::Nchan], 1 << 20);
         assert_eq!(mixes.cases()[0].work, Work::Lockstep, "what the mixes are compared with");
     }
 }

@@ -180,7 +180,8 @@ fn others(plan: &Plan, results: &Results<Case, Figures>) -> String {
 fn publishing(plan: &Plan, results: &Results<Case, Figures>) -> String {
     let mut table = Table::new(&["server", "events/s", "of the route", "µs CPU an event", "tool's CPU"]);
     let route = results.median(&plan.case(Work::Publish, 0, Kind::Route), |figures| figures.events);
-    for server in [Kind::HubShards, Kind::Route] {
+    let planned = |server: &Kind| plan.cases().contains(&plan.case(Work::Publish, 0, *server));
+    for server in [Kind::HubShards, Kind::Beside, Kind::Route].into_iter().filter(planned) {
         let case = plan.case(Work::Publish, 0, server);
         let events = results.median(&case, |figures| figures.events);
         table.row(vec![

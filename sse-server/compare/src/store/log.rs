@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    Hubs, client,
+    client,
+    hubs::Hubs,
     plan::{Plan, Store, TOPICS},
 };
 use crate::{progress::Progress, table::grouped};

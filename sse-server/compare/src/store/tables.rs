@@ -3,7 +3,8 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    Measured, log,
+    log,
+    measured::Measured,
     plan::{Case, Opened, Plan, Stopped, Store, Work},
 };
 use crate::table::{self, Table, grouped, number, quotient, thousands};
@@ -167,7 +168,7 @@ mod tests {
     use crate::{
         load::Figures,
         results::Results,
-        store::{Start, client::Waited},
+        store::{client::Waited, measured::Start},
     };
 
     fn measured() -> Measured {

@@ -4,10 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use sse_core::hub::names;
-use sse_engine::{
-    DrainReason, Heartbeat, MAX_PATTERN_SEGMENTS, Selector, Selectors, Start, Surroundings, reconnection_time,
-    turned_away,
-};
+use sse_engine::{DrainReason, Heartbeat, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
 
 use crate::{
     config::Overload,
@@ -72,25 +69,12 @@ fn head(hub: &Hub, body: ResponseBody) -> Response<ResponseBody> {
 
 fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Response<ResponseBody>, Problem> {
     let retry = reconnection_time(hub.config().stream.retry, hub.random());
-    let (kind, status, detail) = match error {
-        SubscribeError::Draining => {
-            (RefusalKind::draining, StatusCode::SERVICE_UNAVAILABLE, "the hub is shutting down; come back in a moment")
-        }
-        SubscribeError::Full => (
-            RefusalKind::full,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the hub has as many connections, sets of topics or patterns as it may have; come back later",
-        ),
-        SubscribeError::Address => (
-            RefusalKind::full,
-            StatusCode::TOO_MANY_REQUESTS,
-            "there are as many streams from this address as there may be; close some",
-        ),
-        SubscribeError::Store(_) => (
-            RefusalKind::store,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the log can't be read at the moment; come back in a moment",
-        ),
+    let (kind, status) = match error {
+        SubscribeError::Draining => (RefusalKind::draining, StatusCode::SERVICE_UNAVAILABLE),
+        SubscribeError::Full => (RefusalKind::full, StatusCode::SERVICE_UNAVAILABLE),
+        SubscribeError::Address => (RefusalKind::full, StatusCode::TOO_MANY_REQUESTS),
+        SubscribeError::Store => (RefusalKind::store, StatusCode::SERVICE_UNAVAILABLE),
+        other => return Err(Problem::invalid(other.to_string())),
     };
     // Any other status than 200 makes an EventSource give up for good.
     if accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
@@ -99,7 +83,7 @@ fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Respon
         let reason = if draining { DrainReason::Shutdown } else { DrainReason::Busy };
         return Ok(head(hub, ResponseBody::whole(turned_away(retry, reason))));
     }
-    Err(Problem::later(status, kind, detail, retry).closing())
+    Err(Problem::later(status, kind, error.to_string(), retry).closing())
 }
 
 /// What the client asks for.
@@ -132,30 +116,17 @@ impl Wish {
                 _ => return Err(unknown(&name, KNOWN)),
             }
         }
-        let most = hub.config().limits.selectors;
         if selectors.is_empty() {
             return Err(Problem::invalid("no `topic`: name at least one, such as /events?topic=news"));
         }
-        if selectors.len() > most {
-            let detail = format!("{} topics are more than the {most} that one stream may have", selectors.len());
-            return Err(Problem::invalid(detail));
-        }
-        let selectors = Selectors::new(selectors, envelope.is_some());
-        let segments = selectors.pattern_segments();
-        if segments > MAX_PATTERN_SEGMENTS {
-            let detail =
-                format!("the patterns have {segments} segments together; one stream may have {MAX_PATTERN_SEGMENTS}");
-            return Err(Problem::invalid(detail));
-        }
+        let selectors =
+            hub.selectors(selectors, envelope.is_some()).map_err(|error| Problem::invalid(error.to_string()))?;
         let not_empty = |id: &String| !id.is_empty();
         let id = last_event_id(headers).filter(not_empty).or(id.filter(not_empty));
         let start = match (id, since) {
             (Some(id), _) => Start::After(id),
             (None, Some(Since::Earliest)) => Start::Earliest,
-            (None, Some(Since::Back(time, asked))) => {
-                let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                Start::Since { time: hub.clock().now().saturating_sub(back), asked, before: None }
-            }
+            (None, Some(Since::Back(time, asked))) => hub.since(time, asked),
             (None, None) => Start::Head,
         };
         Ok(Self { selectors, start, heartbeat: heartbeat.unwrap_or_default() })

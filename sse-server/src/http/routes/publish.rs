@@ -1,40 +1,30 @@
 //! `POST /publish`: one event or many, in three forms.
 
+mod event;
 mod json;
 mod key;
 mod ndjson;
+mod receipt;
 
-use std::{str, time::Duration};
-
-use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
-use serde::Serialize;
-use sse_core::{Text, hub::names};
-use sse_engine::{Draft, Name};
+use sse_core::hub::names;
+use sse_engine::Draft;
 
 use crate::{
-    config::Publish,
     http::{
         problem::Problem,
         request::{
             Request,
-            body::Limit,
             query::{once, parameters, topic, unknown},
         },
-        response::{ResponseBody, json as json_response},
+        response::ResponseBody,
     },
-    hub::{AppendError, Hub, Publication, Published},
+    hub::Hub,
     metrics::RefusalKind,
-    store::{Key, Scope, StoreError},
+    store::{Key, Scope},
 };
-
-/// What a publisher is told of one event.
-#[derive(Serialize)]
-struct Receipt {
-    id: String,
-    topic: String,
-    duplicate: bool,
-}
+use event::{event_name, one_event, utf8};
+use receipt::{draining, publish_one};
 
 /// `POST /publish/{topic…}`: the body is the data, whatever its content type says.
 pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Result<Response<ResponseBody>, Problem> {
@@ -88,56 +78,6 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
         return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::full, detail, after).closing());
     }
     Ok(())
-}
-
-fn draining() -> Problem {
-    let detail = "the hub is shutting down; publish again in a moment";
-    Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::draining, detail, Duration::from_secs(1)).closing()
-}
-
-async fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Result<Response<ResponseBody>, Problem> {
-    let topic = draft.topic.to_string();
-    let published = hub.append(Publication::one(draft, key)).await.map_err(refusal)?;
-    let receipt = published.first().map(|published| receipt(*published, topic));
-    Ok(json_response(&receipt))
-}
-
-fn receipt(published: Published, topic: String) -> Receipt {
-    Receipt { id: published.position.to_string(), topic, duplicate: published.duplicate }
-}
-
-fn refusal(error: AppendError) -> Problem {
-    match error {
-        AppendError::Draining | AppendError::Store(StoreError::Closed | StoreError::Gone) => draining(),
-        AppendError::Store(error) => {
-            let detail = format!("the event is not published: {error}; publish it again in a moment");
-            Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, detail, Duration::from_secs(1))
-        }
-        AppendError::Conflict(index) => {
-            let detail = "the idempotency key was used for other content; use a new key for new content";
-            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, RefusalKind::key, detail);
-            match index {
-                Some(index) => problem.with("index", index),
-                None => problem,
-            }
-        }
-    }
-}
-
-fn event_name(value: &str) -> Result<Name, Problem> {
-    Name::new(value).map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
-}
-
-fn utf8(body: Bytes) -> Result<Text, Problem> {
-    Text::try_from(body).map_err(|error| not_utf8("the body", &error))
-}
-
-fn not_utf8(what: &str, error: &str::Utf8Error) -> Problem {
-    Problem::invalid(format!("{what} is not UTF-8 from byte {} on; send UTF-8 text", error.valid_up_to()))
-}
-
-const fn one_event(config: &Publish) -> Limit {
-    Limit { what: "the event", bytes: config.max_event_bytes, key: "publish.max_event_bytes" }
 }
 
 fn media_type(headers: &HeaderMap) -> String {

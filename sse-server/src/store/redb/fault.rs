@@ -9,7 +9,7 @@ use std::{
 
 use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
 
-use crate::store::StoreError;
+use crate::store::{Cause, StoreError, StoreFailure};
 
 /// Reading or writing the file went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,18 @@ impl From<Fault> for StoreError {
             Fault::Gone => Self::Gone,
             other => Self::Unavailable(other.to_string().into()),
         }
+    }
+}
+
+impl From<OpenError> for StoreFailure {
+    fn from(error: OpenError) -> Self {
+        let OpenError::File { fault, .. } = &error;
+        let cause = match fault {
+            Fault::InUse => Cause::InUse,
+            Fault::Damaged(_) | Fault::Row(_) => Cause::Damaged,
+            Fault::Io(_) | Fault::Later(_) | Fault::Gone => Cause::Other,
+        };
+        Self::new(cause, error.to_string())
     }
 }
 

@@ -11,12 +11,12 @@ use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
 };
 
-use super::{Durability, ROOM, Shared, file::Loaded};
+use super::{Durability, Shared, file::Loaded};
 use crate::store::{AfterUnlock, Batch, Entry, Follower, KeyedRange, StoreError};
 use sse_engine::{Millis, Topic};
 
 /// So many bytes are written without waiting for the time to come.
-const EAGER: usize = ROOM / 4;
+const EAGER: usize = Shared::ROOM / 4;
 
 /// How long events are at the most only in memory that nobody has to sync.
 const SELDOM: Duration = Duration::from_secs(10);

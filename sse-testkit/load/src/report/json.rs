@@ -6,37 +6,39 @@ use serde_json::{Value, json};
 
 use super::{Churn, Publish, Report, Server, Slow, Times, per_second};
 
-pub(super) fn report(report: &Report) -> Value {
-    let stream = &report.stream;
-    json!({
-        "clean": report.is_clean(),
-        "subscribers": report.subscribers,
-        "topics": report.topics,
-        "unread_topics": report.unread,
-        "selector_sets": report.sets,
-        "publishers": report.publishers,
-        "payload_bytes": report.size,
-        "pace": report.pace,
-        "seed": report.seed,
-        "connect": {
-            "seconds": report.connect.took.as_secs_f64(),
-            "refused": report.connect.refused,
-            "retried": report.connect.retried,
-            "ms": times(&report.connect.times),
-        },
-        "publish": report.publish.as_ref().map(publish),
-        "idle": report.idle.map(|idle| json!({ "seconds": idle.held.as_secs_f64() })),
-        "streams": {
-            "gaps": stream.gaps,
-            "drains": stream.drains,
-            "ends": stream.ends,
-            "reconnects": stream.reconnects,
-            "heartbeats": stream.heartbeats,
-            "bytes": stream.bytes,
-        },
-        "server": report.server.map(|used| server(&used, report)),
-        "tool_cpu_percent": report.own_cpu.map(|share| share * 100.0),
-    })
+impl Report {
+    pub(super) fn json(&self) -> Value {
+        let stream = &self.stream;
+        json!({
+            "clean": self.is_clean(),
+            "subscribers": self.subscribers,
+            "topics": self.topics,
+            "unread_topics": self.unread,
+            "selector_sets": self.sets,
+            "publishers": self.publishers,
+            "payload_bytes": self.size,
+            "pace": self.pace,
+            "seed": self.seed,
+            "connect": {
+                "seconds": self.connect.took.as_secs_f64(),
+                "refused": self.connect.refused,
+                "retried": self.connect.retried,
+                "ms": times(&self.connect.times),
+            },
+            "publish": self.publish.as_ref().map(publish),
+            "idle": self.idle.map(|idle| json!({ "seconds": idle.held.as_secs_f64() })),
+            "streams": {
+                "gaps": stream.gaps,
+                "drains": stream.drains,
+                "ends": stream.ends,
+                "reconnects": stream.reconnects,
+                "heartbeats": stream.heartbeats,
+                "bytes": stream.bytes,
+            },
+            "server": self.server.map(|used| server(&used, self)),
+            "tool_cpu_percent": self.own_cpu.map(|share| share * 100.0),
+        })
+    }
 }
 
 fn publish(publish: &Publish) -> Value {

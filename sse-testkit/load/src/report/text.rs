@@ -31,54 +31,56 @@ impl Lines {
     }
 }
 
-pub(super) fn report(report: &Report, colours: bool) -> String {
-    let mut lines = Lines { text: String::new(), colours };
-    let connect = &report.connect;
-    let topics = match (report.topics, report.sets) {
-        (1, _) => "1 topic".to_owned(),
-        (topics, sets) => format!("{} topics in {} sets", grouped(topics.into()), grouped(sets.into())),
-    };
-    let unread = match report.unread {
-        0 => String::new(),
-        unread => format!("; {} more that nobody has", grouped(unread.into())),
-    };
-    lines.add("subscribers", &format!("{} of {topics}{unread}", grouped(report.subscribers.into())));
-    lines.add(
-        "connect",
-        &format!(
-            "{} in all; {}; {} refused, {} retried",
-            time(connect.took),
-            percentiles(&connect.times),
-            grouped(connect.refused),
-            grouped(connect.retried)
-        ),
-    );
-    if let Some(idle) = report.idle {
-        lines.add("idle", &format!("{} without an event", time(idle.held)));
+impl Report {
+    pub(super) fn text(&self, colours: bool) -> String {
+        let mut lines = Lines { text: String::new(), colours };
+        let connect = &self.connect;
+        let topics = match (self.topics, self.sets) {
+            (1, _) => "1 topic".to_owned(),
+            (topics, sets) => format!("{} topics in {} sets", grouped(topics.into()), grouped(sets.into())),
+        };
+        let unread = match self.unread {
+            0 => String::new(),
+            unread => format!("; {} more that nobody has", grouped(unread.into())),
+        };
+        lines.add("subscribers", &format!("{} of {topics}{unread}", grouped(self.subscribers.into())));
+        lines.add(
+            "connect",
+            &format!(
+                "{} in all; {}; {} refused, {} retried",
+                time(connect.took),
+                percentiles(&connect.times),
+                grouped(connect.refused),
+                grouped(connect.retried)
+            ),
+        );
+        if let Some(idle) = self.idle {
+            lines.add("idle", &format!("{} without an event", time(idle.held)));
+        }
+        if let Some(publish) = &self.publish {
+            published(publish, self, &mut lines);
+        }
+        let stream = &self.stream;
+        lines.add(
+            "streams",
+            &format!(
+                "{} gaps, {} drains, {} ended, {} reconnected, {} heartbeats; {} read",
+                grouped(stream.gaps),
+                grouped(stream.drains),
+                grouped(stream.ends),
+                grouped(stream.reconnects),
+                grouped(stream.heartbeats),
+                bytes(stream.bytes as i64)
+            ),
+        );
+        if let Some(server) = &self.server {
+            used(server, self, &mut lines);
+        }
+        if let Some(share) = self.own_cpu {
+            lines.add("this tool", &format!("{:.0}% of a core{}", share * 100.0, limit(share)));
+        }
+        lines.text
     }
-    if let Some(publish) = &report.publish {
-        published(publish, report, &mut lines);
-    }
-    let stream = &report.stream;
-    lines.add(
-        "streams",
-        &format!(
-            "{} gaps, {} drains, {} ended, {} reconnected, {} heartbeats; {} read",
-            grouped(stream.gaps),
-            grouped(stream.drains),
-            grouped(stream.ends),
-            grouped(stream.reconnects),
-            grouped(stream.heartbeats),
-            bytes(stream.bytes as i64)
-        ),
-    );
-    if let Some(server) = &report.server {
-        used(server, report, &mut lines);
-    }
-    if let Some(share) = report.own_cpu {
-        lines.add("this tool", &format!("{:.0}% of a core{}", share * 100.0, limit(share)));
-    }
-    lines.text
 }
 
 fn published(publish: &Publish, report: &Report, lines: &mut Lines) {

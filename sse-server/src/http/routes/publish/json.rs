@@ -11,10 +11,21 @@ use serde_json::value::RawValue;
 use sse_engine::{Draft, Topic, data_of};
 
 use super::{
-    Hub, Key, Limit, Problem, Publication, Receipt, Request, ResponseBody, Scope, event_name, json_response, key,
-    not_utf8, one_event, publish_one, receipt, refusal,
+    event::{event_name, not_utf8, one_event},
+    key,
+    receipt::{Receipt, publish_one, receipt, refusal},
 };
-use crate::{config::Publish, metrics::RefusalKind, store::Fingerprint};
+use crate::{
+    config::Publish,
+    http::{
+        problem::Problem,
+        request::{Request, body::Limit},
+        response::{ResponseBody, json as json_response},
+    },
+    hub::{Hub, Publication},
+    metrics::RefusalKind,
+    store::{Fingerprint, Key, Scope},
+};
 
 /// How many events an array has at most; more are better sent as NDJSON.
 const MAX_EVENTS: usize = 10_000;

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use sse_core::hub::names::header::IDEMPOTENCY_KEY;
 
-use super::Problem;
+use crate::http::problem::Problem;
 
 const MAX_BYTES: usize = 128;
 

@@ -9,14 +9,24 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    AppendError, Draft, Hub, Key, Problem, Publication, Published, Request, ResponseBody, Scope,
+    event::{not_utf8, one_event},
     json::{one_key, read},
-    json_response, key, not_utf8, one_event, refusal,
+    key,
+    receipt::refusal,
 };
 use crate::{
-    http::request::body::{MAX_TIME, Room, slow},
-    store::Fingerprint,
+    http::{
+        problem::Problem,
+        request::{
+            Request,
+            body::{MAX_TIME, Room, slow},
+        },
+        response::{ResponseBody, json as json_response},
+    },
+    hub::{AppendError, Hub, Publication, Published},
+    store::{Fingerprint, Key, Scope},
 };
+use sse_engine::Draft;
 
 /// What the publisher is told.
 #[derive(Default, Serialize)]

@@ -1,0 +1,59 @@
+//! What a publisher is answered.
+
+use std::time::Duration;
+
+use http::{Response, StatusCode};
+use serde::Serialize;
+use sse_engine::Draft;
+
+use crate::{
+    http::{
+        problem::Problem,
+        response::{ResponseBody, json},
+    },
+    hub::{AppendError, Hub, Publication, Published},
+    metrics::RefusalKind,
+    store::{Key, StoreError},
+};
+
+/// What a publisher is told about one event.
+#[derive(Serialize)]
+pub(super) struct Receipt {
+    id: String,
+    topic: String,
+    duplicate: bool,
+}
+
+pub(super) fn draining() -> Problem {
+    let detail = "the hub is shutting down; publish again in a moment";
+    Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::draining, detail, Duration::from_secs(1)).closing()
+}
+
+pub(super) async fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Result<Response<ResponseBody>, Problem> {
+    let topic = draft.topic.to_string();
+    let published = hub.append(Publication::one(draft, key)).await.map_err(refusal)?;
+    let receipt = published.first().map(|published| receipt(*published, topic));
+    Ok(json(&receipt))
+}
+
+pub(super) fn receipt(published: Published, topic: String) -> Receipt {
+    Receipt { id: published.position.to_string(), topic, duplicate: published.duplicate }
+}
+
+pub(super) fn refusal(error: AppendError) -> Problem {
+    match error {
+        AppendError::Draining | AppendError::Store(StoreError::Closed | StoreError::Gone) => draining(),
+        AppendError::Store(error) => {
+            let detail = format!("the event is not published: {error}; publish it again in a moment");
+            Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, detail, Duration::from_secs(1))
+        }
+        AppendError::Conflict(index) => {
+            let detail = "the idempotency key was used for other content; use a new key for new content";
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, RefusalKind::key, detail);
+            match index {
+                Some(index) => problem.with("index", index),
+                None => problem,
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! A stream for the program that the hub is a part of: what a subscriber gets over HTTP, without HTTP.
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures_util::Stream;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use sse_core::{
+    Event, EventId, EventName, EventRef, Item, Limits, Parser,
+    hub::{ControlEvent, DrainReason, Gap},
+};
+use sse_engine::{Heartbeat, Selector, Topic, data_of};
+
+use super::body::EventBody;
+use crate::hub::{Hub, SubscribeError};
+
+/// Where a [`Subscription`] begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Start {
+    /// With what is published from now on.
+    #[default]
+    Head,
+    /// After the event with this ID, or the position with it: exactly, or a [`Delivery::Gap`] says why not.
+    After(EventId),
+    /// With the oldest event that is retained.
+    Earliest,
+    /// With the first event that was published within this time.
+    Since(Duration),
+}
+
+/// What a [`Subscription`] gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// An event of one of its topics.
+    #[non_exhaustive]
+    Event {
+        /// Where it was published.
+        topic: Topic,
+        /// Its ID, name and data.
+        event: Event,
+    },
+    /// Events of its topics may have been lost. What follows is complete from `first` on.
+    Gap(Gap),
+    /// The hub ends the subscription. Nothing follows; subscribe again after the [position](Subscription::position).
+    End(DrainReason),
+}
+
+/// The events of a set of topics, in the order of the log, each once. Made by [`Hub::subscribe`].
+///
+/// It counts as an open stream until it is dropped. A program that leaves it alone for longer than `stream.lag_time` is
+/// treated like any slow subscriber.
+#[derive(Debug)]
+#[must_use = "a subscription does nothing unless it is polled"]
+pub struct Subscription {
+    body: EventBody,
+    parser: Parser,
+    ready: VecDeque<Delivery>,
+    position: EventId,
+}
+
+impl Hub {
+    /// Subscribes to all topics that one of the selectors matches.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use sse_core::Event;
+    /// use sse_server::{Config, Delivery, Hub, Selector, Start};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::new(Config::in_memory())?;
+    /// let mut orders = hub.subscribe([Selector::new("orders/*")?], Start::Head).await?;
+    /// hub.publish("orders/7", Event::message("paid")).await?;
+    /// let Some(Delivery::Event { topic, event, .. }) = orders.next().await else { panic!("it was published") };
+    /// assert_eq!((topic.as_str(), event.data().unwrap().as_str()), ("orders/7", "paid"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SubscribeError`] if there is no selector or there are too many, if the hub is full or shuts down, or if the
+    /// store can't be read and the start depends on it.
+    pub async fn subscribe(
+        &self,
+        selectors: impl IntoIterator<Item = Selector>,
+        start: Start,
+    ) -> Result<Subscription, SubscribeError> {
+        let selectors = self.selectors(selectors.into_iter().collect(), true)?;
+        let start = match start {
+            Start::Head => sse_engine::Start::Head,
+            Start::After(id) => sse_engine::Start::After(id.as_str().to_owned()),
+            Start::Earliest => sse_engine::Start::Earliest,
+            Start::Since(time) => self.since(time, humantime::format_duration(time).to_string()),
+        };
+        let (subscriber, cursor, opening) = self.enter(selectors, start, None).await?;
+        let position = opening.position.id();
+        let body = EventBody::new(subscriber, cursor, opening, Heartbeat::Cursor).without_age();
+        let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // of what the hub itself has encoded
+        Ok(Subscription { body, parser, ready: VecDeque::new(), position })
+    }
+}
+
+impl Subscription {
+    /// The position through which everything was received: to go on [after](Start::After) it, in this program or the
+    /// next.
+    #[must_use]
+    pub const fn position(&self) -> &EventId {
+        &self.position
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Delivery;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
+        let Self { body, parser, ready, position } = self.get_mut();
+        loop {
+            if let Some(delivery) = ready.pop_front() {
+                if let Delivery::Event { event, .. } = &delivery
+                    && let Some(id) = event.id()
+                {
+                    position.clone_from(id);
+                }
+                return Poll::Ready(Some(delivery));
+            }
+            let Some(Ok(bytes)) = ready!(Pin::new(&mut *body).poll_next(cx)) else { return Poll::Ready(None) };
+            parser.feed(&bytes, |item| {
+                let Item::Event(read) = item else { return };
+                match ControlEvent::decode(read.name(), read.data()) {
+                    None => ready.extend(published(&read)),
+                    Some(ControlEvent::Gap(gap)) => ready.push_back(Delivery::Gap(gap)),
+                    Some(ControlEvent::Drain(drain)) => ready.push_back(Delivery::End(drain.reason)),
+                    Some(_) => {
+                        // a cursor, and nothing is before it that was not taken
+                        if let Some(id) = EventId::new(read.id()).ok().filter(|_| ready.is_empty()) {
+                            *position = id;
+                        }
+                    }
+                }
+            });
+        }
+    }
+}
+
+/// The event out of its envelope, which the hub's own encoder has made.
+fn published(read: &EventRef<'_>) -> Option<Delivery> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        topic: Cow<'a, str>,
+        #[serde(borrow)]
+        data: &'a RawValue,
+    }
+    let envelope: Envelope<'_> = serde_json::from_str(read.data()).ok()?;
+    let (data, _) = data_of(envelope.data).ok()?;
+    let mut event = Event::builder().id(EventId::new(read.id()).ok()?).data(data);
+    if let Some(name) = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message") {
+        event = event.name(name);
+    }
+    Some(Delivery::Event { topic: Topic::new(&envelope.topic).ok()?, event: event.build() })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, StreamExt};
+    use sse_core::hub::GapReason;
+
+    use super::*;
+    use crate::Config;
+
+    fn all() -> [Selector; 1] {
+        [Selector::new("**").unwrap()]
+    }
+
+    async fn next(subscription: &mut Subscription) -> Delivery {
+        subscription.next().await.expect("it goes on")
+    }
+
+    fn data(delivery: &Delivery) -> &str {
+        match delivery {
+            Delivery::Event { event, .. } => event.data().unwrap().as_str(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_come_as_they_were_published() {
+        let hub = Hub::new(Config::in_memory()).unwrap();
+        let mut subscription = hub.subscribe(all(), Start::Head).await.unwrap();
+        let sent = ["", "a\nb", "\"quoted\"", "{\"json\": 1}", "null", "é\u{0}"];
+        for text in sent {
+            let event = Event::builder().name(EventName::from_static("tick")).data(text).build();
+            let id = hub.publish("a/b", event.clone()).await.unwrap();
+            match next(&mut subscription).await {
+                Delivery::Event { topic, event } => {
+                    assert_eq!((topic.as_str(), event.name(), event.id()), ("a/b", "tick", Some(&id)));
+                    assert_eq!(event.data().unwrap().as_str(), text);
+                }
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(subscription.position(), &id);
+        }
+        assert!(subscription.next().now_or_never().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_goes_on_exactly_where_another_was() {
+        let hub = Hub::new(Config::in_memory()).unwrap();
+        let mut first = hub.subscribe(all(), Start::Head).await.unwrap();
+        for text in ["1", "2", "3"] {
+            hub.publish("a", Event::message(text)).await.unwrap();
+        }
+        assert_eq!(data(&next(&mut first).await), "1");
+        let position = first.position().clone();
+        drop(first);
+        let mut second = hub.subscribe(all(), Start::After(position)).await.unwrap();
+        assert_eq!(data(&next(&mut second).await), "2");
+        assert_eq!(data(&next(&mut second).await), "3");
+        let mut all_of_it = hub.subscribe(all(), Start::Earliest).await.unwrap();
+        assert_eq!(data(&next(&mut all_of_it).await), "1");
+        assert_eq!(hub.subscribers(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loss_is_told_first() {
+        let mut config = Config::in_memory();
+        config.window.events = 2;
+        let hub = Hub::new(config).unwrap();
+        let start = hub.publish("a", Event::message("0")).await.unwrap();
+        for text in ["1", "2", "3"] {
+            hub.publish("a", Event::message(text)).await.unwrap();
+        }
+        let mut subscription = hub.subscribe(all(), Start::After(start)).await.unwrap();
+        match next(&mut subscription).await {
+            Delivery::Gap(gap) => assert_eq!(gap.reason, GapReason::Trimmed),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(data(&next(&mut subscription).await), "2");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_lives_longer_than_a_stream_may_and_ends_with_the_hub() {
+        let mut config = Config::in_memory();
+        config.stream.max_age = Duration::from_secs(60);
+        let hub = Hub::new(config).unwrap();
+        let mut subscription = hub.subscribe(all(), Start::Head).await.unwrap();
+        let day = tokio::time::timeout(Duration::from_secs(24 * 3600), subscription.next());
+        assert!(day.await.is_err(), "nothing but heartbeats, which are not told");
+        hub.drain();
+        assert_eq!(next(&mut subscription).await, Delivery::End(DrainReason::Shutdown));
+        assert_eq!(subscription.next().await, None);
+        assert_eq!(hub.subscribe(all(), Start::Head).await.unwrap_err(), SubscribeError::Draining);
+    }
+
+    #[tokio::test]
+    async fn what_is_too_much_is_refused_with_a_number() {
+        let hub = Hub::new(Config::in_memory()).unwrap();
+        let none = hub.subscribe([], Start::Head).await.unwrap_err();
+        assert_eq!(none, SubscribeError::NoSelector);
+        let many = (0..65).map(|i| Selector::new(&i.to_string()).unwrap());
+        let many = hub.subscribe(many, Start::Head).await.unwrap_err().to_string();
+        assert!(many.contains("65") && many.contains("64"), "{many}");
+    }
+}
