@@ -2,8 +2,9 @@
 
 const PAGE: &str = include_str!("../../../../docs/embedding.md");
 
-const SOURCES: [&str; 3] = [
+const SOURCES: [&str; 4] = [
     include_str!("../../src/lib.rs"),
+    include_str!("../../src/main.rs"),
     include_str!("../../../hyper-mount/src/lib.rs"),
     include_str!("../../../warp-mount/src/lib.rs"),
 ];
