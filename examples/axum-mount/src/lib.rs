@@ -15,8 +15,9 @@ use axum::{
     routing::{get, post},
     serve::ListenerExt,
 };
+use futures_util::StreamExt;
 use sse_core::Event;
-use sse_server::{Config, Hub, HubService, RouteSet};
+use sse_server::{Config, Delivery, Hub, HubService, RouteSet, Subscription};
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 
 /// The hub's configuration in a program that listens on this address.
@@ -48,6 +49,19 @@ async fn order(State(hub): State<Hub>, Path(item): Path<String>) -> Result<Strin
         Ok(id) => Ok(id.as_str().to_owned()),
         Err(error) => Err((StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
     }
+}
+
+/// Tells of the orders as they come, until the hub ends: the program is a subscriber like any other.
+pub async fn follow(mut orders: Subscription, mut tell: impl FnMut(String)) {
+    while let Some(delivery) = orders.next().await {
+        match delivery {
+            Delivery::Event { event, .. } => tell(event.data().map_or("", |data| data.as_str()).to_owned()),
+            Delivery::Gap(gap) => tell(format!("orders may be missing: {}", gap.reason.as_str())),
+            Delivery::End(reason) => tell(format!("the hub ends it: {}", reason.as_str())),
+            _ => {}
+        }
+    }
+    tell(format!("told of everything through {}", orders.position().as_str()));
 }
 
 /// Serves the program until `stop` is done, then ends the streams and what else is under way.

@@ -1,15 +1,17 @@
 //! The program over real sockets, as axum serves it.
 
+mod docs;
+
 use std::{io, net::SocketAddr, time::Duration};
 
-use axum_mount::{config, serve};
+use axum_mount::{config, follow, serve};
 use sse_core::Event;
-use sse_server::Hub;
+use sse_server::{Hub, Selector, Start};
 use sse_testkit::{TestClient, event, message};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{mpsc, oneshot},
     task::JoinHandle,
     time::timeout,
 };
@@ -63,6 +65,21 @@ async fn what_the_program_and_others_publish_arrives_and_can_be_resumed() {
     let mut late = shop.client.get("/hub/events?topic=orders").last_event_id(tea.as_str()).connect().await;
     late.expect_event(event("sse-cursor")).await;
     late.expect_events([message("cake"), message("milk"), message("jam")]).await;
+}
+
+#[tokio::test]
+async fn the_program_is_a_subscriber_too() {
+    let shop = Shop::open().await;
+    let orders = shop.hub.subscribe([Selector::new("orders").unwrap()], Start::Head).await.unwrap();
+    let (tell, mut told) = mpsc::channel(8);
+    let following = tokio::spawn(follow(orders, move |line| tell.try_send(line).unwrap()));
+    let tea = shop.client.post("/orders/tea").send().await.expect_status(200);
+    assert_eq!(timeout(PATIENCE, told.recv()).await.unwrap().unwrap(), "tea");
+    shop.stop.send(()).unwrap();
+    ends(shop.serving).await;
+    timeout(PATIENCE, following).await.expect("it ends").unwrap();
+    assert_eq!(told.recv().await.unwrap(), "the hub ends it: shutdown");
+    assert_eq!(told.recv().await.unwrap(), format!("told of everything through {}", tea.text()));
 }
 
 #[tokio::test]
