@@ -52,7 +52,7 @@ struct Shared {
     backed: bool,
     keys: Lock<Keys>,
     /// Notified when a publish with a key has ended, successfully or not.
-    keys_settled: Notify,
+    keys_resolved: Notify,
     /// The memory for request bodies, a permit for each byte.
     body_room: Arc<Semaphore>,
 }
@@ -83,7 +83,16 @@ impl Hub {
     }
 
     /// The failure of the hub, if it has failed and is shutting down.
+    ///
+    /// A panic under one of the hub's locks is a failure, whether or not anyone has taken the lock since. Nothing is
+    /// waited for.
     pub(crate) fn failure(&self) -> Option<Failure> {
+        if self.0.core.failure().is_none() {
+            self.0.core.check();
+            if self.0.keys.is_poisoned() {
+                self.0.core.fail_poisoned();
+            }
+        }
         self.0.core.failure()
     }
 
@@ -119,7 +128,12 @@ impl Hub {
 
     /// Returns an error if the store does not accept events at the moment.
     pub(crate) fn store_health(&self) -> Result<(), StoreError> {
-        self.0.store.health().inspect_err(|error| self.0.core.note_error(error))
+        self.noted(self.0.store.health())
+    }
+
+    /// The result of something that the store did. A store that is gone takes the hub along.
+    fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        result.inspect_err(|error| self.0.core.note_error(error))
     }
 
     /// The sequence number of `position`, if it is of this log.

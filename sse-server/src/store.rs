@@ -73,6 +73,9 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     /// Events through `through` can be read from the store.
     fn settled(&self, through: u64);
 
+    /// The store is [gone](StoreError::Gone). It holds no locks when it says so.
+    fn gone(&self);
+
     /// The store has recovered from a failure. `topics` is what it retains through `through`, the last event that was
     /// reported. A trim that was announced may not have happened.
     fn reopened(&self, through: u64, topics: &[TopicRecord]);

@@ -37,10 +37,9 @@ mod frame;
 mod topics;
 mod window;
 
+mod group;
 mod interest;
 mod pattern;
-
-mod group;
 
 mod cursor;
 mod gap;

@@ -210,18 +210,27 @@ impl Session {
         self.act(step, now, driver)
     }
 
-    /// Continues with the page read for the last [`Action::ReadStore`], or with `None` if the store is closed.
-    pub fn take<D: Driver>(&mut self, page: Option<StorePage>, now: Millis, driver: &mut D) -> Action<D::Events> {
+    /// Continues with the page read for the last [`Action::ReadStore`], or ends because there is none to be had.
+    pub fn take<D: Driver>(
+        &mut self,
+        page: Result<StorePage, DrainReason>,
+        now: Millis,
+        driver: &mut D,
+    ) -> Action<D::Events> {
         if !matches!(self.phase, Phase::Reading) {
             return self.poll(now, driver); // the stream ended meanwhile
         }
         self.phase = Phase::Live;
-        let Some(page) = page else {
-            self.leave(DrainReason::Shutdown);
-            return self.poll(now, driver);
-        };
-        let step = driver.take(&mut self.cursor, page);
-        self.act(step, now, driver)
+        match page {
+            Ok(page) => {
+                let step = driver.take(&mut self.cursor, page);
+                self.act(step, now, driver)
+            }
+            Err(reason) => {
+                self.leave(reason);
+                self.last_words(driver.surroundings())
+            }
+        }
     }
 
     /// Abandons the page that is being read: it will be requested again.

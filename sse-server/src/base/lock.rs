@@ -40,6 +40,11 @@ impl<T> Lock<T> {
     }
 
     /// How often the lock was taken.
+    /// Returns true if a thread panicked while it held the lock. It does not wait for the lock.
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.value.is_poisoned()
+    }
+
     #[cfg(test)]
     pub(crate) fn takings(&self) -> usize {
         self.takings.load(std::sync::atomic::Ordering::Relaxed)

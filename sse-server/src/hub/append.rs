@@ -97,10 +97,7 @@ impl Hub {
 
     async fn append_to_store(&self, drafts: Vec<Draft>, keys: Vec<KeyedRange>) -> Result<Vec<u64>, AppendError> {
         let batch = Batch { drafts, keys, now: self.clock().now() };
-        let seqs = self.0.store.append(batch).await.map_err(|error| {
-            self.0.core.note_error(&error);
-            AppendError::Store(error)
-        })?;
+        let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;
         // Events that the hub could not take in are not acknowledged.
         self.failure().map_or(Ok(seqs), |failure| Err(failure.into()))
     }
@@ -112,12 +109,12 @@ impl Hub {
     async fn append_keyed(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
         let Publication { drafts, keyed } = publication;
         let repeats = loop {
-            let mut settled = std::pin::pin!(self.0.keys_settled.notified());
-            settled.as_mut().enable();
+            let mut resolved = std::pin::pin!(self.0.keys_resolved.notified());
+            resolved.as_mut().enable();
             let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().now()))??;
             match known {
                 KeyLookup::Repeats(repeats) => break repeats,
-                KeyLookup::InFlight => settled.await,
+                KeyLookup::InFlight => resolved.await,
             }
         };
         let mut range_of = vec![None; drafts.len()];
@@ -144,14 +141,13 @@ impl Hub {
                 ..range.clone()
             })
             .collect();
+        let in_flight = InFlight { hub: self, keys: &keys, resolved: false };
         let appended = if new.is_empty() && keys.is_empty() {
             Ok(Vec::new())
         } else {
             self.append_to_store(new, keys.clone()).await
         };
-        let settled = self.with_keys(|known| settle(known, &keys, appended.as_deref().ok()));
-        self.0.keys_settled.notify_waiters();
-        settled?;
+        in_flight.resolve(appended.as_deref().ok())?;
         let seqs = appended?;
         let mut published = Vec::with_capacity(place.len());
         let mut at = 0;
@@ -181,6 +177,37 @@ impl Hub {
         let done = work(&mut keys);
         set(&self.metrics().keys, keys.len());
         Ok(done)
+    }
+}
+
+/// The new keys of a publication, in flight until this is resolved. If it is dropped before, because its task panics or its
+/// runtime goes away, they are free again: otherwise a repeat would wait for ever.
+struct InFlight<'a> {
+    hub: &'a Hub,
+    keys: &'a [KeyedRange],
+    resolved: bool,
+}
+
+impl InFlight<'_> {
+    /// Records the outcome under the keys: the sequence numbers of what was appended with them, or that nothing was.
+    fn resolve(mut self, seqs: Option<&[u64]>) -> Result<(), Failure> {
+        self.resolved = true;
+        self.record(seqs)
+    }
+
+    fn record(&self, seqs: Option<&[u64]>) -> Result<(), Failure> {
+        let now = self.hub.clock().now();
+        let recorded = self.hub.with_keys(|keys| resolve(keys, self.keys, seqs, now));
+        self.hub.0.keys_resolved.notify_waiters();
+        recorded
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if !self.resolved {
+            let _ = self.record(None); // a hub that has failed refuses the repeats itself
+        }
     }
 }
 
@@ -220,10 +247,10 @@ fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLook
 }
 
 /// Records the outcome for the new keys: the positions of their events, or that nothing was published.
-fn settle(keys: &mut Keys, keyed: &[KeyedRange], seqs: Option<&[u64]>) {
+fn resolve(keys: &mut Keys, keyed: &[KeyedRange], seqs: Option<&[u64]>, now: Millis) {
     for range in keyed {
         match seqs.and_then(|seqs| seqs.get(range.events.clone())) {
-            Some(seqs) => keys.done(&range.key, seqs.into()),
+            Some(seqs) => keys.done(&range.key, seqs.into(), now),
             None => keys.failed(&range.key),
         }
     }

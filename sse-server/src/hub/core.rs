@@ -75,6 +75,14 @@ impl Wake {
     }
 }
 
+impl Drop for Wake {
+    /// The tasks are no longer registered, so they are woken whatever happens: a panic under the lock must not leave them
+    /// asleep.
+    fn drop(&mut self) {
+        self.tasks.drain(..).flat_map(HashMap::into_values).for_each(Waker::wake);
+    }
+}
+
 /// A shutdown in progress: the streams end within the window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Drain {
@@ -124,9 +132,23 @@ impl Core {
         }
     }
 
-    /// Takes the lock. It is held briefly, and never across an `.await`.
+    /// Takes the lock. It is held briefly, and never across an `.await`. A poisoned lock fails the hub.
     pub(super) fn state(&self) -> Result<MutexGuard<'_, State>, Failure> {
-        self.state.lock().map_err(|_| self.fail(POISONED))
+        self.locked().map_err(|failure| self.fail(failure))
+    }
+
+    /// Takes the lock where the store holds locks of its own, so that nobody may be woken yet: it is left to the caller to
+    /// [fail](Self::fail) the hub.
+    pub(super) fn locked(&self) -> Result<MutexGuard<'_, State>, Failure> {
+        self.state.lock().map_err(|_| POISONED)
+    }
+
+    /// Fails the hub if a thread panicked while it held the lock, though nobody has noticed yet. It does not wait for the
+    /// lock.
+    pub(super) fn check(&self) {
+        if self.state.is_poisoned() {
+            self.fail(POISONED);
+        }
     }
 
     #[cfg(test)]
@@ -173,7 +195,7 @@ impl Core {
     }
 
     /// Records that the hub has failed: it reports itself unhealthy, refuses all requests, and ends its streams.
-    fn fail(&self, failure: Failure) -> Failure {
+    pub(super) fn fail(&self, failure: Failure) -> Failure {
         if self.failure.set(failure).is_ok() {
             tracing::error!(%failure, "the hub can't go on");
             self.drain(Duration::ZERO, DrainReason::Store);
@@ -194,26 +216,27 @@ impl Core {
         }
     }
 
-    /// Adds appended events to the window. Events through `settled` can be read from the store.
-    pub(super) fn take_in(&self, entries: &[Entry], settled: u64) -> Result<Wake, Failure> {
-        let mut wake = Wake::default();
-        let mut state = self.state()?;
-        if entries.iter().try_for_each(|entry| state.take_in(entry, &mut wake)).is_err() {
-            drop(state);
-            return Err(self.fail(OUT_OF_ORDER));
-        }
-        state.engine.settle(settled);
+    /// Adds appended events to the window. Events through `settled` can be read from the store. `wake` gets those who wait
+    /// for the events, even if one of the events fails the hub: that is left to the caller, as is the waking.
+    pub(super) fn take_in(&self, entries: &[Entry], settled: u64, wake: &mut Wake) -> Result<(), Failure> {
+        let mut state = self.locked()?;
+        let taken = entries.iter().try_for_each(|entry| state.take_in(entry, wake));
         self.head.fetch_max(state.engine.window().head(), Ordering::Release);
+        taken.map_err(|_| OUT_OF_ORDER)?;
+        state.engine.settle(settled);
         self.note_log(&state);
-        Ok(wake)
+        Ok(())
     }
 
-    pub(super) fn wake(&self, wake: Wake) {
-        let Wake { tasks, mut ready } = wake;
-        tasks.into_iter().flat_map(HashMap::into_values).for_each(Waker::wake);
-        if let Some(waiters) = self.waiters.get().filter(|_| !ready.is_empty()) {
-            waiters.ready(&mut ready);
+    pub(super) fn wake(&self, mut wake: Wake) {
+        if let Some(waiters) = self.waiters.get().filter(|_| !wake.ready.is_empty()) {
+            waiters.ready(&mut wake.ready);
         }
+    }
+
+    /// Fails the hub because the store's writer is gone.
+    pub(super) fn store_gone(&self) {
+        self.fail(STORE_GONE);
     }
 
     /// The number of open streams.

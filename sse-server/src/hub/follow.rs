@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sse_engine::Trim;
 
-use super::core::Core;
+use super::core::{Core, State, Wake};
 use crate::store::{AfterUnlock, Entry, Follower, TopicRecord};
 
 /// The follower that a hub registers with its store.
@@ -19,43 +19,53 @@ impl Following {
     pub(super) const fn new(core: Arc<Core>, found: u64) -> Self {
         Self { core, found }
     }
+
+    /// Changes the state. A poisoned lock is left to whoever takes it next: the store holds locks of its own now.
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        if let Ok(mut state) = self.core.locked() {
+            change(&mut state);
+            self.core.note_log(&state);
+        }
+    }
 }
 
 impl Follower for Following {
     fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock {
         let published = entries.iter().filter(|entry| entry.seq > self.found).count();
         self.core.metrics.published.inc_by(published as u64);
-        match self.core.take_in(entries, settled) {
-            Ok(wake) if wake.is_empty() => AfterUnlock::default(),
-            Ok(wake) => {
-                let core = Arc::clone(&self.core);
-                AfterUnlock::call(move || core.wake(wake))
-            }
-            Err(_) => AfterUnlock::default(), // the hub shuts down, and the publisher gets the error from it
+        let mut wake = Wake::default();
+        let failed = self.core.take_in(entries, settled, &mut wake).err();
+        if wake.is_empty() && failed.is_none() {
+            return AfterUnlock::default();
         }
+        let core = Arc::clone(&self.core);
+        AfterUnlock::call(move || {
+            if let Some(failure) = failed {
+                core.fail(failure); // whoever appended is told by that
+            }
+            core.wake(wake);
+        })
     }
 
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock {
-        if let Ok(mut state) = self.core.state() {
-            trims.iter().for_each(|trim| state.engine.trim(trim));
-            self.core.note_log(&state);
-        }
+        self.change(|state| trims.iter().for_each(|trim| state.engine.trim(trim)));
         AfterUnlock::default()
     }
 
     fn settled(&self, through: u64) {
-        if let Ok(mut state) = self.core.state() {
-            state.engine.settle(through);
-        }
+        self.change(|state| state.engine.settle(through));
     }
 
     fn reopened(&self, through: u64, topics: &[TopicRecord]) {
-        if let Ok(mut state) = self.core.state() {
+        self.change(|state| {
             state.engine.begin_again(through);
             for record in topics {
                 state.engine.restore(&record.topic, record.retained, record.trimmed);
             }
-            self.core.note_log(&state);
-        }
+        });
+    }
+
+    fn gone(&self) {
+        self.core.store_gone();
     }
 }

@@ -75,9 +75,10 @@ impl Keys {
     }
 
     /// Marks a key in flight as used, for the events with sequence numbers `seqs`.
-    pub(super) fn done(&mut self, key: &Key, seqs: Arc<[u64]>) {
+    pub(super) fn done(&mut self, key: &Key, seqs: Arc<[u64]>, now: Millis) {
         if let Some(known) = self.uses.get_mut(key) {
             known.seqs = Some(seqs);
+            known.time = now; // so that their order is that of their times
             self.order.push_back(key.clone());
             self.forget_surplus();
         }
@@ -158,7 +159,7 @@ mod tests {
         keys.failed(&key("a", "k"));
         assert_eq!(keys.look_up(&key("a", "k"), content, 0), KeyState::New);
         keys.begin(key("a", "k"), content, 0);
-        keys.done(&key("a", "k"), [7].into());
+        keys.done(&key("a", "k"), [7].into(), 0);
         keys.failed(&key("a", "k"));
         assert_eq!(keys.look_up(&key("a", "k"), content, 0), KeyState::Used([7].into()));
     }
@@ -171,11 +172,11 @@ mod tests {
         for i in 0..10 {
             let quick = key("a", &i.to_string());
             keys.begin(quick.clone(), content, 5000);
-            keys.done(&quick, [i].into());
+            keys.done(&quick, [i].into(), 5000);
         }
         assert_eq!(keys.look_up(&key("a", "slow"), content, 5000), KeyState::InFlight);
         assert_eq!(keys.len(), 3, "the limit's and the one in flight");
-        keys.done(&key("a", "slow"), [99].into());
+        keys.done(&key("a", "slow"), [99].into(), 5000);
         assert_eq!(keys.len(), 2);
     }
 
@@ -197,7 +198,7 @@ mod tests {
     fn without_a_limit_no_key_is_remembered() {
         let mut keys = Keys::new(0, Duration::from_secs(1));
         keys.begin(key("a", "k"), fingerprint(""), 0);
-        keys.done(&key("a", "k"), [7].into());
+        keys.done(&key("a", "k"), [7].into(), 0);
         assert_eq!((keys.len(), keys.look_up(&key("a", "k"), fingerprint(""), 0)), (0, KeyState::New));
     }
 }

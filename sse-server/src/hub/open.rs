@@ -77,7 +77,7 @@ impl Hub {
             store,
             backed,
             keys: Lock::new(keys),
-            keys_settled: Notify::new(),
+            keys_resolved: Notify::new(),
             body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
             config,
         })))

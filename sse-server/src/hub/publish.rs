@@ -123,7 +123,7 @@ impl Hub {
     /// Trims the retained events of `topic` through a sequence number.
     async fn trim_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
         if self.0.backed {
-            return self.0.store.trim(topic, through).await;
+            return self.noted(self.0.store.trim(topic, through).await);
         }
         let mut state = self.0.core.state().map_err(|_| StoreError::Gone)?;
         state.engine.trim_topic(topic, through);

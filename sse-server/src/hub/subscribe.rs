@@ -3,8 +3,8 @@
 use std::{net::IpAddr, time::Duration};
 
 use sse_engine::{
-    Cursor, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StorePage, StoreRead,
-    Surroundings, Write,
+    Cursor, DrainReason, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StorePage,
+    StoreRead, Surroundings, Write,
 };
 
 use super::{Failure, Hub, Subscriber};
@@ -84,7 +84,7 @@ impl Hub {
         if let Start::Since { time, before, .. } = &mut start
             && !self.0.core.state()?.engine.reaches_back_to(*time)
         {
-            *before = Some(self.0.store.seek(*time).await?);
+            *before = Some(self.noted(self.0.store.seek(*time).await)?);
         }
         let mut entered = self.join(selectors, &start, address)?;
         loop {
@@ -98,7 +98,7 @@ impl Hub {
                 }
                 Err(needed) => needed,
             };
-            let page = self.0.store.read(query(&read, 1, usize::MAX)).await?;
+            let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
             let first = page.entries.first().map(|entry| entry.seq);
             let placement = self.0.core.state()?.engine.placed(cursor, pending, first, page.through);
             entered = Entered::new(placement, |_| subscriber);
@@ -147,18 +147,27 @@ impl Hub {
     }
 
     /// Reads the next page for a subscriber: at most `room` bytes, but at least one event if there is one. A failed
-    /// read is retried while `is_wanted` returns true. `None` means that the store is closed or the page no longer
-    /// wanted.
-    pub(crate) async fn read(&self, read: StoreRead, room: usize, is_wanted: impl Fn() -> bool) -> Option<StorePage> {
+    /// read is retried while `is_wanted` returns true.
+    ///
+    /// # Errors
+    ///
+    /// Why the stream ends instead: the store is closed or gone, or the page is no longer wanted.
+    pub(crate) async fn read(
+        &self,
+        read: StoreRead,
+        room: usize,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<StorePage, DrainReason> {
         loop {
-            match self.0.store.read(query(&read, PAGE, room)).await {
-                Ok(page) => return Some(self.page(&read, page)),
-                Err(StoreError::Closed | StoreError::Gone) => return None,
+            match self.noted(self.0.store.read(query(&read, PAGE, room)).await) {
+                Ok(page) => return Ok(self.page(&read, page)),
+                Err(StoreError::Gone) => return Err(DrainReason::Store),
+                Err(StoreError::Closed) => return Err(DrainReason::Shutdown),
                 Err(error) => {
                     tracing::warn!(%error, "a subscriber waits for the store, which can't be read");
                     tokio::time::sleep(RETRY).await;
                     if !is_wanted() {
-                        return None;
+                        return Err(DrainReason::Shutdown);
                     }
                 }
             }

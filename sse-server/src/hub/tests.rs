@@ -69,6 +69,7 @@ async fn after_a_panic_under_the_lock_the_hub_says_so_and_ends_its_streams() {
     let mut stream = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
     stream.expect_retry().await;
     poison(&hub);
+    assert_eq!(client.get("/live").send().await.status, 503, "though nobody has taken the lock since");
     let refused = client.post("/publish/a").body("x").send().await;
     assert_eq!(refused.status, 503);
     stream.expect_event(event("sse-drain").data(r#"{"reason":"store"}"#)).await;
@@ -93,11 +94,26 @@ async fn a_panic_that_nobody_has_noticed_is_seen_by_the_next_stream_that_is_due(
     assert!(hub.failure().is_some());
 }
 
-/// A store that assigns the same sequence number to every event.
-#[derive(Debug, Default)]
-struct Disordered(Slot<Option<Arc<dyn Follower>>>);
+/// A store that breaks its contract.
+#[derive(Debug)]
+struct Broken {
+    follower: Slot<Option<Arc<dyn Follower>>>,
+    how: Breach,
+}
 
-impl Store for Disordered {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Breach {
+    /// It assigns the same sequence number to every event.
+    Order,
+    /// It panics.
+    Panic,
+}
+
+fn broken(how: Breach) -> Hub {
+    Hub::with(Config::in_memory(), Box::new(Broken { follower: Slot::default(), how }), false).unwrap()
+}
+
+impl Store for Broken {
     fn snapshot(&self) -> StoreSnapshot {
         let epoch = Epoch::new(1);
         StoreSnapshot { epoch, head: 0, holes: Vec::new(), topics: Vec::new(), floor: (0, 0), keys: Vec::new() }
@@ -105,9 +121,10 @@ impl Store for Disordered {
 
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
         Box::pin(async move {
+            assert_eq!(self.how, Breach::Order, "the panic that the test asked for");
             let entries: Vec<_> =
                 batch.drafts.into_iter().map(|draft| Entry { seq: 7, time: batch.now, draft }).collect();
-            self.0.get().map_or_else(AfterUnlock::default, |follower| follower.appended(&entries, 7)).wake();
+            self.follower.get().map_or_else(AfterUnlock::default, |follower| follower.appended(&entries, 7)).wake();
             Ok(vec![7; entries.len()])
         })
     }
@@ -125,7 +142,7 @@ impl Store for Disordered {
     }
 
     fn follow(&self, _: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
-        self.0.replace(Some(follower));
+        self.follower.replace(Some(follower));
         Ok(())
     }
 
@@ -144,10 +161,33 @@ impl Store for Disordered {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_out_of_order_is_acknowledged_to_nobody_and_brings_the_hub_down() {
-    let hub = Hub::with(Config::in_memory(), Box::<Disordered>::default(), false).unwrap();
+    let hub = broken(Breach::Order);
     hub.publish("a", Event::message("first")).await.unwrap();
     assert_eq!(hub.publish("a", Event::message("second")).await, Err(PublishError::Draining));
     assert!(hub.failed().await.to_string().contains("out of order"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_an_event_before_one_out_of_order_are_woken() {
+    let hub = broken(Breach::Order);
+    let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+    let mut stream = client.get("/events?topic=a").connect().await;
+    stream.expect_event(event("sse-cursor")).await;
+    let both = r#"[{"topic":"a","data":"first"},{"topic":"a","data":"second"}]"#;
+    let refused = client.post("/publish").header("content-type", "application/json").body(both).send().await;
+    assert_eq!(refused.status, 503);
+    stream.expect_event("first").await;
+    stream.expect_event(event("sse-drain").data(r#"{"reason":"store"}"#)).await;
+    assert_eq!(stream.received_at(), std::time::Duration::ZERO, "at once, not at the next heartbeat");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_publish_ended_in_a_panic_is_free_again() {
+    let client = TestClient::new(HubService::new(broken(Breach::Panic), RouteSet::All));
+    for _ in 0..2 {
+        let refused = client.post("/publish/a").header("idempotency-key", "k").body("x").send().await;
+        assert_eq!(refused.status, 503);
+    }
 }
 
 #[tokio::test(start_paused = true)]

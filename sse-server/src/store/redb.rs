@@ -212,6 +212,11 @@ impl Inner {
         StoreError::Gone
     }
 
+    /// Why the writer dropped an answer without giving it.
+    fn ended(&self) -> StoreError {
+        self.health.borrow().clone().err().unwrap_or(StoreError::Closed)
+    }
+
     /// Runs `read` on a snapshot of the committed state.
     fn read<T>(&self, read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
         let Some(database) = self.database.get() else {
@@ -248,7 +253,7 @@ impl Store for Redb {
             };
             match self.shared.append(batch, room)? {
                 Appended::Done(seqs) => Ok(seqs),
-                Appended::Pending(answer) => answer.await.unwrap_or(Err(StoreError::Closed)),
+                Appended::Pending(answer) => answer.await.unwrap_or_else(|_| Err(self.shared.ended())),
             }
         })
     }
@@ -274,7 +279,7 @@ impl Store for Redb {
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
             self.shared.trim(topic, through, answer)?;
-            answered.await.unwrap_or(Err(StoreError::Closed))
+            answered.await.unwrap_or_else(|_| Err(self.shared.ended()))
         })
     }
 

@@ -82,6 +82,7 @@ pub(crate) struct Heard {
     pub(crate) entries: Mutex<Vec<Entry>>,
     pub(crate) trims: Mutex<Vec<Trim>>,
     pub(crate) settled: Mutex<u64>,
+    pub(crate) gone: Mutex<bool>,
     pub(crate) reopened: Mutex<Option<(u64, Vec<TopicRecord>)>>,
 }
 
@@ -100,6 +101,10 @@ impl Follower for Heard {
     fn settled(&self, through: u64) {
         let mut settled = self.settled.lock().unwrap();
         *settled = through.max(*settled);
+    }
+
+    fn gone(&self) {
+        *self.gone.lock().unwrap() = true;
     }
 
     fn reopened(&self, through: u64, topics: &[TopicRecord]) {

@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
-    Action, Cursor, Driver, Failed, Heartbeat, Millis, Opening, Own, Session, Step, StorePage, StoreRead, Surroundings,
-    Write,
+    Action, Cursor, DrainReason, Driver, Failed, Heartbeat, Millis, Opening, Own, Session, Step, StorePage, StoreRead,
+    Surroundings, Write,
 };
 use tokio::{
     sync::oneshot,
@@ -30,7 +30,7 @@ pub(crate) struct EventBody {
     subscriber: Subscriber,
     draining: bool,
     /// The next page, while it is being read from the store.
-    reading: Option<oneshot::Receiver<Option<StorePage>>>,
+    reading: Option<oneshot::Receiver<Result<StorePage, DrainReason>>>,
     /// Fires when the session has to be polled.
     timer: Pin<Box<Sleep>>,
 }

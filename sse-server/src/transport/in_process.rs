@@ -15,7 +15,7 @@ use sse_core::{
     Event, EventId, EventName, EventRef, Item, Limits, Parser,
     hub::{ControlEvent, DrainReason, Gap},
 };
-use sse_engine::{Heartbeat, Selector, Topic, data_of};
+use sse_engine::{Heartbeat, Position, Selector, Topic, data_of};
 
 use super::body::EventBody;
 use crate::hub::{Hub, SubscribeError};
@@ -62,7 +62,8 @@ pub enum Delivery {
 pub struct Subscription {
     body: EventBody,
     parser: Parser,
-    ready: VecDeque<Delivery>,
+    /// What was read and not yet delivered, each with the position after it.
+    ready: VecDeque<(Delivery, Option<EventId>)>,
     position: EventId,
 }
 
@@ -95,6 +96,10 @@ impl Hub {
         start: Start,
     ) -> Result<Subscription, SubscribeError> {
         let selectors = self.selectors(selectors.into_iter().collect(), true)?;
+        let asked = match &start {
+            Start::After(id) => Some(id.clone()),
+            _ => None,
+        };
         let start = match start {
             Start::Head => sse_engine::Start::Head,
             Start::After(id) => sse_engine::Start::After(id.as_str().to_owned()),
@@ -102,7 +107,12 @@ impl Hub {
             Start::Since(time) => self.since(time, humantime::format_duration(time).to_string()),
         };
         let (subscriber, cursor, opening) = self.enter(selectors, start, None).await?;
-        let position = opening.position.id();
+        // What was lost is told first: until then the place is where it will be told again.
+        let position = match (&opening.gap, asked) {
+            (None, _) => opening.position.id(),
+            (Some(_), Some(id)) => id,
+            (Some(_), None) => Position::new(opening.position.epoch(), 0).id(),
+        };
         let body = EventBody::new(subscriber, cursor, opening, Heartbeat::Cursor).without_age();
         let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
         Ok(Subscription { body, parser, ready: VecDeque::new(), position })
@@ -124,27 +134,23 @@ impl Stream for Subscription {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         let Self { body, parser, ready, position } = self.get_mut();
         loop {
-            if let Some(delivery) = ready.pop_front() {
-                if let Delivery::Event { event, .. } = &delivery
-                    && let Some(id) = event.id()
-                {
-                    position.clone_from(id);
+            if let Some((delivery, after)) = ready.pop_front() {
+                if let Some(id) = after {
+                    *position = id;
                 }
                 return Poll::Ready(Some(delivery));
             }
             let Some(Ok(bytes)) = ready!(Pin::new(&mut *body).poll_next(cx)) else { return Poll::Ready(None) };
             parser.feed(&bytes, |item| {
                 let Item::Event(read) = item else { return };
+                let id = EventId::new(read.id()).ok();
                 match ControlEvent::decode(read.name(), read.data()) {
-                    None => ready.extend(published(&read)),
-                    Some(ControlEvent::Gap(gap)) => ready.push_back(Delivery::Gap(gap)),
-                    Some(ControlEvent::Drain(drain)) => ready.push_back(Delivery::End(drain.reason)),
-                    Some(_) => {
-                        // a cursor: everything before it has been taken
-                        if let Some(id) = EventId::new(read.id()).ok().filter(|_| ready.is_empty()) {
-                            *position = id;
-                        }
-                    }
+                    None => ready.extend(published(&read).map(|event| (event, id))),
+                    Some(ControlEvent::Gap(gap)) => ready.push_back((Delivery::Gap(gap), id)),
+                    Some(ControlEvent::Drain(drain)) => ready.push_back((Delivery::End(drain.reason), id)),
+                    // a cursor; everything before it was delivered
+                    Some(_) if ready.is_empty() => *position = id.unwrap_or_else(|| position.clone()),
+                    Some(_) => {}
                 }
             });
         }
@@ -239,11 +245,13 @@ mod tests {
         for text in ["1", "2", "3"] {
             hub.publish("a", Event::message(text)).await.unwrap();
         }
-        let mut subscription = hub.subscribe(all(), Start::After(start)).await.unwrap();
+        let mut subscription = hub.subscribe(all(), Start::After(start.clone())).await.unwrap();
+        assert_eq!(subscription.position(), &start, "who goes on from here is told of the loss again");
         match next(&mut subscription).await {
             Delivery::Gap(gap) => assert_eq!(gap.reason, GapReason::Trimmed),
             other => panic!("{other:?}"),
         }
+        assert!(subscription.position().as_str() > start.as_str());
         assert_eq!(data(&next(&mut subscription).await), "2");
     }
 

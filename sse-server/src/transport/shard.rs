@@ -28,7 +28,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use sse_engine::{GroupId, Millis, StorePage, StoreRead};
+use sse_engine::{DrainReason, GroupId, Millis, StorePage, StoreRead};
 use tokio::runtime::Handle;
 
 use super::takeover::TakenStream;
@@ -72,7 +72,7 @@ enum Message {
     /// There is an event for a group.
     Ready(GroupId),
     /// A page read from the store for a connection; `None` if the store is closed.
-    Read(Id, Option<StorePage>),
+    Read(Id, Result<StorePage, DrainReason>),
     /// A shutdown has started.
     Drain,
     Stop,

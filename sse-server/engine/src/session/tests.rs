@@ -190,7 +190,7 @@ fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
     hub.now = 15 * SECOND;
     assert!(matches!(hub.poll(&mut session), Action::Own { kind: Own::Heartbeat, .. }));
     let page = hub.page(&read);
-    assert!(matches!(session.take(Some(page), hub.now, &mut hub), Action::Events { count: 7, .. }));
+    assert!(matches!(session.take(Ok(page), hub.now, &mut hub), Action::Events { count: 7, .. }));
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));
 }
 
@@ -220,12 +220,13 @@ fn a_stream_that_is_to_end_does_not_wait_for_the_store() {
 }
 
 #[test]
-fn a_store_that_is_closed_ends_those_who_read_from_it() {
+fn a_store_that_has_nothing_more_ends_those_who_read_from_it() {
     let mut hub = backed(10);
     let start = Start::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Heartbeat::Cursor);
     assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
-    assert_ends(&session.take(None, hub.now, &mut hub), DrainReason::Shutdown);
+    let gone = session.take(Err(DrainReason::Store), hub.now, &mut hub);
+    assert_ends(&gone, DrainReason::Store);
 }
 
 #[test]

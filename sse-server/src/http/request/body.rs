@@ -25,7 +25,7 @@ pub(in crate::http) struct Body {
 struct Interrupted;
 
 /// The longest time for a buffered body, or for one line of a streamed body.
-pub(in crate::http) const MAX_TIME: Duration = Duration::from_secs(300);
+const MAX_TIME: Duration = Duration::from_secs(300);
 
 /// The largest size of a body, and the configuration key that sets it.
 #[derive(Clone, Copy)]
@@ -56,6 +56,11 @@ impl Body {
     /// An empty share of the memory for all bodies.
     pub(in crate::http) fn room(&self) -> Room {
         Room { all: self.room.clone(), taken: None }
+    }
+
+    /// When a body, or a line of one, that begins now has to be whole.
+    pub(in crate::http) fn deadline(&self) -> Instant {
+        Instant::now() + MAX_TIME.max(self.pause)
     }
 
     /// The next piece, or `None` at the end.
@@ -89,7 +94,7 @@ impl Body {
         if too_long(larger) {
             return Err(larger.exceeded());
         }
-        let deadline = Instant::now() + MAX_TIME.max(self.pause);
+        let deadline = self.deadline();
         let mut whole = Bytes::new();
         let mut joined = BytesMut::new();
         let mut room = self.room();

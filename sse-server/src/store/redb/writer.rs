@@ -84,6 +84,7 @@ impl Writer {
                         return;
                     }
                 }
+                Err(Fault::Gone) => return, // nothing can be told of the file any more
                 Err(fault) => {
                     // While closing, there is only one more attempt.
                     if self.refuse(job, &fault).is_err()
@@ -334,9 +335,13 @@ impl Drop for Writer {
         let mut queue = self.shared.queue.lock_even_so();
         queue.writing = false;
         let (waiting, trims) = (std::mem::take(&mut queue.waiting), std::mem::take(&mut queue.trims));
+        let followers = queue.followers.clone();
         drop(queue);
         drop((waiting, trims)); // dropping the senders tells those who wait
         self.shared.work.notify_all();
+        if *self.shared.health.borrow() == Err(StoreError::Gone) {
+            followers.iter().for_each(|follower| follower.gone());
+        }
     }
 }
 

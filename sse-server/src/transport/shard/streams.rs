@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use slab::Slab;
-use sse_engine::{Action, Chunk, GroupId, Millis, Own, Session, StorePage, Surroundings};
+use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Own, Session, StorePage, Surroundings};
 
 use super::{
     Reader,
@@ -204,7 +204,7 @@ impl<S: Socket> Streams<S> {
     }
 
     /// Handles a page read from the store for a connection; `None` if the store is closed.
-    pub(super) fn on_read(&mut self, id: Id, page: Option<StorePage>, now: Millis) {
+    pub(super) fn on_read(&mut self, id: Id, page: Result<StorePage, DrainReason>, now: Millis) {
         let Some(index) = self.find(id) else { return };
         let connection = &mut self.connections[index];
         connection.reading = None;

@@ -19,7 +19,7 @@ use crate::{
         problem::Problem,
         request::{
             Request,
-            body::{MAX_TIME, Room, slow},
+            body::{Room, slow},
         },
         response::{ResponseBody, json as json_response},
     },
@@ -101,11 +101,11 @@ impl Unfinished {
         timeout_at(deadline, request.body.next()).await.map_err(|_| slow("the line"))?
     }
 
-    fn add(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+    fn add(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), Problem> {
         if !bytes.is_empty() {
             self.room.take(bytes.len())?;
             self.bytes.extend_from_slice(bytes);
-            self.deadline.get_or_insert_with(|| Instant::now() + MAX_TIME);
+            self.deadline.get_or_insert(deadline);
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl Lines<'_> {
             if unfinished.bytes.len() + rest.len() > limit.bytes {
                 return Err(limit.exceeded());
             }
-            unfinished.add(rest)?;
+            unfinished.add(rest, request.body.deadline())?;
             // A body that is always ready would keep this task from ever yielding.
             tokio::task::yield_now().await;
         }
