@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const vectors = JSON.parse(read("sse-core/tests/vectors/hub.json"));
-const page = (file) => read(`sse-server/src/http/page/${file}`);
+const page = (file) => read(`sse-server/src/http/routes/page/${file}`);
 
 /** What scripts of the page declare under this name. */
 const declared = (source, name) => new Function(`${source}\nreturn ${name};`)();
