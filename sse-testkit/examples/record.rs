@@ -13,8 +13,8 @@ usage: record URL FILE [--seconds N] [--events N]
 
   URL           of the stream: http, without TLS
   FILE          where to save it, as NDJSON
-  --seconds N   stop after so many seconds [10]
-  --events N    stop after so many events
+  --seconds N   stop after N seconds [10]
+  --events N    stop after N events
 
 A test plays it again with TestClient::replay(Recording::load(FILE)?).";
 

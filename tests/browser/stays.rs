@@ -54,8 +54,7 @@ impl Load {
         Self { acknowledged, stop, task }
     }
 
-    /// Waits until so many more are in the log, and at the rate they are to come at: what was held up is caught up
-    /// with.
+    /// Waits until `count` more are in the log, and publishing has caught up with its rate.
     async fn more(&self, count: usize) {
         let (before, began) = (self.acknowledged.load(Relaxed), time::Instant::now());
         eventually(&format!("{count} numbers more are acknowledged, {LEAST_RATE} a second"), async || {

@@ -66,7 +66,7 @@ pub use ids::{GroupId, Millis};
 pub use resume::{Opening, Pending, Placement, Start};
 pub use retained::{Hole, Retained, Trim};
 pub use selector::{Pattern, Selector, Selectors};
-pub use session::{Action, Driver, Failed, Heartbeat, Own, Session, Surroundings, Timing, reconnection_time};
+pub use session::{Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, reconnection_time};
 pub use sse_core::hub::{DrainReason, Epoch, GapReason, Position};
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;

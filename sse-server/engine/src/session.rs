@@ -130,11 +130,11 @@ pub enum Action<E> {
         count: usize,
     },
     /// Write a block of the hub's own, then poll again.
-    Own {
+    Control {
         /// The block.
         block: Bytes,
         /// Its kind.
-        kind: Own,
+        kind: ControlKind,
     },
     /// Read this range from the store, and pass the page to [`Session::take`].
     ReadStore(StoreRead),
@@ -155,7 +155,7 @@ pub enum Action<E> {
 
 /// The kinds of blocks that the hub sends itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own {
+pub enum ControlKind {
     /// The first block of the stream.
     Opening,
     /// A heartbeat.
@@ -293,7 +293,12 @@ impl Session {
     fn open<E>(&mut self, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
         let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Live) else { return Action::Yield };
         let retry = reconnection_time(surroundings.timing().retry, surroundings.random());
-        self.own(wire::opening(retry, opening.position, opening.gap.as_ref()), Own::Opening, now, surroundings)
+        self.control(
+            wire::opening(retry, opening.position, opening.gap.as_ref()),
+            ControlKind::Opening,
+            now,
+            surroundings,
+        )
     }
 
     fn act<D: Driver>(
@@ -307,7 +312,9 @@ impl Session {
                 self.wrote(now, driver.surroundings().timing());
                 Action::Events { events: write, count: events }
             }
-            Ok(Step::Gap(gap)) => self.own(wire::gap(&gap), Own::Gap(gap.reason), now, driver.surroundings()),
+            Ok(Step::Gap(gap)) => {
+                self.control(wire::gap(&gap), ControlKind::Gap(gap.reason), now, driver.surroundings())
+            }
             Ok(Step::Yield) => Action::Yield,
             Ok(Step::Lagged) => {
                 self.leave(DrainReason::Lag);
@@ -336,12 +343,18 @@ impl Session {
             Heartbeat::Cursor => wire::cursor(surroundings.position(self.cursor.seq())),
             Heartbeat::Comment => wire::comment(),
         };
-        self.own(block, Own::Heartbeat, now, surroundings)
+        self.control(block, ControlKind::Heartbeat, now, surroundings)
     }
 
-    fn own<E>(&mut self, block: Bytes, kind: Own, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
+    fn control<E>(
+        &mut self,
+        block: Bytes,
+        kind: ControlKind,
+        now: Millis,
+        surroundings: &impl Surroundings,
+    ) -> Action<E> {
         self.wrote(now, surroundings.timing());
-        Action::Own { block, kind }
+        Action::Control { block, kind }
     }
 
     /// The last block comes next.

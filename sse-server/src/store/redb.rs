@@ -84,7 +84,7 @@ pub(crate) struct Redb {
 /// What the writer thread shares with appenders and readers.
 #[derive(Debug)]
 struct Inner {
-    place: LogDir,
+    directory: LogDir,
     options: Options,
     queue: Lock<Queue>,
     work: Condvar,
@@ -130,11 +130,11 @@ impl From<&Config> for Options {
 }
 
 impl Redb {
-    /// Opens the log in the directory `place`, or creates one. It blocks.
-    pub(crate) fn open(place: LogDir, options: Options) -> Result<Self, OpenError> {
-        let lock = place.lock()?;
-        let (database, mut loaded) = place.open_or_create()?;
-        let path = place.path();
+    /// Opens the log in `directory`, or creates one. It blocks.
+    pub(crate) fn open(directory: LogDir, options: Options) -> Result<Self, OpenError> {
+        let lock = directory.lock()?;
+        let (database, mut loaded) = directory.open_or_create()?;
+        let path = directory.path();
         let failed = |fault| OpenError::File { path: path.clone(), fault };
         fault::guarded(|| file::begin(&database, &mut loaded)).map_err(&failed)?;
         let snapshot = StoreSnapshot {
@@ -153,7 +153,7 @@ impl Redb {
             health: watch::Sender::new(Ok(())),
             room: Arc::new(Semaphore::new(Inner::ROOM)),
             reads: Semaphore::new(READS),
-            place,
+            directory,
             options,
         });
         let writer = Writer::new(shared.clone(), loaded, lock);

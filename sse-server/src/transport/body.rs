@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
-    Action, Cursor, DrainReason, Driver, Failed, Heartbeat, Millis, Opening, Own, Session, Step, StorePage, StoreRead,
-    Surroundings, Write,
+    Action, ControlKind, Cursor, DrainReason, Driver, Failed, Heartbeat, Millis, Opening, Session, Step, StorePage,
+    StoreRead, Surroundings, Write,
 };
 use tokio::{
     sync::oneshot,
@@ -96,10 +96,10 @@ impl EventBody {
                 metrics.deliveries.inc_by(*count as u64);
                 metrics.bytes.inc_by(events.len() as u64);
             }
-            Action::Own { kind: Own::Heartbeat, .. } => {
+            Action::Control { kind: ControlKind::Heartbeat, .. } => {
                 metrics.heartbeats.inc();
             }
-            Action::Own { kind: Own::Gap(reason), .. } => metrics.gap(*reason),
+            Action::Control { kind: ControlKind::Gap(reason), .. } => metrics.gap(*reason),
             _ => {}
         }
     }
@@ -116,7 +116,7 @@ impl Stream for EventBody {
             let action = this.poll_session(now, cx);
             this.count(&action);
             match action {
-                Action::Events { events: bytes, .. } | Action::Own { block: bytes, .. } => {
+                Action::Events { events: bytes, .. } | Action::Control { block: bytes, .. } => {
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 Action::ReadStore(read) => this.read(read),

@@ -51,7 +51,7 @@ pub(crate) struct Inbox {
     /// `None` once the shard has ended.
     messages: Lock<Option<Vec<Message>>>,
     /// The shard has been woken and has not drained the inbox yet.
-    told: AtomicBool,
+    woken: AtomicBool,
     waker: Box<dyn Wake>,
 }
 
@@ -113,7 +113,7 @@ struct Joining {
 
 impl Inbox {
     fn new(waker: impl Wake + 'static) -> Self {
-        Self { messages: Lock::new(Some(Vec::new())), told: AtomicBool::new(false), waker: Box::new(waker) }
+        Self { messages: Lock::new(Some(Vec::new())), woken: AtomicBool::new(false), waker: Box::new(waker) }
     }
 
     fn put(&self, messages: impl IntoIterator<Item = Message>) {
@@ -122,10 +122,10 @@ impl Inbox {
             _ => return,
         }
         // One wake-up, however many messages arrive until the shard drains the inbox.
-        if !self.told.swap(true, Ordering::AcqRel)
+        if !self.woken.swap(true, Ordering::AcqRel)
             && let Err(error) = self.waker.wake()
         {
-            self.told.store(false, Ordering::Release);
+            self.woken.store(false, Ordering::Release);
             tracing::error!(%error, "can't wake a shard");
         }
     }
@@ -136,7 +136,7 @@ impl Inbox {
 
     /// The messages since the last call; `None` if the inbox is closed.
     fn take(&self) -> Option<Vec<Message>> {
-        self.told.store(false, Ordering::Release);
+        self.woken.store(false, Ordering::Release);
         self.messages.lock().ok()?.as_mut().map(std::mem::take)
     }
 

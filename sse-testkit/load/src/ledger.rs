@@ -51,7 +51,7 @@ pub(crate) struct Losses {
 }
 
 impl Ledger {
-    /// A ledger of so many lanes, for a subscriber who is there before anything is published.
+    /// A ledger of `lanes` lanes, for a subscriber that is there before anything is published.
     pub(crate) fn new(lanes: usize) -> Self {
         Self {
             lanes: vec![Lane { next: 0, excused: 0 }; lanes].into_boxed_slice(),

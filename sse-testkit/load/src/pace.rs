@@ -36,7 +36,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// No more than so many events, and none at or after `time`.
+    /// No more than `events` events, and none at or after `time`.
     pub(crate) const fn new(pace: Pace, events: u64, time: Duration) -> Self {
         Self { pace, events, time, issued: 0 }
     }

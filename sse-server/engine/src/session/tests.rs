@@ -39,7 +39,7 @@ impl Hub {
             panic!("it depends on a store");
         };
         let mut session = Session::new(cursor, opening, heartbeat, self.now, self);
-        assert!(matches!(self.poll(&mut session), Action::Own { kind: Own::Opening, .. }));
+        assert!(matches!(self.poll(&mut session), Action::Control { kind: ControlKind::Opening, .. }));
         session
     }
 
@@ -133,7 +133,7 @@ fn a_heartbeat_comes_when_nothing_else_did_for_its_interval() {
         assert_eq!(hub.poll(&mut session), Action::WaitUntil(25 * SECOND));
         hub.now = 25 * SECOND;
         match hub.poll(&mut session) {
-            Action::Own { block, kind: Own::Heartbeat } => assert!(block.starts_with(begins.as_bytes())),
+            Action::Control { block, kind: ControlKind::Heartbeat } => assert!(block.starts_with(begins.as_bytes())),
             other => panic!("{other:?}"),
         }
         assert_eq!(hub.poll(&mut session), Action::WaitUntil(40 * SECOND));
@@ -188,7 +188,7 @@ fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
     assert_eq!((read.after, read.until), (1, 8));
     assert_eq!(hub.poll(&mut session), Action::WaitUntil(15 * SECOND));
     hub.now = 15 * SECOND;
-    assert!(matches!(hub.poll(&mut session), Action::Own { kind: Own::Heartbeat, .. }));
+    assert!(matches!(hub.poll(&mut session), Action::Control { kind: ControlKind::Heartbeat, .. }));
     let page = hub.page(&read);
     assert!(matches!(session.take(Ok(page), hub.now, &mut hub), Action::Events { count: 7, .. }));
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));
@@ -246,7 +246,9 @@ fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
     let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
     (0..3).for_each(|_| hub.publish("x"));
     match hub.poll(&mut session) {
-        Action::Own { block, kind: Own::Gap(GapReason::Lagged) } => assert!(block.starts_with(b"event: sse-gap")),
+        Action::Control { block, kind: ControlKind::Gap(GapReason::Lagged) } => {
+            assert!(block.starts_with(b"event: sse-gap"))
+        }
         other => panic!("{other:?}"),
     }
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));

@@ -234,8 +234,8 @@ impl Writer {
 
     /// The job failed: publishers and trimmers get the error, and batches that were shown are kept.
     fn refuse(&self, job: Job, fault: &Fault) -> Result<(), StoreError> {
-        let error = StoreError::Unavailable(format!("{}: {fault}", self.shared.place.path().display()).into());
-        tracing::error!(%fault, file = %self.shared.place.path().display(), "the log can't be written; publishing is refused until it can");
+        let error = StoreError::Unavailable(format!("{}: {fault}", self.shared.directory.path().display()).into());
+        tracing::error!(%fault, file = %self.shared.directory.path().display(), "the log can't be written; publishing is refused until it can");
         let mut queue = self.shared.queue()?;
         let _ = self.shared.health.send_replace(Err(error.clone()));
         let waiting: Vec<_> = job.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
@@ -260,7 +260,7 @@ impl Writer {
             let Ok(closing) = self.shared.rest(self.shared.options.retry) else { return false };
             match self.reopen() {
                 Ok(()) => {
-                    tracing::info!(file = %self.shared.place.path().display(), "the log can be written again");
+                    tracing::info!(file = %self.shared.directory.path().display(), "the log can be written again");
                     let Ok(queue) = self.shared.queue() else { return false };
                     let _ = self.shared.health.send_replace(Ok(()));
                     drop(queue);
@@ -283,7 +283,7 @@ impl Writer {
             (std::mem::take(&mut queue.shown), queue.committed, queue.head())
         };
         let reopened = guarded(|| {
-            let (database, loaded) = shared.place.open().map_err(|super::OpenError::File { fault, .. }| fault)?;
+            let (database, loaded) = shared.directory.open().map_err(|super::OpenError::File { fault, .. }| fault)?;
             self.topics = TopicIndex::of(&loaded);
             self.loaded = loaded;
             let transaction = database.begin_write()?;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use slab::Slab;
-use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Own, Session, StorePage, Surroundings};
+use sse_engine::{Action, Chunk, ControlKind, DrainReason, GroupId, Millis, Session, StorePage, Surroundings};
 
 use super::{
     Reader,
@@ -233,11 +233,11 @@ impl<S: Socket> Streams<S> {
                 self.bytes += events.len() as u64;
                 (self.write(index, &events, now), true)
             }
-            Action::Own { block, kind } => {
+            Action::Control { block, kind } => {
                 match kind {
-                    Own::Opening => {}
-                    Own::Heartbeat => drop(self.hub.metrics().heartbeats.inc()),
-                    Own::Gap(reason) => self.hub.metrics().gap(reason),
+                    ControlKind::Opening => {}
+                    ControlKind::Heartbeat => drop(self.hub.metrics().heartbeats.inc()),
+                    ControlKind::Gap(reason) => self.hub.metrics().gap(reason),
                 }
                 (self.write(index, &Chunk::new(&block), now), true)
             }

@@ -39,7 +39,7 @@ pub(crate) struct Behaviour {
     pub(crate) fates: Vec<(usize, Fate)>,
     /// An answer in chunks, or one that ends with the connection.
     pub(crate) chunked: bool,
-    /// The first so many streams are turned away at once, as a hub does that is full.
+    /// How many streams are turned away at first, at once, as by a hub that is full.
     pub(crate) busy: usize,
     /// Streams are answered with this status.
     pub(crate) status: &'static str,

@@ -136,7 +136,7 @@ impl Client {
         self.log.seen.lock().unwrap().iter().filter(|seen| so(seen)).count()
     }
 
-    /// Waits until so many things of a kind were seen.
+    /// Waits until `count` things of a kind were seen.
     pub(crate) async fn until(&self, what: &str, count: usize, so: impl Fn(&Seen) -> bool) {
         let waiting = async {
             loop {
@@ -154,7 +154,7 @@ impl Client {
         assert!(in_time.is_ok(), "{}: no {count} of {what} in {PATIENCE:?}: {:#?}", self.name, self.seen());
     }
 
-    /// Waits until so many published events were seen.
+    /// Waits until `count` published events were seen.
     pub(crate) async fn until_published(&self, count: usize) {
         self.until("the events published", count, |seen| seen.published().is_some()).await;
     }
