@@ -247,7 +247,7 @@ fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
     (0..3).for_each(|_| hub.publish("x"));
     match hub.poll(&mut session) {
         Action::Control { block, kind: ControlKind::Gap(GapReason::Lagged) } => {
-            assert!(block.starts_with(b"event: sse-gap"))
+            assert!(block.starts_with(b"event: sse-gap"));
         }
         other => panic!("{other:?}"),
     }
