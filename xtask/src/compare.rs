@@ -8,7 +8,7 @@ use crate::{command, context::Context, failure::Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Comparison {
     /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some forty minutes.
-    /// With `SSE_BENCH_BESIDE=FILE` another build of sse-server is one of them
+    /// With `SSE_BENCH_BESIDE=FILE` another build of sse-server is one of them, with `SSE_BENCH_ALONE=true` too the only other
     Fanout {
         #[command(flatten)]
         extent: Extent,

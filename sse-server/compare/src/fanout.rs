@@ -16,7 +16,7 @@ use crate::{
     progress::Progress,
     results::Results,
 };
-use peers::Programs;
+use peers::{Kind, Programs};
 use plan::{Case, Part, Plan};
 
 #[derive(Debug, Args)]
@@ -32,18 +32,24 @@ pub(crate) struct Arguments {
     /// Another build of sse-server, to compare this one with
     #[arg(long, value_name = "FILE", env = "SSE_BENCH_BESIDE")]
     beside: Option<PathBuf>,
+    /// Only this hub and the build beside it, not the servers of others
+    #[arg(long, env = "SSE_BENCH_ALONE", requires = "beside")]
+    alone: bool,
     /// Only this part; may be repeated
     #[arg(long, value_name = "PART", value_enum)]
     part: Vec<Part>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
-    let Arguments { common, nginx, nchan, beside, part } = arguments;
+    let Arguments { common, nginx, nchan, beside, alone, part } = arguments;
     let cores = Cores::here();
     let programs = Programs::new(common.server.clone(), beside.clone(), nginx.clone().zip(nchan.clone()))?;
     let load = Load::new(common.load.clone())?;
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
-    let plan = Plan::new(common.quick, part, &programs.others(), descriptors);
+    let mut plan = Plan::new(common.quick, part, &programs.others(), descriptors);
+    if *alone {
+        plan.keep(&[Kind::HubShards, Kind::Beside]);
+    }
     let rounds = common.rounds();
 
     let mut results = Results::new();

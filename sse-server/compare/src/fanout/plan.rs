@@ -198,6 +198,11 @@ impl Plan {
         plan
     }
 
+    /// Leaves out all other servers.
+    pub(crate) fn keep(&mut self, servers: &[Kind]) {
+        self.cases.retain(|case| servers.contains(&case.server));
+    }
+
     pub(crate) fn cases(&self) -> &[Case] {
         &self.cases
     }
