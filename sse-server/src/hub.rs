@@ -7,6 +7,7 @@ mod idempotency;
 mod append;
 mod publish;
 
+mod read;
 mod subscribe;
 mod subscriber;
 
@@ -34,8 +35,9 @@ use core::{Core, Failure};
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish::PublishError;
+pub(crate) use read::Wakes;
 pub use subscribe::SubscribeError;
-pub(crate) use subscriber::{Subscriber, Wakes};
+pub(crate) use subscriber::Subscriber;
 pub(crate) use waiters::{ReadyGroup, Waiters};
 
 /// A hub: a log and its subscribers. Clones refer to the same hub.

@@ -4,9 +4,9 @@
 //!             nothing after it matches
 //!        ┌──────────── CaughtUp ────────────┐
 //!        ▼                                  │
-//!   next(room, now) ──── matching ────▶ Write ──▶ further along
+//!   next(room, now) ──── matching ───▶ Events ──▶ further along
 //!        │
-//!        ├── not in the window any more ──▶ NeedStore ── take(page) ──▶ Write, further along
+//!        ├── not in the window any more ──▶ NeedStore ── take(page) ──▶ Events, further along
 //!        ├── lost some, policy gap ────────▶ Gap ──▶ before the first that follows
 //!        └── lost some, policy disconnect ─▶ Lagged
 //! ```
@@ -49,11 +49,11 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<W = Write> {
     /// Events to write; the cursor stands behind them.
-    Write {
+    Events {
         /// The events.
-        write: W,
-        /// The number of events.
-        events: usize,
+        events: W,
+        /// How many they are.
+        count: usize,
     },
     /// Nothing to write until the group matches again. The cursor stands at the head.
     CaughtUp,
@@ -71,7 +71,7 @@ impl<W> Step<W> {
     /// The same step with its events carried another way.
     pub fn map<V>(self, carry: impl FnOnce(W) -> V) -> Step<V> {
         match self {
-            Self::Write { write, events } => Step::Write { write: carry(write), events },
+            Self::Events { events, count } => Step::Events { events: carry(events), count },
             Self::CaughtUp => Step::CaughtUp,
             Self::NeedStore(read) => Step::NeedStore(read),
             Self::Yield => Step::Yield,
@@ -172,9 +172,9 @@ impl Cursor {
         if place.caught_up && (late || far(window.bytes_after(first.seq))) && disconnects {
             return Step::Lagged;
         }
-        let (write, events) = groups.joined(self.group, window, &found.frames, room);
-        place.seq = found.frames[events - 1].seq;
-        Step::Write { write, events }
+        let (events, count) = groups.joined(self.group, window, &found.frames, room);
+        place.seq = found.frames[count - 1].seq;
+        Step::Events { events, count }
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
@@ -205,7 +205,7 @@ impl Cursor {
             return Step::Lagged;
         }
         place.seq = page.through;
-        page.write.map_or(Step::Yield, |(write, events)| Step::Write { write, events })
+        page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })
     }
 }
 

@@ -17,7 +17,7 @@
 //! let mut cursor = placement.placed().expect("no store is needed").0;
 //!
 //! engine.publish(1, 0, &Draft::text(Topic::new("news/local")?, "hello"), &mut Vec::new())?;
-//! assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Write { events: 1, .. }));
+//! assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Events { count: 1, .. }));
 //! assert_eq!(engine.next(&mut cursor, 1000, 0), Step::CaughtUp);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -66,7 +66,9 @@ pub use ids::{GroupId, Millis};
 pub use resume::{Opening, Pending, Placement, Start};
 pub use retained::{Hole, Retained, Trim};
 pub use selector::{Pattern, Selector, Selectors};
-pub use session::{Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, reconnection_time};
+pub use session::{
+    Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
+};
 pub use sse_core::hub::{DrainReason, Epoch, GapReason, Position};
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;

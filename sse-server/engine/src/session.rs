@@ -21,6 +21,9 @@ use bytes::Bytes;
 
 use crate::{Cursor, DrainReason, GapReason, Millis, Opening, Position, Step, StorePage, StoreRead, wire};
 
+/// How many bytes of events one write has at most, if it has more than one event.
+pub const WRITE_BYTES: usize = 64 << 10;
+
 /// The fraction of the drain window over which the ends of the streams are spread. The rest is left for the last
 /// writes.
 const SPREAD: f64 = 0.9;
@@ -308,9 +311,9 @@ impl Session {
         driver: &mut D,
     ) -> Action<D::Events> {
         match step {
-            Ok(Step::Write { write, events }) => {
+            Ok(Step::Events { events, count }) => {
                 self.wrote(now, driver.surroundings().timing());
-                Action::Events { events: write, count: events }
+                Action::Events { events, count }
             }
             Ok(Step::Gap(gap)) => {
                 self.control(wire::gap(&gap), ControlKind::Gap(gap.reason), now, driver.surroundings())

@@ -103,7 +103,7 @@ fn members_at_the_same_place_share_one_joined_write() {
     publish(&mut engine, "a", 0, "x");
     publish(&mut engine, "a", 0, "y");
     let bytes = |step: Step| match step {
-        Step::Write { write, events: 2 } => write.payload(),
+        Step::Events { events: write, count: 2 } => write.payload(),
         other => panic!("{other:?}"),
     };
     let first = bytes(engine.next(&mut one, 1000, 0));
@@ -119,11 +119,11 @@ fn what_was_trimmed_in_the_middle_is_not_in_a_shared_write() {
     for topic in ["a", "b", "a"] {
         publish(&mut engine, topic, 0, topic);
     }
-    assert!(matches!(engine.next(&mut one, 1000, 0), Step::Write { events: 3, .. }));
+    assert!(matches!(engine.next(&mut one, 1000, 0), Step::Events { count: 3, .. }));
     engine.trim_topic(&Topic::new("b").unwrap(), 3);
     assert!(matches!(engine.next(&mut two, 1000, 0), Step::Gap(_)));
     match engine.next(&mut two, 1000, 0) {
-        Step::Write { write, events: 2 } => {
+        Step::Events { events: write, count: 2 } => {
             assert!(!String::from_utf8(write.payload().to_vec()).unwrap().contains("data: b"));
         }
         other => panic!("{other:?}"),
@@ -136,7 +136,7 @@ fn one_who_was_at_the_head_and_leaves_an_event_too_long_lags() {
     let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
     assert_eq!(engine.next(&mut cursor, 1000, 0), Step::CaughtUp);
     publish(&mut engine, "a", 1000, "x");
-    assert!(matches!(engine.next(&mut cursor, 1000, 31_000), Step::Write { .. }));
+    assert!(matches!(engine.next(&mut cursor, 1000, 31_000), Step::Events { .. }));
     publish(&mut engine, "a", 31_000, "x");
     assert_eq!(engine.next(&mut cursor, 1000, 61_001), Step::Lagged);
 }
@@ -147,7 +147,7 @@ fn one_who_resumes_does_not_lag_because_the_log_is_old() {
     publish(&mut engine, "a", 0, "x");
     let id = engine.window().at(0).to_string();
     let mut cursor = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap().0;
-    assert!(matches!(engine.next(&mut cursor, 1000, 1_000_000), Step::Write { .. }));
+    assert!(matches!(engine.next(&mut cursor, 1000, 1_000_000), Step::Events { .. }));
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
         let mut seen = 0;
         loop {
             match engine.next(&mut cursor, 1000, 0) {
-                Step::Write { events, .. } => seen += events,
+                Step::Events { count, .. } => seen += count,
                 Step::Yield => {}
                 Step::CaughtUp => break,
                 other => panic!("{other:?}"),
@@ -235,8 +235,8 @@ fn what_is_trimmed_while_it_is_read_is_told() {
                 assert_eq!((gap.position.seq(), gap.first.map(Position::seq)), (3, Some(4)));
                 assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(_)));
                 let page = found(&engine, 4..=8);
-                assert!(matches!(engine.take(&mut cursor, page, 0), Step::Write { events: 5, .. }));
-                assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Write { events: 2, .. }));
+                assert!(matches!(engine.take(&mut cursor, page, 0), Step::Events { count: 5, .. }));
+                assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Events { count: 2, .. }));
             }
             (_, step) => panic!("{step:?}"),
         }

@@ -1,20 +1,11 @@
-//! Subscribing, and reading from the store for subscribers whose next events have left the window.
+//! Subscribing: a place in the log, and a place among the streams.
 
 use std::{net::IpAddr, time::Duration};
 
-use sse_engine::{
-    Cursor, DrainReason, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StorePage,
-    StoreRead, Surroundings, Write,
-};
+use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StoreRead};
 
-use super::{Failure, Hub, Subscriber};
-use crate::store::{Page, Query, StoreError};
-
-/// The most events on one page.
-const PAGE: usize = 256;
-
-/// The delay before a failed read of the store is retried.
-const RETRY: Duration = Duration::from_secs(1);
+use super::{Failure, Hub, Subscriber, read::query};
+use crate::store::StoreError;
 
 /// Why a subscription was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -145,45 +136,6 @@ impl Hub {
         let placement = state.engine.subscribe(selectors, start).map_err(|_| SubscribeError::Full)?;
         Ok(Entered::new(placement, |cursor| Subscriber::enter(self, &mut state, cursor.group(), address)))
     }
-
-    /// Reads the next page for a subscriber: at most `room` bytes, but at least one event if there is one. A failed
-    /// read is retried while `is_wanted` returns true.
-    ///
-    /// # Errors
-    ///
-    /// Why the stream ends instead: the store is closed or gone, or the page is no longer wanted.
-    pub(crate) async fn read(
-        &self,
-        read: StoreRead,
-        room: usize,
-        is_wanted: impl Fn() -> bool,
-    ) -> Result<StorePage, DrainReason> {
-        loop {
-            match self.noted(self.0.store.read(query(&read, PAGE, room)).await) {
-                Ok(page) => return Ok(self.page(&read, page)),
-                Err(StoreError::Gone) => return Err(DrainReason::Store),
-                Err(StoreError::Closed) => return Err(DrainReason::Shutdown),
-                Err(error) => {
-                    tracing::warn!(%error, "a subscriber waits for the store, which can't be read");
-                    tokio::time::sleep(RETRY).await;
-                    if !is_wanted() {
-                        return Err(DrainReason::Shutdown);
-                    }
-                }
-            }
-        }
-    }
-
-    fn page(&self, read: &StoreRead, page: Page) -> StorePage {
-        let Page { entries, through } = page;
-        let events = entries.len();
-        let first = entries.first().map(|entry| (entry.seq, entry.time));
-        let encoded = entries
-            .into_iter()
-            .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
-        let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
-        StorePage { write, first, through }
-    }
 }
 
 impl Entered {
@@ -194,9 +146,4 @@ impl Entered {
         };
         Self { subscriber: subscriber(&cursor), cursor, place }
     }
-}
-
-fn query(read: &StoreRead, events: usize, bytes: usize) -> Query {
-    let StoreRead { selectors, after, until } = read;
-    Query { selectors: selectors.clone(), after: *after, until: *until, events, bytes }
 }

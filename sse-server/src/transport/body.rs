@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
     Action, ControlKind, Cursor, DrainReason, Driver, Failed, Heartbeat, Millis, Opening, Session, Step, StorePage,
-    StoreRead, Surroundings, Write,
+    StoreRead, Surroundings, WRITE_BYTES, Write,
 };
 use tokio::{
     sync::oneshot,
@@ -19,9 +19,6 @@ use tokio::{
 };
 
 use crate::hub::{Hub, Subscriber, Wakes};
-
-/// The most bytes of events in one frame of the body, if it has more than one event.
-const ROOM: usize = 64 << 10;
 
 /// The body of a stream. It ends after the last block of the session, and never fails.
 #[derive(Debug)]
@@ -83,7 +80,7 @@ impl EventBody {
         let (answer, answered) = oneshot::channel();
         let hub = self.subscriber.hub().clone();
         tokio::spawn(async move {
-            let page = hub.read(read, ROOM, || !answer.is_closed()).await;
+            let page = hub.read(read, WRITE_BYTES, || !answer.is_closed()).await;
             let _ = answer.send(page); // the client may be gone
         });
         self.reading = Some(answered);
@@ -163,7 +160,7 @@ impl Driver for Task<'_> {
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Bytes>, Failed> {
         let wakes = Wakes::Task(self.subscriber, self.waker);
-        Ok(self.hub.next(cursor, ROOM, wakes)?.map(|write: Write| write.payload()))
+        Ok(self.hub.next(cursor, WRITE_BYTES, wakes)?.map(|write: Write| write.payload()))
     }
 
     fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Bytes>, Failed> {

@@ -28,7 +28,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use sse_engine::{DrainReason, GroupId, Millis, StorePage, StoreRead};
+use sse_engine::{DrainReason, GroupId, Millis, StorePage, StoreRead, WRITE_BYTES};
 use tokio::runtime::Handle;
 
 use super::takeover::TakenStream;
@@ -93,7 +93,7 @@ impl Reader {
         let wanted = Arc::new(());
         let waits = Arc::downgrade(&wanted);
         self.runtime.spawn(async move {
-            let page = hub.read(read, shared_steps::ROOM, || waits.strong_count() > 0).await;
+            let page = hub.read(read, WRITE_BYTES, || waits.strong_count() > 0).await;
             if let Some(inbox) = reader.inboxes.0.get(reader.shard) {
                 inbox.put([Message::Read(id, page)]);
             }

@@ -48,7 +48,7 @@ pub(crate) struct TakenStream {
 
 impl Takeover {
     /// Leaves a stream, and returns the body for hyper, which sends nothing and does not end.
-    pub(crate) fn leave(&self, stream: TakenStream) -> PendingBody {
+    pub(crate) fn put(&self, stream: TakenStream) -> PendingBody {
         self.0.stream.replace(Some(stream));
         self.0.stage.store(LEFT, Ordering::Relaxed);
         PendingBody(self.clone())

@@ -140,7 +140,7 @@ impl Model {
                 }
                 subscriber.told = self.trims;
             }
-            Step::Write { write, events } => {
+            Step::Events { events: write, count: events } => {
                 let bytes = write.payload();
                 prop_assert!(!lost, "events after a loss that was not told");
                 let seen = ids(&bytes);

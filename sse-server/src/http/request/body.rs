@@ -99,7 +99,7 @@ impl Body {
         let mut joined = BytesMut::new();
         let mut room = self.room();
         while let Some(piece) = timeout_at(deadline, self.next()).await.map_err(|_| slow("the body"))?? {
-            room.take(piece.len())?;
+            room.reserve(piece.len())?;
             if whole.is_empty() && joined.is_empty() {
                 whole = piece; // most bodies arrive in one piece
             } else {
@@ -131,7 +131,7 @@ pub(in crate::http) struct Room {
 
 impl Room {
     /// Reserves memory for more bytes, or refuses.
-    pub(in crate::http) fn take(&mut self, bytes: usize) -> Result<(), Problem> {
+    pub(in crate::http) fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
         let more = u32::try_from(bytes).ok().and_then(|bytes| self.all.clone().try_acquire_many_owned(bytes).ok());
         match (&mut self.taken, more) {
             (_, None) => return Err(crowded()),
@@ -142,7 +142,7 @@ impl Room {
     }
 
     /// Releases the whole share.
-    pub(in crate::http) fn leave(&mut self) {
+    pub(in crate::http) fn release(&mut self) {
         self.taken = None;
     }
 }

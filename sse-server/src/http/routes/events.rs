@@ -43,7 +43,7 @@ pub(super) async fn subscribe(hub: &Hub, request: Request) -> Result<Response<Re
             let heartbeat = wish.heartbeat;
             Ok(match &request.takeover {
                 Some(takeover) => {
-                    head(hub, takeover.leave(TakenStream { subscriber, cursor, opening, heartbeat }).into())
+                    head(hub, takeover.put(TakenStream { subscriber, cursor, opening, heartbeat }).into())
                 }
                 None => head(hub, EventBody::new(subscriber, cursor, opening, heartbeat).into()),
             })

@@ -33,10 +33,10 @@ pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Res
     let mut name = None;
     for parameter in parameters(&request.query) {
         match parameter? {
-            (parameter, value) if parameter == "event" => {
-                once(&mut name, "event", event_name(&value)?)?;
+            (parameter, value) if parameter == names::query::EVENT => {
+                once(&mut name, names::query::EVENT, event_name(&value)?)?;
             }
-            (parameter, _) => return Err(unknown(&parameter, "event")),
+            (parameter, _) => return Err(unknown(&parameter, names::query::EVENT)),
         }
     }
     let key = key::of_request(&request.headers)?.map(|text| Key { scope: Scope::Topic(topic.clone()), text });

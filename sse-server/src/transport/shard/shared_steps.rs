@@ -1,11 +1,8 @@
 //! Steps of a group that are computed once and shared by all members at the same place.
 
-use sse_engine::{Chunk, Cursor, Driver, Failed, Place, Step, StorePage, Surroundings, Write};
+use sse_engine::{Chunk, Cursor, Driver, Failed, Place, Step, StorePage, Surroundings, WRITE_BYTES, Write};
 
 use crate::hub::{Hub, Wakes};
-
-/// The most bytes of events in one write, if it has more than one event.
-pub(super) const ROOM: usize = 64 << 10;
 
 /// The number of places remembered. Members of a group are mostly at one or two.
 const PLACES: usize = 32;
@@ -48,7 +45,7 @@ impl Driver for Member<'_> {
             cursor.follow(known.to);
             return Ok(known.step.clone());
         }
-        let step = self.hub.next(cursor, ROOM, Wakes::Shard(self.shard))?.map(Write::into_chunk);
+        let step = self.hub.next(cursor, WRITE_BYTES, Wakes::Shard(self.shard))?.map(Write::into_chunk);
         if self.memo.0.len() == PLACES {
             self.memo.0.remove(0);
         }

@@ -103,7 +103,7 @@ impl Unfinished {
 
     fn add(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), Problem> {
         if !bytes.is_empty() {
-            self.room.take(bytes.len())?;
+            self.room.reserve(bytes.len())?;
             self.bytes.extend_from_slice(bytes);
             self.deadline.get_or_insert(deadline);
         }
@@ -112,7 +112,7 @@ impl Unfinished {
 
     /// The whole line, which ends with `end`.
     fn finish(&mut self, end: &[u8]) -> BytesMut {
-        self.room.leave();
+        self.room.release();
         self.deadline = None;
         let mut line = mem::take(&mut self.bytes);
         line.extend_from_slice(end);

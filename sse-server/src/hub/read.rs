@@ -1,0 +1,91 @@
+//! What a cursor needs: the next step from the window, and pages from the store for what has left it.
+
+use std::{task::Waker, time::Duration};
+
+use sse_engine::{Cursor, DrainReason, Failed, Step, StorePage, StoreRead, Surroundings, Write};
+
+use super::{Hub, Subscriber};
+use crate::store::{Page, Query, StoreError};
+
+/// The most events on one page.
+const PAGE: usize = 256;
+
+/// The delay before a failed read of the store is retried.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Whom to wake when there is an event for a group whose members have caught up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wakes<'a> {
+    /// The task of the subscriber.
+    Task(&'a Subscriber, &'a Waker),
+    /// The shard with this number.
+    Shard(usize),
+}
+
+impl Hub {
+    /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `wakes` is woken at the
+    /// next event.
+    pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, wakes: Wakes<'_>) -> Result<Step, Failed> {
+        let now = self.clock().now();
+        let mut state = self.0.core.state()?;
+        let step = state.engine.next(cursor, room, now);
+        if step == Step::CaughtUp {
+            match wakes {
+                Wakes::Task(subscriber, waker) => state.wait(subscriber.group, subscriber.id, waker),
+                Wakes::Shard(shard) => state.arm(cursor.group(), shard),
+            }
+        }
+        Ok(step)
+    }
+
+    /// Continues with the page read for the last [`Step::NeedStore`].
+    pub(crate) fn take(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
+        let now = self.clock().now();
+        Ok(self.0.core.state()?.engine.take(cursor, page, now))
+    }
+
+    /// Reads the next page for a subscriber: at most `room` bytes, but at least one event if there is one. A failed
+    /// read is retried while `is_wanted` returns true.
+    ///
+    /// # Errors
+    ///
+    /// Why the stream ends instead: the store is closed or gone, or the page is no longer wanted.
+    pub(crate) async fn read(
+        &self,
+        read: StoreRead,
+        room: usize,
+        is_wanted: impl Fn() -> bool,
+    ) -> Result<StorePage, DrainReason> {
+        loop {
+            match self.noted(self.0.store.read(query(&read, PAGE, room)).await) {
+                Ok(page) => return Ok(self.page(&read, page)),
+                Err(StoreError::Gone) => return Err(DrainReason::Store),
+                Err(StoreError::Closed) => return Err(DrainReason::Shutdown),
+                Err(error) => {
+                    tracing::warn!(%error, "a subscriber waits for the store, which can't be read");
+                    tokio::time::sleep(RETRY).await;
+                    if !is_wanted() {
+                        return Err(DrainReason::Shutdown);
+                    }
+                }
+            }
+        }
+    }
+
+    fn page(&self, read: &StoreRead, page: Page) -> StorePage {
+        let Page { entries, through } = page;
+        let events = entries.len();
+        let first = entries.first().map(|entry| (entry.seq, entry.time));
+        let encoded = entries
+            .into_iter()
+            .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
+        let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
+        StorePage { write, first, through }
+    }
+}
+
+/// The read of a page: at most `events` events and, beyond the first, `bytes` bytes.
+pub(super) fn query(read: &StoreRead, events: usize, bytes: usize) -> Query {
+    let StoreRead { selectors, after, until } = read;
+    Query { selectors: selectors.clone(), after: *after, until: *until, events, bytes }
+}
