@@ -14,7 +14,7 @@ use sse_testkit::{TestClient, TestStream};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::running::{Running, RunningHub};
+use crate::running::{Running, RunningHub, as_soon_as_free};
 
 const INTERVAL: Duration = Duration::from_millis(100);
 const ALL: &str = "/events?topic=host/*/**&envelope=json&since=earliest";
@@ -98,7 +98,7 @@ async fn counters_become_rates_under_the_name_of_the_host() {
 async fn a_hub_that_is_away_gets_the_readings_that_waited() {
     let machine = Machine::new();
     let address = address::for_later();
-    let closed = TcpListener::bind(address).await.unwrap();
+    let closed = as_soon_as_free(async || TcpListener::bind(address).await).await;
     let mut options = machine.options();
     options.hub = Some(format!("http://{address}").parse().unwrap());
     options.name = Some("vm".into());
