@@ -4,3 +4,6 @@ pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod lock;
 pub(crate) mod random;
+
+/// What is said to those who come while the hub shuts down.
+pub(crate) const SHUTTING_DOWN: &str = "the hub is shutting down";

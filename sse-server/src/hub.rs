@@ -30,7 +30,7 @@ use crate::{
     store::{Store, StoreError},
 };
 pub(crate) use append::{AppendError, Publication, Published};
-pub(crate) use core::Drain;
+pub(crate) use core::Draining;
 use core::{Core, Failure};
 use idempotency::Keys;
 pub use open::HubError;
@@ -80,7 +80,7 @@ impl Hub {
         self.0.core.drain(self.config().server.drain, DrainReason::Shutdown);
     }
 
-    pub(crate) fn draining(&self) -> Option<Drain> {
+    pub(crate) fn draining(&self) -> Option<Draining> {
         self.0.core.draining()
     }
 

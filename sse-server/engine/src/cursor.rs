@@ -1,4 +1,4 @@
-//! A subscriber's place in the log, and what it gets next.
+//! How far a subscriber has been served, and what it gets next.
 //!
 //! ```text
 //!             nothing after it matches
@@ -6,7 +6,7 @@
 //!        ▼                                  │
 //!   next(room, now) ──── matching ───▶ Events ──▶ further along
 //!        │
-//!        ├── not in the window any more ──▶ NeedStore ── take(page) ──▶ Events, further along
+//!        ├── not in the window any more ──▶ NeedStore ── accept_page(page) ──▶ Events, further along
 //!        ├── lost some, policy gap ────────▶ Gap ──▶ before the first that follows
 //!        └── lost some, policy disconnect ─▶ Lagged
 //! ```
@@ -31,16 +31,16 @@ const SCAN: usize = 4096;
 #[derive(Debug)]
 pub struct Cursor {
     group: GroupId,
-    place: Place,
+    progress: Progress,
 }
 
-/// Everything that determines, within a group, what comes next: members at the same place get the same events.
+/// Everything that determines, within a group, what comes next: members with the same progress get the same events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct Progress {
     /// The sequence number through which the subscriber has been served.
     seq: u64,
     /// The last trim that was reported to the subscriber, or did not concern it.
-    told: u64,
+    trims_seen: u64,
     /// The subscriber has been at the head before, so it is responsible for any lag.
     caught_up: bool,
 }
@@ -57,7 +57,7 @@ pub enum Step<W = Write> {
     },
     /// Nothing to write until the group matches again. The cursor stands at the head.
     CaughtUp,
-    /// The next events are not in the window: read them from the store, and pass them to [`take`](crate::Engine::take).
+    /// The next events are not in the window: read them from the store, and pass them to [`accept_page`](crate::Engine::accept_page).
     NeedStore(StoreRead),
     /// Nothing found yet: call again after others have had their turn.
     Yield,
@@ -105,13 +105,13 @@ pub struct StorePage {
 }
 
 impl Cursor {
-    pub(crate) const fn new(group: GroupId, seq: u64, told: u64) -> Self {
-        Self { group, place: Place { seq, told, caught_up: false } }
+    pub(crate) const fn new(group: GroupId, seq: u64, trims_seen: u64) -> Self {
+        Self { group, progress: Progress { seq, trims_seen, caught_up: false } }
     }
 
     /// Moves to just before the first event that follows, while the subscriber is being placed.
-    pub(crate) const fn begin_at(&mut self, seq: u64) {
-        self.place.seq = seq;
+    pub(crate) const fn set_seq(&mut self, seq: u64) {
+        self.progress.seq = seq;
     }
 
     /// The group whose member the subscriber is.
@@ -121,64 +121,68 @@ impl Cursor {
 
     /// The sequence number through which the subscriber has been served.
     pub const fn seq(&self) -> u64 {
-        self.place.seq
+        self.progress.seq
     }
 
-    /// The place within the group.
-    pub const fn place(&self) -> Place {
-        self.place
+    /// How far the subscriber has come within its group.
+    pub const fn progress(&self) -> Progress {
+        self.progress
     }
 
-    /// Moves to `place`, which another member of the group reached from the same place.
-    pub const fn follow(&mut self, place: Place) {
-        self.place = place;
+    /// Moves to `progress`, which another member of the group made from the same one.
+    pub const fn jump_to(&mut self, progress: Progress) {
+        self.progress = progress;
     }
 
     /// The next step: at most `room` bytes of events, but at least one event.
     pub(crate) fn next(&mut self, window: &Window, groups: &Groups, bounds: &Bounds, room: usize, now: Millis) -> Step {
         let group = groups.get(self.group);
-        let place = &mut self.place;
-        let lost = lost(window, group, place.seq, place.told);
+        let progress = &mut self.progress;
+        let lost = lost(window, group, progress.seq, progress.trims_seen);
         let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
         let far = |bytes: u64| bounds.lag_bytes > 0 && bytes > bounds.lag_bytes as u64;
         if lost && disconnects {
             return Step::Lagged;
         }
-        if is_stored(window, group, place.seq) {
-            if place.caught_up && far(window.bytes_held_since_start()) && disconnects {
+        if is_stored(window, group, progress.seq) {
+            if progress.caught_up && far(window.bytes_held_since_start()) && disconnects {
                 return Step::Lagged;
             }
             let selectors = group.selectors.clone();
-            return Step::NeedStore(StoreRead { selectors, after: place.seq, until: window.evicted() });
+            return Step::NeedStore(StoreRead { selectors, after: progress.seq, until: window.evicted() });
         }
         if lost {
-            let requested = window.at(place.seq);
-            let first = first_after(window, group, place.seq);
-            place.seq = first.map_or(window.head(), |first| first - 1);
-            place.told = window.trims();
-            return Step::Gap(Gap::new(window, GapReason::Lagged, requested.to_string(), place.seq, first));
+            let requested = window.at(progress.seq);
+            let first = first_after(window, group, progress.seq);
+            progress.seq = first.map_or(window.head(), |first| first - 1);
+            progress.trims_seen = window.trims();
+            return Step::Gap(Gap::new(
+                GapReason::Lagged,
+                requested.to_string(),
+                first.map(|first| window.at(first).id()),
+            ));
         }
-        let found = matching_after(window, group, place.seq, PAGE);
+        let found = matching_after(window, group, progress.seq, PAGE);
         let Some(first) = found.frames.first() else {
-            place.seq = found.through;
-            if place.seq < window.head() {
+            progress.seq = found.through;
+            if progress.seq < window.head() {
                 return Step::Yield;
             }
-            place.caught_up = true;
+            progress.caught_up = true;
             return Step::CaughtUp;
         };
         let waited = now.saturating_sub(window.time(first.seq).unwrap_or(now));
         let late = u128::from(waited) > bounds.lag.as_millis();
-        if place.caught_up && (late || far(window.bytes_after(first.seq))) && disconnects {
+        if progress.caught_up && (late || far(window.bytes_after(first.seq))) && disconnects {
             return Step::Lagged;
         }
         let (events, count) = groups.joined(self.group, window, &found.frames, room);
-        place.seq = found.frames[count - 1].seq;
+        progress.seq = found.frames[count - 1].seq;
         Step::Events { events, count }
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn take(
+    pub(crate) fn accept_page(
         &mut self,
         window: &Window,
         groups: &Groups,
@@ -187,24 +191,24 @@ impl Cursor {
         now: Millis,
     ) -> Step {
         let group = groups.get(self.group);
-        let place = &mut self.place;
+        let progress = &mut self.progress;
         let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
         // The store announces a trim before it trims, so any event missing from the page is already known.
-        if lost(window, group, place.seq, place.told) {
+        if lost(window, group, progress.seq, progress.trims_seen) {
             if disconnects {
                 return Step::Lagged;
             }
-            let requested = window.at(place.seq).to_string();
+            let requested = window.at(progress.seq).to_string();
             let first = page.first.map(|(first, _)| first);
-            place.seq = first.map_or(page.through, |first| first - 1);
-            place.told = window.trims();
-            return Step::Gap(Gap::new(window, GapReason::Lagged, requested, place.seq, first));
+            progress.seq = first.map_or(page.through, |first| first - 1);
+            progress.trims_seen = window.trims();
+            return Step::Gap(Gap::new(GapReason::Lagged, requested, first.map(|first| window.at(first).id())));
         }
         let waited = page.first.map_or(0, |(_, time)| now.saturating_sub(time));
-        if disconnects && place.caught_up && u128::from(waited) > bounds.lag.as_millis() {
+        if disconnects && progress.caught_up && u128::from(waited) > bounds.lag.as_millis() {
             return Step::Lagged;
         }
-        place.seq = page.through;
+        progress.seq = page.through;
         page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })
     }
 }
@@ -241,7 +245,7 @@ pub(crate) fn matching_after<'a>(window: &'a Window, group: &Group, seq: u64, co
             through = frame.seq - 1;
             break;
         }
-        if wanted.takes(frame) {
+        if wanted.matches(frame) {
             frames.push(frame);
         }
     }
@@ -260,7 +264,7 @@ impl<'a> Wanted<'a> {
         Self { window, selectors, known: HashMap::new() }
     }
 
-    fn takes(&mut self, frame: &Frame) -> bool {
+    fn matches(&mut self, frame: &Frame) -> bool {
         let Self { window, selectors, known } = self;
         *known.entry(frame.topic).or_insert_with(|| selectors.matches(window.topic_of(frame.topic)))
     }
@@ -273,7 +277,7 @@ pub(crate) fn first_after(window: &Window, group: &Group, seq: u64) -> Option<u6
         return found.frames.first().map(|frame| frame.seq);
     }
     let mut wanted = Wanted::new(window, &group.selectors);
-    window.frames_after(found.through).find(|frame| wanted.takes(frame)).map(|frame| frame.seq)
+    window.frames_after(found.through).find(|frame| wanted.matches(frame)).map(|frame| frame.seq)
 }
 
 /// Returns true if an event after `seq` that matches the group may be in the store but not in the window.
@@ -290,16 +294,16 @@ pub(crate) fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
     })
 }
 
-/// Returns true if an event after `seq` that matches the group was removed by a later trim than `told`.
-pub(crate) fn lost(window: &Window, group: &Group, seq: u64, told: u64) -> bool {
-    if window.trimmed() <= seq || window.trims() <= told {
+/// Returns true if an event after `seq` that matches the group was removed by a later trim than `trims_seen`.
+pub(crate) fn lost(window: &Window, group: &Group, seq: u64, trims_seen: u64) -> bool {
+    if window.trimmed() <= seq || window.trims() <= trims_seen {
         return false;
     }
     // The group has tracked its matches since it was made; only older ones have to be looked up.
     if seq >= group.complete_after && group.trimmed(window.start()) <= seq {
         return false;
     }
-    any_topic(window.topics(), &group.selectors, |trimmed| trimmed.takes(seq, told))
+    any_topic(window.topics(), &group.selectors, |trimmed| trimmed.affects(seq, trims_seen))
 }
 
 /// Returns true if `trimmed` holds for a topic that the selectors match, or for the forgotten topics.

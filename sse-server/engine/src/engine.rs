@@ -48,14 +48,14 @@ impl Engine {
     /// [`Full`] if there is no room for another group.
     pub fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placement, Full> {
         let group = self.groups.join(selectors, self.window.head(), self.bounds.groups, self.bounds.nodes)?;
-        Ok(resume::place(&self.window, self.groups.get(group), group, start))
+        Ok(resume::start(&self.window, self.groups.get(group), group, start))
     }
 
     /// Continues a [`Placement::NeedStore`]: `first` is the first event that the store has in the requested range, and
     /// `through` the sequence number through which there is no other.
-    pub fn placed(&self, cursor: Cursor, pending: Pending, first: Option<u64>, through: u64) -> Placement {
+    pub fn continue_start(&self, cursor: Cursor, pending: Pending, first: Option<u64>, through: u64) -> Placement {
         let group = self.groups.get(cursor.group());
-        resume::looked_up(&self.window, group, cursor, pending, first, through)
+        resume::continue_start(&self.window, group, cursor, pending, first, through)
     }
 
     /// Returns true if everything published at or after `time` is in memory.
@@ -69,8 +69,8 @@ impl Engine {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub fn take(&self, cursor: &mut Cursor, page: StorePage, now: Millis) -> Step {
-        cursor.take(&self.window, &self.groups, &self.bounds, page, now)
+    pub fn accept_page(&self, cursor: &mut Cursor, page: StorePage, now: Millis) -> Step {
+        cursor.accept_page(&self.window, &self.groups, &self.bounds, page, now)
     }
 
     /// Removes a member from its group.

@@ -26,7 +26,7 @@ pub(crate) struct Group {
     trimmed: u64,
 }
 
-/// The last joined writes, for members at the same place. The oldest is evicted first.
+/// The last joined writes, for members with the same progress. The oldest is evicted first.
 #[derive(Debug, Default)]
 pub(crate) struct Joined(VecDeque<(JoinKey, Chunk)>);
 

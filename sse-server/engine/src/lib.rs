@@ -42,7 +42,6 @@ mod interest;
 mod pattern;
 
 mod cursor;
-mod gap;
 mod resume;
 
 mod session;
@@ -57,11 +56,10 @@ mod tests;
 
 pub use bounds::{Bounds, Full, LagPolicy, MAX_PATTERN_SEGMENTS};
 pub use chunk::{Chunk, Write};
-pub use cursor::{Cursor, Place, Step, StorePage, StoreRead};
+pub use cursor::{Cursor, Progress, Step, StorePage, StoreRead};
 pub use draft::{Draft, Name, data_of};
 pub use engine::Engine;
 pub use frame::encode;
-pub use gap::Gap;
 pub use ids::{GroupId, Millis};
 pub use resume::{Opening, Pending, Placement, Start};
 pub use retained::{Hole, Retained, Trim};
@@ -69,7 +67,7 @@ pub use selector::{Pattern, Selector, Selectors};
 pub use session::{
     Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
 };
-pub use sse_core::hub::{DrainReason, Epoch, GapReason, Position};
+pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;
 pub use window::{OutOfOrder, StoredHead, Window};

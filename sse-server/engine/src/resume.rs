@@ -30,14 +30,14 @@ pub enum Start {
 /// Where a subscriber is placed.
 #[derive(Debug)]
 pub enum Placement {
-    /// The place is known.
+    /// Where the subscriber starts is known.
     Placed(Cursor, Opening),
-    /// The next event may be in the store: read the range, then call [`Engine::placed`](crate::Engine::placed).
+    /// The next event may be in the store: read the range, then call [`Engine::continue_start`](crate::Engine::continue_start).
     NeedStore(Cursor, StoreRead, Pending),
 }
 
 impl Placement {
-    /// The place, if it is known.
+    /// Where the subscriber starts, if that is known.
     pub fn placed(self) -> Option<(Cursor, Opening)> {
         match self {
             Self::Placed(cursor, opening) => Some((cursor, opening)),
@@ -64,14 +64,14 @@ pub struct Opening {
 }
 
 /// Places a member of the group `id` at `start`.
-pub(crate) fn place(window: &Window, group: &Group, id: GroupId, start: &Start) -> Placement {
+pub(crate) fn start(window: &Window, group: &Group, id: GroupId, start: &Start) -> Placement {
     let exact = |seq| {
         let opening = Opening { position: window.at(seq), gap: None };
         Placement::Placed(Cursor::new(id, seq, window.trims()), opening)
     };
     let begin = |after, gap| {
         let cursor = Cursor::new(id, after, window.trims());
-        go_on(window, group, cursor, Pending { after, gap })
+        complete(window, group, cursor, Pending { after, gap })
     };
     match start {
         Start::Head => exact(window.head()),
@@ -104,20 +104,20 @@ fn seq_of(window: &Window, id: &str) -> Result<u64, GapReason> {
 }
 
 /// Completes a placement, unless the next event has to be looked up in the store.
-fn go_on(window: &Window, group: &Group, mut cursor: Cursor, pending: Pending) -> Placement {
+fn complete(window: &Window, group: &Group, mut cursor: Cursor, pending: Pending) -> Placement {
     let after = pending.after;
     if is_stored(window, group, after) {
         let read = StoreRead { selectors: group.selectors.clone(), after, until: window.evicted() };
         return Placement::NeedStore(cursor, read, pending);
     }
     let first = first_after(window, group, after);
-    let opening = pending.end(window, &mut cursor, first);
+    let opening = pending.open(window, &mut cursor, first);
     Placement::Placed(cursor, opening)
 }
 
 /// Completes a placement with the first event that the store has in the range, or the sequence number through which it
 /// has none.
-pub(crate) fn looked_up(
+pub(crate) fn continue_start(
     window: &Window,
     group: &Group,
     mut cursor: Cursor,
@@ -126,18 +126,19 @@ pub(crate) fn looked_up(
     through: u64,
 ) -> Placement {
     if first.is_some() {
-        let opening = pending.end(window, &mut cursor, first);
+        let opening = pending.open(window, &mut cursor, first);
         return Placement::Placed(cursor, opening);
     }
     pending.after = pending.after.max(through);
-    go_on(window, group, cursor, pending)
+    complete(window, group, cursor, pending)
 }
 
 impl Pending {
-    fn end(self, window: &Window, cursor: &mut Cursor, first: Option<u64>) -> Opening {
+    fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>) -> Opening {
         let seq = first.map_or(window.head(), |first| first - 1);
-        cursor.begin_at(seq);
-        let gap = self.gap.map(|(reason, requested)| Gap::new(window, reason, requested, seq, first));
+        cursor.set_seq(seq);
+        let gap =
+            self.gap.map(|(reason, requested)| Gap::new(reason, requested, first.map(|first| window.at(first).id())));
         Opening { position: window.at(seq), gap }
     }
 }

@@ -27,7 +27,7 @@ impl Retained {
     }
 
     /// Removes one event, at any position.
-    pub fn take_away(&mut self, bytes: usize) {
+    pub fn remove(&mut self, bytes: usize) {
         self.events = self.events.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
         if self.events == 0 {
@@ -64,7 +64,7 @@ pub struct Hole {
 
 impl Hole {
     /// Returns true if a subscriber served through `seq` may miss events because of the hole.
-    pub const fn takes(&self, seq: u64) -> bool {
+    pub const fn affects(&self, seq: u64) -> bool {
         seq <= self.through && (self.lossy || seq > self.after)
     }
 }

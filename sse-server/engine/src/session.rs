@@ -7,7 +7,7 @@
 //!               │                     │
 //!        age, shutdown          age, shutdown, store closed
 //!               ▼                     │
-//!            Leaving ──through──▶ last words ──▶ Ended
+//!            Ending ──through──▶ LastWords ──▶ Ended
 //!                                     ▲
 //!               lag, log failed ──────┘
 //! ```
@@ -52,8 +52,10 @@ enum Phase {
     Live,
     /// The next events are being read from the store.
     Reading,
-    /// Leaving: the last block follows after the event with this sequence number.
-    Leaving { through: u64 },
+    /// Events are written through this sequence number, then the last block.
+    Ending { through: u64 },
+    /// The last block comes next.
+    LastWords,
     /// The last block was handed out.
     Ended,
 }
@@ -110,12 +112,12 @@ pub trait Driver {
     /// [`Failed`] if the log has failed for good.
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Self::Events>, Failed>;
 
-    /// Continues with a page from the store: [`Engine::take`](crate::Engine::take).
+    /// Continues with a page from the store: [`Engine::accept_page`](crate::Engine::accept_page).
     ///
     /// # Errors
     ///
     /// [`Failed`] if the log has failed for good.
-    fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Self::Events>, Failed>;
+    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Self::Events>, Failed>;
 }
 
 /// The log has failed for good.
@@ -139,7 +141,7 @@ pub enum Action<E> {
         /// Its kind.
         kind: ControlKind,
     },
-    /// Read this range from the store, and pass the page to [`Session::take`].
+    /// Read this range from the store, and pass the page to [`Session::accept_page`].
     ReadStore(StoreRead),
     /// Poll again after others have had their turn.
     Yield,
@@ -168,7 +170,7 @@ pub enum ControlKind {
 }
 
 impl Session {
-    /// A stream that starts at the place of `cursor`.
+    /// A stream that starts where `cursor` is.
     pub fn new(
         cursor: Cursor,
         opening: Opening,
@@ -199,22 +201,23 @@ impl Session {
 
     /// The next thing to do. Poll again after each [`Action`] as it says.
     pub fn poll<D: Driver>(&mut self, now: Millis, driver: &mut D) -> Action<D::Events> {
-        self.leave_if_due(now, driver.surroundings());
+        self.end_if_due(now, driver.surroundings());
         match &self.phase {
             Phase::Ended => return Action::Ended,
             Phase::Opening(_) => return self.open(now, driver.surroundings()),
-            Phase::Leaving { through } if self.cursor.seq() >= *through => {
+            Phase::LastWords => return self.last_words(driver.surroundings()),
+            Phase::Ending { through } if self.cursor.seq() >= *through => {
                 return self.last_words(driver.surroundings());
             }
             Phase::Reading => return self.beat_or_wait(now, driver.surroundings()),
-            Phase::Live | Phase::Leaving { .. } => {}
+            Phase::Live | Phase::Ending { .. } => {}
         }
         let step = driver.next(&mut self.cursor);
         self.act(step, now, driver)
     }
 
     /// Continues with the page read for the last [`Action::ReadStore`], or ends because there is none to be had.
-    pub fn take<D: Driver>(
+    pub fn accept_page<D: Driver>(
         &mut self,
         page: Result<StorePage, DrainReason>,
         now: Millis,
@@ -226,11 +229,11 @@ impl Session {
         self.phase = Phase::Live;
         match page {
             Ok(page) => {
-                let step = driver.take(&mut self.cursor, page);
+                let step = driver.accept_page(&mut self.cursor, page);
                 self.act(step, now, driver)
             }
             Err(reason) => {
-                self.leave(reason);
+                self.end(reason);
                 self.last_words(driver.surroundings())
             }
         }
@@ -245,7 +248,7 @@ impl Session {
 
     /// Schedules the end of the stream for `reason`, at a random moment within the drain window.
     pub fn drain(&mut self, began: Millis, window: Duration, reason: DrainReason, surroundings: &impl Surroundings) {
-        if !matches!(self.phase, Phase::Leaving { .. } | Phase::Ended) {
+        if !self.is_ending() {
             self.ends_at = began.saturating_add(millis(part_of(window.mul_f64(SPREAD), surroundings.random())));
             self.end_reason = reason;
         }
@@ -256,17 +259,17 @@ impl Session {
         self.silent_until = now.saturating_add(millis(timing.heartbeat));
     }
 
-    /// Starts to leave if it is time to. Polling does this, too; call it while the stream can't be polled because an
+    /// Starts to end if it is time to. Polling does this, too; call it while the stream can't be polled because an
     /// earlier write is still in flight.
-    pub fn leave_if_due(&mut self, now: Millis, surroundings: &impl Surroundings) {
+    pub fn end_if_due(&mut self, now: Millis, surroundings: &impl Surroundings) {
         if self.ends_at > now {
             return;
         }
         match self.phase {
-            Phase::Live => self.phase = Phase::Leaving { through: surroundings.head() },
+            Phase::Live => self.phase = Phase::Ending { through: surroundings.head() },
             // There may be much left in the store; the client returns for it.
-            Phase::Reading => self.phase = Phase::Leaving { through: 0 },
-            Phase::Opening(_) | Phase::Leaving { .. } | Phase::Ended => {}
+            Phase::Reading => self.phase = Phase::LastWords,
+            Phase::Opening(_) | Phase::Ending { .. } | Phase::LastWords | Phase::Ended => {}
         }
     }
 
@@ -275,12 +278,9 @@ impl Session {
         self.ends_at().min(self.silent_until)
     }
 
-    /// When the stream has to end; [`Millis::MAX`] if never, or if it is already leaving.
+    /// When the stream has to end; [`Millis::MAX`] if never, or if it is already ending.
     pub const fn ends_at(&self) -> Millis {
-        match self.phase {
-            Phase::Leaving { .. } | Phase::Ended => Millis::MAX,
-            _ => self.ends_at,
-        }
+        if self.is_ending() { Millis::MAX } else { self.ends_at }
     }
 
     /// The cursor of the stream.
@@ -291,6 +291,10 @@ impl Session {
     /// Returns true if the next events are being read from the store.
     pub const fn is_reading(&self) -> bool {
         matches!(self.phase, Phase::Reading)
+    }
+
+    const fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending { .. } | Phase::LastWords | Phase::Ended)
     }
 
     fn open<E>(&mut self, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
@@ -316,20 +320,19 @@ impl Session {
                 Action::Events { events, count }
             }
             Ok(Step::Gap(gap)) => {
-                self.control(wire::gap(&gap), ControlKind::Gap(gap.reason), now, driver.surroundings())
+                let block = wire::gap(driver.surroundings().position(self.cursor.seq()), &gap);
+                self.control(block, ControlKind::Gap(gap.reason), now, driver.surroundings())
             }
             Ok(Step::Yield) => Action::Yield,
             Ok(Step::Lagged) => {
-                self.leave(DrainReason::Lag);
+                self.end(DrainReason::Lag);
                 self.last_words(driver.surroundings())
             }
             Err(Failed) => {
-                self.leave(DrainReason::Store);
+                self.end(DrainReason::Store);
                 self.last_words(driver.surroundings())
             }
-            Ok(Step::NeedStore(_) | Step::CaughtUp) if matches!(self.phase, Phase::Leaving { .. }) => {
-                self.last_words(driver.surroundings())
-            }
+            Ok(Step::NeedStore(_) | Step::CaughtUp) if self.is_ending() => self.last_words(driver.surroundings()),
             Ok(Step::NeedStore(read)) => {
                 self.phase = Phase::Reading;
                 Action::ReadStore(read)
@@ -360,10 +363,10 @@ impl Session {
         Action::Control { block, kind }
     }
 
-    /// The last block comes next.
-    fn leave(&mut self, reason: DrainReason) {
+    /// The last block comes next, for `reason`.
+    fn end(&mut self, reason: DrainReason) {
         self.end_reason = reason;
-        self.phase = Phase::Leaving { through: 0 };
+        self.phase = Phase::LastWords;
     }
 
     fn last_words<E>(&mut self, surroundings: &impl Surroundings) -> Action<E> {

@@ -229,13 +229,13 @@ fn what_is_trimmed_while_it_is_read_is_told() {
         let topic = Topic::new("a").unwrap();
         engine.trim(&Trim { topic, through: 3, time: 0, lossy: true, left });
         let page = found(&engine, 4..=8);
-        match (policy, engine.take(&mut cursor, page, 0)) {
+        match (policy, engine.accept_page(&mut cursor, page, 0)) {
             (LagPolicy::Disconnect, Step::Lagged) => {}
             (LagPolicy::Gap, Step::Gap(gap)) => {
-                assert_eq!((gap.position.seq(), gap.first.map(Position::seq)), (3, Some(4)));
+                assert_eq!((cursor.seq(), gap.first), (3, Some(engine.window().at(4).id())));
                 assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(_)));
                 let page = found(&engine, 4..=8);
-                assert!(matches!(engine.take(&mut cursor, page, 0), Step::Events { count: 5, .. }));
+                assert!(matches!(engine.accept_page(&mut cursor, page, 0), Step::Events { count: 5, .. }));
                 assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Events { count: 2, .. }));
             }
             (_, step) => panic!("{step:?}"),
@@ -269,7 +269,7 @@ fn a_reader_in_the_store_that_was_at_the_head_is_bound_by_age() {
     }
     assert!(matches!(engine.next(&mut cursor, 1000, 40_000), Step::NeedStore(_)));
     let page = found(&engine, 1..=3);
-    assert_eq!(engine.take(&mut cursor, page, 40_000), Step::Lagged);
+    assert_eq!(engine.accept_page(&mut cursor, page, 40_000), Step::Lagged);
 }
 
 #[test]

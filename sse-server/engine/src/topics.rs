@@ -26,7 +26,7 @@ pub(crate) struct Trimmed {
 
 impl Trimmed {
     /// Returns true if an event after `seq` was trimmed later than `generation`.
-    pub(crate) const fn takes(&self, seq: u64, generation: u64) -> bool {
+    pub(crate) const fn affects(&self, seq: u64, generation: u64) -> bool {
         self.through > seq && self.generation > generation
     }
 }
@@ -177,7 +177,7 @@ impl Topics {
         let state = &mut self.states[id.0];
         state.seqs.pop_front();
         let mut left = state.retained;
-        left.take_away(cost);
+        left.remove(cost);
         left.first = state.seqs.front().copied().unwrap_or(0);
         self.set_trimmed(id, left, Some(trimmed));
     }

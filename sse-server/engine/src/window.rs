@@ -142,7 +142,7 @@ impl Window {
     pub(crate) fn begin_again(&mut self, through: u64) {
         let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= through).collect();
         for seq in gone {
-            self.take(seq);
+            self.remove(seq);
         }
         self.tidy();
         self.evicted = self.evicted.max(through);
@@ -161,7 +161,7 @@ impl Window {
 
     /// The first hole in which a subscriber served through `seq` may have lost events.
     pub(crate) fn hole(&self, seq: u64) -> Option<&Hole> {
-        self.holes.iter().find(|hole| hole.takes(seq))
+        self.holes.iter().find(|hole| hole.affects(seq))
     }
 
     /// Events through `through` can be read from the store.
@@ -185,7 +185,7 @@ impl Window {
         let seqs = &self.topics.state(id).seqs;
         let gone: Vec<_> = seqs.iter().copied().take_while(|seq| *seq <= trim.through).collect();
         for seq in gone {
-            self.take(seq);
+            self.remove(seq);
             self.topics.note_evicted(id);
         }
         self.topics.set_trimmed(id, trim.left, trimmed);
@@ -331,7 +331,7 @@ impl Window {
         if seq > self.settled {
             return false;
         }
-        if let Some((topic, ..)) = self.take(seq) {
+        if let Some((topic, ..)) = self.remove(seq) {
             self.topics.note_evicted(topic);
         }
         self.evicted = seq;
@@ -340,14 +340,14 @@ impl Window {
     }
 
     fn trim(&mut self, seq: u64) {
-        let Some((topic, cost, time)) = self.take(seq) else { return };
+        let Some((topic, cost, time)) = self.remove(seq) else { return };
         self.note_trim(seq);
         self.topics.note_trimmed(topic, cost, Trimmed { through: seq, time, generation: self.trims });
         self.tidy();
     }
 
     /// Removes an event's frame, and returns its topic, cost and time.
-    fn take(&mut self, seq: u64) -> Option<(TopicId, usize, Millis)> {
+    fn remove(&mut self, seq: u64) -> Option<(TopicId, usize, Millis)> {
         let index = self.index(seq);
         let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq)?;
         let frame = slot.frame.take()?;

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use sse_core::hub::{COMMENT_HEARTBEAT, Cursor, Drain, DrainReason, Position};
-
-use crate::Gap;
+use sse_core::hub::{COMMENT_HEARTBEAT, Cursor, Drain, DrainReason, Gap, Position};
 
 /// The first block of a stream: the gap if there is one, otherwise the cursor, with the reconnection time.
-pub(crate) fn opening(retry: Duration, position: Position, told: Option<&Gap>) -> Bytes {
-    match told {
-        Some(gap) => encode(|bytes| told_as(gap).encode(gap.position, Some(retry), bytes)),
+pub(crate) fn opening(retry: Duration, position: Position, gap: Option<&Gap>) -> Bytes {
+    match gap {
+        Some(gap) => encode(|bytes| gap.encode(position, Some(retry), bytes)),
         None => encode(|bytes| Cursor::new().encode(position, Some(retry), bytes)),
     }
 }
@@ -20,9 +18,9 @@ pub(crate) fn cursor(position: Position) -> Bytes {
     encode(|bytes| Cursor::new().encode(position, None, bytes))
 }
 
-/// An `sse-gap`: matching events may have been lost.
-pub(crate) fn gap(gap: &Gap) -> Bytes {
-    encode(|bytes| told_as(gap).encode(gap.position, None, bytes))
+/// An `sse-gap` that ends at `position`: matching events before it may have been lost.
+pub(crate) fn gap(position: Position, gap: &Gap) -> Bytes {
+    encode(|bytes| gap.encode(position, None, bytes))
 }
 
 /// An `sse-drain`: the hub ends the stream, and the client returns after the reconnection time.
@@ -38,10 +36,6 @@ pub fn turned_away(retry: Duration, reason: DrainReason) -> Bytes {
 /// A heartbeat as a comment.
 pub(crate) const fn comment() -> Bytes {
     Bytes::from_static(COMMENT_HEARTBEAT)
-}
-
-fn told_as(gap: &Gap) -> sse_core::hub::Gap {
-    sse_core::hub::Gap::new(gap.reason, gap.requested.as_str(), gap.first.map(Position::id))
 }
 
 fn encode(event: impl FnOnce(&mut BytesMut)) -> Bytes {

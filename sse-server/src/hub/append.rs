@@ -98,7 +98,7 @@ impl Hub {
     async fn append_to_store(&self, drafts: Vec<Draft>, keys: Vec<KeyedRange>) -> Result<Vec<u64>, AppendError> {
         let batch = Batch { drafts, keys, now: self.clock().now() };
         let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;
-        // Events that the hub could not take in are not acknowledged.
+        // Events that the hub could not apply are not acknowledged.
         self.failure().map_or(Ok(seqs), |failure| Err(failure.into()))
     }
 
@@ -123,15 +123,15 @@ impl Hub {
         }
         let repeat_of = |at: usize| range_of[at].and_then(|range: usize| repeats[range].as_ref());
         // The indexes of the new events among those appended.
-        let mut place = Vec::with_capacity(drafts.len());
+        let mut new_index = Vec::with_capacity(drafts.len());
         let mut new = Vec::new();
         for (at, draft) in drafts.into_iter().enumerate() {
-            place.push(new.len());
+            new_index.push(new.len());
             if repeat_of(at).is_none() {
                 new.push(draft);
             }
         }
-        let begin = |at: usize| place.get(at).copied().unwrap_or(new.len());
+        let begin = |at: usize| new_index.get(at).copied().unwrap_or(new.len());
         let keys: Vec<_> = keyed
             .iter()
             .zip(&repeats)
@@ -149,12 +149,12 @@ impl Hub {
         };
         in_flight.resolve(appended.as_deref().ok())?;
         let seqs = appended?;
-        let mut published = Vec::with_capacity(place.len());
+        let mut published = Vec::with_capacity(new_index.len());
         let mut at = 0;
-        while at < place.len() {
+        while at < new_index.len() {
             match repeat_of(at) {
                 None => {
-                    published.push(self.published(seqs[place[at]], false));
+                    published.push(self.published(seqs[new_index[at]], false));
                     at += 1;
                 }
                 Some(Earlier::Published(earlier)) => {
@@ -163,7 +163,7 @@ impl Hub {
                 }
                 Some(Earlier::Here(first)) => {
                     let first = keyed[*first].events.start;
-                    published.push(self.published(seqs[place[first]], true));
+                    published.push(self.published(seqs[new_index[first]], true));
                     at += 1;
                 }
             }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use super::waiters::{ReadyGroup, Waiters};
 use crate::{
-    base::{clock::Clock, lock::Lock},
+    base::{SHUTTING_DOWN, clock::Clock, lock::Lock},
     metrics::Metrics,
     store::{Entry, StoreError},
 };
@@ -35,7 +35,7 @@ pub(super) struct Core {
     streams: AtomicUsize,
     /// Notified when the last stream has ended.
     empty: Notify,
-    drain: OnceLock<Drain>,
+    drain: OnceLock<Draining>,
     failure: OnceLock<Failure>,
     /// Set when the hub fails.
     down: Notify,
@@ -85,7 +85,7 @@ impl Drop for Wake {
 
 /// A shutdown in progress: the streams end within the window.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Drain {
+pub(crate) struct Draining {
     pub(crate) began: Millis,
     pub(crate) window: Duration,
     pub(crate) reason: DrainReason,
@@ -93,7 +93,7 @@ pub(crate) struct Drain {
 
 /// Why the hub has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; the hub is shutting down")]
+#[error("{0}; {SHUTTING_DOWN}")]
 pub(crate) struct Failure(&'static str);
 
 impl From<Failure> for Failed {
@@ -166,13 +166,13 @@ impl Core {
         }
     }
 
-    pub(super) fn draining(&self) -> Option<Drain> {
+    pub(super) fn draining(&self) -> Option<Draining> {
         self.drain.get().copied()
     }
 
     /// Starts to shut down, unless a shutdown is already in progress.
     pub(super) fn drain(&self, window: Duration, reason: DrainReason) {
-        let _ = self.drain.set(Drain { began: self.clock.now(), window, reason });
+        let _ = self.drain.set(Draining { began: self.clock.now(), window, reason });
         let tasks = std::mem::take(&mut self.state.lock_even_so().waiting);
         tasks.into_values().flat_map(HashMap::into_values).for_each(Waker::wake);
         if let Some(waiters) = self.waiters.get() {
@@ -218,11 +218,11 @@ impl Core {
 
     /// Adds appended events to the window. Events through `settled` can be read from the store. `wake` gets those who wait
     /// for the events, even if one of the events fails the hub: that is left to the caller, as is the waking.
-    pub(super) fn take_in(&self, entries: &[Entry], settled: u64, wake: &mut Wake) -> Result<(), Failure> {
+    pub(super) fn apply(&self, entries: &[Entry], settled: u64, wake: &mut Wake) -> Result<(), Failure> {
         let mut state = self.locked()?;
-        let taken = entries.iter().try_for_each(|entry| state.take_in(entry, wake));
+        let applied = entries.iter().try_for_each(|entry| state.apply(entry, wake));
         self.head.fetch_max(state.engine.window().head(), Ordering::Release);
-        taken.map_err(|_| OUT_OF_ORDER)?;
+        applied.map_err(|_| OUT_OF_ORDER)?;
         state.engine.settle(settled);
         self.note_log(&state);
         Ok(())
@@ -319,7 +319,7 @@ impl State {
         self.by_address.get(&address).copied().unwrap_or(0)
     }
 
-    fn take_in(&mut self, entry: &Entry, wake: &mut Wake) -> Result<(), sse_engine::OutOfOrder> {
+    fn apply(&mut self, entry: &Entry, wake: &mut Wake) -> Result<(), sse_engine::OutOfOrder> {
         self.engine.publish(entry.seq, entry.time, &entry.draft, &mut self.matched)?;
         for group in self.matched.drain(..) {
             if !self.waiting.is_empty() {

@@ -34,7 +34,7 @@ impl Follower for Following {
         let published = entries.iter().filter(|entry| entry.seq > self.found).count();
         self.core.metrics.published.inc_by(published as u64);
         let mut wake = Wake::default();
-        let failed = self.core.take_in(entries, settled, &mut wake).err();
+        let failed = self.core.apply(entries, settled, &mut wake).err();
         if wake.is_empty() && failed.is_none() {
             return AfterUnlock::default();
         }

@@ -4,7 +4,10 @@ use sse_core::{Event, EventId};
 use sse_engine::{Draft, Name, Position, Topic, TopicError};
 
 use super::{AppendError, Hub, Publication};
-use crate::store::{StoreError, StoreFailure};
+use crate::{
+    base::SHUTTING_DOWN,
+    store::{StoreError, StoreFailure},
+};
 
 /// Why an event was not published, or a topic not trimmed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +55,7 @@ pub enum PublishError {
     #[error("{0}")]
     Store(#[source] StoreFailure),
     /// The hub is shutting down.
-    #[error("the hub is shutting down and takes no more events")]
+    #[error("{} and takes no more events", SHUTTING_DOWN)]
     Draining,
 }
 

@@ -39,9 +39,9 @@ impl Hub {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn take(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
+    pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
         let now = self.clock().now();
-        Ok(self.0.core.state()?.engine.take(cursor, page, now))
+        Ok(self.0.core.state()?.engine.accept_page(cursor, page, now))
     }
 
     /// Reads the next page for a subscriber: at most `room` bytes, but at least one event if there is one. A failed

@@ -1,11 +1,11 @@
-//! Subscribing: a place in the log, and a place among the streams.
+//! Subscribing: a cursor in the log, and a stream that is counted.
 
 use std::{net::IpAddr, time::Duration};
 
 use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StoreRead};
 
 use super::{Failure, Hub, Subscriber, read::query};
-use crate::store::StoreError;
+use crate::{base::SHUTTING_DOWN, store::StoreError};
 
 /// Why a subscription was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +31,7 @@ pub enum SubscribeError {
         most: usize,
     },
     /// The hub is shutting down.
-    #[error("the hub is shutting down; come back in a moment")]
+    #[error("{}; come back in a moment", SHUTTING_DOWN)]
     Draining,
     /// The hub has all the streams, sets of selectors or patterns it may have.
     #[error("the hub has as many connections, sets of topics or patterns as it may have; come back later")]
@@ -39,14 +39,14 @@ pub enum SubscribeError {
     /// The client's address has all the streams it may have.
     #[error("there are as many streams from this address as there may be; close some")]
     Address,
-    /// The place to start depends on the log, which can't be read.
+    /// Where to start depends on the log, which can't be read.
     #[error("the log can't be read at the moment; come back in a moment")]
     Store,
 }
 
 impl From<StoreError> for SubscribeError {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "a subscriber is turned away, since its place can't be read");
+        tracing::warn!(%error, "a subscriber is turned away, since where it starts can't be read");
         Self::Store
     }
 }
@@ -61,11 +61,11 @@ impl From<Failure> for SubscribeError {
 struct Entered {
     subscriber: Subscriber,
     cursor: Cursor,
-    place: Result<Opening, (StoreRead, Pending)>,
+    opening: Result<Opening, (StoreRead, Pending)>,
 }
 
 impl Hub {
-    /// Adds a subscriber, counted by its address. If its place depends on the store, that is read.
+    /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
     pub(crate) async fn enter(
         &self,
         selectors: Selectors,
@@ -79,8 +79,8 @@ impl Hub {
         }
         let mut entered = self.join(selectors, &start, address)?;
         loop {
-            let Entered { subscriber, cursor, place } = entered;
-            let (read, pending) = match place {
+            let Entered { subscriber, cursor, opening } = entered;
+            let (read, pending) = match opening {
                 Ok(opening) => {
                     if let Some(gap) = &opening.gap {
                         self.metrics().gap(gap.reason);
@@ -91,7 +91,7 @@ impl Hub {
             };
             let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
             let first = page.entries.first().map(|entry| entry.seq);
-            let placement = self.0.core.state()?.engine.placed(cursor, pending, first, page.through);
+            let placement = self.0.core.state()?.engine.continue_start(cursor, pending, first, page.through);
             entered = Entered::new(placement, |_| subscriber);
         }
     }
@@ -140,10 +140,10 @@ impl Hub {
 
 impl Entered {
     fn new(placement: Placement, subscriber: impl FnOnce(&Cursor) -> Subscriber) -> Self {
-        let (cursor, place) = match placement {
+        let (cursor, opening) = match placement {
             Placement::Placed(cursor, opening) => (cursor, Ok(opening)),
             Placement::NeedStore(cursor, read, pending) => (cursor, Err((read, pending))),
         };
-        Self { subscriber: subscriber(&cursor), cursor, place }
+        Self { subscriber: subscriber(&cursor), cursor, opening }
     }
 }

@@ -49,17 +49,17 @@ impl Memory {
             batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
         state.last_seq += entries.len() as u64;
         let last_seq = state.last_seq;
-        let mut told: Vec<AfterUnlock> = Vec::new();
+        let mut after_unlock: Vec<AfterUnlock> = Vec::new();
         for follower in &state.followers {
-            told.push(follower.appended(&entries, last_seq));
+            after_unlock.push(follower.appended(&entries, last_seq));
         }
         let seqs = (first..=last_seq).collect();
         if self.retains > 0 {
             state.entries.extend(entries);
-            told.extend(state.trim_oldest(self.retains));
+            after_unlock.extend(state.trim_oldest(self.retains));
         }
         drop(state);
-        told.into_iter().for_each(AfterUnlock::wake);
+        after_unlock.into_iter().for_each(AfterUnlock::wake);
         Ok(seqs)
     }
 
@@ -104,9 +104,9 @@ impl MemoryLog {
         let stays = self.entries.iter().filter(|entry| entry.draft.topic == *topic && entry.seq > through);
         stays.for_each(|entry| left.add(entry.seq, entry.draft.weight()));
         let trims = [Trim { topic: topic.clone(), through, time, lossy: true, left }];
-        let told = self.followers.iter().map(|follower| follower.trimming(&trims)).collect();
+        let after_unlock = self.followers.iter().map(|follower| follower.trimming(&trims)).collect();
         self.entries.retain(|entry| !goes(entry));
-        told
+        after_unlock
     }
 }
 
@@ -152,18 +152,18 @@ impl Store for Memory {
         let mut state = self.state()?;
         let from = state.entries.partition_point(|entry| entry.seq <= after);
         let last_seq = state.last_seq;
-        let told = follower.appended(&state.entries.make_contiguous()[from..], last_seq);
+        let after_unlock = follower.appended(&state.entries.make_contiguous()[from..], last_seq);
         state.followers.push(follower);
         drop(state);
-        told.wake();
+        after_unlock.wake();
         Ok(())
     }
 
     fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()> {
         let topic = topic.clone();
         Box::pin(async move {
-            let told = self.state()?.trim(&topic, through);
-            told.into_iter().for_each(AfterUnlock::wake);
+            let after_unlock = self.state()?.trim(&topic, through);
+            after_unlock.into_iter().for_each(AfterUnlock::wake);
             Ok(())
         })
     }

@@ -66,7 +66,7 @@ impl EventBody {
             Poll::Ready(answer) => {
                 *reading = None;
                 match answer {
-                    Ok(page) => session.take(page, now, &mut task),
+                    Ok(page) => session.accept_page(page, now, &mut task),
                     Err(_) => {
                         session.pass_over_page();
                         session.poll(now, &mut task)
@@ -163,7 +163,7 @@ impl Driver for Task<'_> {
         Ok(self.hub.next(cursor, WRITE_BYTES, wakes)?.map(|write: Write| write.payload()))
     }
 
-    fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Bytes>, Failed> {
-        Ok(self.hub.take(cursor, page)?.map(|write: Write| write.payload()))
+    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Bytes>, Failed> {
+        Ok(self.hub.accept_page(cursor, page)?.map(|write: Write| write.payload()))
     }
 }

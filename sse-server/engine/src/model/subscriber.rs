@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use sse_core::EventId;
+
 use super::{From, Model, Published, draft, ids};
 use crate::*;
 
@@ -11,7 +13,7 @@ pub(super) struct Subscriber {
     pub(super) cursor: Cursor,
     /// The model's own account of the subscriber's position, and of the trims reported to it.
     pub(super) seq: u64,
-    pub(super) told: u64,
+    pub(super) trims_seen: u64,
 }
 
 impl Model {
@@ -58,9 +60,9 @@ impl Model {
         self.events.iter().filter(wanted).map(|event| event.seq).collect()
     }
 
-    fn lost(&self, selectors: &Selectors, seq: u64, told: u64) -> bool {
+    fn lost(&self, selectors: &Selectors, seq: u64, trims_seen: u64) -> bool {
         self.events.iter().any(|event| {
-            event.seq > seq && event.trimmed.is_some_and(|trim| trim > told) && selectors.matches(&event.topic)
+            event.seq > seq && event.trimmed.is_some_and(|trim| trim > trims_seen) && selectors.matches(&event.topic)
         })
     }
 
@@ -83,20 +85,20 @@ impl Model {
                     prop_assert!(self.backed);
                     let first = self.retained(&span.selectors, span.after).first().copied();
                     let first = first.filter(|first| *first <= span.until);
-                    placed = self.engine.placed(cursor, beginning, first, span.until);
+                    placed = self.engine.continue_start(cursor, beginning, first, span.until);
                 }
             }
         };
         let seq = match (expect, &opening.gap) {
             (Ok(seq), None) => seq,
-            (Ok(_), Some(gap)) if self.forgetful && gap.reason == GapReason::Trimmed => gap.position.seq(),
+            (Ok(_), Some(gap)) if self.forgetful && gap.reason == GapReason::Trimmed => opening.position.seq(),
             (Ok(_), Some(gap)) => {
                 return Err(TestCaseError::fail(format!("a gap where nothing was lost: {gap:?}")));
             }
             (Err((reason, after)), Some(gap)) => {
                 let first = self.retained(&selectors, after).first().copied();
                 prop_assert_eq!(gap.reason, reason);
-                prop_assert_eq!(gap.first.map(|first| first.seq()), first);
+                prop_assert_eq!(seq_of(gap.first.as_ref()), first);
                 self.before_first(&selectors, after)
             }
             (Err((reason, _)), None) => {
@@ -105,20 +107,20 @@ impl Model {
         };
         prop_assert_eq!(opening.position.seq(), seq);
         prop_assert_eq!(cursor.seq(), seq);
-        self.subscribers.push(Subscriber { selectors, cursor, seq, told: self.trims });
+        self.subscribers.push(Subscriber { selectors, cursor, seq, trims_seen: self.trims });
         Ok(())
     }
 
     /// Takes one step, and returns false if the stream ended.
     pub(super) fn poll(&mut self, subscriber: &mut Subscriber, room: usize) -> Result<bool, TestCaseError> {
-        let lost = self.lost(&subscriber.selectors, subscriber.seq, subscriber.told);
+        let lost = self.lost(&subscriber.selectors, subscriber.seq, subscriber.trims_seen);
         let expect = self.retained(&subscriber.selectors, subscriber.seq);
         let may_gap = lost || self.forgetful;
         let mut step = self.engine.next(&mut subscriber.cursor, room, self.time);
         if let Step::NeedStore(span) = step {
             prop_assert!(self.backed && span.after == subscriber.seq);
             let found = self.find(&span, room);
-            step = self.engine.take(&mut subscriber.cursor, found, self.time);
+            step = self.engine.accept_page(&mut subscriber.cursor, found, self.time);
         }
         match step {
             Step::NeedStore(_) => return Err(TestCaseError::fail("what was read is to be read")),
@@ -129,7 +131,7 @@ impl Model {
             Step::Gap(gap) => {
                 prop_assert!(may_gap && self.policy == LagPolicy::Gap);
                 prop_assert_eq!(gap.reason, GapReason::Lagged);
-                let first = gap.first.map(|first| first.seq());
+                let first = seq_of(gap.first.as_ref());
                 if self.backed && first.is_none() {
                     // the page had no matching event
                     subscriber.seq = subscriber.cursor.seq();
@@ -138,7 +140,7 @@ impl Model {
                     prop_assert_eq!(first, expect.first().copied());
                     subscriber.seq = expect.first().map_or(self.head(), |first| first - 1);
                 }
-                subscriber.told = self.trims;
+                subscriber.trims_seen = self.trims;
             }
             Step::Events { events: write, count: events } => {
                 let bytes = write.payload();
@@ -177,4 +179,8 @@ impl Model {
         let write = (!seqs.is_empty()).then(|| (Write::of(encoded.collect()), seqs.len()));
         StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through }
     }
+}
+
+fn seq_of(id: Option<&EventId>) -> Option<u64> {
+    id.and_then(|id| Position::parse(id.as_str())).map(Position::seq)
 }

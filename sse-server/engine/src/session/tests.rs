@@ -85,8 +85,8 @@ impl Driver for Hub {
         if self.failed { Err(Failed) } else { Ok(self.engine.next(cursor, 1000, self.now)) }
     }
 
-    fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
-        Ok(self.engine.take(cursor, page, self.now))
+    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
+        Ok(self.engine.accept_page(cursor, page, self.now))
     }
 }
 
@@ -158,7 +158,7 @@ fn an_end_that_comes_while_nothing_can_be_written_holds_from_then() {
     let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
     hub.publish("before");
     hub.now = 95 * SECOND;
-    session.leave_if_due(hub.now, &hub);
+    session.end_if_due(hub.now, &hub);
     hub.publish("after");
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }), "one write has both");
     assert_ends(&hub.poll(&mut session), DrainReason::Age);
@@ -190,7 +190,7 @@ fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
     hub.now = 15 * SECOND;
     assert!(matches!(hub.poll(&mut session), Action::Control { kind: ControlKind::Heartbeat, .. }));
     let page = hub.page(&read);
-    assert!(matches!(session.take(Ok(page), hub.now, &mut hub), Action::Events { count: 7, .. }));
+    assert!(matches!(session.accept_page(Ok(page), hub.now, &mut hub), Action::Events { count: 7, .. }));
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));
 }
 
@@ -225,7 +225,7 @@ fn a_store_that_has_nothing_more_ends_those_who_read_from_it() {
     let start = Start::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Heartbeat::Cursor);
     assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
-    let gone = session.take(Err(DrainReason::Store), hub.now, &mut hub);
+    let gone = session.accept_page(Err(DrainReason::Store), hub.now, &mut hub);
     assert_ends(&gone, DrainReason::Store);
 }
 

@@ -89,8 +89,9 @@ impl Body {
         larger: BodyLimit,
         limit: impl Fn(&[u8]) -> BodyLimit,
     ) -> Result<ReadBody, Problem> {
-        let told = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        let too_long = |limit: BodyLimit| told.is_some_and(|told| told > limit.bytes as u64);
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let too_long = |limit: BodyLimit| announced.is_some_and(|announced| announced > limit.bytes as u64);
         if too_long(larger) {
             return Err(larger.exceeded());
         }

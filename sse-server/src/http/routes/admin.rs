@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{Response, StatusCode};
 
 use crate::{
+    base::SHUTTING_DOWN,
     http::{
         problem::Problem,
         response::{ResponseBody, of_type},
@@ -32,7 +33,7 @@ pub(super) fn ready(hub: &Hub) -> Result<Response<ResponseBody>, Problem> {
         return Err(unwell(RefusalKind::store, failure.to_string(), Duration::from_secs(1)));
     }
     if let Some(drain) = hub.draining() {
-        return Err(unwell(RefusalKind::draining, "the hub is shutting down".into(), drain.window));
+        return Err(unwell(RefusalKind::draining, SHUTTING_DOWN.into(), drain.window));
     }
     Ok(of_type("ready\n", TEXT))
 }

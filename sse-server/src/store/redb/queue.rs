@@ -223,8 +223,8 @@ impl Queue {
         let fits = |waiting: &PendingAppend| waiting.batch.entries.last().is_none_or(|entry| entry.seq <= reserved);
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
         let released: Vec<_> = self.waiting.drain(..count).collect();
-        let told = released.iter().flat_map(|waiting| self.tell(&waiting.batch.entries)).collect();
-        (told, released)
+        let after_unlock = released.iter().flat_map(|waiting| self.tell(&waiting.batch.entries)).collect();
+        (after_unlock, released)
     }
 
     /// Puts back batches that were shown and could not be written, for the next attempt.
@@ -251,14 +251,14 @@ impl Inner {
         let before = queue.bytes;
         queue.bytes += batch.weight();
         if queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved {
-            let told = queue.tell(&batch.entries);
+            let after_unlock = queue.tell(&batch.entries);
             let wake = first || (before < EAGER && queue.bytes >= EAGER);
             queue.shown.push_back(batch);
             drop(queue);
             if wake {
                 self.work.notify_one();
             }
-            told.into_iter().for_each(AfterUnlock::wake);
+            after_unlock.into_iter().for_each(AfterUnlock::wake);
             return Ok(Appended::Done(seqs));
         }
         let (answer, answered) = oneshot::channel();
@@ -312,11 +312,11 @@ impl Inner {
                 continue; // more was committed meanwhile
             }
             let shown = queue.shown.iter().filter(|batch| batch.entries.iter().all(|entry| entry.seq > after));
-            let told: Vec<_> = shown.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
+            let after_unlock: Vec<_> = shown.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
             follower.settled(queue.committed);
             queue.followers.push(follower);
             drop(queue);
-            told.into_iter().for_each(AfterUnlock::wake);
+            after_unlock.into_iter().for_each(AfterUnlock::wake);
             return Ok(());
         }
     }

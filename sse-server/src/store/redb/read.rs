@@ -88,7 +88,7 @@ impl<'a> Snapshot<'a> {
         let mut page = PageBuilder::new(query, through);
         for seq in seqs {
             let Some(row) = self.events.get(seq)? else { continue };
-            if !page.takes(self.entry(seq, row.value())?) {
+            if !page.push(self.entry(seq, row.value())?) {
                 break;
             }
         }
@@ -114,7 +114,7 @@ impl<'a> Snapshot<'a> {
                     wants
                 }
             };
-            if wanted && !page.takes(self.entry(seq.value(), row.value())?) {
+            if wanted && !page.push(self.entry(seq.value(), row.value())?) {
                 break;
             }
         }
@@ -185,7 +185,7 @@ impl<'a> PageBuilder<'a> {
     }
 
     /// Adds `entry` if it fits, and returns true if it did; otherwise the page ends before it.
-    fn takes(&mut self, entry: Entry) -> bool {
+    fn push(&mut self, entry: Entry) -> bool {
         self.bytes += entry.draft.weight();
         let fits = self.bytes <= self.query.bytes || self.entries.is_empty();
         if self.entries.len() == self.query.events || !fits {

@@ -80,13 +80,13 @@ impl Retention {
         self.rules.iter().find(|rule| rule.selector.matches(topic))
     }
 
-    /// Trims some of the events beyond the bounds, but none after `told`, which followers have not seen yet. `entered`
+    /// Trims some of the events beyond the bounds, but none after `reported`, which followers have not seen yet. `entered`
     /// is the number of events inserted by this transaction. Returns true if more remain.
     pub(super) fn step(
         &self,
         writing: &mut LogTransaction<'_>,
         entered: usize,
-        told: u64,
+        reported: u64,
         now: Millis,
         round: &mut RetentionScan,
     ) -> FileResult<bool> {
@@ -96,7 +96,7 @@ impl Retention {
             ids.append(&mut round.beyond);
             ids.extend(round.next(writing));
             for id in ids {
-                if self.keep_topic(writing, id, told, now, &mut left)? {
+                if self.keep_topic(writing, id, reported, now, &mut left)? {
                     round.beyond.insert(id);
                 }
             }
@@ -115,7 +115,7 @@ impl Retention {
             if !crowded && !old && !self.most.is_exceeded(totals.0, totals.1) {
                 return Ok(!round.beyond.is_empty());
             }
-            if oldest > told {
+            if oldest > reported {
                 break;
             }
             writing.trim(oldest, true)?;
@@ -129,7 +129,7 @@ impl Retention {
         &self,
         writing: &mut LogTransaction<'_>,
         id: u32,
-        told: u64,
+        reported: u64,
         now: Millis,
         left: &mut usize,
     ) -> FileResult<bool> {
@@ -147,7 +147,7 @@ impl Retention {
             if !superseded && !old && !rule.most.is_exceeded(retained.events as u64, retained.bytes as u64) {
                 break;
             }
-            if first > told || *left == 0 {
+            if first > reported || *left == 0 {
                 return Ok(true);
             }
             writing.trim(first, !superseded)?;

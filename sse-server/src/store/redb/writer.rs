@@ -3,7 +3,7 @@
 //! ```text
 //!        ┌──────── work ◀── wait ◀────────────┐
 //!        ▼                                    │
-//!   transaction ── committed ──▶ told, answered
+//!   transaction ── committed ──▶ after_unlock, answered
 //!        │
 //!        └── failed ──▶ refused ──▶ opened again, cut off, written once more ──▶ …
 //! ```
@@ -117,19 +117,19 @@ impl Writer {
             }
             // Hidden events are not trimmed: followers would hear of the trim before the event.
             let shown = job.shown.iter().filter_map(|batch| batch.entries.last()).next_back();
-            let told = match shown {
+            let reported = match shown {
                 Some(entry) => entry.seq,
                 None => shared.queue()?.committed,
             };
             self.trimmed = 0;
             for trim in &job.trims {
-                if !writing.trim_topic(&trim.topic, trim.through.min(told), TRIMMED)? {
+                if !writing.trim_topic(&trim.topic, trim.through.min(reported), TRIMMED)? {
                     break; // this trim continues with the next write, as do those after it
                 }
                 self.trimmed += 1;
             }
             let options = &shared.options;
-            self.chores = options.retention.step(&mut writing, entered, told, now, &mut self.round)?;
+            self.chores = options.retention.step(&mut writing, entered, reported, now, &mut self.round)?;
             let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
             writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
             if job.is_idle() && job.behind == writing.loaded.behind && !writing.is_changed() {
@@ -183,7 +183,7 @@ impl Writer {
         };
         each(&mut job.waiting.iter().map(|waiting| &waiting.batch), &mut |entry| {
             if let Some(left) = left.get_mut(&entry.draft.topic) {
-                left.take_away(entry.draft.weight());
+                left.remove(entry.draft.weight());
             }
         });
         each(&mut queue.shown.iter(), &mut |entry| {
@@ -193,9 +193,9 @@ impl Writer {
         });
         let left: Vec<_> = trims.iter().map(|trim| left[&trim.topic]).collect();
         trims.iter_mut().zip(left).for_each(|(trim, left)| trim.left = left);
-        let told: Vec<_> = queue.followers.iter().map(|follower| follower.trimming(&trims)).collect();
+        let after_unlock: Vec<_> = queue.followers.iter().map(|follower| follower.trimming(&trims)).collect();
         drop(queue);
-        told.into_iter().for_each(AfterUnlock::wake);
+        after_unlock.into_iter().for_each(AfterUnlock::wake);
         Ok(())
     }
 
@@ -209,12 +209,13 @@ impl Writer {
         queue.behind = job.behind && !queue.closing;
         queue.writing = false;
         queue.note_write(job.waiting.len(), self.last.elapsed());
-        let mut told: Vec<_> = job.waiting.iter().flat_map(|waiting| queue.tell(&waiting.batch.entries)).collect();
+        let mut after_unlock: Vec<_> =
+            job.waiting.iter().flat_map(|waiting| queue.tell(&waiting.batch.entries)).collect();
         let mut answers: Vec<_> =
             job.waiting.into_iter().map(|waiting| (waiting.answer, waiting.batch.seqs())).collect();
         if queue.behind {
             let (more, released) = queue.release();
-            told.extend(more);
+            after_unlock.extend(more);
             for PendingAppend { batch, answer } in released {
                 answers.push((answer, batch.seqs()));
                 queue.shown.push_back(batch);
@@ -228,7 +229,7 @@ impl Writer {
         drop(queue);
         self.shared.work.notify_all();
         self.next_key = self.loaded.next_key;
-        told.into_iter().for_each(AfterUnlock::wake);
+        after_unlock.into_iter().for_each(AfterUnlock::wake);
         self.shared.answer(answers, trims)
     }
 

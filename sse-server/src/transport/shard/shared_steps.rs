@@ -1,21 +1,21 @@
-//! Steps of a group that are computed once and shared by all members at the same place.
+//! Steps of a group that are computed once and shared by all members with the same progress.
 
-use sse_engine::{Chunk, Cursor, Driver, Failed, Place, Step, StorePage, Surroundings, WRITE_BYTES, Write};
+use sse_engine::{Chunk, Cursor, Driver, Failed, Progress, Step, StorePage, Surroundings, WRITE_BYTES, Write};
 
 use crate::hub::{Hub, Wakes};
 
-/// The number of places remembered. Members of a group are mostly at one or two.
+/// The number of steps remembered. The members of a group are mostly at one or two places.
 const PLACES: usize = 32;
 
-/// The next steps of one group, by the place of the member.
+/// The next steps of one group, by the progress of the member.
 #[derive(Debug, Default)]
 pub(super) struct Memo(Vec<Known>);
 
 #[derive(Debug)]
 struct Known {
-    from: Place,
+    from: Progress,
     step: Step<Chunk>,
-    to: Place,
+    to: Progress,
 }
 
 impl Memo {
@@ -40,20 +40,20 @@ impl Driver for Member<'_> {
     }
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Chunk>, Failed> {
-        let from = cursor.place();
+        let from = cursor.progress();
         if let Some(known) = self.memo.0.iter().find(|known| known.from == from) {
-            cursor.follow(known.to);
+            cursor.jump_to(known.to);
             return Ok(known.step.clone());
         }
         let step = self.hub.next(cursor, WRITE_BYTES, Wakes::Shard(self.shard))?.map(Write::into_chunk);
         if self.memo.0.len() == PLACES {
             self.memo.0.remove(0);
         }
-        self.memo.0.push(Known { from, step: step.clone(), to: cursor.place() });
+        self.memo.0.push(Known { from, step: step.clone(), to: cursor.progress() });
         Ok(step)
     }
 
-    fn take(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Chunk>, Failed> {
-        Ok(self.hub.take(cursor, page)?.map(Write::into_chunk))
+    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Chunk>, Failed> {
+        Ok(self.hub.accept_page(cursor, page)?.map(Write::into_chunk))
     }
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     base::connections::OpenConnection,
-    hub::{Drain, Hub},
+    hub::{Draining, Hub},
     metrics::EndReason,
     transport::takeover::TakenStream,
 };
@@ -47,7 +47,7 @@ pub(super) struct Streams<S> {
     /// Connections with more to do than fitted into their last turn.
     more: VecDeque<Id>,
     memo: Memo,
-    drain: Option<Drain>,
+    drain: Option<Draining>,
     /// How long a socket may accept nothing.
     write_stall: Millis,
     delivered: u64,
@@ -90,15 +90,15 @@ impl<S: Socket> Streams<S> {
         let TakenStream { subscriber, cursor, opening, heartbeat } = taken;
         let entry = self.connections.vacant_entry();
         let index = entry.key();
-        let Ok(place) = u32::try_from(index) else { return };
+        let Ok(slot) = u32::try_from(index) else { return };
         self.uses = self.uses.wrapping_add(1);
-        let id = Id { index: place, use_count: self.uses };
+        let id = Id { index: slot, use_count: self.uses };
         let mut session = Session::new(cursor, opening, heartbeat, now, &self.hub);
         if let Some(drain) = self.drain {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
         }
         let due = session.due();
-        let member = self.groups.join(subscriber.group(), place);
+        let member = self.groups.join(subscriber.group(), slot);
         entry.insert(Connection::new(socket, id, Stream { session, subscriber, member }, chunked, open));
         self.set_timer(index, due);
         self.serve(index, now);
@@ -215,7 +215,7 @@ impl<S: Socket> Streams<S> {
                 stream.session.pass_over_page();
             } else {
                 let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
-                let action = stream.session.take(page, now, &mut member);
+                let action = stream.session.accept_page(page, now, &mut member);
                 if self.act(index, action, now).0 == Stays::No {
                     return;
                 }

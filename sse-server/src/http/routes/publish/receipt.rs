@@ -7,6 +7,7 @@ use serde::Serialize;
 use sse_engine::Draft;
 
 use crate::{
+    base::SHUTTING_DOWN,
     http::{
         problem::Problem,
         response::{ResponseBody, json},
@@ -25,7 +26,7 @@ pub(super) struct Receipt {
 }
 
 pub(super) fn draining() -> Problem {
-    let detail = "the hub is shutting down; publish again in a moment";
+    let detail = format!("{SHUTTING_DOWN}; publish again in a moment");
     Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::draining, detail, Duration::from_secs(1)).closing()
 }
 

@@ -44,7 +44,7 @@ async fn what_a_crash_may_have_shown_is_never_given_out_again() {
     assert_eq!(all(&again, &["a"], 0).await.len(), 1);
     assert!(append(&again, "a", "3").await > hole.through + 1);
     for (seq, takes) in [(0, true), (first, true), (second, true), (hole.through, true), (snapshot.head, false)] {
-        assert_eq!(hole.takes(seq), takes, "{seq}");
+        assert_eq!(hole.affects(seq), takes, "{seq}");
     }
 }
 
@@ -56,7 +56,7 @@ async fn with_always_a_crash_takes_nothing() {
     let again = open(crashed.path(), Durability::Always);
     let hole = again.snapshot().holes[0];
     assert_eq!(hole, Hole { after: first, through: hole.through, lossy: false });
-    assert!(!hole.takes(first) && hole.takes(first + 1));
+    assert!(!hole.affects(first) && hole.affects(first + 1));
     assert_eq!(all(&again, &["a"], 0).await.len(), 1);
 }
 
@@ -101,7 +101,7 @@ async fn holes_that_are_too_many_are_taken_together() {
     }
     assert_eq!(loaded.holes.len(), 1000);
     assert!(loaded.holes.windows(2).all(|pair| pair[0].through < pair[1].after + 2));
-    assert!(loaded.holes[0].takes(5));
+    assert!(loaded.holes[0].affects(5));
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ impl<S: Socket> Streams<S> {
     fn on_stall(&mut self, index: usize, now: Millis) -> Stays {
         let id = self.connections[index].id;
         if let Some(stream) = &mut self.connections[index].stream {
-            stream.session.leave_if_due(now, &self.hub);
+            stream.session.end_if_due(now, &self.hub);
         }
         self.unblock(index, now);
         let Some(index) = self.find(id) else { return Stays::No };
