@@ -1,22 +1,16 @@
 //! Chromium's own `EventSource`, over WebDriver.
 
 use std::{
-    net::{SocketAddr, TcpListener},
-    process::{Child, Command, Stdio},
-    time::Duration,
+    net::SocketAddr,
+    process::{Command, Stdio},
+    thread::{self, JoinHandle},
 };
 
-use fantoccini::{ClientBuilder, wd::Capabilities};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
-use tokio::{
-    net::TcpStream,
-    time::{sleep, timeout},
-};
+use sse_test_support::webdriver::Driver;
+use tokio::{runtime::Builder, sync::oneshot};
 
-use crate::client::Client;
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::client::{Client, Log};
 
 const OPEN: &str = r#"
     window.seen = [];
@@ -28,62 +22,61 @@ const OPEN: &str = r#"
     source.onerror = () => tell({ ended: `state ${source.readyState}` });
 "#;
 
-/// Gives what was seen since the last time, as soon as there is something, or nothing after a while.
+/// Promises what was seen since the last time, as soon as there is something, or nothing after a while.
 const MORE: &str = r#"
-    const done = arguments[arguments.length - 1];
-    const give = () => { window.more = null; clearTimeout(timer); done(window.seen.splice(0)); };
-    const timer = setTimeout(give, 2000);
-    if (window.seen.length > 0) give(); else window.more = give;
+    return new Promise((done) => {
+        const give = () => { window.more = null; clearTimeout(timer); done(window.seen.splice(0)); };
+        const timer = setTimeout(give, 2000);
+        if (window.seen.length > 0) give(); else window.more = give;
+    });
 "#;
 
-/// A driver and its browser, gone with this.
-struct Driver(Child);
+/// Returns true if there is a driver.
+pub(crate) fn has_driver() -> bool {
+    let driver = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
+    let found = Command::new(driver).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    found.is_ok_and(|status| status.success())
+}
 
-impl Drop for Driver {
+/// A thread with a runtime of its own: a page is not `Send` in the eyes of today's compiler. When this is dropped, the
+/// driver and its browsers have ended.
+struct Browser {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Browser {
     fn drop(&mut self) {
-        // the driver ends its browser when it is asked to end; killed, it would leave it behind
-        let _ = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.0.id())]).status();
-        let _ = self.0.wait();
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // whoever waits for more has seen by then that there is none
+        }
     }
 }
 
-/// The driver's program, if there is one.
-pub(crate) fn driver() -> Option<String> {
-    let driver = std::env::var("CHROMEDRIVER").unwrap_or_else(|_| "chromedriver".into());
-    let found = Command::new(&driver).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    found.is_ok_and(|status| status.success()).then_some(driver)
-}
-
 /// Follows a stream in a page of the hub's own origin.
-pub(crate) fn start(driver: &str, hub: SocketAddr, url: &str) -> Client {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = Command::new(driver);
-    command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
-    let driver = Driver(command.spawn().unwrap());
+pub(crate) fn start(hub: SocketAddr, url: &str) -> Client {
     let url = url.to_owned();
     Client::of("Chromium", async move |log| {
-        let _driver = driver;
-        let listens = async {
-            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, listens).await.unwrap();
-        let options = json!({ "args": [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage",
-        ]});
-        let capabilities: Capabilities = [("goog:chromeOptions".to_owned(), options)].into_iter().collect();
-        let mut browser = ClientBuilder::new(HttpConnector::new());
-        let page = browser.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await.unwrap();
-        page.goto(&format!("http://{hub}/live")).await.unwrap();
-        page.execute(OPEN, vec![json!(url)]).await.unwrap();
-        loop {
-            let seen = page.execute_async(MORE, vec![]).await.unwrap();
-            for seen in serde_json::from_value::<Vec<_>>(seen).unwrap() {
-                log.add(seen);
-            }
-        }
+        let (stop, stopped) = oneshot::channel();
+        let (ended, end) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            let _ended: oneshot::Sender<()> = ended;
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async { tokio::select! { () = follow(hub, &url, &log) => {}, _ = stopped => {} } });
+        });
+        let _browser = Browser { stop: Some(stop), thread: Some(thread) };
+        let _ = end.await;
     })
+}
+
+async fn follow(hub: SocketAddr, url: &str, log: &Log) {
+    let driver = Driver::chromium().await;
+    let page = driver.open(&format!("http://{hub}/live")).await;
+    page.call(OPEN, vec![json!(url)]).await;
+    loop {
+        for seen in serde_json::from_value::<Vec<_>>(page.run(MORE).await).unwrap() {
+            log.add(seen);
+        }
+    }
 }
