@@ -1,6 +1,8 @@
 //! The hub: the engine behind a short lock, its store, and those who wait for events.
 
 mod core;
+mod state;
+mod work;
 
 mod idempotency;
 
@@ -151,8 +153,15 @@ impl Hub {
         Ok(self.0.core.state()?.engine.topic(topic))
     }
 
-    pub(crate) fn topics_after(&self, after: Option<&str>, count: usize) -> Result<Vec<TopicInfo>, Failure> {
-        Ok(self.0.core.state()?.engine.topics_after(after, count))
+    /// Up to `count` topics after `after`, ordered by name.
+    pub(crate) async fn topics_after(&self, after: Option<&str>, count: usize) -> Result<Vec<TopicInfo>, Failure> {
+        let names = self.0.core.state()?.engine.names_after(after, count);
+        let mut infos = Vec::with_capacity(names.len());
+        let mut names = names.iter();
+        while self.0.core.state()?.engine.topics(&mut names, &mut infos) {
+            tokio::task::yield_now().await;
+        }
+        Ok(infos)
     }
 }
 

@@ -14,17 +14,16 @@
 use std::collections::HashMap;
 
 use crate::{
-    Bounds, Gap, GapReason, GroupId, LagPolicy, Millis, Selectors, Write,
+    Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Write,
     frame::Frame,
     group::{Group, Groups},
-    topics::{TopicId, Topics, Trimmed},
+    steps::{SLICE, Steps},
+    topics::TopicId,
     window::Window,
 };
 
 /// The most events that one step looks up.
 const PAGE: usize = 256;
-/// The most events of other topics that one step skips.
-const SCAN: usize = 4096;
 
 /// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
 /// until [`Engine::leave`](crate::Engine::leave).
@@ -135,12 +134,13 @@ impl Cursor {
     }
 
     /// The next step: at most `room` bytes of events, but at least one event.
-    pub(crate) fn next(&mut self, window: &Window, groups: &Groups, bounds: &Bounds, room: usize, now: Millis) -> Step {
+    pub(crate) fn next(&mut self, view: &View<'_>, room: usize, now: Millis) -> Step {
+        let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
-        let lost = lost(window, group, progress.seq, progress.trims_seen);
         let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
         let far = |bytes: u64| bounds.lag_bytes > 0 && bytes > bounds.lag_bytes as u64;
+        let Some(lost) = lost(view, group, progress) else { return Step::Yield };
         if lost && disconnects {
             return Step::Lagged;
         }
@@ -151,20 +151,17 @@ impl Cursor {
             let selectors = group.selectors.clone();
             return Step::NeedStore(StoreRead { selectors, after: progress.seq, until: window.evicted() });
         }
+        let found = matching_after(view, group, progress.seq, if lost { 1 } else { PAGE });
+        let through = found.through.max(progress.seq);
         if lost {
-            let requested = window.at(progress.seq);
-            let first = first_after(window, group, progress.seq);
-            progress.seq = first.map_or(window.head(), |first| first - 1);
+            let requested = window.at(progress.seq).to_string();
+            let first = found.frames.first().map(|first| first.seq);
+            progress.seq = first.map_or(through, |first| first - 1);
             progress.trims_seen = window.trims();
-            return Step::Gap(Gap::new(
-                GapReason::Lagged,
-                requested.to_string(),
-                first.map(|first| window.at(first).id()),
-            ));
+            return Step::Gap(Gap::new(GapReason::Lagged, requested, first.map(|first| window.at(first).id())));
         }
-        let found = matching_after(window, group, progress.seq, PAGE);
         let Some(first) = found.frames.first() else {
-            progress.seq = found.through;
+            progress.seq = through;
             if progress.seq < window.head() {
                 return Step::Yield;
             }
@@ -182,19 +179,14 @@ impl Cursor {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn accept_page(
-        &mut self,
-        window: &Window,
-        groups: &Groups,
-        bounds: &Bounds,
-        page: StorePage,
-        now: Millis,
-    ) -> Step {
+    pub(crate) fn accept_page(&mut self, view: &View<'_>, page: StorePage, now: Millis) -> Step {
+        let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
         let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
         // The store announces a trim before it trims, so any event missing from the page is already known.
-        if lost(window, group, progress.seq, progress.trims_seen) {
+        let Some(lost) = lost(view, group, progress) else { return Step::Yield };
+        if lost {
             if disconnects {
                 return Step::Lagged;
             }
@@ -213,6 +205,15 @@ impl Cursor {
     }
 }
 
+/// What is read when a cursor moves on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) window: &'a Window,
+    pub(crate) groups: &'a Groups,
+    pub(crate) bounds: &'a Bounds,
+    pub(crate) steps: &'a Steps,
+}
+
 /// Matching events in the window, and the sequence number through which nothing else matches.
 pub(crate) struct Matching<'a> {
     pub(crate) frames: Vec<&'a Frame>,
@@ -220,10 +221,13 @@ pub(crate) struct Matching<'a> {
 }
 
 /// Up to `count` retained events after `seq` that match the group.
-pub(crate) fn matching_after<'a>(window: &'a Window, group: &Group, seq: u64, count: usize) -> Matching<'a> {
+pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count: usize) -> Matching<'a> {
+    let View { window, steps, .. } = *view;
     let head = window.head();
     if seq >= group.complete_after {
-        let frames = group.seqs_after(seq).filter_map(|seq| window.frame(seq)).take(count).collect();
+        let seqs = group.seqs_after(seq).take_while(|seq| *seq <= head);
+        let frames: Vec<_> = seqs.filter_map(|seq| window.frame(seq)).take(count).collect();
+        steps.count(frames.len());
         return Matching { frames, through: head };
     }
     if let Some(topics) = group.selectors.topics_only() {
@@ -231,89 +235,86 @@ pub(crate) fn matching_after<'a>(window: &'a Window, group: &Group, seq: u64, co
         for id in topics.filter_map(|topic| window.topics().id(topic)) {
             let of_topic = &window.topics().state(id).seqs;
             let from = of_topic.partition_point(|one| *one <= seq);
-            seqs.extend(of_topic.range(from..).take(count));
+            seqs.extend(of_topic.range(from..).take_while(|seq| **seq <= head).take(count));
+            steps.count(1);
         }
+        steps.count(seqs.len());
         seqs.sort_unstable();
         seqs.truncate(count);
         return Matching { frames: seqs.into_iter().filter_map(|seq| window.frame(seq)).collect(), through: head };
     }
-    let mut wanted = Wanted::new(window, &group.selectors);
+    let matcher = Matcher::new(&group.selectors);
+    let mut known: HashMap<TopicId, bool> = HashMap::new();
     let mut frames = Vec::new();
     let mut through = head;
     for (scanned, frame) in window.frames_after(seq).enumerate() {
-        if scanned == SCAN || frames.len() == count {
+        if scanned == SLICE || frames.len() == count {
             through = frame.seq - 1;
             break;
         }
-        if wanted.matches(frame) {
+        steps.count(1);
+        if *known.entry(frame.topic).or_insert_with(|| matcher.matches(window.topic_of(frame.topic))) {
             frames.push(frame);
         }
     }
     Matching { frames, through }
 }
 
-/// Which topics of a scan the selectors match, evaluated once per topic.
-struct Wanted<'a> {
-    window: &'a Window,
-    selectors: &'a Selectors,
-    known: HashMap<TopicId, bool>,
-}
-
-impl<'a> Wanted<'a> {
-    fn new(window: &'a Window, selectors: &'a Selectors) -> Self {
-        Self { window, selectors, known: HashMap::new() }
-    }
-
-    fn matches(&mut self, frame: &Frame) -> bool {
-        let Self { window, selectors, known } = self;
-        *known.entry(frame.topic).or_insert_with(|| selectors.matches(window.topic_of(frame.topic)))
-    }
-}
-
-/// The first retained event after `seq` that matches the group.
-pub(crate) fn first_after(window: &Window, group: &Group, seq: u64) -> Option<u64> {
-    let found = matching_after(window, group, seq, 1);
-    if !found.frames.is_empty() || found.through == window.head() {
-        return found.frames.first().map(|frame| frame.seq);
-    }
-    let mut wanted = Wanted::new(window, &group.selectors);
-    window.frames_after(found.through).find(|frame| wanted.matches(frame)).map(|frame| frame.seq)
-}
-
 /// Returns true if an event after `seq` that matches the group may be in the store but not in the window.
-pub(crate) fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
-    if seq >= window.evicted() || (seq >= group.complete_after && group.trimmed(window.start()) <= seq) {
+fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
+    if seq >= window.evicted() || group.has_all(seq, window.start()) {
         return false;
     }
     // Without patterns, the counts of the topics give a sharper answer.
     group.selectors.topics_only().is_none_or(|topics| {
-        topics.filter_map(|topic| window.topics().id(topic)).any(|id| {
-            let topic = window.topics().state(id);
-            topic.retained.events > topic.seqs.len() && topic.retained.last > seq
-        })
+        topics.filter_map(|topic| window.topics().id(topic)).any(|id| window.topics().state(id).is_stored(seq))
     })
 }
 
-/// Returns true if an event after `seq` that matches the group was removed by a later trim than `trims_seen`.
-pub(crate) fn lost(window: &Window, group: &Group, seq: u64, trims_seen: u64) -> bool {
-    if window.trimmed() <= seq || window.trims() <= trims_seen {
-        return false;
-    }
-    // The group has tracked its matches since it was made; only older ones have to be looked up.
-    if seq >= group.complete_after && group.trimmed(window.start()) <= seq {
-        return false;
-    }
-    any_topic(window.topics(), &group.selectors, |trimmed| trimmed.affects(seq, trims_seen))
+/// Returns true if no event after `seq` that matches the group has been trimmed, as far as the group knows.
+pub(crate) fn is_intact(view: &View<'_>, group: &Group, seq: u64) -> bool {
+    let View { window, steps, .. } = *view;
+    let present = |seq| {
+        steps.count(1);
+        window.frame(seq).is_some()
+    };
+    group.has_all(seq, window.start()) && group.seqs_after(seq).all(present)
 }
 
-/// Returns true if `trimmed` holds for a topic that the selectors match, or for the forgotten topics.
-pub(crate) fn any_topic(topics: &Topics, selectors: &Selectors, trimmed: impl Fn(&Trimmed) -> bool) -> bool {
-    let floor = || trimmed(&topics.floor());
-    match selectors.topics_only() {
-        Some(mut names) => names.any(|name| match topics.id(name) {
-            Some(id) => trimmed(&topics.state(id).trimmed),
-            None => floor(),
-        }),
-        None => floor() || topics.iter().any(|state| trimmed(&state.trimmed) && selectors.matches(&state.topic)),
+/// Returns true if an event that matches the group and that a subscriber with `progress` has not had was removed by a trim
+/// that it has not seen, and `None` if more trims have to be looked at than one step does. Those that do not concern it
+/// are seen from then on.
+fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool> {
+    let View { window, steps, .. } = *view;
+    let Progress { seq, trims_seen, .. } = *progress;
+    if window.trimmed() <= seq || window.trims() <= trims_seen {
+        return Some(false);
     }
+    if is_intact(view, group, seq) {
+        return Some(false);
+    }
+    let topics = window.topics();
+    let floor = || topics.floor().affects(seq, trims_seen);
+    if let Some(mut names) = group.selectors.topics_only() {
+        let lost = names.any(|name| {
+            steps.count(1);
+            topics.id(name).map_or_else(floor, |id| topics.state(id).trimmed.affects(seq, trims_seen))
+        });
+        return Some(lost);
+    }
+    if floor() {
+        return Some(true);
+    }
+    let matcher = Matcher::new(&group.selectors);
+    for (looked_at, (generation, state)) in topics.trimmed_since(trims_seen).enumerate() {
+        if looked_at == SLICE {
+            return None;
+        }
+        steps.count(1);
+        if state.is_some_and(|state| state.trimmed.through > seq && matcher.matches(&state.topic)) {
+            return Some(true);
+        }
+        progress.trims_seen = generation;
+    }
+    Some(false)
 }

@@ -1,22 +1,43 @@
 //! The window and the groups of subscribers, as one value.
 
+use std::collections::VecDeque;
+
 use crate::{
     Bounds, Cursor, Draft, Epoch, Full, GroupId, Millis, OutOfOrder, Pending, Placement, Retained, Selectors, Start,
-    Step, StorePage, StoredHead, Topic, TopicInfo, Trim, Window, group::Groups, resume,
+    StartRead, Step, StorePage, StoredHead, Topic, TopicInfo, Trim, Window,
+    cursor::View,
+    group::Groups,
+    resume,
+    steps::{SLICE, Steps},
 };
 
 /// The window of the log in memory, and the groups of subscribers that read it.
+///
+/// Nothing takes more than [`MAX_STEPS`](crate::MAX_STEPS) at once, whatever the number of groups, selectors, topics and
+/// events: what may take longer says so, and is continued by another call.
 #[derive(Debug)]
 pub struct Engine {
     window: Window,
     groups: Groups,
     bounds: Bounds,
+    /// The events that are hidden until it is known which groups they match.
+    hidden: VecDeque<(u64, Topic)>,
+    /// The groups that hidden events match, and shown ones that have not been reported.
+    matched: Vec<GroupId>,
+    steps: Steps,
 }
 
 impl Engine {
     /// An empty log with `epoch`.
     pub fn new(epoch: Epoch, bounds: Bounds) -> Self {
-        Self { window: Window::new(epoch, bounds), groups: Groups::default(), bounds }
+        Self {
+            window: Window::new(epoch, bounds),
+            groups: Groups::default(),
+            bounds,
+            hidden: VecDeque::new(),
+            matched: Vec::new(),
+            steps: Steps::default(),
+        }
     }
 
     /// The window in memory.
@@ -24,7 +45,13 @@ impl Engine {
         &self.window
     }
 
-    /// Appends an event, and adds the groups that it matches to `matched`, each once.
+    /// Begins what is done at once, under one taking of a lock: from here on, debug builds count the steps.
+    pub fn begin(&mut self) {
+        self.steps.begin();
+    }
+
+    /// Appends an event, and [works](Self::work) until nothing is left: the groups that it matches are added to `matched`,
+    /// each once.
     ///
     /// # Errors
     ///
@@ -36,9 +63,63 @@ impl Engine {
         draft: &Draft,
         matched: &mut Vec<GroupId>,
     ) -> Result<(), OutOfOrder> {
-        self.window.push(seq, time, draft)?;
-        self.groups.note(seq, self.window.start(), &draft.topic, matched);
+        self.append(seq, time, draft)?;
+        while !self.work(SLICE, matched) {}
         Ok(())
+    }
+
+    /// Appends an event, which is hidden from subscribers until the [work](Self::work) on it is done.
+    ///
+    /// # Errors
+    ///
+    /// [`OutOfOrder`] if `seq` is not greater than that of every earlier event. Nothing is changed then.
+    pub fn append(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
+        self.window.push(seq, time, draft)?;
+        self.steps.count(1);
+        if seq > self.window.head() {
+            self.hidden.push_back((seq, draft.topic.clone()));
+        }
+        Ok(())
+    }
+
+    /// Works off what earlier calls left: finds the groups that hidden events match, shows the events, evicts what is beyond
+    /// the bounds, and removes groups without members. Groups with events that were shown are added to `matched`. It takes
+    /// `steps` and a few more at most, and returns true if nothing is left.
+    pub fn work(&mut self, mut steps: usize, matched: &mut Vec<GroupId>) -> bool {
+        let allowed = steps;
+        let over = self.work_on(&mut steps, matched);
+        self.steps.count(allowed - steps);
+        over
+    }
+
+    fn work_on(&mut self, steps: &mut usize, matched: &mut Vec<GroupId>) -> bool {
+        self.window.shrink(steps);
+        while let Some((seq, topic)) = self.hidden.front() {
+            if !self.groups.note((*seq, topic), self.window.start(), steps, &mut self.matched) {
+                return false;
+            }
+            self.window.show(*seq);
+            self.hidden.pop_front();
+            matched.append(&mut self.matched);
+            self.remove_unused(steps);
+        }
+        self.remove_unused(steps) && *steps > 0
+    }
+
+    fn remove_unused(&mut self, steps: &mut usize) -> bool {
+        while self.groups.unused() > 0 {
+            if *steps == 0 {
+                return false;
+            }
+            *steps = steps.saturating_sub(REMOVAL);
+            self.groups.remove_unused(1);
+        }
+        true
+    }
+
+    /// The number of hidden events.
+    pub fn hidden(&self) -> usize {
+        self.hidden.len()
     }
 
     /// Places a subscriber at `start`, as a member of the group with its selectors.
@@ -47,15 +128,15 @@ impl Engine {
     ///
     /// [`Full`] if there is no room for another group.
     pub fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placement, Full> {
-        let group = self.groups.join(selectors, self.window.head(), self.bounds.groups, self.bounds.nodes)?;
-        Ok(resume::start(&self.window, self.groups.get(group), group, start))
+        let window = (self.window.head(), self.window.start());
+        self.steps.count(REMOVAL);
+        let group = self.groups.join(selectors, window, (self.bounds.groups, self.bounds.nodes), &mut self.matched)?;
+        Ok(resume::start(&self.view(), group, start))
     }
 
-    /// Continues a [`Placement::NeedStore`]: `first` is the first event that the store has in the requested range, and
-    /// `through` the sequence number through which there is no other.
-    pub fn continue_start(&self, cursor: Cursor, pending: Pending, first: Option<u64>, through: u64) -> Placement {
-        let group = self.groups.get(cursor.group());
-        resume::continue_start(&self.window, group, cursor, pending, first, through)
+    /// Continues a [`Placement::Yield`], or with what was `found` a [`Placement::NeedStore`].
+    pub fn continue_start(&self, cursor: Cursor, pending: Pending, found: Option<StartRead>) -> Placement {
+        resume::continue_start(&self.view(), cursor, pending, found)
     }
 
     /// Returns true if everything published at or after `time` is in memory.
@@ -65,16 +146,21 @@ impl Engine {
 
     /// The next step of a subscriber: at most `room` bytes of events, but at least one event.
     pub fn next(&self, cursor: &mut Cursor, room: usize, now: Millis) -> Step {
-        cursor.next(&self.window, &self.groups, &self.bounds, room, now)
+        cursor.next(&self.view(), room, now)
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
     pub fn accept_page(&self, cursor: &mut Cursor, page: StorePage, now: Millis) -> Step {
-        cursor.accept_page(&self.window, &self.groups, &self.bounds, page, now)
+        cursor.accept_page(&self.view(), page, now)
+    }
+
+    const fn view(&self) -> View<'_> {
+        View { window: &self.window, groups: &self.groups, bounds: &self.bounds, steps: &self.steps }
     }
 
     /// Removes a member from its group.
     pub fn leave(&mut self, group: GroupId) {
+        self.steps.count(REMOVAL);
         self.groups.leave(group);
     }
 
@@ -94,24 +180,34 @@ impl Engine {
         self.window.begin_again(through);
     }
 
-    /// Events through `through` can be read from the store.
-    pub fn settle(&mut self, through: u64) {
+    /// Events through `through` can be read from the store. Returns true if there is [work](Self::work) because of it.
+    pub fn settle(&mut self, through: u64) -> bool {
         self.window.settle(through);
+        self.window.is_too_large()
     }
 
-    /// The store is about to trim events.
-    pub fn trim(&mut self, trim: &Trim) {
-        self.window.trim_stored(trim);
-        if trim.lossy {
-            self.groups.note_trimmed(&trim.topic, trim.through);
-        }
+    /// The store is about to trim events: whoever has not had them is told of the loss from now on. Then
+    /// [finish](Self::finish_trim) it.
+    pub fn begin_trim(&mut self, trim: &Trim) {
+        self.window.begin_trim(trim);
+        self.steps.count(1);
     }
 
-    /// Trims the events of `topic` through `through`, if there is no store behind the window.
-    pub fn trim_topic(&mut self, topic: &Topic, through: u64) {
-        if let Some(seq) = self.window.trim_topic(topic, through) {
-            self.groups.note_trimmed(topic, seq);
-        }
+    /// Removes trimmed events from the window. Returns true if there are no more.
+    pub fn finish_trim(&mut self, trim: &Trim) -> bool {
+        let mut steps = SLICE;
+        let over = self.window.finish_trim(trim, &mut steps);
+        self.steps.count(SLICE - steps);
+        over
+    }
+
+    /// Trims the events of `topic` through `through`, if there is no store behind the window. Returns true if there are no
+    /// more to trim.
+    pub fn trim_topic(&mut self, topic: &Topic, through: u64) -> bool {
+        let mut steps = SLICE;
+        let over = self.window.trim_topic(topic, through, &mut steps);
+        self.steps.count(SLICE - steps);
+        over
     }
 
     /// The number of subscribers, of groups, and of nodes in their patterns.
@@ -119,24 +215,47 @@ impl Engine {
         (self.groups.members(), self.groups.len(), self.groups.nodes())
     }
 
-    /// The retained events and the live subscribers of `topic`.
+    /// The retained events and the live subscribers of `topic`. A subscriber with several selectors that match it, none of
+    /// which covers another, is counted for each.
     pub fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
-        let subscribers = self.groups.members_of(topic);
+        let (subscribers, looked_at) = self.groups.members_of(topic);
+        self.steps.count(looked_at);
+        self.info(topic, subscribers)
+    }
+
+    fn info(&self, topic: &Topic, subscribers: usize) -> Option<TopicInfo> {
         let info = self.window.topics().info(topic, subscribers);
         info.or_else(|| (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers)))
     }
 
-    /// Up to `count` topics after `after`, ordered by name: those published to, and those that subscribers name.
-    pub fn topics_after(&self, after: Option<&str>, count: usize) -> Vec<TopicInfo> {
-        let mut names: Vec<_> = self
-            .window
-            .topics()
-            .names_after(after)
-            .take(count)
-            .chain(self.groups.names_after(after).take(count))
-            .collect();
+    /// Adds the [information](Self::topic) on the next of `names` to `infos`. Returns true if there are more: call it again
+    /// after others have had their turn.
+    pub fn topics<'a>(&self, names: &mut impl Iterator<Item = &'a Topic>, infos: &mut Vec<TopicInfo>) -> bool {
+        let mut looked_at = 0;
+        for name in names {
+            let (subscribers, more) = self.groups.members_of(name);
+            infos.extend(self.info(name, subscribers));
+            looked_at += more;
+            if looked_at >= SLICE {
+                self.steps.count(looked_at);
+                return true;
+            }
+        }
+        self.steps.count(looked_at);
+        false
+    }
+
+    /// Up to `count` names of topics after `after`, in order: those published to, and those that subscribers name.
+    pub fn names_after(&self, after: Option<&str>, count: usize) -> Vec<Topic> {
+        let published = self.window.topics().names_after(after).take(count);
+        let mut names: Vec<_> = published.chain(self.groups.names_after(after).take(count)).cloned().collect();
+        self.steps.count(names.len());
         names.sort_unstable();
         names.dedup();
-        names.into_iter().take(count).filter_map(|topic| self.topic(topic)).collect()
+        names.truncate(count);
+        names
     }
 }
+
+/// What adding or removing a group counts for: it has some tens of selectors.
+const REMOVAL: usize = 64;

@@ -7,7 +7,12 @@ use std::{
 
 use slab::Slab;
 
-use crate::{Chunk, Full, GroupId, Selectors, Topic, Write, frame::Frame, interest::Interest, window::Window};
+use crate::{
+    Chunk, Full, GroupId, Selectors, Topic, Write,
+    frame::Frame,
+    interest::{Interest, Walk},
+    window::Window,
+};
 
 /// The most matching events that a group remembers. A cursor that lags further reads the indexes of the topics.
 const INDEX: usize = 1024;
@@ -23,7 +28,9 @@ pub(crate) struct Group {
     seqs: VecDeque<u64>,
     pub(crate) complete_after: u64,
     /// The latest matching event after `complete_after` that has left both the window and `seqs`.
-    trimmed: u64,
+    evicted: u64,
+    /// The group is among the `unused`.
+    is_unused: bool,
 }
 
 /// The last joined writes, for members with the same progress. The oldest is evicted first.
@@ -60,8 +67,12 @@ impl Group {
     /// Records a matching event. The window now begins at `start`.
     fn note(&mut self, seq: u64, start: u64) {
         while let Some(first) = self.seqs.front().copied().filter(|first| *first < start) {
-            self.trimmed = self.trimmed.max(first);
+            self.evicted = self.evicted.max(first);
             self.seqs.pop_front();
+        }
+        if seq < start {
+            self.evicted = self.evicted.max(seq); // it did not stay until it was matched
+            return;
         }
         if self.seqs.len() == INDEX
             && let Some(first) = self.seqs.pop_front()
@@ -71,10 +82,12 @@ impl Group {
         self.seqs.push_back(seq);
     }
 
-    /// The latest matching event after `complete_after` that is known to have left the window, which begins at `start`.
-    pub(crate) fn trimmed(&self, start: u64) -> u64 {
-        let gone = self.seqs.partition_point(|seq| *seq < start);
-        gone.checked_sub(1).and_then(|last| self.seqs.get(last)).map_or(self.trimmed, |last| self.trimmed.max(*last))
+    /// Returns true if the group knows all matching events after `seq`, and none of them has left the window, which begins
+    /// at `start`.
+    pub(crate) fn has_all(&self, seq: u64, start: u64) -> bool {
+        seq >= self.complete_after
+            && self.evicted <= seq
+            && self.seqs_after(seq).next().is_none_or(|first| first >= start)
     }
 
     /// The remembered events after `seq`.
@@ -92,6 +105,17 @@ pub(crate) struct Groups {
     members: usize,
     /// Filled while the groups are only borrowed.
     joined: Mutex<Joined>,
+    /// The event whose groups are being looked for.
+    current: Option<Current>,
+    /// Groups without members, to be removed when none is looked for. Some may have members again.
+    unused: Vec<GroupId>,
+}
+
+/// An event, and how far its groups are known.
+#[derive(Debug)]
+struct Current {
+    seq: u64,
+    walk: Walk,
 }
 
 impl Groups {
@@ -105,10 +129,6 @@ impl Groups {
 
     pub(crate) fn get(&self, id: GroupId) -> &Group {
         &self.groups[id.index()]
-    }
-
-    fn get_mut(&mut self, id: GroupId) -> &mut Group {
-        &mut self.groups[id.index()]
     }
 
     /// The number of nodes in the patterns.
@@ -149,13 +169,14 @@ impl Groups {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a member to the group of `selectors`, which is created if needed.
+    /// Adds a member to the group of `selectors`, which is created if needed: it knows all matching events after `head`.
+    /// If it matches the event whose groups are being looked for, it is added to `matched`. The window begins at `start`.
     pub(crate) fn join(
         &mut self,
         selectors: Selectors,
-        head: u64,
-        max_groups: usize,
-        max_nodes: usize,
+        (head, start): (u64, u64),
+        (max_groups, max_nodes): (usize, usize),
+        matched: &mut Vec<GroupId>,
     ) -> Result<GroupId, Full> {
         let id = match self.ids.get(&selectors) {
             Some(id) => *id,
@@ -164,65 +185,98 @@ impl Groups {
                 let entry = self.groups.vacant_entry();
                 let id = GroupId::new(entry.key());
                 self.interest.add(&selectors, id, max_nodes)?;
-                entry.insert(Group {
+                let group = entry.insert(Group {
                     selectors: selectors.clone(),
                     members: 0,
                     seqs: VecDeque::new(),
                     complete_after: head,
-                    trimmed: 0,
+                    evicted: 0,
+                    is_unused: false,
                 });
+                // the walk may have passed it by
+                if let Some(current) = self.current.as_ref().filter(|one| selectors.matches(one.walk.topic())) {
+                    group.note(current.seq, start);
+                    matched.push(id);
+                }
                 self.ids.insert(selectors, id);
                 id
             }
         };
-        self.get_mut(id).members += 1;
+        let group = &mut self.groups[id.index()];
+        group.members += 1;
         self.members += 1;
+        self.interest.enter(&group.selectors);
         Ok(id)
     }
 
-    /// Removes a member, and the group with its last member.
+    /// Removes a member, and with its last member the group, as soon as no groups are looked for.
     pub(crate) fn leave(&mut self, id: GroupId) {
         self.members -= 1;
-        let group = self.get_mut(id);
+        let group = &mut self.groups[id.index()];
         group.members -= 1;
-        if group.members == 0 {
+        self.interest.leave(&group.selectors);
+        if group.members == 0 && !group.is_unused {
+            group.is_unused = true;
+            self.unused.push(id);
+        }
+        if self.current.is_none() {
+            self.remove_unused(1);
+        }
+    }
+
+    /// Removes up to `count` groups without members. Returns true if there are no more.
+    pub(crate) fn remove_unused(&mut self, count: usize) -> bool {
+        for _ in 0..count {
+            let Some(id) = self.unused.pop() else { return true };
+            let group = &mut self.groups[id.index()];
+            group.is_unused = false;
+            if group.members > 0 {
+                continue;
+            }
             let group = self.groups.remove(id.index());
             self.cache().forget(id); // the next group may reuse the ID
             self.ids.remove(&group.selectors);
             self.interest.remove(&group.selectors, id);
         }
+        self.unused.is_empty()
     }
 
-    /// Records an event in every group that it matches, and adds these to `matched`, each once. The window begins at
-    /// `start`.
-    pub(crate) fn note(&mut self, seq: u64, start: u64, topic: &Topic, matched: &mut Vec<GroupId>) {
-        let Self { groups, interest, .. } = self;
-        interest.matching(topic, |id| {
+    /// The number of groups that wait to be removed.
+    pub(crate) const fn unused(&self) -> usize {
+        self.unused.len()
+    }
+
+    /// Records the event `seq` of `topic` in the groups that it matches, and adds these to `matched`, each once, until no
+    /// `steps` are left. The window begins at `start`. Returns true if no more groups match; otherwise call it again with
+    /// the same event.
+    pub(crate) fn note(
+        &mut self,
+        (seq, topic): (u64, &Topic),
+        start: u64,
+        steps: &mut usize,
+        matched: &mut Vec<GroupId>,
+    ) -> bool {
+        let Self { groups, interest, current, .. } = self;
+        let Current { walk, .. } = current.get_or_insert_with(|| Current { seq, walk: interest.walk(topic.clone()) });
+        while let Some(id) = walk.next(interest, steps) {
             let group = &mut groups[id.index()];
             // otherwise another selector of the group has matched already
-            if group.seqs.back() != Some(&seq) {
+            if group.seqs.back() != Some(&seq) && group.evicted < seq {
                 group.note(seq, start);
                 matched.push(id);
             }
-        });
+        }
+        let over = Walk::is_over(*steps);
+        if over {
+            self.current = None;
+        }
+        over
     }
 
-    /// Events of `topic` through `through` were trimmed out of order.
-    pub(crate) fn note_trimmed(&mut self, topic: &Topic, through: u64) {
-        let Self { groups, interest, .. } = self;
-        interest.matching(topic, |id| {
-            let group = &mut groups[id.index()];
-            group.trimmed = group.trimmed.max(through);
-        });
-    }
-
-    /// The number of subscribers whose selectors match `topic`.
-    pub(crate) fn members_of(&self, topic: &Topic) -> usize {
-        let mut ids = Vec::new();
-        self.interest.matching(topic, |id| ids.push(id));
-        ids.sort_unstable_by_key(|id| id.index());
-        ids.dedup();
-        ids.into_iter().map(|id| self.get(id).members).sum()
+    /// The number of subscribers whose selectors match `topic`, each counted once for every selector that does, and the
+    /// number of selectors looked at.
+    pub(crate) fn members_of(&self, topic: &Topic) -> (usize, usize) {
+        self.interest.members(topic)
     }
 
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {

@@ -4,7 +4,7 @@
 pub type Millis = u64;
 
 /// The ID of a group, valid while the group has members.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupId(u32);
 
 impl GroupId {

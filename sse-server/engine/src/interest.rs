@@ -2,14 +2,68 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::{Full, GroupId, Selector, Selectors, Topic, pattern::Patterns, topics};
+use crate::{
+    Full, GroupId, Selector, Selectors, Topic,
+    group_list::GroupList,
+    pattern::{Patterns, Visit},
+    topics,
+};
 
 /// Groups indexed by topic name, and by the segments of their patterns.
 #[derive(Debug, Default)]
 pub(crate) struct Interest {
-    topics: HashMap<Topic, Vec<GroupId>>,
+    topics: HashMap<Topic, GroupList>,
     names: BTreeSet<Topic>,
     patterns: Patterns,
+}
+
+/// A walk through the groups that match a topic, which sees a group once for every selector that matches. Between two steps
+/// groups may be added, but none removed.
+#[derive(Debug)]
+pub(crate) struct Walk {
+    topic: Topic,
+    list: List,
+    /// The index in that list.
+    at: usize,
+    ahead: Vec<Visit>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum List {
+    Topic,
+    Pattern(Visit),
+}
+
+impl Walk {
+    pub(crate) const fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// The next group; each list that is opened and each group takes one of `steps`. `None` if there are no steps left, or
+    /// no more groups: then nothing [is left](Self::is_over).
+    pub(crate) fn next(&mut self, interest: &Interest, steps: &mut usize) -> Option<GroupId> {
+        while *steps > 0 {
+            *steps -= 1;
+            let list = match self.list {
+                List::Topic => interest.topics.get(&self.topic),
+                List::Pattern(visit) => Some(interest.patterns.list(visit)),
+            };
+            if let Some(id) = list.and_then(|list| list.get(self.at)) {
+                self.at += 1;
+                return Some(id);
+            }
+            let visit = self.ahead.pop()?;
+            interest.patterns.go_on(visit, self.topic.as_str(), &mut self.ahead);
+            self.list = List::Pattern(visit);
+            self.at = 0;
+        }
+        None
+    }
+
+    /// Returns true if the last [`next`](Self::next) found no more groups. `steps` is what it left.
+    pub(crate) const fn is_over(steps: usize) -> bool {
+        steps > 0
+    }
 }
 
 impl Interest {
@@ -18,7 +72,7 @@ impl Interest {
         for (added, selector) in selectors.iter().enumerate() {
             match selector {
                 Selector::Topic(topic) => {
-                    self.topics.entry(topic.clone()).or_default().push(group);
+                    self.topics.entry(topic.clone()).or_default().add(group);
                     self.names.insert(topic.clone());
                 }
                 Selector::Pattern(pattern) => {
@@ -32,6 +86,7 @@ impl Interest {
         Ok(())
     }
 
+    /// Removes all selectors of a group without members.
     pub(crate) fn remove(&mut self, selectors: &Selectors, group: GroupId) {
         selectors.iter().for_each(|selector| self.remove_one(selector, group));
     }
@@ -41,7 +96,7 @@ impl Interest {
             Selector::Pattern(pattern) => self.patterns.remove(pattern, group),
             Selector::Topic(topic) => {
                 let Some(groups) = self.topics.get_mut(topic) else { return };
-                groups.retain(|one| *one != group);
+                groups.remove(group);
                 if groups.is_empty() {
                     self.topics.remove(topic);
                     self.names.remove(topic);
@@ -50,10 +105,40 @@ impl Interest {
         }
     }
 
-    /// Calls `each` for every matching selector, so possibly more than once for a group.
-    pub(crate) fn matching(&self, topic: &Topic, mut each: impl FnMut(GroupId)) {
-        self.topics.get(topic).into_iter().flatten().for_each(|group| each(*group));
-        self.patterns.matching(topic, each);
+    /// Counts a new member of the group with `selectors`.
+    pub(crate) fn enter(&mut self, selectors: &Selectors) {
+        selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::enter).unwrap_or_default());
+    }
+
+    /// Uncounts a member of the group with `selectors`.
+    pub(crate) fn leave(&mut self, selectors: &Selectors) {
+        selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::leave).unwrap_or_default());
+    }
+
+    fn list_mut(&mut self, selector: &Selector) -> Option<&mut GroupList> {
+        match selector {
+            Selector::Topic(topic) => self.topics.get_mut(topic),
+            Selector::Pattern(pattern) => self.patterns.list_mut(pattern),
+        }
+    }
+
+    /// Begins a walk through the groups that match `topic`.
+    pub(crate) fn walk(&self, topic: Topic) -> Walk {
+        Walk { topic, list: List::Topic, at: 0, ahead: vec![self.patterns.first()] }
+    }
+
+    /// The number of members whose selectors match `topic`, each counted once for every selector that does, and the number
+    /// of selectors looked at.
+    pub(crate) fn members(&self, topic: &Topic) -> (usize, usize) {
+        let mut members = self.topics.get(topic).map_or(0, GroupList::members);
+        let mut ahead = vec![self.patterns.first()];
+        let mut looked_at = 1;
+        while let Some(visit) = ahead.pop() {
+            members += self.patterns.list(visit).members();
+            self.patterns.go_on(visit, topic.as_str(), &mut ahead);
+            looked_at += 1;
+        }
+        (members, looked_at)
     }
 
     /// The number of nodes in the patterns.
@@ -62,6 +147,6 @@ impl Interest {
     }
 
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
-        topics::names_after(&self.names, after)
+        self.names.range::<str, _>(topics::behind(after))
     }
 }

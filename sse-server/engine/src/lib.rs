@@ -25,7 +25,9 @@
 // in the order in which data passes them: each module imports only from those above it
 mod bounds;
 mod ids;
+mod steps;
 
+mod matcher;
 mod selector;
 mod topic;
 
@@ -38,6 +40,7 @@ mod topics;
 mod window;
 
 mod group;
+mod group_list;
 mod interest;
 mod pattern;
 
@@ -61,13 +64,15 @@ pub use draft::{Draft, Name, data_of};
 pub use engine::Engine;
 pub use frame::encode;
 pub use ids::{GroupId, Millis};
-pub use resume::{Opening, Pending, Placement, Start};
+pub use matcher::{Matcher, Selection};
+pub use resume::{Opening, Pending, Placement, Start, StartRead};
 pub use retained::{Hole, Retained, Trim};
 pub use selector::{Pattern, Selector, Selectors};
 pub use session::{
     Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
 };
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
+pub use steps::MAX_STEPS;
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;
 pub use window::{OutOfOrder, StoredHead, Window};

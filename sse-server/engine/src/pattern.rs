@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use slab::Slab;
 
-use crate::{Full, GroupId, Pattern, Topic};
+use crate::{Full, GroupId, Pattern, group_list::GroupList};
 
 /// A trie of segments.
 #[derive(Debug)]
@@ -18,9 +18,18 @@ struct Node {
     literal: HashMap<Box<str>, usize>,
     star: Option<usize>,
     /// Groups of patterns that end here.
-    here: Vec<GroupId>,
+    here: GroupList,
     /// Groups of patterns that end here with a `**`.
-    rest: Vec<GroupId>,
+    rest: GroupList,
+}
+
+/// A node to visit on a walk through the patterns that match a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visit {
+    /// `node`, where the rest of the topic begins at `from`.
+    Inner { node: usize, from: usize },
+    /// This node, behind the topic's last segment.
+    Last(usize),
 }
 
 impl Node {
@@ -51,13 +60,25 @@ impl Patterns {
         let mut at = self.root;
         for segment in pattern.segments() {
             if segment == "**" {
-                self.nodes[at].rest.push(group);
+                self.nodes[at].rest.add(group);
                 return Ok(());
             }
             at = self.child(at, segment).unwrap_or_else(|| self.insert_child(at, segment));
         }
-        self.nodes[at].here.push(group);
+        self.nodes[at].here.add(group);
         Ok(())
+    }
+
+    /// The groups of `pattern`, which must have been added.
+    pub(crate) fn list_mut(&mut self, pattern: &Pattern) -> Option<&mut GroupList> {
+        let mut at = self.root;
+        for segment in pattern.segments() {
+            if segment == "**" {
+                return Some(&mut self.nodes[at].rest);
+            }
+            at = self.child(at, segment)?;
+        }
+        Some(&mut self.nodes[at].here)
     }
 
     fn child(&self, at: usize, segment: &str) -> Option<usize> {
@@ -82,14 +103,14 @@ impl Patterns {
         let mut at = self.root;
         for segment in pattern.segments() {
             if segment == "**" {
-                self.nodes[at].rest.retain(|one| *one != group);
+                self.nodes[at].rest.remove(group);
                 return self.prune(path, at);
             }
             let Some(child) = self.child(at, segment) else { return };
             path.push((at, segment));
             at = child;
         }
-        self.nodes[at].here.retain(|one| *one != group);
+        self.nodes[at].here.remove(group);
         self.prune(path, at);
     }
 
@@ -108,25 +129,31 @@ impl Patterns {
         }
     }
 
-    /// Calls `each` with the group of every matching pattern, so possibly more than once for a group.
-    pub(crate) fn matching(&self, topic: &Topic, mut each: impl FnMut(GroupId)) {
-        self.walk(self.root, topic.as_str(), &mut each);
+    /// Where a walk begins.
+    pub(crate) const fn first(&self) -> Visit {
+        Visit::Inner { node: self.root, from: 0 }
     }
 
-    // Each step visits one literal child and one star, and no pattern has more than a few stars.
-    fn walk(&self, at: usize, path: &str, each: &mut impl FnMut(GroupId)) {
-        let node = &self.nodes[at];
-        node.rest.iter().for_each(|group| each(*group));
-        let (segment, rest) = match path.split_once('/') {
-            Some((segment, rest)) => (segment, Some(rest)),
-            None => (path, None),
-        };
-        for child in [node.literal.get(segment).copied(), node.star].into_iter().flatten() {
-            match rest {
-                Some(rest) => self.walk(child, rest, each),
-                None => self.nodes[child].here.iter().for_each(|group| each(*group)),
-            }
+    /// The groups of the patterns that match at `visit`.
+    pub(crate) fn list(&self, visit: Visit) -> &GroupList {
+        match visit {
+            Visit::Inner { node, .. } => &self.nodes[node].rest,
+            Visit::Last(node) => &self.nodes[node].here,
         }
+    }
+
+    /// Adds what is to be visited from `visit` for `topic`: one literal child and one star, and no pattern has more than
+    /// a few stars.
+    pub(crate) fn go_on(&self, visit: Visit, topic: &str, ahead: &mut Vec<Visit>) {
+        let Visit::Inner { node, from } = visit else { return };
+        let rest = &topic[from..];
+        let (segment, next) = match rest.split_once('/') {
+            Some((segment, _)) => (segment, Some(from + segment.len() + 1)),
+            None => (rest, None),
+        };
+        let node = &self.nodes[node];
+        let children = [node.literal.get(segment).copied(), node.star].into_iter().flatten();
+        ahead.extend(children.map(|node| next.map_or(Visit::Last(node), |from| Visit::Inner { node, from })));
     }
 }
 
@@ -137,7 +164,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-    use crate::Selector;
+    use crate::{Selector, Topic};
 
     const MAX_NODES: usize = 1000;
 
@@ -170,7 +197,11 @@ mod tests {
                 }
             }
             let mut seen = BTreeSet::new();
-            trie.matching(&topic, |group| { seen.insert(group.index()); });
+            let mut ahead = vec![trie.first()];
+            while let Some(visit) = ahead.pop() {
+                trie.go_on(visit, topic.as_str(), &mut ahead);
+                seen.extend((0..).map_while(|at| trie.list(visit).get(at)).map(GroupId::index));
+            }
             prop_assert_eq!(seen, expect);
             for (i, text) in patterns.iter().enumerate() {
                 if let Some(one) = pattern(text) {

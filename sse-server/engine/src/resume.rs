@@ -1,9 +1,11 @@
 //! Where a new stream starts, and whether events were lost before it.
 
 use crate::{
-    Cursor, Gap, GapReason, GroupId, Millis, Position, StoreRead,
-    cursor::{any_topic, first_after, is_stored, lost},
+    Cursor, Gap, GapReason, GroupId, Matcher, Millis, Position, Selection, StoreRead,
+    cursor::{View, is_intact, matching_after},
     group::Group,
+    steps::SLICE,
+    topics::{TopicState, Trimmed},
     window::Window,
 };
 
@@ -32,26 +34,116 @@ pub enum Start {
 pub enum Placement {
     /// Where the subscriber starts is known.
     Placed(Cursor, Opening),
-    /// The next event may be in the store: read the range, then call [`Engine::continue_start`](crate::Engine::continue_start).
+    /// The next event may be in the store: read the range, then call
+    /// [`Engine::continue_start`](crate::Engine::continue_start) with what was found.
     NeedStore(Cursor, StoreRead, Pending),
+    /// Not known yet: call [`Engine::continue_start`](crate::Engine::continue_start) after others have had their turn.
+    Yield(Cursor, Pending),
 }
 
 impl Placement {
+    /// The cursor of the subscriber.
+    pub const fn cursor(&self) -> &Cursor {
+        match self {
+            Self::Placed(cursor, _) | Self::NeedStore(cursor, ..) | Self::Yield(cursor, _) => cursor,
+        }
+    }
+
     /// Where the subscriber starts, if that is known.
     pub fn placed(self) -> Option<(Cursor, Opening)> {
         match self {
             Self::Placed(cursor, opening) => Some((cursor, opening)),
-            Self::NeedStore(..) => None,
+            Self::NeedStore(..) | Self::Yield(..) => None,
         }
     }
 }
 
-/// A placement that waits for the store.
+/// What a store has in the range of a [`Placement::NeedStore`].
+#[derive(Debug, Clone, Copy)]
+pub struct StartRead {
+    /// The first event.
+    pub first: Option<u64>,
+    /// The sequence number through which there is no other.
+    pub through: u64,
+}
+
+/// A placement that waits for the store, or for its turn.
 #[derive(Debug)]
 pub struct Pending {
     after: u64,
     /// The reason for a gap, and the position that was asked for.
     gap: Option<(GapReason, String)>,
+    /// What has to be found out before it is known whether there is a gap.
+    check: Option<Check>,
+    survey: Option<Box<Survey>>,
+}
+
+/// Whether events were lost before a start.
+#[derive(Debug)]
+enum Check {
+    /// After the event that was asked for by this ID. If none was, the subscriber starts exactly there.
+    After(String),
+    /// At or after a time, which was asked for in these words.
+    Since(Millis, String),
+}
+
+impl Check {
+    fn is_lost(&self, after: u64, trimmed: &Trimmed) -> bool {
+        match self {
+            Self::After(_) => trimmed.affects(after, 0),
+            Self::Since(time, _) => trimmed.through > 0 && trimmed.time >= *time,
+        }
+    }
+}
+
+/// A look at all topics that a group matches.
+#[derive(Debug)]
+struct Survey {
+    /// The last event when it began. Of later ones, some may have been missed.
+    through: u64,
+    selection: Selection,
+    lost: bool,
+    stored: bool,
+    first: Option<u64>,
+}
+
+impl Survey {
+    /// Goes on for a slice. Returns true if all topics have been looked at.
+    fn go_on(&mut self, view: &View<'_>, group: &Group, after: u64, check: Option<&Check>) -> bool {
+        let topics = view.window.topics();
+        let is_lost = |trimmed: &Trimmed| check.is_some_and(|check| check.is_lost(after, trimmed));
+        let mut look = |state: &TopicState| {
+            self.lost |= is_lost(&state.trimmed);
+            self.stored |= state.is_stored(after);
+            let next = state.seqs.get(state.seqs.partition_point(|seq| *seq <= after)).copied();
+            self.first = self.first.into_iter().chain(next).min();
+        };
+        let mut floor = true;
+        let over = match group.selectors.topics_only() {
+            Some(names) => {
+                floor = false;
+                for name in names {
+                    view.steps.count(1);
+                    match topics.id(name) {
+                        Some(id) => look(topics.state(id)),
+                        None => floor = true,
+                    }
+                }
+                true
+            }
+            None => {
+                let mut steps = SLICE;
+                let matcher = Matcher::new(&group.selectors);
+                let over =
+                    matcher.select(topics.names(), &mut self.selection, &mut steps, |_, id| look(topics.state(*id)));
+                view.steps.count(SLICE - steps);
+                over
+            }
+        };
+        // a topic may have been forgotten since
+        self.lost |= over && floor && is_lost(&topics.floor());
+        over
+    }
 }
 
 /// How a stream opens.
@@ -64,78 +156,121 @@ pub struct Opening {
 }
 
 /// Places a member of the group `id` at `start`.
-pub(crate) fn start(window: &Window, group: &Group, id: GroupId, start: &Start) -> Placement {
-    let exact = |seq| {
-        let opening = Opening { position: window.at(seq), gap: None };
-        Placement::Placed(Cursor::new(id, seq, window.trims()), opening)
-    };
-    let begin = |after, gap| {
-        let cursor = Cursor::new(id, after, window.trims());
-        complete(window, group, cursor, Pending { after, gap })
-    };
+pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
+    let window = view.window;
+    let mut pending = Pending { after: 0, gap: None, check: None, survey: None };
     match start {
-        Start::Head => exact(window.head()),
-        Start::Earliest => begin(0, None),
-        Start::After(text) => {
-            let gap = |reason| Some((reason, text.clone()));
-            match seq_of(window, text) {
-                Err(reason) => begin(0, gap(reason)),
-                Ok(seq) if window.hole(seq).is_some() => begin(seq, gap(GapReason::Lost)),
-                Ok(seq) if lost(window, group, seq, 0) => begin(seq, gap(GapReason::Trimmed)),
-                Ok(seq) => exact(seq),
+        Start::Head => return exact(window, Cursor::new(id, window.last(), window.trims())),
+        Start::Earliest => {}
+        Start::After(text) => match seq_of(window, text) {
+            Err(reason) => pending.gap = Some((reason, text.clone())),
+            Ok(seq) => {
+                pending.after = seq;
+                if window.hole(seq).is_some() {
+                    pending.gap = Some((GapReason::Lost, text.clone()));
+                } else {
+                    pending.check = Some(Check::After(text.clone()));
+                }
             }
-        }
+        },
         Start::Since { time, asked, before } => {
-            let after = before.unwrap_or_else(|| window.before(*time));
-            let trimmed =
-                any_topic(window.topics(), &group.selectors, |trimmed| trimmed.through > 0 && trimmed.time >= *time);
-            begin(after, trimmed.then(|| (GapReason::Trimmed, asked.clone())))
+            pending.after = before.unwrap_or_else(|| window.before(*time));
+            pending.check = Some(Check::Since(*time, asked.clone()));
         }
     }
+    go_on(view, Cursor::new(id, pending.after, window.trims()), pending)
+}
+
+/// Continues a placement, with what was found in the store if that was read.
+pub(crate) fn continue_start(
+    view: &View<'_>,
+    mut cursor: Cursor,
+    mut pending: Pending,
+    found: Option<StartRead>,
+) -> Placement {
+    match found {
+        Some(StartRead { first: Some(first), .. }) => {
+            let opening = pending.open(view.window, &mut cursor, Some(first), first);
+            Placement::Placed(cursor, opening)
+        }
+        Some(StartRead { first: None, through }) => {
+            pending.after = pending.after.max(through);
+            go_on(view, cursor, pending)
+        }
+        None => go_on(view, cursor, pending),
+    }
+}
+
+/// The subscriber starts where its cursor is.
+fn exact(window: &Window, cursor: Cursor) -> Placement {
+    let opening = Opening { position: window.at(cursor.seq()), gap: None };
+    Placement::Placed(cursor, opening)
 }
 
 /// The sequence number of an event ID, or the reason why it has none here.
 fn seq_of(window: &Window, id: &str) -> Result<u64, GapReason> {
     match Position::parse(id) {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
-        Some(position) if position.seq() <= window.head() => Ok(position.seq()),
+        Some(position) if position.seq() <= window.last() => Ok(position.seq()),
         _ => Err(GapReason::Unknown),
     }
 }
 
-/// Completes a placement, unless the next event has to be looked up in the store.
-fn complete(window: &Window, group: &Group, mut cursor: Cursor, pending: Pending) -> Placement {
+/// Goes on with a placement as far as one slice allows.
+fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement {
+    let View { window, groups, .. } = *view;
+    let group = groups.get(cursor.group());
     let after = pending.after;
-    if is_stored(window, group, after) {
+    // a group doesn't know of hidden events, which may be trimmed already
+    let is_known = window.head() == window.last();
+    if let Some(Check::After(_)) = pending.check
+        && (window.trimmed() <= after || is_known && is_intact(view, group, after))
+    {
+        return exact(window, cursor);
+    }
+    let is_in_window = after >= window.evicted() || group.has_all(after, window.start());
+    if pending.check.is_none() && is_in_window && pending.survey.is_none() {
+        // where matches are dense, the next one is near
+        let near = matching_after(view, group, after, 1);
+        let first = near.frames.first().map(|frame| frame.seq);
+        if first.is_some() || near.through == window.head() {
+            let opening = pending.open(window, &mut cursor, first, near.through);
+            return Placement::Placed(cursor, opening);
+        }
+    }
+    let mut survey = pending.survey.take().unwrap_or_else(|| {
+        Box::new(Survey {
+            through: window.last(),
+            selection: Selection::default(),
+            lost: false,
+            stored: false,
+            first: None,
+        })
+    });
+    if !survey.go_on(view, group, after, pending.check.as_ref()) {
+        pending.survey = Some(survey);
+        return Placement::Yield(cursor, pending);
+    }
+    match pending.check.take() {
+        Some(Check::After(_)) if !survey.lost => return exact(window, cursor),
+        Some(Check::After(asked) | Check::Since(_, asked)) if survey.lost => {
+            pending.gap = Some((GapReason::Trimmed, asked));
+        }
+        _ => {}
+    }
+    if survey.stored && !is_in_window {
         let read = StoreRead { selectors: group.selectors.clone(), after, until: window.evicted() };
         return Placement::NeedStore(cursor, read, pending);
     }
-    let first = first_after(window, group, after);
-    let opening = pending.open(window, &mut cursor, first);
+    let first = survey.first.filter(|first| *first <= survey.through);
+    let opening = pending.open(window, &mut cursor, first, survey.through);
     Placement::Placed(cursor, opening)
 }
 
-/// Completes a placement with the first event that the store has in the range, or the sequence number through which it
-/// has none.
-pub(crate) fn continue_start(
-    window: &Window,
-    group: &Group,
-    mut cursor: Cursor,
-    mut pending: Pending,
-    first: Option<u64>,
-    through: u64,
-) -> Placement {
-    if first.is_some() {
-        let opening = pending.open(window, &mut cursor, first);
-        return Placement::Placed(cursor, opening);
-    }
-    pending.after = pending.after.max(through);
-    complete(window, group, cursor, pending)
-}
-
 impl Pending {
-    fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>) -> Opening {
-        let seq = first.map_or(window.head(), |first| first - 1);
+    /// The subscriber starts before `first`, or after `through` if there is no such event.
+    fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>, through: u64) -> Opening {
+        let seq = first.map_or(through.max(self.after), |first| first - 1);
         cursor.set_seq(seq);
         let gap =
             self.gap.map(|(reason, requested)| Gap::new(reason, requested, first.map(|first| window.at(first).id())));

@@ -73,8 +73,33 @@ impl Pattern {
         self.0.split('/')
     }
 
+    /// The pattern's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.segments().count()
+    }
+
+    /// Returns true if the pattern matches every topic that `selector` matches.
+    fn covers(&self, selector: &Selector) -> bool {
+        let other = match selector {
+            Selector::Topic(topic) => return self.matches(topic),
+            Selector::Pattern(other) => other,
+        };
+        let mut others = other.segments();
+        for part in self.segments() {
+            match (part, others.next()) {
+                (_, None) => return false,
+                ("**", Some(_)) => return true,
+                (_, Some("**")) => return false,
+                ("*", Some(_)) => {}
+                (part, Some(segment)) if part == segment => {}
+                _ => return false,
+            }
+        }
+        others.next().is_none()
     }
 
     fn matches(&self, topic: &Topic) -> bool {
@@ -101,10 +126,19 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    /// The set of `all` selectors, in canonical form.
+    /// The set of `all` selectors, in canonical form: without those that another one covers.
     pub fn new(mut all: Vec<Selector>, envelope: bool) -> Self {
         all.sort_unstable();
         all.dedup();
+        let patterns: Vec<_> = all.iter().filter(|one| matches!(one, Selector::Pattern(_))).cloned().collect();
+        let is_covered = |one: &Selector| {
+            patterns
+                .iter()
+                .any(|other| matches!(other, Selector::Pattern(pattern) if other != one && pattern.covers(one)))
+        };
+        if !patterns.is_empty() {
+            all.retain(|one| !is_covered(one));
+        }
         Self { all: all.into(), envelope }
     }
 
@@ -151,7 +185,28 @@ impl fmt::Display for Selector {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_without_what_is_covered_matches_the_same(
+            texts in vec("([ab]|\\*)(/([ab]|\\*)){0,2}(/\\*\\*)?|\\*\\*", 1..6),
+            topic in "[ab](/[ab]){0,3}",
+        ) {
+            let all: Vec<_> = texts.iter().map(|text| Selector::new(text).unwrap()).collect();
+            let topic = Topic::new(&topic).unwrap();
+            let expect = all.iter().any(|selector| selector.matches(&topic));
+            let set = Selectors::new(all, false);
+            prop_assert_eq!(set.matches(&topic), expect);
+            let covered = |one: &Selector| set.iter().any(|other| match other {
+                Selector::Pattern(pattern) => other != one && pattern.covers(one),
+                Selector::Topic(_) => false,
+            });
+            prop_assert!(!set.iter().any(covered));
+        }
+    }
 
     #[track_caller]
     fn matches(selector: &str, topic: &str) -> bool {
@@ -179,6 +234,8 @@ mod tests {
         let set =
             |texts: &[&str]| Selectors::new(texts.iter().map(|text| Selector::new(text).unwrap()).collect(), false);
         assert_eq!(set(&["b", "a/*", "a", "b"]), set(&["a", "b", "a/*"]));
+        assert_eq!(set(&["a/**", "a/*/c", "a/b", "a/*", "b/*"]), set(&["b/*", "a/**"]));
+        assert_eq!(set(&["**", "*", "a", "a/**"]), set(&["**"]));
         assert!(set(&["a", "b"]).topics_only().is_some());
         assert!(set(&["a", "z/*"]).topics_only().is_none());
     }

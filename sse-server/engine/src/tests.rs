@@ -205,6 +205,7 @@ fn backed(policy: LagPolicy, events: u64) -> Engine {
     for seq in 1..=events {
         engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
         engine.settle(seq);
+        while !engine.work(10, &mut Vec::new()) {}
     }
     engine
 }
@@ -214,6 +215,11 @@ fn found(engine: &Engine, seqs: std::ops::RangeInclusive<u64>) -> StorePage {
     let events: Vec<_> = seqs.map(|seq| encode(engine.window().at(seq), &draft("a", "x"), false)).collect();
     let count = events.len();
     StorePage { write: Some((Write::of(events), count)), first: Some((first, 0)), through }
+}
+
+fn do_trim(engine: &mut Engine, trim: &Trim) {
+    engine.begin_trim(trim);
+    while !engine.finish_trim(trim) {}
 }
 
 #[test]
@@ -227,7 +233,7 @@ fn what_is_trimmed_while_it_is_read_is_told() {
         assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
         let left = Retained { events: 7, bytes: 7, first: 4, last: 10 };
         let topic = Topic::new("a").unwrap();
-        engine.trim(&Trim { topic, through: 3, time: 0, lossy: true, left });
+        do_trim(&mut engine, &Trim { topic, through: 3, time: 0, lossy: true, left });
         let page = found(&engine, 4..=8);
         match (policy, engine.accept_page(&mut cursor, page, 0)) {
             (LagPolicy::Disconnect, Step::Lagged) => {}
@@ -253,6 +259,7 @@ fn what_is_not_in_the_store_yet_stays_in_the_window() {
     }
     assert_eq!(engine.window().size().0, 5);
     engine.settle(4);
+    while !engine.work(10, &mut Vec::new()) {}
     assert_eq!(engine.window().size().0, 2);
     let span = StoreRead { selectors: selectors(&["a"]), after: 0, until: 3 };
     assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
@@ -301,7 +308,7 @@ fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
     let topic = Topic::new("a").unwrap();
     // the trim was announced, then the store failed: events 1 to 3 still exist
     let trim = Trim { topic: topic.clone(), through: 3, time: 0, lossy: false, left: Retained::default() };
-    engine.trim(&trim);
+    do_trim(&mut engine, &trim);
     engine.begin_again(3);
     engine.restore(&topic, Retained { events: 3, bytes: 3, first: 1, last: 3 }, (0, 0));
     let id = engine.window().at(1).to_string();

@@ -1,13 +1,16 @@
 //! The table of topics.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     ops::Bound,
 };
 
 use slab::Slab;
 
 use crate::{Millis, Retained, Topic};
+
+/// The most stale trims before they are removed, apart from one for each topic.
+const SPARE_TRIMS: usize = 1024;
 
 /// The ID of a topic in the table, valid while the topic is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,15 +44,24 @@ pub(crate) struct TopicState {
     pub(crate) trimmed: Trimmed,
 }
 
+impl TopicState {
+    /// Returns true if an event after `seq` may be in the store but not in the window.
+    pub(crate) fn is_stored(&self, seq: u64) -> bool {
+        self.retained.events > self.seqs.len() && self.retained.last > seq
+    }
+}
+
 /// The known topics, at most `limit`. A topic without events may be forgotten; then only the floor remembers its trims.
 #[derive(Debug)]
 pub(crate) struct Topics {
     limit: usize,
     states: Slab<TopicState>,
     ids: HashMap<Topic, TopicId>,
-    names: BTreeSet<Topic>,
+    names: BTreeMap<Topic, TopicId>,
     /// The topics without events, ordered by their last trimmed event.
     empty: BTreeSet<(u64, TopicId)>,
+    /// The trims by generation. Those that are no longer the last one of their topic are stale.
+    trims: VecDeque<(u64, TopicId)>,
     /// The latest trim of any forgotten topic.
     floor: Trimmed,
 }
@@ -83,8 +95,9 @@ impl Topics {
             limit: limit.max(1),
             states: Slab::new(),
             ids: HashMap::new(),
-            names: BTreeSet::new(),
+            names: BTreeMap::new(),
             empty: BTreeSet::new(),
+            trims: VecDeque::new(),
             floor: Trimmed::default(),
         }
     }
@@ -101,8 +114,23 @@ impl Topics {
         self.states.len()
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &TopicState> {
-        self.states.iter().map(|(_, state)| state)
+    /// The topics by name.
+    pub(crate) const fn names(&self) -> &BTreeMap<Topic, TopicId> {
+        &self.names
+    }
+
+    /// The first of the topic's events in the window.
+    pub(crate) fn first_in_window(&self, id: TopicId) -> Option<u64> {
+        self.state(id).seqs.front().copied()
+    }
+
+    /// The trims after `generation` in order, each with its topic if it is the topic's last one.
+    pub(crate) fn trimmed_since(&self, generation: u64) -> impl Iterator<Item = (u64, Option<&TopicState>)> {
+        let from = self.trims.partition_point(|(known, _)| *known <= generation);
+        self.trims.range(from..).map(|(generation, id)| {
+            let state = self.states.get(id.0).filter(|state| state.trimmed.generation == *generation);
+            (*generation, state)
+        })
     }
 
     /// The latest trim of any forgotten topic.
@@ -133,7 +161,7 @@ impl Topics {
         };
         let id = TopicId(self.states.insert(state));
         self.ids.insert(topic.clone(), id);
-        self.names.insert(topic.clone());
+        self.names.insert(topic.clone(), id);
         id
     }
 
@@ -179,19 +207,39 @@ impl Topics {
         let mut left = state.retained;
         left.remove(cost);
         left.first = state.seqs.front().copied().unwrap_or(0);
-        self.set_trimmed(id, left, Some(trimmed));
+        self.set_trimmed(id, trimmed);
+        self.set_retained(id, left);
     }
 
-    /// Records what a store retains of a topic.
-    pub(crate) fn set_trimmed(&mut self, id: TopicId, left: Retained, trimmed: Option<Trimmed>) {
+    /// Records what is retained of a topic.
+    pub(crate) fn set_retained(&mut self, id: TopicId, left: Retained) {
         let state = &mut self.states[id.0];
-        self.empty.remove(&(state.trimmed.through, id));
         state.retained = left;
-        if let Some(trimmed) = trimmed {
-            state.trimmed = trimmed;
-        }
+        let key = (state.trimmed.through, id);
         if left.events == 0 {
-            self.empty.insert((state.trimmed.through, id));
+            self.empty.insert(key);
+        } else {
+            self.empty.remove(&key);
+        }
+    }
+
+    /// Records the last trim of a topic.
+    pub(crate) fn set_trimmed(&mut self, id: TopicId, trimmed: Trimmed) {
+        let state = &mut self.states[id.0];
+        if self.empty.remove(&(state.trimmed.through, id)) {
+            self.empty.insert((trimmed.through, id));
+        }
+        state.trimmed = trimmed;
+        // one that is known already is restored
+        if self.trims.back().is_none_or(|(last, _)| *last < trimmed.generation) {
+            self.trims.push_back((trimmed.generation, id));
+        }
+        // each topic has one that is not stale
+        if self.trims.len() > 2 * self.states.len() + SPARE_TRIMS {
+            let states = &self.states;
+            self.trims.retain(|(generation, id)| {
+                states.get(id.0).is_some_and(|state| state.trimmed.generation == *generation)
+            });
         }
     }
 
@@ -200,14 +248,15 @@ impl Topics {
         let ids: Vec<_> = self.states.iter().map(|(id, _)| TopicId(id)).collect();
         for id in ids {
             self.states[id.0].seqs.clear();
-            self.set_trimmed(id, Retained::default(), None);
+            self.set_retained(id, Retained::default());
         }
     }
 
     /// Restores a topic from a store that is being opened.
     pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: Trimmed) {
         let id = self.enter(topic);
-        self.set_trimmed(id, retained, Some(trimmed));
+        self.set_trimmed(id, trimmed);
+        self.set_retained(id, retained);
     }
 
     /// The latest trim of any forgotten topic, by a store that is being opened.
@@ -228,12 +277,11 @@ impl Topics {
     }
 
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
-        names_after(&self.names, after)
+        self.names.range::<str, _>(behind(after)).map(|(name, _)| name)
     }
 }
 
-/// The names after `after`, in order.
-pub(crate) fn names_after<'a>(names: &'a BTreeSet<Topic>, after: Option<&str>) -> impl Iterator<Item = &'a Topic> {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    names.range::<str, _>((from, Bound::Unbounded))
+/// The range of names behind `after`.
+pub(crate) fn behind(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }

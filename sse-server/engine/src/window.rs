@@ -61,7 +61,7 @@ pub struct Window {
     /// Bytes of enveloped encodings, which are made while the window is only borrowed. The next push accounts for them.
     envelope_bytes: AtomicUsize,
     events: usize,
-    /// The last sequence number assigned; 0 before the first.
+    /// The last event that subscribers may have; 0 before the first. Later ones are hidden until their groups are known.
     head: u64,
     /// The last event appended here. It is below the head while the events of a store are being loaded.
     appended: u64,
@@ -154,9 +154,9 @@ impl Window {
         self.trimmed = self.trimmed.max(through);
     }
 
-    /// The last event that left the window. Whatever is retained through it is in the store.
+    /// The last event that left the window and that subscribers may have. Whatever is retained through it is in the store.
     pub(crate) const fn evicted(&self) -> u64 {
-        self.evicted
+        if self.evicted < self.head { self.evicted } else { self.head }
     }
 
     /// The first hole in which a subscriber served through `seq` may have lost events.
@@ -167,29 +167,37 @@ impl Window {
     /// Events through `through` can be read from the store.
     pub(crate) fn settle(&mut self, through: u64) {
         self.settled = self.settled.max(through);
-        self.shrink();
     }
 
-    /// The store is about to trim events of a topic.
-    pub(crate) fn trim_stored(&mut self, trim: &Trim) {
+    /// The store is about to trim events of a topic: whoever has not had them is told of the loss from now on. Then
+    /// [finish](Self::finish_trim) it.
+    pub(crate) fn begin_trim(&mut self, trim: &Trim) {
         if trim.lossy {
             self.note_trim(trim.through);
         }
         let trimmed = trim.lossy.then_some(Trimmed { through: trim.through, time: trim.time, generation: self.trims });
-        let Some(id) = self.topics.id(&trim.topic) else {
-            if let Some(trimmed) = trimmed {
-                self.topics.raise_floor(trimmed);
+        match (self.topics.id(&trim.topic), trimmed) {
+            (Some(id), Some(trimmed)) => self.topics.set_trimmed(id, trimmed),
+            (None, Some(trimmed)) => self.topics.raise_floor(trimmed),
+            (_, None) => {}
+        }
+    }
+
+    /// Removes the trimmed events from the window, and takes one of `steps` for each. Returns true if there are no more.
+    pub(crate) fn finish_trim(&mut self, trim: &Trim, steps: &mut usize) -> bool {
+        let Some(id) = self.topics.id(&trim.topic) else { return true };
+        while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= trim.through) {
+            if *steps == 0 {
+                self.tidy();
+                return false;
             }
-            return;
-        };
-        let seqs = &self.topics.state(id).seqs;
-        let gone: Vec<_> = seqs.iter().copied().take_while(|seq| *seq <= trim.through).collect();
-        for seq in gone {
+            *steps -= 1;
             self.remove(seq);
             self.topics.note_evicted(id);
         }
-        self.topics.set_trimmed(id, trim.left, trimmed);
+        self.topics.set_retained(id, trim.left);
         self.tidy();
+        true
     }
 
     /// The epoch of the log.
@@ -197,9 +205,21 @@ impl Window {
         self.epoch
     }
 
-    /// The last sequence number assigned; 0 before the first.
+    /// The sequence number of the last event that subscribers may have; 0 before the first.
     pub const fn head(&self) -> u64 {
         self.head
+    }
+
+    /// The last sequence number assigned, perhaps to an event that is still hidden.
+    pub const fn last(&self) -> u64 {
+        if self.appended > self.head { self.appended } else { self.head }
+    }
+
+    /// Subscribers may have the events through `seq`.
+    pub(crate) const fn show(&mut self, seq: u64) {
+        if seq > self.head {
+            self.head = seq;
+        }
     }
 
     /// The position just behind the event `seq`.
@@ -227,10 +247,11 @@ impl Window {
 
     /// The first sequence number in the window, or the next one to be assigned.
     pub(crate) fn start(&self) -> u64 {
-        self.slots.front().map_or(self.head + 1, |slot| slot.seq)
+        self.slots.front().map_or(self.last() + 1, |slot| slot.seq)
     }
 
-    /// Appends an event. Sequence numbers strictly increase, and may leave gaps.
+    /// Appends an event, which is hidden until it is [shown](Self::show). Sequence numbers strictly increase, and may leave
+    /// gaps.
     pub(crate) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
         if seq <= self.appended {
             return Err(OutOfOrder { seq, last: self.appended });
@@ -248,21 +269,22 @@ impl Window {
         }
         self.bytes += cost;
         self.events += 1;
-        self.head = self.head.max(seq);
         self.slots.push_back(Slot { seq, time, before: self.published, frame: Some(frame) });
         self.published += cost as u64;
-        self.shrink();
         Ok(())
     }
 
-    /// Evicts the oldest events until the window is within its bounds. The newest event stays, since its size was
-    /// bounded on arrival, and so do events that are not yet in the store, which bounds them itself.
-    fn shrink(&mut self) {
-        while self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes) {
-            if !self.pop_front() {
-                break;
-            }
+    /// Evicts the oldest events until the window is within its bounds, and takes one of `steps` for each. The newest event
+    /// stays, since its size was bounded on arrival, and so do events that are not yet in the store, which bounds them
+    /// itself.
+    pub(crate) fn shrink(&mut self, steps: &mut usize) {
+        while self.is_too_large() && *steps > 0 && self.pop_front() {
+            *steps -= 1;
         }
+    }
+
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes)
     }
 
     fn held(&self) -> usize {
@@ -298,15 +320,16 @@ impl Window {
         self.slots.get(self.index(seq)).filter(|slot| slot.seq == seq)
     }
 
-    /// The frames after `seq`, in order.
+    /// The frames after `seq` that are not hidden, in order.
     pub(crate) fn frames_after(&self, seq: u64) -> impl Iterator<Item = &Frame> {
-        self.slots.range(self.index(seq + 1)..).filter_map(|slot| slot.frame.as_ref())
+        let slots = self.slots.range(self.index(seq + 1)..).take_while(|slot| slot.seq <= self.head);
+        slots.filter_map(|slot| slot.frame.as_ref())
     }
 
     /// The last sequence number published before `time`.
     pub(crate) fn before(&self, time: Millis) -> u64 {
         let index = self.slots.partition_point(|slot| slot.time < time);
-        self.slots.get(index).map_or(self.head, |slot| slot.seq - 1)
+        self.slots.get(index).map_or(self.last(), |slot| slot.seq - 1)
     }
 
     /// The index of the first slot at or after `seq`. Without gaps, it follows by subtraction.
@@ -321,9 +344,8 @@ impl Window {
 
     /// Evicts the oldest event. Without a store it is thereby trimmed.
     fn pop_front(&mut self) -> bool {
-        let Some(seq) = self.slots.iter().find(|slot| slot.frame.is_some()).map(|slot| slot.seq) else {
-            return false;
-        };
+        // there are no empty slots in front
+        let Some(seq) = self.slots.front().map(|slot| slot.seq) else { return false };
         if !self.backed {
             self.trim(seq);
             return true;
@@ -368,12 +390,17 @@ impl Window {
         }
     }
 
-    /// Trims the events of `topic` through `through`, and returns the last one trimmed.
-    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64) -> Option<u64> {
-        let id = self.topics.id(topic)?;
-        let seqs: Vec<_> = self.topics.state(id).seqs.iter().copied().take_while(|seq| *seq <= through).collect();
-        seqs.iter().for_each(|seq| self.trim(*seq));
-        seqs.last().copied()
+    /// Trims the events of `topic` through `through`, and takes one of `steps` for each. Returns true if there are no more.
+    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64, steps: &mut usize) -> bool {
+        let Some(id) = self.topics.id(topic) else { return true };
+        while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= through) {
+            if *steps == 0 {
+                return false;
+            }
+            *steps -= 1;
+            self.trim(seq);
+        }
+        true
     }
 
     /// The frame in the encoding of a group.

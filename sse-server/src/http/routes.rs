@@ -85,7 +85,7 @@ pub(super) async fn serve(hub: &Hub, route: Route, request: Request) -> Result<R
         Route::Events => events::subscribe(hub, request).await,
         Route::Publish => publish::publish(hub, request).await,
         Route::PublishTo(topic) => publish::publish_text(hub, &topic, request).await,
-        Route::Topics => topics::list(hub, &request.query),
+        Route::Topics => topics::list(hub, &request.query).await,
         Route::Topic(topic) => topics::one(hub, &topic),
         Route::Live => admin::live(hub),
         Route::Ready => admin::ready(hub),

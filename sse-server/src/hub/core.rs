@@ -1,13 +1,13 @@
 //! The part of a hub that it shares with its store's follower: the engine, those who wait, and the hub's health.
 
 use std::{
-    collections::HashMap,
     net::IpAddr,
+    ops::{Deref, DerefMut},
     sync::{
-        Arc, MutexGuard, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::Waker,
+    thread,
     time::Duration,
 };
 
@@ -15,12 +15,22 @@ use prometheus_client::metrics::gauge::Gauge;
 use sse_engine::{DrainReason, Engine, Epoch, Failed, GroupId, Millis};
 use tokio::sync::Notify;
 
-use super::waiters::{ReadyGroup, Waiters};
-use crate::{
-    base::{SHUTTING_DOWN, clock::Clock, lock::Lock},
-    metrics::Metrics,
-    store::{Entry, StoreError},
+use super::{
+    state::{State, SubscriberId, Wake},
+    waiters::Waiters,
 };
+use crate::{
+    base::{
+        SHUTTING_DOWN,
+        clock::Clock,
+        lock::{Guard, Lock},
+    },
+    metrics::Metrics,
+    store::StoreError,
+};
+
+/// How often a shutdown tries to take a lock that is held.
+const SWEEPS: usize = 100;
 
 /// A hub without its store, which its follower must not keep alive.
 #[derive(Debug)]
@@ -30,56 +40,59 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) epoch: Epoch,
     /// The last published sequence number.
-    head: AtomicU64,
+    pub(super) head: AtomicU64,
     /// The number of open streams.
     streams: AtomicUsize,
     /// Notified when the last stream has ended.
     empty: Notify,
+    /// The number of events whose groups are being looked for.
+    pub(super) hidden: AtomicUsize,
+    /// Notified when there are fewer.
+    pub(super) shown: Notify,
     drain: OnceLock<Draining>,
+    /// The tasks that waited when the shutdown started have been woken.
+    swept: AtomicBool,
     failure: OnceLock<Failure>,
     /// Set when the hub fails.
     down: Notify,
     waiters: OnceLock<Arc<dyn Waiters>>,
 }
 
-/// The state behind the hub's lock.
-#[derive(Debug)]
-pub(super) struct State {
-    pub(super) engine: Engine,
-    /// The tasks that wait for an event of their groups.
-    waiting: HashMap<GroupId, Tasks>,
-    /// For each group, a bit for every shard with members that wait for an event. A bit may be set without such a
-    /// member.
-    armed: Vec<u64>,
-    next_id: u64,
-    by_address: HashMap<IpAddr, usize>,
-    /// The groups that the last event matched; kept to reuse the allocation.
-    matched: Vec<GroupId>,
+/// The state, locked until this is dropped.
+pub(super) struct StateGuard<'a> {
+    core: &'a Core,
+    state: Option<Guard<'a, State>>,
 }
 
-type Tasks = HashMap<SubscriberId, Waker>;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct SubscriberId(u64);
-
-/// Wake-ups that are due once the lock is released.
-#[derive(Debug, Default)]
-pub(super) struct Wake {
-    tasks: Vec<Tasks>,
-    ready: Vec<ReadyGroup>,
-}
-
-impl Wake {
-    pub(super) const fn is_empty(&self) -> bool {
-        self.tasks.is_empty() && self.ready.is_empty()
+impl StateGuard<'_> {
+    /// Releases the lock for a thread that waits for it, if there is one, and takes it again.
+    pub(super) fn give_way(&mut self) {
+        if let Some(state) = &mut self.state {
+            state.give_way();
+            state.engine.begin();
+        }
     }
 }
 
-impl Drop for Wake {
-    /// The tasks are no longer registered, so they are woken whatever happens: a panic under the lock must not leave them
-    /// asleep.
+impl Deref for StateGuard<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        self.state.as_ref().expect("it is there until this is dropped")
+    }
+}
+
+impl DerefMut for StateGuard<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        self.state.as_mut().expect("it is there until this is dropped")
+    }
+}
+
+impl Drop for StateGuard<'_> {
+    /// A shutdown doesn't wait for the lock: if it started meanwhile, whoever held the lock wakes the tasks.
     fn drop(&mut self) {
-        self.tasks.drain(..).flat_map(HashMap::into_values).for_each(Waker::wake);
+        drop(self.state.take());
+        self.core.sweep();
     }
 }
 
@@ -103,44 +116,42 @@ impl From<Failure> for Failed {
 }
 
 const POISONED: Failure = Failure("a thread of the hub panicked in the middle of a change to its log");
-const OUT_OF_ORDER: Failure = Failure("the store gave the hub an event out of order");
+pub(super) const OUT_OF_ORDER: Failure = Failure("the store gave the hub an event out of order");
 const STORE_GONE: Failure = Failure("the thread that writes the log is gone");
 
 impl Core {
     pub(super) fn new(engine: Engine) -> Self {
         let (epoch, head) = (engine.window().epoch(), engine.window().head());
-        let state = State {
-            engine,
-            waiting: HashMap::new(),
-            armed: Vec::new(),
-            next_id: 0,
-            by_address: HashMap::new(),
-            matched: Vec::new(),
-        };
         Self {
-            state: Lock::new(state),
+            state: Lock::new(State::new(engine)),
             metrics: Metrics::new(),
             clock: Clock::new(),
             epoch,
             head: AtomicU64::new(head),
             streams: AtomicUsize::new(0),
             empty: Notify::new(),
+            hidden: AtomicUsize::new(0),
+            shown: Notify::new(),
             drain: OnceLock::new(),
+            swept: AtomicBool::new(false),
             failure: OnceLock::new(),
             down: Notify::new(),
             waiters: OnceLock::new(),
         }
     }
 
-    /// Takes the lock. It is held briefly, and never across an `.await`. A poisoned lock fails the hub.
-    pub(super) fn state(&self) -> Result<MutexGuard<'_, State>, Failure> {
+    /// Takes the lock. It is held for at most [`MAX_STEPS`](sse_engine::MAX_STEPS) steps, which debug builds count, and never
+    /// across an `.await`. A poisoned lock fails the hub.
+    pub(super) fn state(&self) -> Result<StateGuard<'_>, Failure> {
         self.locked().map_err(|failure| self.fail(failure))
     }
 
     /// Takes the lock where the store holds locks of its own, so that nobody may be woken yet: it is left to the caller to
     /// [fail](Self::fail) the hub.
-    pub(super) fn locked(&self) -> Result<MutexGuard<'_, State>, Failure> {
-        self.state.lock().map_err(|_| POISONED)
+    pub(super) fn locked(&self) -> Result<StateGuard<'_>, Failure> {
+        let mut state = self.state.lock().map_err(|_| POISONED)?;
+        state.engine.begin();
+        Ok(StateGuard { core: self, state: Some(state) })
     }
 
     /// Fails the hub if a thread panicked while it held the lock, though nobody has noticed yet. It does not wait for the
@@ -170,14 +181,32 @@ impl Core {
         self.drain.get().copied()
     }
 
-    /// Starts to shut down, unless a shutdown is already in progress.
+    /// Starts to shut down, unless a shutdown is already in progress. It does not wait for the lock.
     pub(super) fn drain(&self, window: Duration, reason: DrainReason) {
         let _ = self.drain.set(Draining { began: self.clock.now(), window, reason });
-        let tasks = std::mem::take(&mut self.state.lock_even_so().waiting);
-        tasks.into_values().flat_map(HashMap::into_values).for_each(Waker::wake);
+        self.shown.notify_waiters();
         if let Some(waiters) = self.waiters.get() {
             waiters.drain();
         }
+        for _ in 0..SWEEPS {
+            self.sweep();
+            if self.swept.load(Ordering::Acquire) {
+                return;
+            }
+            thread::yield_now(); // whoever holds the lock does it then
+        }
+    }
+
+    /// Wakes the tasks that wait for events, once, if a shutdown has started and nobody holds the lock.
+    fn sweep(&self) {
+        if self.drain.get().is_none() || self.swept.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(mut state) = self.state.try_lock_even_so() else { return };
+        self.swept.store(true, Ordering::Release);
+        let waiting = state.stop_waiting();
+        drop(state);
+        drop(waiting);
     }
 
     pub(super) fn failure(&self) -> Option<Failure> {
@@ -216,18 +245,6 @@ impl Core {
         }
     }
 
-    /// Adds appended events to the window. Events through `settled` can be read from the store. `wake` gets those who wait
-    /// for the events, even if one of the events fails the hub: that is left to the caller, as is the waking.
-    pub(super) fn apply(&self, entries: &[Entry], settled: u64, wake: &mut Wake) -> Result<(), Failure> {
-        let mut state = self.locked()?;
-        let applied = entries.iter().try_for_each(|entry| state.apply(entry, wake));
-        self.head.fetch_max(state.engine.window().head(), Ordering::Release);
-        applied.map_err(|_| OUT_OF_ORDER)?;
-        state.engine.settle(settled);
-        self.note_log(&state);
-        Ok(())
-    }
-
     pub(super) fn wake(&self, mut wake: Wake) {
         if let Some(waiters) = self.waiters.get().filter(|_| !wake.ready.is_empty()) {
             waiters.ready(&mut wake.ready);
@@ -256,13 +273,10 @@ impl Core {
 
     /// Counts a new stream. `state` is the locked state.
     pub(super) fn enter(&self, state: &mut State, address: Option<IpAddr>) -> SubscriberId {
-        if let Some(address) = address {
-            *state.by_address.entry(address).or_default() += 1;
-        }
-        state.next_id += 1;
+        let id = state.enter(address);
         self.streams.fetch_add(1, Ordering::AcqRel);
         self.note_subscribers(state);
-        SubscriberId(state.next_id)
+        id
     }
 
     /// Uncounts a stream that has ended.
@@ -293,62 +307,4 @@ impl Core {
 
 pub(super) fn set(gauge: &Gauge, value: usize) {
     gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-}
-
-impl State {
-    /// Registers a task to be woken at the next event of its group.
-    pub(super) fn wait(&mut self, group: GroupId, id: SubscriberId, waker: &Waker) {
-        self.waiting
-            .entry(group)
-            .or_default()
-            .entry(id)
-            .and_modify(|known| known.clone_from(waker))
-            .or_insert_with(|| waker.clone());
-    }
-
-    /// Registers a shard to be woken at the group's next event.
-    pub(super) fn arm(&mut self, group: GroupId, shard: usize) {
-        if self.armed.len() <= group.index() {
-            self.armed.resize(group.index() + 1, 0);
-        }
-        self.armed[group.index()] |= 1 << shard;
-    }
-
-    /// The number of streams from an address.
-    pub(super) fn streams_from(&self, address: IpAddr) -> usize {
-        self.by_address.get(&address).copied().unwrap_or(0)
-    }
-
-    fn apply(&mut self, entry: &Entry, wake: &mut Wake) -> Result<(), sse_engine::OutOfOrder> {
-        self.engine.publish(entry.seq, entry.time, &entry.draft, &mut self.matched)?;
-        for group in self.matched.drain(..) {
-            if !self.waiting.is_empty() {
-                wake.tasks.extend(self.waiting.remove(&group));
-            }
-            let mut shards = self.armed.get_mut(group.index()).map(std::mem::take).unwrap_or_default();
-            while shards != 0 {
-                wake.ready.push(ReadyGroup { shard: shards.trailing_zeros() as usize, group });
-                shards &= shards - 1;
-            }
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
-        self.engine.leave(group);
-        if let Some(tasks) = self.waiting.get_mut(&group) {
-            tasks.remove(&id);
-            if tasks.is_empty() {
-                self.waiting.remove(&group);
-            }
-        }
-        if let Some(address) = address
-            && let Some(count) = self.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&address);
-            }
-        }
-    }
 }

@@ -4,8 +4,14 @@ use std::sync::Arc;
 
 use sse_engine::Trim;
 
-use super::core::{Core, State, Wake};
+use super::{
+    core::{Core, StateGuard},
+    state::Wake,
+};
 use crate::store::{AfterUnlock, Entry, Follower, TopicRecord};
+
+/// The trims that are announced under one taking of the lock.
+const TRIMS: usize = 64;
 
 /// The follower that a hub registers with its store.
 #[derive(Debug)]
@@ -21,7 +27,7 @@ impl Following {
     }
 
     /// Changes the state. A poisoned lock is left to whoever takes it next: the store holds locks of its own now.
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut StateGuard<'_>)) {
         if let Ok(mut state) = self.core.locked() {
             change(&mut state);
             self.core.note_log(&state);
@@ -48,12 +54,22 @@ impl Follower for Following {
     }
 
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock {
-        self.change(|state| trims.iter().for_each(|trim| state.engine.trim(trim)));
+        self.change(|state| {
+            for (index, trim) in trims.iter().enumerate() {
+                if index % TRIMS == TRIMS - 1 {
+                    state.give_way();
+                }
+                state.engine.begin_trim(trim);
+                while !state.engine.finish_trim(trim) {
+                    state.give_way();
+                }
+            }
+        });
         AfterUnlock::default()
     }
 
     fn settled(&self, through: u64) {
-        self.change(|state| state.engine.settle(through));
+        self.core.settle(through);
     }
 
     fn reopened(&self, through: u64, topics: &[TopicRecord]) {

@@ -129,7 +129,9 @@ impl Hub {
             return self.noted(self.0.store.trim(topic, through).await);
         }
         let mut state = self.0.core.state().map_err(|_| StoreError::Gone)?;
-        state.engine.trim_topic(topic, through);
+        while !state.engine.trim_topic(topic, through) {
+            state.give_way();
+        }
         self.0.core.note_log(&state);
         Ok(())
     }

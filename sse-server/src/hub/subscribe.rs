@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StoreRead};
+use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Selector, Selectors, Start, StartRead};
 
 use super::{Failure, Hub, Subscriber, read::query};
 use crate::{base::SHUTTING_DOWN, store::StoreError};
@@ -57,13 +57,6 @@ impl From<Failure> for SubscribeError {
     }
 }
 
-/// A counted subscriber with its placement.
-struct Entered {
-    subscriber: Subscriber,
-    cursor: Cursor,
-    opening: Result<Opening, (StoreRead, Pending)>,
-}
-
 impl Hub {
     /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
     pub(crate) async fn enter(
@@ -77,22 +70,26 @@ impl Hub {
         {
             *before = Some(self.noted(self.0.store.seek(*time).await)?);
         }
-        let mut entered = self.join(selectors, &start, address)?;
+        let (subscriber, mut placement) = self.join(selectors, &start, address)?;
         loop {
-            let Entered { subscriber, cursor, opening } = entered;
-            let (read, pending) = match opening {
-                Ok(opening) => {
+            let (cursor, pending, found) = match placement {
+                Placement::Placed(cursor, opening) => {
                     if let Some(gap) = &opening.gap {
                         self.metrics().gap(gap.reason);
                     }
                     return Ok((subscriber, cursor, opening));
                 }
-                Err(needed) => needed,
+                Placement::NeedStore(cursor, read, pending) => {
+                    let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
+                    let first = page.entries.first().map(|entry| entry.seq);
+                    (cursor, pending, Some(StartRead { first, through: page.through }))
+                }
+                Placement::Yield(cursor, pending) => {
+                    tokio::task::yield_now().await;
+                    (cursor, pending, None)
+                }
             };
-            let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
-            let first = page.entries.first().map(|entry| entry.seq);
-            let placement = self.0.core.state()?.engine.continue_start(cursor, pending, first, page.through);
-            entered = Entered::new(placement, |_| subscriber);
+            placement = self.0.core.state()?.engine.continue_start(cursor, pending, found);
         }
     }
 
@@ -119,7 +116,13 @@ impl Hub {
         Start::Since { time: self.clock().now().saturating_sub(back), asked, before: None }
     }
 
-    fn join(&self, selectors: Selectors, start: &Start, address: Option<IpAddr>) -> Result<Entered, SubscribeError> {
+    /// Counts a subscriber, and begins to place it.
+    fn join(
+        &self,
+        selectors: Selectors,
+        start: &Start,
+        address: Option<IpAddr>,
+    ) -> Result<(Subscriber, Placement), SubscribeError> {
         if self.draining().is_some() {
             return Err(SubscribeError::Draining);
         }
@@ -134,16 +137,7 @@ impl Hub {
             return Err(SubscribeError::Full);
         }
         let placement = state.engine.subscribe(selectors, start).map_err(|_| SubscribeError::Full)?;
-        Ok(Entered::new(placement, |cursor| Subscriber::enter(self, &mut state, cursor.group(), address)))
-    }
-}
-
-impl Entered {
-    fn new(placement: Placement, subscriber: impl FnOnce(&Cursor) -> Subscriber) -> Self {
-        let (cursor, opening) = match placement {
-            Placement::Placed(cursor, opening) => (cursor, Ok(opening)),
-            Placement::NeedStore(cursor, read, pending) => (cursor, Err((read, pending))),
-        };
-        Self { subscriber: subscriber(&cursor), cursor, opening }
+        let group = placement.cursor().group();
+        Ok((Subscriber::enter(self, &mut state, group, address), placement))
     }
 }

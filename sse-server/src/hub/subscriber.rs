@@ -6,7 +6,7 @@ use sse_engine::GroupId;
 
 use super::{
     Hub,
-    core::{State, SubscriberId},
+    state::{State, SubscriberId},
 };
 use crate::metrics::EndReason;
 

@@ -1,5 +1,7 @@
 //! How often the hub takes its lock, and how it fails.
 
+mod lock;
+
 use std::{sync::Arc, thread};
 
 use futures_util::FutureExt;

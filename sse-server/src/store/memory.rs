@@ -2,13 +2,13 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, MutexGuard},
+    sync::Arc,
 };
 
 use sse_engine::{Epoch, Millis, Retained, Topic, Trim};
 
 use super::{AfterUnlock, Batch, Entry, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
-use crate::base::lock::Lock;
+use crate::base::lock::{Guard, Lock};
 
 /// A log in memory: a new one is a new epoch.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Memory {
         Ok(Self { epoch: Epoch::new(getrandom::u64()?), retains, state: Lock::default() })
     }
 
-    fn state(&self) -> Result<MutexGuard<'_, MemoryLog>, StoreError> {
+    fn state(&self) -> Result<Guard<'_, MemoryLog>, StoreError> {
         self.state.lock().map_err(|_| StoreError::Gone)
     }
 

@@ -27,18 +27,19 @@ pub(crate) mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Condvar, MutexGuard, RwLock},
+    sync::{Arc, RwLock},
     thread::JoinHandle,
     time::Duration,
 };
 
+use parking_lot::Condvar;
 use redb::Database;
 use sse_engine::{Draft, Millis, Topic};
 use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{Batch, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
 use crate::{
-    base::lock::{Lock, Slot},
+    base::lock::{Guard, Lock, Slot},
     config::{self, Config},
 };
 pub(crate) use fault::{Fault, OpenError};
@@ -202,7 +203,7 @@ impl TopicNames {
 
 impl Inner {
     /// Locks the queue. If a thread panicked while changing it, its state can't be trusted, and the store is gone.
-    fn queue(&self) -> Result<MutexGuard<'_, Queue>, StoreError> {
+    fn queue(&self) -> Result<Guard<'_, Queue>, StoreError> {
         self.queue.lock().map_err(|_| self.gone())
     }
 

@@ -14,6 +14,8 @@ pub(super) struct Subscriber {
     /// The model's own account of the subscriber's position, and of the trims reported to it.
     pub(super) seq: u64,
     pub(super) trims_seen: u64,
+    /// It has caught up, and its group has not matched since.
+    pub(super) waits: bool,
 }
 
 impl Model {
@@ -61,8 +63,15 @@ impl Model {
     }
 
     fn lost(&self, selectors: &Selectors, seq: u64, trims_seen: u64) -> bool {
+        self.lost_through(selectors, seq, trims_seen, u64::MAX)
+    }
+
+    fn lost_through(&self, selectors: &Selectors, seq: u64, trims_seen: u64, through: u64) -> bool {
         self.events.iter().any(|event| {
-            event.seq > seq && event.trimmed.is_some_and(|trim| trim > trims_seen) && selectors.matches(&event.topic)
+            event.seq > seq
+                && event.seq <= through
+                && event.trimmed.is_some_and(|trim| trim > trims_seen)
+                && selectors.matches(&event.topic)
         })
     }
 
@@ -81,12 +90,13 @@ impl Model {
         let (cursor, opening) = loop {
             match placed {
                 Placement::Placed(cursor, opening) => break (cursor, opening),
-                Placement::NeedStore(cursor, span, beginning) => {
+                Placement::NeedStore(cursor, span, pending) => {
                     prop_assert!(self.backed);
                     let first = self.retained(&span.selectors, span.after).first().copied();
-                    let first = first.filter(|first| *first <= span.until);
-                    placed = self.engine.continue_start(cursor, beginning, first, span.until);
+                    let found = StartRead { first: first.filter(|first| *first <= span.until), through: span.until };
+                    placed = self.engine.continue_start(cursor, pending, Some(found));
                 }
+                Placement::Yield(cursor, pending) => placed = self.engine.continue_start(cursor, pending, None),
             }
         };
         let seq = match (expect, &opening.gap) {
@@ -98,24 +108,36 @@ impl Model {
             (Err((reason, after)), Some(gap)) => {
                 let first = self.retained(&selectors, after).first().copied();
                 prop_assert_eq!(gap.reason, reason);
-                prop_assert_eq!(seq_of(gap.first.as_ref()), first);
+                let told = seq_of(gap.first.as_ref());
+                prop_assert!(told == first || told.is_none() && first > Some(self.shown()));
                 self.before_first(&selectors, after)
             }
             (Err((reason, _)), None) => {
                 return Err(TestCaseError::fail(format!("no gap, but {reason:?}")));
             }
         };
-        prop_assert_eq!(opening.position.seq(), seq);
-        prop_assert_eq!(cursor.seq(), seq);
-        self.subscribers.push(Subscriber { selectors, cursor, seq, trims_seen: self.trims });
+        let starts = cursor.seq();
+        prop_assert_eq!(opening.position.seq(), starts);
+        // while there are hidden events, a stream may begin before them
+        let hidden = starts < seq
+            && starts >= self.shown()
+            && self.retained(&selectors, starts) == self.retained(&selectors, seq);
+        prop_assert!(starts == seq || hidden, "it starts at {starts} instead of {seq}");
+        let seq = starts;
+        self.subscribers.push(Subscriber { selectors, cursor, seq, trims_seen: self.trims, waits: false });
         Ok(())
     }
 
     /// Takes one step, and returns false if the stream ended.
     pub(super) fn poll(&mut self, subscriber: &mut Subscriber, room: usize) -> Result<bool, TestCaseError> {
-        let lost = self.lost(&subscriber.selectors, subscriber.seq, subscriber.trims_seen);
-        let expect = self.retained(&subscriber.selectors, subscriber.seq);
-        let may_gap = lost || self.forgetful;
+        let shown = self.shown();
+        let may_be_lost = self.lost(&subscriber.selectors, subscriber.seq, subscriber.trims_seen);
+        // a hidden event that was trimmed is lost as soon as it would have been shown
+        let lost =
+            may_be_lost && self.lost_through(&subscriber.selectors, subscriber.seq, subscriber.trims_seen, shown);
+        let mut expect = self.retained(&subscriber.selectors, subscriber.seq);
+        expect.retain(|seq| *seq <= shown);
+        let may_gap = may_be_lost || self.forgetful;
         let mut step = self.engine.next(&mut subscriber.cursor, room, self.time);
         if let Step::NeedStore(span) = step {
             prop_assert!(self.backed && span.after == subscriber.seq);
@@ -132,13 +154,13 @@ impl Model {
                 prop_assert!(may_gap && self.policy == LagPolicy::Gap);
                 prop_assert_eq!(gap.reason, GapReason::Lagged);
                 let first = seq_of(gap.first.as_ref());
-                if self.backed && first.is_none() {
-                    // the page had no matching event
+                if first.is_none() {
+                    // the page, or the part of the window that was looked at, had no matching event
                     subscriber.seq = subscriber.cursor.seq();
                     prop_assert!(expect.first().is_none_or(|first| *first > subscriber.seq));
                 } else {
                     prop_assert_eq!(first, expect.first().copied());
-                    subscriber.seq = expect.first().map_or(self.head(), |first| first - 1);
+                    subscriber.seq = expect.first().map_or(shown.max(subscriber.seq), |first| first - 1);
                 }
                 subscriber.trims_seen = self.trims;
             }
@@ -154,10 +176,12 @@ impl Model {
             }
             Step::CaughtUp => {
                 prop_assert!(!lost && expect.is_empty(), "waiting while there is {expect:?} or a loss");
-                subscriber.seq = self.head();
+                subscriber.seq = shown.max(subscriber.seq);
+                subscriber.waits = true;
             }
             Step::Yield => {
-                prop_assert!(!lost);
+                // while trims are looked at, the cursor stays
+                prop_assert!(!lost || subscriber.seq == subscriber.cursor.seq());
                 subscriber.seq = subscriber.cursor.seq();
                 prop_assert!(expect.first().is_none_or(|first| *first > subscriber.seq));
             }

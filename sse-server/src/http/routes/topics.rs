@@ -35,7 +35,7 @@ struct Entry {
 }
 
 /// A page of topics ordered by name: at most `?limit=` of those after `?after=`.
-pub(super) fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody>, Problem> {
+pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody>, Problem> {
     let (mut after, mut limit) = (None, None);
     for parameter in parameters(query) {
         let (name, value) = parameter?;
@@ -51,7 +51,7 @@ pub(super) fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody>, Pro
         }
     }
     let limit = limit.unwrap_or(PAGE);
-    let mut infos = hub.topics_after(after.as_deref(), limit + 1).map_err(Problem::failed)?;
+    let mut infos = hub.topics_after(after.as_deref(), limit + 1).await.map_err(Problem::failed)?;
     let more = infos.len() > limit;
     infos.truncate(limit);
     let next = infos.last().filter(|_| more).map(|last| last.topic.to_string());

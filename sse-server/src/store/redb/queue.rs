@@ -306,7 +306,7 @@ impl Inner {
             }
             let mut queue = self.queue()?;
             while queue.writing {
-                queue = self.work.wait(queue).map_err(|_| self.gone())?;
+                queue.wait(&self.work).map_err(|_| self.gone())?;
             }
             if queue.committed > committed.max(after) {
                 continue; // more was committed meanwhile
@@ -353,8 +353,7 @@ impl Inner {
             if due <= now {
                 return Ok(queue.take(self.options.durability));
             }
-            let waited = self.work.wait_timeout(queue, due - now);
-            queue = waited.map_err(|_| self.gone())?.0;
+            queue.wait_for(&self.work, due - now).map_err(|_| self.gone())?;
         }
     }
 
@@ -366,7 +365,7 @@ impl Inner {
             if now >= end {
                 return Ok(false);
             }
-            queue = self.work.wait_timeout(queue, end - now).map_err(|_| self.gone())?.0;
+            queue.wait_for(&self.work, end - now).map_err(|_| self.gone())?;
         }
         Ok(true)
     }

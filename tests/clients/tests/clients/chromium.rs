@@ -63,7 +63,9 @@ pub(crate) fn start(hub: SocketAddr, url: &str) -> Client {
         let thread = thread::spawn(move || {
             let _ended: oneshot::Sender<()> = ended;
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { tokio::select! { () = follow(hub, &url, &log) => {}, _ = stopped => {} } });
+            runtime.block_on(async {
+                tokio::select! { () = follow(hub, &url, &log) => {}, _ = stopped => {} }
+            });
         });
         let _browser = Browser { stop: Some(stop), thread: Some(thread) };
         let _ = end.await;

@@ -1,0 +1,109 @@
+//! What events that are appended leave to be done, in slices that give the lock up.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    thread,
+};
+
+use super::{
+    core::{Core, Failure, OUT_OF_ORDER, StateGuard},
+    state::{State, Wake},
+};
+use crate::store::Entry;
+
+/// The events that are appended under one taking of the lock.
+const ENTRIES: usize = 256;
+
+/// The most events that may be hidden, because the work on them is not done, before publishers have to wait. One more
+/// publication may exceed it.
+const MAX_HIDDEN: usize = 4096;
+
+impl Core {
+    /// Adds appended events to the window. Events through `settled` can be read from the store. `wake` gets those who wait
+    /// for the events, even if one of the events fails the hub: that is left to the caller, as is the waking.
+    ///
+    /// What takes longer than a slice goes on in a thread of its own: the store holds locks of its own now.
+    pub(super) fn apply(self: &Arc<Self>, entries: &[Entry], settled: u64, wake: &mut Wake) -> Result<(), Failure> {
+        let mut state = self.locked()?;
+        let mut applied = Ok(());
+        let mut over = true;
+        for (index, entries) in entries.chunks(ENTRIES).enumerate() {
+            if index > 0 {
+                state.give_way();
+            }
+            applied = entries.iter().try_for_each(|entry| state.append(entry));
+            over = state.work(wake);
+            if applied.is_err() {
+                break;
+            }
+        }
+        if applied.is_ok() && state.engine.settle(settled) {
+            over = state.work(wake);
+        }
+        self.note_work(&state);
+        self.hand_over(state, over);
+        applied.map_err(|_| OUT_OF_ORDER)
+    }
+
+    /// Events through `settled` can be read from the store.
+    pub(super) fn settle(self: &Arc<Self>, settled: u64) {
+        // a poisoned lock is left to whoever takes it next
+        let Ok(mut state) = self.locked() else { return };
+        let mut wake = Wake::default();
+        let over = !state.engine.settle(settled) || state.work(&mut wake);
+        self.note_work(&state);
+        self.hand_over(state, over);
+        self.wake(wake);
+    }
+
+    /// Leaves what is not `over` to a thread of its own.
+    fn hand_over(self: &Arc<Self>, mut state: StateGuard<'_>, over: bool) {
+        if over || std::mem::replace(&mut state.has_worker, true) {
+            return;
+        }
+        drop(state);
+        let core = Arc::clone(self);
+        let spawned = thread::Builder::new().name("sse-hub".into()).spawn(move || core.work_until_over());
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "can't start a thread; publishers wait for the hub's work instead");
+            self.work_until_over();
+        }
+    }
+
+    fn work_until_over(&self) {
+        loop {
+            let mut wake = Wake::default();
+            let Ok(mut state) = self.state() else { return };
+            let over = state.work(&mut wake);
+            state.has_worker = !over;
+            self.note_work(&state);
+            state.give_way();
+            drop(state);
+            self.wake(wake);
+            if over {
+                return;
+            }
+        }
+    }
+
+    /// Waits until so few events are hidden that another publication may be appended.
+    pub(super) async fn room(&self) {
+        loop {
+            let shown = self.shown.notified();
+            if self.hidden.load(Ordering::Acquire) < MAX_HIDDEN || self.draining().is_some() {
+                return;
+            }
+            shown.await;
+        }
+    }
+
+    fn note_work(&self, state: &State) {
+        self.head.fetch_max(state.engine.window().head(), Ordering::Release);
+        let hidden = state.engine.hidden();
+        let before = self.hidden.swap(hidden, Ordering::AcqRel);
+        if before >= MAX_HIDDEN && hidden < MAX_HIDDEN {
+            self.shown.notify_waiters();
+        }
+        self.note_log(state);
+    }
+}
