@@ -247,6 +247,7 @@ async fn the_page_is_one_file_that_speaks_only_to_the_hub() {
     assert_eq!(response.headers["content-type"], "text/html; charset=utf-8");
     let policy = response.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("connect-src 'self'"));
+    assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
     let page = response.text();
     for elsewhere in ["src=\"", "href=\"http", "@import", "url(http"] {
         assert!(!page.contains(elsewhere), "nothing from elsewhere: {elsewhere}");
