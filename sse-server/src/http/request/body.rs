@@ -28,7 +28,7 @@ enum Progress {
     /// Nothing: a client that expects `100 Continue` has not got it.
     Untouched,
     Begun,
-    /// It has ended, or broke.
+    /// It has ended or broke.
     Over,
 }
 
@@ -61,12 +61,13 @@ impl Body {
     where
         B: http_body::Body<Data: Buf> + Send + 'static,
     {
+        let progress = if body.is_end_stream() { Progress::Over } else { Progress::Untouched };
         let pieces = BodyDataStream::new(body).map(|piece| match piece {
             Ok(mut piece) => Ok(piece.copy_to_bytes(piece.remaining())),
             Err(_) => Err(Interrupted),
         });
         let pause = hub.config().server.body_timeout;
-        Self { pieces: Box::pin(pieces), pause, room: hub.body_room(), progress: Progress::Untouched }
+        Self { pieces: Box::pin(pieces), pause, room: hub.body_room(), progress }
     }
 
     /// An empty share of the memory for all bodies.
@@ -139,15 +140,19 @@ impl Body {
         Ok(ReadBody { bytes, _room: room })
     }
 
-    /// Reads and drops what is left of a refused body, a bounded part of it. Over HTTP/2 a response that comes before
-    /// the end of the request is followed by a reset, which some clients report in place of the response.
-    pub(in crate::http) async fn discard(&mut self, headers: &HeaderMap) {
-        let awaits_leave = self.progress == Progress::Untouched && headers.contains_key(header::EXPECT);
-        let endless = announced(headers).is_some_and(|announced| announced > MAX_DISCARDED as u64);
-        if self.progress == Progress::Over || awaits_leave || endless {
+    /// Reads and drops what is left of a body whose request was refused, a bounded part of it, in a task that ends by
+    /// itself. Over HTTP/2 the end of this body before its client's end is a reset, and a reset close behind a response
+    /// is what some clients report in place of the response.
+    pub(in crate::http) fn discard(mut self, headers: &HeaderMap) {
+        if self.progress == Progress::Over {
             return;
         }
-        let _ = timeout(MAX_DISCARD_TIME, async {
+        // To ask for a body is to send `100 Continue`.
+        let awaits_leave = self.progress == Progress::Untouched && headers.contains_key(header::EXPECT);
+        tokio::spawn(timeout(MAX_DISCARD_TIME, async move {
+            if awaits_leave {
+                std::future::pending::<()>().await;
+            }
             let mut left = MAX_DISCARDED;
             while let Ok(Some(piece)) = self.next().await {
                 let Some(rest) = left.checked_sub(piece.len()) else { return };
@@ -155,8 +160,7 @@ impl Body {
                 // A body that is always ready would keep the timer from ever being polled.
                 tokio::task::yield_now().await;
             }
-        })
-        .await;
+        }));
     }
 }
 
