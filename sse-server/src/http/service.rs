@@ -272,7 +272,7 @@ mod tests {
     async fn every_response_is_what_it_says_and_only_the_page_and_streams_may_be_kept() {
         let service = HubService::new(Hub::new(Config::in_memory()).unwrap(), RouteSet::All);
         for (method, target, cached) in [
-            ("GET", "/", "no-cache"),
+            ("GET", "/", "no-cache, no-transform"),
             ("GET", "/events?topic=a", "no-cache, no-transform"),
             ("HEAD", "/events?topic=a", "no-cache, no-transform"),
             ("GET", "/events", "no-store"),

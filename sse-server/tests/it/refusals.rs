@@ -84,7 +84,7 @@ async fn metrics_come_in_the_format_that_is_asked_for() {
     assert_eq!(open.headers["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(open.text().ends_with("# EOF\n"));
     let samples = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
-    assert_eq!(samples(&open.text()), samples(&text));
+    assert_eq!(samples(open.text()), samples(text));
     let both: Vec<_> = open.headers.get_all("vary").iter().collect();
     assert_eq!(both, ["Accept", "Origin"]);
 }
