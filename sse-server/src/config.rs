@@ -4,8 +4,10 @@
 
 mod cors;
 mod error;
+mod host;
 mod limits;
 mod load;
+mod origin;
 mod print;
 mod publish;
 mod reference;
@@ -20,8 +22,10 @@ mod window;
 
 pub use cors::Cors;
 pub use error::ConfigError;
+pub(crate) use host::{Host, HostPattern};
 pub use limits::Limits;
 pub use load::Source;
+pub(crate) use origin::OriginPattern;
 pub use publish::Publish;
 pub use retention::{Retention, RetentionError};
 pub(crate) use server::MAX_SHARDS;

@@ -1,5 +1,7 @@
 //! The hub's metrics, for Prometheus.
 
+mod plain;
+
 use std::fmt;
 
 use prometheus_client::{
@@ -167,12 +169,17 @@ impl Metrics {
         self.refusals.get_or_create(&RefusalLabels { reason }).inc();
     }
 
-    /// All metrics in Prometheus' text format.
-    pub(crate) fn render(&self) -> String {
+    /// All metrics as OpenMetrics text.
+    pub(crate) fn open_metrics(&self) -> String {
         let mut text = String::new();
         // writing to a String does not fail
         let _ = encode(&mut text, &self.registry);
         text
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub(crate) fn plain_text(&self) -> String {
+        plain::plain(&self.open_metrics())
     }
 }
 

@@ -92,6 +92,30 @@ async fn what_is_published_on_the_page_arrives_on_the_page() {
 }
 
 #[tokio::test]
+async fn a_name_can_not_turn_the_page_round_and_no_script_gets_into_it() {
+    let browser = Driver::chromium().await;
+    let hub = Hub::start();
+    let page = watch(&browser, &hub, "**").await;
+    hub.publish("news/%E2%80%AEgnp.exe", "hello").await;
+    until(&page, "the row is there", "return !!at('event-row')").await;
+    let shown = "news/‹U+202E›gnp.exe";
+    assert_eq!(text_of(&page, "return at('event-row').querySelector('bdi.topic').textContent").await, shown);
+    assert_eq!(text_of(&page, "return at('event-row').dataset.topic").await, "news/\u{202e}gnp.exe");
+    until(&page, "it is listed", &format!("return at('topics').querySelector('bdi')?.textContent === '{shown}'")).await;
+
+    let inject = "const script = document.createElement('script'); script.textContent = 'document.title = \"in\"'; \
+                  document.body.append(script); \
+                  document.body.insertAdjacentHTML('beforeend', '<b id=b style=\"color: red\" onclick=\"document.title = 1\">'); \
+                  document.getElementById('b').click(); \
+                  return document.title + getComputedStyle(document.getElementById('b')).color";
+    let after = text_of(&page, inject).await;
+    assert!(after.starts_with("open") && !after.contains("rgb(255, 0, 0)"), "{after}");
+    // its own style and script are in force
+    assert_eq!(text_of(&page, "return getComputedStyle(document.querySelector('.chips')).display").await, "flex");
+    page.close().await;
+}
+
+#[tokio::test]
 async fn a_hub_that_dies_and_returns_with_a_new_log_is_shown_as_a_reconnect_and_a_gap() {
     let browser = Driver::chromium().await;
     let mut hub = Hub::start();

@@ -38,3 +38,16 @@ test("the page has a sentence for every reason", () => {
   assert.deepEqual(sentences("GAPS"), vectors.gap_reasons.toSorted());
   assert.deepEqual(sentences("DRAINS"), vectors.drain_reasons.toSorted());
 });
+
+test("the page writes out what turns a name round or can't be seen, and nothing else", () => {
+  const [line] = /^const visible = .*$/m.exec(page("tools.js"));
+  const visible = declared(line, "visible");
+  for (const [name, shown] of [
+    ["news/\u202Egnp.exe", "news/‹U+202E›gnp.exe"],
+    ["a\u2066b\u2069\u200F\u061C", "a‹U+2066›b‹U+2069›‹U+200F›‹U+061C›"],
+    ["\u009B31m\u0000\u2028", "‹U+009B›31m‹U+0000›‹U+2028›"],
+    ["חדשות/日本 é 👩‍👧", "חדשות/日本 é 👩‍👧"],
+  ]) {
+    assert.equal(visible(name), shown);
+  }
+});

@@ -10,7 +10,7 @@ pub mod event {
     pub const DRAIN: &str = "sse-drain";
     /// All topics of the stream have ended. Reserved.
     pub const END: &str = "sse-end";
-    /// Every name that begins with this is the hub's; no event can be published under it.
+    /// Every name that begins with this, in upper or lower case, is the hub's; no event can be published under it.
     pub const RESERVED_PREFIX: &str = "sse-";
 }
 

@@ -39,7 +39,8 @@ impl Draft {
     }
 }
 
-/// The name of a published event: 1 to 128 bytes without CR, LF and NUL, and not one of the hub's own.
+/// The name of a published event: 1 to 128 bytes without CR, LF, NUL and outer white space, and not one of the hub's
+/// own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Name(EventName);
 
@@ -53,8 +54,11 @@ impl Name {
         if text.is_empty() || text.len() > MAX_NAME_BYTES {
             return Err("it must have 1 to 128 bytes");
         }
-        if text.starts_with(RESERVED_PREFIX) {
-            return Err("names that begin with `sse-` are the hub's own");
+        if is_reserved(text) {
+            return Err("names that begin with `sse-`, in upper or lower case, are the hub's own");
+        }
+        if text != trimmed(text) {
+            return Err("it can't begin or end with white space");
         }
         if text.contains('\0') {
             return Err("it can't hold NUL");
@@ -77,12 +81,53 @@ impl Name {
 ///
 /// # Errors
 ///
-/// Returns an error if `value` is a string with an unpaired surrogate, which is not text.
-pub fn data_of(value: &RawValue) -> Result<(Text, bool), serde_json::Error> {
-    if value.get().starts_with('"') {
-        return Ok((serde_json::from_str::<String>(value.get())?.into(), false));
+/// Returns a sentence if a string anywhere in `value` has half a surrogate pair. It is not text, and few readers of JSON
+/// take it.
+pub fn data_of(value: &RawValue) -> Result<(Text, bool), &'static str> {
+    const HALF: &str = "half a surrogate pair is no character";
+    let json = value.get();
+    if has_half_pair(json) {
+        return Err(HALF);
     }
-    Ok((without_white_space(value.get()).into(), true))
+    if json.starts_with('"') {
+        return Ok((serde_json::from_str::<String>(json).map_err(|_| HALF)?.into(), false));
+    }
+    Ok((without_white_space(json).into(), true))
+}
+
+/// Returns true if a reader that folds case could take the name for one of the hub's.
+fn is_reserved(name: &str) -> bool {
+    let mut folded = name.chars().flat_map(char::to_uppercase);
+    RESERVED_PREFIX.chars().flat_map(char::to_uppercase).all(|letter| folded.next() == Some(letter))
+}
+
+/// The text without what readers trim: Unicode's white space, and the byte order mark, which is JavaScript's.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}')
+}
+
+/// Returns true if an escape in `json`, which is valid, is half of a surrogate pair without the other half.
+fn has_half_pair(json: &str) -> bool {
+    let mut rest = json;
+    // a backslash is in a string, and followed by a whole escape
+    while let Some((_, escape)) = rest.split_once('\\') {
+        rest = match code_unit(escape) {
+            Some((0xd800..=0xdbff, after)) => match after.strip_prefix('\\').and_then(code_unit) {
+                Some((0xdc00..=0xdfff, after)) => after,
+                _ => return true,
+            },
+            Some((0xdc00..=0xdfff, _)) => return true,
+            Some((_, after)) => after,
+            None => escape.get(1..).unwrap_or_default(),
+        };
+    }
+    false
+}
+
+/// The code unit of an escape `uXXXX`, and what follows.
+fn code_unit(escape: &str) -> Option<(u16, &str)> {
+    let digits = escape.strip_prefix('u')?.get(..4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, &escape[5..]))
 }
 
 fn without_white_space(json: &str) -> String {
@@ -113,6 +158,41 @@ mod tests {
             ("1e400", "1e400"),
         ] {
             assert_eq!(without_white_space(json), expect);
+        }
+    }
+
+    #[test]
+    fn no_name_looks_like_one_of_the_hub_s() {
+        for name in ["message", "a b", "sse", "ssé-x", "assess-e", "\u{202e}x", "日本語"] {
+            assert!(Name::new(name).is_ok(), "{name:?}");
+        }
+        for name in ["sse-cursor", "SSE-gap", "Sse-x", "\u{17f}se-x", "ße-x", "sse-"] {
+            assert!(Name::new(name).is_err_and(|why| why.contains("hub's own")), "{name:?}");
+        }
+        for name in [" sse-cursor", "\tx", "x ", "x\u{a0}", "\u{feff}x", "x\u{2028}", " "] {
+            assert!(Name::new(name).is_err_and(|why| why.contains("white space")), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_found_wherever_it_is() {
+        for (json, is_text) in [
+            (r#""\ud83d\ude00""#, true),
+            (r#"{"\uD83D\uDE00":["\ud83d\ude00 \u00e9"]}"#, true),
+            (r#"["\\ud800", "\\\\", "\n\"\u0041"]"#, true),
+            ("[\"é\", 1]", true),
+            (r#""\ud800""#, false),
+            (r#"{"a":["\ud800"]}"#, false),
+            (r#"{"\udc00":1}"#, false),
+            (r#"["\ud800\ud800\udc00"]"#, false),
+            (r#"["\ude00\ud83d"]"#, false),
+            (r#"["\ud83d","\ude00"]"#, false),
+            (r#"["\\\ud800"]"#, false),
+            (r#"["\ud800\n"]"#, false),
+        ] {
+            let value = RawValue::from_string(json.to_owned()).unwrap();
+            assert_eq!(data_of(&value).is_ok(), is_text, "{json}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(json).is_ok(), is_text, "as readers see it: {json}");
         }
     }
 }

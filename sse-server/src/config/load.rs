@@ -286,12 +286,23 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_told_with_key_value_origin_and_what_is_allowed() {
+        let origins = "origins as a browser sends them, without path or default port, such as https://app.example or \
+                       tauri://localhost; one leading `*.` before a name of two labels or more, such as \
+                       https://*.app.example; null; or *";
+        let hosts = "a host name or address without port, such as hub.example or [2001:db8::7], or one leading `*.` \
+                     before a name of two labels or more, such as *.hub.example";
         for (key, value, allowed) in [
             ("server.listen", "8080", "an address and port, such as 127.0.0.1:8080"),
             ("stream.heartbeat", "0s", "a time such as 15s, from 1s to 5m"),
             ("window.events", "-1", "a whole number from 1 to 100000000"),
             ("stream.lag", "drop", "disconnect or gap"),
-            ("cors.origins", "https://a.example/", "origins, such as https://app.example, or *"),
+            ("cors.origins", "https://a.example/", origins),
+            ("cors.origins", "https://*.com", origins),
+            ("cors.origins", "https://app.*.example", origins),
+            ("server.hosts", ".hub.example", hosts),
+            ("server.hosts", "*.com", hosts),
+            ("cors.headers", "x-*", "names of request headers, such as x-request-id, without wildcards"),
+            ("server.ignore_parameters", "utm_*", "names of query parameters, such as token, without wildcards"),
             ("cors.credentials", "yes", "true or false"),
             (
                 "telemetry.log",
@@ -302,6 +313,21 @@ mod tests {
             let expect = format!("{key} = {value:?} (from a flag): not allowed; it takes {allowed}");
             assert_eq!(flags(&[(key, value)]).unwrap_err().to_string(), expect);
         }
+    }
+
+    #[test]
+    fn names_are_converted_to_the_form_in_which_they_are_sent() {
+        let config = flags(&[
+            ("cors.origins", "https://Bücher.example, HTTPS://*.App.example"),
+            ("cors.headers", "X-Request-ID"),
+            ("server.hosts", "Bücher.example"),
+            ("server.public_origin", "https://Hub.example"),
+        ])
+        .unwrap();
+        assert_eq!(config.cors.origins, ["https://xn--bcher-kva.example", "https://*.app.example"]);
+        assert_eq!(config.cors.headers, ["x-request-id"]);
+        assert_eq!(config.server.hosts, ["xn--bcher-kva.example"]);
+        assert_eq!(config.server.public_origin.as_deref(), Some("https://hub.example"));
     }
 
     #[test]

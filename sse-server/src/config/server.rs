@@ -25,17 +25,22 @@ section! {
 
         /// Names and addresses under which the hub is reached, besides loopback and the addresses it listens on.
         ///
-        /// They have no port; an IPv6 address has brackets. Requests to other names are answered 421, so that no web
-        /// page reaches a hub on someone's localhost through a name of its own.
+        /// They have no port; an IPv6 address has brackets. `*.hub.example` is every name below `hub.example`, not that
+        /// name itself. Requests to other names are answered 421, so that no web page reaches a hub on someone's
+        /// localhost through a name of its own.
         pub hosts: Vec<String> = Vec::new(), takes TextRule::Host,
             see "[web pages of other origins](http.md#web-pages-of-other-origins)";
 
         /// The origin of the hub's own page behind a proxy, such as `https://hub.example`. Empty: `http://` and the
         /// name it was called by.
         ///
-        /// Its host need not be in `hosts`. When it is set, the page can't publish if it is opened under another
-        /// origin.
+        /// Its host need not be in `hosts`. When it is set, the page can publish under another origin only if the
+        /// browser says that it is the same (`Sec-Fetch-Site: same-origin`), which it does over HTTPS and on localhost.
         pub public_origin: Option<String> = None, takes TextRule::Origin;
+
+        /// Query parameters that are passed over where the hub does not know them, such as one by which a proxy
+        /// authenticates. All others are refused.
+        pub ignore_parameters: Vec<String> = Vec::new(), takes TextRule::ParameterName;
 
         /// How long a client may take for a request's head, or stay idle between requests.
         ///

@@ -3,24 +3,44 @@
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, uri::Authority};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use sse_core::hub::names;
 
 use super::{problem::Problem, request::Request, response::ResponseBody};
-use crate::{config::Config, metrics::RefusalKind};
+use crate::{
+    config::{Config, Host, HostPattern, OriginPattern},
+    metrics::RefusalKind,
+};
 
-const ALLOWED_HEADERS: &str = "Content-Type, Last-Event-ID, Authorization, Idempotency-Key";
-const EXPOSED_HEADERS: &str = "sse-heartbeat, retry-after";
+/// The headers that pages of the allowed origins may send: those that the hub reads, and those that tracing and common
+/// HTTP libraries add to every request.
+const ALLOWED_HEADERS: [&str; 10] = [
+    "content-type",
+    "authorization",
+    names::header::LAST_EVENT_ID,
+    names::header::IDEMPOTENCY_KEY,
+    "cache-control",
+    "x-requested-with",
+    "traceparent",
+    "tracestate",
+    "baggage",
+    "sentry-trace",
+];
+
+/// The headers of responses that they may read.
+const EXPOSED_HEADERS: [&str; 2] = [names::header::HEARTBEAT, "retry-after"];
 
 /// The rules, derived from the configuration once.
 #[derive(Debug)]
 pub(super) struct Guard {
     /// The addresses the hub listens on, including that of the operator's routes.
     listen: Vec<IpAddr>,
-    hosts: Vec<String>,
+    hosts: Vec<HostPattern>,
     public_origin: Option<String>,
-    origins: Vec<String>,
-    any_origin: bool,
+    origins: Vec<OriginPattern>,
     credentials: bool,
+    allowed_headers: HeaderValue,
+    exposed_headers: HeaderValue,
     max_age: HeaderValue,
 }
 
@@ -37,39 +57,40 @@ pub(super) enum Caller {
 
 impl Guard {
     pub(super) fn new(config: &Config) -> Self {
-        let own_host = config.server.public_origin.as_deref().and_then(|origin| origin.split_once("://"));
-        let own_host = own_host.map(|(_, authority)| without_port(authority).to_owned());
+        let public_origin = config.server.public_origin.as_deref().and_then(OriginPattern::http);
+        let own_host = public_origin.as_deref().and_then(HostPattern::of_origin);
+        let own_headers: Vec<_> = config.cors.headers.iter().map(|name| name.to_ascii_lowercase()).collect();
         Self {
             listen: [Some(config.server.listen), config.server.admin_listen]
                 .iter()
                 .flatten()
                 .map(SocketAddr::ip)
                 .collect(),
-            hosts: config.server.hosts.iter().cloned().chain(own_host).collect(),
-            public_origin: config.server.public_origin.clone(),
-            origins: config.cors.origins.clone(),
-            any_origin: config.cors.origins.iter().any(|origin| origin == "*"),
+            hosts: config.server.hosts.iter().filter_map(|host| HostPattern::parse(host)).chain(own_host).collect(),
+            public_origin,
+            origins: config.cors.origins.iter().filter_map(|origin| OriginPattern::parse(origin)).collect(),
             credentials: config.cors.credentials,
+            allowed_headers: list(ALLOWED_HEADERS.into_iter().chain(own_headers.iter().map(String::as_str))),
+            exposed_headers: list(EXPOSED_HEADERS),
             max_age: HeaderValue::from(config.cors.max_age.as_secs()),
         }
     }
 
-    /// Admits `request`, or returns the refusal. The hub's page itself may be linked from anywhere.
+    /// Admits `request`, which is well formed, or returns the refusal. The hub's page itself may be linked from
+    /// anywhere.
     pub(super) fn check(&self, request: &Request, page: bool) -> Result<Caller, Problem> {
-        let headers = &request.headers;
-        if request.peer.is_some_and(|peer| peer.needs_host) && !headers.contains_key(header::HOST) {
-            return Err(Problem::invalid("there is no header Host, which HTTP/1.1 demands"));
-        }
-        self.check_headers(headers, &request.method, page)
+        self.check_headers(request.host(), &request.headers, &request.method, page)
     }
 
-    fn check_headers(&self, headers: &HeaderMap, method: &Method, page: bool) -> Result<Caller, Problem> {
-        if headers.get_all(header::HOST).iter().count() > 1 {
-            return Err(Problem::invalid("the header Host is given twice; give it once"));
-        }
-        let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    fn check_headers(
+        &self,
+        host: Option<&str>,
+        headers: &HeaderMap,
+        method: &Method,
+        page: bool,
+    ) -> Result<Caller, Problem> {
         if let Some(host) = host
-            && !self.knows(host)
+            && !Host::of(host).is_some_and(|host| self.knows(&host))
         {
             let detail =
                 format!("the hub is not known as {host:?}; call it by its address, or add the name to server.hosts");
@@ -80,7 +101,7 @@ impl Guard {
             Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail))
         };
         let Some(origin) = headers.get(header::ORIGIN) else {
-            let cross = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+            let cross = headers.get_all(FETCH_SITE).iter().any(|site| site == "cross-site");
             let followed =
                 page && *method == Method::GET && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
             return if cross && !followed { refused("a page of another site") } else { Ok(Caller::Own) };
@@ -89,13 +110,14 @@ impl Guard {
         if self.is_own(text, host) {
             return Ok(Caller::Own);
         }
-        if self.origins.iter().any(|listed| listed == text) {
-            return Ok(Caller::Listed(origin.clone()));
+        match self.origins.iter().find(|listed| listed.matches(text)) {
+            Some(OriginPattern::Exactly(_) | OriginPattern::Below { .. }) => Ok(Caller::Listed(origin.clone())),
+            // The browser knows, and no page can make it say so. A proxy that rewrites Host has hidden it from the hub.
+            // A page whose name was made to lead here did not get past its Host.
+            _ if is_same_origin(headers) => Ok(Caller::Own),
+            Some(OriginPattern::Any | OriginPattern::Null) => Ok(Caller::Any),
+            None => refused(&format!("the origin {text:?}")),
         }
-        if self.any_origin && text != "null" {
-            return Ok(Caller::Any);
-        }
-        refused(&format!("the origin {text:?}"))
     }
 
     fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
@@ -106,19 +128,14 @@ impl Guard {
         }
     }
 
-    /// Returns true if `host` is loopback, a listen address or a listed name, on any port.
-    fn knows(&self, host: &str) -> bool {
-        let Ok(authority) = host.parse::<Authority>() else { return false };
-        let name = authority.host();
-        let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
+    /// Returns true if `host` is loopback, a listen address or a listed name.
+    fn knows(&self, host: &Host) -> bool {
         // A name can be made to resolve to anything (DNS rebinding), an address can't.
-        let own_address = address.is_some_and(|address| {
-            let address = address.to_canonical();
-            address.is_loopback() || self.listen.iter().any(|own| own.is_unspecified() || *own == address)
-        });
-        own_address
-            || name.eq_ignore_ascii_case("localhost")
-            || self.hosts.iter().any(|known| name.eq_ignore_ascii_case(known))
+        let own_address = match host {
+            Host::Address(address) => self.listen.iter().any(|own| own.is_unspecified() || own == address),
+            Host::Name(_) => false,
+        };
+        own_address || host.is_loopback() || self.hosts.iter().any(|known| known.matches(host))
     }
 
     /// The response to a preflight; [`stamp`](Self::stamp) adds the origin.
@@ -127,7 +144,7 @@ impl Guard {
         *response.status_mut() = StatusCode::NO_CONTENT;
         let headers = response.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, POST"));
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, self.allowed_headers.clone());
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
         response
     }
@@ -149,15 +166,22 @@ impl Guard {
                 allow(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
         }
-        allow(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
+        allow(header::ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed_headers.clone());
     }
 }
 
-fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    }
+const FETCH_SITE: &str = "sec-fetch-site";
+
+/// Returns true if the browser says that the page and what it calls have one origin.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let mut sites = headers.get_all(FETCH_SITE).iter();
+    sites.next().is_some_and(|site| site == "same-origin") && sites.next().is_none()
+}
+
+/// Names of headers as one value.
+fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> HeaderValue {
+    let names: Vec<_> = names.into_iter().collect();
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
 #[cfg(test)]
@@ -175,8 +199,9 @@ mod tests {
     }
 
     fn check_page(guard: &Guard, headers: &[(&'static str, &str)], page: bool) -> Result<Caller, u16> {
+        let host = headers.iter().find(|(name, _)| *name == "host").map(|(_, host)| *host);
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        guard.check_headers(&headers.collect(), &Method::GET, page).map_err(|problem| problem.status().as_u16())
+        guard.check_headers(host, &headers.collect(), &Method::GET, page).map_err(|problem| problem.status().as_u16())
     }
 
     #[test]
@@ -184,6 +209,7 @@ mod tests {
         let guard = guard(|config| {
             config.server.listen = "192.0.2.1:80".parse().unwrap();
             config.server.hosts = vec!["hub.example".into(), "198.51.100.7".into(), "[2001:db8::7]".into()];
+            config.server.hosts.extend(["*.edge.example".into(), "Bücher.example".into()]);
             config.server.admin_listen = Some("192.0.2.9:81".parse().unwrap());
             config.server.public_origin = Some("https://public.example:8443".into());
         });
@@ -200,10 +226,24 @@ mod tests {
             "198.51.100.7:1",
             "[2001:db8::7]:1",
             "[::ffff:127.0.0.1]",
+            "localhost.",
+            "app.localhost:8080",
+            "hub.example.",
+            "eu.edge.example",
+            "a.eu.edge.example:1",
+            "xn--bcher-kva.example",
         ] {
             assert_eq!(check(&guard, &[("host", host)]), Ok(Caller::Own), "{host}");
         }
-        for host in ["evil.example", "192.0.2.2", "localhost.evil.example", "", "a b", "hub.example.evil"] {
+        for host in [
+            "evil.example",
+            "192.0.2.2",
+            "localhost.evil.example",
+            "",
+            "hub.example.evil",
+            "edge.example",
+            "evillocalhost",
+        ] {
             assert_eq!(check(&guard, &[("host", host)]), Err(421), "{host}");
         }
     }
@@ -232,6 +272,49 @@ mod tests {
         let any = guard(|config| config.cors.origins = vec!["*".into()]);
         assert_eq!(check(&any, &[app]), Ok(Caller::Any));
         assert_eq!(check(&any, &[("origin", "null")]), Err(403));
+        let null = guard(|config| config.cors.origins = vec!["null".into()]);
+        assert_eq!(check(&null, &[("origin", "null")]), Ok(Caller::Any), "never with credentials");
+        assert_eq!(check(&null, &[app]), Err(403));
+    }
+
+    #[test]
+    fn listed_patterns_and_other_schemes_are_allowed() {
+        let listed = guard(|config| {
+            config.cors.origins =
+                ["https://*.app.example", "tauri://localhost", "https://bücher.example"].map(Into::into).into();
+        });
+        let origins =
+            ["https://a.app.example", "https://b.a.app.example", "tauri://localhost", "https://xn--bcher-kva.example"];
+        for origin in origins {
+            let expected = Caller::Listed(HeaderValue::from_static(origin));
+            assert_eq!(check(&listed, &[("origin", origin)]), Ok(expected), "{origin}");
+        }
+        for origin in
+            ["https://app.example", "http://a.app.example", "capacitor://localhost", "https://a.app.example:1"]
+        {
+            assert_eq!(check(&listed, &[("origin", origin)]), Err(403), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_browser_s_word_that_the_origin_is_the_same_is_enough_under_a_known_host() {
+        let (none, public) =
+            (guard(|_| {}), guard(|config| config.server.public_origin = Some("https://hub.example".into())));
+        let (proxied, site) = (("origin", "http://localhost:5173"), "sec-fetch-site");
+        for guard in [&none, &public] {
+            assert_eq!(check(guard, &[("host", "localhost:8080"), proxied, (site, "same-origin")]), Ok(Caller::Own));
+            assert_eq!(check(guard, &[("host", "rebound.example"), proxied, (site, "same-origin")]), Err(421));
+            for other in ["same-site", "cross-site", "none", ""] {
+                assert_eq!(check(guard, &[("host", "localhost:8080"), proxied, (site, other)]), Err(403), "{other}");
+            }
+        }
+        let listed = guard(|config| config.cors.origins = vec!["http://localhost:5173".into()]);
+        let caller = check(&listed, &[("host", "localhost:8080"), proxied, (site, "same-origin")]);
+        assert_eq!(caller, Ok(Caller::Listed(HeaderValue::from_static("http://localhost:5173"))));
+        let mut twice = HeaderMap::new();
+        twice.append(FETCH_SITE, HeaderValue::from_static("same-origin"));
+        twice.append(FETCH_SITE, HeaderValue::from_static("cross-site"));
+        assert!(!is_same_origin(&twice));
     }
 
     #[test]

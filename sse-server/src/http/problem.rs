@@ -4,7 +4,7 @@ use std::{fmt::Display, time::Duration};
 
 use super::response::{ResponseBody, of_type};
 use crate::metrics::RefusalKind;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value};
 use sse_core::hub::{self, names};
 
@@ -15,7 +15,8 @@ pub(super) struct Problem {
     kind: RefusalKind,
     details: Box<hub::Problem>,
     members: Map<String, Value>,
-    allow: Option<&'static str>,
+    /// A header that says what is allowed.
+    allowed: Option<(HeaderName, &'static str)>,
     retry_after: Option<Duration>,
     close: bool,
 }
@@ -24,7 +25,7 @@ impl Problem {
     pub(super) fn new(status: StatusCode, kind: RefusalKind, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
         let details = Box::new(hub::Problem::new(status.as_u16(), title, detail));
-        Self { status, kind, details, members: Map::new(), allow: None, retry_after: None, close: false }
+        Self { status, kind, details, members: Map::new(), allowed: None, retry_after: None, close: false }
     }
 
     /// 400: the request is invalid. `detail` names the field, the value and what is allowed.
@@ -40,7 +41,15 @@ impl Problem {
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("this address answers {allow}");
-        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, RefusalKind::other, detail) }
+        let allowed = Some((header::ALLOW, allow));
+        Self { allowed, ..Self::new(StatusCode::METHOD_NOT_ALLOWED, RefusalKind::other, detail) }
+    }
+
+    /// 415: the body is encoded in a way that the hub does not undo.
+    pub(super) fn encoded(coding: &str) -> Self {
+        let detail = format!("the content coding {coding:?} is not undone here; send the body as it is");
+        let allowed = Some((header::ACCEPT_ENCODING, "identity"));
+        Self { allowed, ..Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, RefusalKind::invalid, detail) }
     }
 
     /// 429 or 503: try again later.
@@ -80,8 +89,8 @@ impl Problem {
         let mut response = of_type(self.details.to_json(self.members), names::media_type::PROBLEM);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        if let Some((name, value)) = self.allowed {
+            headers.insert(name, HeaderValue::from_static(value));
         }
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

@@ -7,9 +7,10 @@ pub(super) mod query;
 use std::net::SocketAddr;
 
 use bytes::Buf;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, uri::Authority};
 
-use crate::{hub::Hub, transport::takeover::Takeover};
+use super::problem::Problem;
+use crate::{config::Host, hub::Hub, metrics::RefusalKind, transport::takeover::Takeover};
 use body::Body;
 
 /// What the accept loop knows of a connection. It is in the request's extensions.
@@ -25,6 +26,10 @@ pub(crate) struct Peer {
 /// The parts of a request.
 pub(super) struct Request {
     pub(super) method: Method,
+    pub(super) version: Version,
+    /// The authority of an absolute target. It is what counts, not the header `Host` (RFC 9112, 3.2.2); over HTTP/2
+    /// there is nothing else.
+    pub(super) authority: Option<Authority>,
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) peer: Option<Peer>,
@@ -38,14 +43,11 @@ impl Request {
     where
         B: http_body::Body<Data: Buf> + Send + 'static,
     {
-        let (mut parts, body) = request.into_parts();
-        // The target's authority, where there is one, is what counts (RFC 9112, 3.2.2). HTTP/2 has nothing else.
-        let authority = parts.uri.authority().and_then(|authority| HeaderValue::from_str(authority.as_str()).ok());
-        if let Some(authority) = authority {
-            parts.headers.insert(header::HOST, authority);
-        }
+        let (parts, body) = request.into_parts();
         Self {
             method: parts.method,
+            version: parts.version,
+            authority: parts.uri.authority().cloned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
             peer: parts.extensions.get().copied(),
@@ -53,4 +55,49 @@ impl Request {
             body: Body::new(body, hub),
         }
     }
+    /// The host that is called and perhaps its port.
+    pub(super) fn host(&self) -> Option<&str> {
+        let header = || self.headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+        self.authority.as_ref().map(Authority::as_str).or_else(header)
+    }
+
+    /// Refuses a head that two readers could understand in two ways.
+    pub(super) fn check_head(&self) -> Result<(), Problem> {
+        if self.peer.is_some_and(|peer| peer.needs_host) && !self.headers.contains_key(header::HOST) {
+            return Err(Problem::invalid("there is no header Host, which HTTP/1.1 demands"));
+        }
+        for (name, text) in [(header::HOST, "Host"), (header::ORIGIN, "Origin")] {
+            if self.headers.get_all(name).iter().count() > 1 {
+                return Err(Problem::invalid(format!("the header {text} is given twice; give it once")));
+            }
+        }
+        let header = self.headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
+        let target = self.authority.as_ref().map(|authority| authority.as_str().into());
+        for host in header.into_iter().chain(target) {
+            if Host::of(&host).is_none() {
+                let detail = format!(
+                    "the host {host:?} is malformed; it takes a name or an address, which has brackets if it is IPv6, \
+                     and perhaps a port"
+                );
+                return Err(Problem::invalid(detail));
+            }
+        }
+        // The one coding without which no body over HTTP/1.1 has an end is undone already.
+        let codings: Vec<_> = tokens(&self.headers, &header::TRANSFER_ENCODING).collect();
+        match &codings[..] {
+            [] => Ok(()),
+            [coding] if coding == "chunked" => Ok(()),
+            _ => {
+                let detail = format!("the transfer coding is {:?}; send chunked alone", codings.join(", "));
+                Err(Problem::new(StatusCode::NOT_IMPLEMENTED, RefusalKind::invalid, detail).closing())
+            }
+        }
+    }
+}
+
+/// The elements of a header that is a list, in lower case, whether they come in one line or in several.
+pub(super) fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> + use<'a> {
+    let lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()).to_ascii_lowercase());
+    let elements = |line: String| line.split(',').map(|element| element.trim().to_owned()).collect::<Vec<_>>();
+    lines.flat_map(elements).filter(|element| !element.is_empty())
 }

@@ -79,7 +79,7 @@ impl Route {
     }
 }
 
-pub(super) async fn serve(hub: &Hub, route: Route, request: Request) -> Result<Response<ResponseBody>, Problem> {
+pub(super) async fn serve(hub: &Hub, route: Route, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     match route {
         Route::Page => Ok(page::page()),
         Route::Events => events::subscribe(hub, request).await,
@@ -89,7 +89,7 @@ pub(super) async fn serve(hub: &Hub, route: Route, request: Request) -> Result<R
         Route::Topic(topic) => topics::one(hub, &topic),
         Route::Live => admin::live(hub),
         Route::Ready => admin::ready(hub),
-        Route::Metrics => Ok(admin::metrics(hub)),
+        Route::Metrics => Ok(admin::metrics(hub, &request.headers)),
         Route::Nowhere => {
             let detail = "there is nothing here; see / for what the hub serves";
             Err(Problem::new(StatusCode::NOT_FOUND, RefusalKind::other, detail))

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, Version, header};
 
 use super::{
     guard::Guard,
@@ -120,23 +120,33 @@ where
     }
 }
 
-/// Responds to one request: it passes the guard first, and the response gets its CORS headers.
-async fn answer(hub: &Hub, guard: &Guard, route: Route, request: request::Request) -> Response<ResponseBody> {
-    let verdict = guard.check(&request, route == Route::Page);
-    let mut response = match &verdict {
+/// Responds to one request: it passes the guard first, and the response gets the headers that all have.
+async fn answer(hub: &Hub, guard: &Guard, route: Route, mut request: request::Request) -> Response<ResponseBody> {
+    let verdict = request.check_head().and_then(|()| guard.check(&request, route == Route::Page));
+    let answer = match &verdict {
         Err(problem) => Err(problem.clone()),
         Ok(_) if request.method == Method::OPTIONS && route != Route::Nowhere => Ok(guard.preflight()),
         Ok(_) if !route.allows(&request.method) => Err(Problem::method_not_allowed(route.methods())),
-        Ok(_) => serve(hub, route, request).await,
-    }
-    .unwrap_or_else(|problem| {
-        hub.metrics().refused(problem.kind());
-        tracing::debug!(status = problem.status().as_u16(), detail = problem.detail(), "refused");
-        problem.into_response()
-    });
-    response.headers_mut().append(header::VARY, HeaderValue::from_static("Origin"));
+        Ok(_) => serve(hub, route, &mut request).await,
+    };
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(problem) => {
+            hub.metrics().refused(problem.kind());
+            tracing::debug!(status = problem.status().as_u16(), detail = problem.detail(), "refused");
+            if request.version == Version::HTTP_2 {
+                request.body.discard(&request.headers);
+            }
+            problem.into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Everything but the page and the streams is of the moment, and for the one who asked.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if let Ok(caller) = verdict {
-        guard.stamp(&caller, response.headers_mut());
+        guard.stamp(&caller, headers);
     }
     response
 }
@@ -203,5 +213,125 @@ mod tests {
         let page = ("origin", "http://hub.example");
         assert_eq!(status(&service, "http://hub.example/ready", &[page]).await, 200);
         assert_eq!(status(&service, "http://localhost/ready", &[page]).await, 403);
+    }
+
+    #[tokio::test]
+    async fn a_head_that_can_be_read_in_two_ways_is_refused() {
+        let service = service(|_| {});
+        let refused = [
+            ("host", "evil.example@localhost"),
+            ("host", "localhost:abc"),
+            ("host", "localhost:99999"),
+            ("host", "[127.0.0.1]"),
+            ("host", "[::1]x"),
+            ("host", "a b"),
+            ("host", "löcalhost"),
+        ];
+        for header in refused {
+            assert_eq!(status(&service, "/ready", &[header]).await, 400, "{header:?}");
+        }
+        for (target, headers, expected) in [
+            ("http://evil@localhost/ready", &[][..], 400),
+            ("http://localhost:99999/ready", &[], 400),
+            ("http://localhost/ready", &[("host", "a:b")], 400),
+            ("http://localhost/ready", &[("host", "a"), ("host", "b")], 400),
+            ("/ready", &[("host", "localhost"), ("host", "localhost")], 400),
+            ("/ready", &[("origin", "http://localhost"), ("origin", "http://localhost")], 400),
+            ("/ready", &[("transfer-encoding", "chunked")], 200),
+            ("/ready", &[("transfer-encoding", "Chunked")], 200),
+            ("/ready", &[("transfer-encoding", "gzip, chunked")], 501),
+            ("/ready", &[("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")], 501),
+            ("/ready", &[("transfer-encoding", "chunked, chunked")], 501),
+        ] {
+            assert_eq!(status(&service, target, headers).await, expected, "{target} {headers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn http_1_1_demands_one_host_whatever_the_target_is() {
+        let service = service(|_| {});
+        let peer = request::Peer { address: "127.0.0.1:1".parse().unwrap(), surplus: false, needs_host: true };
+        for (target, hosts, expected) in [
+            ("/ready", &[][..], 400),
+            ("/ready", &["localhost"], 200),
+            ("http://localhost/ready", &[], 400),
+            ("http://localhost/ready", &["evil.example"], 200),
+            ("http://localhost/ready", &["localhost", "localhost"], 400),
+        ] {
+            let mut request = Request::get(target).extension(peer);
+            for host in hosts {
+                request = request.header("host", *host);
+            }
+            let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
+            let Ok(response) = service.clone().call(request).await;
+            assert_eq!(response.status(), expected, "{target} {hosts:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_response_is_what_it_says_and_only_the_page_and_streams_may_be_kept() {
+        let service = HubService::new(Hub::new(Config::in_memory()).unwrap(), RouteSet::All);
+        for (method, target, cached) in [
+            ("GET", "/", "no-cache, no-transform"),
+            ("GET", "/events?topic=a", "no-cache, no-transform"),
+            ("HEAD", "/events?topic=a", "no-cache, no-transform"),
+            ("GET", "/events", "no-store"),
+            ("GET", "/topics", "no-store"),
+            ("GET", "/live", "no-store"),
+            ("GET", "/ready", "no-store"),
+            ("GET", "/metrics", "no-store"),
+            ("GET", "/nowhere", "no-store"),
+            ("POST", "/publish/a", "no-store"),
+            ("PUT", "/publish/a", "no-store"),
+            ("OPTIONS", "/publish/a", "no-store"),
+        ] {
+            let request = Request::builder().method(method).uri(target).body(Empty::<bytes::Bytes>::new()).unwrap();
+            let Ok(response) = service.clone().call(request).await;
+            assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{method} {target}");
+            assert_eq!(response.headers()["cache-control"], cached, "{method} {target}");
+        }
+    }
+
+    /// The status of a response, and how much of the request's body was read until the hub let go of it.
+    async fn read_until_dropped(request: http::request::Builder, size: usize) -> (u16, usize) {
+        use futures_util::{StreamExt, stream};
+        use http_body::Frame;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        const PIECE: usize = 1 << 16;
+        let service = service(|config| config.publish.max_event_bytes = 1000);
+        let read = Arc::new(AtomicUsize::new(0));
+        let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+        let count = read.clone();
+        let pieces = stream::repeat(bytes::Bytes::from_static(&[b'x'; PIECE])).take(size / PIECE);
+        let pieces = pieces.chain(stream::pending()).map(move |piece| {
+            let _ = &held;
+            count.fetch_add(piece.len(), Ordering::Relaxed);
+            Ok::<_, Infallible>(Frame::data(piece))
+        });
+        let request = request.body(http_body_util::StreamBody::new(pieces)).unwrap();
+        let Ok(response) = service.clone().call(request).await;
+        let _ = dropped.await;
+        (response.status().as_u16(), read.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn over_http_2_a_refused_body_is_read_on_for_a_bounded_time_and_size() {
+        const MIB: usize = 1 << 20;
+        let post = |version| Request::post("/publish/a").version(version);
+        let (two, one) = (Version::HTTP_2, Version::HTTP_11);
+        let begun = tokio::time::Instant::now();
+        assert_eq!(read_until_dropped(post(two), 4 * MIB).await, (413, 4 * MIB));
+        assert_eq!(begun.elapsed().as_secs(), 1, "the client sent no more");
+        let evil = post(two).header("origin", "http://evil.example");
+        assert_eq!(read_until_dropped(evil, 4 * MIB).await, (403, 4 * MIB));
+        let (status, read) = read_until_dropped(post(two), 64 * MIB).await;
+        assert!(status == 413 && (16 * MIB..17 * MIB).contains(&read), "{status} {read}");
+        // who asks first is not told to go on
+        let asking = post(two).header("expect", "100-continue").header("content-length", 4 * MIB);
+        assert_eq!(read_until_dropped(asking, 4 * MIB).await, (413, 0));
+        // HTTP/1 has an orderly end of its own
+        let (status, read) = read_until_dropped(post(one), 4 * MIB).await;
+        assert!(status == 413 && read <= MIB, "{status} {read}");
     }
 }

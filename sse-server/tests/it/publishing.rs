@@ -96,6 +96,35 @@ async fn lines_cut_anywhere_are_the_same_lines() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_byte_order_mark_is_passed_over_before_json_however_it_is_cut_and_is_text_in_text() {
+    let client = default_hub();
+    let mut stream = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
+    for (content_type, body) in [
+        ("application/json", "\u{feff}{\"topic\":\"a\",\"data\":1}"),
+        ("application/json", "\u{feff} [{\"topic\":\"a\",\"data\":1}]"),
+        ("application/x-ndjson", "\u{feff}{\"topic\":\"a\",\"data\":1}\n"),
+        ("application/x-ndjson", "\u{feff}\n{\"topic\":\"a\",\"data\":1}"),
+    ] {
+        let request = || client.post("/publish").header("content-type", content_type);
+        let pieces: Vec<_> = body.bytes().map(|byte| vec![byte]).collect();
+        for request in [request().body(body), request().body_stream(pieces)] {
+            let response = request.send().await;
+            assert_eq!(response.status, 200, "{body:?}: {}", response.text());
+            stream.expect_event("1").await;
+        }
+    }
+    for (content_type, body) in [
+        ("application/json", "\u{feff}\u{feff}{\"topic\":\"a\",\"data\":1}"),
+        ("application/x-ndjson", "\n\u{feff}{\"topic\":\"a\",\"data\":1}"),
+    ] {
+        let response = client.post("/publish").header("content-type", content_type).body(body).send().await;
+        assert_eq!(problem(&response).0, 400, "{body:?}");
+    }
+    publish(&client, "a", "\u{feff}x").await;
+    stream.expect_event("\u{feff}x").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_makes_a_repeat_harmless() {
     let (_, client) = hub(|config| config.publish.key_window = Duration::from_secs(60));
     let send = async |topic: &str, key: &str, data: &str| {

@@ -18,6 +18,7 @@ async fn bad_requests_name_what_is_wrong() {
         ("/events?topic=a&since=1m&since=2m", "`since` is given twice"),
         ("/events?topic=a&heartbeat=loud", "`heartbeat` is \"loud\""),
         ("/events?topic=a&envelope=xml", "`envelope` is \"xml\""),
+        ("/events?topic=a&heartbeat=cursor&heartbeat=cursor", "`heartbeat` is given twice"),
         ("/topics?limit=0", "`limit` is \"0\""),
         ("/topics?page=2", "the parameter \"page\""),
     ] {
@@ -28,6 +29,64 @@ async fn bad_requests_name_what_is_wrong() {
     let (status, detail) = problem(&client.post("/publish/a?evnt=x").body("x").send().await);
     assert_eq!(status, 400);
     assert!(detail.contains("\"evnt\""), "{detail}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_that_something_else_needs_are_passed_over() {
+    let client = default_hub();
+    let (status, detail) = problem(&client.get("/events?topic=a&ticket=x").send().await);
+    assert_eq!(status, 400);
+    assert!(detail.contains("server.ignore_parameters"), "{detail}");
+    let (_, client) = hub(|config| config.server.ignore_parameters = vec!["ticket".into(), "topic".into()]);
+    let mut stream = client.get("/events?ticket=x&topic=a&ticket=y").skip_events(["sse-cursor"]).connect().await;
+    assert_eq!(client.post("/publish/a?ticket=x").body("hello").send().await.status, 200);
+    stream.expect_event("hello").await;
+    assert_eq!(client.get("/topics?ticket=x").send().await.status, 200);
+    let json = client.post("/publish?ticket=x").header("content-type", "application/json");
+    assert_eq!(json.body(r#"{"topic":"a","data":1}"#).send().await.status, 200);
+    assert_eq!(problem(&client.get("/events?topic=a&tickets=x").send().await).0, 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_encoded_body_is_refused_before_it_is_taken_for_text() {
+    let client = default_hub();
+    for (path, content_type) in
+        [("/publish/a", "text/plain"), ("/publish", "application/json"), ("/publish", "application/x-ndjson")]
+    {
+        let request = || client.post(path).header("content-type", content_type).body(r#"{"topic":"a","data":1}"#);
+        for coding in ["gzip", "br", "identity, GZIP", "x"] {
+            let response = request().header("content-encoding", coding).send().await;
+            assert_eq!(problem(&response).0, 415, "{path} {coding}");
+            assert_eq!(response.headers["accept-encoding"], "identity");
+        }
+        for coding in ["identity", "Identity", ""] {
+            let response = request().header("content-encoding", coding).send().await;
+            assert_eq!(response.status, 200, "{path} {coding:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_come_in_the_format_that_is_asked_for() {
+    let client = default_hub();
+    let ask = |accept: &str| client.get("/metrics").header("accept", accept).send();
+    let plain = ask("text/plain;version=0.0.4").await;
+    assert_eq!(plain.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let text = plain.text();
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+    // each sample has the name that its type was told for
+    for sample in text.lines().filter(|line| !line.starts_with('#')) {
+        let name = sample.split(['{', ' ']).next().unwrap();
+        let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+        assert!(text.contains(&format!("# TYPE {name} {kind}\n")), "{name}\n{text}");
+    }
+    let open = ask("application/openmetrics-text;version=1.0.0").await;
+    assert_eq!(open.headers["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert!(open.text().ends_with("# EOF\n"));
+    let samples = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(samples(open.text()), samples(text));
+    let both: Vec<_> = open.headers.get_all("vary").iter().collect();
+    assert_eq!(both, ["Accept", "Origin"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,6 +163,7 @@ async fn a_preflight_is_answered_for_allowed_origins() {
     let (_, client) = hub(|config| {
         config.cors.origins = vec!["https://app.example".into()];
         config.cors.credentials = true;
+        config.cors.headers = vec!["X-Request-ID".into()];
     });
     let ask = |origin: &str| client.request(Method::OPTIONS, "/publish/a").header("origin", origin).send();
     let response = ask("https://app.example").await;
@@ -112,7 +172,11 @@ async fn a_preflight_is_answered_for_allowed_origins() {
         ("access-control-allow-origin", "https://app.example"),
         ("access-control-allow-credentials", "true"),
         ("access-control-allow-methods", "GET, HEAD, POST"),
-        ("access-control-allow-headers", "Content-Type, Last-Event-ID, Authorization, Idempotency-Key"),
+        (
+            "access-control-allow-headers",
+            "content-type, authorization, last-event-id, idempotency-key, cache-control, x-requested-with, traceparent, \
+             tracestate, baggage, sentry-trace, x-request-id",
+        ),
         ("access-control-max-age", "600"),
         ("vary", "Origin"),
     ] {
@@ -183,6 +247,7 @@ async fn the_page_is_one_file_that_speaks_only_to_the_hub() {
     assert_eq!(response.headers["content-type"], "text/html; charset=utf-8");
     let policy = response.headers["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("connect-src 'self'"));
+    assert!(policy.contains("script-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
     let page = response.text();
     for elsewhere in ["src=\"", "href=\"http", "@import", "url(http"] {
         assert!(!page.contains(elsewhere), "nothing from elsewhere: {elsewhere}");

@@ -1,40 +1,65 @@
 //! Texts that something else has to understand.
 
+use http::HeaderName;
+
 use super::{Given, Setting};
+use crate::config::{host::HostPattern, origin::OriginPattern};
 
 /// What a text may be.
 #[derive(Clone, Copy)]
 pub(in crate::config) enum TextRule {
     Host,
     Origin,
-    OriginOrAny,
+    OriginPattern,
+    HeaderName,
+    ParameterName,
     LogFilter,
 }
 
 impl TextRule {
-    fn accepts(self, text: &str) -> bool {
+    /// The text in the one form that it has, if it is allowed.
+    fn read(self, text: &str) -> Option<String> {
         match self {
-            Self::Host => is_host(text),
-            Self::Origin => is_origin(text),
-            Self::OriginOrAny => text == "*" || is_origin(text),
-            Self::LogFilter => tracing_subscriber::EnvFilter::try_new(text).is_ok(),
+            Self::Host => HostPattern::parse(text).map(|host| host.to_string()),
+            Self::Origin => OriginPattern::http(text),
+            Self::OriginPattern => OriginPattern::parse(text).map(|origin| origin.to_string()),
+            Self::HeaderName => {
+                let name = HeaderName::from_bytes(text.as_bytes()).ok()?;
+                (!text.contains('*')).then(|| name.as_str().to_owned())
+            }
+            Self::ParameterName => {
+                let allowed = |character: char| !character.is_whitespace() && !character.is_control();
+                (!text.contains(['*', '&', '=', '#']) && text.chars().all(allowed)).then(|| text.to_owned())
+            }
+            Self::LogFilter => tracing_subscriber::EnvFilter::try_new(text).is_ok().then(|| text.to_owned()),
         }
     }
 
     const fn allowed(self) -> &'static str {
         match self {
-            Self::Host => "a host name or address without port, such as hub.example or [2001:db8::7]",
+            Self::Host => {
+                "a host name or address without port, such as hub.example or [2001:db8::7], or one leading `*.` before a \
+                 name of two labels or more, such as *.hub.example"
+            }
             Self::Origin => "an origin, such as https://hub.example",
-            Self::OriginOrAny => "origins, such as https://app.example, or *",
+            Self::OriginPattern => {
+                "origins as a browser sends them, without path or default port, such as https://app.example or \
+                 tauri://localhost; one leading `*.` before a name of two labels or more, such as \
+                 https://*.app.example; null; or *"
+            }
+            Self::HeaderName => "names of request headers, such as x-request-id, without wildcards",
+            Self::ParameterName => "names of query parameters, such as token, without wildcards",
             Self::LogFilter => "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
         }
     }
 
     const fn allowed_in_table(self) -> &'static str {
         match self {
-            Self::Host => "names or addresses",
+            Self::Host => "names, `*.` and a name, or addresses",
             Self::Origin => "an origin",
-            Self::OriginOrAny => "origins, or `*`",
+            Self::OriginPattern => "origins, with `*.` before the name if wanted, `null`, or `*`",
+            Self::HeaderName => "names of headers",
+            Self::ParameterName => "names of parameters",
             Self::LogFilter => "a level or a filter",
         }
     }
@@ -44,7 +69,7 @@ impl Setting for String {
     type Takes = TextRule;
 
     fn read(given: &Given, takes: &TextRule) -> Option<Self> {
-        given.text().filter(|text| takes.accepts(text)).map(ToOwned::to_owned)
+        takes.read(given.text()?)
     }
 
     fn show(&self) -> toml::Value {
@@ -95,7 +120,7 @@ impl Setting for Vec<String> {
             Given::Tables(_) => return None,
         };
         let texts = texts.into_iter().map(str::trim).filter(|text| !text.is_empty());
-        texts.map(|text| takes.accepts(text).then(|| text.to_owned())).collect()
+        texts.map(|text| takes.read(text)).collect()
     }
 
     fn show(&self) -> toml::Value {
@@ -108,26 +133,5 @@ impl Setting for Vec<String> {
 
     fn allowed_in_table(takes: &TextRule) -> String {
         takes.allowed_in_table().into()
-    }
-}
-
-/// Scheme, host and perhaps a port, as a browser writes an origin: lower case and nothing behind it.
-fn is_origin(text: &str) -> bool {
-    let Ok(uri) = text.parse::<http::Uri>() else { return false };
-    let plain = uri.path() == "/" && uri.query().is_none() && !text.ends_with('/') && !text.contains('@');
-    let default_port = match uri.scheme_str() {
-        Some("http") => 80,
-        Some("https") => 443,
-        _ => return false,
-    };
-    let port = uri.port_u16() != Some(default_port); // which a browser leaves out
-    plain && port && uri.host().is_some() && text == text.to_ascii_lowercase()
-}
-
-/// A name, or an address, which has brackets if it is IPv6.
-fn is_host(text: &str) -> bool {
-    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !text.is_empty() && !text.contains(['/', ':', ' ', '*', '@', '[', ']']),
     }
 }

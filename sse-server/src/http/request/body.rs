@@ -19,6 +19,17 @@ pub(in crate::http) struct Body {
     pause: Duration,
     /// The memory for all request bodies, a permit for each byte.
     room: Arc<Semaphore>,
+    progress: Progress,
+}
+
+/// How much of a body was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Nothing: a client that expects `100 Continue` has not got it.
+    Untouched,
+    Begun,
+    /// It has ended or broke.
+    Over,
 }
 
 /// The connection ended or failed in the middle of the body.
@@ -26,6 +37,10 @@ struct Interrupted;
 
 /// The longest time for a buffered body, or for one line of a streamed body.
 const MAX_TIME: Duration = Duration::from_secs(300);
+
+/// The most of a refused body that is read and dropped, and the longest time for that.
+const MAX_DISCARDED: usize = 16 << 20;
+const MAX_DISCARD_TIME: Duration = Duration::from_secs(1);
 
 /// The largest size of a body, and the configuration key that sets it.
 #[derive(Clone, Copy)]
@@ -46,11 +61,13 @@ impl Body {
     where
         B: http_body::Body<Data: Buf> + Send + 'static,
     {
+        let progress = if body.is_end_stream() { Progress::Over } else { Progress::Untouched };
         let pieces = BodyDataStream::new(body).map(|piece| match piece {
             Ok(mut piece) => Ok(piece.copy_to_bytes(piece.remaining())),
             Err(_) => Err(Interrupted),
         });
-        Self { pieces: Box::pin(pieces), pause: hub.config().server.body_timeout, room: hub.body_room() }
+        let pause = hub.config().server.body_timeout;
+        Self { pieces: Box::pin(pieces), pause, room: hub.body_room(), progress }
     }
 
     /// An empty share of the memory for all bodies.
@@ -65,11 +82,15 @@ impl Body {
 
     /// The next piece, or `None` at the end.
     pub(in crate::http) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        self.progress = Progress::Begun;
         // Most bodies have arrived already and need no timer.
         let next = match self.pieces.next().now_or_never() {
             Some(next) => Ok(next),
             None => timeout(self.pause, self.pieces.next()).await,
         };
+        if matches!(next, Ok(None | Some(Err(_)))) {
+            self.progress = Progress::Over;
+        }
         match next {
             Ok(None) => Ok(None),
             Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
@@ -82,15 +103,14 @@ impl Body {
     }
 
     /// Reads the whole body, and refuses it as soon as it is known to be too long. Which limit applies depends on its
-    /// first bytes, leading white space aside; until those are known it is `larger`.
+    /// first byte, white space and a byte order mark aside; until that is known it is `larger`.
     pub(in crate::http) async fn read(
-        mut self,
+        &mut self,
         headers: &HeaderMap,
         larger: BodyLimit,
-        limit: impl Fn(&[u8]) -> BodyLimit,
+        limit: impl Fn(u8) -> BodyLimit,
     ) -> Result<ReadBody, Problem> {
-        let announced =
-            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        let announced = announced(headers);
         let too_long = |limit: BodyLimit| announced.is_some_and(|announced| announced > limit.bytes as u64);
         if too_long(larger) {
             return Err(larger.exceeded());
@@ -99,24 +119,84 @@ impl Body {
         let mut whole = Bytes::new();
         let mut joined = BytesMut::new();
         let mut room = self.room();
+        let mut beginning = Beginning::default();
+        let mut holds = larger;
         while let Some(piece) = timeout_at(deadline, self.next()).await.map_err(|_| slow("the body"))?? {
             room.reserve(piece.len())?;
+            if let Some(first) = beginning.look(&piece) {
+                holds = limit(first);
+            }
             if whole.is_empty() && joined.is_empty() {
                 whole = piece; // most bodies arrive in one piece
             } else {
                 joined.extend_from_slice(&std::mem::take(&mut whole));
                 joined.extend_from_slice(&piece);
             }
-            let so_far = if joined.is_empty() { &whole[..] } else { &joined[..] };
-            let holds = if so_far.trim_ascii_start().is_empty() { larger } else { limit(so_far) };
-            if so_far.len() > holds.bytes || too_long(holds) {
+            if whole.len().max(joined.len()) > holds.bytes || too_long(holds) {
                 return Err(holds.exceeded());
             }
         }
         let bytes = if joined.is_empty() { whole } else { joined.freeze() };
         Ok(ReadBody { bytes, _room: room })
     }
+
+    /// Reads and drops what is left of a body whose request was refused, a bounded part of it, in a task that ends by
+    /// itself. Over HTTP/2 the end of this body before its client's end is a reset, and a reset close behind a response
+    /// is what some clients report in place of the response.
+    pub(in crate::http) fn discard(mut self, headers: &HeaderMap) {
+        if self.progress == Progress::Over {
+            return;
+        }
+        // To ask for a body is to send `100 Continue`.
+        let awaits_leave = self.progress == Progress::Untouched && headers.contains_key(header::EXPECT);
+        tokio::spawn(timeout(MAX_DISCARD_TIME, async move {
+            if awaits_leave {
+                std::future::pending::<()>().await;
+            }
+            let mut left = MAX_DISCARDED;
+            while let Ok(Some(piece)) = self.next().await {
+                let Some(rest) = left.checked_sub(piece.len()) else { return };
+                left = rest;
+                // A body that is always ready would keep the timer from ever being polled.
+                tokio::task::yield_now().await;
+            }
+        }));
+    }
 }
+
+/// The length in the head of a request.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
+/// The search for a body's first byte that is neither white space nor of a byte order mark. It looks at each byte once,
+/// in however many pieces the body comes.
+#[derive(Default)]
+struct Beginning {
+    /// Bytes passed over. The byte order mark can only be the first three.
+    passed: usize,
+    found: bool,
+}
+
+impl Beginning {
+    /// Looks at the next piece, and returns the byte that was searched for if it is there.
+    fn look(&mut self, piece: &[u8]) -> Option<u8> {
+        if self.found {
+            return None;
+        }
+        for &byte in piece {
+            if !byte.is_ascii_whitespace() && BYTE_ORDER_MARK.as_bytes().get(self.passed) != Some(&byte) {
+                self.found = true;
+                return Some(byte);
+            }
+            self.passed += 1;
+        }
+        None
+    }
+}
+
+/// The mark with which some programs begin a text in UTF-8.
+pub(in crate::http) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A complete body, with the memory that it occupies until it is dropped.
 pub(in crate::http) struct ReadBody {
@@ -156,4 +236,35 @@ pub(in crate::http) fn slow(what: &str) -> Problem {
 fn crowded() -> Problem {
     let detail = "too much is being published at once; publish again in a moment";
     Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::full, detail, Duration::from_secs(1)).closing()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_byte_is_found_however_the_body_is_cut_and_no_byte_is_looked_at_twice() {
+        for (body, first) in [
+            ("[1]", Some(b'[')),
+            (" \r\n\t {", Some(b'{')),
+            ("\u{feff} [", Some(b'[')),
+            ("\u{feff}\u{feff}[", Some(0xef)),
+            (" \u{feff}[", Some(0xef)),
+            ("   ", None),
+            ("\u{feff}", None),
+            ("", None),
+        ] {
+            for size in 1..=body.len().max(1) {
+                let mut beginning = Beginning::default();
+                let found: Vec<_> = body.as_bytes().chunks(size).filter_map(|piece| beginning.look(piece)).collect();
+                assert_eq!(found, Vec::from_iter(first), "{body:?} in pieces of {size}");
+                assert!(beginning.passed <= body.len());
+            }
+        }
+        let mut beginning = Beginning::default();
+        for _ in 0..100_000 {
+            assert_eq!(beginning.look(b" "), None);
+        }
+        assert_eq!(beginning.passed, 100_000, "each byte once");
+    }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use crate::http::problem::Problem;
+use crate::{http::problem::Problem, hub::Hub};
 use sse_engine::Topic;
 
 /// The parameters of a query in order, form-decoded.
@@ -42,9 +42,13 @@ pub(in crate::http) fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Re
     }
 }
 
-/// The refusal of a parameter that this path does not accept.
-pub(in crate::http) fn unknown(name: &str, known: &str) -> Problem {
-    Problem::invalid(format!("the parameter {name:?} is not known here; there are {known}"))
+/// Refuses a parameter that this path does not have, unless it is one to ignore.
+pub(in crate::http) fn unknown(hub: &Hub, name: &str, known: &str) -> Result<(), Problem> {
+    if hub.config().server.ignore_parameters.iter().any(|ignored| ignored == name) {
+        return Ok(());
+    }
+    let hint = "if something before the hub needs it, list it in server.ignore_parameters";
+    Err(Problem::invalid(format!("the parameter {name:?} is not known here; there are {known}; {hint}")))
 }
 
 /// Parses a topic from a path: split at `/`, then each segment decoded once.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use crate::{
     base::SHUTTING_DOWN,
     http::{
         problem::Problem,
+        request::accept::prefers_open_metrics,
         response::{ResponseBody, of_type},
     },
     hub::Hub,
@@ -42,7 +43,14 @@ fn unwell(kind: RefusalKind, detail: String, after: Duration) -> Problem {
     Problem::later(StatusCode::SERVICE_UNAVAILABLE, kind, detail, after)
 }
 
-pub(super) fn metrics(hub: &Hub) -> Response<ResponseBody> {
+/// The counters in the format that is asked for. Prometheus asks for OpenMetrics; who does not say gets the text format,
+/// which everything reads.
+pub(super) fn metrics(hub: &Hub, headers: &HeaderMap) -> Response<ResponseBody> {
     hub.metrics().store_up.set(i64::from(hub.store_health().is_ok()));
-    of_type(hub.metrics().render(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
+    let mut response = match prefers_open_metrics(headers) {
+        true => of_type(hub.metrics().open_metrics(), "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        false => of_type(hub.metrics().plain_text(), "text/plain; version=0.0.4; charset=utf-8"),
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
+    response
 }

@@ -24,7 +24,7 @@ use crate::{
 
 const KNOWN: &str = "topic, last_event_id, since, heartbeat and envelope";
 
-pub(super) async fn subscribe(hub: &Hub, request: Request) -> Result<Response<ResponseBody>, Problem> {
+pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     let accept = Accept::of(&request.headers);
     if accept == Accept::Refused {
         let detail = "this address sends text/event-stream, which Accept rules out";
@@ -101,7 +101,9 @@ impl Wish {
             let (name, value) = parameter?;
             match name.as_str() {
                 names::query::TOPIC => selectors.push(selector(&value)?),
-                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS => once(&mut id, &name, value)?,
+                // Clients append it at each reconnection, some to an address that has one: the last is the newest.
+                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS if value.is_empty() => {}
+                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS => id = Some(value),
                 names::query::SINCE => once(&mut since, &name, start_since(value)?)?,
                 names::query::HEARTBEAT => {
                     let beat = match value.as_str() {
@@ -113,7 +115,7 @@ impl Wish {
                 }
                 names::query::ENVELOPE if value == "json" => once(&mut envelope, &name, ())?,
                 names::query::ENVELOPE => return Err(one_of(&name, &value, "json")),
-                _ => return Err(unknown(&name, KNOWN)),
+                _ => unknown(hub, &name, KNOWN)?,
             }
         }
         if selectors.is_empty() {
@@ -121,9 +123,7 @@ impl Wish {
         }
         let selectors =
             hub.selectors(selectors, envelope.is_some()).map_err(|error| Problem::invalid(error.to_string()))?;
-        let not_empty = |id: &String| !id.is_empty();
-        let id = last_event_id(headers).filter(not_empty).or(id.filter(not_empty));
-        let start = match (id, since) {
+        let start = match (last_event_id(headers).or(id), since) {
             (Some(id), _) => Start::After(id),
             (None, Some(Since::Earliest)) => Start::Earliest,
             (None, Some(Since::Back(time, asked))) => hub.since(time, asked),
@@ -157,7 +157,11 @@ fn one_of(name: &str, value: &str, allowed: &str) -> Problem {
     Problem::invalid(format!("the parameter `{name}` is {value:?}; it takes {allowed}"))
 }
 
-/// The header as text. Browsers send an ID in UTF-8 as it is; anything else is not an ID of ours anyway.
+/// The ID in the header. Browsers send it in UTF-8 as it is; anything else is not an ID of ours anyway. Lines that
+/// differ are one list, as for any header (RFC 9110, 5.3), which is not an ID of ours either.
 fn last_event_id(headers: &HeaderMap) -> Option<String> {
-    headers.get(names::header::LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned())
+    let lines = headers.get_all(names::header::LAST_EVENT_ID).iter();
+    let mut ids: Vec<_> = lines.map(|id| String::from_utf8_lossy(id.as_bytes())).filter(|id| !id.is_empty()).collect();
+    ids.dedup();
+    (!ids.is_empty()).then(|| ids.join(", "))
 }

@@ -19,16 +19,63 @@ const PAGE: &str = concat!(
     "</script>\n",
     include_str!("page/tail.html"),
 );
-/// The page contains everything it needs, and connects to nothing but the hub.
-const POLICY: &str = "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+
+/// The page contains everything it needs, and connects to nothing but the hub. Its one style and its one script are
+/// allowed by their hashes; whatever else found its way into it would not run.
+const POLICY: &str = "default-src 'none'; connect-src 'self'; \
+                      style-src 'sha256-Rq90LGzcE9D5arjC61v/2p6ae36BtPfVBNGInCQqjZY='; \
+                      script-src 'sha256-O9XqC142vBjgGHUSSeMZ9dqzdYkHMPT/XDR3YQGgvjw='; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn page() -> Response<ResponseBody> {
     let mut response = of_type(PAGE, "text/html; charset=utf-8");
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // A proxy that changed a byte of it would break the hashes.
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+
+    /// The content of the only element with this start tag.
+    fn content<'a>(start: &str, end: &str) -> &'a str {
+        let (before, rest) = PAGE.split_once(start).unwrap();
+        let (content, after) = rest.split_once(end).unwrap();
+        assert!(!before.contains(end) && !after.contains(&start[..6]), "one {start}");
+        content
+    }
+
+    #[test]
+    fn the_policy_allows_the_page_s_own_style_and_script_and_nothing_else() {
+        assert!(!PAGE.contains('\r'), "a browser would hash another text");
+        let hash = |content: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(content)));
+        let style = hash(content("<style>", "</style>"));
+        let script = hash(content("<script type=\"module\">", "</script>"));
+        let expected = format!(
+            "default-src 'none'; connect-src 'self'; style-src {style}; script-src {script}; img-src data:; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        );
+        assert_eq!(POLICY, expected, "the page has changed: put the hashes on the right into POLICY");
+    }
+
+    #[test]
+    fn nothing_in_the_page_needs_more_than_the_policy_allows() {
+        let markup = [include_str!("page/head.html"), include_str!("page/body.html"), include_str!("page/tail.html")];
+        for html in markup {
+            for attribute in html.split([' ', '<', '>']).filter_map(|part| part.split_once('=')) {
+                assert!(attribute.0 != "style" && !attribute.0.starts_with("on"), "{attribute:?}");
+            }
+        }
+        let script = content("<script type=\"module\">", "</script>");
+        for unsafe_way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "{ style:"] {
+            assert!(!script.contains(unsafe_way), "{unsafe_way}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use crate::{
         request::{
             Request,
             query::{once, parameters, topic, unknown},
+            tokens,
         },
         response::ResponseBody,
     },
@@ -27,8 +28,12 @@ use event::{event_name, one_event, utf8};
 use receipt::{draining, publish_one};
 
 /// `POST /publish/{topic…}`: the body is the data, whatever its content type says.
-pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Result<Response<ResponseBody>, Problem> {
-    admit(hub, &request)?;
+pub(super) async fn publish_text(
+    hub: &Hub,
+    path: &str,
+    request: &mut Request,
+) -> Result<Response<ResponseBody>, Problem> {
+    admit(hub, request)?;
     let topic = topic(path)?;
     let mut name = None;
     for parameter in parameters(&request.query) {
@@ -36,7 +41,7 @@ pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Res
             (parameter, value) if parameter == names::query::EVENT => {
                 once(&mut name, names::query::EVENT, event_name(&value)?)?;
             }
-            (parameter, _) => return Err(unknown(&parameter, names::query::EVENT)),
+            (parameter, _) => unknown(hub, &parameter, names::query::EVENT)?,
         }
     }
     let key = key::of_request(&request.headers)?.map(|text| Key { scope: Scope::Topic(topic.clone()), text });
@@ -48,11 +53,11 @@ pub(super) async fn publish_text(hub: &Hub, path: &str, request: Request) -> Res
 }
 
 /// `POST /publish`: events that name their topics.
-pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response<ResponseBody>, Problem> {
-    admit(hub, &request)?;
-    if let Some(parameter) = parameters(&request.query).next() {
+pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
+    admit(hub, request)?;
+    for parameter in parameters(&request.query) {
         let (name, _) = parameter?;
-        return Err(unknown(&name, "none at this address; the event's members say it all"));
+        unknown(hub, &name, "none at this address, since the event's members say it all")?;
     }
     match media_type(&request.headers).as_str() {
         names::media_type::JSON => json::publish(hub, request).await,
@@ -67,7 +72,7 @@ pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response<Resp
     }
 }
 
-/// Refuses the request before its body is read if the hub is full or shutting down.
+/// Refuses the request before its body is read if the hub is full or shutting down, or could not read it.
 fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
     if hub.draining().is_some() {
         return Err(draining());
@@ -77,7 +82,10 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
         let after = hub.config().stream.retry;
         return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::full, detail, after).closing());
     }
-    Ok(())
+    match tokens(&request.headers, &header::CONTENT_ENCODING).find(|coding| coding != "identity") {
+        Some(coding) => Err(Problem::encoded(&coding)),
+        None => Ok(()),
+    }
 }
 
 fn media_type(headers: &HeaderMap) -> String {

@@ -47,7 +47,7 @@ pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody
                     || Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_PAGE}"));
                 once(&mut limit, &name, number.ok_or_else(wrong)?)?;
             }
-            _ => return Err(unknown(&name, "after and limit")),
+            _ => unknown(hub, &name, "after and limit")?,
         }
     }
     let limit = limit.unwrap_or(PAGE);

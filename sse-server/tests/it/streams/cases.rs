@@ -99,6 +99,42 @@ async fn the_header_wins_over_the_query_which_wins_over_since() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_several_ids_in_the_query_the_last_counts() {
+    let client = default_hub();
+    let first = publish(&client, "a", "1").await;
+    let second = publish(&client, "a", "2").await;
+    publish(&client, "a", "3").await;
+    for (ids, expected) in [
+        (format!("last_event_id={first}&lastEventId={second}"), "3"),
+        (format!("lastEventId={second}&last_event_id={first}"), "2"),
+        (format!("last_event_id={first}&last_event_id={second}&last_event_id="), "3"),
+        (format!("lastEventId=&lastEventId={first}"), "2"),
+    ] {
+        let mut stream = subscribe(&client, &format!("topic=a&{ids}")).await;
+        stream.expect_event(expected).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ids_in_several_headers_count_only_if_they_are_the_same() {
+    let client = default_hub();
+    let first = publish(&client, "a", "1").await;
+    let second = publish(&client, "a", "2").await;
+    let of = |ids: &[&str]| {
+        ids.iter().fold(client.get("/events?topic=a"), |request, id| request.header("last-event-id", id))
+    };
+    for ids in [&["", &first][..], &[&first, ""], &[&first, &first], &["", &first, "", &first]] {
+        let mut stream = of(ids).connect().await;
+        stream.expect_event(event("sse-cursor").id(&first)).await;
+        stream.expect_event("2").await;
+    }
+    let mut stream = of(&[&first, &second]).connect().await;
+    let gap = stream.expect_event(event("sse-gap")).await;
+    let gap: serde_json::Value = serde_json::from_str(&gap.data).unwrap();
+    assert_eq!((&gap["reason"], &gap["requested"]), (&"unknown".into(), &format!("{first}, {second}").into()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_published_between_opening_and_the_first_event_is_not_missed() {
     let client = default_hub();
     let mut stream = client.get("/events?topic=a").connect().await;

@@ -66,9 +66,9 @@ function watch(next) {
 
 function drawSelectors() {
   $("chips").replaceChildren(...selectors.map((selector) => {
-    const remove = make("button", { type: "button", class: "plain", "aria-label": `Stop watching ${selector}`, title: "Remove" }, "×");
+    const remove = make("button", { type: "button", class: "plain", "aria-label": `Stop watching ${visible(selector)}`, title: "Remove" }, "×");
     remove.onclick = () => { watch(selectors.filter((s) => s !== selector)); $("selector-input").focus(); };
-    return make("li", { class: "chip", "data-testid": "chip", "data-selector": selector }, make("span", {}, selector), remove);
+    return make("li", { class: "chip", "data-testid": "chip", "data-selector": selector }, isolated(selector), remove);
   }));
   $("chips").hidden = selectors.length === 0;
   $("covered").hidden = !(selectors.length > 1 && selectors.includes("**"));
@@ -81,7 +81,7 @@ function drawSelectors() {
   $("command").hidden = $("example").hidden = idle;
   const url = location.origin + (publishPath(exampleTopic()) ?? `${BASE}publish/news`);
   $("curl").textContent = $("curl-copy").dataset.copy = `curl -d hello ${url.includes("[") ? `'${url}'` : url}`;
-  $("example").textContent = `Or publish “hello” to ${exampleTopic()} from here`;
+  $("example").textContent = `Or publish “hello” to ${visible(exampleTopic())} from here`;
 }
 
 /** A topic that the first selector matches. */
@@ -122,12 +122,13 @@ async function loadTopics() {
   $("topics").hidden = topics.length === 0;
   $("topics").replaceChildren(...topics.map(({ topic, events, subscribers }) => {
     const button = make("button", { type: "button", class: "plain", "data-topic": topic, "aria-pressed": selectors.includes(topic), title: "Watch this topic, or stop" },
-      make("span", { class: "mono" }, topic),
+      isolated(topic, { class: "mono" }),
       make("span", { class: "small quiet" }, `${events} kept, ${subscribers} watching`));
     button.onclick = () => watch(selectors.includes(topic) ? selectors.filter((s) => s !== topic) : [...selectors, topic]);
     return make("li", {}, button);
   }));
-  $("known-topics").replaceChildren(...topics.map(({ topic }) => make("option", { value: topic })));
+  const plain = topics.filter(({ topic }) => visible(topic) === topic); // an option shows its value as it is
+  $("known-topics").replaceChildren(...plain.map(({ topic }) => make("option", { value: topic })));
 }
 
 // ------------------------------------------------------------------ publishing
@@ -230,7 +231,7 @@ addEventListener("pagehide", () => { if (isLive()) connection.suspend(""); });
 addEventListener("pageshow", (show) => { if (show.persisted && connection.state === "waiting") connect(); });
 
 const since = query.get("since") ?? "";
-if (![...$("since").options].some((option) => option.value === since)) $("since").append(make("option", { value: since }, `the last ${since}`));
+if (![...$("since").options].some((option) => option.value === since)) $("since").append(make("option", { value: since }, `the last ${visible(since)}`));
 $("since").value = since;
 $("origin").textContent = location.host;
 setInterval(tick, 1000);

@@ -84,11 +84,11 @@ let paused = false, renderTimer = 0, renderMs = 0;
 
 function eventRow({ event, data, id, at, flood }) {
   const content = unwrap(data);
-  const topic = make("span", { class: "topic" });
-  for (const segment of content.topic.split(/(?<=\/)/)) topic.append(segment, make("wbr", {}));
+  const topic = make("bdi", { class: "topic" });
+  for (const segment of content.topic.split(/(?<=\/)/)) topic.append(visible(segment), make("wbr", {}));
   return make("li", { class: flood ? "row" : "row fresh", "data-testid": "event-row", "data-id": id, "data-topic": content.topic, "data-event": event },
     timeNode(at),
-    make("span", { class: "where" }, topic, make("span", { class: event === "message" ? "name usual" : "name" }, event)),
+    make("span", { class: "where" }, topic, isolated(event, { class: event === "message" ? "name usual" : "name" })),
     idButton(id),
     dataBlock(content));
 }
@@ -141,8 +141,8 @@ function render() {
   $("reconnects").textContent = connection.reconnects;
   const last = $("last-id"), id = connection.lastEventId;
   last.dataset.id = last.dataset.copy = id;
-  last.textContent = id ? shorten(id) : "none";
-  last.title = id && `${id}\nClick to copy`;
+  last.textContent = id ? visible(shorten(id)) : "none";
+  last.title = id && `${visible(id)}\nClick to copy`;
   $("dropped").textContent = counts.dropped > 0 ? `${counts.dropped} older rows dropped` : "";
   $("dropped").dataset.count = counts.dropped;
   $("held").textContent = paused ? `paused, ${pending.length} new held back` : "";

@@ -11,11 +11,17 @@ function make(tag, attributes, ...children) {
   return node;
 }
 
+/** A name with the code points that turn text round, or can't be seen, written out. */
+const visible = (name) => name.replace(/[\p{Bidi_Control}\p{Control}\u2028\u2029]/gu, (c) => `‹U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
+
+/** A name that someone else chose, whose direction of writing stays its own. */
+const isolated = (name, attributes = {}) => make("bdi", attributes, visible(name));
+
 /** The ends of an id's two parts, the log's epoch and the place in it: there ids differ. */
 const shorten = (id) => (id.length > 14 ? `${id.slice(0, Math.max(id.lastIndexOf("-"), 4)).slice(-4)}…${id.slice(-6)}` : id);
 
 const idButton = (id) =>
-  make("button", { type: "button", class: "plain id", title: `${id}\nClick to copy`, "data-copy": id, "aria-label": `Copy id ${id}` }, shorten(id));
+  make("button", { type: "button", class: "plain id", title: `${visible(id)}\nClick to copy`, "data-copy": id, "aria-label": `Copy id ${visible(id)}` }, isolated(shorten(id)));
 
 function timeNode(date) {
   const two = (n) => String(n).padStart(2, "0");
@@ -41,7 +47,7 @@ async function copy(text) {
   } catch {
     // Off localhost and without TLS a page has no clipboard object; the old command still works there.
     const focused = document.activeElement;
-    const field = make("textarea", { style: "position: fixed; opacity: 0" }, text);
+    const field = make("textarea", { class: "away" }, text);
     document.body.append(field);
     field.select();
     document.execCommand("copy");

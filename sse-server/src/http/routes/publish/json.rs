@@ -19,7 +19,10 @@ use crate::{
     config::Publish,
     http::{
         problem::Problem,
-        request::{Request, body::BodyLimit},
+        request::{
+            Request,
+            body::{BYTE_ORDER_MARK, BodyLimit},
+        },
         response::{ResponseBody, json as json_response},
     },
     hub::{Hub, Publication},
@@ -30,15 +33,16 @@ use crate::{
 /// The most events in an array; more are better sent as NDJSON.
 const MAX_EVENTS: usize = 10_000;
 
-pub(super) async fn publish(hub: &Hub, request: Request) -> Result<Response<ResponseBody>, Problem> {
+pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     let config = &hub.config().publish;
     let request_key = key::of_request(&request.headers)?;
-    let limit = |body: &[u8]| if is_array(body) { many_events(config) } else { one_event(config) };
+    let limit = |first: u8| if first == b'[' { many_events(config) } else { one_event(config) };
     let larger =
         if config.max_request_bytes > config.max_event_bytes { many_events(config) } else { one_event(config) };
     let body = request.body.read(&request.headers, larger, limit).await?;
     let text = str::from_utf8(&body.bytes).map_err(|error| not_utf8("the body", &error))?;
-    if !is_array(&body.bytes) {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii_start();
+    if !text.starts_with('[') {
         let (draft, own_key) = read(text, config)?;
         let text = one_key(request_key, own_key)?;
         let key = text.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
@@ -87,9 +91,7 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
     let Some(raw) = event.data else {
         return Err(Problem::invalid("there is no member `data`; give any JSON value, null included"));
     };
-    let (data, json) = data_of(raw).map_err(|error| {
-        Problem::invalid(format!("the member `data` is no text: {error}; half a surrogate pair is no character"))
-    })?;
+    let (data, json) = data_of(raw).map_err(|why| Problem::invalid(format!("the member `data` is no text: {why}")))?;
     let retry = event.retry.map(|ms| Duration::from_millis(ms).clamp(config.retry_min, config.retry_max));
     let name = event.event.as_deref().map(event_name).transpose()?;
     let key = event.key.as_deref().map(key::of_event).transpose()?;
@@ -111,10 +113,6 @@ fn not_json(error: &serde_json::Error) -> Problem {
         "not the JSON of an event: {error}; an event is {{\"topic\",\"data\"}} with \"event\", \"retry\" \
          (milliseconds) and \"key\" if wanted"
     ))
-}
-
-fn is_array(json: &[u8]) -> bool {
-    json.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[')
 }
 
 const fn many_events(config: &Publish) -> BodyLimit {
@@ -201,6 +199,7 @@ mod tests {
             (r#"{"topic":"a","data":1,"retry":-1}"#, "expected u64"),
             (r#"{"topic":"a","data":1,"topic":"b"}"#, "duplicate field `topic`"),
             (r#"{"topic":"a","data":"\ud800"}"#, "the member `data` is no text"),
+            (r#"{"topic":"a","data":{"b":["\ud800"]}}"#, "the member `data` is no text"),
             ("7", "not the JSON of an event"),
         ] {
             let detail = read(json, &Publish::default()).unwrap_err().detail().to_owned();

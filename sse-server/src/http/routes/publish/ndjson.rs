@@ -19,7 +19,7 @@ use crate::{
         problem::Problem,
         request::{
             Request,
-            body::{Room, slow},
+            body::{BYTE_ORDER_MARK, Room, slow},
         },
         response::{ResponseBody, json as json_response},
     },
@@ -60,7 +60,7 @@ struct Line {
     key: Option<Key>,
 }
 
-pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response<ResponseBody>, Problem> {
+pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     let request_key = key::of_request(&request.headers)?;
     if let Some(text) = request_key.clone() {
         // reserves the key for this form
@@ -70,7 +70,7 @@ pub(super) async fn publish(hub: &Hub, mut request: Request) -> Result<Response<
     }
     let (batch, summary) = (Vec::new(), Summary::default());
     let mut lines = Lines { hub, request_key, line: 1, events: 0, batch, bytes: 0, summary };
-    let read = lines.read(&mut request).await;
+    let read = lines.read(request).await;
     // the lines before one that is refused are published
     match lines.flush().await.and(read) {
         Ok(()) => Ok(json_response(&lines.summary)),
@@ -155,6 +155,7 @@ impl Lines<'_> {
     /// Parses a line and adds it to the batch.
     fn take(&mut self, line: &[u8]) -> Result<(), Problem> {
         let text = str::from_utf8(line).map_err(|error| not_utf8("the line", &error))?;
+        let text = if self.line == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
