@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod lock;
+pub(crate) mod network;
 pub(crate) mod random;
 
 /// What is said to those who come while the hub shuts down.

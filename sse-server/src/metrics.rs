@@ -77,9 +77,11 @@ pub(crate) struct Metrics {
     pub(crate) subscribers: Gauge,
     pub(crate) groups: Gauge,
     pub(crate) pattern_nodes: Gauge,
+    pub(crate) selector_bytes: Gauge,
     pub(crate) topics: Gauge,
     pub(crate) log_events: Gauge,
     pub(crate) log_bytes: Gauge,
+    pub(crate) envelope_bytes: Gauge,
     pub(crate) keys: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) stalled_connections: Gauge,
@@ -102,9 +104,11 @@ impl Metrics {
             subscribers: Gauge::default(),
             groups: Gauge::default(),
             pattern_nodes: Gauge::default(),
+            selector_bytes: Gauge::default(),
             topics: Gauge::default(),
             log_events: Gauge::default(),
             log_bytes: Gauge::default(),
+            envelope_bytes: Gauge::default(),
             keys: Gauge::default(),
             connections: Gauge::default(),
             stalled_connections: Gauge::default(),
@@ -123,9 +127,11 @@ impl Metrics {
         r.register("subscribers", "Open streams", metrics.subscribers.clone());
         r.register("groups", "Distinct sets of selectors among the open streams", metrics.groups.clone());
         r.register("pattern_nodes", "Nodes that the patterns of the open streams take", metrics.pattern_nodes.clone());
+        r.register("selector_bytes", "Bytes that the sets of selectors take", metrics.selector_bytes.clone());
         r.register("topics", "Topics known to the log", metrics.topics.clone());
         r.register("log_events", "Events retained", metrics.log_events.clone());
         r.register("log_bytes", "Bytes of the events retained", metrics.log_bytes.clone());
+        r.register("envelope_bytes", "Bytes of events kept with an envelope", metrics.envelope_bytes.clone());
         r.register("keys", "Idempotency keys remembered", metrics.keys.clone());
         r.register("connections", "Open connections", metrics.connections.clone());
         r.register(

@@ -271,9 +271,14 @@ impl Core {
         }
     }
 
-    /// Counts a new stream. `state` is the locked state.
-    pub(super) fn enter(&self, state: &mut State, address: Option<IpAddr>) -> SubscriberId {
-        let id = state.enter(address);
+    /// Counts a new stream in a group, which may be new with it. `state` is the locked state.
+    pub(super) fn enter(
+        &self,
+        state: &mut State,
+        (group, is_new): (GroupId, bool),
+        address: Option<IpAddr>,
+    ) -> SubscriberId {
+        let id = state.enter(group, is_new, address);
         self.streams.fetch_add(1, Ordering::AcqRel);
         self.note_subscribers(state);
         id
@@ -294,6 +299,7 @@ impl Core {
         let (events, bytes, topics) = state.engine.window().size();
         set(&self.metrics.log_events, events);
         set(&self.metrics.log_bytes, bytes);
+        set(&self.metrics.envelope_bytes, state.engine.window().envelope_bytes());
         set(&self.metrics.topics, topics);
     }
 
@@ -302,6 +308,7 @@ impl Core {
         set(&self.metrics.subscribers, subscribers);
         set(&self.metrics.groups, groups);
         set(&self.metrics.pattern_nodes, nodes);
+        set(&self.metrics.selector_bytes, state.engine.selector_bytes());
     }
 }
 

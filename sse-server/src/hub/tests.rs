@@ -1,6 +1,7 @@
 //! How often the hub takes its lock, and how it fails.
 
 mod lock;
+mod shares;
 
 use std::{sync::Arc, thread};
 
