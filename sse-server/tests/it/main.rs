@@ -4,6 +4,8 @@ mod command;
 mod durable;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
+#[cfg(unix)]
+mod process_life;
 mod publishing;
 mod refusals;
 mod sockets;
