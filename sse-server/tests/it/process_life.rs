@@ -182,3 +182,35 @@ fn what_it_was_asked_to_print_and_can_not_is_a_failure() {
         assert_eq!(status.code(), Some(1), "{flag}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn with_few_descriptors_it_serves_some_and_with_too_few_it_says_so() {
+    let limited = |descriptors: u32, shards: &str| {
+        let plain = program().command(&[]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!(r#"ulimit -n {descriptors}; exec "$0" --listen 127.0.0.1:0"#)]);
+        command.arg(plain.get_program()).env("SSE__STORE__KIND", "memory").env("SSE__SERVER__SHARDS", shards);
+        command.env("SSE__TELEMETRY__LOG", "warn");
+        command
+    };
+    let hub = Process::start(&mut limited(128, "2")).unwrap();
+    let client = checked(&TestClient::tcp(hub.address()));
+    let mut streams = Vec::new();
+    for _ in 0..60 {
+        let mut stream = client.get("/events?topic=a").connect().await;
+        stream.expect_event(event("sse-cursor")).await;
+        streams.push(stream);
+    }
+    publish(&client, "a", "hello").await;
+    for stream in &mut streams {
+        stream.expect_event("hello").await;
+    }
+    for (descriptors, shards) in [(48, "2"), (20, "2"), (100, "30")] {
+        let output = limited(descriptors, shards).output().unwrap();
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{descriptors}: {line}");
+        assert!(line.starts_with(&format!("sse-server: the process may open {descriptors} descriptors")), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+}
