@@ -3,9 +3,11 @@
 mod accept;
 mod connection;
 mod error;
+mod frames;
 mod gone;
 mod half_close;
 mod http2;
+mod idle;
 mod room;
 mod socket;
 

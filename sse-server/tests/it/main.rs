@@ -1,6 +1,7 @@
 //! The service from outside, in one program: its parts are built and linked once.
 
 mod command;
+mod connections;
 mod durable;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;

@@ -14,14 +14,14 @@ use tokio::{
 };
 
 /// A hub that listens, until it is dropped.
-struct Listening {
-    address: SocketAddr,
-    client: TestClient,
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: TestClient,
     _hub: Hub,
     _stop: oneshot::Sender<()>,
 }
 
-async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
+pub(crate) async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut config = Config::in_memory();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
@@ -36,14 +36,14 @@ async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
 }
 
 /// Sends a request as it stands.
-async fn raw(address: SocketAddr, request: &str) -> TcpStream {
+pub(crate) async fn raw(address: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
 }
 
 /// Reads until there is this text; what was read.
-async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+pub(crate) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut read = String::new();
     let mut buffer = [0; 4096];
     while !read.contains(text) {
@@ -54,10 +54,10 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     read
 }
 
-const SUBSCRIBE: &str = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
+pub(crate) const SUBSCRIBE: &str = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Waits until something is so.
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let asked = async {
         while !so().await {
             tokio::task::yield_now().await;
