@@ -31,12 +31,12 @@ pub(crate) fn start(config: &Config) -> io::Result<LogLines> {
         .with_ansi(colours)
         .log_internal_errors(false);
     if json {
-        subscriber.json().init()
+        subscriber.json().init();
     } else {
-        subscriber.init()
+        subscriber.init();
     }
     // The standard library's own would write to standard error from the thread that panics, and wait there for its reader.
-    panic::set_hook(Box::new(|panicked| log_panic(panicked)));
+    panic::set_hook(Box::new(log_panic));
     Ok(lines)
 }
 

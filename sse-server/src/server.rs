@@ -221,4 +221,17 @@ mod tests {
         }
         assert_eq!(told, 2, "the streams of the other shard have their last word");
     }
+
+    #[tokio::test]
+    async fn a_log_that_can_not_be_closed_holds_nobody_up() {
+        let mut config = Config::in_memory();
+        config.server.drain = Duration::ZERO;
+        let (hub, closing) = crate::hub::tests::hanging(config);
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let public = accept::listen(address).unwrap();
+        let room = Room::find(16, 0).unwrap();
+        let server = Server { hub, public, admin: None, address, shards: None, room };
+        assert_eq!(server.run(std::future::ready(())).await, Shutdown::Failed);
+        drop(closing);
+    }
 }
