@@ -66,7 +66,7 @@ async fn run(config: Config, descriptors: io::Result<u64>, lines: &LogLines) -> 
         })
         .await;
     if let Shutdown::CutOff(open) = shutdown {
-        tracing::warn!(open, "cut off at the deadline");
+        tracing::warn!(open, "connections were cut off");
     }
     tracing::info!("stopped");
     Ok(u8::from(shutdown == Shutdown::Failed))

@@ -59,7 +59,7 @@ pub struct Server {
 pub enum Shutdown {
     /// All streams ended in time.
     Drained,
-    /// This many connections were still open at the deadline, and were cut off.
+    /// This many connections were still open when their time was over, and were cut off.
     CutOff(usize),
     /// The hub failed. The reason is in the process's log, at level `error`.
     Failed,

@@ -13,7 +13,7 @@ const PREFACE: usize = 24;
 const HEAD: usize = 9;
 
 /// How many control frames may come at once.
-const BURST: u64 = 4000;
+const BURST: u64 = 2000;
 
 /// How many more may come in each second.
 const A_SECOND: u64 = 1000;

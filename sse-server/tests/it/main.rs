@@ -5,7 +5,7 @@ mod connections;
 mod durable;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
-#[cfg(unix)]
+#[cfg(target_os = "linux")] // it takes /dev/full and prlimit
 mod process_life;
 mod publishing;
 mod refusals;

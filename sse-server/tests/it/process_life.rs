@@ -64,7 +64,6 @@ async fn a_log_whose_reader_is_gone_hurts_nobody() {
     serves_to_the_end(hub, "TERM").await;
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_log_that_can_not_be_written_from_the_start_hurts_nobody() {
     let hub = start(full(), &TALKATIVE);
@@ -96,7 +95,6 @@ async fn a_log_that_nobody_reads_holds_nobody_up() {
     drop(reader);
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn without_descriptors_and_without_a_log_it_goes_on_accepting() {
     let hub = start(full(), &TALKATIVE);
@@ -136,7 +134,6 @@ async fn a_hangup_ends_it_as_sigterm_does() {
     serves_to_the_end(start(Stdio::inherit(), &[("SSE__SERVER__DRAIN", "1s")]), "HUP").await;
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_hangup_that_was_ignored_stays_ignored() {
     let plain = program().command(&[]);
@@ -164,7 +161,6 @@ fn after_a_second_signal_it_waits_for_nobody_who_reads_the_log() {
     assert_eq!(hub.wait().code(), Some(1));
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn what_it_was_asked_to_print_and_can_not_is_a_failure() {
     for flag in ["--print-config", "--print-reference"] {
@@ -183,7 +179,6 @@ fn what_it_was_asked_to_print_and_can_not_is_a_failure() {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn with_few_descriptors_it_serves_some_and_with_too_few_it_says_so() {
     let limited = |descriptors: u32, shards: &str| {
