@@ -135,6 +135,7 @@ const POISONED: Failure = Failure("a thread of the hub panicked in the middle of
 pub(super) const OUT_OF_ORDER: Failure = Failure("the store gave the hub an event out of order");
 const ACCEPTOR_GONE: Failure = Failure("the loop that accepts connections is gone");
 const SHARD_GONE: Failure = Failure("a thread that carries streams is gone");
+const WORKER_GONE: Failure = Failure("the thread that finds an event's readers is gone");
 const STORE_GONE: Failure = Failure("the thread that writes the log is gone");
 
 impl Core {
@@ -284,6 +285,11 @@ impl Core {
     /// Fails the hub because a thread that carries streams is gone.
     pub(super) fn shard_gone(&self) {
         self.fail(SHARD_GONE);
+    }
+
+    /// Fails the hub because the thread that finds an event's readers is gone.
+    pub(super) fn worker_gone(&self) {
+        self.fail(WORKER_GONE);
     }
 
     /// Counts a publisher that waits for the store, until what is returned is dropped.

@@ -245,3 +245,17 @@ async fn a_publisher_that_waits_for_the_store_is_waited_for() {
         }
     }
 }
+
+#[test]
+fn a_hub_that_has_lost_its_worker_fails() {
+    let (hub, _) = hub();
+    for panics in [false, true] {
+        let worker = work::Worker(Arc::clone(&hub.0.core));
+        let ended = thread::spawn(move || {
+            let _worker = worker;
+            assert!(!panics, "at work");
+        });
+        assert_eq!(ended.join().is_err(), panics);
+        assert_eq!(hub.failure().is_some(), panics);
+    }
+}
