@@ -1,8 +1,9 @@
-//! The base of all layers: the clock, randomness, locks, and the count of connections.
+//! The base of all layers: the clock, randomness, locks, log lines, and the count of connections.
 
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod lock;
+pub(crate) mod log_lines;
 pub(crate) mod network;
 pub(crate) mod random;
 

@@ -12,6 +12,8 @@ use prometheus_client::{
 
 use sse_engine::{DrainReason, GapReason};
 
+use crate::base::log_lines;
+
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub(crate) enum EndReason {
@@ -153,6 +155,7 @@ impl Metrics {
         r.register("ends", "Streams that ended", metrics.ends.clone());
         r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
         r.register("refusals", "Requests refused", metrics.refusals.clone());
+        r.register("log_lines_dropped", "Log lines that could not be written", log_lines::dropped());
         // Counters start at 0, so that their first increment is visible.
         for reason in [EndReason::client, EndReason::shutdown, EndReason::age, EndReason::lag, EndReason::store] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));

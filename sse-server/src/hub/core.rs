@@ -49,6 +49,10 @@ pub(super) struct Core {
     pub(super) hidden: AtomicUsize,
     /// Notified when there are fewer.
     pub(super) shown: Notify,
+    /// The number of publishers that wait for the store.
+    publishers: AtomicUsize,
+    /// Notified when the last of them has been answered.
+    answered: Notify,
     drain: OnceLock<Draining>,
     /// The tasks that waited when the shutdown started have been woken.
     swept: AtomicBool,
@@ -96,6 +100,18 @@ impl Drop for StateGuard<'_> {
     }
 }
 
+/// A publisher that waits for the store.
+#[derive(Debug)]
+pub(super) struct Publisher<'a>(&'a Core);
+
+impl Drop for Publisher<'_> {
+    fn drop(&mut self) {
+        if self.0.publishers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.answered.notify_waiters();
+        }
+    }
+}
+
 /// A shutdown in progress: the streams end within the window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Draining {
@@ -117,6 +133,9 @@ impl From<Failure> for Failed {
 
 const POISONED: Failure = Failure("a thread of the hub panicked in the middle of a change to its log");
 pub(super) const OUT_OF_ORDER: Failure = Failure("the store gave the hub an event out of order");
+const ACCEPTOR_GONE: Failure = Failure("the loop that accepts connections is gone");
+const SHARD_GONE: Failure = Failure("a thread that carries streams is gone");
+const WORKER_GONE: Failure = Failure("the thread that finds an event's readers is gone");
 const STORE_GONE: Failure = Failure("the thread that writes the log is gone");
 
 impl Core {
@@ -132,6 +151,8 @@ impl Core {
             empty: Notify::new(),
             hidden: AtomicUsize::new(0),
             shown: Notify::new(),
+            publishers: AtomicUsize::new(0),
+            answered: Notify::new(),
             drain: OnceLock::new(),
             swept: AtomicBool::new(false),
             failure: OnceLock::new(),
@@ -254,6 +275,38 @@ impl Core {
     /// Fails the hub because the store's writer is gone.
     pub(super) fn store_gone(&self) {
         self.fail(STORE_GONE);
+    }
+
+    /// Fails the hub because the loop that accepts connections is gone.
+    pub(super) fn acceptor_gone(&self) {
+        self.fail(ACCEPTOR_GONE);
+    }
+
+    /// Fails the hub because a thread that carries streams is gone.
+    pub(super) fn shard_gone(&self) {
+        self.fail(SHARD_GONE);
+    }
+
+    /// Fails the hub because the thread that finds an event's readers is gone.
+    pub(super) fn worker_gone(&self) {
+        self.fail(WORKER_GONE);
+    }
+
+    /// Counts a publisher that waits for the store, until what is returned is dropped.
+    pub(super) fn publisher(&self) -> Publisher<'_> {
+        self.publishers.fetch_add(1, Ordering::AcqRel);
+        Publisher(self)
+    }
+
+    /// Waits until no publisher waits for the store.
+    pub(super) async fn answered(&self) {
+        loop {
+            let answered = self.answered.notified();
+            if self.publishers.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            answered.await;
+        }
     }
 
     /// The number of open streams.

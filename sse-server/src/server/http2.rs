@@ -2,11 +2,20 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hyper::{body::Incoming, server::conn::http2, service::HttpService};
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    server::conn::http2,
+    service::{Service, service_fn},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::sync::watch;
 
-use super::{gone::gone, socket::Rewound};
+use super::{
+    gone::gone,
+    idle::{Answering, Limits, Requests},
+    socket::Rewound,
+};
 use crate::hub::Hub;
 
 /// The most concurrent requests on one connection. A proxy opens further connections.
@@ -29,12 +38,22 @@ pub(super) async fn serve<S, B>(
     address: SocketAddr,
     mut stopped: watch::Receiver<bool>,
 ) where
-    S: HttpService<Incoming, ResBody = B>,
+    S: Service<Request<Incoming>, Response = Response<B>>,
     S::Future: Send + 'static,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let limits = Limits::of(&hub.config().server);
+    let requests = Requests::default();
+    let service = service_fn({
+        let requests = requests.clone();
+        move |request| {
+            let counted = requests.open();
+            let answered = service.call(request);
+            async move { answered.await.map(|answer| answer.map(|body| Answering { body, _request: counted })) }
+        }
+    });
     let mut connection = std::pin::pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
@@ -47,6 +66,9 @@ pub(super) async fn serve<S, B>(
     );
     let mut stop_sender = stopped.clone();
     let mut stopping = false;
+    let mut idle = std::pin::pin!(requests.idle(limits));
+    let mut told = false;
+    let mut goodbye = std::pin::pin!(requests.goodbye());
     let served = loop {
         tokio::select! {
             served = &mut connection => break served,
@@ -58,6 +80,11 @@ pub(super) async fn serve<S, B>(
                 connection.as_mut().graceful_shutdown();
             }
             () = gone(&mut stop_sender), if stopping => return,
+            () = &mut idle, if !told => {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = &mut goodbye, if told => return,
         }
     };
     if let Err(error) = served {

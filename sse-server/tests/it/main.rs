@@ -1,9 +1,12 @@
 //! The service from outside, in one program: its parts are built and linked once.
 
 mod command;
+mod connections;
 mod durable;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
+#[cfg(target_os = "linux")] // it takes /dev/full and prlimit
+mod process_life;
 mod publishing;
 mod refusals;
 mod sockets;
