@@ -4,6 +4,7 @@ pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod lock;
 pub(crate) mod random;
+pub(crate) mod seldom;
 
 /// What is said to those who come while the hub shuts down.
 pub(crate) const SHUTTING_DOWN: &str = "the hub is shutting down";

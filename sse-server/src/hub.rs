@@ -133,6 +133,13 @@ impl Hub {
         self.noted(self.0.store.health())
     }
 
+    /// Sets the metrics that tell of the store.
+    pub(crate) fn note_store(&self) {
+        let metrics = self.metrics();
+        metrics.store_up.set(i64::from(self.store_health().is_ok()));
+        core::set(&metrics.damaged, self.0.store.damaged());
+    }
+
     /// The result of something that the store did. A store that is gone takes the hub along.
     fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         result.inspect_err(|error| self.0.core.note_error(error))

@@ -44,6 +44,11 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// The lowest sequence number after which at most `events` events, of at most `bytes` bytes together, are retained.
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError>;
 
+    /// The number of places found in the log that can't be read any more. Readers step over them.
+    fn damaged(&self) -> usize {
+        0
+    }
+
     /// Reports every event after `after` to `follower`: the retained ones before this returns, later ones as they are
     /// appended. It blocks: followers are few, and are registered at start-up.
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError>;
@@ -161,6 +166,8 @@ pub(crate) struct Query {
 pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
     pub(crate) through: u64,
+    /// Before the first of them there may have been others, which can't be read any more.
+    pub(crate) lost: bool,
 }
 
 /// Why an operation of a store failed.

@@ -134,6 +134,11 @@ pub(crate) fn continue_start(
 }
 
 impl Pending {
+    /// Returns true if the stream opens with a gap.
+    pub const fn has_gap(&self) -> bool {
+        self.gap.is_some()
+    }
+
     fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>) -> Opening {
         let seq = first.map_or(window.head(), |first| first - 1);
         cursor.set_seq(seq);

@@ -213,7 +213,7 @@ fn found(engine: &Engine, seqs: std::ops::RangeInclusive<u64>) -> StorePage {
     let (first, through) = (*seqs.start(), *seqs.end());
     let events: Vec<_> = seqs.map(|seq| encode(engine.window().at(seq), &draft("a", "x"), false)).collect();
     let count = events.len();
-    StorePage { write: Some((Write::of(events), count)), first: Some((first, 0)), through }
+    StorePage { write: Some((Write::of(events), count)), first: Some((first, 0)), through, lost: false }
 }
 
 #[test]

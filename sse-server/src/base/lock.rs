@@ -65,6 +65,11 @@ impl<T> Slot<T> {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), value)
     }
 
+    /// Changes the value in one go: `change` must not panic half way.
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(crate) fn get(&self) -> T
     where
         T: Clone,

@@ -176,6 +176,7 @@ impl Hub {
         let mut keys = self.0.keys.lock().map_err(|_| self.0.core.fail_poisoned())?;
         let done = work(&mut keys);
         set(&self.metrics().keys, keys.len());
+        self.metrics().keys_evicted.inc_by(keys.take_evicted());
         Ok(done)
     }
 }

@@ -47,15 +47,22 @@ pub(super) struct Keys {
     uses: HashMap<Key, Use>,
     /// Used keys, in order of use.
     order: VecDeque<Key>,
+    /// Keys that were forgotten before their time.
+    evicted: u64,
 }
 
 impl Keys {
     pub(super) fn new(limit: usize, window: Duration) -> Self {
-        Self { limit, window: window.as_millis(), uses: HashMap::new(), order: VecDeque::new() }
+        Self { limit, window: window.as_millis(), uses: HashMap::new(), order: VecDeque::new(), evicted: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.uses.len()
+    }
+
+    /// The number of keys that were forgotten before their time since this was last asked.
+    pub(super) const fn take_evicted(&mut self) -> u64 {
+        std::mem::replace(&mut self.evicted, 0)
     }
 
     pub(super) fn look_up(&mut self, key: &Key, content: Fingerprint, now: Millis) -> KeyState {
@@ -80,6 +87,7 @@ impl Keys {
             known.seqs = Some(seqs);
             known.time = now; // so that their order is that of their times
             self.order.push_back(key.clone());
+            self.expire(now);
             self.forget_surplus();
         }
     }
@@ -103,6 +111,7 @@ impl Keys {
     fn forget_surplus(&mut self) {
         while self.order.len() > self.limit {
             self.forget_oldest();
+            self.evicted += 1;
         }
     }
 
@@ -187,11 +196,11 @@ mod tests {
         for (i, text) in ["k0", "k1", "k2"].into_iter().enumerate() {
             remember(&mut keys, key("a", text), content, i as u64, i as u64);
         }
-        assert_eq!(keys.len(), 2);
+        assert_eq!((keys.len(), keys.take_evicted()), (2, 1));
         assert_eq!(keys.look_up(&key("a", "k0"), content, 2), KeyState::New);
         assert_eq!(keys.look_up(&key("a", "k2"), content, 1002), KeyState::Used([2].into()));
         assert_eq!(keys.look_up(&key("a", "k2"), content, 1003), KeyState::New);
-        assert_eq!(keys.len(), 0);
+        assert_eq!((keys.len(), keys.take_evicted()), (0, 0), "these were too old");
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::{net::IpAddr, time::Duration};
 use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Pending, Placement, Selector, Selectors, Start, StoreRead};
 
 use super::{Failure, Hub, Subscriber, read::query};
-use crate::{base::SHUTTING_DOWN, store::StoreError};
+use crate::{
+    base::{SHUTTING_DOWN, seldom::Seldom},
+    store::StoreError,
+};
 
 /// Why a subscription was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +49,10 @@ pub enum SubscribeError {
 
 impl From<StoreError> for SubscribeError {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "a subscriber is turned away, since where it starts can't be read");
+        static TURNED_AWAY: Seldom = Seldom::a_minute();
+        if let Some(others) = TURNED_AWAY.due() {
+            tracing::warn!(%error, others, "a subscriber is turned away, since where it starts can't be read");
+        }
         Self::Store
     }
 }
@@ -90,7 +96,11 @@ impl Hub {
                 Err(needed) => needed,
             };
             let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
-            let first = page.entries.first().map(|entry| entry.seq);
+            // What can't be read any more is told by the cursor, which comes by it first.
+            let first = match page.entries.first() {
+                _ if page.lost && !pending.has_gap() => Some(read.after + 1),
+                first => first.map(|entry| entry.seq),
+            };
             let placement = self.0.core.state()?.engine.continue_start(cursor, pending, first, page.through);
             entered = Entered::new(placement, |_| subscriber);
         }

@@ -67,7 +67,7 @@ impl Memory {
     fn page(&self, query: &Query) -> Result<Page, StoreError> {
         let state = self.state()?;
         let until = query.until.min(state.last_seq);
-        let mut page = Page { entries: Vec::new(), through: until };
+        let mut page = Page { through: until, ..Page::default() };
         let mut bytes = 0;
         let after = state.entries.partition_point(|entry| entry.seq <= query.after);
         for entry in state.entries.range(after..).take_while(|entry| entry.seq <= until) {

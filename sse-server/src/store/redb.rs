@@ -10,11 +10,15 @@
 //! Before an event is shown that is not yet in the file, the file durably records that it may be behind. So after a
 //! crash the hub knows whether events may have been lost.
 
+mod damage;
 pub(crate) mod fault;
 pub(crate) mod file;
+mod page;
 mod queue;
 mod read;
 mod retention;
+mod row;
+mod upgrade;
 mod write;
 pub(crate) mod writer;
 
@@ -41,7 +45,9 @@ use crate::{
     base::lock::{Lock, Slot},
     config::{self, Config},
 };
+use damage::Damage;
 pub(crate) use fault::{Fault, OpenError};
+use file::Loaded;
 pub(crate) use file::LogDir;
 use queue::{Appended, Queue};
 use retention::Retention;
@@ -91,6 +97,7 @@ struct Inner {
     /// `None` while the file is being opened again.
     database: Slot<Option<Arc<Database>>>,
     names: RwLock<TopicNames>,
+    damage: Damage,
     health: watch::Sender<Result<(), StoreError>>,
     /// A permit for each byte of events not yet written.
     room: Arc<Semaphore>,
@@ -107,6 +114,8 @@ impl Inner {
 struct TopicNames {
     ids: HashMap<Topic, u32>,
     topics: HashMap<u32, Topic>,
+    /// There may be events of topics whose names can't be read.
+    incomplete: bool,
 }
 
 /// The delay before the file is opened again after a failure.
@@ -136,7 +145,10 @@ impl Redb {
         let (database, mut loaded) = directory.open_or_create()?;
         let path = directory.path();
         let failed = |fault| OpenError::File { path: path.clone(), fault };
-        fault::guarded(|| file::begin(&database, &mut loaded)).map_err(&failed)?;
+        if let Err(fault) = fault::guarded(|| file::begin(&database, &mut loaded)) {
+            fault::dropped(database);
+            return Err(failed(fault));
+        }
         let snapshot = StoreSnapshot {
             epoch: loaded.epoch,
             head: loaded.head,
@@ -149,7 +161,8 @@ impl Redb {
             queue: Lock::new(Queue::new(&loaded)),
             work: Condvar::new(),
             database: Slot::new(Some(Arc::new(database))),
-            names: RwLock::new(TopicNames::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
+            names: RwLock::new(TopicNames::of(&loaded)),
+            damage: Damage::default(),
             health: watch::Sender::new(Ok(())),
             room: Arc::new(Semaphore::new(Inner::ROOM)),
             reads: Semaphore::new(READS),
@@ -182,9 +195,9 @@ impl Redb {
 }
 
 impl TopicNames {
-    fn of<'a>(topics: impl Iterator<Item = (u32, &'a Topic)>) -> Self {
-        let mut names = Self::default();
-        topics.for_each(|(id, topic)| names.add(id, topic));
+    fn of(loaded: &Loaded) -> Self {
+        let mut names = Self { incomplete: !loaded.complete, ..Self::default() };
+        loaded.topics.iter().for_each(|(id, record)| names.add(*id, &record.topic));
         names
     }
 
@@ -225,7 +238,8 @@ impl Inner {
         // Read before the snapshot is taken: a later commit may or may not be in the snapshot, an earlier one certainly
         // is.
         let committed = self.queue()?.committed;
-        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, committed)?)).map_err(StoreError::from)
+        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, &self.damage, committed)?))
+            .map_err(StoreError::from)
     }
 }
 
@@ -267,7 +281,12 @@ impl Store for Redb {
     }
 
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError> {
-        self.shared.read(|snapshot| snapshot.tail(events, bytes))
+        let last = self.snapshot.topics.iter().map(|record| record.retained.last).max().unwrap_or(0);
+        self.shared.read(|snapshot| Ok(snapshot.tail(events, bytes, last)))
+    }
+
+    fn damaged(&self) -> usize {
+        self.shared.damage.count()
     }
 
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {

@@ -177,7 +177,7 @@ impl Model {
         let encoded =
             events().map(|event| encode(self.engine.window().at(event.seq), &draft(&event.topic, event.size), false));
         let write = (!seqs.is_empty()).then(|| (Write::of(encoded.collect()), seqs.len()));
-        StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through }
+        StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through, lost: false }
     }
 }
 

@@ -43,6 +43,6 @@ fn unwell(kind: RefusalKind, detail: String, after: Duration) -> Problem {
 }
 
 pub(super) fn metrics(hub: &Hub) -> Response<ResponseBody> {
-    hub.metrics().store_up.set(i64::from(hub.store_health().is_ok()));
+    hub.note_store();
     of_type(hub.metrics().render(), "application/openmetrics-text; version=1.0.0; charset=utf-8")
 }

@@ -2,9 +2,11 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    sync::Once,
 };
 
 use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
@@ -53,9 +55,35 @@ fn advice(fault: &Fault) -> &'static str {
     }
 }
 
-/// Runs `work` and turns a panic into an error: redb panics on some kinds of damage.
+/// Runs `work` and turns a panic into an error: redb panics on some kinds of damage. Such a panic is not printed, for the
+/// error tells it, and a damaged page may be come by thousands of times.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Fault::Damaged(words(&*panic))))
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if GUARDS.get() == 0 {
+                print(info);
+            }
+        }));
+    });
+    GUARDS.set(GUARDS.get() + 1);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    GUARDS.set(GUARDS.get() - 1);
+    done.unwrap_or_else(|panic| Err(Fault::Damaged(words(&*panic))))
+}
+
+thread_local! {
+    /// How many [`guarded`] calls are running on this thread.
+    static GUARDS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Drops what belongs to redb, which may panic once more after it did so.
+pub(crate) fn dropped<T>(value: T) {
+    let _ = guarded(|| {
+        drop(value);
+        Ok(())
+    });
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

@@ -17,7 +17,7 @@ use std::{
 
 use super::{
     Fault, Inner, TopicNames,
-    fault::guarded,
+    fault::{dropped, guarded},
     file::{BLOCK, Loaded},
     queue::{Job, PendingAppend, Queue, QueuedBatch},
     retention::RetentionScan,
@@ -79,7 +79,7 @@ impl Writer {
                         return;
                     }
                     if closing {
-                        self.shared.database.replace(None);
+                        dropped(self.shared.database.replace(None));
                         let _ = self.shared.health.send_replace(Err(StoreError::Closed));
                         return;
                     }
@@ -228,6 +228,10 @@ impl Writer {
         settle(&queue);
         drop(queue);
         self.shared.work.notify_all();
+        if self.shared.damage.count() > 0 {
+            let firsts = self.loaded.topics.values().map(|record| record.retained.first).filter(|first| *first > 0);
+            self.shared.damage.forget(firsts.min().map_or(self.loaded.head, |first| first - 1));
+        }
         self.next_key = self.loaded.next_key;
         after_unlock.into_iter().for_each(AfterUnlock::wake);
         self.shared.answer(answers, trims)
@@ -256,7 +260,7 @@ impl Writer {
     /// Reopens the file until all shown batches are committed. Returns false if the store is closing and that failed.
     fn recover(&mut self) -> bool {
         // After an I/O error redb refuses everything until the file is reopened.
-        self.shared.database.replace(None);
+        dropped(self.shared.database.replace(None));
         loop {
             let Ok(closing) = self.shared.rest(self.shared.options.retry) else { return false };
             match self.reopen() {
@@ -284,7 +288,8 @@ impl Writer {
             (std::mem::take(&mut queue.shown), queue.committed, queue.head())
         };
         let reopened = guarded(|| {
-            let (database, loaded) = shared.directory.open().map_err(|super::OpenError::File { fault, .. }| fault)?;
+            let (database, loaded) =
+                shared.directory.open_for_use().map_err(|super::OpenError::File { fault, .. }| fault)?;
             self.topics = TopicIndex::of(&loaded);
             self.loaded = loaded;
             let transaction = database.begin_write()?;
@@ -314,8 +319,7 @@ impl Writer {
         queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &records));
         drop(queue);
         self.next_key = self.loaded.next_key;
-        let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));
-        *shared.names.write().map_err(|_| Fault::Gone)? = TopicNames::of(topics);
+        *shared.names.write().map_err(|_| Fault::Gone)? = TopicNames::of(&self.loaded);
         shared.database.replace(Some(Arc::new(database)));
         Ok(())
     }
