@@ -135,6 +135,8 @@ pub(crate) struct StoreSnapshot {
     /// The sequence numbers lost in crashes, the oldest first.
     pub(crate) holes: Vec<Hole>,
     pub(crate) topics: Vec<TopicRecord>,
+    /// The publish time of the last event.
+    pub(crate) time: Millis,
     /// The last event trimmed from any forgotten topic, and its publish time.
     pub(crate) floor: (u64, Millis),
     /// The oldest first.

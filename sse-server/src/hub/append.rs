@@ -96,7 +96,7 @@ impl Hub {
     }
 
     async fn append_to_store(&self, drafts: Vec<Draft>, keys: Vec<KeyedRange>) -> Result<Vec<u64>, AppendError> {
-        let batch = Batch { drafts, keys, now: self.clock().now() };
+        let batch = Batch { drafts, keys, now: self.clock().date() };
         let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;
         // Events that the hub could not apply are not acknowledged.
         self.failure().map_or(Ok(seqs), |failure| Err(failure.into()))
@@ -111,7 +111,7 @@ impl Hub {
         let repeats = loop {
             let mut resolved = std::pin::pin!(self.0.keys_resolved.notified());
             resolved.as_mut().enable();
-            let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().now()))??;
+            let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().date()))??;
             match known {
                 KeyLookup::Repeats(repeats) => break repeats,
                 KeyLookup::InFlight => resolved.await,
@@ -197,7 +197,7 @@ impl InFlight<'_> {
     }
 
     fn record(&self, seqs: Option<&[u64]>) -> Result<(), Failure> {
-        let now = self.hub.clock().now();
+        let now = self.hub.clock().date();
         let recorded = self.hub.with_keys(|keys| resolve(keys, self.keys, seqs, now));
         self.hub.0.keys_resolved.notify_waiters();
         recorded

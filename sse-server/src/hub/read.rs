@@ -30,7 +30,7 @@ impl Hub {
     /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `wakes` is woken at the
     /// next event.
     pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, wakes: Wakes<'_>) -> Result<Step, Failed> {
-        let now = self.clock().now();
+        let now = self.clock().date();
         let mut state = self.0.core.state()?;
         let step = state.engine.next(cursor, room, now);
         if step == Step::CaughtUp {
@@ -44,7 +44,7 @@ impl Hub {
 
     /// Continues with the page read for the last [`Step::NeedStore`].
     pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
-        let now = self.clock().now();
+        let now = self.clock().date();
         Ok(self.0.core.state()?.engine.accept_page(cursor, page, now))
     }
 

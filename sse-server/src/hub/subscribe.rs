@@ -126,7 +126,7 @@ impl Hub {
     /// The start `time` ago, which the client wrote as `asked`.
     pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
         let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Start::Since { time: self.clock().now().saturating_sub(back), asked, before: None }
+        Start::Since { time: self.clock().date().saturating_sub(back), asked, before: None }
     }
 
     fn join(&self, selectors: Selectors, start: &Start, address: Option<IpAddr>) -> Result<Entered, SubscribeError> {

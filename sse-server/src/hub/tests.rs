@@ -116,7 +116,15 @@ fn broken(how: Breach) -> Hub {
 impl Store for Broken {
     fn snapshot(&self) -> StoreSnapshot {
         let epoch = Epoch::new(1);
-        StoreSnapshot { epoch, head: 0, holes: Vec::new(), topics: Vec::new(), floor: (0, 0), keys: Vec::new() }
+        StoreSnapshot {
+            epoch,
+            head: 0,
+            time: 0,
+            holes: Vec::new(),
+            topics: Vec::new(),
+            floor: (0, 0),
+            keys: Vec::new(),
+        }
     }
 
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {

@@ -13,10 +13,11 @@ use sse_engine::{Draft, Epoch, Millis, Name, Position, Topic, data_of};
 
 use super::{LogError, LogFile};
 use crate::{
+    base::clock::wall,
     config::{Config, Publish},
     store::{
         Batch, Cause, Store, StoreError, StoreFailure,
-        redb::{Durability, Options, Redb, writer::now},
+        redb::{Durability, Options, Redb},
     },
 };
 
@@ -202,7 +203,7 @@ impl<A: FnMut(Batch) -> Result<Vec<u64>, StoreError>> Import<'_, A> {
     }
 
     fn take(&mut self, said: Option<Millis>, draft: Draft) -> Result<(), StoreError> {
-        let now = now();
+        let now = wall();
         let time = said.unwrap_or(now).min(now).max(self.time);
         let full = self.batch.len() == BATCH_EVENTS || self.bytes >= BATCH_BYTES;
         if time != self.time || full {

@@ -9,13 +9,13 @@ use tempfile::TempDir;
 
 use crate::{
     Config, Form, Imported, LogError, LogFile,
+    base::clock::wall as now,
     store::{
         Batch, Entry, Store,
         redb::{
             Durability,
             tables::{self, EVENTS, INDEX, META, TOPICS, meta},
             tests::{NEVER, crashed, new, open},
-            writer::now,
         },
         suite::{all, append, batch, draft, topic},
     },

@@ -27,7 +27,7 @@ use super::{
     socket::{Rewound, Watched},
 };
 use crate::{
-    base::connections::OpenConnection,
+    base::{clock::is_presentable, connections::OpenConnection},
     http::{HubService, Peer},
     hub::Hub,
     transport::{shard::Shards, takeover::Takeover},
@@ -85,6 +85,7 @@ pub(super) async fn serve(
     let io = Watched::new(stream, hub.metrics().stalled_connections.clone(), takeover.clone());
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .auto_date_header(is_presentable())
         .header_read_timeout(hub.config().server.header_timeout)
         .max_buf_size(BUFFER)
         .writev(false) // responses are small: copying them behind their heads is cheaper

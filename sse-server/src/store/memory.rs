@@ -115,6 +115,7 @@ impl Store for Memory {
         StoreSnapshot {
             epoch: self.epoch,
             head: 0,
+            time: 0,
             holes: Vec::new(),
             topics: Vec::new(),
             floor: (0, 0),

@@ -14,6 +14,7 @@ mod damage;
 pub(crate) mod fault;
 pub(crate) mod file;
 mod page;
+mod private;
 mod queue;
 mod read;
 mod retention;
@@ -42,7 +43,10 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{Batch, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
 use crate::{
-    base::lock::{Lock, Slot},
+    base::{
+        clock,
+        lock::{Lock, Slot},
+    },
     config::{self, Config},
 };
 use damage::Damage;
@@ -77,6 +81,8 @@ pub(crate) struct Options {
     pub(crate) key_window: Duration,
     /// The delay before the file is opened again after a failure.
     pub(crate) retry: Duration,
+    /// The system's clock. A log that is ahead of it goes by its own last time.
+    pub(crate) wall: fn() -> Millis,
 }
 
 /// A log on disk.
@@ -134,6 +140,7 @@ impl From<&Config> for Options {
             keys: config.publish.keys,
             key_window: config.publish.key_window,
             retry: RETRY,
+            wall: clock::wall,
         }
     }
 }
@@ -152,6 +159,7 @@ impl Redb {
         let snapshot = StoreSnapshot {
             epoch: loaded.epoch,
             head: loaded.head,
+            time: loaded.time,
             holes: loaded.holes.clone(),
             topics: loaded.topics.values().cloned().collect(),
             floor: loaded.floor,

@@ -11,6 +11,7 @@ use sse_engine::{Epoch, Hole, Millis};
 
 use super::{
     fault::{Fault, OpenError, guarded},
+    private,
     tables::{self, EVENTS, FileResult, HOLES, INDEX, KEYS, META, SCHEMA, TOPICS, meta},
     upgrade::upgrade,
 };
@@ -88,9 +89,8 @@ impl LogDir {
     /// but releases it when it is reopened after a failure.
     pub(crate) fn lock(&self) -> Result<File, OpenError> {
         let lock = || {
-            fs::create_dir_all(&self.directory).map_err(Fault::Io)?;
-            let open = File::options().create(true).append(true).open(self.directory.join("log.lock"));
-            let file = open.map_err(Fault::Io)?;
+            private::directory(&self.directory).map_err(Fault::Io)?;
+            let file = private::file(&self.directory.join("log.lock")).map_err(Fault::Io)?;
             match file.try_lock() {
                 Ok(()) => Ok(file),
                 Err(TryLockError::WouldBlock) => Err(Fault::InUse),
@@ -142,12 +142,13 @@ impl LogDir {
     /// Creates a log under a temporary name and renames it once it is complete, so that a file of the final name is
     /// never half written.
     fn create(&self) -> Result<(), Fault> {
-        fs::create_dir_all(&self.directory).map_err(Fault::Io)?;
+        private::directory(&self.directory).map_err(Fault::Io)?;
         let making = self.directory.join("log.redb.new");
         match fs::remove_file(&making) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Fault::Io(error)),
             _ => {}
         }
+        private::file(&making).map_err(Fault::Io)?;
         let database = redb::Builder::new().set_cache_size(self.cache).create(&making)?;
         let write = database.begin_write()?;
         {
@@ -174,6 +175,7 @@ impl LogDir {
         if length == 0 {
             return Err(Fault::Damaged("the file is empty".into()));
         }
+        private::tighten(path);
         let mut builder = redb::Builder::new();
         builder.set_cache_size(self.cache);
         let shown = path.display().to_string();

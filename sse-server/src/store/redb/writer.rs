@@ -12,7 +12,7 @@ use std::{
     collections::{HashMap, VecDeque},
     fs::File,
     sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::Instant,
 };
 
 use super::{
@@ -106,7 +106,7 @@ impl Writer {
             let database = shared.database.get().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
             let transaction = database.begin_write()?;
             let head = self.head(job)?;
-            let now = now();
+            let now = (shared.options.wall)().max(head.1);
             let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             let mut entered = 0;
             let mut keys = 0;
@@ -352,10 +352,4 @@ impl Drop for Writer {
 
 fn settle(queue: &Queue) {
     queue.followers.iter().for_each(|follower| follower.settled(queue.committed));
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn now() -> Millis {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)
 }

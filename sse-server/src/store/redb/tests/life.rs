@@ -114,7 +114,7 @@ async fn keys_survive_with_their_events() {
         KeyedRange { key: Key { scope: Scope::Line(3), text: "l".into() }, content, events: 1..2 },
     ];
     let drafts = vec![draft("a", "1"), draft("a", "2")];
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     let seqs = store.append(Batch { drafts, keys, now }).await.unwrap();
     drop(store);
     let remembered = open(directory.path(), Durability::Always).snapshot().keys;
@@ -126,7 +126,7 @@ async fn keys_survive_with_their_events() {
 #[tokio::test]
 async fn keys_are_bounded_in_number_and_age() {
     let (store, directory) = new(Durability::Always);
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     let mark = |text: String| KeyedRange {
         key: Key { scope: Scope::Request, text },
         content: Fingerprint::of([]),
@@ -196,4 +196,20 @@ async fn the_order_holds_when_the_file_begins_to_be_behind() {
     let seqs = heard.seqs();
     assert_eq!(seqs.len(), 30 * 8 * 5);
     assert!(seqs.is_sorted_by(|a, b| a < b));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_use_the_files() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+    let above = tempfile::tempdir().unwrap();
+    let directory = above.path().join("new/data");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    drop(open(&directory, Durability::Always));
+    let files = [directory.join("log.redb"), directory.join("log.lock")];
+    assert_eq!((mode(&directory), files.each_ref().map(|file| mode(file))), (0o700, [0o600; 2]));
+    // those of an earlier version
+    files.iter().for_each(|file| fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap());
+    drop(open(&directory, Durability::Always));
+    assert_eq!(files.each_ref().map(|file| mode(file)), [0o600; 2]);
 }

@@ -61,7 +61,7 @@ async fn by_bytes() {
 async fn by_age() {
     let age = Duration::from_secs(3600);
     let (store, heard, _directory) = keeping(Bound { age, ..Bound::default() }, 100, Vec::new());
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     store.append(batch(now - 7_200_000, [("a", "old")])).await.unwrap();
     store.append(batch(now - 60_000, [("a", "young")])).await.unwrap();
     assert_eq!(kept(&store, &["a"]).await, ["young"]);
@@ -94,7 +94,7 @@ async fn by_topic_the_first_rule_that_matches_holds() {
 async fn by_topic_and_age() {
     let hour = Bound { age: Duration::from_secs(3600), ..Bound::default() };
     let (store, _heard, _directory) = keeping(Bound::default(), 100, vec![rule("a", hour, false)]);
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     store.append(batch(now - 7_200_000, [("a", "old"), ("b", "old")])).await.unwrap();
     assert_eq!(kept(&store, &["a", "b"]).await, ["old"]);
 }
@@ -151,7 +151,7 @@ async fn what_nobody_has_heard_of_is_not_trimmed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_that_nobody_publishes_to_are_kept_in_bounds_too() {
     let (store, _heard, directory) = keeping(Bound::default(), 100, Vec::new());
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     store.append(batch(now - 7_200_000, [("old", "1")])).await.unwrap();
     for data in ["1", "2", "3"] {
         store.append(batch(now, [("count", data), ("last", data)])).await.unwrap();
@@ -187,4 +187,17 @@ async fn a_large_trim_goes_in_steps() {
     let seqs = store.append(batch(1, (0..9000).map(|_| ("a", "x")))).await.unwrap();
     store.trim(&crate::store::suite::topic("a"), seqs[8999] - 1).await.unwrap();
     assert_eq!(all(&store, &["a"], 0).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_the_log_does_not_count() {
+    let directory = tempfile::tempdir().unwrap();
+    let age = Duration::from_secs(3600);
+    let retention = Retention { most: Bound { age, ..Bound::default() }, topics: 100, rules: Vec::new() };
+    let options = Options { retention, wall: || 1000, ..options(Durability::Always) };
+    let store = Redb::open(place(directory.path()), options).unwrap();
+    let ahead = crate::base::clock::wall() + 1_000_000_000;
+    store.append(batch(ahead, [("a", "old")])).await.unwrap();
+    store.append(batch(ahead + 7_200_000, [("a", "young")])).await.unwrap();
+    assert_eq!(kept(&store, &["a"]).await, ["young"], "by the time of the log");
 }
