@@ -36,7 +36,9 @@ impl Engine {
         draft: &Draft,
         matched: &mut Vec<GroupId>,
     ) -> Result<(), OutOfOrder> {
-        self.window.push(seq, time, draft)?;
+        if let Some((topic, through)) = self.window.push(seq, time, draft)? {
+            self.groups.note_trimmed(&topic, through);
+        }
         self.groups.note(seq, self.window.start(), &draft.topic, matched);
         Ok(())
     }

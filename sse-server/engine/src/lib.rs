@@ -34,6 +34,7 @@ mod retained;
 
 mod chunk;
 mod frame;
+mod smallest;
 mod topics;
 mod window;
 
@@ -67,6 +68,7 @@ pub use selector::{Pattern, Selector, Selectors};
 pub use session::{
     Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
 };
+pub use smallest::Smallest;
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;

@@ -336,3 +336,34 @@ fn the_last_events_of_a_store_come_in_below_its_head() {
     }
     assert_eq!(engine.topic(&Topic::new("a").unwrap()).map(|info| info.events), Some(3));
 }
+
+#[test]
+fn a_new_topic_pushes_out_no_history() {
+    let mut engine = engine(Bounds { topics: 10, ..bounds() });
+    let mut seq = 0;
+    let mut publish = |engine: &mut Engine, topic: &str| {
+        seq += 1;
+        engine.publish(seq, 0, &Draft::text(Topic::new(topic).unwrap(), "x"), &mut Vec::new()).unwrap();
+    };
+    (0..40).for_each(|_| publish(&mut engine, "history"));
+    (0..100).for_each(|at| publish(&mut engine, &format!("new/{at}")));
+    let events = |topic: &str| engine.topic(&Topic::new(topic).unwrap()).map(|info| info.events);
+    assert_eq!((events("history"), events("new/98"), events("new/99")), (Some(40), Some(1), Some(1)));
+    assert_eq!(engine.window().size().2, 10);
+}
+
+#[test]
+fn topics_that_a_store_emptied_are_forgotten_at_once_when_there_are_too_many() {
+    let mut engine = engine(Bounds { topics: 10, ..bounds() });
+    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    let topic = |at: u64| Topic::new(&format!("new/{at}")).unwrap();
+    for at in 1..=100 {
+        engine.publish(at, 0, &Draft::text(topic(at), "x"), &mut Vec::new()).unwrap();
+    }
+    assert_eq!(engine.window().size().2, 100, "the store has not trimmed yet");
+    for at in 1..=90 {
+        let left = Retained::default();
+        engine.trim(&Trim { topic: topic(at), through: at, time: 0, lossy: true, left });
+    }
+    assert_eq!(engine.window().size().2, 10);
+}

@@ -7,7 +7,7 @@ use std::{
 
 use slab::Slab;
 
-use crate::{Millis, Retained, Topic};
+use crate::{Millis, Retained, Topic, smallest::Smallest};
 
 /// The ID of a topic in the table, valid while the topic is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,7 @@ pub(crate) struct Topics {
     names: BTreeSet<Topic>,
     /// The topics without events, ordered by their last trimmed event.
     empty: BTreeSet<(u64, TopicId)>,
+    smallest: Smallest<TopicId>,
     /// The latest trim of any forgotten topic.
     floor: Trimmed,
 }
@@ -85,6 +86,7 @@ impl Topics {
             ids: HashMap::new(),
             names: BTreeSet::new(),
             empty: BTreeSet::new(),
+            smallest: Smallest::default(),
             floor: Trimmed::default(),
         }
     }
@@ -121,9 +123,7 @@ impl Topics {
         if let Some(id) = self.id(topic) {
             return id;
         }
-        if self.states.len() >= self.limit {
-            self.forget_oldest();
-        }
+        self.forget_down_to(self.limit - 1);
         let state = TopicState {
             topic: topic.clone(),
             seqs: VecDeque::new(),
@@ -137,12 +137,25 @@ impl Topics {
         id
     }
 
-    fn forget_oldest(&mut self) {
-        let Some((_, id)) = self.empty.pop_first() else { return };
-        let state = self.states.remove(id.0);
-        self.ids.remove(&state.topic);
-        self.names.remove(&state.topic);
-        self.raise_floor(state.trimmed);
+    /// Forgets topics without events, the oldest first, while there are more than `most`.
+    fn forget_down_to(&mut self, most: usize) {
+        while self.states.len() > most {
+            let Some((_, id)) = self.empty.pop_first() else { return };
+            let state = self.states.remove(id.0);
+            self.ids.remove(&state.topic);
+            self.names.remove(&state.topic);
+            self.raise_floor(state.trimmed);
+        }
+    }
+
+    /// Forgets topics without events while there are more than allowed.
+    pub(crate) fn forget_surplus(&mut self) {
+        self.forget_down_to(self.limit);
+    }
+
+    /// The topic whose events go when there is no room for another topic.
+    pub(crate) fn smallest(&self) -> Option<TopicId> {
+        self.smallest.first_but(None)
     }
 
     /// Records a trim of a forgotten topic.
@@ -160,6 +173,9 @@ impl Topics {
         }
         state.retained.add(seq, cost);
         state.seqs.push_back(seq);
+        if state.retained.events.is_power_of_two() {
+            self.smallest.note(id, state.retained.events);
+        }
     }
 
     /// Records that a retained event entered the window.
@@ -187,6 +203,7 @@ impl Topics {
         let state = &mut self.states[id.0];
         self.empty.remove(&(state.trimmed.through, id));
         state.retained = left;
+        self.smallest.note(id, left.events);
         if let Some(trimmed) = trimmed {
             state.trimmed = trimmed;
         }

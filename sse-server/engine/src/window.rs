@@ -189,6 +189,7 @@ impl Window {
             self.topics.note_evicted(id);
         }
         self.topics.set_trimmed(id, trim.left, trimmed);
+        self.topics.forget_surplus();
         self.tidy();
     }
 
@@ -230,13 +231,23 @@ impl Window {
         self.slots.front().map_or(self.head + 1, |slot| slot.seq)
     }
 
-    /// Appends an event. Sequence numbers strictly increase, and may leave gaps.
-    pub(crate) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
+    /// Appends an event. Sequence numbers strictly increase, and may leave gaps. Returns the topic that had to make room for
+    /// a new one, and through which event.
+    pub(crate) fn push(
+        &mut self,
+        seq: u64,
+        time: Millis,
+        draft: &Draft,
+    ) -> Result<Option<(Topic, u64)>, OutOfOrder> {
         if seq <= self.appended {
             return Err(OutOfOrder { seq, last: self.appended });
         }
         self.appended = seq;
-        while !self.backed && self.topics.is_full_for(&draft.topic) && self.pop_front() {}
+        let mut made_room = None;
+        while !self.backed && self.topics.is_full_for(&draft.topic) {
+            let Some(trimmed) = self.trim_smallest() else { break };
+            made_room = Some(trimmed);
+        }
         let topic = self.topics.enter(&draft.topic);
         let frame = Frame::new(self.at(seq), topic, draft);
         let cost = frame.cost();
@@ -252,7 +263,7 @@ impl Window {
         self.slots.push_back(Slot { seq, time, before: self.published, frame: Some(frame) });
         self.published += cost as u64;
         self.shrink();
-        Ok(())
+        Ok(made_room)
     }
 
     /// Evicts the oldest events until the window is within its bounds. The newest event stays, since its size was
@@ -337,6 +348,14 @@ impl Window {
         self.evicted = seq;
         self.tidy();
         true
+    }
+
+    /// Trims the oldest event of one of the smallest topics. It has at most about twice as many as topics have on average.
+    fn trim_smallest(&mut self) -> Option<(Topic, u64)> {
+        let state = self.topics.state(self.topics.smallest()?);
+        let (topic, seq) = (state.topic.clone(), state.seqs.front().copied()?);
+        self.trim(seq);
+        Some((topic, seq))
     }
 
     fn trim(&mut self, seq: u64) {

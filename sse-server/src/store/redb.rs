@@ -227,6 +227,16 @@ impl Inner {
         self.queue.lock().map_err(|_| self.gone())
     }
 
+    /// The share of the room that `drafts` take. Events of topics that the file does not know yet take more of it, so that it
+    /// is never behind by more topics than [`Retention::topics`]: they are in memory until it has caught up.
+    fn weight(&self, drafts: &[Draft]) -> Result<usize, StoreError> {
+        let names = self.names.read().map_err(|_| self.gone())?;
+        let new_topic = Self::ROOM / self.options.retention.topics.max(1);
+        let weight =
+            |draft: &Draft| draft.weight().max(if names.ids.contains_key(&draft.topic) { 0 } else { new_topic });
+        Ok(drafts.iter().map(weight).sum())
+    }
+
     /// Marks the store as gone: it will write nothing more, though nobody closed it.
     fn gone(&self) -> StoreError {
         let _ = self.health.send_replace(Err(StoreError::Gone));
@@ -259,7 +269,7 @@ impl Store for Redb {
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
         Box::pin(async move {
             let Inner { room, health, .. } = &*self.shared;
-            let weight: usize = batch.drafts.iter().map(Draft::weight).sum();
+            let weight = self.shared.weight(&batch.drafts)?;
             let permits = u32::try_from(weight.min(Inner::ROOM)).unwrap_or(u32::MAX);
             let room = match room.clone().try_acquire_many_owned(permits) {
                 Ok(room) => room,

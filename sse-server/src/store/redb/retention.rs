@@ -106,6 +106,14 @@ impl Retention {
             if crowded && writing.forget()?.is_some() {
                 continue;
             }
+            if crowded && let Some(seq) = writing.oldest_of_smallest()? {
+                if seq > reported {
+                    break;
+                }
+                writing.trim(seq, true)?;
+                left -= 1;
+                continue;
+            }
             let Some((oldest, time)) = writing.oldest()? else {
                 return Ok(!round.beyond.is_empty());
             };

@@ -11,7 +11,7 @@ use super::{
     tables::{self, Before, EVENTS, FileResult, INDEX, KEYS, META, TOPICS},
 };
 use crate::store::{Entry, StoredKey, TopicRecord};
-use sse_engine::{Millis, Retained, Topic, Trim};
+use sse_engine::{Millis, Retained, Smallest, Topic, Trim};
 
 /// The tables of a transaction, and the part of the file that is kept in memory. If the transaction fails, that part is
 /// loaded again.
@@ -40,6 +40,7 @@ pub(super) struct TopicIndex {
     ids: HashMap<Topic, u32>,
     /// Topics without events, ordered by their last trimmed event.
     empty: BTreeSet<(u64, u32)>,
+    smallest: Smallest<u32>,
     pub(super) events: u64,
     pub(super) bytes: u64,
     /// The last event retained, and its topic.
@@ -61,6 +62,7 @@ impl TopicIndex {
             topics.ids.insert(record.topic.clone(), *id);
             topics.events += record.retained.events as u64;
             topics.bytes += record.retained.bytes as u64;
+            topics.smallest.note(*id, record.retained.events);
             if record.retained.events == 0 {
                 topics.empty.insert((record.trimmed.0, *id));
             }
@@ -133,6 +135,9 @@ impl<'t> LogTransaction<'t> {
                 self.topics.empty.remove(&(record.trimmed.0, id));
             }
             record.retained.add(entry.seq, weight);
+            if record.retained.events.is_power_of_two() {
+                self.topics.smallest.note(id, record.retained.events);
+            }
         }
         self.touched.insert(id);
         self.topics.events += 1;
@@ -166,6 +171,7 @@ impl<'t> LogTransaction<'t> {
             let retained = &mut record.retained;
             retained.events = retained.events.saturating_sub(1);
             retained.bytes = retained.bytes.saturating_sub(weight as usize);
+            self.topics.smallest.note(id, retained.events);
             if lossy {
                 record.trimmed = (record.trimmed.0.max(seq), record.trimmed.1.max(time));
             }
@@ -220,6 +226,15 @@ impl<'t> LogTransaction<'t> {
         let Some((seq, row)) = self.events.first()? else { return Ok(None) };
         let seq = seq.value();
         Ok(Some((seq, tables::event_head(seq, row.value()).map_or(0, |head| head.time))))
+    }
+
+    /// The oldest event of one of the smallest topics, but not of the newest one: it would never get in.
+    pub(super) fn oldest_of_smallest(&self) -> FileResult<Option<u64>> {
+        let newest = self.loaded.next_topic.checked_sub(1);
+        match self.topics.smallest.first_but(newest) {
+            Some(id) => self.next_of(id, 0),
+            None => Ok(None),
+        }
     }
 
     /// The time of the event `seq`, if there is one.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::store::{
     Entry, Store,
@@ -200,4 +202,49 @@ async fn a_clock_that_is_behind_the_log_does_not_count() {
     store.append(batch(ahead, [("a", "old")])).await.unwrap();
     store.append(batch(ahead + 7_200_000, [("a", "young")])).await.unwrap();
     assert_eq!(kept(&store, &["a"]).await, ["young"], "by the time of the log");
+}
+
+#[tokio::test]
+async fn new_topics_push_out_each_other_and_no_history() {
+    let (store, heard, directory) = keeping(Bound::default(), 10, Vec::new());
+    for at in 0..40 {
+        append(&store, "history", &at.to_string()).await;
+    }
+    for at in 0..100 {
+        append(&store, &format!("new/{at}"), "x").await;
+    }
+    assert_eq!(kept(&store, &["history"]).await.len(), 40);
+    assert!(heard.trims.lock().unwrap().iter().all(|trim| trim.topic.as_str() != "history"));
+    let newest = [98, 99].map(|at| format!("new/{at}"));
+    assert_eq!(all(&store, &newest.each_ref().map(String::as_str), 0).await.len(), 2, "the newest got in");
+    drop(store);
+    assert_eq!(open(directory.path(), Durability::Always).snapshot().topics.len(), 10);
+}
+
+#[tokio::test]
+async fn a_new_topic_gets_in_where_all_others_have_histories() {
+    let (store, _heard, _directory) = keeping(Bound::default(), 2, Vec::new());
+    for topic in ["a", "a", "a", "a", "a", "b", "b", "new"] {
+        append(&store, topic, "x").await;
+    }
+    assert_eq!(all(&store, &["new"], 0).await.len(), 1);
+    append(&store, "new", "y").await;
+    assert_eq!((all(&store, &["a"], 0).await.len(), all(&store, &["b"], 0).await.len()), (5, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publishers_of_new_topics_wait_while_the_file_is_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let retention = Retention { most: Bound::default(), topics: 10, rules: Vec::new() };
+    let store = Redb::open(place(directory.path()), Options { retention, ..options(NEVER) }).unwrap();
+    append(&store, "first", "x").await; // from now on events are shown before they are written
+    let mut waited = false;
+    for at in 0..20 {
+        waited |= store.append(batch(1, [(format!("new/{at}").as_str(), "x")])).now_or_never().is_none();
+        if waited {
+            break; // until the writer has caught up
+        }
+        assert!(store.shared.queue().unwrap().shown.len() <= 10);
+    }
+    assert!(waited);
 }
