@@ -18,7 +18,7 @@ mod waiters;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sse_engine::{DrainReason, Position, Surroundings, Timing, Topic, TopicInfo};
 use tokio::sync::{Notify, Semaphore};
@@ -39,6 +39,9 @@ pub(crate) use read::Wakes;
 pub use subscribe::SubscribeError;
 pub(crate) use subscriber::Subscriber;
 pub(crate) use waiters::{ReadyGroup, Waiters};
+
+/// How long the log may take to close after the end of the drain window.
+const AFTER_DRAIN: Duration = Duration::from_secs(1);
 
 /// A hub: a log and its subscribers. Clones refer to the same hub.
 #[derive(Debug, Clone)]
@@ -104,9 +107,16 @@ impl Hub {
     }
 
     /// Flushes everything published to durable storage, and publishes nothing more.
+    ///
+    /// It does not wait for a disk that does not answer, and once the hub [drains](Self::drain) for no longer than a second
+    /// after the end of the drain window.
     pub async fn close(&self) {
         let hub = self.clone();
-        let closed = tokio::task::spawn_blocking(move || hub.0.store.close()).await;
+        let within = self.draining().map_or(Duration::MAX, |drain| {
+            let over = Duration::from_millis(self.clock().now().saturating_sub(drain.began));
+            drain.window.saturating_sub(over) + AFTER_DRAIN
+        });
+        let closed = tokio::task::spawn_blocking(move || hub.0.store.close(within)).await;
         if let Ok(Err(error)) = closed {
             tracing::error!(%error, "the log was not closed in good order");
         }

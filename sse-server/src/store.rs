@@ -10,7 +10,7 @@ pub(crate) mod redb;
 #[cfg(test)]
 pub(crate) mod suite;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use sse_engine::{Draft, Epoch, Hole, Millis, Retained, Selectors, Topic, Trim};
 
@@ -59,9 +59,15 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Returns an error if the store does not accept events at the moment.
     fn health(&self) -> Result<(), StoreError>;
 
-    /// Flushes all appended events to durable storage, and accepts no more. It blocks, as does dropping the last
-    /// reference.
-    fn close(&self) -> Result<(), StoreError>;
+    /// Waits until appends have been without an answer for so long that nobody should wait for theirs: they may come to
+    /// pass all the same.
+    fn stalled(&self) -> Pin<Box<dyn Future<Output = StoreError> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Flushes all appended events to durable storage, and accepts no more. It blocks, but not for longer than `within`,
+    /// and neither it nor dropping the last reference waits for a disk that does not answer.
+    fn close(&self, within: Duration) -> Result<(), StoreError>;
 }
 
 /// An operation of a store that completes later.
@@ -175,6 +181,9 @@ pub(crate) struct Page {
 /// Why an operation of a store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {
+    /// The disk has not answered for this long. What was asked of it may come to pass, or not.
+    #[error("the disk has not answered for {} s", .0.as_secs())]
+    Stalled(Duration),
     /// A temporary failure: the store retries by itself.
     #[error("the store takes nothing at the moment: {0}")]
     Unavailable(Arc<str>),

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use futures_util::FutureExt;
 use sse_engine::{Draft, Millis, Position, Surroundings};
 
 use super::{
@@ -85,6 +86,27 @@ impl Hub {
         if self.draining().is_some() {
             return Err(AppendError::Draining);
         }
+        self.unless_stalled(self.append_whatever_it_takes(publication)).await
+    }
+
+    /// Waits for `append`, but not for a disk that does not answer: it may come to pass all the same, and its keys are kept
+    /// for that.
+    pub(super) async fn unless_stalled<T>(
+        &self,
+        append: impl Future<Output = Result<T, AppendError>>,
+    ) -> Result<T, AppendError> {
+        let mut append = std::pin::pin!(append);
+        if let Some(done) = append.as_mut().now_or_never() {
+            return done;
+        }
+        tokio::select! {
+            biased;
+            done = append => done,
+            stalled = self.0.store.stalled() => Err(AppendError::Store(stalled)),
+        }
+    }
+
+    async fn append_whatever_it_takes(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
         if publication.keyed.is_empty() {
             let seqs = self.append_to_store(publication.drafts, Vec::new()).await?;
             return Ok(seqs.into_iter().map(|seq| self.published(seq, false)).collect());
@@ -114,7 +136,10 @@ impl Hub {
             let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().date()))??;
             match known {
                 KeyLookup::Repeats(repeats) => break repeats,
-                KeyLookup::InFlight => resolved.await,
+                KeyLookup::InFlight => tokio::select! {
+                    () = resolved => {}
+                    stalled = self.0.store.stalled() => return Err(AppendError::Store(stalled)),
+                },
             }
         };
         let mut range_of = vec![None; drafts.len()];

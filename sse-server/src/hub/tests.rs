@@ -162,7 +162,7 @@ impl Store for Broken {
         Ok(())
     }
 
-    fn close(&self) -> Result<(), StoreError> {
+    fn close(&self, _: std::time::Duration) -> Result<(), StoreError> {
         Ok(())
     }
 }

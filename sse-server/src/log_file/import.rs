@@ -111,16 +111,16 @@ impl LogFile {
         let lost = |error: StoreError| {
             let why = match error {
                 StoreError::Unavailable(why) => StoreFailure::new(Cause::Temporary, why),
-                StoreError::Closed | StoreError::Gone => error.into(),
+                StoreError::Stalled(_) | StoreError::Closed | StoreError::Gone => error.into(),
             };
             LogError::Lost { why, events: imported.events }
         };
         match ended {
             Err(End::Store(error)) => {
-                let _ = store.close(); // the first failure is the one to report
+                let _ = store.close(Duration::MAX); // the first failure is the one to report
                 return Err(lost(error));
             }
-            _ => store.close().map_err(lost)?,
+            _ => store.close(Duration::MAX).map_err(lost)?,
         }
         match ended {
             Err(End::Read(error)) => Err(LogError::Read { error, imported }),

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, MutexGuard},
+    time::Duration,
 };
 
 use sse_engine::{Epoch, Millis, Retained, Topic, Trim};
@@ -173,7 +174,7 @@ impl Store for Memory {
         if self.state()?.closed { Err(StoreError::Closed) } else { Ok(()) }
     }
 
-    fn close(&self) -> Result<(), StoreError> {
+    fn close(&self, _: Duration) -> Result<(), StoreError> {
         self.state()?.closed = true;
         Ok(())
     }

@@ -11,6 +11,7 @@
 //! crash the hub knows whether events may have been lost.
 
 mod damage;
+mod disk;
 pub(crate) mod fault;
 pub(crate) mod file;
 mod page;
@@ -32,9 +33,15 @@ pub(crate) mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Condvar, MutexGuard, RwLock},
+    fs::File,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, Condvar, MutexGuard, RwLock,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use redb::Database;
@@ -50,6 +57,7 @@ use crate::{
     config::{self, Config},
 };
 use damage::Damage;
+use disk::{Asked, Disk};
 pub(crate) use fault::{Fault, OpenError};
 use file::Loaded;
 pub(crate) use file::LogDir;
@@ -83,6 +91,8 @@ pub(crate) struct Options {
     pub(crate) retry: Duration,
     /// The system's clock. A log that is ahead of it goes by its own last time.
     pub(crate) wall: fn() -> Millis,
+    /// How long the disk may take to answer before the store counts as down.
+    pub(crate) patience: Duration,
 }
 
 /// A log on disk.
@@ -90,7 +100,17 @@ pub(crate) struct Options {
 pub(crate) struct Redb {
     shared: Arc<Inner>,
     snapshot: StoreSnapshot,
-    writer: Slot<Option<JoinHandle<()>>>,
+    writer: Slot<Option<Threads>>,
+}
+
+/// The threads of an open log.
+#[derive(Debug)]
+struct Threads {
+    writer: JoinHandle<()>,
+    /// Disconnected when the writer has ended.
+    ended: mpsc::Receiver<()>,
+    /// Ends the thread that watches the disk, once this is dropped.
+    _watch: mpsc::Sender<()>,
 }
 
 /// What the writer thread shares with appenders and readers.
@@ -105,9 +125,10 @@ struct Inner {
     names: RwLock<TopicNames>,
     damage: Damage,
     health: watch::Sender<Result<(), StoreError>>,
+    disk: Disk,
     /// A permit for each byte of events not yet written.
     room: Arc<Semaphore>,
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
 }
 
 impl Inner {
@@ -123,6 +144,9 @@ struct TopicNames {
     /// There may be events of topics whose names can't be read.
     incomplete: bool,
 }
+
+/// How long the disk may take to answer: longer than a busy one does, and shorter than publishers wait.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The delay before the file is opened again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
@@ -141,6 +165,7 @@ impl From<&Config> for Options {
             key_window: config.publish.key_window,
             retry: RETRY,
             wall: clock::wall,
+            patience: PATIENCE,
         }
     }
 }
@@ -172,15 +197,14 @@ impl Redb {
             names: RwLock::new(TopicNames::of(&loaded)),
             damage: Damage::default(),
             health: watch::Sender::new(Ok(())),
+            disk: Disk::new(options.patience),
             room: Arc::new(Semaphore::new(Inner::ROOM)),
-            reads: Semaphore::new(READS),
+            reads: Arc::new(Semaphore::new(READS)),
             directory,
             options,
         });
-        let writer = Writer::new(shared.clone(), loaded, lock);
-        let thread = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run());
-        let thread = thread.map_err(|error| failed(Fault::Io(error)))?;
-        Ok(Self { shared, snapshot, writer: Slot::new(Some(thread)) })
+        let threads = Threads::start(&shared, loaded, lock).map_err(|error| failed(Fault::Io(error)))?;
+        Ok(Self { shared, snapshot, writer: Slot::new(Some(threads)) })
     }
 
     /// The publish time of the last event.
@@ -194,11 +218,55 @@ impl Redb {
         read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Task<'_, T> {
         Box::pin(async move {
-            let _turn = self.shared.reads.acquire().await.map_err(|_| StoreError::Closed)?;
             let shared = self.shared.clone();
-            let read = tokio::task::spawn_blocking(move || shared.read(read));
-            read.await.unwrap_or(Err(StoreError::Closed))
+            let read = async {
+                let turn = shared.reads.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
+                let shared = shared.clone();
+                let read = tokio::task::spawn_blocking(move || {
+                    let _turn = turn; // a read that hangs keeps its turn, though nobody waits for it any more
+                    shared.read(read)
+                });
+                read.await.unwrap_or(Err(StoreError::Closed))
+            };
+            tokio::select! {
+                biased;
+                page = read => page,
+                stalled = self.shared.disk.stalled(Asked::Read) => Err(stalled),
+            }
         })
+    }
+}
+
+impl Threads {
+    fn start(shared: &Arc<Inner>, loaded: Loaded, lock: File) -> io::Result<Self> {
+        let (ending, ended) = mpsc::channel();
+        let (watching, watched) = mpsc::channel::<()>();
+        let writer = Writer::new(shared.clone(), loaded, lock, ending);
+        let disk = shared.clone();
+        std::thread::Builder::new().name("sse-store-watch".into()).spawn(move || {
+            let pause = disk.disk.patience() / 5;
+            while watched.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                disk.disk.look();
+            }
+        })?;
+        let writer = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run())?;
+        Ok(Self { writer, ended, _watch: watching })
+    }
+
+    /// Waits until the writer has ended, unless that takes longer than `within` or the disk does not answer.
+    fn end(self, disk: &Disk, within: Duration) -> Result<(), StoreError> {
+        let began = Instant::now();
+        loop {
+            let left = within.saturating_sub(began.elapsed());
+            match self.ended.recv_timeout(left.min(disk.patience() / 5)) {
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(StoreError::Stalled(within)),
+                Err(RecvTimeoutError::Timeout) => disk.writes()?,
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                    let _ = self.writer.join(); // its panic was already reported
+                    return Ok(());
+                }
+            }
+        }
     }
 }
 
@@ -256,6 +324,7 @@ impl Inner {
         // Read before the snapshot is taken: a later commit may or may not be in the snapshot, an earlier one certainly
         // is.
         let committed = self.queue()?.committed;
+        let _question = self.disk.ask(Asked::Read);
         fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, &self.damage, committed)?))
             .map_err(StoreError::from)
     }
@@ -277,6 +346,7 @@ impl Store for Redb {
                     let mut health = health.subscribe();
                     tokio::select! {
                         room = room.clone().acquire_many_owned(permits) => room.map_err(|_| StoreError::Closed)?,
+                        stalled = self.shared.disk.stalled(Asked::Write) => return Err(stalled),
                         failed = health.wait_for(Result::is_err) => {
                             return failed.map_or(Err(StoreError::Closed), |health| health.clone().map(|()| Vec::new()));
                         }
@@ -321,16 +391,21 @@ impl Store for Redb {
     }
 
     fn health(&self) -> Result<(), StoreError> {
-        self.shared.health.borrow().clone()
+        self.shared.health.borrow().clone()?;
+        self.shared.disk.health()
     }
 
-    fn close(&self) -> Result<(), StoreError> {
+    fn stalled(&self) -> Pin<Box<dyn Future<Output = StoreError> + Send + '_>> {
+        Box::pin(self.shared.disk.stalled(Asked::Write))
+    }
+
+    fn close(&self, within: Duration) -> Result<(), StoreError> {
         self.shared.queue()?.closing = true;
         self.shared.work.notify_all();
-        if let Some(thread) = self.writer.replace(None) {
-            let _ = thread.join(); // its panic was already reported
+        if let Some(threads) = self.writer.replace(None) {
+            threads.end(&self.shared.disk, within)?;
         }
-        match self.health() {
+        match self.shared.health.borrow().clone() {
             Err(StoreError::Closed) => Ok(()),
             other => other,
         }
@@ -339,6 +414,6 @@ impl Store for Redb {
 
 impl Drop for Redb {
     fn drop(&mut self) {
-        let _ = self.close();
+        let _ = self.close(Duration::MAX);
     }
 }

@@ -277,7 +277,7 @@ pub(crate) async fn a_trim_is_told_before_and_says_what_is_left(store: &dyn Stor
 pub(crate) async fn a_closed_store_takes_nothing(store: &dyn Store) {
     append(store, "a", "1").await;
     assert_eq!(store.health(), Ok(()));
-    tokio::task::block_in_place(|| store.close().unwrap());
+    tokio::task::block_in_place(|| store.close(Duration::MAX).unwrap());
     assert_eq!(store.append(batch(1, [("a", "2")])).await, Err(StoreError::Closed));
     assert_eq!(store.health(), Err(StoreError::Closed));
 }

@@ -11,12 +11,12 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    sync::Arc,
+    sync::{Arc, mpsc},
     time::Instant,
 };
 
 use super::{
-    Fault, Inner, TopicNames,
+    Asked, Fault, Inner, TopicNames,
     fault::{dropped, guarded},
     file::{BLOCK, Loaded},
     queue::{Job, PendingAppend, Queue, QueuedBatch},
@@ -48,10 +48,12 @@ pub(super) struct Writer {
     trimmed: usize,
     /// Keeps other processes out of the directory.
     _lock: File,
+    /// Dropped last: whoever waits for the end of this thread may then open the log again.
+    _ending: mpsc::Sender<()>,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Inner>, loaded: Loaded, lock: File) -> Self {
+    pub(super) fn new(shared: Arc<Inner>, loaded: Loaded, lock: File, ending: mpsc::Sender<()>) -> Self {
         let topics = TopicIndex::of(&loaded);
         let next_key = loaded.next_key;
         Self {
@@ -64,6 +66,7 @@ impl Writer {
             chores: true,
             trimmed: 0,
             _lock: lock,
+            _ending: ending,
         }
     }
 
@@ -102,6 +105,7 @@ impl Writer {
     /// Commits `job` in one transaction.
     fn write(&mut self, job: &Job) -> FileResult<()> {
         let shared = self.shared.clone();
+        let _question = shared.disk.ask(Asked::Write);
         guarded(|| {
             let database = shared.database.get().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
             let transaction = database.begin_write()?;
@@ -287,6 +291,7 @@ impl Writer {
             let mut queue = shared.queue()?;
             (std::mem::take(&mut queue.shown), queue.committed, queue.head())
         };
+        let _question = shared.disk.ask(Asked::Write);
         let reopened = guarded(|| {
             let (database, loaded) =
                 shared.directory.open_for_use().map_err(|super::OpenError::File { fault, .. }| fault)?;

@@ -15,6 +15,13 @@ fn faulty(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb
     Redb::open(place, options(durability)).unwrap()
 }
 
+/// A store that soon finds that the disk does not answer.
+fn impatient(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
+    let mut place = place(directory);
+    place.faults = Some(faults);
+    Redb::open(place, Options { patience: Duration::from_millis(50), ..options(durability) }).unwrap()
+}
+
 fn texts(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(|entry| entry.draft.data.to_string()).collect()
 }
@@ -103,7 +110,7 @@ async fn a_store_that_can_not_write_closes_all_the_same() {
     append(&store, "a", "synced").await;
     append(&store, "a", "not yet").await;
     faults.allow(0);
-    let closed = tokio::task::block_in_place(|| store.close());
+    let closed = tokio::task::block_in_place(|| store.close(Duration::MAX));
     assert!(matches!(closed, Err(StoreError::Unavailable(_))), "{closed:?}");
     drop(store);
     let store = open(directory.path(), NEVER);
@@ -154,4 +161,59 @@ async fn nobody_else_can_take_the_file_while_it_is_opened_again() {
     let taken = Redb::open(super::place(directory.path()), options(Durability::Always));
     let super::super::OpenError::File { fault, .. } = taken.map(|store| store.snapshot()).unwrap_err();
     assert!(matches!(fault, super::super::Fault::InUse), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_is_noticed_and_what_it_was_asked_comes_to_pass() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let faults = Faults::none();
+    let store = Arc::new(impatient(directory.path(), Durability::Always, faults.clone()));
+    append(&*store, "a", "before").await;
+    faults.hang(true);
+    let appending = tokio::spawn({
+        let store = store.clone();
+        async move { store.append(batch(1, [("a", "hung")])).await }
+    });
+    let stalled = store.stalled().await;
+    assert!(matches!(stalled, StoreError::Stalled(_)), "{stalled:?}");
+    assert_eq!(store.health(), Err(stalled.clone()));
+    assert_eq!(store.append(batch(1, [("a", "refused")])).await, Err(stalled));
+    faults.hang(false);
+    assert!(appending.await.unwrap().is_ok());
+    while store.health().is_err() {
+        tokio::task::yield_now().await;
+    }
+    append(&*store, "a", "after").await;
+    assert_eq!(texts(&all(&*store, &["a"], 0).await), ["before", "hung", "after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_on_a_disk_that_hangs_can_be_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), NEVER));
+    let faults = Faults::none();
+    let store = impatient(directory.path(), NEVER, faults.clone());
+    append(&store, "a", "x").await;
+    faults.hang(true);
+    let closed = tokio::task::block_in_place(|| store.close(Duration::MAX));
+    assert!(matches!(closed, Err(StoreError::Stalled(_))), "{closed:?}");
+    drop(store);
+    faults.hang(false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_hangs_takes_the_health_and_no_publish() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let store = impatient(directory.path(), Durability::Always, Faults::none());
+    append(&store, "a", "x").await;
+    let question = store.shared.disk.ask(crate::store::redb::Asked::Read);
+    while store.health().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    append(&store, "a", "y").await;
+    drop(question);
+    assert_eq!(store.health(), Ok(()));
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["x", "y"]);
 }
