@@ -3,8 +3,10 @@
 mod core;
 
 mod idempotency;
+mod uploads;
 
 mod append;
+mod append_lines;
 mod publish;
 
 mod read;
@@ -30,6 +32,7 @@ use crate::{
     store::{Store, StoreError},
 };
 pub(crate) use append::{AppendError, Publication, Published};
+pub(crate) use append_lines::{LinesPublished, UploadedLines};
 pub(crate) use core::Draining;
 use core::{Core, Failure};
 use idempotency::Keys;

@@ -16,7 +16,7 @@ use sse_engine::{Draft, Epoch, Hole, Millis, Retained, Selectors, Topic, Trim};
 
 pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
-pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey};
+pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey, UploadRange};
 
 /// A log of events in a total order. Many append to it, and every hub follows it.
 ///

@@ -29,7 +29,7 @@ impl Publication {
     /// Events, each with an optional key.
     pub(crate) fn each(drafts: Vec<Draft>, keys: Vec<Option<Key>>) -> Self {
         let keyed = keys.into_iter().zip(&drafts).enumerate().filter_map(|(at, (key, draft))| {
-            Some(KeyedRange { key: key?, content: Fingerprint::of_draft(draft), events: at..at + 1 })
+            Some(KeyedRange { key: key?, content: Fingerprint::of_draft(draft), events: at..at + 1, upload: None })
         });
         Self { keyed: keyed.collect(), drafts }
     }
@@ -37,7 +37,7 @@ impl Publication {
     /// Events under a single key.
     pub(crate) fn whole(drafts: Vec<Draft>, key: Key, content: Fingerprint) -> Self {
         let events = 0..drafts.len();
-        Self { drafts, keyed: vec![KeyedRange { key, content, events }] }
+        Self { drafts, keyed: vec![KeyedRange { key, content, events, upload: None }] }
     }
 }
 
@@ -117,14 +117,18 @@ impl Hub {
         appended.await.unwrap_or(Err(AppendError::Store(StoreError::Closed)))
     }
 
-    async fn append_to_store(&self, drafts: Vec<Draft>, keys: Vec<KeyedRange>) -> Result<Vec<u64>, AppendError> {
+    pub(super) async fn append_to_store(
+        &self,
+        drafts: Vec<Draft>,
+        keys: Vec<KeyedRange>,
+    ) -> Result<Vec<u64>, AppendError> {
         let batch = Batch { drafts, keys, now: self.clock().date() };
         let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;
         // Events that the hub could not apply are not acknowledged.
         self.failure().map_or(Ok(seqs), |failure| Err(failure.into()))
     }
 
-    fn published(&self, seq: u64, duplicate: bool) -> Published {
+    pub(super) fn published(&self, seq: u64, duplicate: bool) -> Published {
         Published { position: self.position(seq), duplicate }
     }
 
@@ -197,7 +201,7 @@ impl Hub {
         Ok(published)
     }
 
-    fn with_keys<T>(&self, work: impl FnOnce(&mut Keys) -> T) -> Result<T, Failure> {
+    pub(super) fn with_keys<T>(&self, work: impl FnOnce(&mut Keys) -> T) -> Result<T, Failure> {
         let mut keys = self.0.keys.lock().map_err(|_| self.0.core.fail_poisoned())?;
         let done = work(&mut keys);
         set(&self.metrics().keys, keys.len());
@@ -245,7 +249,7 @@ fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLook
     for (at, range) in keyed.iter().enumerate() {
         let index = match range.key.scope {
             Scope::Request => None,
-            Scope::Topic(_) | Scope::Line(_) => Some(range.events.start),
+            Scope::Topic(_) | Scope::Lines => Some(range.events.start),
         };
         let first = *here.entry(&range.key).or_insert(at);
         if keyed[first].content != range.content {

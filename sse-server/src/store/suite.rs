@@ -162,7 +162,7 @@ pub(crate) async fn what_is_appended_is_read_back(store: &dyn Store) {
     drafts[1].retry = Some(Duration::from_millis(1500));
     drafts[1].json = true;
     let key = Key { scope: Scope::Topic(topic("a")), text: "k".into() };
-    let keys = vec![KeyedRange { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 } }];
+    let keys = vec![KeyedRange { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 }, upload: None }];
     let seqs = store.append(Batch { drafts: drafts.clone(), keys, now: 7 }).await.unwrap();
     settled(store, seqs[1]).await;
     let read = all(store, &["a"], 0).await;

@@ -3,7 +3,10 @@
 //! Schema 1 had rows of redb's own tuples, without checksums. What can't be read any more is left out, and its topic counts
 //! as trimmed through it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
@@ -75,11 +78,18 @@ pub(super) fn upgrade(database: &Database) -> FileResult<()> {
             rows.insert(id, &*tables::topic_row(*id, record))?;
         }
         let mut keys = write.open_table(KEYS)?;
+        let mut uploads: HashMap<String, (u64, StoredKey)> = HashMap::new();
         for row in write.open_table(OLD_KEYS)?.iter()? {
             let (ordinal, row) = row?;
-            if let Some(stored) = key(row.value()) {
-                keys.insert(ordinal.value(), &*tables::key_row(ordinal.value(), &stored))?;
+            let (ordinal, row) = (ordinal.value(), row.value());
+            if row.0 == LINE {
+                add_line(&mut uploads, ordinal, row);
+            } else if let Some(stored) = key(row) {
+                keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
             }
+        }
+        for (ordinal, stored) in uploads.into_values() {
+            keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
         }
     }
     write.delete_table(OLD_EVENTS)?;
@@ -111,13 +121,40 @@ fn topic(id: u32, row: OldTopic<'_>) -> FileResult<TopicRecord> {
 }
 
 /// The key, unless it can't be read: then it is forgotten.
-fn key((kind, topic, line, text, content, time, seqs): OldKey<'_>) -> Option<StoredKey> {
+fn key((kind, topic, _, text, content, time, seqs): OldKey<'_>) -> Option<StoredKey> {
     let scope = match kind {
         0 => Scope::Topic(Topic::new(topic).ok()?),
         1 => Scope::Request,
-        2 => Scope::Line(line),
         _ => return None,
     };
     let key = Key { scope, text: text.to_owned() };
-    Some(StoredKey { key, content: Fingerprint(content), seqs: seqs.into(), time })
+    Some(StoredKey { key, content: Fingerprint(content), seqs: seqs.into(), lines: 0, time })
+}
+
+/// The scope of a key that stood for one line of a request. Now a request has one key.
+const LINE: u8 = 2;
+
+fn add_line(
+    uploads: &mut HashMap<String, (u64, StoredKey)>,
+    ordinal: u64,
+    (_, _, line, text, content, time, seqs): OldKey<'_>,
+) {
+    let Some(seq) = seqs.first().copied() else { return };
+    let content = Fingerprint(content);
+    match uploads.get_mut(text) {
+        None if line == 0 => {
+            let key = Key { scope: Scope::Lines, text: text.to_owned() };
+            let content = Fingerprint::of([]).then(content);
+            uploads.insert(
+                text.to_owned(),
+                (ordinal, StoredKey { key, content, seqs: [seq, seq].into(), lines: 1, time }),
+            );
+        }
+        Some((last, stored)) if stored.lines == line => {
+            stored.content = stored.content.then(content);
+            stored.seqs = [stored.seqs[0], seq].into();
+            (stored.lines, stored.time, *last) = (line + 1, time, ordinal);
+        }
+        _ => {} // some lines before it are forgotten already
+    }
 }

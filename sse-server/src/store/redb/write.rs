@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::{
     Fault,
@@ -10,7 +10,7 @@ use super::{
     queue::QueuedBatch,
     tables::{self, Before, EVENTS, FileResult, INDEX, KEYS, META, TOPICS},
 };
-use crate::store::{Entry, StoredKey, TopicRecord};
+use crate::store::{Entry, Key, Scope, StoredKey, TopicRecord};
 use sse_engine::{Millis, Retained, Smallest, Topic, Trim};
 
 /// The tables of a transaction, and the part of the file that is kept in memory. If the transaction fails, that part is
@@ -41,6 +41,8 @@ pub(super) struct TopicIndex {
     /// Topics without events, ordered by their last trimmed event.
     empty: BTreeSet<(u64, u32)>,
     smallest: Smallest<u32>,
+    /// The last key of each request of lines.
+    uploads: HashMap<String, u64>,
     pub(super) events: u64,
     pub(super) bytes: u64,
     /// The last event retained, and its topic.
@@ -68,6 +70,8 @@ impl TopicIndex {
             }
         }
         topics.last = last(loaded);
+        let uploads = loaded.keys.iter().filter(|(_, key)| key.key.scope == Scope::Lines);
+        topics.uploads = uploads.map(|(ordinal, key)| (key.key.text.clone(), *ordinal)).collect();
         topics
     }
 }
@@ -113,9 +117,19 @@ impl<'t> LogTransaction<'t> {
         }
         for keyed in &batch.keys {
             let seqs = batch.entries.get(keyed.events.clone()).unwrap_or_default();
-            let seqs = seqs.iter().map(|entry| entry.seq).collect();
-            let stored = StoredKey { key: keyed.key.clone(), content: keyed.content, seqs, time: batch.now };
+            let mut seqs: Vec<_> = seqs.iter().map(|entry| entry.seq).collect();
             let ordinal = self.loaded.next_key;
+            if let Some(upload) = keyed.upload
+                && let (Some(first), Some(last)) = (seqs.first().copied(), seqs.last().copied())
+            {
+                seqs = vec![upload.first.unwrap_or(first), last];
+                if let Some(before) = self.topics.uploads.insert(keyed.key.text.clone(), ordinal) {
+                    self.keys.remove(before)?;
+                }
+            }
+            let lines = keyed.upload.map_or(0, |upload| upload.lines);
+            let (key, content) = (keyed.key.clone(), keyed.content);
+            let stored = StoredKey { key, content, seqs: seqs.into(), lines, time: batch.now };
             self.keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
             self.loaded.next_key += 1;
         }
@@ -286,10 +300,15 @@ impl<'t> LogTransaction<'t> {
     pub(super) fn forget_keys(&mut self, most: usize, before: Millis, steps: usize) -> FileResult<()> {
         for _ in 0..steps {
             let Some((ordinal, time)) = self.oldest_key()? else { break };
-            if self.loaded.next_key - ordinal <= most as u64 && time >= before {
+            if self.keys.len()? <= most as u64 && time >= before {
                 break;
             }
-            self.keys.remove(ordinal)?;
+            let gone = self.keys.remove(ordinal)?.map(|row| tables::stored_key(ordinal, row.value()));
+            if let Some(Ok(StoredKey { key: Key { scope: Scope::Lines, text }, .. })) = gone
+                && self.topics.uploads.get(&text) == Some(&ordinal)
+            {
+                self.topics.uploads.remove(&text);
+            }
             self.forgot = true;
         }
         Ok(())

@@ -108,10 +108,14 @@ async fn a_file_of_the_schema_before_is_brought_up_to_date() {
         let times: Vec<_> = entries.iter().map(|entry| entry.time - 4_000_000_000_000).collect();
         assert_eq!(times, [0, 0, 1, 1, 2, 2, 2, 3]);
         let keys: Vec<_> = snapshot.keys.iter().map(|key| key.key.text.as_str()).collect();
-        assert_eq!(keys, ["k", "whole", "upload", "upload", "upload", "upload"]);
+        assert_eq!(keys, ["k", "whole", "upload", "upload"]);
         let named = snapshot.keys.iter().find(|key| key.key.text == "k").unwrap();
         assert_eq!(named.content, crate::store::Fingerprint::of_draft(first));
         assert_eq!(&*named.seqs, [2]);
+        let lines = snapshot.keys.iter().find(|key| key.key.scope == crate::store::Scope::Lines).unwrap();
+        let of_lines = entries[4..7].iter().map(|entry| crate::store::Fingerprint::of_draft(&entry.draft));
+        let content = of_lines.fold(crate::store::Fingerprint::of([]), crate::store::Fingerprint::then);
+        assert_eq!((lines.lines, &*lines.seqs, lines.content), (3, &[6, 8][..], content));
     }
 }
 
