@@ -88,8 +88,8 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     fn gone(&self);
 
     /// The store has recovered from a failure. `topics` is what it retains through `through`, the last event that was
-    /// reported. A trim that was announced may not have happened.
-    fn reopened(&self, through: u64, topics: &[TopicRecord]);
+    /// reported. Trims of events through `undone` that were announced did not happen.
+    fn reopened(&self, through: u64, topics: &[TopicRecord], undone: u64);
 }
 
 /// Wake-ups that are due once the store's locks are released.

@@ -213,10 +213,10 @@ impl Topics {
     }
 
     /// Forgets what is retained, before it is restored.
-    pub(crate) fn begin_again(&mut self) {
+    pub(crate) fn begin_again(&mut self, undone: u64) {
         let ids: Vec<_> = self.states.iter().map(|(id, _)| TopicId(id)).collect();
         for id in ids {
-            self.states[id.0].seqs.clear();
+            self.states[id.0].seqs.retain(|seq| *seq > undone);
             self.set_trimmed(id, Retained::default(), None);
         }
     }

@@ -138,15 +138,16 @@ impl Window {
         self.topics.restore(topic, retained, trimmed);
     }
 
-    /// Starts over after a failure: everything through `through` is in the store, and each topic is restored next.
-    pub(crate) fn begin_again(&mut self, through: u64) {
-        let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= through).collect();
+    /// Starts over after a failure: everything is in the store, and each topic is restored next. What lies through `undone` has
+    /// to be read from there, since trims of it did not happen.
+    pub(crate) fn begin_again(&mut self, undone: u64) {
+        let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= undone).collect();
         for seq in gone {
             self.remove(seq);
         }
         self.tidy();
-        self.evicted = self.evicted.max(through);
-        self.topics.begin_again();
+        self.evicted = self.evicted.max(undone);
+        self.topics.begin_again(undone);
     }
 
     fn note_trim(&mut self, through: u64) {

@@ -14,6 +14,7 @@ mod damage;
 mod disk;
 pub(crate) mod fault;
 pub(crate) mod file;
+mod overlay;
 mod page;
 mod private;
 mod queue;
@@ -174,13 +175,18 @@ impl Redb {
     /// Opens the log in `directory`, or creates one. It blocks.
     pub(crate) fn open(directory: LogDir, options: Options) -> Result<Self, OpenError> {
         let lock = directory.lock()?;
-        let (database, mut loaded) = directory.open_or_create()?;
         let path = directory.path();
         let failed = |fault| OpenError::File { path: path.clone(), fault };
-        if let Err(fault) = fault::guarded(|| file::begin(&database, &mut loaded)) {
-            fault::dropped(database);
-            return Err(failed(fault));
-        }
+        let (database, loaded, health) = match Self::begin(&directory) {
+            Ok((database, loaded)) => (database, loaded, Ok(())),
+            Err(OpenError::File { fault, .. }) if fault.is_full() && directory.place().is_some() => {
+                let (database, mut loaded) = directory.open_reading()?;
+                file::begun(&mut loaded);
+                tracing::error!(%fault, file = %path.display(), "the log can be read only; publishing is refused until it can be written");
+                (database, loaded, Err(StoreError::Unavailable(format!("{}: {fault}", path.display()).into())))
+            }
+            Err(error) => return Err(error),
+        };
         let snapshot = StoreSnapshot {
             epoch: loaded.epoch,
             head: loaded.head,
@@ -196,7 +202,7 @@ impl Redb {
             database: Slot::new(Some(Arc::new(database))),
             names: RwLock::new(TopicNames::of(&loaded)),
             damage: Damage::default(),
-            health: watch::Sender::new(Ok(())),
+            health: watch::Sender::new(health),
             disk: Disk::new(options.patience),
             room: Arc::new(Semaphore::new(Inner::ROOM)),
             reads: Arc::new(Semaphore::new(READS)),
@@ -205,6 +211,16 @@ impl Redb {
         });
         let threads = Threads::start(&shared, loaded, lock).map_err(|error| failed(Fault::Io(error)))?;
         Ok(Self { shared, snapshot, writer: Slot::new(Some(threads)) })
+    }
+
+    /// Opens the file, or creates one, and takes it into use.
+    fn begin(directory: &LogDir) -> Result<(Database, Loaded), OpenError> {
+        let (database, mut loaded) = directory.open_or_create()?;
+        if let Err(fault) = fault::guarded(|| file::begin(&database, &mut loaded)) {
+            fault::dropped(database);
+            return Err(OpenError::File { path: directory.path(), fault });
+        }
+        Ok((database, loaded))
     }
 
     /// The publish time of the last event.

@@ -107,7 +107,7 @@ impl Follower for Heard {
         *self.gone.lock().unwrap() = true;
     }
 
-    fn reopened(&self, through: u64, topics: &[TopicRecord]) {
+    fn reopened(&self, through: u64, topics: &[TopicRecord], _undone: u64) {
         *self.reopened.lock().unwrap() = Some((through, topics.to_vec()));
     }
 }

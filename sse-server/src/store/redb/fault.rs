@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     cell::Cell,
-    io,
+    io::{self, ErrorKind},
     panic::{self, AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::Once,
@@ -30,6 +30,9 @@ pub(crate) enum Fault {
     InUse,
     #[error("it was written by a later version of this program (schema {0})")]
     Later(u64),
+    /// Another file stands where the log was, or none.
+    #[error("the file is gone from its place: whoever took it away has to bring it back, or the hub to be restarted")]
+    Moved,
     /// A thread panicked while it changed shared state.
     #[error("{}", StoreError::Gone)]
     Gone,
@@ -42,6 +45,13 @@ pub(crate) enum OpenError {
     File { path: PathBuf, fault: Fault },
 }
 
+impl Fault {
+    /// Returns true if there is no room left on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Io(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    }
+}
+
 fn advice(fault: &Fault) -> &'static str {
     match fault {
         Fault::Io(_) => "see that the directory can be written and has space, or choose another with --data",
@@ -49,6 +59,7 @@ fn advice(fault: &Fault) -> &'static str {
             "nothing was changed: bring it back from a backup, or move it away to begin an empty log, with which \
              clients are told that they lost events"
         }
+        Fault::Moved => "bring it back",
         Fault::InUse => "stop that process, or choose another directory with --data",
         Fault::Gone => "restart the hub",
         Fault::Later(_) => "start that version, or choose another directory with --data",
@@ -118,7 +129,7 @@ impl From<OpenError> for StoreFailure {
         let cause = match fault {
             Fault::InUse => Cause::InUse,
             Fault::Damaged(_) | Fault::Row(_) => Cause::Damaged,
-            Fault::Io(_) | Fault::Later(_) | Fault::Gone => Cause::Other,
+            Fault::Io(_) | Fault::Later(_) | Fault::Moved | Fault::Gone => Cause::Other,
         };
         Self::new(cause, error.to_string())
     }

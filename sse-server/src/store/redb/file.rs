@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File, TryLockError},
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,7 @@ use sse_engine::{Epoch, Hole, Millis};
 
 use super::{
     fault::{Fault, OpenError, guarded},
+    overlay::Overlay,
     private,
     tables::{self, EVENTS, FileResult, HOLES, INDEX, KEYS, META, SCHEMA, TOPICS, meta},
     upgrade::upgrade,
@@ -119,13 +121,54 @@ impl LogDir {
     /// Opens an existing file for use.
     pub(crate) fn open_for_use(&self) -> Result<(Database, Loaded), OpenError> {
         let (database, loaded) = self.open()?;
-        if !loaded.trusted {
-            return Err(self.error(Fault::Row("the checksum of the log's numbers does not match".into())));
-        }
+        self.trusted(&loaded)?;
         for why in &loaded.damaged {
             tracing::warn!(%why, "a row of the log can't be read, and is left out");
         }
         Ok((database, loaded))
+    }
+
+    /// Opens an existing file of which nothing is to be written: what is to be, for now, stays in memory.
+    pub(super) fn open_reading(&self) -> Result<(Database, Loaded), OpenError> {
+        let opened = guarded(|| {
+            let overlay = Overlay::open(&self.path())?;
+            let database = redb::Builder::new().set_cache_size(self.cache).create_with_backend(overlay)?;
+            upgrade(&database)?;
+            let loaded = load(&database)?;
+            Ok((database, loaded))
+        });
+        let (database, loaded) = opened.map_err(|fault| self.error(fault))?;
+        self.trusted(&loaded)?;
+        Ok((database, loaded))
+    }
+
+    /// Returns false if there is no room on the disk for a little file.
+    pub(super) fn has_room(&self) -> bool {
+        let path = self.directory.join("log.redb.room");
+        let wrote = private::file(&path).and_then(|mut file| {
+            file.write_all(&[1; 64 << 10])?;
+            file.sync_all()
+        });
+        let _ = fs::remove_file(&path); // it is in nobody's way, and is used again
+        !wrote.is_err_and(|error| Fault::Io(error).is_full())
+    }
+
+    /// Which file stands in the log's place, as far as the system tells.
+    pub(super) fn place(&self) -> Option<(u64, u64)> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            return fs::metadata(self.path()).ok().map(|file| (file.dev(), file.ino()));
+        }
+        #[cfg(not(unix))]
+        self.path().exists().then_some((0, 0))
+    }
+
+    fn trusted(&self, loaded: &Loaded) -> Result<(), OpenError> {
+        if loaded.trusted {
+            return Ok(());
+        }
+        Err(self.error(Fault::Row("the checksum of the log's numbers does not match".into())))
     }
 
     /// Opens an existing file.
