@@ -6,6 +6,7 @@ pub(crate) mod lock;
 pub(crate) mod log_lines;
 pub(crate) mod network;
 pub(crate) mod random;
+pub(crate) mod seldom;
 
 /// What is said to those who come while the hub shuts down.
 pub(crate) const SHUTTING_DOWN: &str = "the hub is shutting down";

@@ -16,7 +16,7 @@ use super::{
     idle::{Answering, Limits, Requests},
     socket::Rewound,
 };
-use crate::hub::Hub;
+use crate::{base::clock::is_presentable, hub::Hub};
 
 /// The most concurrent requests on one connection. A proxy opens further connections.
 const STREAMS: u32 = 256;
@@ -57,6 +57,7 @@ pub(super) async fn serve<S, B>(
     let mut connection = std::pin::pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
+            .auto_date_header(is_presentable())
             .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEAD_BYTES)
             .max_send_buf_size(SEND_BUFFER)
