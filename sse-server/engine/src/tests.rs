@@ -322,6 +322,19 @@ fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
 }
 
 #[test]
+fn after_a_failure_of_the_store_the_window_is_kept() {
+    let mut engine = new();
+    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    (0..5).for_each(|_| drop(publish(&mut engine, "a", 0, "x")));
+    engine.begin_again(0);
+    engine.restore(&Topic::new("a").unwrap(), Retained { events: 5, bytes: 5, first: 1, last: 5 }, (0, 0));
+    let id = engine.window().at(2).to_string();
+    let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+    assert_eq!(opening.gap, None);
+    assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Events { count: 3, .. }));
+}
+
+#[test]
 fn an_event_that_is_not_above_the_last_is_refused() {
     let mut engine = new();
     publish(&mut engine, "a", 0, "x");

@@ -298,3 +298,35 @@ async fn an_upload_of_more_lines_than_keys_is_not_published_twice() {
     assert_eq!((status, &more["published"], &more["duplicates"]), (200, &1.into(), &3000.into()), "{more}");
     assert_eq!(hub.metrics().published.get(), 3001);
 }
+
+#[cfg(feature = "redb")]
+#[tokio::test]
+async fn a_damaged_part_of_the_log_is_a_gap_in_the_middle_of_a_stream() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = Config::default();
+    config.store.path = directory.path().to_owned();
+    config.window.events = 1; // the others are read from the file
+    let hub = Hub::new(config.clone()).unwrap();
+    let mut ids = Vec::new();
+    for at in 0..5 {
+        ids.push(hub.publish("a", Event::message(format!("<event {at}>"))).await.unwrap());
+    }
+    hub.close().await;
+    drop(hub);
+    let file = directory.path().join("log.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let damaged: Vec<_> = (0..bytes.len() - 9).filter(|at| bytes[*at..].starts_with(b"<event 2>")).collect();
+    damaged.into_iter().for_each(|at| bytes[at] ^= 1);
+    std::fs::write(&file, bytes).unwrap();
+    let hub = Hub::new(config).unwrap();
+    let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+    let mut stream =
+        client.get("/events?topic=a").last_event_id(ids[0].as_str()).skip_events(["sse-cursor"]).connect().await;
+    stream.expect_retry().await;
+    stream.expect_event("<event 1>").await;
+    stream.expect_event(event("sse-gap").id(ids[2].as_str())).await;
+    stream.expect_event("<event 3>").await;
+    stream.expect_event("<event 4>").await;
+    hub.note_store();
+    assert_eq!(hub.metrics().damaged.get(), 1);
+}

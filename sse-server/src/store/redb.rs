@@ -21,6 +21,7 @@ mod queue;
 mod read;
 mod retention;
 mod row;
+mod threads;
 mod upgrade;
 mod write;
 pub(crate) mod writer;
@@ -34,15 +35,9 @@ pub(crate) mod tests;
 
 use std::{
     collections::HashMap,
-    fs::File,
-    io,
     pin::Pin,
-    sync::{
-        Arc, RwLock,
-        mpsc::{self, RecvTimeoutError},
-    },
-    thread::JoinHandle,
-    time::{Duration, Instant},
+    sync::{Arc, RwLock},
+    time::Duration,
 };
 
 use parking_lot::Condvar;
@@ -65,7 +60,7 @@ use file::Loaded;
 pub(crate) use file::LogDir;
 use queue::{Appended, Queue};
 use retention::Retention;
-use writer::Writer;
+use threads::Threads;
 
 /// The most concurrent reads. Each holds a page of events.
 const READS: usize = 8;
@@ -103,16 +98,6 @@ pub(crate) struct Redb {
     shared: Arc<Inner>,
     snapshot: StoreSnapshot,
     writer: Slot<Option<Threads>>,
-}
-
-/// The threads of an open log.
-#[derive(Debug)]
-struct Threads {
-    writer: JoinHandle<()>,
-    /// Disconnected when the writer has ended.
-    ended: mpsc::Receiver<()>,
-    /// Ends the thread that watches the disk, once this is dropped.
-    _watch: mpsc::Sender<()>,
 }
 
 /// What the writer thread shares with appenders and readers.
@@ -251,39 +236,6 @@ impl Redb {
                 stalled = self.shared.disk.stalled(Asked::Read) => Err(stalled),
             }
         })
-    }
-}
-
-impl Threads {
-    fn start(shared: &Arc<Inner>, loaded: Loaded, lock: File) -> io::Result<Self> {
-        let (ending, ended) = mpsc::channel();
-        let (watching, watched) = mpsc::channel::<()>();
-        let writer = Writer::new(shared.clone(), loaded, lock, ending);
-        let disk = shared.clone();
-        std::thread::Builder::new().name("sse-store-watch".into()).spawn(move || {
-            let pause = disk.disk.patience() / 5;
-            while watched.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                disk.disk.look();
-            }
-        })?;
-        let writer = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run())?;
-        Ok(Self { writer, ended, _watch: watching })
-    }
-
-    /// Waits until the writer has ended, unless that takes longer than `within` or the disk does not answer.
-    fn end(self, disk: &Disk, within: Duration) -> Result<(), StoreError> {
-        let began = Instant::now();
-        loop {
-            let left = within.saturating_sub(began.elapsed());
-            match self.ended.recv_timeout(left.min(disk.patience() / 5)) {
-                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(StoreError::Stalled(within)),
-                Err(RecvTimeoutError::Timeout) => disk.writes()?,
-                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
-                    let _ = self.writer.join(); // its panic was already reported
-                    return Ok(());
-                }
-            }
-        }
     }
 }
 

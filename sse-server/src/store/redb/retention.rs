@@ -4,12 +4,16 @@ use std::{collections::BTreeSet, time::Duration};
 
 use sse_engine::{Millis, Selector, Topic};
 
-use super::{tables::FileResult, write::LogTransaction};
+use super::{
+    file::Loaded,
+    tables::FileResult,
+    write::{LogTransaction, TopicIndex},
+};
 use crate::config::Config;
 
 /// The number of events that one transaction may always trim: enough to catch up, and few enough that no publisher
 /// notices.
-const STEP: usize = 256;
+pub(super) const STEP: usize = 256;
 
 /// The number of idle topics checked in one transaction.
 const LOOKED_AT: usize = 64;
@@ -74,6 +78,12 @@ impl Bound {
 }
 
 impl Retention {
+    /// Returns false if nothing is beyond the bounds of the whole log.
+    pub(super) fn may_trim(&self, loaded: &Loaded, topics: &TopicIndex) -> bool {
+        let crowded = loaded.topics.len() > self.topics;
+        crowded || !self.most.age.is_zero() || self.most.is_exceeded(topics.events, topics.bytes)
+    }
+
     fn rule(&self, topic: &Topic) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.selector.matches(topic))
     }
@@ -113,6 +123,9 @@ impl Retention {
                 writing.trim(seq, true)?;
                 left -= 1;
                 continue;
+            }
+            if !crowded && cutoff.is_none() && !self.most.is_exceeded(totals.0, totals.1) {
+                return Ok(!round.beyond.is_empty());
             }
             let Some((oldest, time)) = writing.oldest()? else {
                 return Ok(!round.beyond.is_empty());

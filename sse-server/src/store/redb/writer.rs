@@ -8,21 +8,24 @@
 //!        └── failed ──▶ refused ──▶ opened again, cut off, written once more ──▶ …
 //! ```
 
+mod recovery;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     fs::File,
     sync::{Arc, mpsc},
-    thread,
     time::{Duration, Instant},
 };
 
+use redb::{Database, ReadableDatabase, ReadableTable};
+
 use super::{
-    Asked, Fault, Inner, TopicNames,
+    Asked, Fault, Inner,
     fault::{dropped, guarded},
-    file::{self, BLOCK, Loaded},
+    file::{BLOCK, Loaded},
     queue::{Job, PendingAppend, Queue, QueuedBatch},
-    retention::RetentionScan,
-    tables::FileResult,
+    retention::{RetentionScan, STEP},
+    tables::{EVENTS, FileResult},
     write::{LogTransaction, TopicIndex},
 };
 use crate::base::seldom::Seldom;
@@ -34,6 +37,9 @@ const TRIMMED: usize = 4096;
 
 /// The most idempotency keys dropped in one transaction, beyond the number added.
 const KEYS: usize = 64;
+
+/// How long nothing is trimmed after what is to be trimmed was found to be damaged.
+const UNTRIMMED: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -51,6 +57,8 @@ pub(super) struct Writer {
     /// Which file is the log's, and when it was last seen in its place.
     place: Option<(u64, u64)>,
     seen: Instant,
+    /// When what is to be trimmed was found to be damaged.
+    untrimmed: Option<Instant>,
     /// A file that can be opened again and not be written fails each second.
     failing: Seldom,
     /// Retention has more to trim.
@@ -79,6 +87,7 @@ impl Writer {
             told: 0,
             place,
             seen: Instant::now(),
+            untrimmed: None,
             failing: Seldom::a_minute(),
             chores: true,
             trimmed: 0,
@@ -133,6 +142,7 @@ impl Writer {
         }
         guarded(|| {
             let database = shared.database.get().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
+            let trims = self.may_trim(&database);
             let transaction = database.begin_write()?;
             let head = self.head(job)?;
             let now = (shared.options.wall)().max(head.1);
@@ -158,9 +168,12 @@ impl Writer {
                 self.trimmed += 1;
             }
             let options = &shared.options;
-            self.chores = options.retention.step(&mut writing, entered, reported, now, &mut self.round)?;
-            let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
-            writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
+            self.chores = false;
+            if trims {
+                self.chores = options.retention.step(&mut writing, entered, reported, now, &mut self.round)?;
+                let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
+                writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
+            }
             if job.is_idle() && job.behind == writing.loaded.behind && !writing.is_changed() {
                 drop(writing);
                 transaction.abort()?; // a check of retention by age that found nothing
@@ -176,6 +189,29 @@ impl Writer {
             transaction.commit()?;
             Ok(())
         })
+    }
+
+    /// Returns false if the events that would be trimmed next are on a damaged page. They are looked at outside the
+    /// transaction: one that comes by such a page is lost, and after that the database does not open the file any more.
+    fn may_trim(&mut self, database: &Database) -> bool {
+        if !self.shared.options.retention.may_trim(&self.loaded, &self.topics) {
+            return true;
+        }
+        if self.untrimmed.is_some_and(|since| since.elapsed() < UNTRIMMED) {
+            return false;
+        }
+        let looked = guarded(|| {
+            for row in database.begin_read()?.open_table(EVENTS)?.iter()?.take(STEP) {
+                let _ = row?.1.value().len();
+            }
+            Ok(())
+        });
+        self.untrimmed = looked.is_err().then(Instant::now);
+        if let Err(fault) = &looked {
+            let file = self.shared.directory.path();
+            tracing::error!(%fault, file = %file.display(), "the oldest events are damaged; nothing is trimmed for a minute");
+        }
+        looked.is_ok()
     }
 
     /// The last sequence number and publish time after this transaction. While closing, no more are assigned.
@@ -287,128 +323,6 @@ impl Writer {
         for trim in trims {
             let _ = trim.answer.send(Err(error.clone()));
         }
-        Ok(())
-    }
-
-    /// Looks whether the log's file is where it was.
-    fn check_place(&mut self) -> FileResult<()> {
-        if self.place.is_some() && self.shared.directory.place() != self.place {
-            return Err(Fault::Moved);
-        }
-        self.seen = Instant::now();
-        Ok(())
-    }
-
-    /// Reopens the file until all shown batches are committed. Returns false if the store is closing and that failed.
-    fn recover(&mut self, fault: Option<&Fault>) -> bool {
-        let moved = matches!(fault, Some(Fault::Moved));
-        if fault.is_some() && !moved {
-            // After an I/O error redb refuses everything until the file is reopened.
-            self.stop_reading();
-            if fault.is_some_and(Fault::is_full) {
-                self.read_on();
-            }
-        }
-        loop {
-            let Ok(closing) = self.shared.rest(self.shared.options.retry) else { return false };
-            let again = if moved { self.check_place().map(|()| true) } else { self.try_again() };
-            match again {
-                Ok(true) => {
-                    tracing::info!(file = %self.shared.directory.path().display(), "the log can be written again");
-                    let Ok(queue) = self.shared.queue() else { return false };
-                    let _ = self.shared.health.send_replace(Ok(()));
-                    drop(queue);
-                    self.last = Instant::now();
-                    return true;
-                }
-                Ok(false) => {}
-                Err(fault) => tracing::debug!(%fault, "the log can't be written yet"),
-            }
-            if closing {
-                return false;
-            }
-        }
-    }
-
-    /// Reopens the file, unless there is no room on the disk.
-    fn try_again(&mut self) -> FileResult<bool> {
-        if !self.shared.directory.has_room() {
-            return Ok(false);
-        }
-        self.stop_reading();
-        let reopened = self.reopen();
-        if reopened.as_ref().is_err_and(Fault::is_full) {
-            self.read_on();
-        }
-        reopened.map(|()| true)
-    }
-
-    /// Lets readers have the file while it can't be written.
-    fn read_on(&self) {
-        match self.shared.directory.open_reading() {
-            Ok((database, _)) => drop(self.shared.database.replace(Some(Arc::new(database)))),
-            Err(error) => tracing::debug!(%error, "the log can't be read either"),
-        }
-    }
-
-    /// Takes the file away from readers, and waits for those who have it: what they read may be written over next.
-    fn stop_reading(&self) {
-        let Some(database) = self.shared.database.replace(None) else { return };
-        while Arc::strong_count(&database) > 1 {
-            thread::sleep(Duration::from_millis(1));
-        }
-        dropped(database);
-    }
-
-    /// Reopens the file, and brings it up to date with what was shown. Nothing is appended meanwhile.
-    fn reopen(&mut self) -> FileResult<()> {
-        let shared = self.shared.clone();
-        let (shown, committed, head) = {
-            let mut queue = shared.queue()?;
-            (std::mem::take(&mut queue.shown), queue.committed, queue.head())
-        };
-        let _question = shared.disk.ask(Asked::Write);
-        let reopened = guarded(|| {
-            let (database, loaded) =
-                shared.directory.open_for_use().map_err(|super::OpenError::File { fault, .. }| fault)?;
-            if loaded.epoch != self.loaded.epoch {
-                return Err(Fault::Moved);
-            }
-            self.loaded = loaded;
-            if !self.begun {
-                file::begin(&database, &mut self.loaded)?;
-            }
-            self.topics = TopicIndex::of(&self.loaded);
-            let transaction = database.begin_write()?;
-            let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
-            writing.cut_off(committed, self.next_key)?;
-            for batch in &shown {
-                writing.insert(batch)?;
-            }
-            writing.finish(head, head.0 + BLOCK, false, true)?;
-            transaction.commit()?;
-            Ok(database)
-        });
-        let mut queue = shared.queue()?;
-        let database = match reopened {
-            Ok(database) => database,
-            Err(fault) => {
-                queue.put_back(shown);
-                return Err(fault);
-            }
-        };
-        let last = shown.iter().filter_map(|batch| batch.entries.last()).map(|entry| entry.seq).max();
-        queue.committed = last.unwrap_or(committed);
-        queue.reserved = self.loaded.reserved;
-        queue.put_back(VecDeque::new());
-        settle(&queue);
-        let records: Vec<_> = self.loaded.topics.values().cloned().collect();
-        queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &records, self.told));
-        drop(queue);
-        (self.begun, self.told, self.place) = (true, 0, shared.directory.place());
-        self.next_key = self.loaded.next_key;
-        *shared.names.write().map_err(|_| Fault::Gone)? = TopicNames::of(&self.loaded);
-        shared.database.replace(Some(Arc::new(database)));
         Ok(())
     }
 
