@@ -26,7 +26,7 @@ use sse_engine::{DrainReason, Position, Surroundings, Timing, Topic, TopicInfo};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::{
-    base::{clock::Clock, lock::Lock, random},
+    base::{clock::Clock, lock::Lock, pinned::Pinned, random},
     config::Config,
     metrics::Metrics,
     store::{Store, StoreError},
@@ -59,6 +59,8 @@ struct Shared {
     keys_resolved: Notify,
     /// The memory for request bodies, a permit for each byte.
     body_room: Arc<Semaphore>,
+    /// The bytes kept for clients that have not taken them.
+    pinned: Pinned,
 }
 
 impl Hub {
@@ -147,6 +149,10 @@ impl Hub {
 
     pub(crate) fn body_room(&self) -> Arc<Semaphore> {
         self.0.body_room.clone()
+    }
+
+    pub(crate) fn pinned(&self) -> &Pinned {
+        &self.0.pinned
     }
 
     pub(crate) fn topic(&self, topic: &Topic) -> Result<Option<TopicInfo>, Failure> {
