@@ -10,7 +10,6 @@ use std::{
 };
 
 use http::{Request, Version};
-use http_body::Body as _;
 use hyper::{
     body::Incoming,
     server::conn::http1::{self, Parts},
@@ -68,8 +67,8 @@ pub(super) async fn serve(
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
-        // A request body that has not been read would be lost with the connection.
-        if let Some(takeover) = slot.clone().filter(|_| version != Version::HTTP_2 && request.body().is_end_stream()) {
+        // A body that comes with `GET /events` is nobody's: whoever carries the stream reads and discards it.
+        if let Some(takeover) = slot.clone().filter(|_| version != Version::HTTP_2) {
             request.extensions_mut().insert(takeover);
         }
         is_chunked.store(version == Version::HTTP_11, Ordering::Relaxed);

@@ -109,6 +109,49 @@ async fn http_1_0_gets_the_stream_until_the_end_of_the_connection() {
 }
 
 #[tokio::test]
+async fn a_stream_asked_for_with_a_body_is_a_stream_like_the_others() {
+    let hub = listen(|config| config.limits.pinned_bytes = 1 << 20).await;
+    for framing in
+        ["content-length: 100000\r\n\r\n", "content-length: 7\r\n\r\nab", "transfer-encoding: chunked\r\n\r\n5\r\nab"]
+    {
+        let head = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n";
+        let mut stream = raw(hub.address, &format!("{head}{framing}")).await;
+        read_until(&mut stream, "sse-cursor").await;
+        stream.write_all(b"more of a body that nobody reads").await.unwrap();
+        publish(&hub.client, "a", "hello").await;
+        read_until(&mut stream, "data: hello\n\n").await;
+        drop(stream);
+        until("it is gone", async || metric(&hub.client, "sse_subscribers").await == 0.0).await;
+    }
+}
+
+/// What a shard does, it does for a stream with a body as well.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_sends_a_body_and_reads_nothing_is_bounded_by_the_pinned_bytes() {
+    let hub = listen(|config| {
+        config.limits.pinned_bytes = 1 << 20;
+        config.stream.write_stall = Duration::from_secs(3600);
+    })
+    .await;
+    let mut stalled = Vec::new();
+    for i in 0..10 {
+        let head = format!("GET /events?topic=t{i} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n");
+        let mut stream = raw(hub.address, &head).await;
+        read_until(&mut stream, "sse-cursor").await;
+        stalled.push(stream);
+    }
+    until("the others are cut off", async || {
+        for i in 0..10 {
+            publish(&hub.client, &format!("t{i}"), &"x".repeat(250_000)).await;
+        }
+        metric(&hub.client, "sse_ends_total{reason=\"lag\"}").await >= 6.0
+    })
+    .await;
+    assert!(metric(&hub.client, "sse_pinned_bytes").await <= f64::from(1 << 20));
+}
+
+#[tokio::test]
 async fn http_2_by_prior_knowledge_carries_streams_and_publishes_on_one_connection() {
     use http_body_util::{BodyExt, Empty, Full};
     use hyper_util::{client::legacy::Client, rt::TokioExecutor};
