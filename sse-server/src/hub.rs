@@ -23,7 +23,7 @@ pub(crate) mod tests;
 use std::sync::Arc;
 
 use sse_engine::{DrainReason, Position, Surroundings, Timing, Topic, TopicInfo};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, futures::OwnedNotified};
 
 use crate::{
     base::{clock::Clock, lock::Lock, pinned::Pinned, random},
@@ -32,8 +32,9 @@ use crate::{
     store::{Store, StoreError},
 };
 pub(crate) use append::{AppendError, Publication, Published};
+use core::Core;
 pub(crate) use core::Draining;
-use core::{Core, Failure};
+pub(crate) use core::Failure;
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish::PublishError;
@@ -86,6 +87,11 @@ impl Hub {
 
     pub(crate) fn draining(&self) -> Option<Draining> {
         self.0.core.draining()
+    }
+
+    /// Completes when a shutdown starts, if it has not started yet. It is for those whom nothing else wakes.
+    pub(crate) fn drain_begins(&self) -> OwnedNotified {
+        self.0.core.drain_begins()
     }
 
     /// The failure of the hub, if it has failed and is shutting down.

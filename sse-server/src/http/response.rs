@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    fmt,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -13,7 +14,10 @@ use http_body::{Frame, SizeHint};
 use serde::Serialize;
 use sse_core::hub::names::media_type::JSON;
 
-use crate::transport::{body::EventBody, takeover::PendingBody};
+use crate::{
+    metrics::EndReason,
+    transport::{body::EventBody, takeover::PendingBody},
+};
 
 /// The body of a response of the hub. It never fails; that of a stream ends when the hub ends the stream.
 #[derive(Debug)]
@@ -24,13 +28,29 @@ enum Kind {
     /// A complete body, until it is taken.
     Whole(Option<Bytes>),
     Events(Box<EventBody>),
+    /// A body that is made in pieces, as they are taken.
+    Pieces(Pieces),
     /// The body of a response to `HEAD` for a stream: nothing.
     NoEvents,
     /// The connection is taken over from hyper.
     Taken(PendingBody),
 }
 
+/// The pieces of a body. After the last one it is asked no more.
+struct Pieces(Pin<Box<dyn Stream<Item = Bytes> + Send + Sync>>);
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pieces").finish_non_exhaustive()
+    }
+}
+
 impl ResponseBody {
+    /// A body that is made in `pieces`, none of which is empty, as they are taken.
+    pub(super) fn pieces(pieces: impl Stream<Item = Bytes> + Send + Sync + 'static) -> Self {
+        Self(Kind::Pieces(Pieces(Box::pin(pieces))))
+    }
+
     pub(super) const fn whole(bytes: Bytes) -> Self {
         Self(Kind::Whole(Some(bytes)))
     }
@@ -46,6 +66,23 @@ impl ResponseBody {
             Kind::Whole(bytes) => Ok(bytes.unwrap_or_default()),
             other => Err(Self(other)),
         }
+    }
+}
+
+impl ResponseBody {
+    /// Waits, while its client takes nothing, until a stream should have ended. Other bodies wait for ever.
+    pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
+        match &mut self.0 {
+            Kind::Events(body) => body.poll_overdue(cx),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Notes for what reason it is cut off. Returns false if it is no stream.
+    pub(crate) fn ends(&mut self, reason: EndReason) -> bool {
+        let Kind::Events(body) = &mut self.0 else { return false };
+        body.ends(reason);
+        true
     }
 }
 
@@ -68,6 +105,7 @@ impl http_body::Body for ResponseBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let next = match &mut self.get_mut().0 {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
+            Kind::Pieces(Pieces(pieces)) => pieces.as_mut().poll_next(cx).map(|piece| piece.map(Ok)),
             Kind::NoEvents => Poll::Ready(None),
             Kind::Events(body) => Pin::new(&mut **body).poll_next(cx),
             Kind::Taken(body) => Pin::new(body).poll_next(cx),

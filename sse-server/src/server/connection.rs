@@ -62,13 +62,14 @@ pub(super) async fn serve(
     let Serving { hub, shards, open } = serving;
     let takeover = shards.is_some().then(Takeover::default);
     let slot = takeover.clone();
+    let over_http2 = service.clone();
     let chunked = Arc::new(AtomicBool::new(true));
     let is_chunked = chunked.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
         // A body that comes with `GET /events` is nobody's: whoever carries the stream reads and discards it.
-        if let Some(takeover) = slot.clone().filter(|_| version != Version::HTTP_2) {
+        if let Some(takeover) = slot.clone() {
             request.extensions_mut().insert(takeover);
         }
         is_chunked.store(version == Version::HTTP_11, Ordering::Relaxed);
@@ -81,7 +82,7 @@ pub(super) async fn serve(
             Ok::<_, Infallible>(response)
         })
     });
-    let io = Watched::new(stream, hub.metrics().stalled_connections.clone(), takeover.clone());
+    let io = Watched::new(stream, hub.clone(), takeover.clone());
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(hub.config().server.header_timeout)
@@ -108,11 +109,11 @@ pub(super) async fn serve(
             () = gone(&mut stop_sender), if stopping => return,
         }
     };
-    let Parts { io, read_buf, service, .. } = connection.into_parts();
+    let Parts { io, read_buf, .. } = connection.into_parts();
     let io = io.into_inner();
     match served {
         Served::Closed(Err(error)) if error.is_parse_version_h2() => {
-            http2::serve(Rewound::new(read_buf, io), service, &hub, peer.address, stopped).await;
+            http2::serve(Rewound::new(read_buf, io), over_http2, &hub, peer, stopped).await;
         }
         Served::Closed(served) => {
             if let Err(error) = served {

@@ -7,15 +7,17 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 
-use crate::transport::takeover::Takeover;
+use crate::{
+    hub::Hub,
+    transport::{stall::Stall, takeover::Takeover},
+};
 
-/// A socket that is counted while its peer accepts nothing, and that reports when its writes have been flushed.
+/// A socket whose writes fail if its peer takes nothing for too long, and that reports when its writes have been flushed.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
@@ -24,42 +26,8 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    pub(super) const fn new(stream: TcpStream, stalled_connections: Gauge, takeover: Option<Takeover>) -> Self {
-        Self { stream, stall: Stall::new(stalled_connections), takeover }
-    }
-}
-
-/// Counts a connection while it is stalled.
-#[derive(Debug)]
-struct Stall {
-    stalled: bool,
-    stalled_connections: Gauge,
-}
-
-impl Stall {
-    const fn new(stalled_connections: Gauge) -> Self {
-        Self { stalled: false, stalled_connections }
-    }
-
-    fn note<T>(&mut self, written: Poll<T>) -> Poll<T> {
-        let stalled = written.is_pending();
-        if stalled != self.stalled {
-            self.stalled = stalled;
-            if stalled {
-                self.stalled_connections.inc()
-            } else {
-                self.stalled_connections.dec()
-            };
-        }
-        written
-    }
-}
-
-impl Drop for Stall {
-    fn drop(&mut self) {
-        if self.stalled {
-            self.stalled_connections.dec();
-        }
+    pub(super) const fn new(stream: TcpStream, hub: Hub, takeover: Option<Takeover>) -> Self {
+        Self { stream, stall: Stall::new(hub), takeover }
     }
 }
 
@@ -71,8 +39,9 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.stall.note(written)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.stall.note(written, buf.len(), &this.stream, cx)
     }
 
     fn poll_write_vectored(
@@ -80,8 +49,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.stall.note(written)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.stall.note(written, bufs.iter().map(|buf| buf.len()).sum(), &this.stream, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -111,7 +81,9 @@ pub(super) struct Rewound {
 }
 
 impl Rewound {
-    pub(super) const fn new(read: Bytes, io: Watched) -> Self {
+    /// A socket for HTTP/2, which counts what waits to be written by itself.
+    pub(super) fn new(read: Bytes, mut io: Watched) -> Self {
+        io.stall.leave_counting();
         Self { read, io }
     }
 }

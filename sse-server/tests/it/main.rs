@@ -2,6 +2,7 @@
 
 mod command;
 mod durable;
+mod http2;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
 mod publishing;

@@ -2,26 +2,26 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::support::{metric, problem, publish};
+use crate::support::{metric, problem, publish, publish_ndjson};
 use sse_server::{Config, Hub, Server};
 use sse_test_support::blocks::checked;
 use sse_testkit::{Seen, TestClient, event};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::oneshot,
     time::timeout,
 };
 
 /// A hub that listens, until it is dropped.
-struct Listening {
-    address: SocketAddr,
-    client: TestClient,
-    _hub: Hub,
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    pub(crate) client: TestClient,
+    pub(crate) hub: Hub,
     _stop: oneshot::Sender<()>,
 }
 
-async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
+pub(crate) async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut config = Config::in_memory();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
@@ -32,7 +32,7 @@ async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
     tokio::spawn(server.run(async {
         let _ = stopped.await;
     }));
-    Listening { address, client: checked(&TestClient::tcp(address)), _hub: hub, _stop: stop }
+    Listening { address, client: checked(&TestClient::tcp(address)), hub, _stop: stop }
 }
 
 /// Sends a request as it stands.
@@ -57,7 +57,7 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
 const SUBSCRIBE: &str = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Waits until something is so.
-async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
     let asked = async {
         while !so().await {
             tokio::task::yield_now().await;
@@ -149,6 +149,28 @@ async fn who_sends_a_body_and_reads_nothing_is_bounded_by_the_pinned_bytes() {
     })
     .await;
     assert!(metric(&hub.client, "sse_pinned_bytes").await <= f64::from(1 << 20));
+}
+
+/// Over HTTP/1.1 as well, where the connection ends.
+#[tokio::test]
+async fn a_response_that_nobody_takes_ends_its_connection() {
+    let hub = listen(|config| config.stream.write_stall = Duration::from_secs(1)).await;
+    let lines: String =
+        (0..1000).map(|i| format!("{{\"topic\":\"{i}{}\",\"data\":\"\"}}\n", "x".repeat(250))).collect();
+    assert_eq!(publish_ndjson(&hub.client, lines).await.status, 200);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(hub.address).await.unwrap();
+    let ask = "GET /topics?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(ask.repeat(20).as_bytes()).await.unwrap();
+    until("it is counted", async || metric(&hub.client, "sse_stalled_connections").await == 1.0).await;
+    let pinned = metric(&hub.client, "sse_pinned_bytes").await;
+    assert!((1.0..200_000.0).contains(&pinned), "{pinned}");
+    until("it is cut off", async || metric(&hub.client, "sse_cut_off_total").await == 1.0).await;
+    assert_eq!(metric(&hub.client, "sse_pinned_bytes").await, 0.0);
+    let mut rest = Vec::new();
+    let ended = timeout(Duration::from_secs(30), stream.read_to_end(&mut rest)).await;
+    drop(ended.expect("it has ended")); // with a reset or without
 }
 
 #[tokio::test]
