@@ -14,7 +14,7 @@ mod warp;
 
 #[cfg(feature = "warp")]
 pub use self::warp::routes;
-pub(crate) use request::Peer;
+pub(crate) use request::{Peer, place::Places};
 pub use response::ResponseBody;
 pub use routes::RouteSet;
 pub use service::HubService;

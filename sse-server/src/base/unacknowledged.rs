@@ -47,8 +47,8 @@ mod tests {
         assert_eq!(unacknowledged(&socket), Some(0));
         socket.set_nonblocking(true).unwrap();
         let full = loop {
-            match socket.write(&[0; 65_536]) {
-                Ok(_) => {}
+            match socket.write_all(&[0; 65_536]) {
+                Ok(()) => {}
                 Err(error) => break error,
             }
         };

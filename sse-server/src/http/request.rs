@@ -2,6 +2,7 @@
 
 pub(super) mod accept;
 pub(super) mod body;
+pub(super) mod place;
 pub(super) mod query;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, uri::Auth
 use super::problem::Problem;
 use crate::{config::Host, hub::Hub, metrics::RefusalKind, transport::takeover::Takeover};
 use body::Body;
+use place::Places;
 
 /// What the accept loop knows of a connection. It is in the request's extensions.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,8 @@ pub(super) struct Request {
     pub(super) peer: Option<Peer>,
     /// The slot for a stream that continues without hyper.
     pub(super) takeover: Option<Takeover>,
+    /// The places for large responses, if its connection has many requests at once.
+    pub(super) places: Option<Places>,
     pub(super) body: Body,
 }
 
@@ -52,6 +56,7 @@ impl Request {
             headers: parts.headers,
             peer: parts.extensions.get().copied(),
             takeover: parts.extensions.get().cloned(),
+            places: parts.extensions.get().cloned(),
             body: Body::new(body, hub),
         }
     }

@@ -14,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use serde::Serialize;
 use sse_core::hub::names::media_type::JSON;
 
+use super::request::place::Place;
 use crate::{
     metrics::EndReason,
     transport::{body::EventBody, takeover::PendingBody},
@@ -21,7 +22,11 @@ use crate::{
 
 /// The body of a response of the hub. It never fails; that of a stream ends when the hub ends the stream.
 #[derive(Debug)]
-pub struct ResponseBody(Kind);
+pub struct ResponseBody {
+    kind: Kind,
+    /// The place that it takes on its connection until it is sent.
+    place: Option<Place>,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -48,23 +53,23 @@ impl fmt::Debug for Pieces {
 impl ResponseBody {
     /// A body that is made in `pieces`, none of which is empty, as they are taken.
     pub(super) fn pieces(pieces: impl Stream<Item = Bytes> + Send + Sync + 'static) -> Self {
-        Self(Kind::Pieces(Pieces(Box::pin(pieces))))
+        Kind::Pieces(Pieces(Box::pin(pieces))).into()
     }
 
     pub(super) const fn whole(bytes: Bytes) -> Self {
-        Self(Kind::Whole(Some(bytes)))
+        Self { kind: Kind::Whole(Some(bytes)), place: None }
     }
 
     pub(super) const fn no_events() -> Self {
-        Self(Kind::NoEvents)
+        Self { kind: Kind::NoEvents, place: None }
     }
 
     /// The complete body, unless it is a stream.
     #[cfg(feature = "warp")]
     pub(super) fn into_whole(self) -> Result<Bytes, Self> {
-        match self.0 {
+        match self.kind {
             Kind::Whole(bytes) => Ok(bytes.unwrap_or_default()),
-            other => Err(Self(other)),
+            kind => Err(Self { kind, ..self }),
         }
     }
 }
@@ -72,29 +77,45 @@ impl ResponseBody {
 impl ResponseBody {
     /// Waits, while its client takes nothing, until a stream should have ended. Other bodies wait for ever.
     pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Events(body) => body.poll_overdue(cx),
             _ => Poll::Pending,
         }
     }
 
+    /// Returns true if it is a stream.
+    pub(crate) const fn is_stream(&self) -> bool {
+        matches!(self.kind, Kind::Events(_))
+    }
+
+    /// Keeps `place` until it is sent.
+    pub(super) fn keep(&mut self, place: Option<Place>) {
+        self.place = place;
+    }
+
     /// Notes for what reason it is cut off. Returns false if it is no stream.
     pub(crate) fn ends(&mut self, reason: EndReason) -> bool {
-        let Kind::Events(body) = &mut self.0 else { return false };
+        let Kind::Events(body) = &mut self.kind else { return false };
         body.ends(reason);
         true
     }
 }
 
+impl From<Kind> for ResponseBody {
+    fn from(kind: Kind) -> Self {
+        Self { kind, place: None }
+    }
+}
+
 impl From<EventBody> for ResponseBody {
     fn from(body: EventBody) -> Self {
-        Self(Kind::Events(Box::new(body)))
+        Kind::Events(Box::new(body)).into()
     }
 }
 
 impl From<PendingBody> for ResponseBody {
     fn from(body: PendingBody) -> Self {
-        Self(Kind::Taken(body))
+        Kind::Taken(body).into()
     }
 }
 
@@ -103,7 +124,7 @@ impl http_body::Body for ResponseBody {
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = match &mut self.get_mut().0 {
+        let next = match &mut self.get_mut().kind {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
             Kind::Pieces(Pieces(pieces)) => pieces.as_mut().poll_next(cx).map(|piece| piece.map(Ok)),
             Kind::NoEvents => Poll::Ready(None),
@@ -114,11 +135,11 @@ impl http_body::Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.0, Kind::Whole(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
+        matches!(&self.kind, Kind::Whole(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             _ => SizeHint::default(),
         }

@@ -20,13 +20,17 @@ use tokio::{
 
 use super::{gone::gone, socket::Rewound};
 use crate::{
-    http::{HubService, Peer},
+    http::{HubService, Peer, Places},
     hub::Hub,
 };
 use response::Piece;
 
 /// The most concurrent requests on one connection. A proxy opens further connections.
 const STREAMS: u32 = 256;
+
+/// The most responses of some size, such as pages of topics, that are under way at once on one connection: as many more
+/// requests wait. At 16 KB for a piece that is 256 KB.
+const LARGE: usize = 16;
 
 /// The largest request head.
 const HEAD_BYTES: u32 = 64 << 10;
@@ -61,12 +65,15 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
     let mut lost = std::pin::pin!(lost(connection.ping_pong(), hub.config().stream.heartbeat));
     let mut requests = JoinSet::new();
     let mut idle = std::pin::pin!(sleep(idle_timeout));
+    let places = Places::new(LARGE);
     let mut closing = false;
     loop {
         tokio::select! {
             accepted = connection.accept() => match accepted {
-                Some(Ok((request, respond))) => {
-                    requests.spawn(response::respond(service.clone(), hub.clone(), peer, request, respond));
+                Some(Ok((mut request, respond))) => {
+                    request.extensions_mut().insert(peer);
+                    request.extensions_mut().insert(places.clone());
+                    requests.spawn(response::respond(service.clone(), hub.clone(), request, respond));
                 }
                 Some(Err(error)) => return tracing::debug!(%address, %error, "connection broke"),
                 None => return,

@@ -11,23 +11,26 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream, SendStream, server::SendResponse};
 use http::{HeaderValue, Method, Request, Response, header};
 use http_body::{Body, Frame};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::request::RequestBody;
 use crate::{
     base::pinned::Pin as Pinning,
-    http::{HubService, Peer, ResponseBody},
+    http::{HubService, ResponseBody},
     hub::Hub,
     metrics::EndReason,
 };
+
+/// The longest time for a response that is no stream, however steadily its client takes it.
+const MAX_TIME: Duration = Duration::from_secs(300);
 
 /// Bytes on their way to a client.
 #[derive(Debug, Default)]
@@ -57,31 +60,46 @@ impl Buf for Piece {
 }
 
 /// Responds to a request, until its client has all of the response or gives it up.
-pub(super) async fn respond(
+pub(super) fn respond(
     mut service: HubService,
     hub: Hub,
-    peer: Peer,
     request: Request<RecvStream>,
     mut respond: SendResponse<Piece>,
-) {
+) -> impl Future<Output = ()> + Send {
     let head_only = request.method() == Method::HEAD;
-    let mut request = request.map(RequestBody::new);
-    request.extensions_mut().insert(peer);
-    let response = tokio::select! {
-        response = service.call(request) => response,
-        _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
-    };
-    let Ok((mut head, body)) = response.map(Response::into_parts);
+    // The request is no part of the future, of which there is one for each stream.
+    let response = service.call(request.map(RequestBody::new));
+    async move {
+        let response = tokio::select! {
+            Ok(response) = response => response,
+            _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
+        };
+        if let Some(sending) = begin(hub, respond, response, head_only) {
+            sending.run().await;
+        }
+    }
+}
+
+/// Sends the head, and returns the body if there is one to send.
+fn begin(
+    hub: Hub,
+    mut respond: SendResponse<Piece>,
+    response: Response<ResponseBody>,
+    head_only: bool,
+) -> Option<Sending> {
+    let (mut head, body) = response.into_parts();
     head.headers.remove(header::CONNECTION);
     head.headers.entry(header::DATE).or_insert_with(date);
-    let ended = head_only || body.is_end_stream();
     if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
         head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
     }
+    let ended = head_only || body.is_end_stream();
     match respond.send_response(Response::from_parts(head, ()), ended) {
-        Ok(stream) if !ended => Sending { hub, body, stream, queued: Arc::default() }.run().await,
-        Ok(_) => {}
-        Err(error) => tracing::debug!(%error, "a response has no one to go to"),
+        Ok(stream) => (!ended).then(|| Sending::new(hub, body, stream)),
+        Err(error) => {
+            tracing::debug!(%error, "a response has no one to go to");
+            None
+        }
     }
 }
 
@@ -96,6 +114,8 @@ struct Sending {
     body: ResponseBody,
     stream: SendStream<Piece>,
     queued: Arc<()>,
+    /// The deadline of a response that is no stream: a stream's is its own.
+    ends: Option<Instant>,
 }
 
 /// Why a response ends early.
@@ -109,6 +129,11 @@ enum Cut {
 }
 
 impl Sending {
+    fn new(hub: Hub, body: ResponseBody, stream: SendStream<Piece>) -> Self {
+        let ends = (!body.is_stream()).then(|| Instant::now() + MAX_TIME);
+        Self { hub, body, stream, queued: Arc::default(), ends }
+    }
+
     async fn run(mut self) {
         let cut = loop {
             match self.next().await {
@@ -171,8 +196,7 @@ impl Sending {
         if self.hub.pinned().is_over() {
             return Err(Cut::Stalled);
         }
-        let limit = self.hub.config().stream.write_stall;
-        let mut stall = std::pin::pin!(sleep(limit));
+        let mut stall = std::pin::pin!(sleep_until(self.stalls_at()));
         poll_fn(|cx| {
             if let Some(room) = self.poll_room(cx)? {
                 return Poll::Ready(Ok(room));
@@ -204,11 +228,17 @@ impl Sending {
     /// of its own.
     fn poll_stall(&self, mut stall: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         while stall.as_mut().poll(cx).is_ready() {
-            if Arc::strong_count(&self.queued) == 1 {
+            if Arc::strong_count(&self.queued) == 1 || self.ends.is_some_and(|ends| ends <= Instant::now()) {
                 return Poll::Ready(());
             }
-            stall.as_mut().reset(Instant::now() + self.hub.config().stream.write_stall);
+            stall.as_mut().reset(self.stalls_at());
         }
         Poll::Pending
+    }
+
+    /// When it is cut off if nothing more of it is taken.
+    fn stalls_at(&self) -> Instant {
+        let stalls_at = Instant::now() + self.hub.config().stream.write_stall;
+        self.ends.map_or(stalls_at, |ends| ends.min(stalls_at))
     }
 }
