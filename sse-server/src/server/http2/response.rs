@@ -137,6 +137,7 @@ impl Sending {
     async fn run(mut self) {
         let cut = loop {
             match self.next().await {
+                Ok(Some(bytes)) if bytes.is_empty() => {}
                 Ok(Some(bytes)) => {
                     let last = self.body.is_end_stream();
                     match self.send(bytes, last).await {
