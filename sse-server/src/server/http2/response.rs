@@ -67,14 +67,14 @@ pub(super) fn respond(
     mut respond: SendResponse<Piece>,
 ) -> impl Future<Output = ()> + Send {
     let head_only = request.method() == Method::HEAD;
-    // The request is no part of the future, of which there is one for each stream.
-    let response = service.call(request.map(RequestBody::new));
+    // In a box of its own, which goes with the request: the rest lives as long as the stream.
+    let response = Box::pin(async move { service.call(request.map(RequestBody::new)).await });
     async move {
         let response = tokio::select! {
             Ok(response) = response => response,
             _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
         };
-        if let Some(sending) = begin(hub, respond, response, head_only) {
+        if let Some(mut sending) = begin(hub, respond, response, head_only) {
             sending.run().await;
         }
     }
@@ -134,7 +134,7 @@ impl Sending {
         Self { hub, body, stream, queued: Arc::default(), ends }
     }
 
-    async fn run(mut self) {
+    async fn run(&mut self) {
         let cut = loop {
             match self.next().await {
                 Ok(Some(bytes)) if bytes.is_empty() => {}
@@ -197,6 +197,10 @@ impl Sending {
         if self.hub.pinned().is_over() {
             return Err(Cut::Stalled);
         }
+        Box::pin(self.later_room()).await // few wait, and the others need no memory for it
+    }
+
+    async fn later_room(&mut self) -> Result<usize, Cut> {
         let mut stall = std::pin::pin!(sleep_until(self.stalls_at()));
         poll_fn(|cx| {
             if let Some(room) = self.poll_room(cx)? {
