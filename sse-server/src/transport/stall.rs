@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::{
     base::{
-        pinned::{Pin as Pinning, Pinned},
+        pinned::Pin as Pinning,
         unacknowledged::{SystemSocket, unacknowledged},
     },
     hub::Hub,
@@ -25,6 +25,8 @@ pub(crate) struct Stall {
     hub: Hub,
     /// Whether what waits to be written is counted here; else whoever gave it to the library counts it.
     counts_bytes: bool,
+    /// The size of the library's buffer, by the most that has waited in it: it doubles as it grows, and does not shrink.
+    buffer: usize,
     stalled: Option<Box<Stalled>>,
 }
 
@@ -34,13 +36,12 @@ struct Stalled {
     unacknowledged: Option<usize>,
     /// Fires when the peer has taken nothing for too long.
     timer: Pin<Box<Sleep>>,
-    waiting: usize,
     pin: Option<Pinning>,
 }
 
 impl Stall {
     pub(crate) const fn new(hub: Hub) -> Self {
-        Self { hub, counts_bytes: true, stalled: None }
+        Self { hub, counts_bytes: true, buffer: 0, stalled: None }
     }
 
     /// Leaves it to others to count what waits to be written.
@@ -65,13 +66,20 @@ impl Stall {
             return written;
         }
         let limit = self.hub.config().stream.write_stall;
-        let counts = self.counts_bytes.then(|| self.hub.pinned());
+        let grows = waiting > self.buffer;
+        if grows {
+            self.buffer = waiting.next_power_of_two();
+        }
+        let begins = self.stalled.is_none();
         let stalled = self.stalled.get_or_insert_with(|| {
             self.hub.metrics().stalled_connections.inc();
             Box::new(Stalled::new(unacknowledged(socket), limit))
         });
-        if stalled.counts_more(waiting, counts) && self.hub.pinned().is_over() {
-            return self.cut("more is kept for clients that take nothing than limits.pinned_bytes allows");
+        if grows || begins {
+            stalled.pin = self.counts_bytes.then(|| self.hub.pinned().pin_copy(self.buffer));
+            if self.hub.pinned().is_over() {
+                return self.cut("more is kept for clients that take nothing than limits.pinned_bytes allows");
+            }
         }
         if stalled.is_over(|| unacknowledged(socket), limit, cx) {
             return self.cut("the client took nothing for stream.write_stall");
@@ -100,17 +108,7 @@ impl Drop for Stall {
 
 impl Stalled {
     fn new(unacknowledged: Option<usize>, limit: Duration) -> Self {
-        Self { unacknowledged, timer: Box::pin(sleep(limit)), waiting: 0, pin: None }
-    }
-
-    /// Counts what waits now. Returns true if that is more than before.
-    fn counts_more(&mut self, waiting: usize, pinned: Option<&Pinned>) -> bool {
-        let more = waiting > self.waiting;
-        if waiting != self.waiting {
-            self.waiting = waiting;
-            self.pin = pinned.map(|pinned| pinned.pin_copy(waiting));
-        }
-        more
+        Self { unacknowledged, timer: Box::pin(sleep(limit)), pin: None }
     }
 
     /// Returns true if the peer has taken nothing for `limit`.
