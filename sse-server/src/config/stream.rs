@@ -75,6 +75,14 @@ choices! {
     }
 }
 
+impl Stream {
+    /// The time after which a peer that acknowledges nothing is considered gone: a heartbeat, or longer if it may stall
+    /// for longer.
+    pub(crate) fn patience(&self) -> Duration {
+        self.heartbeat.max(self.write_stall)
+    }
+}
+
 impl Lag {
     pub(crate) const fn policy(self) -> LagPolicy {
         match self {

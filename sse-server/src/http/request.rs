@@ -2,7 +2,6 @@
 
 pub(super) mod accept;
 pub(super) mod body;
-pub(super) mod place;
 pub(super) mod query;
 
 use std::net::SocketAddr;
@@ -10,10 +9,9 @@ use std::net::SocketAddr;
 use bytes::Buf;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, uri::Authority};
 
-use super::problem::Problem;
+use super::{place::Places, problem::Problem};
 use crate::{config::Host, hub::Hub, metrics::RefusalKind, transport::takeover::Takeover};
 use body::Body;
-use place::Places;
 
 /// What the accept loop knows of a connection. It is in the request's extensions.
 #[derive(Debug, Clone, Copy)]

@@ -14,7 +14,7 @@ use http_body::{Frame, SizeHint};
 use serde::Serialize;
 use sse_core::hub::names::media_type::JSON;
 
-use super::request::place::Place;
+use super::place::Place;
 use crate::{
     metrics::EndReason,
     transport::{body::EventBody, takeover::PendingBody},

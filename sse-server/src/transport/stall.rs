@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::{
     base::{
         pinned::Pin as Pinning,
-        unacknowledged::{SystemSocket, unacknowledged},
+        unacknowledged::{SystemSocket, be_patient, unacknowledged},
     },
     hub::Hub,
 };
@@ -73,6 +73,7 @@ impl Stall {
         let begins = self.stalled.is_none();
         let stalled = self.stalled.get_or_insert_with(|| {
             self.hub.metrics().stalled_connections.inc();
+            be_patient(socket, self.hub.config().stream.patience());
             Box::new(Stalled::new(unacknowledged(socket), limit))
         });
         if grows || begins {

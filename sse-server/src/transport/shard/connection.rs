@@ -3,6 +3,7 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use crate::{
     base::{
         connections::OpenConnection,
         pinned::{Pin, Pinned},
-        unacknowledged::unacknowledged,
+        unacknowledged::{be_patient, unacknowledged},
     },
     hub::Subscriber,
 };
@@ -28,6 +29,9 @@ pub(crate) trait Socket: Read + Write {
 
     /// The bytes written that the peer has not acknowledged, where that is known.
     fn unacknowledged(&self) -> Option<usize>;
+
+    /// Lets the peer keep its window shut for longer than `usual`.
+    fn be_patient(&self, usual: Duration);
 }
 
 impl Socket for mio::net::TcpStream {
@@ -37,6 +41,10 @@ impl Socket for mio::net::TcpStream {
 
     fn unacknowledged(&self) -> Option<usize> {
         unacknowledged(self)
+    }
+
+    fn be_patient(&self, usual: Duration) {
+        be_patient(self, usual);
     }
 }
 
@@ -173,6 +181,11 @@ impl<S: Socket> Connection<S> {
             unsent.unacknowledged = left;
         }
         moved
+    }
+
+    /// Lets the peer keep its window shut for longer than `usual`.
+    pub(super) fn be_patient(&self, usual: Duration) {
+        self.socket.be_patient(usual);
     }
 
     /// Shuts down the write side.

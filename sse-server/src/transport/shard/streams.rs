@@ -269,6 +269,7 @@ impl<S: Socket> Streams<S> {
                 if self.hub.pinned().is_over() {
                     return self.close(index, EndReason::lag);
                 }
+                self.connections[index].be_patient(self.hub.config().stream.patience());
                 let due = self.due_of(index);
                 self.set_timer(index, due);
                 Stays::Yes

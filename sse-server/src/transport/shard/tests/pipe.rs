@@ -113,6 +113,8 @@ impl Write for Pipe {
 }
 
 impl Socket for Pipe {
+    fn be_patient(&self, _: Duration) {}
+
     fn unacknowledged(&self) -> Option<usize> {
         Some(self.state().bytes.len())
     }
