@@ -1,9 +1,11 @@
-//! The base of all layers: the clock, randomness, locks, and the count of connections and of bytes kept for
+//! The base of all layers: the clock, randomness, locks, log lines, and the count of connections and of bytes kept for
 //! them.
 
 pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod lock;
+pub(crate) mod log_lines;
+pub(crate) mod network;
 pub(crate) mod pinned;
 pub(crate) mod random;
 pub(crate) mod unacknowledged;

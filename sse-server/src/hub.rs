@@ -138,6 +138,21 @@ impl Hub {
         self.0.core.emptied().await;
     }
 
+    /// Waits until no publisher waits for the store.
+    pub(crate) async fn answered(&self) {
+        self.0.core.answered().await;
+    }
+
+    /// Fails the hub because the loop that accepts connections is gone.
+    pub(crate) fn acceptor_gone(&self) {
+        self.0.core.acceptor_gone();
+    }
+
+    /// Fails the hub because a thread that carries streams is gone.
+    pub(crate) fn shard_gone(&self) {
+        self.0.core.shard_gone();
+    }
+
     /// Returns an error if the store does not accept events at the moment.
     pub(crate) fn store_health(&self) -> Result<(), StoreError> {
         self.noted(self.0.store.health())

@@ -75,6 +75,7 @@ mod config;
 
 mod base;
 
+pub use base::log_lines::LogLines;
 pub use config::{
     Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention, RetentionError,
     Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,

@@ -2,16 +2,17 @@
 
 mod cli;
 mod exit;
+mod logging;
+mod signals;
 
 use std::{
-    io::{IsTerminal, Write},
+    io::{self, Write},
     process::ExitCode,
 };
 
-use sse_server::{Config, LogFormat, Server, Shutdown, StoreKind};
-use tracing_subscriber::EnvFilter;
+use sse_server::{Config, LogLines, Server, Shutdown, StoreKind};
 
-use exit::fail;
+use exit::{fail, tell};
 
 /// The exit code for an invalid configuration.
 const USAGE: u8 = 2;
@@ -19,100 +20,56 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let command = cli::parse();
     if command.print_reference {
-        print(&Config::reference());
-        return ExitCode::SUCCESS;
+        return print_all(&Config::reference());
     }
     let config = match Config::load(&command.sources()) {
         Ok(config) => config,
         Err(error) => return fail(&error, USAGE),
     };
     if command.print_config {
-        print(&config.to_toml());
-        return ExitCode::SUCCESS;
+        return print_all(&config.to_toml());
     }
-    log_to_stderr(&config);
+    let lines = match logging::start(&config) {
+        Ok(lines) => lines,
+        Err(error) => return fail(&error, 1),
+    };
     if let Some(cli::Other::Log(log)) = &command.other {
-        return log.run(&config);
+        let status = log.run(&config);
+        lines.flush(exit::LAST_LINES);
+        return status;
     }
     let descriptors = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, 1),
     };
-    runtime.block_on(run(config, descriptors))
+    let status = runtime.block_on(run(config, descriptors, &lines)).unwrap_or_else(|error| {
+        tell(&error);
+        1
+    });
+    exit::now(&lines, status)
 }
 
-async fn run(config: Config, descriptors: std::io::Result<u64>) -> ExitCode {
-    let server = match Server::bind(config).await {
-        Ok(server) => server,
-        Err(error) => return fail(&error, 1),
-    };
+/// Serves to the end. Returns the exit code.
+async fn run(config: Config, descriptors: io::Result<u64>, lines: &LogLines) -> Result<u8, Box<dyn std::error::Error>> {
+    let server = Server::bind(config).await?;
     // From here on a signal asks for a shutdown instead of ending the process.
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return fail(&error, 1),
-    };
+    let stopped = signals::listen(lines.clone())?;
     greet(&server);
     match descriptors {
         Ok(limit) => tracing::info!(descriptors = limit, "descriptor limit; every stream needs one"),
         Err(error) => tracing::warn!(%error, "can't raise the descriptor limit"),
     }
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let serving = server.run(async {
-        let _ = stopped.await;
-    });
-    let impatient = async {
-        signals.next().await;
-        let _ = stop.send(());
-        signals.next().await;
-    };
-    tokio::select! {
-        shutdown = serving => {
-            if let Shutdown::CutOff(open) = shutdown {
-                tracing::warn!(open, "cut off at the deadline");
-            }
-            tracing::info!("stopped");
-            if shutdown == Shutdown::Failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }
-        () = impatient => {
-            tracing::warn!("stopped at once by a second signal");
-            ExitCode::FAILURE
-        }
+    let shutdown = server
+        .run(async {
+            let _ = stopped.await; // or the thread that listens is gone
+        })
+        .await;
+    if let Shutdown::CutOff(open) = shutdown {
+        tracing::warn!(open, "connections were cut off");
     }
-}
-
-/// SIGTERM and SIGINT.
-#[cfg(unix)]
-struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
-        }
-    }
-}
-
-/// Ctrl-C.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
+    tracing::info!("stopped");
+    Ok(u8::from(shutdown == Shutdown::Failed))
 }
 
 /// Prints where the hub listens. The first line is meant for programs, too.
@@ -129,25 +86,18 @@ fn greet(server: &Server) {
     if let Some(admin) = server.admin_addr() {
         text.push_str(&format!("  admin   http://{admin}/metrics\n"));
     }
-    print(&text);
+    let _ = print(&text); // serve even if nobody reads it
 }
 
-fn print(text: &str) {
-    // Serve even if nobody reads standard output.
-    let mut out = std::io::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Prints what was asked for. If that fails, so does the program.
+fn print_all(text: &str) -> ExitCode {
+    match print(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("can't write to standard output: {error}"), 1),
+    }
 }
 
-fn log_to_stderr(config: &Config) {
-    let telemetry = &config.telemetry;
-    let terminal = std::io::stderr().is_terminal();
-    let json = match telemetry.format {
-        LogFormat::Json => true,
-        LogFormat::Text => false,
-        _ => !terminal,
-    };
-    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let filter = EnvFilter::try_new(&telemetry.log).unwrap_or_default();
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    if json { subscriber.json().init() } else { subscriber.init() }
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
 }

@@ -12,6 +12,8 @@ use prometheus_client::{
 
 use sse_engine::{DrainReason, GapReason};
 
+use crate::base::log_lines;
+
 /// Why a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
 pub(crate) enum EndReason {
@@ -77,9 +79,11 @@ pub(crate) struct Metrics {
     pub(crate) subscribers: Gauge,
     pub(crate) groups: Gauge,
     pub(crate) pattern_nodes: Gauge,
+    pub(crate) selector_bytes: Gauge,
     pub(crate) topics: Gauge,
     pub(crate) log_events: Gauge,
     pub(crate) log_bytes: Gauge,
+    pub(crate) envelope_bytes: Gauge,
     pub(crate) keys: Gauge,
     pub(crate) connections: Gauge,
     pub(crate) stalled_connections: Gauge,
@@ -103,9 +107,11 @@ impl Metrics {
             subscribers: Gauge::default(),
             groups: Gauge::default(),
             pattern_nodes: Gauge::default(),
+            selector_bytes: Gauge::default(),
             topics: Gauge::default(),
             log_events: Gauge::default(),
             log_bytes: Gauge::default(),
+            envelope_bytes: Gauge::default(),
             keys: Gauge::default(),
             connections: Gauge::default(),
             stalled_connections: Gauge::default(),
@@ -125,9 +131,11 @@ impl Metrics {
         r.register("subscribers", "Open streams", metrics.subscribers.clone());
         r.register("groups", "Distinct sets of selectors among the open streams", metrics.groups.clone());
         r.register("pattern_nodes", "Nodes that the patterns of the open streams take", metrics.pattern_nodes.clone());
+        r.register("selector_bytes", "Bytes that the sets of selectors take", metrics.selector_bytes.clone());
         r.register("topics", "Topics known to the log", metrics.topics.clone());
         r.register("log_events", "Events retained", metrics.log_events.clone());
         r.register("log_bytes", "Bytes of the events retained", metrics.log_bytes.clone());
+        r.register("envelope_bytes", "Bytes of events kept with an envelope", metrics.envelope_bytes.clone());
         r.register("keys", "Idempotency keys remembered", metrics.keys.clone());
         r.register("connections", "Open connections", metrics.connections.clone());
         r.register(
@@ -154,6 +162,7 @@ impl Metrics {
         r.register("ends", "Streams that ended", metrics.ends.clone());
         r.register("gaps", "Gaps told to subscribers", metrics.gaps.clone());
         r.register("refusals", "Requests refused", metrics.refusals.clone());
+        r.register("log_lines_dropped", "Log lines that could not be written", log_lines::dropped());
         // Counters start at 0, so that their first increment is visible.
         for reason in [EndReason::client, EndReason::shutdown, EndReason::age, EndReason::lag, EndReason::store] {
             drop(metrics.ends.get_or_create(&EndLabels { reason }));

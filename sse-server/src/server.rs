@@ -3,9 +3,12 @@
 mod accept;
 mod connection;
 mod error;
+mod frames;
 mod gone;
 mod half_close;
 mod http2;
+mod idle;
+mod room;
 mod socket;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -14,7 +17,7 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::JoinSet,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 use crate::{
@@ -26,16 +29,17 @@ use crate::{
 };
 use accept::Acceptor;
 pub use error::ServeError;
+use room::Room;
 
 /// The part of the drain window that is left for connections after the streams have ended.
 const LAST_MOMENTS: Duration = Duration::from_millis(250);
 
-/// The most connections to the operator's listener.
-const ADMIN_CONNECTIONS: usize = 64;
+/// How long a connection may stay open when all streams have ended and all publishers have their answers: as long as a
+/// client may take to end its side of a stream, and a little more.
+const GRACE: Duration = Duration::from_millis(1250);
 
-/// Descriptors that are not for clients: those of the runtime, the listeners and the log, and for surplus connections
-/// that are turned away.
-const RESERVED: usize = 64 + ADMIN_CONNECTIONS + 2 * accept::SURPLUS;
+/// How long closing the log may take, beyond the drain window if need be.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// A hub with its listeners.
 #[derive(Debug)]
@@ -46,6 +50,7 @@ pub struct Server {
     address: SocketAddr,
     /// The shards that carry the streams, unless hyper does.
     shards: Option<Arc<Shards>>,
+    room: Room,
 }
 
 /// How a server stopped.
@@ -54,7 +59,7 @@ pub struct Server {
 pub enum Shutdown {
     /// All streams ended in time.
     Drained,
-    /// This many connections were still open at the deadline, and were cut off.
+    /// This many connections were still open when their time was over, and were cut off.
     CutOff(usize),
     /// The hub failed. The reason is in the process's log, at level `error`.
     Failed,
@@ -68,6 +73,7 @@ impl Server {
     /// [`ServeError`] if an address can't be listened on.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         config.check()?;
+        let room = Room::find(config.limits.connections, config.server.shards())?;
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
@@ -77,7 +83,7 @@ impl Server {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
         };
-        Ok(Self { hub, public, admin, address, shards })
+        Ok(Self { hub, public, admin, address, shards, room })
     }
 
     /// The address it listens on. The port is known even if 0 was configured.
@@ -104,9 +110,13 @@ impl Server {
         let config = self.hub.config();
         let window = config.server.drain;
         let (stopping, stopped) = watch::channel(false);
-        let limit = connection_limit(config.limits.connections, config.server.shards());
-        let public = Arc::new(Acceptor::new(self.hub.clone(), limit, stopped.clone(), self.shards));
-        let admin = Arc::new(Acceptor::new(self.hub.clone(), ADMIN_CONNECTIONS, stopped, None));
+        let Room { descriptors, connections, admin, surplus } = self.room;
+        let configured = config.limits.connections;
+        if connections < configured {
+            tracing::info!(descriptors, connections, configured, "the descriptor limit bounds the connections");
+        }
+        let public = Arc::new(Acceptor::new(self.hub.clone(), (connections, surplus), stopped.clone(), self.shards));
+        let admin = Arc::new(Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None));
         let routes = if self.admin.is_some() { RouteSet::Public } else { RouteSet::All };
         let mut accepting = JoinSet::new();
         accepting.spawn(public.clone().run(self.public, HubService::new(self.hub.clone(), routes)));
@@ -114,10 +124,7 @@ impl Server {
             let service = HubService::new(self.hub.clone(), RouteSet::Admin);
             accepting.spawn(admin.clone().run(listener, service));
         }
-        let failed = tokio::select! {
-            () = stop => false,
-            _ = self.hub.failed() => true,
-        };
+        end(stop, &self.hub, &mut accepting).await;
         let streams = self.hub.subscribers();
         tracing::info!(streams, window_s = window.as_secs_f64(), "draining");
         let deadline = Instant::now() + window;
@@ -126,32 +133,46 @@ impl Server {
         let _ = timeout_at(deadline - window.min(LAST_MOMENTS), self.hub.emptied()).await;
         accepting.shutdown().await;
         let _ = stopping.send(true);
-        let closed = async { tokio::join!(public.connections_closed(), admin.connections_closed()) };
+        let answered = async {
+            self.hub.answered().await;
+            sleep(GRACE).await;
+        };
+        let closed = async {
+            tokio::select! {
+                _ = async { tokio::join!(public.connections_closed(), admin.connections_closed()) } => {}
+                () = answered => {}
+            }
+        };
         let _ = timeout_at(deadline, closed).await;
-        self.hub.close().await;
+        let closing = deadline.max(Instant::now() + CLOSING);
+        let closed = timeout_at(closing, self.hub.close()).await;
+        if closed.is_err() {
+            tracing::error!("the log could not be closed in time: what is not on the disk yet may be lost");
+        }
         match public.open() + admin.open() {
-            _ if failed => Shutdown::Failed,
+            _ if closed.is_err() || self.hub.failure().is_some() => Shutdown::Failed,
             0 => Shutdown::Drained,
             open => Shutdown::CutOff(open),
         }
     }
 }
 
-/// The configured number of connections, bounded by the descriptors that the process may open.
-fn connection_limit(configured: usize, shards: usize) -> usize {
-    #[cfg(unix)]
-    if let Ok((descriptors, _)) = rlimit::Resource::NOFILE.get() {
-        let room = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(RESERVED + 2 * shards);
-        if room < configured {
-            tracing::info!(descriptors, connections = room, configured, "the descriptor limit bounds the connections");
-        }
-        return configured.min(room.max(1));
+/// Waits until there is a reason to stop: `stop` completes, the hub fails, or one of the loops that accept connections has
+/// panicked, which fails the hub.
+async fn end(stop: impl Future<Output = ()>, hub: &Hub, accepting: &mut JoinSet<()>) {
+    tokio::select! {
+        () = stop => {}
+        _ = hub.failed() => {}
+        _ = accepting.join_next() => hub.acceptor_gone(), // they have no other end
     }
-    configured
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
+    use sse_testkit::{TestClient, event};
+
     use super::*;
 
     #[tokio::test]
@@ -162,6 +183,55 @@ mod tests {
         let hub = server.hub().clone();
         crate::hub::tests::poison(&hub);
         assert!(hub.publish("a", sse_core::Event::message("x")).await.is_err());
-        assert_eq!(server.run(std::future::pending()).await, Shutdown::Failed);
+        assert_eq!(server.run(pending()).await, Shutdown::Failed);
+    }
+
+    #[tokio::test]
+    async fn a_hub_that_accepts_no_more_fails() {
+        let hub = Hub::new(Config::in_memory()).unwrap();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(pending());
+        accepting.spawn(async { panic!("while it accepts") });
+        end(pending(), &hub, &mut accepting).await;
+        assert!(hub.failure().is_some());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_hub_that_has_lost_a_shard_ends_its_streams_and_its_server() {
+        let mut config = Config::in_memory();
+        config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        (config.server.handoff, config.server.shards) = (true, 2);
+        let server = Server::bind(config).await.unwrap();
+        let (shards, client) = (server.shards.clone().unwrap(), TestClient::tcp(server.local_addr()));
+        let run = tokio::spawn(server.run(pending()));
+        let mut streams = Vec::new();
+        for _ in 0..4 {
+            let mut stream = client.get("/events?topic=a").connect().await;
+            stream.expect_event(event("sse-cursor")).await;
+            streams.push(stream);
+        }
+        shards.panic(0);
+        drop(shards);
+        assert_eq!(run.await.unwrap(), Shutdown::Failed);
+        let mut told = 0;
+        for stream in &mut streams {
+            while let Some(seen) = stream.next().await {
+                told += usize::from(format!("{seen:?}").contains("sse-drain"));
+            }
+        }
+        assert_eq!(told, 2, "the streams of the other shard have their last word");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_can_not_be_closed_holds_nobody_up() {
+        let mut config = Config::in_memory();
+        config.server.drain = Duration::ZERO;
+        let (hub, closing) = crate::hub::tests::hanging(config);
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let public = accept::listen(address).unwrap();
+        let room = Room::find(16, 0).unwrap();
+        let server = Server { hub, public, admin: None, address, shards: None, room };
+        assert_eq!(server.run(std::future::ready(())).await, Shutdown::Failed);
+        drop(closing);
     }
 }

@@ -10,12 +10,15 @@ pub const MAX_PATTERN_SEGMENTS: usize = 256;
 pub struct Bounds {
     /// The most events in the window.
     pub events: usize,
-    /// The most bytes in the window: encoded events and their overhead.
+    /// The most bytes in the window: encoded events and their overhead. Encodings with an envelope may take a quarter of
+    /// that besides.
     pub bytes: usize,
     /// The most topics that have been published to.
     pub topics: usize,
     /// The most distinct sets of selectors.
     pub groups: usize,
+    /// The most bytes of all sets of selectors together, with their overhead.
+    pub selector_bytes: usize,
     /// The most nodes of all patterns together.
     pub nodes: usize,
     /// The greatest age of the first event that a subscriber has not received.
@@ -34,6 +37,7 @@ impl Default for Bounds {
             bytes: 64 << 20,
             topics: 20_000,
             groups: 20_000,
+            selector_bytes: 64 << 20,
             nodes: 500_000,
             lag: Duration::from_secs(30),
             lag_bytes: 0,

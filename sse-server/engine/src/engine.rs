@@ -130,7 +130,7 @@ impl Engine {
     pub fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placement, Full> {
         let window = (self.window.head(), self.window.start());
         self.steps.count(REMOVAL);
-        let group = self.groups.join(selectors, window, (self.bounds.groups, self.bounds.nodes), &mut self.matched)?;
+        let group = self.groups.join(selectors, window, &self.bounds, &mut self.matched)?;
         Ok(resume::start(&self.view(), group, start))
     }
 
@@ -158,10 +158,20 @@ impl Engine {
         View { window: &self.window, groups: &self.groups, bounds: &self.bounds, steps: &self.steps }
     }
 
-    /// Removes a member from its group.
-    pub fn leave(&mut self, group: GroupId) {
+    /// Removes a member from its group. Returns true if the group has no members left.
+    pub fn leave(&mut self, group: GroupId) -> bool {
         self.steps.count(REMOVAL);
-        self.groups.leave(group);
+        self.groups.leave(group)
+    }
+
+    /// Returns true if there are subscribers with these `selectors`.
+    pub fn has_members(&self, selectors: &Selectors) -> bool {
+        self.groups.has_members(selectors)
+    }
+
+    /// The memory that all sets of selectors take, approximately.
+    pub const fn selector_bytes(&self) -> usize {
+        self.groups.selector_bytes()
     }
 
     /// Puts a store behind the window: events that leave the window are still retained.

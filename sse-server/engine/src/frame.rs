@@ -1,6 +1,6 @@
 //! An encoded event, shared by all subscribers that receive it.
 
-use std::sync::OnceLock;
+use std::{borrow::Cow, sync::OnceLock};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -40,11 +40,21 @@ impl Frame {
         &self.plain
     }
 
-    /// The enveloped encoding, and the memory that this call allocated for it.
-    pub(crate) fn envelope(&self, epoch: Epoch, topic: &Topic) -> (&Bytes, usize) {
-        let before = self.envelope_cost();
-        let bytes = self.envelope.get_or_init(|| self.enveloped(epoch, topic));
-        (bytes, bytes.len() - before)
+    /// The enveloped encoding. `keeps` says whether an encoding of this length that was made just now is kept.
+    pub(crate) fn envelope(&self, epoch: Epoch, topic: &Topic, keeps: impl FnOnce(usize) -> bool) -> Cow<'_, Bytes> {
+        if let Some(known) = self.envelope.get() {
+            return Cow::Borrowed(known);
+        }
+        let bytes = self.enveloped(epoch, topic);
+        if !keeps(bytes.len()) {
+            return Cow::Owned(bytes);
+        }
+        Cow::Borrowed(self.envelope.get_or_init(|| bytes))
+    }
+
+    /// Forgets the enveloped encoding, and returns its length.
+    pub(crate) fn forget_envelope(&mut self) -> usize {
+        self.envelope.take().map_or(0, |bytes| bytes.len())
     }
 
     /// Encodes the event with its data in an envelope. The event is parsed from its own bytes, so that nothing is
@@ -138,8 +148,11 @@ mod tests {
             let expect = format!(
                 "event: tick\nid: 000000000000-00000000007\nretry: 2000\ndata: {{\"topic\":\"a/\\\"b\\\"\",\"data\":{expect}}}\n\n"
             );
-            assert_eq!(frame.envelope(epoch, &topic), (&Bytes::from(expect.clone()), expect.len()));
-            assert_eq!(frame.envelope(epoch, &topic).1, 0, "made once");
+            let expect = Bytes::from(expect);
+            assert_eq!(frame.envelope(epoch, &topic, |_| false), Cow::<Bytes>::Owned(expect.clone()));
+            assert_eq!(frame.envelope_cost(), 0);
+            assert_eq!(*frame.envelope(epoch, &topic, |len| len == expect.len()), expect);
+            assert_eq!(*frame.envelope(epoch, &topic, |_| panic!("it is kept")), expect);
         }
     }
 }

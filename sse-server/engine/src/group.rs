@@ -8,7 +8,7 @@ use std::{
 use slab::Slab;
 
 use crate::{
-    Chunk, Full, GroupId, Selectors, Topic, Write,
+    Bounds, Chunk, Full, GroupId, Selectors, Topic, Write,
     frame::Frame,
     interest::{Interest, Walk},
     window::Window,
@@ -102,6 +102,8 @@ pub(crate) struct Groups {
     groups: Slab<Group>,
     ids: HashMap<Selectors, GroupId>,
     interest: Interest,
+    /// The memory that all sets of selectors take.
+    selector_bytes: usize,
     members: usize,
     /// Filled while the groups are only borrowed.
     joined: Mutex<Joined>,
@@ -131,6 +133,16 @@ impl Groups {
         &self.groups[id.index()]
     }
 
+    /// The memory that all sets of selectors take.
+    pub(crate) const fn selector_bytes(&self) -> usize {
+        self.selector_bytes
+    }
+
+    /// Returns true if the group of `selectors` has members.
+    pub(crate) fn has_members(&self, selectors: &Selectors) -> bool {
+        self.ids.get(selectors).is_some_and(|id| self.get(*id).members > 0)
+    }
+
     /// The number of nodes in the patterns.
     pub(crate) fn nodes(&self) -> usize {
         self.interest.nodes()
@@ -141,23 +153,27 @@ impl Groups {
         let group = self.get(id);
         let envelope = group.selectors.envelope;
         let mut len = 0;
-        let mut count = 0;
+        let mut pieces = Vec::new();
         for frame in frames {
-            let longer = len + window.bytes(frame, envelope).len();
-            if count > 0 && longer > room {
+            let piece = window.bytes(frame, envelope);
+            if frames.len() == 1 || len + piece.len() > room && pieces.is_empty() {
+                return (Write::One(piece.into_owned()), 1);
+            }
+            if len + piece.len() > room {
                 break;
             }
-            (len, count) = (longer, count + 1);
+            len += piece.len();
+            pieces.push(piece);
         }
-        let pieces = || frames[..count].iter().map(|frame| window.bytes(frame, envelope));
+        let count = pieces.len();
         if count == 1 {
-            return (Write::One(pieces().next().cloned().unwrap_or_default()), count);
+            return (Write::One(pieces.remove(0).into_owned()), count);
         }
         let key = JoinKey { group: id, first: frames[0].seq, last: frames[count - 1].seq, count };
         if let Some(chunk) = self.cache().get(key) {
             return (Write::Joined(chunk.clone()), count);
         }
-        let chunk = Chunk::join(pieces().map(|bytes| &**bytes), len);
+        let chunk = Chunk::join(pieces.iter().map(|bytes| &***bytes), len);
         if group.members > 1 {
             self.cache().keep(key, chunk.clone());
         }
@@ -175,16 +191,18 @@ impl Groups {
         &mut self,
         selectors: Selectors,
         (head, start): (u64, u64),
-        (max_groups, max_nodes): (usize, usize),
+        bounds: &Bounds,
         matched: &mut Vec<GroupId>,
     ) -> Result<GroupId, Full> {
         let id = match self.ids.get(&selectors) {
             Some(id) => *id,
-            None if self.groups.len() >= max_groups => return Err(Full),
+            None if self.groups.len() >= bounds.groups => return Err(Full),
+            None if self.selector_bytes + selectors.cost() > bounds.selector_bytes => return Err(Full),
             None => {
                 let entry = self.groups.vacant_entry();
                 let id = GroupId::new(entry.key());
-                self.interest.add(&selectors, id, max_nodes)?;
+                self.interest.add(&selectors, id, bounds.nodes)?;
+                self.selector_bytes += selectors.cost();
                 let group = entry.insert(Group {
                     selectors: selectors.clone(),
                     members: 0,
@@ -209,19 +227,22 @@ impl Groups {
         Ok(id)
     }
 
-    /// Removes a member, and with its last member the group, as soon as no groups are looked for.
-    pub(crate) fn leave(&mut self, id: GroupId) {
+    /// Removes a member, and with its last member the group, as soon as no groups are looked for. Returns true if it was the
+    /// last.
+    pub(crate) fn leave(&mut self, id: GroupId) -> bool {
         self.members -= 1;
         let group = &mut self.groups[id.index()];
         group.members -= 1;
         self.interest.leave(&group.selectors);
-        if group.members == 0 && !group.is_unused {
+        let is_empty = group.members == 0;
+        if is_empty && !group.is_unused {
             group.is_unused = true;
             self.unused.push(id);
         }
         if self.current.is_none() {
             self.remove_unused(1);
         }
+        is_empty
     }
 
     /// Removes up to `count` groups without members. Returns true if there are no more.
@@ -236,6 +257,7 @@ impl Groups {
             let group = self.groups.remove(id.index());
             self.cache().forget(id); // the next group may reuse the ID
             self.ids.remove(&group.selectors);
+            self.selector_bytes -= group.selectors.cost();
             self.interest.remove(&group.selectors, id);
         }
         self.unused.is_empty()

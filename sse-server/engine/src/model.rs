@@ -111,6 +111,7 @@ impl Model {
             bytes: usize::MAX,
             topics,
             groups: 100,
+            selector_bytes: usize::MAX,
             nodes: 1000,
             lag: Duration::MAX,
             lag_bytes: 0,

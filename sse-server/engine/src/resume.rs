@@ -1,7 +1,7 @@
 //! Where a new stream starts, and whether events were lost before it.
 
 use crate::{
-    Cursor, Gap, GapReason, GroupId, Matcher, Millis, Position, Selection, StoreRead,
+    Cursor, Gap, GapReason, GroupId, Matcher, Millis, Position, Selection, StoreRead, Topic,
     cursor::{View, is_intact, matching_after},
     group::Group,
     steps::SLICE,
@@ -59,10 +59,10 @@ impl Placement {
 }
 
 /// What a store has in the range of a [`Placement::NeedStore`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StartRead {
-    /// The first event.
-    pub first: Option<u64>,
+    /// The first event, and its topic.
+    pub first: Option<(u64, Topic)>,
     /// The sequence number through which there is no other.
     pub through: u64,
 }
@@ -189,7 +189,14 @@ pub(crate) fn continue_start(
     found: Option<StartRead>,
 ) -> Placement {
     match found {
-        Some(StartRead { first: Some(first), .. }) => {
+        Some(StartRead { first: Some((first, topic)), .. }) => {
+            let topics = view.window.topics();
+            let trimmed = topics.id(&topic).map_or_else(|| topics.floor(), |id| topics.state(id).trimmed);
+            if trimmed.through >= first {
+                // the store has announced the trim, and does it in a moment
+                pending.after = first;
+                return go_on(view, cursor, pending);
+            }
             let opening = pending.open(view.window, &mut cursor, Some(first), first);
             Placement::Placed(cursor, opening)
         }

@@ -9,6 +9,9 @@ use crate::{Topic, TopicError, topic::check};
 const MAX_PATTERN_SEGMENTS: usize = 32;
 const MAX_STARS: usize = 4;
 
+/// The approximate memory that a selector takes besides its text, and a set besides its selectors.
+const KEPT: usize = 230;
+
 /// Selects topics: a single topic, or a pattern in which `*` matches one segment and a final `**` one or more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -150,6 +153,15 @@ impl Selectors {
     /// Returns true if one of the selectors selects `topic`.
     pub fn matches(&self, topic: &Topic) -> bool {
         self.iter().any(|selector| selector.matches(topic))
+    }
+
+    /// The memory that the set takes in the indexes, approximately.
+    pub(crate) fn cost(&self) -> usize {
+        let bytes = |selector: &Selector| match selector {
+            Selector::Topic(topic) => topic.as_str().len(),
+            Selector::Pattern(pattern) => pattern.as_str().len(),
+        };
+        KEPT + self.iter().map(|selector| KEPT + bytes(selector)).sum::<usize>()
     }
 
     /// The number of segments in all patterns.

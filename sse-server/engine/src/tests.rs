@@ -10,6 +10,7 @@ fn bounds() -> Bounds {
         bytes: 1 << 20,
         topics: 1000,
         groups: 3,
+        selector_bytes: 100_000,
         nodes: 1000,
         lag: Duration::from_secs(30),
         lag_bytes: 0,
@@ -342,4 +343,70 @@ fn the_last_events_of_a_store_come_in_below_its_head() {
         assert_eq!(engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()), Ok(()));
     }
     assert_eq!(engine.topic(&Topic::new("a").unwrap()).map(|info| info.events), Some(3));
+}
+
+#[test]
+fn what_is_read_in_envelopes_takes_bounded_memory_and_pushes_no_event_out() {
+    let mut engine = engine(Bounds { bytes: 64 << 10, ..bounds() });
+    for seq in 1..=40 {
+        engine.publish(seq, 0, &draft("a", &"\u{0}".repeat(1000)), &mut Vec::new()).unwrap();
+    }
+    let events = engine.window().size().0;
+    let enveloped = Selectors::new(vec![Selector::new("a").unwrap()], true);
+    let mut cursor = engine.subscribe(enveloped, &Start::Earliest).unwrap().placed().unwrap().0;
+    let mut seen = 0;
+    while let Step::Events { events, count } = engine.next(&mut cursor, 1000, 0) {
+        seen += count;
+        assert!(events.len() > 6000, "NUL takes six bytes in JSON");
+        assert!(engine.window().envelope_bytes() <= 16 << 10);
+    }
+    assert_eq!((seen, engine.window().size().0), (events, events));
+    for seq in 41..=50 {
+        engine.publish(seq, 0, &draft("a", &"\u{0}".repeat(1000)), &mut Vec::new()).unwrap();
+        assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Events { count: 1, .. }));
+        assert!(engine.window().envelope_bytes() > 0, "that of an old event makes room");
+    }
+}
+
+#[test]
+fn all_sets_of_selectors_together_have_a_bound_in_bytes() {
+    let mut engine = engine(bounds());
+    let long = |i: usize| selectors(&[&format!("{i}/{}", "x".repeat(200)), "y"]);
+    let mut groups = Vec::new();
+    let full = loop {
+        match engine.subscribe(long(groups.len()), &Start::Head) {
+            Ok(placement) => groups.push(placement.cursor().group()),
+            Err(full) => break full,
+        }
+    };
+    assert_eq!((full, engine.selector_bytes() <= 100_000), (Full, true));
+    assert!(engine.subscribe(long(0), &Start::Head).is_ok(), "a set that there is takes nothing");
+    let first = groups[0];
+    groups.push(first);
+    groups.into_iter().for_each(|group| assert!(engine.leave(group) || group == first));
+    assert_eq!(engine.selector_bytes(), 0);
+}
+
+#[test]
+fn a_start_is_behind_what_the_store_is_about_to_trim() {
+    let mut engine = backed(LagPolicy::Disconnect, 10);
+    let topic = Topic::new("a").unwrap();
+    let left = Retained { events: 5, bytes: 5, first: 6, last: 10 };
+    do_trim(&mut engine, &Trim { topic: topic.clone(), through: 5, time: 0, lossy: true, left });
+    let id = engine.window().at(2).to_string();
+    let mut placement = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap();
+    let mut read = Vec::new();
+    // as the store has it until the trim is written
+    let (cursor, opening) = loop {
+        let (cursor, pending, first) = match placement {
+            Placement::Placed(cursor, opening) => break (cursor, opening),
+            Placement::NeedStore(cursor, read, pending) => (cursor, pending, read.after + 1),
+            Placement::Yield(..) => panic!("there is one topic"),
+        };
+        read.push(first);
+        placement =
+            engine.continue_start(cursor, pending, Some(StartRead { first: Some((first, topic.clone())), through: 8 }));
+    };
+    assert_eq!((cursor.seq(), read), (5, vec![3, 4, 5, 6]));
+    assert_eq!(opening.gap.unwrap().first, Some(engine.window().at(6).id()));
 }

@@ -4,9 +4,10 @@
 //! event that leaves the window is still in the store, which announces its trims.
 
 use std::{
+    borrow::Cow,
     collections::VecDeque,
     error, fmt,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -58,8 +59,8 @@ pub struct Window {
     /// is `None`.
     slots: VecDeque<Slot>,
     bytes: usize,
-    /// Bytes of enveloped encodings, which are made while the window is only borrowed. The next push accounts for them.
-    envelope_bytes: AtomicUsize,
+    /// The enveloped encodings, which are made while the window is only borrowed.
+    envelopes: Mutex<Envelopes>,
     events: usize,
     /// The last event that subscribers may have; 0 before the first. Later ones are hidden until their groups are known.
     head: u64,
@@ -83,6 +84,14 @@ pub struct Window {
     holes: Vec<Hole>,
 }
 
+/// The enveloped encodings that are kept. The oldest is forgotten first.
+#[derive(Debug, Default)]
+struct Envelopes {
+    bytes: usize,
+    /// The events whose encodings were made, in that order. Some may have left the window.
+    seqs: VecDeque<u64>,
+}
+
 #[derive(Debug)]
 struct Slot {
     seq: u64,
@@ -99,7 +108,7 @@ impl Window {
             bounds,
             slots: VecDeque::new(),
             bytes: 0,
-            envelope_bytes: AtomicUsize::new(0),
+            envelopes: Mutex::default(),
             events: 0,
             head: 0,
             appended: 0,
@@ -229,7 +238,7 @@ impl Window {
 
     /// Retained events, their bytes, and known topics.
     pub fn size(&self) -> (usize, usize, usize) {
-        (self.events, self.held(), self.topics.len())
+        (self.events, self.bytes, self.topics.len())
     }
 
     pub(crate) const fn topics(&self) -> &Topics {
@@ -281,14 +290,43 @@ impl Window {
         while self.is_too_large() && *steps > 0 && self.pop_front() {
             *steps -= 1;
         }
+        self.forget_envelopes(steps);
     }
 
     pub(crate) fn is_too_large(&self) -> bool {
-        self.events > 1 && (self.events > self.bounds.events || self.held() > self.bounds.bytes)
+        self.events > 1 && (self.events > self.bounds.events || self.bytes > self.bounds.bytes)
     }
 
-    fn held(&self) -> usize {
-        self.bytes + self.envelope_bytes.load(Ordering::Relaxed)
+    /// The most bytes of enveloped encodings that are kept.
+    const fn max_envelope_bytes(&self) -> usize {
+        self.bounds.bytes / 4
+    }
+
+    /// The bytes of the enveloped encodings that are kept.
+    pub fn envelope_bytes(&self) -> usize {
+        self.envelopes.lock().unwrap_or_else(PoisonError::into_inner).bytes
+    }
+
+    /// Makes room for the encodings of events to come: an eighth of what may be kept. It takes one of `steps` for each that
+    /// it forgets, and for each that has left the window with its event.
+    fn forget_envelopes(&mut self, steps: &mut usize) {
+        let most = self.max_envelope_bytes() / 8 * 7;
+        while *steps > 0 {
+            let envelopes = self.envelopes.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let Some(seq) = envelopes.seqs.front().copied() else { return };
+            let is_full = envelopes.bytes > most;
+            let index = self.index(seq);
+            let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
+            let frame = slot.and_then(|slot| slot.frame.as_mut());
+            if frame.is_some() && !is_full {
+                return;
+            }
+            let freed = frame.map_or(0, Frame::forget_envelope);
+            let envelopes = self.envelopes.get_mut().unwrap_or_else(PoisonError::into_inner);
+            envelopes.bytes -= freed;
+            envelopes.seqs.pop_front();
+            *steps -= 1;
+        }
     }
 
     pub(crate) fn frame(&self, seq: u64) -> Option<&Frame> {
@@ -375,7 +413,7 @@ impl Window {
         let frame = slot.frame.take()?;
         let time = slot.time;
         self.bytes -= frame.cost();
-        self.envelope_bytes.fetch_sub(frame.envelope_cost(), Ordering::Relaxed);
+        self.envelopes.get_mut().unwrap_or_else(PoisonError::into_inner).bytes -= frame.envelope_cost();
         self.events -= 1;
         Some((frame.topic, frame.cost(), time))
     }
@@ -404,13 +442,19 @@ impl Window {
     }
 
     /// The frame in the encoding of a group.
-    pub(crate) fn bytes<'a>(&self, frame: &'a Frame, envelope: bool) -> &'a Bytes {
+    pub(crate) fn bytes<'a>(&self, frame: &'a Frame, envelope: bool) -> Cow<'a, Bytes> {
         if !envelope {
-            return frame.plain();
+            return Cow::Borrowed(frame.plain());
         }
-        let (bytes, made) = frame.envelope(self.epoch, self.topic_of(frame.topic));
-        self.envelope_bytes.fetch_add(made, Ordering::Relaxed);
-        bytes
+        frame.envelope(self.epoch, self.topic_of(frame.topic), |len| {
+            let mut envelopes = self.envelopes.lock().unwrap_or_else(PoisonError::into_inner);
+            let fits = envelopes.bytes + len <= self.max_envelope_bytes();
+            if fits {
+                envelopes.bytes += len;
+                envelopes.seqs.push_back(frame.seq);
+            }
+            fits
+        })
     }
 
     pub(crate) fn topic_of(&self, id: TopicId) -> &Topic {

@@ -13,7 +13,7 @@ use std::{
 use clap::{Args, Subcommand};
 use sse_server::{Config, Form, Imported, LogFile};
 
-use crate::exit::fail;
+use crate::exit::{fail, tell};
 use progress::{Bar, Unit};
 
 /// The log on disk is that of --data, or of store.path in the configuration.
@@ -102,7 +102,7 @@ fn export(config: &Config, file: Option<&Path>, form: Form) -> Done {
         let bar = Bar::new(Unit::Events, None, !io::stdout().is_terminal());
         let events = log.export(io::stdout().lock(), form, |done, total| bar.at(done, total)).map_err(line)?;
         bar.end();
-        eprintln!("sse-server: events exported: {events}");
+        tell(&format!("events exported: {events}"));
         return Ok(ExitCode::SUCCESS);
     };
     let failed = |error: io::Error| format!("can't write {}: {error}", path.display());

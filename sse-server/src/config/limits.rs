@@ -11,14 +11,26 @@ section! {
         /// Connections in all. The descriptors that the process may open, less 256, are the other limit.
         pub connections: usize = 100_000, takes Count(1..=10_000_000), see "[how large](operations.md#how-large)";
 
-        /// Streams from one address. 0: no limit, since behind a proxy all come from one.
+        /// Streams from one address, or from one /64 of IPv6. 0: nine tenths of `connections`, so that no one takes all.
+        ///
+        /// Behind a proxy all come from one address.
         pub per_address: usize = 0, takes Count(0..=10_000_000);
+
+        /// Distinct sets of selectors that streams from one address brought, or from one /64 of IPv6. 0: no limit.
+        ///
+        /// Behind a proxy all come from one address: set it to 0 there.
+        pub groups_per_address: usize = 5_000, takes Count(0..=10_000_000);
 
         /// Selectors of one stream.
         pub selectors: usize = 64, takes Count(1..=10_000);
 
-        /// Distinct sets of selectors among the subscribers; up to 9 KB each.
+        /// Distinct sets of selectors among the subscribers.
         pub groups: usize = 20_000, takes Count(1..=10_000_000);
+
+        /// Bytes of all these sets together: of each selector its text and about 230 bytes.
+        ///
+        /// A set of one short topic takes half a KB, one of 64 long topics 31 KB.
+        pub selector_bytes: usize = 64 * MIB, takes Bytes(MIB..=TIB);
 
         /// Segments of all patterns together, those in common counted once; about 200 bytes each.
         ///
@@ -30,5 +42,12 @@ section! {
         ///
         /// Beyond, those that stall are cut off. Other responses count, too.
         pub pinned_bytes: usize = 256 * MIB, takes Bytes(MIB..=TIB);
+    }
+}
+
+impl Limits {
+    /// The most streams from one address.
+    pub(crate) const fn streams_per_address(&self) -> usize {
+        if self.per_address > 0 { self.per_address } else { self.connections - self.connections / 10 }
     }
 }

@@ -19,8 +19,8 @@ section! {
 
         /// Bytes of all bodies together that are being read; of NDJSON, those of unfinished lines.
         ///
-        /// Beyond, publishers are told to come again: 503.
-        pub max_bytes_in_flight: usize = 256 * MIB, takes Bytes(MIB..=TIB);
+        /// Beyond, publishers are told to come again: 503. An eighth of it is kept for bodies of at most 64 KiB.
+        pub max_bytes_in_flight: usize = 128 * MIB, takes Bytes(MIB..=TIB);
 
         /// The least reconnection time that an event may set; less becomes this.
         pub retry_min: Duration = 100 * MS, takes MS..=DAY;

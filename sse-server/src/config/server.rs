@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    section::{MINUTE, MS, SECOND, section},
+    section::{HOUR, MINUTE, MS, SECOND, section},
     setting::{Count, TextRule},
 };
 
@@ -42,10 +42,18 @@ section! {
         /// authenticates. All others are refused.
         pub ignore_parameters: Vec<String> = Vec::new(), takes TextRule::ParameterName;
 
-        /// How long a client may take for a request's head, or stay idle between requests.
+        /// How long a client may take for a request's head, from its first byte or, for the first one, from the start of
+        /// the connection.
         ///
         /// Until then it holds a descriptor for nothing.
         pub header_timeout: Duration = 10 * SECOND, takes 100 * MS..=5 * MINUTE;
+
+        /// How long a connection may be idle between requests.
+        ///
+        /// A proxy that keeps connections to the hub should close them earlier: a request that it sends just when the hub
+        /// closes one is lost. A connection of HTTP/2 may answer pings and is idle all the same.
+        pub idle_timeout: Duration = 3 * MINUTE, takes 100 * MS..=HOUR,
+            see "[behind a proxy](operations.md#behind-a-proxy)";
 
         /// How long a publisher may pause within a body.
         pub body_timeout: Duration = 30 * SECOND, takes 100 * MS..=5 * MINUTE;

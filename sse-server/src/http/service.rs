@@ -54,6 +54,9 @@ pub struct HubService {
     prefix: Arc<str>,
 }
 
+/// The methods that some route allows.
+const METHODS: &str = "GET, HEAD, POST";
+
 /// The future response to a request.
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
@@ -114,20 +117,30 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let Self { hub, guard, .. } = self.clone();
-        let route = self.route(request.uri().path()).unwrap_or(Route::Nowhere);
+        let path = request.uri().path();
+        // as of `CONNECT host:port`: an authority is no address of anything here
+        let route = if path.is_empty() { None } else { Some(self.route(path).unwrap_or(Route::Nowhere)) };
         let request = request::Request::new(request, &hub);
         Box::pin(async move { Ok(answer(&hub, &guard, route, request).await) })
     }
 }
 
-/// Responds to one request: it passes the guard first, and the response gets the headers that all have.
-async fn answer(hub: &Hub, guard: &Guard, route: Route, mut request: request::Request) -> Response<ResponseBody> {
-    let verdict = request.check_head().and_then(|()| guard.check(&request, route == Route::Page));
-    let answer = match &verdict {
-        Err(problem) => Err(problem.clone()),
-        Ok(_) if request.method == Method::OPTIONS && route != Route::Nowhere => Ok(guard.preflight()),
-        Ok(_) if !route.allows(&request.method) => Err(Problem::method_not_allowed(route.methods())),
-        Ok(_) => serve(hub, route, &mut request).await,
+/// Responds to one request: it passes the guard first, and the response gets the headers that all have. Without a path there
+/// is no route.
+async fn answer(
+    hub: &Hub,
+    guard: &Guard,
+    route: Option<Route>,
+    mut request: request::Request,
+) -> Response<ResponseBody> {
+    let verdict = request.check_head().and_then(|()| guard.check(&request, route == Some(Route::Page)));
+    let answer = match (&verdict, route) {
+        (Err(problem), _) => Err(problem.clone()),
+        (Ok(_), None) if request.method == Method::CONNECT => Err(Problem::method_not_allowed(METHODS)),
+        (Ok(_), None) => Err(Problem::invalid("the request's target has no path; ask for one such as /events")),
+        (Ok(_), Some(route)) if request.method == Method::OPTIONS && route != Route::Nowhere => Ok(guard.preflight()),
+        (Ok(_), Some(route)) if !route.allows(&request.method) => Err(Problem::method_not_allowed(route.methods())),
+        (Ok(_), Some(route)) => serve(hub, route, &mut request).await,
     };
     let mut response = match answer {
         Ok(response) => response,
@@ -333,5 +346,23 @@ mod tests {
         // HTTP/1 has an orderly end of its own
         let (status, read) = read_until_dropped(post(one), 4 * MIB).await;
         assert!(status == 413 && read <= MIB, "{status} {read}");
+    }
+
+    #[tokio::test]
+    async fn a_target_without_a_path_has_no_route() {
+        let service = service(|_| {});
+        for (method, target, expected) in [
+            (Method::CONNECT, "localhost:80", 405),
+            (Method::GET, "localhost:80", 400),
+            (Method::POST, "localhost", 400),
+            (Method::OPTIONS, "localhost:80", 400),
+            (Method::CONNECT, "evil.example:80", 421),
+            (Method::OPTIONS, "*", 404),
+            (Method::GET, "http://localhost", 200),
+        ] {
+            let request = Request::builder().method(&method).uri(target).body(Empty::<bytes::Bytes>::new()).unwrap();
+            let Ok(response) = service.clone().call(request).await;
+            assert_eq!(response.status(), expected, "{method} {target}");
+        }
     }
 }

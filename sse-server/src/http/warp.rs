@@ -31,20 +31,22 @@ pub fn routes(
     routes: RouteSet,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
     let service = HubService::new(hub, routes);
-    warp::path::tail()
-        .and_then(move |tail: Tail| async move {
-            let is_ours = Route::of(tail.as_str(), routes).is_some();
-            if is_ours { Ok(tail) } else { Err(warp::reject::not_found()) }
+    // `tail` panics where the target has no path, as that of CONNECT. `end` takes it for `/`.
+    let path = warp::path::end().map(String::new).or(warp::path::tail().map(|tail: Tail| tail.as_str().to_owned()));
+    path.unify()
+        .and_then(move |path: String| async move {
+            let is_ours = Route::of(&path, routes).is_some();
+            if is_ours { Ok(path) } else { Err(warp::reject::not_found()) }
         })
         .and(warp::host::optional())
         .and(warp::method())
         .and(warp::query::raw().or(warp::any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
-        .then(move |tail: Tail, authority, method, query: String, headers, body| {
+        .then(move |path: String, authority, method, query: String, headers, body| {
             let service = service.clone();
             async move {
-                let target = format!("/{}?{query}", tail.as_str());
+                let target = format!("/{path}?{query}");
                 match request(&target, method, named(headers, authority), body) {
                     Ok(request) => answer(service, request).await,
                     Err(error) => {
@@ -118,6 +120,23 @@ mod tests {
             let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
             let Ok(response) = warp::service(filter.clone()).call(request).await;
             assert_eq!(response.status(), expected, "{target} {host:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_target_without_a_path_is_answered() {
+        let filter = super::routes(Hub::new(Config::in_memory()).unwrap(), RouteSet::Public);
+        for (method, target, expected) in [
+            (Method::CONNECT, "localhost:80", 405),
+            (Method::POST, "localhost:80", 405),
+            (Method::CONNECT, "evil.example:80", 421),
+            (Method::OPTIONS, "*", 404),
+            (Method::GET, "/", 200),
+            (Method::GET, "/ready", 200),
+        ] {
+            let request = Request::builder().method(&method).uri(target).body(Empty::<bytes::Bytes>::new()).unwrap();
+            let Ok(response) = warp::service(filter.clone()).call(request).await;
+            assert_eq!(response.status(), expected, "{method} {target}");
         }
     }
 }

@@ -96,6 +96,7 @@ impl Hub {
     }
 
     async fn append_to_store(&self, drafts: Vec<Draft>, keys: Vec<KeyedRange>) -> Result<Vec<u64>, AppendError> {
+        let _waits = self.0.core.publisher();
         self.0.core.room().await;
         let batch = Batch { drafts, keys, now: self.clock().now() };
         let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;

@@ -49,6 +49,10 @@ pub(super) struct Core {
     pub(super) hidden: AtomicUsize,
     /// Notified when there are fewer.
     pub(super) shown: Notify,
+    /// The number of publishers that wait for the store.
+    publishers: AtomicUsize,
+    /// Notified when the last of them has been answered.
+    answered: Notify,
     drain: OnceLock<Draining>,
     /// The tasks that waited when the shutdown started have been woken.
     swept: AtomicBool,
@@ -98,6 +102,18 @@ impl Drop for StateGuard<'_> {
     }
 }
 
+/// A publisher that waits for the store.
+#[derive(Debug)]
+pub(super) struct Publisher<'a>(&'a Core);
+
+impl Drop for Publisher<'_> {
+    fn drop(&mut self) {
+        if self.0.publishers.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.answered.notify_waiters();
+        }
+    }
+}
+
 /// A shutdown in progress: the streams end within the window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Draining {
@@ -119,6 +135,9 @@ impl From<Failure> for Failed {
 
 const POISONED: Failure = Failure("a thread of the hub panicked in the middle of a change to its log");
 pub(super) const OUT_OF_ORDER: Failure = Failure("the store gave the hub an event out of order");
+const ACCEPTOR_GONE: Failure = Failure("the loop that accepts connections is gone");
+const SHARD_GONE: Failure = Failure("a thread that carries streams is gone");
+const WORKER_GONE: Failure = Failure("the thread that finds an event's readers is gone");
 const STORE_GONE: Failure = Failure("the thread that writes the log is gone");
 
 impl Core {
@@ -134,6 +153,8 @@ impl Core {
             empty: Notify::new(),
             hidden: AtomicUsize::new(0),
             shown: Notify::new(),
+            publishers: AtomicUsize::new(0),
+            answered: Notify::new(),
             drain: OnceLock::new(),
             swept: AtomicBool::new(false),
             drain_began: Arc::default(),
@@ -265,6 +286,38 @@ impl Core {
         self.fail(STORE_GONE);
     }
 
+    /// Fails the hub because the loop that accepts connections is gone.
+    pub(super) fn acceptor_gone(&self) {
+        self.fail(ACCEPTOR_GONE);
+    }
+
+    /// Fails the hub because a thread that carries streams is gone.
+    pub(super) fn shard_gone(&self) {
+        self.fail(SHARD_GONE);
+    }
+
+    /// Fails the hub because the thread that finds an event's readers is gone.
+    pub(super) fn worker_gone(&self) {
+        self.fail(WORKER_GONE);
+    }
+
+    /// Counts a publisher that waits for the store, until what is returned is dropped.
+    pub(super) fn publisher(&self) -> Publisher<'_> {
+        self.publishers.fetch_add(1, Ordering::AcqRel);
+        Publisher(self)
+    }
+
+    /// Waits until no publisher waits for the store.
+    pub(super) async fn answered(&self) {
+        loop {
+            let answered = self.answered.notified();
+            if self.publishers.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            answered.await;
+        }
+    }
+
     /// The number of open streams.
     pub(super) fn streams(&self) -> usize {
         self.streams.load(Ordering::Acquire)
@@ -280,9 +333,14 @@ impl Core {
         }
     }
 
-    /// Counts a new stream. `state` is the locked state.
-    pub(super) fn enter(&self, state: &mut State, address: Option<IpAddr>) -> SubscriberId {
-        let id = state.enter(address);
+    /// Counts a new stream in a group, which may be new with it. `state` is the locked state.
+    pub(super) fn enter(
+        &self,
+        state: &mut State,
+        (group, is_new): (GroupId, bool),
+        address: Option<IpAddr>,
+    ) -> SubscriberId {
+        let id = state.enter(group, is_new, address);
         self.streams.fetch_add(1, Ordering::AcqRel);
         self.note_subscribers(state);
         id
@@ -303,6 +361,7 @@ impl Core {
         let (events, bytes, topics) = state.engine.window().size();
         set(&self.metrics.log_events, events);
         set(&self.metrics.log_bytes, bytes);
+        set(&self.metrics.envelope_bytes, state.engine.window().envelope_bytes());
         set(&self.metrics.topics, topics);
     }
 
@@ -311,6 +370,7 @@ impl Core {
         set(&self.metrics.subscribers, subscribers);
         set(&self.metrics.groups, groups);
         set(&self.metrics.pattern_nodes, nodes);
+        set(&self.metrics.selector_bytes, state.engine.selector_bytes());
     }
 }
 

@@ -106,6 +106,7 @@ fn bounds(config: &Config) -> Bounds {
         bytes: config.window.bytes,
         topics: config.window.topics,
         groups: config.limits.groups,
+        selector_bytes: config.limits.selector_bytes,
         nodes: config.limits.pattern_nodes,
         lag: config.stream.lag_time,
         lag_bytes: config.stream.lag_bytes,

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr, task::Waker};
 use sse_engine::{Engine, GroupId, OutOfOrder};
 
 use super::waiters::ReadyGroup;
-use crate::store::Entry;
+use crate::{base::network::network, store::Entry};
 
 /// The steps of the engine's work that are done under one taking of the lock.
 const SLICE: usize = 4096;
@@ -20,11 +20,22 @@ pub(super) struct State {
     /// member.
     armed: Vec<u64>,
     next_id: u64,
-    by_address: HashMap<IpAddr, usize>,
+    /// What the streams of each client hold; see [`network`].
+    shares: HashMap<IpAddr, Share>,
+    /// The client whose stream brought a group, as long as the group has members.
+    owners: HashMap<GroupId, IpAddr>,
     /// The groups with events that were shown and whose members are to be woken.
     matched: Vec<GroupId>,
     /// A thread of its own does what is left of the work.
     pub(super) has_worker: bool,
+}
+
+/// What the streams of one client hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) streams: usize,
+    /// The groups that they brought.
+    pub(super) groups: usize,
 }
 
 type Tasks = HashMap<SubscriberId, Waker>;
@@ -60,16 +71,22 @@ impl State {
             waiting: HashMap::new(),
             armed: Vec::new(),
             next_id: 0,
-            by_address: HashMap::new(),
+            shares: HashMap::new(),
+            owners: HashMap::new(),
             matched: Vec::new(),
             has_worker: false,
         }
     }
 
-    /// Counts a new stream.
-    pub(super) fn enter(&mut self, address: Option<IpAddr>) -> SubscriberId {
-        if let Some(address) = address {
-            *self.by_address.entry(address).or_default() += 1;
+    /// Counts a new stream in `group`, which it brought if `is_new`.
+    pub(super) fn enter(&mut self, group: GroupId, is_new: bool, address: Option<IpAddr>) -> SubscriberId {
+        if let Some(client) = address.map(network) {
+            let share = self.shares.entry(client).or_default();
+            share.streams += 1;
+            if is_new {
+                share.groups += 1;
+                self.owners.insert(group, client);
+            }
         }
         self.next_id += 1;
         SubscriberId(self.next_id)
@@ -98,9 +115,9 @@ impl State {
         self.armed[group.index()] |= 1 << shard;
     }
 
-    /// The number of streams from an address.
-    pub(super) fn streams_from(&self, address: IpAddr) -> usize {
-        self.by_address.get(&address).copied().unwrap_or(0)
+    /// What the streams of the client with `address` hold.
+    pub(super) fn share(&self, address: IpAddr) -> Share {
+        self.shares.get(&network(address)).copied().unwrap_or_default()
     }
 
     pub(super) fn append(&mut self, entry: &Entry) -> Result<(), OutOfOrder> {
@@ -124,20 +141,28 @@ impl State {
         over && self.matched.is_empty()
     }
 
+    /// Uncounts a stream that has ended.
     pub(super) fn leave(&mut self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
-        self.engine.leave(group);
+        let is_last = self.engine.leave(group);
         if let Some(tasks) = self.waiting.get_mut(&group) {
             tasks.remove(&id);
             if tasks.is_empty() {
                 self.waiting.remove(&group);
             }
         }
-        if let Some(address) = address
-            && let Some(count) = self.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.by_address.remove(&address);
+        if let Some(client) = address.map(network) {
+            self.give_back(client, |share| share.streams -= 1);
+        }
+        if is_last && let Some(owner) = self.owners.remove(&group) {
+            self.give_back(owner, |share| share.groups -= 1);
+        }
+    }
+
+    fn give_back(&mut self, client: IpAddr, take: impl FnOnce(&mut Share)) {
+        if let Some(share) = self.shares.get_mut(&client) {
+            take(share);
+            if *share == Share::default() {
+                self.shares.remove(&client);
             }
         }
     }

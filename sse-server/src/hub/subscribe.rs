@@ -36,8 +36,8 @@ pub enum SubscribeError {
     /// The hub has all the streams, sets of selectors or patterns it may have.
     #[error("the hub has as many connections, sets of topics or patterns as it may have; come back later")]
     Full,
-    /// The client's address has all the streams it may have.
-    #[error("there are as many streams from this address as there may be; close some")]
+    /// The client's address has all the streams, or sets of selectors, it may have.
+    #[error("there are as many streams or sets of topics from this address as there may be; close some")]
     Address,
     /// Where to start depends on the log, which can't be read.
     #[error("the log can't be read at the moment; come back in a moment")]
@@ -81,7 +81,7 @@ impl Hub {
                 }
                 Placement::NeedStore(cursor, read, pending) => {
                     let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
-                    let first = page.entries.first().map(|entry| entry.seq);
+                    let first = page.entries.first().map(|entry| (entry.seq, entry.draft.topic.clone()));
                     (cursor, pending, Some(StartRead { first, through: page.through }))
                 }
                 Placement::Yield(cursor, pending) => {
@@ -128,16 +128,19 @@ impl Hub {
         }
         let limits = &self.config().limits;
         let mut state = self.0.core.state()?;
-        let from_address = address.map_or(0, |address| state.streams_from(address));
-        if limits.per_address > 0 && from_address >= limits.per_address {
-            return Err(SubscribeError::Address);
+        let is_new = !state.engine.has_members(&selectors);
+        if let Some(share) = address.map(|address| state.share(address)) {
+            let groups = limits.groups_per_address;
+            if share.streams >= limits.streams_per_address() || is_new && groups > 0 && share.groups >= groups {
+                return Err(SubscribeError::Address);
+            }
         }
         // over HTTP/2 one connection carries many
         if self.subscribers() >= limits.connections {
             return Err(SubscribeError::Full);
         }
         let placement = state.engine.subscribe(selectors, start).map_err(|_| SubscribeError::Full)?;
-        let group = placement.cursor().group();
+        let group = (placement.cursor().group(), is_new);
         Ok((Subscriber::enter(self, &mut state, group, address), placement))
     }
 }

@@ -21,10 +21,10 @@ pub(crate) struct Subscriber {
 }
 
 impl Subscriber {
-    /// Counts a new member of `group`. `state` is the locked state.
-    pub(super) fn enter(hub: &Hub, state: &mut State, group: GroupId, address: Option<IpAddr>) -> Self {
-        let id = hub.0.core.enter(state, address);
-        Self { hub: hub.clone(), id, group, address, ended: EndReason::client }
+    /// Counts a new member of a group, which may be new with it. `state` is the locked state.
+    pub(super) fn enter(hub: &Hub, state: &mut State, group: (GroupId, bool), address: Option<IpAddr>) -> Self {
+        let id = hub.0.core.enter(state, group, address);
+        Self { hub: hub.clone(), id, group: group.0, address, ended: EndReason::client }
     }
 
     pub(crate) const fn group(&self) -> GroupId {

@@ -1,8 +1,15 @@
 //! How often the hub takes its lock, and how it fails.
 
 mod lock;
+mod shares;
 
-use std::{sync::Arc, thread};
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+};
 
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Empty};
@@ -101,6 +108,8 @@ async fn a_panic_that_nobody_has_noticed_is_seen_by_the_next_stream_that_is_due(
 struct Broken {
     follower: Slot<Option<Arc<dyn Follower>>>,
     how: Breach,
+    /// Closing it lasts until the other end is dropped.
+    closing: Slot<Option<Receiver<()>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,10 +118,20 @@ enum Breach {
     Order,
     /// It panics.
     Panic,
+    /// It never answers.
+    Hang,
 }
 
 fn broken(how: Breach) -> Hub {
-    Hub::with(Config::in_memory(), Box::new(Broken { follower: Slot::default(), how }), false).unwrap()
+    let store = Broken { follower: Slot::default(), how, closing: Slot::default() };
+    Hub::with(Config::in_memory(), Box::new(store), false).unwrap()
+}
+
+/// A hub whose store never answers, and can't be closed until the sender is dropped.
+pub(crate) fn hanging(config: Config) -> (Hub, Sender<()>) {
+    let (sender, until) = channel();
+    let store = Broken { follower: Slot::default(), how: Breach::Hang, closing: Slot::new(Some(until)) };
+    (Hub::with(config, Box::new(store), false).unwrap(), sender)
 }
 
 impl Store for Broken {
@@ -123,6 +142,9 @@ impl Store for Broken {
 
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
         Box::pin(async move {
+            if self.how == Breach::Hang {
+                std::future::pending::<()>().await;
+            }
             assert_eq!(self.how, Breach::Order, "the panic that the test asked for");
             let entries: Vec<_> =
                 batch.drafts.into_iter().map(|draft| Entry { seq: 7, time: batch.now, draft }).collect();
@@ -157,6 +179,9 @@ impl Store for Broken {
     }
 
     fn close(&self) -> Result<(), StoreError> {
+        if let Some(until) = self.closing.replace(None) {
+            let _ = until.recv();
+        }
         Ok(())
     }
 }
@@ -199,4 +224,39 @@ async fn what_is_published_is_counted_though_the_publisher_has_gone() {
     let polled = appending.as_mut().now_or_never();
     drop((polled, appending));
     assert_eq!(hub.metrics().published.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_waits_for_the_store_is_waited_for() {
+    let (hub, _) = hanging(Config::in_memory());
+    assert!(hub.answered().now_or_never().is_some());
+    for key in [None, Some("k")] {
+        let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+        let mut request = client.post("/publish/a").body("x");
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let publish = tokio::spawn(async move { request.send().await.status });
+        while hub.answered().now_or_never().is_some() {
+            tokio::task::yield_now().await;
+        }
+        if key.is_none() {
+            publish.abort();
+            hub.answered().await;
+        }
+    }
+}
+
+#[test]
+fn a_hub_that_has_lost_its_worker_fails() {
+    let (hub, _) = hub();
+    for panics in [false, true] {
+        let worker = work::Worker(Arc::clone(&hub.0.core));
+        let ended = thread::spawn(move || {
+            let _worker = worker;
+            assert!(!panics, "at work");
+        });
+        assert_eq!(ended.join().is_err(), panics);
+        assert_eq!(hub.failure().is_some(), panics);
+    }
 }

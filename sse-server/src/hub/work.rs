@@ -18,6 +18,17 @@ const ENTRIES: usize = 256;
 /// publication may exceed it.
 const MAX_HIDDEN: usize = 4096;
 
+/// The hub, as its worker holds it: if the worker panics, with or without the lock, its work is never over.
+pub(super) struct Worker(pub(super) Arc<Core>);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.worker_gone();
+        }
+    }
+}
+
 impl Core {
     /// Adds appended events to the window. Events through `settled` can be read from the store. `wake` gets those who wait
     /// for the events, even if one of the events fails the hub: that is left to the caller, as is the waking.
@@ -62,8 +73,8 @@ impl Core {
             return;
         }
         drop(state);
-        let core = Arc::clone(self);
-        let spawned = thread::Builder::new().name("sse-hub".into()).spawn(move || core.work_until_over());
+        let worker = Worker(Arc::clone(self));
+        let spawned = thread::Builder::new().name("sse-hub".into()).spawn(move || worker.0.work_until_over());
         if let Err(error) = spawned {
             tracing::warn!(%error, "can't start a thread; publishers wait for the hub's work instead");
             self.work_until_over();

@@ -23,9 +23,6 @@ use crate::{
 /// The kernel caps this at `net.core.somaxconn`. A full queue makes clients retry for seconds.
 const BACKLOG: u32 = 65_535;
 
-/// Connections beyond the limit that still get a response saying that the hub is full. Any further ones are closed.
-pub(super) const SURPLUS: usize = 64;
-
 /// The most unsent bytes in the kernel's send buffer. Without this bound, events would be written to a stalled reader
 /// until megabytes of buffer are full; they are better left in the log.
 #[cfg(target_os = "linux")]
@@ -52,15 +49,22 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
 pub(super) struct Acceptor {
     hub: Hub,
     limit: usize,
+    /// The number of connections beyond the limit that still get a response saying so.
+    surplus: usize,
     stopped: watch::Receiver<bool>,
     connections: Connections,
     shards: Option<Arc<Shards>>,
 }
 
 impl Acceptor {
-    pub(super) fn new(hub: Hub, limit: usize, stopped: watch::Receiver<bool>, shards: Option<Arc<Shards>>) -> Self {
+    pub(super) fn new(
+        hub: Hub,
+        (limit, surplus): (usize, usize),
+        stopped: watch::Receiver<bool>,
+        shards: Option<Arc<Shards>>,
+    ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
-        Self { hub, limit, stopped, connections, shards }
+        Self { hub, limit, surplus, stopped, connections, shards }
     }
 
     /// The number of open connections.
@@ -88,7 +92,7 @@ impl Acceptor {
 
     fn take(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
         let open = self.open();
-        if open >= self.limit + SURPLUS {
+        if open >= self.limit + self.surplus {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }

@@ -9,13 +9,15 @@ use std::{
     task::Poll,
 };
 
-use http::{Request, Version};
+use http::{Request, Response, Version, header};
+use http_body::Body as _;
 use hyper::{
     body::Incoming,
     server::conn::http1::{self, Parts},
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
+use sse_core::hub::names::media_type::EVENT_STREAM;
 use tokio::{net::TcpStream, sync::watch};
 use tower_service::Service;
 
@@ -23,11 +25,12 @@ use super::{
     gone::gone,
     half_close::half_close,
     http2,
+    idle::{HeadTimer, Limits},
     socket::{Rewound, Watched},
 };
 use crate::{
     base::connections::OpenConnection,
-    http::{HubService, Peer},
+    http::{HubService, Peer, ResponseBody},
     hub::Hub,
     transport::{shard::Shards, takeover::Takeover},
 };
@@ -65,6 +68,11 @@ pub(super) async fn serve(
     let over_http2 = service.clone();
     let chunked = Arc::new(AtomicBool::new(true));
     let is_chunked = chunked.clone();
+    let streaming = Arc::new(AtomicBool::new(false));
+    let is_streaming = streaming.clone();
+    let limits = Limits::of(&hub.config().server);
+    let head = HeadTimer::new(limits);
+    let head_read = head.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
@@ -73,19 +81,26 @@ pub(super) async fn serve(
             request.extensions_mut().insert(takeover);
         }
         is_chunked.store(version == Version::HTTP_11, Ordering::Relaxed);
+        is_streaming.store(false, Ordering::Relaxed);
+        head_read.on_request();
         let mut service = service.clone();
+        let is_streaming = is_streaming.clone();
         Box::pin(async move {
             let mut response = service.call(request).await?;
+            if version != Version::HTTP_2 && is_stream(&response) {
+                is_streaming.store(true, Ordering::Relaxed);
+            }
             if version == Version::HTTP_10 {
                 *response.version_mut() = version; // hyper then leaves keep-alive alone
             }
             Ok::<_, Infallible>(response)
         })
     });
-    let io = Watched::new(stream, hub.clone(), takeover.clone());
+    let io = Watched::new(stream, hub.clone(), takeover.clone(), head.clone(), streaming);
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(hub.config().server.header_timeout)
+        .timer(head)
+        .header_read_timeout(limits.header)
+        .half_close(true) // who ends their side after a request still gets the answer
         .max_buf_size(BUFFER)
         .writev(false) // responses are small: copying them behind their heads is cheaper
         .serve_connection(TokioIo::new(io), answer);
@@ -130,4 +145,10 @@ pub(super) async fn serve(
             }
         }
     }
+}
+
+/// Returns true if the response is a stream that goes on until one side ends it.
+fn is_stream(response: &Response<ResponseBody>) -> bool {
+    let is_events = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == EVENT_STREAM);
+    is_events && response.body().size_hint().exact().is_none()
 }

@@ -19,6 +19,16 @@ pub enum ServeError {
     /// The configuration is not allowed.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The process may open too few descriptors.
+    #[error(
+        "the process may open {descriptors} descriptors, which is too few to serve; allow it {needed} or more (ulimit -n)"
+    )]
+    Descriptors {
+        /// The limit.
+        descriptors: usize,
+        /// The lowest limit that will do.
+        needed: usize,
+    },
     /// The threads that carry the streams can't be started.
     #[error("can't start the threads that carry the streams: {0}")]
     Shards(#[source] io::Error),

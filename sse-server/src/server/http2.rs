@@ -15,10 +15,14 @@ use h2::{
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{sleep, timeout},
 };
 
-use super::{gone::gone, socket::Rewound};
+use super::{
+    gone::gone,
+    idle::{Limits, Requests},
+    socket::Rewound,
+};
 use crate::{
     http::{HubService, Peer, Places},
     hub::Hub,
@@ -44,17 +48,17 @@ const SEND_BUFFER: usize = 64 << 10;
 /// How long the peer may take to acknowledge a ping.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long the peer may take to close a connection that serves no more requests.
+/// How long the peer may take to take the last frames of a connection that is closed.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
 
 /// Serves the connection until it closes or is idle or, once the server stops, until its requests are answered. Its
 /// requests end with it.
 pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Peer, mut stopped: watch::Receiver<bool>) {
     let address = peer.address;
-    let idle_timeout = hub.config().server.header_timeout;
+    let limits = Limits::of(&hub.config().server);
     let mut stop_sender = stopped.clone();
     let opened = tokio::select! {
-        opened = timeout(idle_timeout, builder().handshake::<_, Piece>(io)) => opened,
+        opened = timeout(limits.header, builder().handshake::<_, Piece>(io)) => opened,
         () = gone(&mut stop_sender) => return,
     };
     let mut connection = match opened {
@@ -63,8 +67,10 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
         Err(_) => return tracing::debug!(%address, "no HTTP/2 settings came in time"),
     };
     let mut lost = std::pin::pin!(lost(connection.ping_pong(), hub.config().stream.heartbeat));
-    let mut requests = JoinSet::new();
-    let mut idle = std::pin::pin!(sleep(idle_timeout));
+    let mut responses = JoinSet::new();
+    let requests = Requests::default();
+    let mut idle = std::pin::pin!(requests.idle(limits));
+    let mut goodbye = std::pin::pin!(requests.goodbye());
     let places = Places::new(LARGE);
     let mut closing = false;
     loop {
@@ -73,22 +79,17 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
                 Some(Ok((mut request, respond))) => {
                     request.extensions_mut().insert(peer);
                     request.extensions_mut().insert(places.clone());
-                    requests.spawn(response::respond(service.clone(), hub.clone(), request, respond));
+                    let counted = requests.open();
+                    let response = response::respond(service.clone(), hub.clone(), request, respond, counted);
+                    responses.spawn(response);
                 }
                 Some(Err(error)) => return tracing::debug!(%address, %error, "connection broke"),
                 None => return,
             },
-            Some(_) = requests.join_next() => {
-                let patience = if closing { LAST_MOMENTS } else { idle_timeout };
-                idle.set(sleep_until(Instant::now() + patience));
-            }
-            () = &mut idle, if requests.is_empty() => {
-                if closing {
-                    break;
-                }
+            Some(_) = responses.join_next() => {}
+            () = &mut idle, if !closing => {
                 closing = true;
                 connection.graceful_shutdown();
-                idle.set(sleep(LAST_MOMENTS));
             }
             stop = stopped.wait_for(|stopped| *stopped), if !closing => {
                 if stop.is_err() {
@@ -96,8 +97,8 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
                 }
                 closing = true;
                 connection.graceful_shutdown();
-                idle.set(sleep(LAST_MOMENTS));
             }
+            () = &mut goodbye, if closing => break,
             () = gone(&mut stop_sender) => return,
             () = &mut lost => return tracing::debug!(%address, "a ping was not acknowledged"),
         }

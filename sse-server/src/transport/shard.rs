@@ -76,6 +76,8 @@ enum Message {
     /// A shutdown has started.
     Drain,
     Stop,
+    #[cfg(test)]
+    Panic,
 }
 
 /// Reads from the store for a shard. They run on the runtime, and their pages arrive in the inbox.
@@ -89,16 +91,38 @@ struct Reader {
 impl Reader {
     /// Starts to read the next page for a connection. The read is wanted while the returned handle is kept.
     fn read(&self, hub: &Hub, id: Id, read: StoreRead) -> Arc<()> {
-        let (hub, reader) = (hub.clone(), self.clone());
+        let hub = hub.clone();
         let wanted = Arc::new(());
         let waits = Arc::downgrade(&wanted);
+        let mut answer = Answer { reader: self.clone(), id, page: Err(DrainReason::Store) };
         self.runtime.spawn(async move {
             let page = hub.read(read, WRITE_BYTES, || waits.strong_count() > 0).await;
-            if let Some(inbox) = reader.inboxes.0.get(reader.shard) {
-                inbox.put([Message::Read(id, page)]);
-            }
+            answer.set(page);
         });
         wanted
+    }
+}
+
+/// The answer to a read, which arrives in the inbox when this is dropped. If the read panics it is an error: the stream
+/// ends instead of waiting for ever.
+struct Answer {
+    reader: Reader,
+    id: Id,
+    page: Result<StorePage, DrainReason>,
+}
+
+impl Answer {
+    fn set(&mut self, page: Result<StorePage, DrainReason>) {
+        self.page = page;
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let page = std::mem::replace(&mut self.page, Err(DrainReason::Store));
+        if let Some(inbox) = self.reader.inboxes.0.get(self.reader.shard) {
+            inbox.put([Message::Read(self.id, page)]);
+        }
     }
 }
 
@@ -200,6 +224,14 @@ impl Shards {
     }
 }
 
+#[cfg(test)]
+impl Shards {
+    /// Has a shard panic, as a fault in it would.
+    pub(crate) fn panic(&self, shard: usize) {
+        self.inboxes.0[shard].put([Message::Panic]);
+    }
+}
+
 impl Drop for Shards {
     fn drop(&mut self) {
         self.inboxes.0.iter().for_each(|inbox| inbox.put([Message::Stop]));
@@ -209,19 +241,27 @@ impl Drop for Shards {
     }
 }
 
-/// Closes a shard's inbox when the shard ends, even by a panic, so that nothing waits for it.
-struct Alive<'a>(&'a Inbox);
+/// Closes a shard's inbox when the shard ends, even by a panic, so that nothing waits for it. Unless the shard was stopped
+/// it fails the hub, which has lost the shard's streams.
+struct Alive<'a> {
+    hub: &'a Hub,
+    inbox: &'a Inbox,
+    stopped: bool,
+}
 
 impl Drop for Alive<'_> {
     fn drop(&mut self) {
-        self.0.close();
+        self.inbox.close();
+        if !self.stopped {
+            self.hub.shard_gone();
+        }
     }
 }
 
 /// Runs a shard until it is stopped.
 fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
     let (shard, inbox) = (reader.shard, &reader.inboxes.0[reader.shard]);
-    let _alive = Alive(inbox);
+    let mut alive = Alive { hub, inbox, stopped: false };
     let mut streams = Streams::new(hub.clone(), reader.clone());
     let mut events = Events::with_capacity(EVENTS);
     let mut busy = false;
@@ -248,7 +288,12 @@ fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
                 Message::Ready(group) => streams.ready(group),
                 Message::Read(id, page) => streams.on_read(id, page, now),
                 Message::Drain => streams.drain(now),
-                Message::Stop => return,
+                Message::Stop => {
+                    alive.stopped = true;
+                    return;
+                }
+                #[cfg(test)]
+                Message::Panic => panic!("a shard panics"),
             }
         }
         busy = streams.turn(now);

@@ -224,7 +224,7 @@ async fn a_few_bytes_at_a_time_do_not_keep_a_stream_beyond_its_age_or_a_shutdown
             config.server.drain = Duration::from_secs(1);
         })
         .await;
-        let client = connect(hub.address, 20).await;
+        let client = connect(hub.address, 100).await;
         let mut stream = client.get("/events?topic=a").await;
         // more than comes a few bytes at a time within its life
         for _ in 0..40 {

@@ -1,10 +1,13 @@
 //! The service from outside, in one program: its parts are built and linked once.
 
 mod command;
+mod connections;
 mod durable;
 mod http2;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
+#[cfg(target_os = "linux")] // it takes /dev/full and prlimit
+mod process_life;
 mod publishing;
 mod refusals;
 mod sockets;

@@ -297,15 +297,20 @@ async fn bodies_that_are_being_read_share_a_bound() {
     let json = || client.post("/publish").header("content-type", "application/json");
     let (feed, body) = sse_testkit::Body::channel();
     let held = tokio::spawn(json().body(body).send());
-    feed.send(format!("[{}", " ".repeat(1_000_000))).await.unwrap();
+    feed.send(format!("[{}", " ".repeat(400_000))).await.unwrap();
     for _ in 0..3 {
         feed.send(" ").await.unwrap(); // taken only when what came before was
     }
-    let refused = json().body(format!("[{}]", " ".repeat(100_000))).send().await;
+    let refused = json().body(format!("[{}]", " ".repeat(150_000))).send().await;
     assert_eq!(problem(&refused).0, 503);
+    assert_eq!(
+        client.post("/publish/a").body("x".repeat(60_000)).send().await.status,
+        200,
+        "there is room for small ones"
+    );
     assert!(refused.headers.contains_key("retry-after"));
     feed.send("]").await.unwrap();
     drop(feed);
     assert_eq!(held.await.unwrap().status, 200);
-    assert_eq!(json().body(format!("[{}]", " ".repeat(100_000))).send().await.status, 200, "the room is given back");
+    assert_eq!(json().body(format!("[{}]", " ".repeat(150_000))).send().await.status, 200, "the room is given back");
 }

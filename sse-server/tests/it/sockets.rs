@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::support::{metric, problem, publish, publish_ndjson};
-use sse_server::{Config, Hub, Server};
+use sse_server::{Config, Hub, Server, Shutdown};
 use sse_test_support::blocks::checked;
 use sse_testkit::{Seen, TestClient, event};
 use tokio::{
@@ -36,14 +36,14 @@ pub(crate) async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
 }
 
 /// Sends a request as it stands.
-async fn raw(address: SocketAddr, request: &str) -> TcpStream {
+pub(crate) async fn raw(address: SocketAddr, request: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
 }
 
 /// Reads until there is this text; what was read.
-async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+pub(crate) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     let mut read = String::new();
     let mut buffer = [0; 4096];
     while !read.contains(text) {
@@ -54,7 +54,7 @@ async fn read_until(stream: &mut TcpStream, text: &str) -> String {
     read
 }
 
-const SUBSCRIBE: &str = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
+pub(crate) const SUBSCRIBE: &str = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// Waits until something is so.
 pub(crate) async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
@@ -95,6 +95,46 @@ async fn a_client_that_vanished_by_fin_or_rst_is_gone_with_nothing_published() {
     socket2::SockRef::from(&reset).set_linger(Some(Duration::ZERO)).unwrap();
     drop(reset);
     all_gone(&hub).await;
+}
+
+#[tokio::test]
+async fn a_stream_s_client_that_sends_without_end_is_cut_off() {
+    let hub = listen(|_| {}).await;
+    let mut chatty = raw(hub.address, SUBSCRIBE).await;
+    read_until(&mut chatty, "sse-cursor").await;
+    chatty.write_all(&[b'x'; 1000]).await.unwrap();
+    publish(&hub.client, "a", "a little is passed over").await;
+    read_until(&mut chatty, "a little is passed over").await;
+    let sending = async { while chatty.write_all(&[b'x'; 10_000]).await.is_ok() {} };
+    timeout(Duration::from_secs(30), sending).await.expect("it is cut off");
+    until("it is gone", async || metric(&hub.client, "sse_subscribers").await == 0.0).await;
+    assert_eq!(metric(&hub.client, "sse_ends_total{reason=\"client\"}").await, 1.0);
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_streams_and_not_for_connections_that_have_none() {
+    let mut config = Config::in_memory();
+    config.server.listen = "127.0.0.1:0".parse().unwrap();
+    let long = Duration::from_secs(300);
+    (config.server.drain, config.server.header_timeout, config.server.body_timeout) = (long, long, long);
+    config.stream.heartbeat = long;
+    let server = Server::bind(config).await.unwrap();
+    let address = server.local_addr();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    let half_head = raw(address, "GET /events").await;
+    let half_body = raw(address, "POST /publish/a HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\nx").await;
+    // it ignores that it is told to go away
+    let http_2 = raw(address, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let client = TestClient::tcp(address);
+    until("all are there", async || metric(&client, "sse_connections").await == 4.0).await;
+    stop.send(()).unwrap();
+    let stopped =
+        timeout(Duration::from_secs(60), running).await.expect("long before the window of 300 s ends").unwrap();
+    assert!(matches!(stopped, Shutdown::CutOff(1..=3)), "{stopped:?}");
+    drop((half_head, half_body, http_2));
 }
 
 #[tokio::test]

@@ -74,6 +74,12 @@ impl Process {
         format!("http://{}", self.address)
     }
 
+    /// Its process ID.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name: `TERM`.
     ///
     /// # Panics

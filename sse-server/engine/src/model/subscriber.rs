@@ -62,6 +62,10 @@ impl Model {
         self.events.iter().filter(wanted).map(|event| event.seq).collect()
     }
 
+    fn topic_of(&self, seq: u64) -> Topic {
+        self.events.iter().find(|event| event.seq == seq).unwrap().topic.clone()
+    }
+
     fn lost(&self, selectors: &Selectors, seq: u64, trims_seen: u64) -> bool {
         self.lost_through(selectors, seq, trims_seen, u64::MAX)
     }
@@ -93,7 +97,8 @@ impl Model {
                 Placement::NeedStore(cursor, span, pending) => {
                     prop_assert!(self.backed);
                     let first = self.retained(&span.selectors, span.after).first().copied();
-                    let found = StartRead { first: first.filter(|first| *first <= span.until), through: span.until };
+                    let first = first.filter(|first| *first <= span.until).map(|first| (first, self.topic_of(first)));
+                    let found = StartRead { first, through: span.until };
                     placed = self.engine.continue_start(cursor, pending, Some(found));
                 }
                 Placement::Yield(cursor, pending) => placed = self.engine.continue_start(cursor, pending, None),

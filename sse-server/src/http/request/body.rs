@@ -19,6 +19,8 @@ pub(in crate::http) struct Body {
     pause: Duration,
     /// The memory for all request bodies, a permit for each byte.
     room: Arc<Semaphore>,
+    /// The part of it that is kept for small bodies.
+    kept: usize,
     progress: Progress,
 }
 
@@ -41,6 +43,10 @@ const MAX_TIME: Duration = Duration::from_secs(300);
 /// The most of a refused body that is read and dropped, and the longest time for that.
 const MAX_DISCARDED: usize = 16 << 20;
 const MAX_DISCARD_TIME: Duration = Duration::from_secs(1);
+
+/// A body of at most this size is small. A part of the memory for all bodies, one of [`KEPT`], is left to small ones.
+const SMALL: usize = 64 << 10;
+const KEPT: usize = 8;
 
 /// The largest size of a body, and the configuration key that sets it.
 #[derive(Clone, Copy)]
@@ -67,12 +73,13 @@ impl Body {
             Err(_) => Err(Interrupted),
         });
         let pause = hub.config().server.body_timeout;
-        Self { pieces: Box::pin(pieces), pause, room: hub.body_room(), progress }
+        let kept = hub.config().publish.max_bytes_in_flight / KEPT;
+        Self { pieces: Box::pin(pieces), pause, room: hub.body_room(), kept, progress }
     }
 
     /// An empty share of the memory for all bodies.
     pub(in crate::http) fn room(&self) -> Room {
-        Room { all: self.room.clone(), taken: None }
+        Room { all: self.room.clone(), kept: self.kept, taken: None }
     }
 
     /// When a body, or a line of one, that begins now has to be whole.
@@ -131,6 +138,7 @@ impl Body {
             } else {
                 joined.extend_from_slice(&std::mem::take(&mut whole));
                 joined.extend_from_slice(&piece);
+                room.reserve_all(joined.capacity())?;
             }
             if whole.len().max(joined.len()) > holds.bytes || too_long(holds) {
                 return Err(holds.exceeded());
@@ -207,19 +215,35 @@ pub(in crate::http) struct ReadBody {
 /// A body's share of the memory for all bodies, released when dropped.
 pub(in crate::http) struct Room {
     all: Arc<Semaphore>,
+    /// What bodies that are not small have to leave.
+    kept: usize,
     taken: Option<OwnedSemaphorePermit>,
 }
 
 impl Room {
-    /// Reserves memory for more bytes, or refuses.
+    /// Reserves memory for more bytes, or refuses. A body that is not small leaves something to those that are.
     pub(in crate::http) fn reserve(&mut self, bytes: usize) -> Result<(), Problem> {
         let more = u32::try_from(bytes).ok().and_then(|bytes| self.all.clone().try_acquire_many_owned(bytes).ok());
+        let is_small = self.taken() + bytes <= SMALL;
+        let more = more.filter(|_| is_small || self.all.available_permits() >= self.kept);
         match (&mut self.taken, more) {
             (_, None) => return Err(crowded()),
             (Some(taken), Some(more)) => taken.merge(more),
             (None, more) => self.taken = more,
         }
         Ok(())
+    }
+
+    /// Reserves memory for `capacity` bytes in all, of which a part is reserved already.
+    pub(in crate::http) fn reserve_all(&mut self, capacity: usize) -> Result<(), Problem> {
+        match capacity.saturating_sub(self.taken()) {
+            0 => Ok(()),
+            more => self.reserve(more),
+        }
+    }
+
+    fn taken(&self) -> usize {
+        self.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
 
     /// Releases the whole share.

@@ -22,11 +22,13 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::request::RequestBody;
+
 use crate::{
     base::pinned::Pin as Pinning,
     http::{HubService, ResponseBody},
     hub::Hub,
     metrics::EndReason,
+    server::idle::OpenRequest,
 };
 
 /// The longest time for a response that is no stream, however steadily its client takes it.
@@ -59,17 +61,19 @@ impl Buf for Piece {
     }
 }
 
-/// Responds to a request, until its client has all of the response or gives it up.
+/// Responds to a request, which is `counted` until its client has all of the response or gives it up.
 pub(super) fn respond(
     mut service: HubService,
     hub: Hub,
     request: Request<RecvStream>,
     mut respond: SendResponse<Piece>,
+    counted: OpenRequest,
 ) -> impl Future<Output = ()> + Send {
     let head_only = request.method() == Method::HEAD;
     // In a box of its own, which goes with the request: the rest lives as long as the stream.
     let response = Box::pin(async move { service.call(request.map(RequestBody::new)).await });
     async move {
+        let _counted = counted;
         let response = tokio::select! {
             Ok(response) = response => response,
             _ = poll_fn(|cx| respond.poll_reset(cx)) => return,

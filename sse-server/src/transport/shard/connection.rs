@@ -19,7 +19,7 @@ use crate::{
     hub::Subscriber,
 };
 
-/// The most bytes of surplus input read from a client in one turn.
+/// The most bytes of surplus input read from a client in one turn, and in all while its stream runs.
 const SURPLUS: usize = 64 << 10;
 
 /// A socket that never blocks.
@@ -59,6 +59,8 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// Whether there is more input to discard.
     pub(super) unread: bool,
+    /// The bytes of input that were discarded while the stream ran.
+    discarded: u32,
     /// The time of its entry among the timers.
     pub(super) timer: Millis,
     /// Once its stream has ended: the deadline for the client to take the last block, and then to close.
@@ -118,6 +120,7 @@ impl<S> Connection<S> {
             chunked,
             queued: false,
             unread: false,
+            discarded: 0,
             timer: Millis::MAX,
             patience_ends: Millis::MAX,
             reading: None,
@@ -193,12 +196,19 @@ impl<S: Socket> Connection<S> {
         self.socket.shutdown().is_ok()
     }
 
-    /// Reads and discards the client's input.
+    /// Reads and discards the client's input. While its stream runs, a client that sends more than [`SURPLUS`] bytes in all
+    /// is taken for one that has left: there is nothing to say.
     pub(super) fn drop_input(&mut self) -> Input {
         let mut dropped = [0; 4096];
         for _ in 0..SURPLUS / dropped.len() {
             match self.socket.read(&mut dropped) {
                 Ok(0) => return Input::End,
+                Ok(bytes) if self.stream.is_some() => {
+                    self.discarded = self.discarded.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+                    if self.discarded as usize > SURPLUS {
+                        return Input::End;
+                    }
+                }
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Input::Nothing,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -8,6 +8,7 @@ mod support;
 
 use std::time::Duration;
 
+use super::*;
 use pipe::Wire;
 use sse_testkit::event;
 use support::{hub_on, hub_over, metric, publish};
@@ -240,4 +241,19 @@ async fn who_is_too_many_bytes_behind_is_ended() {
     slow.expect_closed().await;
     slow.reconnect().await;
     slow.expect_event(event("message").matching(|event| event.data.starts_with("0 "))).await;
+}
+
+#[tokio::test]
+async fn a_read_that_panics_ends_its_stream() {
+    let waker = Waker::new(Poll::new().unwrap().registry(), WAKE).unwrap();
+    let inboxes = Inboxes([Inbox::new(waker)].into());
+    let reader = Reader { runtime: Handle::current(), inboxes: inboxes.clone(), shard: 0 };
+    let answer = Answer { reader, id: Id { index: 7, use_count: 1 }, page: Err(DrainReason::Store) };
+    let panicked = tokio::spawn(async move {
+        let _answer = answer;
+        panic!("while the store is read");
+    });
+    assert!(panicked.await.is_err());
+    let messages = inboxes.0[0].take().unwrap();
+    assert!(matches!(&messages[..], [Message::Read(Id { index: 7, .. }, Err(DrainReason::Store))]), "{messages:?}");
 }

@@ -105,6 +105,7 @@ impl Unfinished {
         if !bytes.is_empty() {
             self.room.reserve(bytes.len())?;
             self.bytes.extend_from_slice(bytes);
+            self.room.reserve_all(self.bytes.capacity())?;
             self.deadline.get_or_insert(deadline);
         }
         Ok(())

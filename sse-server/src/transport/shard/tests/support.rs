@@ -120,7 +120,7 @@ async fn run(hub: Hub, inboxes: Inboxes, notify: Arc<Notify>, joining: Weak<Join
                 Message::Ready(group) => streams.ready(group),
                 Message::Read(id, page) => streams.on_read(id, page, now),
                 Message::Drain => streams.drain(now),
-                Message::Join(_) | Message::Stop => unreachable!("nothing sends it here"),
+                Message::Join(_) | Message::Stop | Message::Panic => unreachable!("nothing sends it here"),
             }
         }
         if streams.turn(now) {

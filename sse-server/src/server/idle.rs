@@ -1,0 +1,230 @@
+//! How long a connection may be idle between requests, and how long it may take for a request's head.
+//!
+//! hyper has one timer for HTTP/1, which begins when a connection waits for a request and ends when the head is there. It is
+//! given one that knows what the socket knows, whether anything of the head has come. Over HTTP/2 requests are counted.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant as StdInstant},
+};
+
+use hyper::rt::{Sleep as HyperSleep, Timer};
+use tokio::{
+    sync::Notify,
+    time::{Instant, Sleep, sleep, sleep_until},
+};
+
+use crate::config::Server;
+
+/// How long a client may take to go away when it was told that its connection is closed.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The two limits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) header: Duration,
+    pub(super) idle: Duration,
+}
+
+impl Limits {
+    pub(super) const fn of(server: &Server) -> Self {
+        Self { header: server.header_timeout, idle: server.idle_timeout }
+    }
+}
+
+/// hyper's timer for request heads on one connection. The first head has to come within `header_timeout`. For the next one
+/// the client has `idle_timeout` to begin, and from then on `header_timeout` to finish.
+#[derive(Debug, Clone)]
+pub(super) struct HeadTimer {
+    limits: Limits,
+    state: Arc<HeadState>,
+}
+
+#[derive(Debug, Default)]
+struct HeadState {
+    /// Whether bytes have come since the timer was last set.
+    begun: AtomicBool,
+    /// Whether there has been a request on the connection.
+    used: AtomicBool,
+}
+
+impl HeadTimer {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, state: Arc::default() }
+    }
+
+    /// Notes that bytes have come.
+    pub(super) fn on_input(&self) {
+        self.state.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that there is a request.
+    pub(super) fn on_request(&self) {
+        self.state.used.store(true, Ordering::Relaxed);
+    }
+
+    fn set(&self, deadline: Instant) -> HeadSleep {
+        self.state.begun.store(false, Ordering::Relaxed);
+        let idle = self.state.used.load(Ordering::Relaxed);
+        let deadline = if idle { Instant::now() + self.limits.idle } else { deadline };
+        HeadSleep { timer: self.clone(), idle, sleep: Box::pin(sleep_until(deadline)) }
+    }
+}
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn HyperSleep>> {
+        Box::pin(self.set(Instant::now() + duration))
+    }
+
+    fn sleep_until(&self, deadline: StdInstant) -> Pin<Box<dyn HyperSleep>> {
+        Box::pin(self.set(deadline.into()))
+    }
+
+    fn now(&self) -> StdInstant {
+        Instant::now().into_std()
+    }
+}
+
+/// Completes when the client has taken too long.
+struct HeadSleep {
+    timer: HeadTimer,
+    /// Whether the client may still be idle.
+    idle: bool,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl HyperSleep for HeadSleep {}
+
+impl Future for HeadSleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // hyper polls it whenever it has read a part of a head
+        if self.idle && self.timer.state.begun.load(Ordering::Relaxed) {
+            self.idle = false;
+            let deadline = Instant::now() + self.timer.limits.header;
+            self.sleep.as_mut().reset(deadline);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+/// The requests of one connection of HTTP/2 that are not answered to the end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Requests(Arc<Count>);
+
+#[derive(Debug, Default)]
+struct Count {
+    open: AtomicUsize,
+    any: AtomicBool,
+    /// Notified when the number comes from or to 0.
+    changed: Notify,
+}
+
+impl Requests {
+    /// Counts a request until what is returned is dropped.
+    pub(super) fn open(&self) -> OpenRequest {
+        self.0.any.store(true, Ordering::Relaxed);
+        if self.0.open.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.0.changed.notify_waiters();
+        }
+        OpenRequest(self.clone())
+    }
+
+    /// Waits until the client has had no request for too long: as long as it may be idle or, for its first one, as long as
+    /// it may take for a head.
+    pub(super) async fn idle(&self, limits: Limits) {
+        self.none_for(|any| if any { limits.idle } else { limits.header }).await;
+    }
+
+    /// Waits until the client has had time to hear that its connection is closed, and has no request.
+    pub(super) async fn goodbye(&self) {
+        self.none_for(|_| GOODBYE).await;
+    }
+
+    async fn none_for(&self, limit: impl Fn(bool) -> Duration) {
+        loop {
+            let changed = self.0.changed.notified();
+            if self.0.open.load(Ordering::Relaxed) > 0 {
+                changed.await;
+                continue;
+            }
+            tokio::select! {
+                () = changed => {}
+                () = sleep(limit(self.0.any.load(Ordering::Relaxed))) => return,
+            }
+        }
+    }
+}
+
+/// A request that is counted until this is dropped.
+#[derive(Debug)]
+pub(super) struct OpenRequest(Requests);
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        if self.0.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.0.changed.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { header: Duration::from_secs(10), idle: Duration::from_secs(180) };
+
+    async fn lasts(sleep: &mut Pin<Box<dyn HyperSleep>>) -> u64 {
+        let began = Instant::now();
+        sleep.as_mut().await;
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_head_has_its_time_and_later_ones_may_be_waited_for() {
+        let timer = HeadTimer::new(LIMITS);
+        let head = || timer.sleep_until(timer.now() + LIMITS.header);
+        timer.on_input();
+        let mut first = head();
+        timer.on_input();
+        assert_eq!(lasts(&mut first).await, 10);
+        timer.on_request();
+        assert_eq!(lasts(&mut head()).await, 180);
+        let mut begun = head();
+        assert!(begun.as_mut().now_or_never().is_none());
+        tokio::time::advance(Duration::from_secs(170)).await;
+        timer.on_input();
+        assert_eq!(lasts(&mut begun).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_time_without_a_request_is_idle() {
+        let requests = Requests::default();
+        let began = Instant::now();
+        requests.idle(LIMITS).await;
+        assert_eq!(began.elapsed().as_secs(), 10, "no first request");
+        let (one, other) = (requests.open(), requests.open());
+        let idle = tokio::spawn({
+            let requests = requests.clone();
+            async move { requests.idle(LIMITS).await }
+        });
+        sleep(Duration::from_secs(1000)).await;
+        drop(one);
+        sleep(Duration::from_secs(1000)).await;
+        drop(other);
+        sleep(Duration::from_secs(179)).await;
+        drop(requests.open());
+        let again = Instant::now();
+        idle.await.unwrap();
+        assert_eq!(again.elapsed().as_secs(), 180);
+    }
+}
