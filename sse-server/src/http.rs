@@ -9,11 +9,14 @@ mod problem;
 mod request;
 mod response;
 
+mod place;
+
 #[cfg(feature = "warp")]
 mod warp;
 
 #[cfg(feature = "warp")]
 pub use self::warp::routes;
+pub(crate) use place::Places;
 pub(crate) use request::Peer;
 pub use response::ResponseBody;
 pub use routes::RouteSet;

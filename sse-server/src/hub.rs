@@ -25,18 +25,19 @@ pub(crate) mod tests;
 use std::{sync::Arc, time::Duration};
 
 use sse_engine::{DrainReason, Position, Surroundings, Timing, Topic, TopicInfo};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, futures::OwnedNotified};
 
 use crate::{
-    base::{clock::Clock, lock::Lock, random},
+    base::{clock::Clock, lock::Lock, pinned::Pinned, random},
     config::Config,
     metrics::Metrics,
     store::{Store, StoreError},
 };
 pub(crate) use append::{AppendError, Publication, Published};
 pub(crate) use append_lines::{LinesPublished, UploadedLines};
+use core::Core;
 pub(crate) use core::Draining;
-use core::{Core, Failure};
+pub(crate) use core::Failure;
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish::PublishError;
@@ -65,6 +66,8 @@ struct Shared {
     keys_resolved: Notify,
     /// The memory for request bodies, a permit for each byte.
     body_room: Arc<Semaphore>,
+    /// The bytes kept for clients that have not taken them.
+    pinned: Pinned,
 }
 
 impl Hub {
@@ -90,6 +93,11 @@ impl Hub {
 
     pub(crate) fn draining(&self) -> Option<Draining> {
         self.0.core.draining()
+    }
+
+    /// Completes when a shutdown starts, if it has not started yet. It is for those whom nothing else wakes.
+    pub(crate) fn drain_begins(&self) -> OwnedNotified {
+        self.0.core.drain_begins()
     }
 
     /// The failure of the hub, if it has failed and is shutting down.
@@ -182,6 +190,10 @@ impl Hub {
 
     pub(crate) fn body_room(&self) -> Arc<Semaphore> {
         self.0.body_room.clone()
+    }
+
+    pub(crate) fn pinned(&self) -> &Pinned {
+        &self.0.pinned
     }
 
     pub(crate) fn topic(&self, topic: &Topic) -> Result<Option<TopicInfo>, Failure> {

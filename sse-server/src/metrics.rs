@@ -88,6 +88,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) stalled_connections: Gauge,
     pub(crate) pinned: Gauge,
+    pub(crate) cut_off: Counter,
     pub(crate) store_up: Gauge,
     pub(crate) damaged: Gauge,
     pub(crate) keys_evicted: Counter,
@@ -117,6 +118,7 @@ impl Metrics {
             connections: Gauge::default(),
             stalled_connections: Gauge::default(),
             pinned: Gauge::default(),
+            cut_off: Counter::default(),
             store_up: Gauge::default(),
             damaged: Gauge::default(),
             keys_evicted: Counter::default(),
@@ -147,8 +149,13 @@ impl Metrics {
         );
         r.register(
             "pinned_bytes",
-            "Bytes kept for peers that have taken only a part of a write",
+            "Bytes kept for peers that have not taken them, those that many wait for counted once",
             metrics.pinned.clone(),
+        );
+        r.register(
+            "cut_off",
+            "Connections and HTTP/2 responses cut off because their peer took nothing; streams are in ends",
+            metrics.cut_off.clone(),
         );
         r.register("store_up", "1 while the log can be written, else 0", metrics.store_up.clone());
         r.register("log_damaged", "Places of the log that were found damaged", metrics.damaged.clone());

@@ -3,4 +3,5 @@
 pub(crate) mod body;
 pub(crate) mod in_process;
 pub(crate) mod shard;
+pub(crate) mod stall;
 pub(crate) mod takeover;

@@ -233,7 +233,7 @@ impl Session {
                 self.act(step, now, driver)
             }
             Err(reason) => {
-                self.end(reason);
+                self.end(reason, now);
                 self.last_words(driver.surroundings())
             }
         }
@@ -283,6 +283,17 @@ impl Session {
         if self.is_ending() { Millis::MAX } else { self.ends_at }
     }
 
+    /// When the stream has to be gone, if it may take `grace` to get its last bytes out; [`Millis::MAX`] if never. A
+    /// driver that can't write cuts it off then, for [`end_reason`](Self::end_reason).
+    pub const fn overdue_at(&self, grace: Millis) -> Millis {
+        self.ends_at.saturating_add(grace)
+    }
+
+    /// Why the stream ends at its time.
+    pub const fn end_reason(&self) -> DrainReason {
+        self.end_reason
+    }
+
     /// The cursor of the stream.
     pub const fn cursor(&self) -> &Cursor {
         &self.cursor
@@ -325,11 +336,11 @@ impl Session {
             }
             Ok(Step::Yield) => Action::Yield,
             Ok(Step::Lagged) => {
-                self.end(DrainReason::Lag);
+                self.end(DrainReason::Lag, now);
                 self.last_words(driver.surroundings())
             }
             Err(Failed) => {
-                self.end(DrainReason::Store);
+                self.end(DrainReason::Store, now);
                 self.last_words(driver.surroundings())
             }
             Ok(Step::NeedStore(_) | Step::CaughtUp) if self.is_ending() => self.last_words(driver.surroundings()),
@@ -364,7 +375,8 @@ impl Session {
     }
 
     /// The last block comes next, for `reason`.
-    fn end(&mut self, reason: DrainReason) {
+    fn end(&mut self, reason: DrainReason, now: Millis) {
+        self.ends_at = self.ends_at.min(now);
         self.end_reason = reason;
         self.phase = Phase::LastWords;
     }

@@ -37,10 +37,10 @@ section! {
         /// The patterns of one stream may have 256.
         pub pattern_nodes: usize = 500_000, takes Count(1..=100_000_000);
 
-        /// Bytes kept for subscribers that have taken only a part of a write, all together; for each at most 64 KiB or
-        /// one event.
+        /// Bytes kept for clients that have not taken them, all together; for a stream at most 128 KiB, or one event and
+        /// 64 KiB. What many wait for is kept once, and counted once.
         ///
-        /// Beyond, those that stall are cut off. In force where `server.handoff` is on.
+        /// Beyond, those that stall are cut off. Other responses count, too.
         pub pinned_bytes: usize = 256 * MIB, takes Bytes(MIB..=TIB);
     }
 }

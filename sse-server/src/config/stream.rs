@@ -42,10 +42,12 @@ section! {
         /// Set it above what one request may publish, or each such request ends the streams that it is for.
         pub lag_bytes: usize = 0, takes Bytes(0..=TIB);
 
-        /// How long a subscriber's socket may take nothing of what waits for it. Then it is cut off, and resumes by its
+        /// How long a client may take nothing of what waits for it. Then it is cut off, and a subscriber resumes by its
         /// last event ID.
         ///
-        /// In force where `server.handoff` is on.
+        /// It holds for every response: over HTTP/1 the connection ends, over HTTP/2 the stream is reset. On Linux bytes
+        /// that the client's system acknowledged are taken; elsewhere those for which the socket has made room. A stream
+        /// past its age or its moment of a shutdown has as long for its last bytes.
         pub write_stall: Duration = 10 * SECOND, takes SECOND..=DAY;
 
         /// How a stream is turned away when the hub is full or draining.
@@ -70,6 +72,14 @@ choices! {
         Retry = "retry",
         /// The answer is 429 or 503.
         Status = "status",
+    }
+}
+
+impl Stream {
+    /// The time after which a peer that acknowledges nothing is considered gone: a heartbeat, or longer if it may stall
+    /// for longer.
+    pub(crate) fn patience(&self) -> Duration {
+        self.heartbeat.max(self.write_stall)
     }
 }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use bytes::Buf;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, uri::Authority};
 
-use super::problem::Problem;
+use super::{place::Places, problem::Problem};
 use crate::{config::Host, hub::Hub, metrics::RefusalKind, transport::takeover::Takeover};
 use body::Body;
 
@@ -35,6 +35,8 @@ pub(super) struct Request {
     pub(super) peer: Option<Peer>,
     /// The slot for a stream that continues without hyper.
     pub(super) takeover: Option<Takeover>,
+    /// The places for large responses, if its connection has many requests at once.
+    pub(super) places: Option<Places>,
     pub(super) body: Body,
 }
 
@@ -52,6 +54,7 @@ impl Request {
             headers: parts.headers,
             peer: parts.extensions.get().copied(),
             takeover: parts.extensions.get().cloned(),
+            places: parts.extensions.get().cloned(),
             body: Body::new(body, hub),
         }
     }

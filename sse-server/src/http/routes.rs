@@ -74,12 +74,29 @@ impl Route {
         }
     }
 
+    /// Returns true if its responses may be large. Those to publishers are not: they must not wait.
+    const fn is_large(&self) -> bool {
+        matches!(self, Self::Page | Self::Topics | Self::Topic(_) | Self::Metrics)
+    }
+
     pub(super) fn allows(&self, method: &Method) -> bool {
         *self == Self::Nowhere || self.methods().split(", ").any(|allowed| allowed == method)
     }
 }
 
 pub(super) async fn serve(hub: &Hub, route: Route, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
+    let place = match &request.places {
+        Some(places) if route.is_large() => places.take().await,
+        _ => None,
+    };
+    let mut response = respond(hub, route, request).await?;
+    if place.is_some() {
+        response.body_mut().keep(place);
+    }
+    Ok(response)
+}
+
+async fn respond(hub: &Hub, route: Route, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     match route {
         Route::Page => Ok(page::page()),
         Route::Events => events::subscribe(hub, request).await,

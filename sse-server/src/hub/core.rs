@@ -13,7 +13,7 @@ use std::{
 
 use prometheus_client::metrics::gauge::Gauge;
 use sse_engine::{DrainReason, Engine, Epoch, Failed, GroupId, Millis};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::OwnedNotified};
 
 use super::{
     state::{State, SubscriberId, Wake},
@@ -56,6 +56,8 @@ pub(super) struct Core {
     drain: OnceLock<Draining>,
     /// The tasks that waited when the shutdown started have been woken.
     swept: AtomicBool,
+    /// Notified when a shutdown starts.
+    drain_began: Arc<Notify>,
     failure: OnceLock<Failure>,
     /// Set when the hub fails.
     down: Notify,
@@ -155,6 +157,7 @@ impl Core {
             answered: Notify::new(),
             drain: OnceLock::new(),
             swept: AtomicBool::new(false),
+            drain_began: Arc::default(),
             failure: OnceLock::new(),
             down: Notify::new(),
             waiters: OnceLock::new(),
@@ -202,9 +205,15 @@ impl Core {
         self.drain.get().copied()
     }
 
+    /// Completes when a shutdown starts, if it has not started yet.
+    pub(super) fn drain_begins(&self) -> OwnedNotified {
+        self.drain_began.clone().notified_owned()
+    }
+
     /// Starts to shut down, unless a shutdown is already in progress. It does not wait for the lock.
     pub(super) fn drain(&self, window: Duration, reason: DrainReason) {
         let _ = self.drain.set(Draining { began: self.clock.now(), window, reason });
+        self.drain_began.notify_waiters();
         self.shown.notify_waiters();
         if let Some(waiters) = self.waiters.get() {
             waiters.drain();

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::{Hub, Shared, core::Core, follow::Following, idempotency::Keys};
 use crate::{
-    base::lock::Lock,
+    base::{lock::Lock, pinned::Pinned},
     config::{Config, ConfigError, StoreKind},
     store::{Store, StoreError, StoreFailure, memory::Memory},
 };
@@ -85,6 +85,7 @@ impl Hub {
             Timing { heartbeat: config.stream.heartbeat, retry: config.stream.retry, max_age: config.stream.max_age };
         Ok(Self(Arc::new(Shared {
             timing,
+            pinned: Pinned::new(core.metrics.pinned.clone(), config.limits.pinned_bytes),
             core,
             store,
             backed,

@@ -96,7 +96,7 @@ impl Acceptor {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }
-        if let Err(error) = prepare(&stream, patience(&self.hub)) {
+        if let Err(error) = prepare(&stream, self.hub.config().stream.patience()) {
             tracing::debug!(%address, %error, "closed before it began");
             return;
         }
@@ -104,13 +104,6 @@ impl Acceptor {
         let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open: self.connections.open() };
         tokio::spawn(connection::serve(stream, peer, service, serving, self.stopped.clone()));
     }
-}
-
-/// The time after which a peer that acknowledges nothing is considered gone: a heartbeat, or longer if it may stall for
-/// longer.
-fn patience(hub: &Hub) -> Duration {
-    let stream = &hub.config().stream;
-    stream.heartbeat.max(stream.write_stall)
 }
 
 /// Sets the socket's options: send at once, drop peers that acknowledge nothing for `patience`, and bound the unsent

@@ -65,6 +65,7 @@ pub(super) async fn serve(
     let Serving { hub, shards, open } = serving;
     let takeover = shards.is_some().then(Takeover::default);
     let slot = takeover.clone();
+    let over_http2 = service.clone();
     let chunked = Arc::new(AtomicBool::new(true));
     let is_chunked = chunked.clone();
     let streaming = Arc::new(AtomicBool::new(false));
@@ -75,8 +76,8 @@ pub(super) async fn serve(
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
-        // A request body that has not been read would be lost with the connection.
-        if let Some(takeover) = slot.clone().filter(|_| version != Version::HTTP_2 && request.body().is_end_stream()) {
+        // A body that comes with `GET /events` is nobody's: whoever carries the stream reads and discards it.
+        if let Some(takeover) = slot.clone() {
             request.extensions_mut().insert(takeover);
         }
         is_chunked.store(version == Version::HTTP_11, Ordering::Relaxed);
@@ -95,7 +96,7 @@ pub(super) async fn serve(
             Ok::<_, Infallible>(response)
         })
     });
-    let io = Watched::new(stream, hub.metrics().stalled_connections.clone(), takeover.clone(), head.clone(), streaming);
+    let io = Watched::new(stream, hub.clone(), takeover.clone(), head.clone(), streaming);
     let mut connection = http1::Builder::new()
         .timer(head)
         .auto_date_header(is_presentable())
@@ -124,11 +125,11 @@ pub(super) async fn serve(
             () = gone(&mut stop_sender), if stopping => return,
         }
     };
-    let Parts { io, read_buf, service, .. } = connection.into_parts();
+    let Parts { io, read_buf, .. } = connection.into_parts();
     let io = io.into_inner();
     match served {
         Served::Closed(Err(error)) if error.is_parse_version_h2() => {
-            http2::serve(Rewound::new(read_buf, io), service, &hub, peer.address, stopped).await;
+            http2::serve(Rewound::new(read_buf, io), over_http2, &hub, peer, stopped).await;
         }
         Served::Closed(served) => {
             if let Err(error) = served {

@@ -14,7 +14,6 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use http_body::{Body, Frame, SizeHint};
 use hyper::rt::{Sleep as HyperSleep, Timer};
 use tokio::{
     sync::Notify,
@@ -164,7 +163,7 @@ impl Requests {
     }
 }
 
-/// A request that is counted.
+/// A request that is counted until this is dropped.
 #[derive(Debug)]
 pub(super) struct OpenRequest(Requests);
 
@@ -173,30 +172,6 @@ impl Drop for OpenRequest {
         if self.0.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.0.0.changed.notify_waiters();
         }
-    }
-}
-
-/// The body of a response, whose request is counted until it is dropped.
-#[derive(Debug)]
-pub(super) struct Answering<B> {
-    pub(super) body: B,
-    pub(super) _request: OpenRequest,
-}
-
-impl<B: Body + Unpin> Body for Answering<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

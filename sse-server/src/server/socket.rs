@@ -11,7 +11,6 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -19,12 +18,15 @@ use tokio::{
 };
 
 use super::{frames::Frames, idle::HeadTimer};
-use crate::transport::takeover::Takeover;
+use crate::{
+    hub::Hub,
+    transport::{stall::Stall, takeover::Takeover},
+};
 
 /// What a client of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A socket that is counted while its peer accepts nothing, and that reports when its writes have been flushed.
+/// A socket whose writes fail if its peer takes nothing for too long, and that reports when its writes have been flushed.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
@@ -42,12 +44,12 @@ pub(super) struct Watched {
 impl Watched {
     pub(super) fn new(
         stream: TcpStream,
-        stalled_connections: Gauge,
+        hub: Hub,
         takeover: Option<Takeover>,
         head: HeadTimer,
         streaming: Arc<AtomicBool>,
     ) -> Self {
-        Self { stream, stall: Stall::new(stalled_connections), takeover, head, preface: Some(0), streaming }
+        Self { stream, stall: Stall::new(hub), takeover, head, preface: Some(0), streaming }
     }
 
     /// Fails if the answer is a stream and the peer has ended its side. Else the task is woken when it does.
@@ -92,40 +94,6 @@ impl Watched {
     }
 }
 
-/// Counts a connection while it is stalled.
-#[derive(Debug)]
-struct Stall {
-    stalled: bool,
-    stalled_connections: Gauge,
-}
-
-impl Stall {
-    const fn new(stalled_connections: Gauge) -> Self {
-        Self { stalled: false, stalled_connections }
-    }
-
-    fn note<T>(&mut self, written: Poll<T>) -> Poll<T> {
-        let stalled = written.is_pending();
-        if stalled != self.stalled {
-            self.stalled = stalled;
-            if stalled {
-                self.stalled_connections.inc()
-            } else {
-                self.stalled_connections.dec()
-            };
-        }
-        written
-    }
-}
-
-impl Drop for Stall {
-    fn drop(&mut self) {
-        if self.stalled {
-            self.stalled_connections.dec();
-        }
-    }
-}
-
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
@@ -142,11 +110,12 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let this = &mut *self;
+        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
         if written.is_pending() {
-            self.check_peer(cx)?;
+            this.check_peer(cx)?;
         }
-        self.stall.note(written)
+        this.stall.note(written, buf.len(), &this.stream, cx)
     }
 
     fn poll_write_vectored(
@@ -154,8 +123,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.stall.note(written)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.stall.note(written, bufs.iter().map(|buf| buf.len()).sum(), &this.stream, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -187,7 +157,9 @@ pub(super) struct Rewound {
 }
 
 impl Rewound {
-    pub(super) fn new(read: Bytes, io: Watched) -> Self {
+    /// A socket for HTTP/2, which counts what waits to be written by itself.
+    pub(super) fn new(read: Bytes, mut io: Watched) -> Self {
+        io.stall.leave_counting();
         Self { read, io, frames: Frames::new(Instant::now()) }
     }
 }
@@ -254,7 +226,7 @@ mod tests {
         client.set_nodelay(true).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let timer = HeadTimer::new(Limits::of(&Config::default().server));
-        (client, Watched::new(stream, Gauge::default(), None, timer, Arc::default()))
+        (client, Watched::new(stream, Hub::new(Config::in_memory()).unwrap(), None, timer, Arc::default()))
     }
 
     #[tokio::test]

@@ -14,11 +14,14 @@ use sse_engine::{
     StoreRead, Surroundings, WRITE_BYTES, Write,
 };
 use tokio::{
-    sync::oneshot,
+    sync::{futures::OwnedNotified, oneshot},
     time::{Sleep, sleep_until},
 };
 
-use crate::hub::{Hub, Subscriber, Wakes};
+use crate::{
+    hub::{Hub, Subscriber, Wakes},
+    metrics::EndReason,
+};
 
 /// The body of a stream. It ends after the last block of the session, and never fails.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct EventBody {
     reading: Option<oneshot::Receiver<Result<StorePage, DrainReason>>>,
     /// Fires when the session has to be polled.
     timer: Pin<Box<Sleep>>,
+    /// Completes when a shutdown starts; only while the stream is not polled, because its client takes nothing.
+    drain_begins: Option<Pin<Box<OwnedNotified>>>,
 }
 
 impl EventBody {
@@ -38,13 +43,45 @@ impl EventBody {
         let now = hub.clock().now();
         let session = Session::new(cursor, opening, heartbeat, now, hub);
         let timer = Box::pin(sleep_until(hub.clock().instant(session.due())));
-        Self { session, subscriber, draining: false, reading: None, timer }
+        Self { session, subscriber, draining: false, reading: None, timer, drain_begins: None }
     }
 
     /// The same stream, but without a maximum age.
     pub(super) fn without_age(mut self) -> Self {
         self.session.forget_age();
         self
+    }
+
+    /// Waits, while nothing of the stream can be sent, until its end is overdue: it is past its age, or its moment of a
+    /// shutdown, by `stream.write_stall`. What carries the stream cuts it off then.
+    pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
+        let grace = self.subscriber.hub().config().stream.write_stall.as_millis();
+        let grace = Millis::try_from(grace).unwrap_or(Millis::MAX);
+        loop {
+            let hub = self.subscriber.hub();
+            let drain_begins = self.drain_begins.get_or_insert_with(|| Box::pin(hub.drain_begins()));
+            let began = !self.draining && drain_begins.as_mut().poll(cx).is_ready();
+            if self.notice_drain() || began {
+                continue;
+            }
+            let hub = self.subscriber.hub();
+            let now = hub.clock().now();
+            self.session.end_if_due(now, hub);
+            let overdue = self.session.overdue_at(grace);
+            if overdue <= now {
+                return Poll::Ready(self.session.end_reason().into());
+            }
+            let due = hub.clock().instant(overdue.min(self.session.ends_at()));
+            self.timer.as_mut().reset(due);
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Sets the reason for which the stream is cut off.
+    pub(crate) const fn ends(&mut self, reason: EndReason) {
+        self.subscriber.ends(reason);
     }
 
     /// Returns true if a shutdown has started that was not noticed before.
@@ -107,6 +144,7 @@ impl Stream for EventBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        this.drain_begins = None;
         loop {
             this.notice_drain();
             let now = this.subscriber.hub().clock().now();

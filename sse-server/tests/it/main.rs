@@ -3,6 +3,7 @@
 mod command;
 mod connections;
 mod durable;
+mod http2;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
 #[cfg(target_os = "linux")] // it takes /dev/full and prlimit

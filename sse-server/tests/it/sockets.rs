@@ -2,13 +2,13 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use crate::support::{metric, problem, publish};
+use crate::support::{metric, problem, publish, publish_ndjson};
 use sse_server::{Config, Hub, Server, Shutdown};
 use sse_test_support::blocks::checked;
 use sse_testkit::{Seen, TestClient, event};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     sync::oneshot,
     time::timeout,
 };
@@ -17,7 +17,7 @@ use tokio::{
 pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
     pub(crate) client: TestClient,
-    _hub: Hub,
+    pub(crate) hub: Hub,
     _stop: oneshot::Sender<()>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
     tokio::spawn(server.run(async {
         let _ = stopped.await;
     }));
-    Listening { address, client: checked(&TestClient::tcp(address)), _hub: hub, _stop: stop }
+    Listening { address, client: checked(&TestClient::tcp(address)), hub, _stop: stop }
 }
 
 /// Sends a request as it stands.
@@ -146,6 +146,71 @@ async fn http_1_0_gets_the_stream_until_the_end_of_the_connection() {
     publish(&hub.client, "a", "hello").await;
     let event = read_until(&mut stream, "data: hello\n\n").await;
     assert!(event.starts_with("id: "), "{event}");
+}
+
+#[tokio::test]
+async fn a_stream_asked_for_with_a_body_is_a_stream_like_the_others() {
+    let hub = listen(|config| config.limits.pinned_bytes = 1 << 20).await;
+    for framing in
+        ["content-length: 100000\r\n\r\n", "content-length: 7\r\n\r\nab", "transfer-encoding: chunked\r\n\r\n5\r\nab"]
+    {
+        let head = "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n";
+        let mut stream = raw(hub.address, &format!("{head}{framing}")).await;
+        read_until(&mut stream, "sse-cursor").await;
+        stream.write_all(b"more of a body that nobody reads").await.unwrap();
+        publish(&hub.client, "a", "hello").await;
+        read_until(&mut stream, "data: hello\n\n").await;
+        drop(stream);
+        until("it is gone", async || metric(&hub.client, "sse_subscribers").await == 0.0).await;
+    }
+}
+
+/// What a shard does, it does for a stream with a body as well.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_sends_a_body_and_reads_nothing_is_bounded_by_the_pinned_bytes() {
+    let hub = listen(|config| {
+        config.limits.pinned_bytes = 1 << 20;
+        config.stream.write_stall = Duration::from_secs(3600);
+    })
+    .await;
+    let mut stalled = Vec::new();
+    for i in 0..10 {
+        let head = format!("GET /events?topic=t{i} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\n");
+        let mut stream = raw(hub.address, &head).await;
+        read_until(&mut stream, "sse-cursor").await;
+        stalled.push(stream);
+    }
+    until("the others are cut off", async || {
+        for i in 0..10 {
+            publish(&hub.client, &format!("t{i}"), &"x".repeat(250_000)).await;
+        }
+        metric(&hub.client, "sse_ends_total{reason=\"lag\"}").await >= 6.0
+    })
+    .await;
+    assert!(metric(&hub.client, "sse_pinned_bytes").await <= f64::from(1 << 20));
+}
+
+/// Over HTTP/1.1 as well, where the connection ends.
+#[tokio::test]
+async fn a_response_that_nobody_takes_ends_its_connection() {
+    let hub = listen(|config| config.stream.write_stall = Duration::from_secs(1)).await;
+    let lines: String =
+        (0..1000).map(|i| format!("{{\"topic\":\"{i}{}\",\"data\":\"\"}}\n", "x".repeat(250))).collect();
+    assert_eq!(publish_ndjson(&hub.client, lines).await.status, 200);
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(hub.address).await.unwrap();
+    let ask = "GET /topics?limit=1000 HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(ask.repeat(20).as_bytes()).await.unwrap();
+    until("it is counted", async || metric(&hub.client, "sse_stalled_connections").await == 1.0).await;
+    let pinned = metric(&hub.client, "sse_pinned_bytes").await;
+    assert!((1.0..200_000.0).contains(&pinned), "{pinned}");
+    until("it is cut off", async || metric(&hub.client, "sse_cut_off_total").await == 1.0).await;
+    assert_eq!(metric(&hub.client, "sse_pinned_bytes").await, 0.0);
+    let mut rest = Vec::new();
+    let ended = timeout(Duration::from_secs(30), stream.read_to_end(&mut rest)).await;
+    drop(ended.expect("it has ended")); // with a reset or without
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! `GET /topics`: the retained events and the subscribers of each topic.
 
-use http::{Response, StatusCode};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use sse_core::hub::names::media_type::JSON;
 use sse_engine::{Surroundings, TopicInfo};
 
 use crate::{
@@ -10,19 +13,15 @@ use crate::{
         request::query::{once, parameters, topic, unknown},
         response::{ResponseBody, json},
     },
-    hub::Hub,
+    hub::{Failure, Hub},
     metrics::RefusalKind,
 };
 
 const PAGE: usize = 100;
 const MAX_PAGE: usize = 1000;
 
-#[derive(Serialize)]
-struct Page {
-    topics: Vec<Entry>,
-    /// The value of `after` for the next page.
-    next: Option<String>,
-}
+/// The topics that are looked up at once, and written as one piece of a page: some KB, or 25 with the longest names.
+const AT_ONCE: usize = 16;
 
 #[derive(Serialize)]
 struct Entry {
@@ -50,13 +49,70 @@ pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody
             _ => unknown(hub, &name, "after and limit")?,
         }
     }
-    let limit = limit.unwrap_or(PAGE);
-    let mut infos = hub.topics_after(after.as_deref(), limit + 1).await.map_err(Problem::failed)?;
-    let more = infos.len() > limit;
-    infos.truncate(limit);
-    let next = infos.last().filter(|_| more).map(|last| last.topic.to_string());
-    let topics = infos.iter().map(|info| entry(hub, info)).collect();
-    Ok(json(&Page { topics, next }))
+    let mut page = Page { hub: hub.clone(), after, left: limit.unwrap_or(PAGE), written: Written::Nothing };
+    let first = page.next().await.map_err(Problem::failed)?;
+    let rest = stream::unfold(page, async |mut page| Some((page.next().await.ok()??, page)));
+    let mut response = Response::new(ResponseBody::pieces(stream::iter(first).chain(rest)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    Ok(response)
+}
+
+/// A page in JSON, made in pieces: `{"topics":[…],"next":…}`. `next` is the value of `after` for the next page, or
+/// `null`. A page that the hub can't finish, because it has failed, has no end.
+struct Page {
+    hub: Hub,
+    after: Option<String>,
+    /// The most topics still to come.
+    left: usize,
+    written: Written,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    Nothing,
+    /// The beginning, and no topic.
+    Beginning,
+    Topics,
+    All,
+}
+
+impl Page {
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        if self.written == Written::All {
+            return Ok(None);
+        }
+        let count = self.left.min(AT_ONCE);
+        let infos = self.hub.topics_after(self.after.as_deref(), count + 1).await?;
+        let mut piece = Vec::new();
+        if self.written == Written::Nothing {
+            piece.extend_from_slice(b"{\"topics\":[");
+            self.written = Written::Beginning;
+        }
+        for info in infos.iter().take(count) {
+            if self.written == Written::Topics {
+                piece.push(b',');
+            }
+            write_json(&mut piece, &entry(&self.hub, info));
+            self.written = Written::Topics;
+        }
+        self.left -= count;
+        let more = infos.len() > count;
+        if let Some(last) = infos.iter().take(count).next_back() {
+            self.after = Some(last.topic.to_string());
+        }
+        if self.left == 0 || !more {
+            piece.extend_from_slice(b"],\"next\":");
+            write_json(&mut piece, &self.after.take().filter(|_| more));
+            piece.push(b'}');
+            self.written = Written::All;
+        }
+        Ok(Some(piece.into()))
+    }
+}
+
+/// Writing to memory does not fail, and what is written here has a form in JSON.
+fn write_json(piece: &mut Vec<u8>, value: &impl Serialize) {
+    let _ = serde_json::to_writer(piece, value);
 }
 
 pub(super) fn one(hub: &Hub, path: &str) -> Result<Response<ResponseBody>, Problem> {

@@ -3,13 +3,21 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use sse_engine::{Millis, Session};
 
 use super::timers::Id;
-use crate::{base::connections::OpenConnection, hub::Subscriber};
+use crate::{
+    base::{
+        connections::OpenConnection,
+        pinned::{Pin, Pinned},
+        unacknowledged::{be_patient, unacknowledged},
+    },
+    hub::Subscriber,
+};
 
 /// The most bytes of surplus input read from a client in one turn, and in all while its stream runs.
 const SURPLUS: usize = 64 << 10;
@@ -18,11 +26,25 @@ const SURPLUS: usize = 64 << 10;
 pub(crate) trait Socket: Read + Write {
     /// Shuts down the write side: the peer reads the end of the stream after everything written.
     fn shutdown(&self) -> io::Result<()>;
+
+    /// The bytes written that the peer has not acknowledged, where that is known.
+    fn unacknowledged(&self) -> Option<usize>;
+
+    /// Lets the peer keep its window shut for longer than `usual`.
+    fn be_patient(&self, usual: Duration);
 }
 
 impl Socket for mio::net::TcpStream {
     fn shutdown(&self) -> io::Result<()> {
         Self::shutdown(self, std::net::Shutdown::Write)
+    }
+
+    fn unacknowledged(&self) -> Option<usize> {
+        unacknowledged(self)
+    }
+
+    fn be_patient(&self, usual: Duration) {
+        be_patient(self, usual);
     }
 }
 
@@ -41,7 +63,7 @@ pub(super) struct Connection<S> {
     discarded: u32,
     /// The time of its entry among the timers.
     pub(super) timer: Millis,
-    /// The deadline for the client to close, once its stream has ended.
+    /// Once its stream has ended: the deadline for the client to take the last block, and then to close.
     pub(super) patience_ends: Millis,
     /// Present while the next page is being read from the store; dropping it cancels the read.
     pub(super) reading: Option<Arc<()>>,
@@ -61,9 +83,12 @@ pub(super) struct Stream {
 #[derive(Debug)]
 struct Unsent {
     bytes: Bytes,
+    _pin: Pin,
     written: usize,
-    /// When the socket last accepted bytes.
+    /// When the peer was last seen to take bytes: the socket accepted some, or fewer were unacknowledged than before.
     moved: Millis,
+    /// The unacknowledged bytes at that time, where they are known.
+    unacknowledged: Option<usize>,
 }
 
 /// The outcome of a write.
@@ -108,27 +133,25 @@ impl<S> Connection<S> {
         self.unsent.is_some()
     }
 
-    /// The number of bytes kept in memory for unsent ones: the whole write, until it is out.
-    pub(super) fn pinned(&self) -> usize {
-        self.unsent.as_ref().map_or(0, |unsent| unsent.bytes.len())
-    }
-
-    /// When the socket last accepted bytes, if some are unsent.
+    /// When the peer was last seen to take bytes, if some are unsent.
     pub(super) fn stalled_since(&self) -> Option<Millis> {
         self.unsent.as_ref().map(|unsent| unsent.moved)
     }
 }
 
 impl<S: Socket> Connection<S> {
-    /// Writes `bytes`, with nothing unsent before. They are kept only if the socket does not accept them all.
-    pub(super) fn send(&mut self, bytes: &Bytes, now: Millis) -> Sent {
+    /// Writes `bytes`, with nothing unsent before. They are kept, and counted in `pinned`, only if the socket does not
+    /// accept them all.
+    pub(super) fn send(&mut self, bytes: &Bytes, pinned: &Pinned, now: Millis) -> Sent {
         debug_assert!(self.unsent.is_none(), "what is half written is finished first");
         let written = match write(&mut self.socket, bytes) {
             Ok(written) if written == bytes.len() => return Sent::Whole,
             Ok(written) => written,
             Err(_) => return Sent::Gone,
         };
-        self.unsent = Some(Box::new(Unsent { bytes: bytes.clone(), written, moved: now }));
+        let unacknowledged = self.socket.unacknowledged();
+        let pin = pinned.pin(bytes);
+        self.unsent = Some(Box::new(Unsent { bytes: bytes.clone(), _pin: pin, written, moved: now, unacknowledged }));
         Sent::Blocked
     }
 
@@ -140,6 +163,7 @@ impl<S: Socket> Connection<S> {
             Ok(written) => {
                 unsent.written += written;
                 unsent.moved = now;
+                unsent.unacknowledged = self.socket.unacknowledged();
             }
             Err(_) => return Sent::Gone,
         }
@@ -148,6 +172,23 @@ impl<S: Socket> Connection<S> {
         }
         self.unsent = None;
         Sent::Whole
+    }
+
+    /// Returns true if the peer has taken bytes since it was last seen to, though the socket has no room yet.
+    pub(super) fn has_moved(&mut self, now: Millis) -> bool {
+        let Some(unsent) = &mut self.unsent else { return true };
+        let left = self.socket.unacknowledged();
+        let moved = matches!((left, unsent.unacknowledged), (Some(left), Some(before)) if left < before);
+        if moved {
+            unsent.moved = now;
+            unsent.unacknowledged = left;
+        }
+        moved
+    }
+
+    /// Lets the peer keep its window shut for longer than `usual`.
+    pub(super) fn be_patient(&self, usual: Duration) {
+        self.socket.be_patient(usual);
     }
 
     /// Shuts down the write side.

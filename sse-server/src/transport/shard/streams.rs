@@ -48,7 +48,7 @@ pub(super) struct Streams<S> {
     more: VecDeque<Id>,
     memo: Memo,
     drain: Option<Draining>,
-    /// How long a socket may accept nothing.
+    /// How long a peer may take nothing, and how long it may take for the last bytes of a stream that has to end.
     write_stall: Millis,
     delivered: u64,
     bytes: u64,
@@ -262,17 +262,14 @@ impl<S: Socket> Streams<S> {
     }
 
     fn send(&mut self, index: usize, bytes: &Bytes, now: Millis) -> Stays {
-        match self.connections[index].send(bytes, now) {
+        match self.connections[index].send(bytes, self.hub.pinned(), now) {
             Sent::Whole => Stays::Yes,
             Sent::Blocked => {
-                let metrics = self.hub.metrics();
-                metrics.stalled_connections.inc();
-                let pinned = self.connections[index].pinned() as i64;
-                let others = metrics.pinned.inc_by(pinned);
-                let most = i64::try_from(self.hub.config().limits.pinned_bytes).unwrap_or(i64::MAX);
-                if others.saturating_add(pinned) > most {
+                self.hub.metrics().stalled_connections.inc();
+                if self.hub.pinned().is_over() {
                     return self.close(index, EndReason::lag);
                 }
+                self.connections[index].be_patient(self.hub.config().stream.patience());
                 let due = self.due_of(index);
                 self.set_timer(index, due);
                 Stays::Yes
@@ -290,15 +287,14 @@ impl<S: Socket> Streams<S> {
         if self.send(index, &bytes, now) == Stays::No {
             return Stays::No;
         }
+        self.connections[index].patience_ends = now.saturating_add(self.write_stall);
         // otherwise it is half closed once the last block is sent
         if self.connections[index].is_blocked() { Stays::Yes } else { self.half_close(index, now) }
     }
 
     /// Handles a socket that may accept more.
     fn unblock(&mut self, index: usize, now: Millis) {
-        let connection = &mut self.connections[index];
-        let pinned = connection.pinned() as i64;
-        match connection.flush(now) {
+        match self.connections[index].flush(now) {
             Sent::Blocked => return,
             Sent::Gone => {
                 self.close(index, EndReason::client);
@@ -306,7 +302,6 @@ impl<S: Socket> Streams<S> {
             }
             Sent::Whole => {}
         }
-        self.hub.metrics().pinned.dec_by(pinned);
         self.hub.metrics().stalled_connections.dec();
         if let Some(stream) = &mut self.connections[index].stream {
             stream.session.wrote(now, self.hub.timing());
@@ -363,7 +358,6 @@ impl<S: Socket> Streams<S> {
         let connection = self.connections.remove(index);
         if connection.is_blocked() {
             self.hub.metrics().stalled_connections.dec();
-            self.hub.metrics().pinned.dec_by(connection.pinned() as i64);
         }
         Stays::No
     }
@@ -373,9 +367,7 @@ impl<S> Drop for Streams<S> {
     /// Takes its connections out of the metrics of the hub, which may outlive the shard.
     fn drop(&mut self) {
         let metrics = self.hub.metrics();
-        for (_, connection) in self.connections.iter().filter(|(_, connection)| connection.is_blocked()) {
-            metrics.stalled_connections.dec();
-            metrics.pinned.dec_by(connection.pinned() as i64);
-        }
+        let stalled = self.connections.iter().filter(|(_, connection)| connection.is_blocked()).count();
+        metrics.stalled_connections.dec_by(stalled as i64);
     }
 }

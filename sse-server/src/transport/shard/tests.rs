@@ -9,8 +9,9 @@ mod support;
 use std::time::Duration;
 
 use super::*;
+use pipe::Wire;
 use sse_testkit::event;
-use support::{hub_over, metric, publish};
+use support::{hub_on, hub_over, metric, publish};
 
 #[tokio::test(start_paused = true)]
 async fn a_socket_that_takes_one_byte_at_a_time_loses_none() {
@@ -153,20 +154,79 @@ async fn who_takes_nothing_for_too_long_is_cut_off_and_resumes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_reader_gets_past_an_event_though_its_socket_has_room_in_large_steps_only() {
+    // 50 bytes a second, and room after 10,000 of them: that is 200 s, in which nothing can be written
+    let wire = Wire { room: 20_000, step: 10_000, sip: (50, Duration::from_secs(1)) };
+    let (_, client) = hub_on(wire, |config| config.stream.write_stall = Duration::from_secs(10));
+    let mut slow = client.get("/events?topic=a").within(Duration::from_secs(3600)).connect().await;
+    slow.expect_retry().await;
+    publish(&client, "a", &"x".repeat(60_000)).await;
+    slow.expect_event(event("sse-cursor")).await;
+    slow.expect_event(event("message")).await;
+    assert_eq!(metric(&client, "sse_ends_total{reason=\"lag\"}").await, 0.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_now_and_then_does_not_keep_a_stream_beyond_its_age() {
+    let wire = Wire { room: 300, step: 1, sip: (1, Duration::from_secs(3)) };
+    for (drains, reason) in [(false, "age"), (true, "shutdown")] {
+        let (hub, client) = hub_on(wire, |config| {
+            config.stream.max_age = Duration::from_secs(if drains { 0 } else { 60 });
+            config.stream.write_stall = Duration::from_secs(5);
+        });
+        let mut reader = client.get("/events?topic=a").within(Duration::from_secs(3600)).connect().await;
+        publish(&client, "a", &"x".repeat(60_000)).await;
+        let mut ended = std::pin::pin!(reader.next());
+        assert!(tokio::time::timeout(Duration::from_secs(50), &mut ended).await.is_err());
+        assert_eq!(hub.subscribers(), 1);
+        if drains {
+            hub.drain();
+        }
+        // a tenth more than its age, and the time for its last bytes
+        assert!(tokio::time::timeout(Duration::from_secs(22), &mut ended).await.is_err());
+        assert_eq!(hub.subscribers(), 0, "{reason}");
+        assert_eq!(metric(&client, &format!("sse_ends_total{{reason=\"{reason}\"}}")).await, 1.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_kept_for_stalled_readers_has_a_bound() {
     let (hub, client) = hub_over(300, |config| config.limits.pinned_bytes = 1 << 20);
     let mut stalled = Vec::new();
-    for _ in 0..10 {
-        let mut stream = client.get("/events?topic=a").connect().await;
+    for i in 0..10 {
+        let mut stream = client.get(&format!("/events?topic=a{i}")).connect().await;
         stream.expect_retry().await;
         stalled.push(stream);
+        publish(&client, &format!("a{i}"), &"x".repeat(250_000)).await;
     }
-    publish(&client, "a", &"x".repeat(250_000)).await;
     while metric(&client, "sse_ends_total{reason=\"lag\"}").await < 6.0 {
         tokio::task::yield_now().await;
     }
     assert!(metric(&client, "sse_pinned_bytes").await <= f64::from(1 << 20));
     assert_eq!(hub.subscribers(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_many_wait_for_is_kept_and_counted_once() {
+    let (hub, client) = hub_over(300, |config| config.limits.pinned_bytes = 1 << 20);
+    let mut stalled = Vec::new();
+    for _ in 0..100 {
+        let mut stream = client.get("/events?topic=a").connect().await;
+        stream.expect_retry().await;
+        stalled.push(stream);
+    }
+    publish(&client, "a", &"x".repeat(250_000)).await;
+    while metric(&client, "sse_stalled_connections").await < 100.0 {
+        tokio::task::yield_now().await;
+    }
+    let pinned = metric(&client, "sse_pinned_bytes").await;
+    assert!((250_000.0..251_000.0).contains(&pinned), "{pinned}");
+    assert_eq!(hub.subscribers(), 100);
+    drop(stalled);
+    while metric(&client, "sse_stalled_connections").await > 0.0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(metric(&client, "sse_pinned_bytes").await, 0.0);
 }
 
 #[tokio::test(start_paused = true)]

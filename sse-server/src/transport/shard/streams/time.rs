@@ -3,7 +3,10 @@
 use sse_engine::Millis;
 
 use super::{Stays, Streams};
-use crate::{metrics::EndReason, transport::shard::connection::Socket};
+use crate::{
+    metrics::EndReason,
+    transport::shard::connection::{Socket, Stream},
+};
 
 /// The most timers handled before sockets are polled again.
 const TIMERS: usize = 1024;
@@ -28,8 +31,12 @@ impl<S: Socket> Streams<S> {
     pub(super) fn due_of(&self, index: usize) -> Millis {
         let connection = &self.connections[index];
         match (connection.stalled_since(), &connection.stream) {
-            (Some(since), Some(stream)) => stream.session.ends_at().min(since.saturating_add(self.write_stall)),
-            (Some(since), None) => since.saturating_add(self.write_stall),
+            (Some(since), Some(stream)) => {
+                let session = &stream.session;
+                let gone = session.overdue_at(self.write_stall).min(since.saturating_add(self.write_stall));
+                session.ends_at().min(gone)
+            }
+            (Some(since), None) => connection.patience_ends.min(since.saturating_add(self.write_stall)),
             (None, Some(stream)) => stream.session.due(),
             (None, None) => connection.patience_ends,
         }
@@ -79,9 +86,19 @@ impl<S: Socket> Streams<S> {
         }
         self.unblock(index, now);
         let Some(index) = self.find(id) else { return Stays::No };
-        match self.connections[index].stalled_since() {
-            Some(since) if since.saturating_add(self.write_stall) <= now => self.close(index, EndReason::lag),
-            _ => Stays::Yes,
+        let connection = &mut self.connections[index];
+        let Some(since) = connection.stalled_since() else { return Stays::Yes };
+        match &connection.stream {
+            Some(Stream { session, .. }) if session.overdue_at(self.write_stall) <= now => {
+                let reason = session.end_reason().into();
+                return self.close(index, reason);
+            }
+            None if connection.patience_ends <= now => return self.close(index, EndReason::client),
+            _ => {}
         }
+        if since.saturating_add(self.write_stall) <= now && !connection.has_moved(now) {
+            return self.close(index, EndReason::lag);
+        }
+        Stays::Yes
     }
 }

@@ -1,15 +1,20 @@
 //! A socket in memory: the shard writes a response body, and the test reads it as slowly as it likes.
 
 use std::{
+    future::Future,
     io::{self, ErrorKind, Read, Write},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Sleep, sleep},
+};
 
 use super::super::connection::Socket;
 
@@ -25,21 +30,41 @@ struct State {
     /// Whether there is an event that has not been reported to the shard.
     event: bool,
     client_gone: bool,
+    /// Bytes that the client has read, but whose room is not reported yet.
+    unreported: usize,
     reader: Option<Waker>,
+}
+
+/// What a socket and its client are like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wire {
+    /// The bytes that the socket accepts while the client does not read.
+    pub(super) room: usize,
+    /// The bytes that have to be read before the socket has room for more.
+    pub(super) step: usize,
+    /// The most bytes that the client reads at once, and its pause before it reads more.
+    pub(super) sip: (usize, Duration),
+}
+
+impl Wire {
+    /// A socket that has room at once, whose client reads all there is.
+    pub(super) const fn with_room(room: usize) -> Self {
+        Self { room, step: 1, sip: (usize::MAX, Duration::ZERO) }
+    }
 }
 
 /// The shard's end.
 #[derive(Debug, Clone)]
 pub(super) struct Pipe {
     state: Arc<Mutex<State>>,
-    room: usize,
+    wire: Wire,
     shard: Arc<Notify>,
 }
 
 impl Pipe {
-    /// A socket that accepts up to `room` bytes, and reports its readiness to `shard`.
-    pub(super) fn new(room: usize, shard: Arc<Notify>) -> Self {
-        Self { state: Arc::default(), room, shard }
+    /// A socket that reports its readiness to `shard`.
+    pub(super) fn new(wire: Wire, shard: Arc<Notify>) -> Self {
+        Self { state: Arc::default(), wire, shard }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -53,7 +78,7 @@ impl Pipe {
 
     /// The client's end.
     pub(super) fn body(&self) -> PipeBody {
-        PipeBody { pipe: self.clone(), chunk: BytesMut::new(), ended: false }
+        PipeBody { pipe: self.clone(), chunk: BytesMut::new(), ended: false, pause: Box::pin(sleep(Duration::ZERO)) }
     }
 }
 
@@ -70,7 +95,7 @@ impl Write for Pipe {
         if state.client_gone {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        let taken = bytes.len().min(self.room - state.bytes.len());
+        let taken = bytes.len().min(self.wire.room - state.bytes.len() - state.unreported);
         if taken == 0 {
             state.blocked = true;
             return Err(ErrorKind::WouldBlock.into());
@@ -88,6 +113,12 @@ impl Write for Pipe {
 }
 
 impl Socket for Pipe {
+    fn be_patient(&self, _: Duration) {}
+
+    fn unacknowledged(&self) -> Option<usize> {
+        Some(self.state().bytes.len())
+    }
+
     fn shutdown(&self) -> io::Result<()> {
         let mut state = self.state();
         state.shut = true;
@@ -105,6 +136,7 @@ pub(super) struct PipeBody {
     /// Bytes read that are not a whole chunk yet.
     chunk: BytesMut,
     ended: bool,
+    pause: Pin<Box<Sleep>>,
 }
 
 impl PipeBody {
@@ -135,6 +167,7 @@ impl http_body::Body for PipeBody {
             {
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
+            ready!(self.pause.as_mut().poll(cx));
             let pipe = self.pipe.clone();
             let mut state = pipe.state();
             if state.bytes.is_empty() {
@@ -145,7 +178,17 @@ impl http_body::Body for PipeBody {
                 state.reader = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            self.chunk.extend_from_slice(&state.bytes.split());
+            let (sip, pause) = pipe.wire.sip;
+            let read = sip.min(state.bytes.len());
+            self.chunk.extend_from_slice(&state.bytes.split_to(read));
+            if !pause.is_zero() {
+                self.pause.set(sleep(pause));
+            }
+            state.unreported += read;
+            if state.unreported < pipe.wire.step {
+                continue;
+            }
+            state.unreported = 0;
             if std::mem::take(&mut state.blocked) {
                 state.event = true;
                 pipe.shard.notify_one();

@@ -21,7 +21,7 @@ pub(super) use shared::{metric, publish, publish_json};
 
 use super::{
     super::{Inbox, Inboxes, Message, Reader, Wake, streams::Streams},
-    pipe::Pipe,
+    pipe::{Pipe, Wire},
 };
 use crate::{
     base::connections::OpenConnection,
@@ -59,6 +59,11 @@ pub(super) fn hub(set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
 
 /// A hub whose sockets accept `room` bytes while their clients don't read.
 pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
+    hub_on(Wire::with_room(room), set)
+}
+
+/// A hub whose sockets and clients are as `wire` says.
+pub(super) fn hub_on(wire: Wire, set: impl FnOnce(&mut Config)) -> (Hub, TestClient) {
     let mut config = Config::in_memory();
     set(&mut config);
     let hub = Hub::new(config).unwrap();
@@ -78,7 +83,7 @@ pub(super) fn hub_over(room: usize, set: impl FnOnce(&mut Config)) -> (Hub, Test
             let body: UnsyncBoxBody<Bytes, BoxError> = match takeover.take() {
                 None => body.map_err(BoxError::from).boxed_unsync(),
                 Some(stream) => {
-                    let pipe = Pipe::new(room, notify.clone());
+                    let pipe = Pipe::new(wire, notify.clone());
                     let body = pipe.body().map_err(BoxError::from).boxed_unsync();
                     joining.lock().unwrap().push((stream, pipe));
                     notify.notify_one();
