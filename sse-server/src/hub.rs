@@ -5,8 +5,10 @@ mod state;
 mod work;
 
 mod idempotency;
+mod uploads;
 
 mod append;
+mod append_lines;
 mod publish;
 
 mod read;
@@ -20,7 +22,7 @@ mod waiters;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sse_engine::{DrainReason, Position, Surroundings, Timing, Topic, TopicInfo};
 use tokio::sync::{Notify, Semaphore, futures::OwnedNotified};
@@ -32,6 +34,7 @@ use crate::{
     store::{Store, StoreError},
 };
 pub(crate) use append::{AppendError, Publication, Published};
+pub(crate) use append_lines::{LinesPublished, UploadedLines};
 use core::Core;
 pub(crate) use core::Draining;
 pub(crate) use core::Failure;
@@ -42,6 +45,9 @@ pub(crate) use read::Wakes;
 pub use subscribe::SubscribeError;
 pub(crate) use subscriber::Subscriber;
 pub(crate) use waiters::{ReadyGroup, Waiters};
+
+/// How long the log may take to close after the end of the drain window.
+const AFTER_DRAIN: Duration = Duration::from_secs(1);
 
 /// A hub: a log and its subscribers. Clones refer to the same hub.
 #[derive(Debug, Clone)]
@@ -114,9 +120,16 @@ impl Hub {
     }
 
     /// Flushes everything published to durable storage, and publishes nothing more.
+    ///
+    /// It does not wait for a disk that does not answer, and once the hub [drains](Self::drain) for no longer than a second
+    /// after the end of the drain window.
     pub async fn close(&self) {
         let hub = self.clone();
-        let closed = tokio::task::spawn_blocking(move || hub.0.store.close()).await;
+        let within = self.draining().map_or(Duration::MAX, |drain| {
+            let over = Duration::from_millis(self.clock().now().saturating_sub(drain.began));
+            drain.window.saturating_sub(over) + AFTER_DRAIN
+        });
+        let closed = tokio::task::spawn_blocking(move || hub.0.store.close(within)).await;
         if let Ok(Err(error)) = closed {
             tracing::error!(%error, "the log was not closed in good order");
         }
@@ -156,6 +169,13 @@ impl Hub {
     /// Returns an error if the store does not accept events at the moment.
     pub(crate) fn store_health(&self) -> Result<(), StoreError> {
         self.noted(self.0.store.health())
+    }
+
+    /// Sets the metrics that tell of the store.
+    pub(crate) fn note_store(&self) {
+        let metrics = self.metrics();
+        metrics.store_up.set(i64::from(self.store_health().is_ok()));
+        core::set(&metrics.damaged, self.0.store.damaged());
     }
 
     /// The result of something that the store did. A store that is gone takes the hub along.

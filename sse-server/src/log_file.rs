@@ -12,7 +12,7 @@ mod tests;
 
 use std::{fs, io, path::PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{AccessGuard, Database, ReadableDatabase, ReadableTable};
 use serde::Serialize;
 use sse_engine::{Millis, Position};
 
@@ -24,7 +24,7 @@ use crate::{
             Fault, LogDir, OpenError,
             fault::guarded,
             file::Loaded,
-            tables::{EVENTS, FileResult},
+            tables::{self, EVENTS, FileResult},
         },
     },
 };
@@ -244,9 +244,11 @@ impl LogFile {
     /// The first and the last event, with their publish times.
     fn ends(&self) -> FileResult<[Option<(u64, Millis)>; 2]> {
         let events = self.database.begin_read()?.open_table(EVENTS)?;
-        let first = events.first()?.map(|(seq, row)| (seq.value(), row.value().0));
-        let last = events.last()?.map(|(seq, row)| (seq.value(), row.value().0));
-        Ok([first, last])
+        let end = |row: Option<(AccessGuard<'_, u64>, AccessGuard<'_, &[u8]>)>| -> FileResult<_> {
+            let Some((seq, row)) = row else { return Ok(None) };
+            Ok(Some((seq.value(), tables::event_head(seq.value(), row.value())?.time)))
+        };
+        Ok([end(events.first()?)?, end(events.last()?)?])
     }
 
     fn id(&self, seq: u64) -> String {

@@ -90,6 +90,8 @@ pub(crate) struct Metrics {
     pub(crate) pinned: Gauge,
     pub(crate) cut_off: Counter,
     pub(crate) store_up: Gauge,
+    pub(crate) damaged: Gauge,
+    pub(crate) keys_evicted: Counter,
     pub(crate) published: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) deliveries: Counter,
@@ -118,6 +120,8 @@ impl Metrics {
             pinned: Gauge::default(),
             cut_off: Counter::default(),
             store_up: Gauge::default(),
+            damaged: Gauge::default(),
+            keys_evicted: Counter::default(),
             published: Counter::default(),
             duplicates: Counter::default(),
             deliveries: Counter::default(),
@@ -154,6 +158,12 @@ impl Metrics {
             metrics.cut_off.clone(),
         );
         r.register("store_up", "1 while the log can be written, else 0", metrics.store_up.clone());
+        r.register("log_damaged", "Places of the log that were found damaged", metrics.damaged.clone());
+        r.register(
+            "keys_evicted",
+            "Idempotency keys forgotten before their time, since there were too many",
+            metrics.keys_evicted.clone(),
+        );
         r.register("published", "Events appended to the log", metrics.published.clone());
         r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());
         r.register("deliveries", "Events handed to subscribers", metrics.deliveries.clone());

@@ -10,13 +10,13 @@ pub(crate) mod redb;
 #[cfg(test)]
 pub(crate) mod suite;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use sse_engine::{Draft, Epoch, Hole, Millis, Retained, Selectors, Topic, Trim};
 
 pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
-pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey};
+pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey, UploadRange};
 
 /// A log of events in a total order. Many append to it, and every hub follows it.
 ///
@@ -44,6 +44,11 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// The lowest sequence number after which at most `events` events, of at most `bytes` bytes together, are retained.
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError>;
 
+    /// The number of places found in the log that can't be read any more. Readers step over them.
+    fn damaged(&self) -> usize {
+        0
+    }
+
     /// Reports every event after `after` to `follower`: the retained ones before this returns, later ones as they are
     /// appended. It blocks: followers are few, and are registered at start-up.
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError>;
@@ -54,9 +59,15 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Returns an error if the store does not accept events at the moment.
     fn health(&self) -> Result<(), StoreError>;
 
-    /// Flushes all appended events to durable storage, and accepts no more. It blocks, as does dropping the last
-    /// reference.
-    fn close(&self) -> Result<(), StoreError>;
+    /// Waits until appends have been without an answer for so long that nobody should wait for theirs: they may come to
+    /// pass all the same.
+    fn stalled(&self) -> Pin<Box<dyn Future<Output = StoreError> + Send + '_>> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Flushes all appended events to durable storage, and accepts no more. It blocks, but not for longer than `within`,
+    /// and neither it nor dropping the last reference waits for a disk that does not answer.
+    fn close(&self, within: Duration) -> Result<(), StoreError>;
 }
 
 /// An operation of a store that completes later.
@@ -77,8 +88,8 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     fn gone(&self);
 
     /// The store has recovered from a failure. `topics` is what it retains through `through`, the last event that was
-    /// reported. A trim that was announced may not have happened.
-    fn reopened(&self, through: u64, topics: &[TopicRecord]);
+    /// reported. Trims of events through `undone` that were announced did not happen.
+    fn reopened(&self, through: u64, topics: &[TopicRecord], undone: u64);
 }
 
 /// Wake-ups that are due once the store's locks are released.
@@ -130,6 +141,8 @@ pub(crate) struct StoreSnapshot {
     /// The sequence numbers lost in crashes, the oldest first.
     pub(crate) holes: Vec<Hole>,
     pub(crate) topics: Vec<TopicRecord>,
+    /// The publish time of the last event.
+    pub(crate) time: Millis,
     /// The last event trimmed from any forgotten topic, and its publish time.
     pub(crate) floor: (u64, Millis),
     /// The oldest first.
@@ -161,11 +174,16 @@ pub(crate) struct Query {
 pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
     pub(crate) through: u64,
+    /// Before the first of them there may have been others, which can't be read any more.
+    pub(crate) lost: bool,
 }
 
 /// Why an operation of a store failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum StoreError {
+    /// The disk has not answered for this long. What was asked of it may come to pass, or not.
+    #[error("the disk has not answered for {} s", .0.as_secs())]
+    Stalled(Duration),
     /// A temporary failure: the store retries by itself.
     #[error("the store takes nothing at the moment: {0}")]
     Unavailable(Arc<str>),

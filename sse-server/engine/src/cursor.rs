@@ -101,6 +101,8 @@ pub struct StorePage {
     pub first: Option<(u64, Millis)>,
     /// The sequence number through which nothing else matches.
     pub through: u64,
+    /// Before the first of them there may have been others, which the store can't read any more.
+    pub lost: bool,
 }
 
 impl Cursor {
@@ -190,11 +192,12 @@ impl Cursor {
             if disconnects {
                 return Step::Lagged;
             }
-            let requested = window.at(progress.seq).to_string();
-            let first = page.first.map(|(first, _)| first);
-            progress.seq = first.map_or(page.through, |first| first - 1);
             progress.trims_seen = window.trims();
-            return Step::Gap(Gap::new(GapReason::Lagged, requested, first.map(|first| window.at(first).id())));
+            return progress.gap_before(window, &page, GapReason::Lagged);
+        }
+        // What the disk lost is not the subscriber's fault, whatever the policy for lag.
+        if page.lost {
+            return progress.gap_before(window, &page, GapReason::Lost);
         }
         let waited = page.first.map_or(0, |(_, time)| now.saturating_sub(time));
         if disconnects && progress.caught_up && u128::from(waited) > bounds.lag.as_millis() {
@@ -202,6 +205,16 @@ impl Cursor {
         }
         progress.seq = page.through;
         page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })
+    }
+}
+
+impl Progress {
+    /// Moves to just before the first event on `page`, and tells why there may be none in between.
+    fn gap_before(&mut self, window: &Window, page: &StorePage, reason: GapReason) -> Step {
+        let requested = window.at(self.seq).to_string();
+        let first = page.first.map(|(first, _)| first);
+        self.seq = first.map_or(page.through, |first| first - 1);
+        Step::Gap(Gap::new(reason, requested, first.map(|first| window.at(first).id())))
     }
 }
 

@@ -184,10 +184,11 @@ impl Engine {
         self.window.restore(topic, retained, trimmed);
     }
 
-    /// Begins again after a failure of the store, which has everything through `through`. The window forgets those
-    /// events; [restore](Self::restore) each topic next.
-    pub fn begin_again(&mut self, through: u64) {
-        self.window.begin_again(through);
+    /// Begins again after a failure of the store, which has everything that was published. Trims of events through `undone`
+    /// were announced and did not happen: they are read from the store from now on. [Restore](Self::restore) each topic
+    /// next.
+    pub fn begin_again(&mut self, undone: u64) {
+        self.window.begin_again(undone);
     }
 
     /// Events through `through` can be read from the store. Returns true if there is [work](Self::work) because of it.

@@ -36,6 +36,7 @@ mod retained;
 
 mod chunk;
 mod frame;
+mod smallest;
 mod topics;
 mod window;
 
@@ -71,6 +72,7 @@ pub use selector::{Pattern, Selector, Selectors};
 pub use session::{
     Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
 };
+pub use smallest::Smallest;
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
 pub use steps::MAX_STEPS;
 pub use topic::{Topic, TopicError};

@@ -60,11 +60,14 @@ impl Placement {
 
 /// What a store has in the range of a [`Placement::NeedStore`].
 #[derive(Debug, Clone)]
-pub struct StartRead {
+pub enum StartRead {
     /// The first event, and its topic.
-    pub first: Option<(u64, Topic)>,
-    /// The sequence number through which there is no other.
-    pub through: u64,
+    First(u64, Topic),
+    /// There is none through this sequence number.
+    NoneThrough(u64),
+    /// There may have been one behind this sequence number, which the store can't read any more. The cursor comes by it
+    /// first, and tells.
+    LostAfter(u64),
 }
 
 /// A placement that waits for the store, or for its turn.
@@ -189,7 +192,7 @@ pub(crate) fn continue_start(
     found: Option<StartRead>,
 ) -> Placement {
     match found {
-        Some(StartRead { first: Some((first, topic)), .. }) => {
+        Some(StartRead::First(first, topic)) => {
             let topics = view.window.topics();
             let trimmed = topics.id(&topic).map_or_else(|| topics.floor(), |id| topics.state(id).trimmed);
             if trimmed.through >= first {
@@ -200,9 +203,13 @@ pub(crate) fn continue_start(
             let opening = pending.open(view.window, &mut cursor, Some(first), first);
             Placement::Placed(cursor, opening)
         }
-        Some(StartRead { first: None, through }) => {
+        Some(StartRead::NoneThrough(through)) => {
             pending.after = pending.after.max(through);
             go_on(view, cursor, pending)
+        }
+        Some(StartRead::LostAfter(seq)) => {
+            let opening = pending.open(view.window, &mut cursor, Some(seq + 1), seq);
+            Placement::Placed(cursor, opening)
         }
         None => go_on(view, cursor, pending),
     }
@@ -275,6 +282,11 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
 }
 
 impl Pending {
+    /// Returns true if the stream opens with a gap, as far as is known.
+    pub const fn has_gap(&self) -> bool {
+        self.gap.is_some()
+    }
+
     /// The subscriber starts before `first`, or after `through` if there is no such event.
     fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>, through: u64) -> Opening {
         let seq = first.map_or(through.max(self.after), |first| first - 1);

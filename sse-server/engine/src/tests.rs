@@ -215,7 +215,7 @@ fn found(engine: &Engine, seqs: std::ops::RangeInclusive<u64>) -> StorePage {
     let (first, through) = (*seqs.start(), *seqs.end());
     let events: Vec<_> = seqs.map(|seq| encode(engine.window().at(seq), &draft("a", "x"), false)).collect();
     let count = events.len();
-    StorePage { write: Some((Write::of(events), count)), first: Some((first, 0)), through }
+    StorePage { write: Some((Write::of(events), count)), first: Some((first, 0)), through, lost: false }
 }
 
 fn do_trim(engine: &mut Engine, trim: &Trim) {
@@ -404,9 +404,39 @@ fn a_start_is_behind_what_the_store_is_about_to_trim() {
             Placement::Yield(..) => panic!("there is one topic"),
         };
         read.push(first);
-        placement =
-            engine.continue_start(cursor, pending, Some(StartRead { first: Some((first, topic.clone())), through: 8 }));
+        placement = engine.continue_start(cursor, pending, Some(StartRead::First(first, topic.clone())));
     };
     assert_eq!((cursor.seq(), read), (5, vec![3, 4, 5, 6]));
     assert_eq!(opening.gap.unwrap().first, Some(engine.window().at(6).id()));
+}
+
+#[test]
+fn a_new_topic_pushes_out_no_history() {
+    let mut engine = engine(Bounds { topics: 10, ..bounds() });
+    let mut seq = 0;
+    let mut publish = |engine: &mut Engine, topic: &str| {
+        seq += 1;
+        engine.publish(seq, 0, &Draft::text(Topic::new(topic).unwrap(), "x"), &mut Vec::new()).unwrap();
+    };
+    (0..40).for_each(|_| publish(&mut engine, "history"));
+    (0..100).for_each(|at| publish(&mut engine, &format!("new/{at}")));
+    let events = |topic: &str| engine.topic(&Topic::new(topic).unwrap()).map(|info| info.events);
+    assert_eq!((events("history"), events("new/98"), events("new/99")), (Some(40), Some(1), Some(1)));
+    assert_eq!(engine.window().size().2, 10);
+}
+
+#[test]
+fn topics_that_a_store_emptied_are_forgotten_at_once_when_there_are_too_many() {
+    let mut engine = engine(Bounds { topics: 10, ..bounds() });
+    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    let topic = |at: u64| Topic::new(&format!("new/{at}")).unwrap();
+    for at in 1..=100 {
+        engine.publish(at, 0, &Draft::text(topic(at), "x"), &mut Vec::new()).unwrap();
+    }
+    assert_eq!(engine.window().size().2, 100, "the store has not trimmed yet");
+    for at in 1..=90 {
+        let left = Retained::default();
+        do_trim(&mut engine, &Trim { topic: topic(at), through: at, time: 0, lossy: true, left });
+    }
+    assert_eq!(engine.window().size().2, 10);
 }

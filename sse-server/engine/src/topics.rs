@@ -7,7 +7,7 @@ use std::{
 
 use slab::Slab;
 
-use crate::{Millis, Retained, Topic};
+use crate::{Millis, Retained, Topic, smallest::Smallest};
 
 /// The most stale trims before they are removed, apart from one for each topic.
 const SPARE_TRIMS: usize = 1024;
@@ -62,6 +62,7 @@ pub(crate) struct Topics {
     empty: BTreeSet<(u64, TopicId)>,
     /// The trims by generation. Those that are no longer the last one of their topic are stale.
     trims: VecDeque<(u64, TopicId)>,
+    smallest: Smallest<TopicId>,
     /// The latest trim of any forgotten topic.
     floor: Trimmed,
 }
@@ -98,6 +99,7 @@ impl Topics {
             names: BTreeMap::new(),
             empty: BTreeSet::new(),
             trims: VecDeque::new(),
+            smallest: Smallest::default(),
             floor: Trimmed::default(),
         }
     }
@@ -149,9 +151,7 @@ impl Topics {
         if let Some(id) = self.id(topic) {
             return id;
         }
-        if self.states.len() >= self.limit {
-            self.forget_oldest();
-        }
+        self.forget_down_to(self.limit - 1);
         let state = TopicState {
             topic: topic.clone(),
             seqs: VecDeque::new(),
@@ -165,12 +165,25 @@ impl Topics {
         id
     }
 
-    fn forget_oldest(&mut self) {
-        let Some((_, id)) = self.empty.pop_first() else { return };
-        let state = self.states.remove(id.0);
-        self.ids.remove(&state.topic);
-        self.names.remove(&state.topic);
-        self.raise_floor(state.trimmed);
+    /// Forgets topics without events, the oldest first, while there are more than `most`.
+    fn forget_down_to(&mut self, most: usize) {
+        while self.states.len() > most {
+            let Some((_, id)) = self.empty.pop_first() else { return };
+            let state = self.states.remove(id.0);
+            self.ids.remove(&state.topic);
+            self.names.remove(&state.topic);
+            self.raise_floor(state.trimmed);
+        }
+    }
+
+    /// Forgets topics without events while there are more than allowed.
+    pub(crate) fn forget_surplus(&mut self) {
+        self.forget_down_to(self.limit);
+    }
+
+    /// The topic whose events go when there is no room for another topic.
+    pub(crate) fn smallest(&self) -> Option<TopicId> {
+        self.smallest.first_but(None)
     }
 
     /// Records a trim of a forgotten topic.
@@ -188,6 +201,9 @@ impl Topics {
         }
         state.retained.add(seq, cost);
         state.seqs.push_back(seq);
+        if state.retained.events.is_power_of_two() {
+            self.smallest.note(id, state.retained.events);
+        }
     }
 
     /// Records that a retained event entered the window.
@@ -215,6 +231,7 @@ impl Topics {
     pub(crate) fn set_retained(&mut self, id: TopicId, left: Retained) {
         let state = &mut self.states[id.0];
         state.retained = left;
+        self.smallest.note(id, left.events);
         let key = (state.trimmed.through, id);
         if left.events == 0 {
             self.empty.insert(key);
@@ -244,10 +261,10 @@ impl Topics {
     }
 
     /// Forgets what is retained, before it is restored.
-    pub(crate) fn begin_again(&mut self) {
+    pub(crate) fn begin_again(&mut self, undone: u64) {
         let ids: Vec<_> = self.states.iter().map(|(id, _)| TopicId(id)).collect();
         for id in ids {
-            self.states[id.0].seqs.clear();
+            self.states[id.0].seqs.retain(|seq| *seq > undone);
             self.set_retained(id, Retained::default());
         }
     }

@@ -147,15 +147,16 @@ impl Window {
         self.topics.restore(topic, retained, trimmed);
     }
 
-    /// Starts over after a failure: everything through `through` is in the store, and each topic is restored next.
-    pub(crate) fn begin_again(&mut self, through: u64) {
-        let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= through).collect();
+    /// Starts over after a failure: everything is in the store, and each topic is restored next. What lies through `undone` has
+    /// to be read from there, since trims of it did not happen.
+    pub(crate) fn begin_again(&mut self, undone: u64) {
+        let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= undone).collect();
         for seq in gone {
             self.remove(seq);
         }
         self.tidy();
-        self.evicted = self.evicted.max(through);
-        self.topics.begin_again();
+        self.evicted = self.evicted.max(undone);
+        self.topics.begin_again(undone);
     }
 
     fn note_trim(&mut self, through: u64) {
@@ -205,6 +206,7 @@ impl Window {
             self.topics.note_evicted(id);
         }
         self.topics.set_retained(id, trim.left);
+        self.topics.forget_surplus();
         self.tidy();
         true
     }
@@ -266,7 +268,7 @@ impl Window {
             return Err(OutOfOrder { seq, last: self.appended });
         }
         self.appended = seq;
-        while !self.backed && self.topics.is_full_for(&draft.topic) && self.pop_front() {}
+        while !self.backed && self.topics.is_full_for(&draft.topic) && self.trim_smallest() {}
         let topic = self.topics.enter(&draft.topic);
         let frame = Frame::new(self.at(seq), topic, draft);
         let cost = frame.cost();
@@ -396,6 +398,13 @@ impl Window {
         }
         self.evicted = seq;
         self.tidy();
+        true
+    }
+
+    /// Trims the oldest event of one of the smallest topics. It has at most about twice as many as topics have on average.
+    fn trim_smallest(&mut self) -> bool {
+        let Some(seq) = self.topics.smallest().and_then(|id| self.topics.first_in_window(id)) else { return false };
+        self.trim(seq);
         true
     }
 

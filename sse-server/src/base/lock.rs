@@ -134,6 +134,11 @@ impl<T> Slot<T> {
         std::mem::replace(&mut *self.0.lock(), value)
     }
 
+    /// Changes the value in one go: `change` must not panic half way.
+    pub(crate) fn with<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+        change(&mut self.0.lock())
+    }
+
     pub(crate) fn get(&self) -> T
     where
         T: Clone,

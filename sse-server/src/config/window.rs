@@ -21,7 +21,8 @@ section! {
 
         /// Topics that have been published to; about 300 bytes each.
         ///
-        /// Beyond, those without events are forgotten, the oldest first; if all have events, the oldest events go.
+        /// Beyond, those without events are forgotten, the oldest first; if all have events, one of the smallest topics loses
+        /// its own.
         pub topics: usize = 20_000, takes Count(1..=10_000_000);
     }
 }

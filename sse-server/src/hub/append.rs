@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use futures_util::FutureExt;
 use sse_engine::{Draft, Millis, Position, Surroundings};
 
 use super::{
@@ -28,7 +29,7 @@ impl Publication {
     /// Events, each with an optional key.
     pub(crate) fn each(drafts: Vec<Draft>, keys: Vec<Option<Key>>) -> Self {
         let keyed = keys.into_iter().zip(&drafts).enumerate().filter_map(|(at, (key, draft))| {
-            Some(KeyedRange { key: key?, content: Fingerprint::of_draft(draft), events: at..at + 1 })
+            Some(KeyedRange { key: key?, content: Fingerprint::of_draft(draft), events: at..at + 1, upload: None })
         });
         Self { keyed: keyed.collect(), drafts }
     }
@@ -36,7 +37,7 @@ impl Publication {
     /// Events under a single key.
     pub(crate) fn whole(drafts: Vec<Draft>, key: Key, content: Fingerprint) -> Self {
         let events = 0..drafts.len();
-        Self { drafts, keyed: vec![KeyedRange { key, content, events }] }
+        Self { drafts, keyed: vec![KeyedRange { key, content, events, upload: None }] }
     }
 }
 
@@ -85,6 +86,27 @@ impl Hub {
         if self.draining().is_some() {
             return Err(AppendError::Draining);
         }
+        self.unless_stalled(self.append_whatever_it_takes(publication)).await
+    }
+
+    /// Waits for `append`, but not for a disk that does not answer: it may come to pass all the same, and its keys are kept
+    /// for that.
+    pub(super) async fn unless_stalled<T>(
+        &self,
+        append: impl Future<Output = Result<T, AppendError>>,
+    ) -> Result<T, AppendError> {
+        let mut append = std::pin::pin!(append);
+        if let Some(done) = append.as_mut().now_or_never() {
+            return done;
+        }
+        tokio::select! {
+            biased;
+            done = append => done,
+            stalled = self.0.store.stalled() => Err(AppendError::Store(stalled)),
+        }
+    }
+
+    async fn append_whatever_it_takes(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
         if publication.keyed.is_empty() {
             let seqs = self.append_to_store(publication.drafts, Vec::new()).await?;
             return Ok(seqs.into_iter().map(|seq| self.published(seq, false)).collect());
@@ -95,16 +117,20 @@ impl Hub {
         appended.await.unwrap_or(Err(AppendError::Store(StoreError::Closed)))
     }
 
-    async fn append_to_store(&self, drafts: Vec<Draft>, keys: Vec<KeyedRange>) -> Result<Vec<u64>, AppendError> {
+    pub(super) async fn append_to_store(
+        &self,
+        drafts: Vec<Draft>,
+        keys: Vec<KeyedRange>,
+    ) -> Result<Vec<u64>, AppendError> {
         let _waits = self.0.core.publisher();
         self.0.core.room().await;
-        let batch = Batch { drafts, keys, now: self.clock().now() };
+        let batch = Batch { drafts, keys, now: self.clock().date() };
         let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;
         // Events that the hub could not apply are not acknowledged.
         self.failure().map_or(Ok(seqs), |failure| Err(failure.into()))
     }
 
-    fn published(&self, seq: u64, duplicate: bool) -> Published {
+    pub(super) fn published(&self, seq: u64, duplicate: bool) -> Published {
         Published { position: self.position(seq), duplicate }
     }
 
@@ -113,10 +139,13 @@ impl Hub {
         let repeats = loop {
             let mut resolved = std::pin::pin!(self.0.keys_resolved.notified());
             resolved.as_mut().enable();
-            let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().now()))??;
+            let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().date()))??;
             match known {
                 KeyLookup::Repeats(repeats) => break repeats,
-                KeyLookup::InFlight => resolved.await,
+                KeyLookup::InFlight => tokio::select! {
+                    () = resolved => {}
+                    stalled = self.0.store.stalled() => return Err(AppendError::Store(stalled)),
+                },
             }
         };
         let mut range_of = vec![None; drafts.len()];
@@ -174,10 +203,11 @@ impl Hub {
         Ok(published)
     }
 
-    fn with_keys<T>(&self, work: impl FnOnce(&mut Keys) -> T) -> Result<T, Failure> {
+    pub(super) fn with_keys<T>(&self, work: impl FnOnce(&mut Keys) -> T) -> Result<T, Failure> {
         let mut keys = self.0.keys.lock().map_err(|_| self.0.core.fail_poisoned())?;
         let done = work(&mut keys);
         set(&self.metrics().keys, keys.len());
+        self.metrics().keys_evicted.inc_by(keys.take_evicted());
         Ok(done)
     }
 }
@@ -198,7 +228,7 @@ impl InFlight<'_> {
     }
 
     fn record(&self, seqs: Option<&[u64]>) -> Result<(), Failure> {
-        let now = self.hub.clock().now();
+        let now = self.hub.clock().date();
         let recorded = self.hub.with_keys(|keys| resolve(keys, self.keys, seqs, now));
         self.hub.0.keys_resolved.notify_waiters();
         recorded
@@ -221,7 +251,7 @@ fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLook
     for (at, range) in keyed.iter().enumerate() {
         let index = match range.key.scope {
             Scope::Request => None,
-            Scope::Topic(_) | Scope::Line(_) => Some(range.events.start),
+            Scope::Topic(_) | Scope::Lines => Some(range.events.start),
         };
         let first = *here.entry(&range.key).or_insert(at);
         if keyed[first].content != range.content {

@@ -72,9 +72,9 @@ impl Follower for Following {
         self.core.settle(through);
     }
 
-    fn reopened(&self, through: u64, topics: &[TopicRecord]) {
+    fn reopened(&self, _through: u64, topics: &[TopicRecord], undone: u64) {
         self.change(|state| {
-            state.engine.begin_again(through);
+            state.engine.begin_again(undone);
             for record in topics {
                 state.engine.restore(&record.topic, record.retained, record.trimmed);
             }

@@ -14,7 +14,8 @@ use std::{
 
 use sse_engine::Millis;
 
-use crate::store::{Fingerprint, Key, StoredKey};
+use super::uploads::{UploadProgress, Uploads};
+use crate::store::{Fingerprint, Key, Scope, StoredKey};
 
 /// The state of a key.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,15 +48,35 @@ pub(super) struct Keys {
     uses: HashMap<Key, Use>,
     /// Used keys, in order of use.
     order: VecDeque<Key>,
+    /// Keys that were forgotten before their time.
+    evicted: u64,
+    uploads: Uploads,
 }
 
 impl Keys {
     pub(super) fn new(limit: usize, window: Duration) -> Self {
-        Self { limit, window: window.as_millis(), uses: HashMap::new(), order: VecDeque::new() }
+        Self {
+            limit,
+            window: window.as_millis(),
+            uses: HashMap::new(),
+            order: VecDeque::new(),
+            evicted: 0,
+            uploads: Uploads::new(limit, window),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.uses.len()
+        self.uses.len() + self.uploads.len()
+    }
+
+    /// The number of keys that were forgotten before their time since this was last asked.
+    pub(super) const fn take_evicted(&mut self) -> u64 {
+        std::mem::replace(&mut self.evicted, 0) + self.uploads.take_evicted()
+    }
+
+    /// The keys of uploads, which are counted apart.
+    pub(super) const fn uploads(&mut self) -> &mut Uploads {
+        &mut self.uploads
     }
 
     pub(super) fn look_up(&mut self, key: &Key, content: Fingerprint, now: Millis) -> KeyState {
@@ -80,6 +101,7 @@ impl Keys {
             known.seqs = Some(seqs);
             known.time = now; // so that their order is that of their times
             self.order.push_back(key.clone());
+            self.expire(now);
             self.forget_surplus();
         }
     }
@@ -93,7 +115,11 @@ impl Keys {
 
     /// Adds a key from the store. They are added in order of use.
     pub(super) fn remember(&mut self, stored: StoredKey) {
-        let StoredKey { key, content, seqs, time } = stored;
+        let StoredKey { key, content, seqs, lines, time } = stored;
+        if let (Scope::Lines, [first, .., last]) = (&key.scope, &*seqs) {
+            let progress = UploadProgress { lines, content, seqs: (*first, *last) };
+            return self.uploads.done(&key.text, progress, time);
+        }
         if self.limit > 0 && self.uses.insert(key.clone(), Use { content, seqs: Some(seqs), time }).is_none() {
             self.order.push_back(key);
             self.forget_surplus();
@@ -103,6 +129,7 @@ impl Keys {
     fn forget_surplus(&mut self) {
         while self.order.len() > self.limit {
             self.forget_oldest();
+            self.evicted += 1;
         }
     }
 
@@ -126,7 +153,6 @@ mod tests {
     use sse_engine::Topic;
 
     use super::*;
-    use crate::store::Scope;
 
     fn fingerprint(text: &str) -> Fingerprint {
         Fingerprint::of([text.as_bytes()])
@@ -137,7 +163,7 @@ mod tests {
     }
 
     fn remember(keys: &mut Keys, key: Key, content: Fingerprint, seq: u64, time: Millis) {
-        keys.remember(StoredKey { key, content, seqs: [seq].into(), time });
+        keys.remember(StoredKey { key, content, seqs: [seq].into(), lines: 0, time });
     }
 
     #[test]
@@ -187,11 +213,11 @@ mod tests {
         for (i, text) in ["k0", "k1", "k2"].into_iter().enumerate() {
             remember(&mut keys, key("a", text), content, i as u64, i as u64);
         }
-        assert_eq!(keys.len(), 2);
+        assert_eq!((keys.len(), keys.take_evicted()), (2, 1));
         assert_eq!(keys.look_up(&key("a", "k0"), content, 2), KeyState::New);
         assert_eq!(keys.look_up(&key("a", "k2"), content, 1002), KeyState::Used([2].into()));
         assert_eq!(keys.look_up(&key("a", "k2"), content, 1003), KeyState::New);
-        assert_eq!(keys.len(), 0);
+        assert_eq!((keys.len(), keys.take_evicted()), (0, 0), "these were too old");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::{
     store::{Store, StoreError, StoreFailure, memory::Memory},
 };
 
+/// A log that is this far ahead of the clock was written with a wrong one, in milliseconds.
+const FAR_AHEAD: u64 = 60_000;
+
 /// Why a hub can't be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -64,6 +67,15 @@ impl Hub {
             snapshot.keys.into_iter().for_each(|key| keys.remember(key));
         }
         let core = Arc::new(Core::new(engine));
+        let ahead = snapshot.time.saturating_sub(core.clock.now());
+        core.clock.reach(snapshot.time);
+        if ahead > FAR_AHEAD {
+            let ahead_s = ahead / 1000;
+            tracing::warn!(
+                ahead_s,
+                "the log's last event is dated ahead of the clock; new ones are dated after it, until the clock has caught up"
+            );
+        }
         let follow = || -> Result<(), StoreError> {
             let after = store.tail(config.window.events, config.window.bytes)?;
             store.follow(after, Arc::new(Following::new(core.clone(), found)))

@@ -5,10 +5,14 @@ use std::{task::Waker, time::Duration};
 use sse_engine::{Cursor, DrainReason, Failed, Step, StorePage, StoreRead, Surroundings, Write};
 
 use super::{Hub, Subscriber};
+use crate::base::seldom::Seldom;
 use crate::store::{Page, Query, StoreError};
 
 /// The most events on one page.
 const PAGE: usize = 256;
+
+/// There may be thousands who wait.
+static WAITING: Seldom = Seldom::a_minute();
 
 /// The delay before a failed read of the store is retried.
 const RETRY: Duration = Duration::from_secs(1);
@@ -26,7 +30,7 @@ impl Hub {
     /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `wakes` is woken at the
     /// next event.
     pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, wakes: Wakes<'_>) -> Result<Step, Failed> {
-        let now = self.clock().now();
+        let now = self.clock().date();
         let mut state = self.0.core.state()?;
         let step = state.engine.next(cursor, room, now);
         if step == Step::CaughtUp {
@@ -40,7 +44,7 @@ impl Hub {
 
     /// Continues with the page read for the last [`Step::NeedStore`].
     pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
-        let now = self.clock().now();
+        let now = self.clock().date();
         Ok(self.0.core.state()?.engine.accept_page(cursor, page, now))
     }
 
@@ -62,7 +66,9 @@ impl Hub {
                 Err(StoreError::Gone) => return Err(DrainReason::Store),
                 Err(StoreError::Closed) => return Err(DrainReason::Shutdown),
                 Err(error) => {
-                    tracing::warn!(%error, "a subscriber waits for the store, which can't be read");
+                    if let Some(others) = WAITING.due() {
+                        tracing::warn!(%error, others, "a subscriber waits for the store, which can't be read");
+                    }
                     tokio::time::sleep(RETRY).await;
                     if !is_wanted() {
                         return Err(DrainReason::Shutdown);
@@ -73,14 +79,14 @@ impl Hub {
     }
 
     fn page(&self, read: &StoreRead, page: Page) -> StorePage {
-        let Page { entries, through } = page;
+        let Page { entries, through, lost } = page;
         let events = entries.len();
         let first = entries.first().map(|entry| (entry.seq, entry.time));
         let encoded = entries
             .into_iter()
             .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
         let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
-        StorePage { write, first, through }
+        StorePage { write, first, through, lost }
     }
 }
 

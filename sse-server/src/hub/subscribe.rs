@@ -5,7 +5,10 @@ use std::{net::IpAddr, time::Duration};
 use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Selector, Selectors, Start, StartRead};
 
 use super::{Failure, Hub, Subscriber, read::query};
-use crate::{base::SHUTTING_DOWN, store::StoreError};
+use crate::{
+    base::{SHUTTING_DOWN, seldom::Seldom},
+    store::StoreError,
+};
 
 /// Why a subscription was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +49,10 @@ pub enum SubscribeError {
 
 impl From<StoreError> for SubscribeError {
     fn from(error: StoreError) -> Self {
-        tracing::warn!(%error, "a subscriber is turned away, since where it starts can't be read");
+        static TURNED_AWAY: Seldom = Seldom::a_minute();
+        if let Some(others) = TURNED_AWAY.due() {
+            tracing::warn!(%error, others, "a subscriber is turned away, since where it starts can't be read");
+        }
         Self::Store
     }
 }
@@ -81,8 +87,13 @@ impl Hub {
                 }
                 Placement::NeedStore(cursor, read, pending) => {
                     let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
-                    let first = page.entries.first().map(|entry| (entry.seq, entry.draft.topic.clone()));
-                    (cursor, pending, Some(StartRead { first, through: page.through }))
+                    let found = match page.entries.first() {
+                        // What can't be read any more is told by the cursor, which comes by it first.
+                        _ if page.lost && !pending.has_gap() => StartRead::LostAfter(read.after),
+                        Some(first) => StartRead::First(first.seq, first.draft.topic.clone()),
+                        None => StartRead::NoneThrough(page.through),
+                    };
+                    (cursor, pending, Some(found))
                 }
                 Placement::Yield(cursor, pending) => {
                     tokio::task::yield_now().await;
@@ -113,7 +124,7 @@ impl Hub {
     /// The start `time` ago, which the client wrote as `asked`.
     pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
         let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Start::Since { time: self.clock().now().saturating_sub(back), asked, before: None }
+        Start::Since { time: self.clock().date().saturating_sub(back), asked, before: None }
     }
 
     /// Counts a subscriber, and begins to place it.

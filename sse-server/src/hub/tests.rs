@@ -137,7 +137,15 @@ pub(crate) fn hanging(config: Config) -> (Hub, Sender<()>) {
 impl Store for Broken {
     fn snapshot(&self) -> StoreSnapshot {
         let epoch = Epoch::new(1);
-        StoreSnapshot { epoch, head: 0, holes: Vec::new(), topics: Vec::new(), floor: (0, 0), keys: Vec::new() }
+        StoreSnapshot {
+            epoch,
+            head: 0,
+            time: 0,
+            holes: Vec::new(),
+            topics: Vec::new(),
+            floor: (0, 0),
+            keys: Vec::new(),
+        }
     }
 
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
@@ -178,7 +186,7 @@ impl Store for Broken {
         Ok(())
     }
 
-    fn close(&self) -> Result<(), StoreError> {
+    fn close(&self, _: std::time::Duration) -> Result<(), StoreError> {
         if let Some(until) = self.closing.replace(None) {
             let _ = until.recv();
         }
@@ -259,4 +267,34 @@ fn a_hub_that_has_lost_its_worker_fails() {
         assert_eq!(ended.join().is_err(), panics);
         assert_eq!(hub.failure().is_some(), panics);
     }
+}
+
+/// Posts `lines` as NDJSON under the key `upload`, and returns the status and the answer.
+async fn upload(client: &TestClient, lines: &str) -> (u16, serde_json::Value) {
+    let request = client.post("/publish").header("content-type", "application/x-ndjson");
+    let response = request.header("idempotency-key", "upload").body(lines.to_owned()).send().await;
+    (response.status.as_u16(), serde_json::from_str(&response.text()).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_of_more_lines_than_keys_is_not_published_twice() {
+    let mut config = Config::in_memory();
+    config.publish.keys = 10;
+    let hub = Hub::new(config).unwrap();
+    let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+    let lines: Vec<_> = (0..3000).map(|at| format!("{{\"topic\":\"a\",\"data\":{at}}}\n")).collect();
+    let (status, begun) = upload(&client, &lines[..700].concat()).await;
+    assert_eq!((status, &begun["published"], &begun["duplicates"]), (200, &700.into(), &0.into()), "{begun}");
+    let (status, whole) = upload(&client, &lines.concat()).await;
+    assert_eq!((status, &whole["published"], &whole["duplicates"]), (200, &2300.into(), &700.into()), "{whole}");
+    assert_eq!(whole["first_id"], begun["first_id"]);
+    let (status, again) = upload(&client, &lines.concat()).await;
+    assert_eq!((status, &again["published"], &again["duplicates"]), (200, &0.into(), &3000.into()), "{again}");
+    assert_eq!((&again["first_id"], &again["last_id"]), (&whole["first_id"], &whole["last_id"]));
+    // other lines, fewer lines, and others behind the same ones
+    assert_eq!(upload(&client, &lines.concat().replace("\"data\":2000}", "\"data\":-1}")).await.0, 422);
+    assert_eq!(upload(&client, &lines[..2999].concat()).await.0, 422);
+    let (status, more) = upload(&client, &(lines.concat() + "{\"topic\":\"b\",\"data\":1}\n")).await;
+    assert_eq!((status, &more["published"], &more["duplicates"]), (200, &1.into(), &3000.into()), "{more}");
+    assert_eq!(hub.metrics().published.get(), 3001);
 }

@@ -66,8 +66,9 @@ impl LogFile {
             for row in events.iter()? {
                 let (seq, row) = row?;
                 let (seq, row) = (seq.value(), row.value());
-                let record = self.loaded.topics.get(&row.1);
-                let record = record.ok_or_else(|| Fault::Row(format!("event {seq}: there is no topic {}", row.1)))?;
+                let id = tables::event_head(seq, row)?.topic;
+                let record = self.loaded.topics.get(&id);
+                let record = record.ok_or_else(|| Fault::Row(format!("event {seq}: there is no topic {id}")))?;
                 let entry = tables::entry(seq, row, record.topic.clone())?;
                 if let Err(error) = self.write(&mut out, form, &entry)? {
                     return Ok(Err(error));

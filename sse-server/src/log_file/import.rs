@@ -13,10 +13,11 @@ use sse_engine::{Draft, Epoch, Millis, Name, Position, Topic, data_of};
 
 use super::{LogError, LogFile};
 use crate::{
+    base::clock::wall,
     config::{Config, Publish},
     store::{
         Batch, Cause, Store, StoreError, StoreFailure,
-        redb::{Durability, Options, Redb, writer::now},
+        redb::{Durability, Options, Redb},
     },
 };
 
@@ -110,16 +111,16 @@ impl LogFile {
         let lost = |error: StoreError| {
             let why = match error {
                 StoreError::Unavailable(why) => StoreFailure::new(Cause::Temporary, why),
-                StoreError::Closed | StoreError::Gone => error.into(),
+                StoreError::Stalled(_) | StoreError::Closed | StoreError::Gone => error.into(),
             };
             LogError::Lost { why, events: imported.events }
         };
         match ended {
             Err(End::Store(error)) => {
-                let _ = store.close(); // the first failure is the one to report
+                let _ = store.close(Duration::MAX); // the first failure is the one to report
                 return Err(lost(error));
             }
-            _ => store.close().map_err(lost)?,
+            _ => store.close(Duration::MAX).map_err(lost)?,
         }
         match ended {
             Err(End::Read(error)) => Err(LogError::Read { error, imported }),
@@ -202,7 +203,7 @@ impl<A: FnMut(Batch) -> Result<Vec<u64>, StoreError>> Import<'_, A> {
     }
 
     fn take(&mut self, said: Option<Millis>, draft: Draft) -> Result<(), StoreError> {
-        let now = now();
+        let now = wall();
         let time = said.unwrap_or(now).min(now).max(self.time);
         let full = self.batch.len() == BATCH_EVENTS || self.bytes >= BATCH_BYTES;
         if time != self.time || full {

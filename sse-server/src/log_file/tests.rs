@@ -9,13 +9,13 @@ use tempfile::TempDir;
 
 use crate::{
     Config, Form, Imported, LogError, LogFile,
+    base::clock::wall as now,
     store::{
         Batch, Entry, Store,
         redb::{
             Durability,
-            tables::{EVENTS, INDEX, META, TOPICS, meta},
+            tables::{self, EVENTS, INDEX, META, TOPICS, meta},
             tests::{NEVER, crashed, new, open},
-            writer::now,
         },
         suite::{all, append, batch, draft, topic},
     },
@@ -189,25 +189,36 @@ async fn many_are_imported_in_batches() {
 #[tokio::test]
 async fn what_does_not_agree_is_found() {
     type Meddle = fn(&::redb::WriteTransaction);
-    let cases: [(Meddle, &[&str]); 8] = [
+    let cases: [(Meddle, &[&str]); 9] = [
         (|write| drop(write.open_table(INDEX).unwrap().pop_first().unwrap()), &["is not in the index of a"]),
         (|write| drop(write.open_table(INDEX).unwrap().insert((9, 9), 1).unwrap()), &["the index of topic 9 has"]),
+        (
+            |write| drop(write.open_table(EVENTS).unwrap().remove(1).unwrap()),
+            &["of a is missing", "the index of topic 0 has the event"],
+        ),
         (
             |write| drop(write.open_table(EVENTS).unwrap().pop_last().unwrap()),
             &["the index of topic 0 has the event", "of a it is said 3 events of"],
         ),
         (
             |write| {
-                let row = (1, 0, true, None, None, &b"{"[..]);
-                write.open_table(EVENTS).unwrap().insert(1000, row).unwrap();
+                let entry = Entry { seq: 1000, time: 1, draft: Draft { json: true, ..draft("a", "{") } };
+                write
+                    .open_table(EVENTS)
+                    .unwrap()
+                    .insert(1000, &*tables::event_row(0, tables::Before::default(), &entry))
+                    .unwrap();
             },
             &["the time 1, before 2500", "marked as JSON", "is not in the index", "is beyond the head"],
         ),
         (
             |write| {
-                drop(write.open_table(EVENTS).unwrap().insert(2, (1000, 1, false, None, None, &b"\xff"[..])).unwrap());
+                let mut events = write.open_table(EVENTS).unwrap();
+                let mut row = events.get(2).unwrap().unwrap().value().to_vec();
+                *row.last_mut().unwrap() ^= 1;
+                drop(events.insert(2, &*row).unwrap());
             },
-            &["can't be read", "no UTF-8"],
+            &["event", "can't be read", "its checksum does not match"],
         ),
         (
             |write| drop(write.open_table(TOPICS).unwrap().remove(1).unwrap()),
@@ -215,7 +226,7 @@ async fn what_does_not_agree_is_found() {
         ),
         (
             |write| drop(write.open_table(META).unwrap().insert(meta::TIME, 2).unwrap()),
-            &["time 2500 is beyond the log's, 2"],
+            &["the checksum of the log's numbers", "time 2500 is beyond the log's, 2"],
         ),
         (
             |write| drop(write.open_table(META).unwrap().insert(meta::NEXT_TOPIC, 1).unwrap()),

@@ -8,7 +8,7 @@ use super::{Fault, LogFile, STRIDE};
 use crate::store::redb::{
     fault::guarded,
     file::Loaded,
-    tables::{self, EVENTS, EventRow, FileResult, INDEX},
+    tables::{self, Before, EVENTS, EventHead, FileResult, INDEX},
 };
 use sse_engine::{Millis, Position, Retained};
 
@@ -90,7 +90,11 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
 
     /// Checks the counters of the file.
     fn numbers(&mut self) {
-        let Loaded { head, reserved, next_topic, next_key, holes, topics, keys, .. } = self.loaded;
+        let Loaded { head, reserved, next_topic, next_key, holes, topics, keys, trusted, damaged, .. } = self.loaded;
+        if !trusted {
+            self.found.find("the checksum of the log's numbers does not match; no hub will use it".to_owned());
+        }
+        damaged.iter().for_each(|why| self.found.find(format!("a row can't be read: {why}")));
         if head > reserved {
             self.found.find(format!("the head {head} is beyond the reserved mark {reserved}"));
         }
@@ -125,7 +129,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
     /// Checks each event, and that the index has it. Returns the totals of each topic.
     fn events(
         &mut self,
-        events: &ReadOnlyTable<u64, EventRow<'static>>,
+        events: &ReadOnlyTable<u64, &'static [u8]>,
         index: &ReadOnlyTable<(u32, u64), u32>,
     ) -> FileResult<BTreeMap<u32, Retained>> {
         let mut counted: BTreeMap<u32, Retained> = BTreeMap::new();
@@ -133,9 +137,16 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         for row in events.iter()? {
             let (seq, row) = row?;
             let (seq, row) = (seq.value(), row.value());
-            let (time, topic) = (row.0, row.1);
             self.step();
             self.found.events += 1;
+            let EventHead { time, topic, before: Before { of_topic, .. } } = match tables::event_head(seq, row) {
+                Ok(head) => head,
+                Err(Fault::Row(why)) => {
+                    self.found.find(format!("event {} can't be read: {why}", self.id(seq)));
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+            };
             if seq <= before.0 {
                 let previous = self.id(before.0);
                 self.found.find(format!("event {} comes after {previous}", self.id(seq)));
@@ -176,7 +187,12 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
                 }
                 _ => {}
             }
-            counted.entry(topic).or_default().add(seq, weight.or(indexed).unwrap_or_default());
+            let counted = counted.entry(topic).or_default();
+            if of_topic > counted.last && record.retained.first <= of_topic {
+                let id = self.id(of_topic);
+                self.found.find(format!("event {id} of {} is missing, or can't be read", record.topic));
+            }
+            counted.add(seq, weight.or(indexed).unwrap_or_default());
         }
         if before.0 > self.loaded.head {
             self.found.find(format!("event {} is beyond the head {}", self.id(before.0), self.id(self.loaded.head)));
@@ -190,13 +206,16 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
     /// Checks that each row of the index has its event.
     fn index(
         &mut self,
-        events: &ReadOnlyTable<u64, EventRow<'static>>,
+        events: &ReadOnlyTable<u64, &'static [u8]>,
         index: &ReadOnlyTable<(u32, u64), u32>,
     ) -> FileResult<()> {
         for row in index.iter()? {
             let (topic, seq) = row?.0.value();
             self.step();
-            if events.get(seq)?.is_none_or(|row| row.value().1 != topic) {
+            if events
+                .get(seq)?
+                .is_none_or(|row| tables::event_head(seq, row.value()).is_ok_and(|head| head.topic != topic))
+            {
                 let id = self.id(seq);
                 self.found.find(format!("the index of topic {topic} has the event {id}, which there is not"));
             }

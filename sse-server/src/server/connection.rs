@@ -29,7 +29,7 @@ use super::{
     socket::{Rewound, Watched},
 };
 use crate::{
-    base::connections::OpenConnection,
+    base::{clock::is_presentable, connections::OpenConnection},
     http::{HubService, Peer, ResponseBody},
     hub::Hub,
     transport::{shard::Shards, takeover::Takeover},
@@ -99,6 +99,7 @@ pub(super) async fn serve(
     let io = Watched::new(stream, hub.clone(), takeover.clone(), head.clone(), streaming);
     let mut connection = http1::Builder::new()
         .timer(head)
+        .auto_date_header(is_presentable())
         .header_read_timeout(limits.header)
         .half_close(true) // who ends their side after a request still gets the answer
         .max_buf_size(BUFFER)

@@ -54,7 +54,11 @@ impl StoreFailure {
 
 impl From<StoreError> for StoreFailure {
     fn from(error: StoreError) -> Self {
-        let cause = if let StoreError::Unavailable(_) = error { Cause::Temporary } else { Cause::Other };
+        let cause = if let StoreError::Unavailable(_) | StoreError::Stalled(_) = error {
+            Cause::Temporary
+        } else {
+            Cause::Other
+        };
         Self::new(cause, error.to_string())
     }
 }

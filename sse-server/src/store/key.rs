@@ -18,8 +18,8 @@ pub(crate) enum Scope {
     Topic(Topic),
     /// A request of several events, as a whole.
     Request,
-    /// An event of a request of lines, by its place among them.
-    Line(u64),
+    /// A request of lines, as far as it has come.
+    Lines,
 }
 
 /// A digest of the content a key was used with: half of a SHA-256, so that different contents never compare equal, not
@@ -40,6 +40,11 @@ impl Fingerprint {
         Self(u128::from_le_bytes(half))
     }
 
+    /// The fingerprint of several contents, of which this is that of those before `next`.
+    pub(crate) fn then(self, next: Self) -> Self {
+        Self::of([&self.0.to_le_bytes()[..], &next.0.to_le_bytes()])
+    }
+
     /// The fingerprint of an event.
     pub(crate) fn of_draft(draft: &Draft) -> Self {
         let Draft { topic, name, retry, data, json } = draft;
@@ -56,6 +61,17 @@ pub(crate) struct KeyedRange {
     pub(crate) content: Fingerprint,
     /// The indexes of the events in the batch.
     pub(crate) events: Range<usize>,
+    /// With [`Scope::Lines`]: the key takes the place of the one before it.
+    pub(crate) upload: Option<UploadRange>,
+}
+
+/// What a request of lines has published, with the events of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UploadRange {
+    /// The number of lines.
+    pub(crate) lines: u64,
+    /// The first event, unless it is in this batch.
+    pub(crate) first: Option<u64>,
 }
 
 /// A key in the store, with the events published under it.
@@ -63,7 +79,10 @@ pub(crate) struct KeyedRange {
 pub(crate) struct StoredKey {
     pub(crate) key: Key,
     pub(crate) content: Fingerprint,
+    /// With [`Scope::Lines`] the first and the last one.
     pub(crate) seqs: Arc<[u64]>,
+    /// With [`Scope::Lines`] the number of lines, whose fingerprint the content is.
+    pub(crate) lines: u64,
     pub(crate) time: Millis,
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use sse_engine::{Epoch, Millis, Retained, Topic, Trim};
@@ -67,7 +68,7 @@ impl Memory {
     fn page(&self, query: &Query) -> Result<Page, StoreError> {
         let state = self.state()?;
         let until = query.until.min(state.last_seq);
-        let mut page = Page { entries: Vec::new(), through: until };
+        let mut page = Page { through: until, ..Page::default() };
         let mut bytes = 0;
         let after = state.entries.partition_point(|entry| entry.seq <= query.after);
         for entry in state.entries.range(after..).take_while(|entry| entry.seq <= until) {
@@ -115,6 +116,7 @@ impl Store for Memory {
         StoreSnapshot {
             epoch: self.epoch,
             head: 0,
+            time: 0,
             holes: Vec::new(),
             topics: Vec::new(),
             floor: (0, 0),
@@ -172,7 +174,7 @@ impl Store for Memory {
         if self.state()?.closed { Err(StoreError::Closed) } else { Ok(()) }
     }
 
-    fn close(&self) -> Result<(), StoreError> {
+    fn close(&self, _: Duration) -> Result<(), StoreError> {
         self.state()?.closed = true;
         Ok(())
     }

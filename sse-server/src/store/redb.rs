@@ -10,11 +10,18 @@
 //! Before an event is shown that is not yet in the file, the file durably records that it may be behind. So after a
 //! crash the hub knows whether events may have been lost.
 
+mod damage;
+mod disk;
 pub(crate) mod fault;
 pub(crate) mod file;
+mod overlay;
+mod page;
+mod private;
 mod queue;
 mod read;
 mod retention;
+mod row;
+mod upgrade;
 mod write;
 pub(crate) mod writer;
 
@@ -27,9 +34,15 @@ pub(crate) mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, RwLock},
+    fs::File,
+    io,
+    pin::Pin,
+    sync::{
+        Arc, RwLock,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Condvar;
@@ -39,10 +52,16 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 use super::{Batch, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
 use crate::{
-    base::lock::{Guard, Lock, Slot},
+    base::{
+        clock,
+        lock::{Guard, Lock, Slot},
+    },
     config::{self, Config},
 };
+use damage::Damage;
+use disk::{Asked, Disk};
 pub(crate) use fault::{Fault, OpenError};
+use file::Loaded;
 pub(crate) use file::LogDir;
 use queue::{Appended, Queue};
 use retention::Retention;
@@ -72,6 +91,10 @@ pub(crate) struct Options {
     pub(crate) key_window: Duration,
     /// The delay before the file is opened again after a failure.
     pub(crate) retry: Duration,
+    /// The system's clock. A log that is ahead of it goes by its own last time.
+    pub(crate) wall: fn() -> Millis,
+    /// How long the disk may take to answer before the store counts as down.
+    pub(crate) patience: Duration,
 }
 
 /// A log on disk.
@@ -79,7 +102,17 @@ pub(crate) struct Options {
 pub(crate) struct Redb {
     shared: Arc<Inner>,
     snapshot: StoreSnapshot,
-    writer: Slot<Option<JoinHandle<()>>>,
+    writer: Slot<Option<Threads>>,
+}
+
+/// The threads of an open log.
+#[derive(Debug)]
+struct Threads {
+    writer: JoinHandle<()>,
+    /// Disconnected when the writer has ended.
+    ended: mpsc::Receiver<()>,
+    /// Ends the thread that watches the disk, once this is dropped.
+    _watch: mpsc::Sender<()>,
 }
 
 /// What the writer thread shares with appenders and readers.
@@ -92,10 +125,12 @@ struct Inner {
     /// `None` while the file is being opened again.
     database: Slot<Option<Arc<Database>>>,
     names: RwLock<TopicNames>,
+    damage: Damage,
     health: watch::Sender<Result<(), StoreError>>,
+    disk: Disk,
     /// A permit for each byte of events not yet written.
     room: Arc<Semaphore>,
-    reads: Semaphore,
+    reads: Arc<Semaphore>,
 }
 
 impl Inner {
@@ -108,7 +143,12 @@ impl Inner {
 struct TopicNames {
     ids: HashMap<Topic, u32>,
     topics: HashMap<u32, Topic>,
+    /// There may be events of topics whose names can't be read.
+    incomplete: bool,
 }
+
+/// How long the disk may take to answer: longer than a busy one does, and shorter than publishers wait.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The delay before the file is opened again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
@@ -126,6 +166,8 @@ impl From<&Config> for Options {
             keys: config.publish.keys,
             key_window: config.publish.key_window,
             retry: RETRY,
+            wall: clock::wall,
+            patience: PATIENCE,
         }
     }
 }
@@ -134,13 +176,22 @@ impl Redb {
     /// Opens the log in `directory`, or creates one. It blocks.
     pub(crate) fn open(directory: LogDir, options: Options) -> Result<Self, OpenError> {
         let lock = directory.lock()?;
-        let (database, mut loaded) = directory.open_or_create()?;
         let path = directory.path();
         let failed = |fault| OpenError::File { path: path.clone(), fault };
-        fault::guarded(|| file::begin(&database, &mut loaded)).map_err(&failed)?;
+        let (database, loaded, health) = match Self::begin(&directory) {
+            Ok((database, loaded)) => (database, loaded, Ok(())),
+            Err(OpenError::File { fault, .. }) if fault.is_full() && directory.place().is_some() => {
+                let (database, mut loaded) = directory.open_reading()?;
+                file::begun(&mut loaded);
+                tracing::error!(%fault, file = %path.display(), "the log can be read only; publishing is refused until it can be written");
+                (database, loaded, Err(StoreError::Unavailable(format!("{}: {fault}", path.display()).into())))
+            }
+            Err(error) => return Err(error),
+        };
         let snapshot = StoreSnapshot {
             epoch: loaded.epoch,
             head: loaded.head,
+            time: loaded.time,
             holes: loaded.holes.clone(),
             topics: loaded.topics.values().cloned().collect(),
             floor: loaded.floor,
@@ -150,17 +201,27 @@ impl Redb {
             queue: Lock::new(Queue::new(&loaded)),
             work: Condvar::new(),
             database: Slot::new(Some(Arc::new(database))),
-            names: RwLock::new(TopicNames::of(loaded.topics.iter().map(|(id, record)| (*id, &record.topic)))),
-            health: watch::Sender::new(Ok(())),
+            names: RwLock::new(TopicNames::of(&loaded)),
+            damage: Damage::default(),
+            health: watch::Sender::new(health),
+            disk: Disk::new(options.patience),
             room: Arc::new(Semaphore::new(Inner::ROOM)),
-            reads: Semaphore::new(READS),
+            reads: Arc::new(Semaphore::new(READS)),
             directory,
             options,
         });
-        let writer = Writer::new(shared.clone(), loaded, lock);
-        let thread = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run());
-        let thread = thread.map_err(|error| failed(Fault::Io(error)))?;
-        Ok(Self { shared, snapshot, writer: Slot::new(Some(thread)) })
+        let threads = Threads::start(&shared, loaded, lock).map_err(|error| failed(Fault::Io(error)))?;
+        Ok(Self { shared, snapshot, writer: Slot::new(Some(threads)) })
+    }
+
+    /// Opens the file, or creates one, and takes it into use.
+    fn begin(directory: &LogDir) -> Result<(Database, Loaded), OpenError> {
+        let (database, mut loaded) = directory.open_or_create()?;
+        if let Err(fault) = fault::guarded(|| file::begin(&database, &mut loaded)) {
+            fault::dropped(database);
+            return Err(OpenError::File { path: directory.path(), fault });
+        }
+        Ok((database, loaded))
     }
 
     /// The publish time of the last event.
@@ -174,18 +235,62 @@ impl Redb {
         read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Task<'_, T> {
         Box::pin(async move {
-            let _turn = self.shared.reads.acquire().await.map_err(|_| StoreError::Closed)?;
             let shared = self.shared.clone();
-            let read = tokio::task::spawn_blocking(move || shared.read(read));
-            read.await.unwrap_or(Err(StoreError::Closed))
+            let read = async {
+                let turn = shared.reads.clone().acquire_owned().await.map_err(|_| StoreError::Closed)?;
+                let shared = shared.clone();
+                let read = tokio::task::spawn_blocking(move || {
+                    let _turn = turn; // a read that hangs keeps its turn, though nobody waits for it any more
+                    shared.read(read)
+                });
+                read.await.unwrap_or(Err(StoreError::Closed))
+            };
+            tokio::select! {
+                biased;
+                page = read => page,
+                stalled = self.shared.disk.stalled(Asked::Read) => Err(stalled),
+            }
         })
     }
 }
 
+impl Threads {
+    fn start(shared: &Arc<Inner>, loaded: Loaded, lock: File) -> io::Result<Self> {
+        let (ending, ended) = mpsc::channel();
+        let (watching, watched) = mpsc::channel::<()>();
+        let writer = Writer::new(shared.clone(), loaded, lock, ending);
+        let disk = shared.clone();
+        std::thread::Builder::new().name("sse-store-watch".into()).spawn(move || {
+            let pause = disk.disk.patience() / 5;
+            while watched.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                disk.disk.look();
+            }
+        })?;
+        let writer = std::thread::Builder::new().name("sse-store".into()).spawn(move || writer.run())?;
+        Ok(Self { writer, ended, _watch: watching })
+    }
+
+    /// Waits until the writer has ended, unless that takes longer than `within` or the disk does not answer.
+    fn end(self, disk: &Disk, within: Duration) -> Result<(), StoreError> {
+        let began = Instant::now();
+        loop {
+            let left = within.saturating_sub(began.elapsed());
+            match self.ended.recv_timeout(left.min(disk.patience() / 5)) {
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(StoreError::Stalled(within)),
+                Err(RecvTimeoutError::Timeout) => disk.writes()?,
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => {
+                    let _ = self.writer.join(); // its panic was already reported
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
 impl TopicNames {
-    fn of<'a>(topics: impl Iterator<Item = (u32, &'a Topic)>) -> Self {
-        let mut names = Self::default();
-        topics.for_each(|(id, topic)| names.add(id, topic));
+    fn of(loaded: &Loaded) -> Self {
+        let mut names = Self { incomplete: !loaded.complete, ..Self::default() };
+        loaded.topics.iter().for_each(|(id, record)| names.add(*id, &record.topic));
         names
     }
 
@@ -207,6 +312,16 @@ impl Inner {
         self.queue.lock().map_err(|_| self.gone())
     }
 
+    /// The share of the room that `drafts` take. Events of topics that the file does not know yet take more of it, so that it
+    /// is never behind by more topics than [`Retention::topics`]: they are in memory until it has caught up.
+    fn weight(&self, drafts: &[Draft]) -> Result<usize, StoreError> {
+        let names = self.names.read().map_err(|_| self.gone())?;
+        let new_topic = Self::ROOM / self.options.retention.topics.max(1);
+        let weight =
+            |draft: &Draft| draft.weight().max(if names.ids.contains_key(&draft.topic) { 0 } else { new_topic });
+        Ok(drafts.iter().map(weight).sum())
+    }
+
     /// Marks the store as gone: it will write nothing more, though nobody closed it.
     fn gone(&self) -> StoreError {
         let _ = self.health.send_replace(Err(StoreError::Gone));
@@ -226,7 +341,9 @@ impl Inner {
         // Read before the snapshot is taken: a later commit may or may not be in the snapshot, an earlier one certainly
         // is.
         let committed = self.queue()?.committed;
-        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, committed)?)).map_err(StoreError::from)
+        let _question = self.disk.ask(Asked::Read);
+        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, &self.damage, committed)?))
+            .map_err(StoreError::from)
     }
 }
 
@@ -238,7 +355,7 @@ impl Store for Redb {
     fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
         Box::pin(async move {
             let Inner { room, health, .. } = &*self.shared;
-            let weight: usize = batch.drafts.iter().map(Draft::weight).sum();
+            let weight = self.shared.weight(&batch.drafts)?;
             let permits = u32::try_from(weight.min(Inner::ROOM)).unwrap_or(u32::MAX);
             let room = match room.clone().try_acquire_many_owned(permits) {
                 Ok(room) => room,
@@ -246,6 +363,7 @@ impl Store for Redb {
                     let mut health = health.subscribe();
                     tokio::select! {
                         room = room.clone().acquire_many_owned(permits) => room.map_err(|_| StoreError::Closed)?,
+                        stalled = self.shared.disk.stalled(Asked::Write) => return Err(stalled),
                         failed = health.wait_for(Result::is_err) => {
                             return failed.map_or(Err(StoreError::Closed), |health| health.clone().map(|()| Vec::new()));
                         }
@@ -268,7 +386,12 @@ impl Store for Redb {
     }
 
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError> {
-        self.shared.read(|snapshot| snapshot.tail(events, bytes))
+        let last = self.snapshot.topics.iter().map(|record| record.retained.last).max().unwrap_or(0);
+        self.shared.read(|snapshot| Ok(snapshot.tail(events, bytes, last)))
+    }
+
+    fn damaged(&self) -> usize {
+        self.shared.damage.count()
     }
 
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
@@ -285,16 +408,21 @@ impl Store for Redb {
     }
 
     fn health(&self) -> Result<(), StoreError> {
-        self.shared.health.borrow().clone()
+        self.shared.health.borrow().clone()?;
+        self.shared.disk.health()
     }
 
-    fn close(&self) -> Result<(), StoreError> {
+    fn stalled(&self) -> Pin<Box<dyn Future<Output = StoreError> + Send + '_>> {
+        Box::pin(self.shared.disk.stalled(Asked::Write))
+    }
+
+    fn close(&self, within: Duration) -> Result<(), StoreError> {
         self.shared.queue()?.closing = true;
         self.shared.work.notify_all();
-        if let Some(thread) = self.writer.replace(None) {
-            let _ = thread.join(); // its panic was already reported
+        if let Some(threads) = self.writer.replace(None) {
+            threads.end(&self.shared.disk, within)?;
         }
-        match self.health() {
+        match self.shared.health.borrow().clone() {
             Err(StoreError::Closed) => Ok(()),
             other => other,
         }
@@ -303,6 +431,6 @@ impl Store for Redb {
 
 impl Drop for Redb {
     fn drop(&mut self) {
-        let _ = self.close();
+        let _ = self.close(Duration::MAX);
     }
 }

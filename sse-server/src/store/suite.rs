@@ -107,7 +107,7 @@ impl Follower for Heard {
         *self.gone.lock().unwrap() = true;
     }
 
-    fn reopened(&self, through: u64, topics: &[TopicRecord]) {
+    fn reopened(&self, through: u64, topics: &[TopicRecord], _undone: u64) {
         *self.reopened.lock().unwrap() = Some((through, topics.to_vec()));
     }
 }
@@ -162,7 +162,7 @@ pub(crate) async fn what_is_appended_is_read_back(store: &dyn Store) {
     drafts[1].retry = Some(Duration::from_millis(1500));
     drafts[1].json = true;
     let key = Key { scope: Scope::Topic(topic("a")), text: "k".into() };
-    let keys = vec![KeyedRange { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 } }];
+    let keys = vec![KeyedRange { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 }, upload: None }];
     let seqs = store.append(Batch { drafts: drafts.clone(), keys, now: 7 }).await.unwrap();
     settled(store, seqs[1]).await;
     let read = all(store, &["a"], 0).await;
@@ -277,7 +277,7 @@ pub(crate) async fn a_trim_is_told_before_and_says_what_is_left(store: &dyn Stor
 pub(crate) async fn a_closed_store_takes_nothing(store: &dyn Store) {
     append(store, "a", "1").await;
     assert_eq!(store.health(), Ok(()));
-    tokio::task::block_in_place(|| store.close().unwrap());
+    tokio::task::block_in_place(|| store.close(Duration::MAX).unwrap());
     assert_eq!(store.append(batch(1, [("a", "2")])).await, Err(StoreError::Closed));
     assert_eq!(store.health(), Err(StoreError::Closed));
 }

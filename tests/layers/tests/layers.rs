@@ -25,6 +25,7 @@ const ORDERS: &[Order<'_>] = &[
             "draft",
             "retained",
             "chunk",
+            "smallest",
             "topics",
             "frame",
             "window",

@@ -98,7 +98,8 @@ impl Model {
                     prop_assert!(self.backed);
                     let first = self.retained(&span.selectors, span.after).first().copied();
                     let first = first.filter(|first| *first <= span.until).map(|first| (first, self.topic_of(first)));
-                    let found = StartRead { first, through: span.until };
+                    let none = StartRead::NoneThrough(span.until);
+                    let found = first.map_or(none, |(first, topic)| StartRead::First(first, topic));
                     placed = self.engine.continue_start(cursor, pending, Some(found));
                 }
                 Placement::Yield(cursor, pending) => placed = self.engine.continue_start(cursor, pending, None),
@@ -206,7 +207,7 @@ impl Model {
         let encoded =
             events().map(|event| encode(self.engine.window().at(event.seq), &draft(&event.topic, event.size), false));
         let write = (!seqs.is_empty()).then(|| (Write::of(encoded.collect()), seqs.len()));
-        StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through }
+        StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through, lost: false }
     }
 }
 

@@ -52,7 +52,7 @@ impl Hub {
         let seqs = read.after + 1..=read.until;
         let first = Some((*seqs.start(), 0));
         let events: Vec<_> = seqs.map(|seq| encode(self.engine.window().at(seq), &draft("x"), false)).collect();
-        StorePage { write: Some((Write::of(events.clone()), events.len())), first, through: read.until }
+        StorePage { write: Some((Write::of(events.clone()), events.len())), first, through: read.until, lost: false }
     }
 }
 

@@ -46,7 +46,7 @@ fn unwell(kind: RefusalKind, detail: String, after: Duration) -> Problem {
 /// The counters in the format that is asked for. Prometheus asks for OpenMetrics; who does not say gets the text format,
 /// which everything reads.
 pub(super) fn metrics(hub: &Hub, headers: &HeaderMap) -> Response<ResponseBody> {
-    hub.metrics().store_up.set(i64::from(hub.store_health().is_ok()));
+    hub.note_store();
     let mut response = match prefers_open_metrics(headers) {
         true => of_type(hub.metrics().open_metrics(), "application/openmetrics-text; version=1.0.0; charset=utf-8"),
         false => of_type(hub.metrics().plain_text(), "text/plain; version=0.0.4; charset=utf-8"),

@@ -24,7 +24,7 @@ use tower_service::Service;
 use super::request::RequestBody;
 
 use crate::{
-    base::pinned::Pin as Pinning,
+    base::{clock::is_presentable, pinned::Pin as Pinning},
     http::{HubService, ResponseBody},
     hub::Hub,
     metrics::EndReason,
@@ -93,7 +93,9 @@ fn begin(
 ) -> Option<Sending> {
     let (mut head, body) = response.into_parts();
     head.headers.remove(header::CONNECTION);
-    head.headers.entry(header::DATE).or_insert_with(date);
+    if is_presentable() {
+        head.headers.entry(header::DATE).or_insert_with(date);
+    }
     if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
         head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
     }

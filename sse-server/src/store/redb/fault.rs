@@ -2,9 +2,11 @@
 
 use std::{
     any::Any,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
+    cell::Cell,
+    io::{self, ErrorKind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
     path::PathBuf,
+    sync::Once,
 };
 
 use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
@@ -28,6 +30,9 @@ pub(crate) enum Fault {
     InUse,
     #[error("it was written by a later version of this program (schema {0})")]
     Later(u64),
+    /// Another file stands where the log was, or none.
+    #[error("the file is gone from its place: whoever took it away has to bring it back, or the hub to be restarted")]
+    Moved,
     /// A thread panicked while it changed shared state.
     #[error("{}", StoreError::Gone)]
     Gone,
@@ -40,6 +45,13 @@ pub(crate) enum OpenError {
     File { path: PathBuf, fault: Fault },
 }
 
+impl Fault {
+    /// Returns true if there is no room left on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Io(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+    }
+}
+
 fn advice(fault: &Fault) -> &'static str {
     match fault {
         Fault::Io(_) => "see that the directory can be written and has space, or choose another with --data",
@@ -47,15 +59,42 @@ fn advice(fault: &Fault) -> &'static str {
             "nothing was changed: bring it back from a backup, or move it away to begin an empty log, with which \
              clients are told that they lost events"
         }
+        Fault::Moved => "bring it back",
         Fault::InUse => "stop that process, or choose another directory with --data",
         Fault::Gone => "restart the hub",
         Fault::Later(_) => "start that version, or choose another directory with --data",
     }
 }
 
-/// Runs `work` and turns a panic into an error: redb panics on some kinds of damage.
+/// Runs `work` and turns a panic into an error: redb panics on some kinds of damage. Such a panic is not printed, for the
+/// error tells it, and a damaged page may be come by thousands of times.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Fault::Damaged(words(&*panic))))
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if GUARDS.get() == 0 {
+                print(info);
+            }
+        }));
+    });
+    GUARDS.set(GUARDS.get() + 1);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    GUARDS.set(GUARDS.get() - 1);
+    done.unwrap_or_else(|panic| Err(Fault::Damaged(words(&*panic))))
+}
+
+thread_local! {
+    /// How many [`guarded`] calls are running on this thread.
+    static GUARDS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Drops what belongs to redb, which may panic once more after it did so.
+pub(crate) fn dropped<T>(value: T) {
+    let _ = guarded(|| {
+        drop(value);
+        Ok(())
+    });
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
@@ -69,6 +108,7 @@ impl From<StoreError> for Fault {
         match error {
             StoreError::Gone => Self::Gone,
             StoreError::Closed => Self::Io(io::Error::other("the store is closed")),
+            StoreError::Stalled(_) => Self::Io(io::Error::other(error.to_string())),
             StoreError::Unavailable(why) => Self::Io(io::Error::other(why.to_string())),
         }
     }
@@ -89,7 +129,7 @@ impl From<OpenError> for StoreFailure {
         let cause = match fault {
             Fault::InUse => Cause::InUse,
             Fault::Damaged(_) | Fault::Row(_) => Cause::Damaged,
-            Fault::Io(_) | Fault::Later(_) | Fault::Gone => Cause::Other,
+            Fault::Io(_) | Fault::Later(_) | Fault::Moved | Fault::Gone => Cause::Other,
         };
         Self::new(cause, error.to_string())
     }

@@ -5,7 +5,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
@@ -22,20 +22,44 @@ pub(crate) struct Faults {
     /// A failing write writes half of its bytes first.
     short: bool,
     calls: AtomicU64,
+    hanging: Mutex<bool>,
+    goes_on: Condvar,
 }
 
 impl Faults {
     pub(crate) fn none() -> Arc<Self> {
-        Arc::new(Self { good: AtomicI64::new(i64::MAX), short: false, calls: AtomicU64::new(0) })
+        Arc::new(Self {
+            good: AtomicI64::new(i64::MAX),
+            short: false,
+            calls: AtomicU64::new(0),
+            hanging: Mutex::default(),
+            goes_on: Condvar::new(),
+        })
     }
 
     pub(crate) fn after(good: i64, short: bool) -> Arc<Self> {
-        Arc::new(Self { good: AtomicI64::new(good), short, calls: AtomicU64::new(0) })
+        Arc::new(Self {
+            good: AtomicI64::new(good),
+            short,
+            calls: AtomicU64::new(0),
+            hanging: Mutex::default(),
+            goes_on: Condvar::new(),
+        })
     }
 
     /// Lets `good` further calls succeed.
     pub(crate) fn allow(&self, good: i64) {
         self.good.store(good, Ordering::SeqCst);
+    }
+
+    /// From now on no call returns, or all of them go on.
+    pub(crate) fn hang(&self, hanging: bool) {
+        *self.hanging.lock().unwrap() = hanging;
+        self.goes_on.notify_all();
+    }
+
+    fn wait(&self) {
+        drop(self.goes_on.wait_while(self.hanging.lock().unwrap(), |hanging| *hanging).unwrap());
     }
 
     /// The number of calls so far.
@@ -44,6 +68,7 @@ impl Faults {
     }
 
     fn call(&self) -> bool {
+        self.wait();
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.good.fetch_sub(1, Ordering::SeqCst) > 0
     }
@@ -76,6 +101,7 @@ impl StorageBackend for FaultyFile {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), io::Error> {
+        self.faults.wait();
         self.file.read(offset, out)
     }
 

@@ -245,6 +245,7 @@ impl Inner {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
+        self.disk.writes()?;
         let batch = queue.place(batch, room);
         let seqs = batch.seqs();
         let first = queue.shown.is_empty();
@@ -287,6 +288,7 @@ impl Inner {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
+        self.disk.writes()?;
         queue.trims.push(PendingTrim { topic, through, answer });
         drop(queue);
         self.work.notify_one();

@@ -1,162 +1,131 @@
 //! Reading from a snapshot, which later writes don't change.
 
-use std::{
-    collections::HashMap,
-    sync::{RwLock, RwLockReadGuard},
-};
+use std::sync::{RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 use sse_engine::{Millis, Topic};
 
 use super::{
     Fault, TopicNames,
-    tables::{self, EVENTS, EventRow, FileResult, INDEX},
+    damage::Damage,
+    fault::guarded,
+    tables::{self, EVENTS, EventHead, FileResult, INDEX},
 };
-use crate::store::{Entry, Page, Query};
-
-/// The most events that one page scans.
-const SCAN: usize = 4096;
-
-/// If more topics than this match, all events are scanned instead of merging the topics' indexes.
-const MERGED: usize = 256;
+use crate::store::Entry;
 
 /// The approximate memory cost of an event besides its data.
 const KEPT: usize = 200;
 
 /// The committed state at one moment.
 pub(super) struct Snapshot<'a> {
-    transaction: ReadTransaction,
-    events: ReadOnlyTable<u64, EventRow<'static>>,
+    pub(super) transaction: ReadTransaction,
+    pub(super) events: ReadOnlyTable<u64, &'static [u8]>,
     names: &'a RwLock<TopicNames>,
+    pub(super) damage: &'a Damage,
     /// Events through this one are included; later ones may be.
-    committed: u64,
+    pub(super) committed: u64,
 }
 
 impl<'a> Snapshot<'a> {
-    pub(super) fn new(database: &Database, names: &'a RwLock<TopicNames>, committed: u64) -> FileResult<Self> {
+    pub(super) fn new(
+        database: &Database,
+        names: &'a RwLock<TopicNames>,
+        damage: &'a Damage,
+        committed: u64,
+    ) -> FileResult<Self> {
         let transaction = database.begin_read()?;
         let events = transaction.open_table(EVENTS)?;
-        Ok(Self { transaction, events, names, committed })
+        Ok(Self { transaction, events, names, damage, committed })
     }
 
     /// Up to `count` events after `after`, and the sequence number through which the snapshot is complete.
     pub(super) fn entries_after(&self, after: u64, count: usize) -> FileResult<(Vec<Entry>, u64)> {
         let mut entries = Vec::new();
-        for row in self.events.range(after + 1..)?.take(count) {
+        if after >= self.committed {
+            return Ok((entries, self.committed));
+        }
+        for row in self.events.range(after + 1..=self.committed)?.take(count) {
             let (seq, row) = row?;
-            entries.push(self.entry(seq.value(), row.value())?);
+            let (seq, row) = (seq.value(), row.value());
+            entries.push(self.entry(seq, row, tables::event_head(seq, row)?)?);
         }
         Ok((entries, self.committed))
     }
 
-    pub(super) fn page(&self, query: &Query) -> FileResult<Page> {
-        let until = query.until.min(self.committed);
-        if query.after >= until {
-            return Ok(Page { entries: Vec::new(), through: query.after });
-        }
-        match self.few(query)? {
-            Some(topics) => self.merged(query, until, &topics),
-            None => self.scanned(query, until),
-        }
-    }
-
-    /// The IDs of the matching topics, unless there are more than [`MERGED`].
-    fn few(&self, query: &Query) -> FileResult<Option<Vec<u32>>> {
-        let names = self.names()?;
-        if let Some(topics) = query.selectors.topics_only() {
-            return Ok(Some(topics.filter_map(|topic| names.ids.get(topic).copied()).collect()));
-        }
-        let matching = names.topics.iter().filter(|(_, topic)| query.selectors.matches(topic));
-        let few: Vec<_> = matching.map(|(id, _)| *id).take(MERGED + 1).collect();
-        Ok((few.len() <= MERGED).then_some(few))
-    }
-
-    /// Merges the indexes of `topics`. It takes one event more from each than fits on a page, to know where the page
-    /// ends.
-    fn merged(&self, query: &Query, until: u64, topics: &[u32]) -> FileResult<Page> {
-        let index = self.transaction.open_table(INDEX)?;
-        let mut seqs = Vec::new();
-        for id in topics {
-            for row in index.range((*id, query.after + 1)..=(*id, until))?.take(query.events + 1) {
-                seqs.push(row?.0.value().1);
-            }
-        }
-        seqs.sort_unstable();
-        let more = seqs.len() > query.events;
-        seqs.truncate(query.events);
-        let through = if more { seqs.last().copied().unwrap_or(until) } else { until };
-        let mut page = PageBuilder::new(query, through);
-        for seq in seqs {
-            let Some(row) = self.events.get(seq)? else { continue };
-            if !page.push(self.entry(seq, row.value())?) {
-                break;
-            }
-        }
-        Ok(page.done())
-    }
-
-    /// Scans all events for those that match.
-    fn scanned(&self, query: &Query, until: u64) -> FileResult<Page> {
-        let mut wanted: HashMap<u32, bool> = HashMap::new();
-        let mut page = PageBuilder::new(query, until);
-        for (scanned, row) in self.events.range(query.after + 1..=until)?.enumerate() {
-            let (seq, row) = row?;
-            if scanned == SCAN {
-                page.through = seq.value() - 1;
-                break;
-            }
-            let id = row.value().1;
-            let wanted = match wanted.get(&id) {
-                Some(wanted) => *wanted,
-                None => {
-                    let wants = query.selectors.matches(&self.topic(id)?);
-                    wanted.insert(id, wants);
-                    wants
-                }
-            };
-            if wanted && !page.push(self.entry(seq.value(), row.value())?) {
-                break;
-            }
-        }
-        Ok(page.done())
-    }
-
-    /// The last sequence number published before `time`, by binary search: publish times never decrease.
+    /// The last sequence number published before `time`, by binary search: publish times never decrease. Where the log is
+    /// damaged, it may be an earlier one.
     pub(super) fn before(&self, time: Millis) -> FileResult<u64> {
         let first = match self.events.first()? {
             Some((seq, _)) => seq.value(),
             None => return Ok(self.committed),
         };
-        let (mut low, mut high) = (first, self.committed + 1);
+        let (mut low, mut high) = (first.min(self.committed + 1), self.committed + 1);
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.events.range(middle..high)?.next().transpose()? {
-                Some((seq, row)) if row.value().0 < time => low = seq.value() + 1,
+            let next = guarded(|| {
+                let Some((seq, row)) = self.events.range(middle..high)?.next().transpose()? else { return Ok(None) };
+                Ok(Some((seq.value(), tables::event_head(seq.value(), row.value())?.time)))
+            });
+            match next {
+                Ok(Some((seq, at))) if at < time => low = seq + 1,
                 _ => high = middle,
             }
         }
         Ok(low - 1)
     }
 
-    /// The lowest sequence number after which there are at most `events` events, of at most `bytes` bytes together.
-    pub(super) fn tail(&self, events: usize, bytes: usize) -> FileResult<u64> {
-        let mut sum = 0;
-        for (count, row) in self.events.iter()?.rev().enumerate() {
-            let (seq, row) = row?;
-            sum += row.value().5.len() + KEPT;
-            if count == events || sum > bytes {
-                return Ok(seq.value());
+    /// The lowest sequence number after which there are at most `events` events, of at most `bytes` bytes together, none of
+    /// them damaged or missing. `last` is the last event that there has to be.
+    pub(super) fn tail(&self, events: usize, bytes: usize, last: u64) -> u64 {
+        let mut tail = self.committed;
+        // A damaged page ends the search, whatever form its damage takes.
+        let searched = guarded(|| {
+            let (mut sum, mut due) = (0, None);
+            for (count, row) in self.events.iter()?.rev().enumerate() {
+                let (seq, row) = row?;
+                let (seq, row) = (seq.value(), row.value());
+                let missing = match due {
+                    None => Some(last).filter(|last| seq < *last),
+                    Some(due) => self.is_missing(due, seq)?.then_some(due.0),
+                };
+                if let Some(missing) = missing {
+                    tail = missing;
+                    return Err(Fault::Row(format!("event {missing} is missing")));
+                }
+                sum += row.len() + KEPT;
+                if count == events || sum > bytes {
+                    tail = seq;
+                    return Ok(());
+                }
+                let head = tables::event_head(seq, row)?;
+                self.entry(seq, row, head)?;
+                due = Some(head.before.of_log);
+                tail = seq - 1;
             }
+            match due {
+                Some(due) if self.is_missing(due, 0)? => tail = due.0,
+                _ => tail = 0,
+            }
+            Ok(())
+        });
+        if let Err(fault) = searched {
+            self.damage.note(tail.max(1), tail.max(1), &fault);
         }
-        Ok(0)
+        tail
     }
 
-    fn entry(&self, seq: u64, row: EventRow<'_>) -> FileResult<Entry> {
-        let topic = self.topic(row.1)?;
-        tables::entry(seq, row, topic)
+    /// Returns true if the event `before`, with its topic, should be there and is not: it lies after `found`, the last event
+    /// found before another one, which says that `before` came just before it.
+    pub(super) fn is_missing(&self, before: (u64, u32), found: u64) -> FileResult<bool> {
+        let (seq, topic) = before;
+        Ok(seq > found && self.retains(topic, seq)?)
     }
 
-    fn topic(&self, id: u32) -> FileResult<Topic> {
+    pub(super) fn entry(&self, seq: u64, row: &[u8], head: EventHead) -> FileResult<Entry> {
+        tables::entry(seq, row, self.topic(head.topic)?)
+    }
+
+    pub(super) fn topic(&self, id: u32) -> FileResult<Topic> {
         if let Some(topic) = self.names()?.topics.get(&id) {
             return Ok(topic.clone());
         }
@@ -166,37 +135,26 @@ impl<'a> Snapshot<'a> {
         Ok(tables::topic(id, row.value())?.topic)
     }
 
-    fn names(&self) -> FileResult<RwLockReadGuard<'_, TopicNames>> {
+    /// Returns true if the snapshot retains the event `seq` of the topic `id`, as far as the topic's row says.
+    pub(super) fn retains(&self, id: u32, seq: u64) -> FileResult<bool> {
+        let topics = self.transaction.open_table(tables::TOPICS)?;
+        let Some(row) = topics.get(id)? else { return Ok(false) };
+        let retained = tables::topic(id, row.value())?.retained;
+        Ok((retained.first..=retained.last).contains(&seq) && retained.events > 0)
+    }
+
+    /// The last event of the topic `id` that the snapshot retains, 0 if there is none.
+    pub(super) fn last_of(&self, id: u32) -> FileResult<u64> {
+        let topics = self.transaction.open_table(tables::TOPICS)?;
+        let Some(row) = topics.get(id)? else { return Ok(0) };
+        Ok(tables::topic(id, row.value())?.retained.last)
+    }
+
+    pub(super) fn index(&self) -> FileResult<ReadOnlyTable<(u32, u64), u32>> {
+        Ok(self.transaction.open_table(INDEX)?)
+    }
+
+    pub(super) fn names(&self) -> FileResult<RwLockReadGuard<'_, TopicNames>> {
         self.names.read().map_err(|_| Fault::Gone)
-    }
-}
-
-/// A page that is being filled.
-struct PageBuilder<'a> {
-    query: &'a Query,
-    entries: Vec<Entry>,
-    through: u64,
-    bytes: usize,
-}
-
-impl<'a> PageBuilder<'a> {
-    const fn new(query: &'a Query, through: u64) -> Self {
-        Self { query, entries: Vec::new(), through, bytes: 0 }
-    }
-
-    /// Adds `entry` if it fits, and returns true if it did; otherwise the page ends before it.
-    fn push(&mut self, entry: Entry) -> bool {
-        self.bytes += entry.draft.weight();
-        let fits = self.bytes <= self.query.bytes || self.entries.is_empty();
-        if self.entries.len() == self.query.events || !fits {
-            self.through = self.entries.last().map_or(self.query.after, |last| last.seq);
-            return false;
-        }
-        self.entries.push(entry);
-        true
-    }
-
-    fn done(self) -> Page {
-        Page { entries: self.entries, through: self.through }
     }
 }

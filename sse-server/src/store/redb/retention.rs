@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use redb::ReadableTable;
-
 use sse_engine::{Millis, Selector, Topic};
 
 use super::{tables::FileResult, write::LogTransaction};
@@ -108,7 +106,15 @@ impl Retention {
             if crowded && writing.forget()?.is_some() {
                 continue;
             }
-            let Some((oldest, time)) = writing.events.first()?.map(|(seq, row)| (seq.value(), row.value().0)) else {
+            if crowded && let Some(seq) = writing.oldest_of_smallest()? {
+                if seq > reported {
+                    break;
+                }
+                writing.trim(seq, true)?;
+                left -= 1;
+                continue;
+            }
+            let Some((oldest, time)) = writing.oldest()? else {
                 return Ok(!round.beyond.is_empty());
             };
             let old = cutoff.is_some_and(|cutoff| time < cutoff);
@@ -141,7 +147,7 @@ impl Retention {
             let Some(first) = writing.next_of(id, before)? else { break };
             let superseded = rule.last_only && retained.events > 1;
             let old = match cutoff {
-                Some(cutoff) => writing.events.get(first)?.is_some_and(|row| row.value().0 < cutoff),
+                Some(cutoff) => writing.time(first)?.is_some_and(|time| time < cutoff),
                 None => false,
             };
             if !superseded && !old && !rule.most.is_exceeded(retained.events as u64, retained.bytes as u64) {

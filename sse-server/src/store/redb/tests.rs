@@ -16,7 +16,15 @@ pub(crate) const NEVER: Durability = Durability::Interval(Duration::from_secs(36
 
 pub(crate) fn options(durability: Durability) -> Options {
     let retention = Retention { most: super::retention::Bound::default(), topics: 1000, rules: Vec::new() };
-    Options { durability, retention, keys: 100, key_window: Duration::from_secs(3600), retry: Duration::from_millis(5) }
+    Options {
+        durability,
+        retention,
+        keys: 100,
+        key_window: Duration::from_secs(3600),
+        retry: Duration::from_millis(5),
+        wall: crate::base::clock::wall,
+        patience: Duration::from_secs(3600),
+    }
 }
 
 fn place(directory: &Path) -> LogDir {

@@ -11,19 +11,21 @@
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{
-    Fault, Inner, TopicNames,
-    fault::guarded,
-    file::{BLOCK, Loaded},
+    Asked, Fault, Inner, TopicNames,
+    fault::{dropped, guarded},
+    file::{self, BLOCK, Loaded},
     queue::{Job, PendingAppend, Queue, QueuedBatch},
     retention::RetentionScan,
     tables::FileResult,
     write::{LogTransaction, TopicIndex},
 };
+use crate::base::seldom::Seldom;
 use crate::store::{AfterUnlock, Entry, StoreError};
 use sse_engine::{Millis, Retained, Topic, Trim};
 
@@ -42,18 +44,30 @@ pub(super) struct Writer {
     /// The ordinal of the next key: the file has none from here on.
     next_key: u64,
     last: Instant,
+    /// The file is marked as in use. Before that nothing is written, and nothing published.
+    begun: bool,
+    /// The last event of which followers were told that it goes, in the transaction that is not committed yet.
+    told: u64,
+    /// Which file is the log's, and when it was last seen in its place.
+    place: Option<(u64, u64)>,
+    seen: Instant,
+    /// A file that can be opened again and not be written fails each second.
+    failing: Seldom,
     /// Retention has more to trim.
     chores: bool,
     /// The number of requested trims that the last write completed.
     trimmed: usize,
     /// Keeps other processes out of the directory.
     _lock: File,
+    /// Dropped last: whoever waits for the end of this thread may then open the log again.
+    _ending: mpsc::Sender<()>,
 }
 
 impl Writer {
-    pub(super) fn new(shared: Arc<Inner>, loaded: Loaded, lock: File) -> Self {
+    pub(super) fn new(shared: Arc<Inner>, loaded: Loaded, lock: File, ending: mpsc::Sender<()>) -> Self {
         let topics = TopicIndex::of(&loaded);
         let next_key = loaded.next_key;
+        let (begun, place) = (shared.health.borrow().is_ok(), shared.directory.place());
         Self {
             shared,
             topics,
@@ -61,14 +75,24 @@ impl Writer {
             round: RetentionScan::default(),
             next_key,
             last: Instant::now(),
+            begun,
+            told: 0,
+            place,
+            seen: Instant::now(),
+            failing: Seldom::a_minute(),
             chores: true,
             trimmed: 0,
             _lock: lock,
+            _ending: ending,
         }
     }
 
     pub(super) fn run(mut self) {
         let mut last_try = false;
+        if !self.begun && !self.recover(None) {
+            self.give_up();
+            return;
+        }
         loop {
             let Ok(job) = self.shared.wait(self.last, self.chores) else { return };
             let closing = job.closing;
@@ -79,7 +103,7 @@ impl Writer {
                         return;
                     }
                     if closing {
-                        self.shared.database.replace(None);
+                        dropped(self.shared.database.replace(None));
                         let _ = self.shared.health.send_replace(Err(StoreError::Closed));
                         return;
                     }
@@ -89,7 +113,7 @@ impl Writer {
                     // While closing, there is only one more attempt.
                     if self.refuse(job, &fault).is_err()
                         || (closing && std::mem::replace(&mut last_try, true))
-                        || !self.recover()
+                        || !self.recover(Some(&fault))
                     {
                         self.give_up();
                         return;
@@ -102,11 +126,16 @@ impl Writer {
     /// Commits `job` in one transaction.
     fn write(&mut self, job: &Job) -> FileResult<()> {
         let shared = self.shared.clone();
+        let _question = shared.disk.ask(Asked::Write);
+        self.told = 0;
+        if self.seen.elapsed() >= shared.options.retry {
+            self.check_place()?;
+        }
         guarded(|| {
             let database = shared.database.get().ok_or_else(|| Fault::Damaged("the file is closed".into()))?;
             let transaction = database.begin_write()?;
             let head = self.head(job)?;
-            let now = now();
+            let now = (shared.options.wall)().max(head.1);
             let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             let mut entered = 0;
             let mut keys = 0;
@@ -142,6 +171,7 @@ impl Writer {
             let touched = writing.touched();
             let trims = writing.finish(head, reserved, job.behind, !job.closing)?;
             self.name(&touched)?;
+            self.told = trims.iter().map(|trim| trim.through).max().unwrap_or(0);
             self.tell_trims(trims, job)?;
             transaction.commit()?;
             Ok(())
@@ -228,6 +258,10 @@ impl Writer {
         settle(&queue);
         drop(queue);
         self.shared.work.notify_all();
+        if self.shared.damage.count() > 0 {
+            let firsts = self.loaded.topics.values().map(|record| record.retained.first).filter(|first| *first > 0);
+            self.shared.damage.forget(firsts.min().map_or(self.loaded.head, |first| first - 1));
+        }
         self.next_key = self.loaded.next_key;
         after_unlock.into_iter().for_each(AfterUnlock::wake);
         self.shared.answer(answers, trims)
@@ -236,7 +270,10 @@ impl Writer {
     /// The job failed: publishers and trimmers get the error, and batches that were shown are kept.
     fn refuse(&self, job: Job, fault: &Fault) -> Result<(), StoreError> {
         let error = StoreError::Unavailable(format!("{}: {fault}", self.shared.directory.path().display()).into());
-        tracing::error!(%fault, file = %self.shared.directory.path().display(), "the log can't be written; publishing is refused until it can");
+        if self.failing.due().is_some() {
+            let file = self.shared.directory.path();
+            tracing::error!(%fault, file = %file.display(), "the log can't be written; publishing is refused until it can");
+        }
         let mut queue = self.shared.queue()?;
         let _ = self.shared.health.send_replace(Err(error.clone()));
         let waiting: Vec<_> = job.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
@@ -253,14 +290,30 @@ impl Writer {
         Ok(())
     }
 
+    /// Looks whether the log's file is where it was.
+    fn check_place(&mut self) -> FileResult<()> {
+        if self.place.is_some() && self.shared.directory.place() != self.place {
+            return Err(Fault::Moved);
+        }
+        self.seen = Instant::now();
+        Ok(())
+    }
+
     /// Reopens the file until all shown batches are committed. Returns false if the store is closing and that failed.
-    fn recover(&mut self) -> bool {
-        // After an I/O error redb refuses everything until the file is reopened.
-        self.shared.database.replace(None);
+    fn recover(&mut self, fault: Option<&Fault>) -> bool {
+        let moved = matches!(fault, Some(Fault::Moved));
+        if fault.is_some() && !moved {
+            // After an I/O error redb refuses everything until the file is reopened.
+            self.stop_reading();
+            if fault.is_some_and(Fault::is_full) {
+                self.read_on();
+            }
+        }
         loop {
             let Ok(closing) = self.shared.rest(self.shared.options.retry) else { return false };
-            match self.reopen() {
-                Ok(()) => {
+            let again = if moved { self.check_place().map(|()| true) } else { self.try_again() };
+            match again {
+                Ok(true) => {
                     tracing::info!(file = %self.shared.directory.path().display(), "the log can be written again");
                     let Ok(queue) = self.shared.queue() else { return false };
                     let _ = self.shared.health.send_replace(Ok(()));
@@ -268,12 +321,43 @@ impl Writer {
                     self.last = Instant::now();
                     return true;
                 }
+                Ok(false) => {}
                 Err(fault) => tracing::debug!(%fault, "the log can't be written yet"),
             }
             if closing {
                 return false;
             }
         }
+    }
+
+    /// Reopens the file, unless there is no room on the disk.
+    fn try_again(&mut self) -> FileResult<bool> {
+        if !self.shared.directory.has_room() {
+            return Ok(false);
+        }
+        self.stop_reading();
+        let reopened = self.reopen();
+        if reopened.as_ref().is_err_and(Fault::is_full) {
+            self.read_on();
+        }
+        reopened.map(|()| true)
+    }
+
+    /// Lets readers have the file while it can't be written.
+    fn read_on(&self) {
+        match self.shared.directory.open_reading() {
+            Ok((database, _)) => drop(self.shared.database.replace(Some(Arc::new(database)))),
+            Err(error) => tracing::debug!(%error, "the log can't be read either"),
+        }
+    }
+
+    /// Takes the file away from readers, and waits for those who have it: what they read may be written over next.
+    fn stop_reading(&self) {
+        let Some(database) = self.shared.database.replace(None) else { return };
+        while Arc::strong_count(&database) > 1 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        dropped(database);
     }
 
     /// Reopens the file, and brings it up to date with what was shown. Nothing is appended meanwhile.
@@ -283,10 +367,18 @@ impl Writer {
             let mut queue = shared.queue()?;
             (std::mem::take(&mut queue.shown), queue.committed, queue.head())
         };
+        let _question = shared.disk.ask(Asked::Write);
         let reopened = guarded(|| {
-            let (database, loaded) = shared.directory.open().map_err(|super::OpenError::File { fault, .. }| fault)?;
-            self.topics = TopicIndex::of(&loaded);
+            let (database, loaded) =
+                shared.directory.open_for_use().map_err(|super::OpenError::File { fault, .. }| fault)?;
+            if loaded.epoch != self.loaded.epoch {
+                return Err(Fault::Moved);
+            }
             self.loaded = loaded;
+            if !self.begun {
+                file::begin(&database, &mut self.loaded)?;
+            }
+            self.topics = TopicIndex::of(&self.loaded);
             let transaction = database.begin_write()?;
             let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             writing.cut_off(committed, self.next_key)?;
@@ -311,11 +403,11 @@ impl Writer {
         queue.put_back(VecDeque::new());
         settle(&queue);
         let records: Vec<_> = self.loaded.topics.values().cloned().collect();
-        queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &records));
+        queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &records, self.told));
         drop(queue);
+        (self.begun, self.told, self.place) = (true, 0, shared.directory.place());
         self.next_key = self.loaded.next_key;
-        let topics = self.loaded.topics.iter().map(|(id, record)| (*id, &record.topic));
-        *shared.names.write().map_err(|_| Fault::Gone)? = TopicNames::of(topics);
+        *shared.names.write().map_err(|_| Fault::Gone)? = TopicNames::of(&self.loaded);
         shared.database.replace(Some(Arc::new(database)));
         Ok(())
     }
@@ -323,6 +415,9 @@ impl Writer {
     fn give_up(&self) {
         let queue = self.shared.queue.lock_even_so();
         let events: usize = queue.shown.iter().map(|batch| batch.entries.len()).sum();
+        if events == 0 {
+            return;
+        }
         tracing::error!(events, "closed without them: acknowledged events that could not be written are lost");
     }
 }
@@ -348,10 +443,4 @@ impl Drop for Writer {
 
 fn settle(queue: &Queue) {
     queue.followers.iter().for_each(|follower| follower.settled(queue.committed));
-}
-
-/// Milliseconds since the Unix epoch.
-pub(crate) fn now() -> Millis {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)
 }

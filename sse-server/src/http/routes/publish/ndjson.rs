@@ -23,7 +23,7 @@ use crate::{
         },
         response::{ResponseBody, json as json_response},
     },
-    hub::{AppendError, Hub, Publication, Published},
+    hub::{AppendError, Hub, LinesPublished, Publication, Published, UploadedLines},
     store::{Fingerprint, Key, Scope},
 };
 use sse_engine::Draft;
@@ -44,10 +44,10 @@ const BATCH_BYTES: usize = 1 << 20;
 struct Lines<'a> {
     hub: &'a Hub,
     request_key: Option<String>,
+    /// The upload under that key.
+    upload: Option<UploadedLines>,
     /// The number of the current line, from 1.
     line: u64,
-    /// The number of lines so far that were not blank.
-    events: u64,
     /// Lines read and not published yet.
     batch: Vec<Line>,
     bytes: usize,
@@ -69,10 +69,11 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
         hub.append(marker).await.map_err(refusal)?;
     }
     let (batch, summary) = (Vec::new(), Summary::default());
-    let mut lines = Lines { hub, request_key, line: 1, events: 0, batch, bytes: 0, summary };
+    let upload = request_key.clone().map(UploadedLines::new);
+    let mut lines = Lines { hub, request_key, upload, line: 1, batch, bytes: 0, summary };
     let read = lines.read(request).await;
     // the lines before one that is refused are published
-    match lines.flush().await.and(read) {
+    match lines.flush().await.and(read).and_then(|()| lines.end()) {
         Ok(()) => Ok(json_response(&lines.summary)),
         Err(problem) => Err(problem
             .with("line", lines.line)
@@ -161,12 +162,8 @@ impl Lines<'_> {
             return Ok(());
         }
         let (draft, own_key) = read(text, &self.hub.config().publish)?;
-        let scope = match &self.request_key {
-            Some(_) => Scope::Line(self.events),
-            None => Scope::Topic(draft.topic.clone()),
-        };
-        self.events += 1;
-        let key = one_key(self.request_key.clone(), own_key)?.map(|text| Key { scope, text });
+        one_key(self.request_key.clone(), own_key.clone())?;
+        let key = own_key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
         self.bytes += line.len();
         self.batch.push(Line { number: self.line, draft, key });
         Ok(())
@@ -177,6 +174,22 @@ impl Lines<'_> {
         self.bytes = 0;
         let batch = mem::take(&mut self.batch);
         let Some(first) = batch.first().map(|line| line.number) else { return Ok(()) };
+        if let Some(upload) = &mut self.upload {
+            let numbers: Vec<_> = batch.iter().map(|line| line.number).collect();
+            let drafts = batch.into_iter().map(|line| line.draft).collect();
+            let done = self.hub.append_lines(upload, drafts).await.map_err(|error| match error {
+                AppendError::Conflict(Some(index)) => {
+                    self.line = numbers.get(index).copied().unwrap_or(first);
+                    refusal(AppendError::Conflict(None))
+                }
+                error => {
+                    self.line = first;
+                    refusal(error)
+                }
+            })?;
+            self.count_upload(done);
+            return Ok(());
+        }
         let of = |lines: &[Line]| {
             let (drafts, keys) = lines.iter().map(|line| (line.draft.clone(), line.key.clone())).unzip();
             Publication::each(drafts, keys)
@@ -200,6 +213,20 @@ impl Lines<'_> {
         };
         self.count(published);
         Ok(())
+    }
+
+    /// An upload that ends before what was published under its key is another one.
+    fn end(&self) -> Result<(), Problem> {
+        self.upload.as_ref().map_or(Ok(()), |upload| self.hub.end_lines(upload).map_err(refusal))
+    }
+
+    fn count_upload(&mut self, done: LinesPublished) {
+        self.summary.published += done.published;
+        self.summary.duplicates += done.duplicates;
+        if let Some((first, last)) = done.ends {
+            self.summary.first_id.get_or_insert_with(|| first.position.to_string());
+            self.summary.last_id = Some(last.position.to_string());
+        }
     }
 
     fn count(&mut self, published: Vec<Published>) {

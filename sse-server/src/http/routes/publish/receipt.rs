@@ -44,6 +44,14 @@ pub(super) fn receipt(published: Published, topic: String) -> Receipt {
 pub(super) fn refusal(error: AppendError) -> Problem {
     match error {
         AppendError::Draining | AppendError::Store(StoreError::Closed | StoreError::Gone) => draining(),
+        AppendError::Store(StoreError::Stalled(time)) => {
+            let detail = format!(
+                "the disk has not answered for {} s, so it is not known whether the event is published; publish it again, \
+                 with the same idempotency key if it has one",
+                time.as_secs()
+            );
+            Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, detail, time)
+        }
         AppendError::Store(error) => {
             let detail = format!("the event is not published: {error}; publish it again in a moment");
             Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, detail, Duration::from_secs(1))

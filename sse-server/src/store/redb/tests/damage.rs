@@ -6,12 +6,12 @@ use redb::Database;
 
 use super::*;
 use crate::store::{
-    Store,
+    Entry, Query, Store,
     redb::{
         Fault,
         tables::{META, meta},
     },
-    suite::append,
+    suite::{all, append, query},
 };
 
 async fn written() -> TempDir {
@@ -82,4 +82,125 @@ async fn a_log_that_was_never_whole_is_begun_anew() {
     let store = open(directory.path(), Durability::Always);
     append(&store, "a", "1").await;
     assert!(!directory.path().join("log.redb.new").exists());
+}
+
+/// A log of schema 1, as an earlier version of this program left it: events of all kinds, keys of all kinds, a trim and a
+/// crash.
+const KEPT: &[u8] = include_bytes!("kept/schema-1.redb");
+
+#[tokio::test]
+async fn a_file_of_the_schema_before_is_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("log.redb"), KEPT).unwrap();
+    for _ in 1..=2 {
+        let store = open(directory.path(), Durability::Always);
+        let snapshot = store.snapshot();
+        assert_eq!((snapshot.epoch.to_string().as_str(), snapshot.head), ("m3arsnp6e97b", 16_777_218));
+        assert_eq!((snapshot.holes.len(), snapshot.holes[0].after), (1, 8));
+        let trimmed: Vec<_> = snapshot.topics.iter().map(|topic| (topic.topic.as_str(), topic.trimmed.0)).collect();
+        assert_eq!(trimmed, [("a", 1), ("b/c", 0), ("array", 0), ("lines", 0)]);
+        let entries = all(&store, &["**"], 0).await;
+        let texts: Vec<_> = entries.iter().map(|entry| entry.draft.data.as_str()).collect();
+        assert_eq!(texts, ["x\n\"y\" \u{0}ä", r#"{"n":1}"#, "1", "2", "1", "2", "3", "after a crash"]);
+        let first = &entries[0].draft;
+        assert_eq!(first.name.as_ref().map(sse_engine::Name::as_str), Some("tick"));
+        assert_eq!((first.retry, entries[1].draft.json), (Some(Duration::from_millis(1500)), true));
+        let times: Vec<_> = entries.iter().map(|entry| entry.time - 4_000_000_000_000).collect();
+        assert_eq!(times, [0, 0, 1, 1, 2, 2, 2, 3]);
+        let keys: Vec<_> = snapshot.keys.iter().map(|key| key.key.text.as_str()).collect();
+        assert_eq!(keys, ["k", "whole", "upload", "upload"]);
+        let named = snapshot.keys.iter().find(|key| key.key.text == "k").unwrap();
+        assert_eq!(named.content, crate::store::Fingerprint::of_draft(first));
+        assert_eq!(&*named.seqs, [2]);
+        let lines = snapshot.keys.iter().find(|key| key.key.scope == crate::store::Scope::Lines).unwrap();
+        let of_lines = entries[4..7].iter().map(|entry| crate::store::Fingerprint::of_draft(&entry.draft));
+        let content = of_lines.fold(crate::store::Fingerprint::of([]), crate::store::Fingerprint::then);
+        assert_eq!((lines.lines, &*lines.seqs, lines.content), (3, &[6, 8][..], content));
+    }
+}
+
+/// A log of events of some topics, with the bytes of its file and where each event's data stands in them.
+async fn filled() -> (TempDir, Vec<u8>, Vec<String>) {
+    let (store, directory) = new(Durability::Always);
+    let data: Vec<_> = (0..300).map(|at| format!("<event {at:04}>{}", "x".repeat(100))).collect();
+    for (at, data) in data.iter().enumerate() {
+        append(&store, ["a", "b", "c"][at % 3], data).await;
+    }
+    drop(store);
+    let bytes = fs::read(directory.path().join("log.redb")).unwrap();
+    (directory, bytes, data)
+}
+
+/// Reads all of the log, and returns the events and how many gaps there were.
+async fn with_gaps(store: &Redb, of: &[&str]) -> (Vec<Entry>, usize) {
+    let (mut entries, mut gaps, mut after) = (Vec::new(), 0, 0);
+    let head = store.shared.queue().unwrap().head().0;
+    while after < head {
+        let page = store.read(Query { until: head, events: 20, ..query(of, after) }).await.unwrap();
+        assert!(page.through > after, "it goes on");
+        assert!(page.entries.iter().all(|entry| entry.seq > after && entry.seq <= page.through));
+        gaps += usize::from(page.lost);
+        after = page.through;
+        entries.extend(page.entries);
+    }
+    (entries, gaps)
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_stepped_over_and_told() {
+    let (directory, mut bytes, data) = filled().await;
+    let path = directory.path().join("log.redb");
+    let text = data[100].as_bytes();
+    let places: Vec<_> = bytes.windows(text.len()).enumerate().filter(|(_, part)| *part == text).collect();
+    let places: Vec<_> = places.into_iter().map(|(at, _)| at).collect();
+    places.into_iter().for_each(|at| bytes[at + 20] ^= 4);
+    fs::write(&path, bytes).unwrap();
+    let store = open(directory.path(), Durability::Always);
+    for (selectors, events) in [(&["**"][..], 299), (&["b"], 99), (&["a"], 100), (&["a", "b", "c"], 299)] {
+        let (entries, gaps) = with_gaps(&store, selectors).await;
+        assert_eq!((entries.len(), gaps), (events, usize::from(selectors != ["a"])), "{selectors:?}");
+        assert!(entries.iter().all(|entry| data.iter().any(|data| *data == *entry.draft.data)), "none is wrong");
+    }
+    assert_eq!(store.damaged(), 1);
+}
+
+#[tokio::test]
+async fn no_flipped_bit_makes_a_wrong_event_or_a_silent_loss() {
+    let (directory, whole, data) = filled().await;
+    let path = directory.path().join("log.redb");
+    let mut opened = 0;
+    // a page is 4 KiB: bits all over the file, in the heads of pages and in their middle
+    for (nth, at) in (4096..whole.len())
+        .step_by(4096)
+        .flat_map(|page| [page, page + 2, page + 9, page + 77, page + 2500])
+        .enumerate()
+    {
+        if whole[at] == 0 && whole[at - at % 4096..][..4096].iter().all(|byte| *byte == 0) {
+            continue; // a page that is not in use
+        }
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (nth % 8);
+        fs::write(&path, &bytes).unwrap();
+        let Ok(store) = Redb::open(place(directory.path()), options(Durability::Always)) else { continue };
+        opened += 1;
+        // what the window is filled with is whole, and whoever comes from before it is told
+        let tail = store.tail(usize::MAX, usize::MAX).unwrap();
+        let heard = std::sync::Arc::new(crate::store::suite::Heard::default());
+        store.follow(tail, heard.clone()).unwrap();
+        assert_eq!(heard.seqs(), (tail + 1..=data.len() as u64).collect::<Vec<_>>(), "byte {at}");
+        for selectors in [&["**"][..], &["a", "b", "c"], &["b"]] {
+            let (entries, gaps) = with_gaps(&store, selectors).await;
+            for entry in &entries {
+                let right = data.iter().position(|data| *data == *entry.draft.data).unwrap();
+                let topic = entry.draft.topic.as_str();
+                assert_eq!((right as u64 + 1, ["a", "b", "c"][right % 3]), (entry.seq, topic), "byte {at}");
+            }
+            assert!(entries.is_sorted_by(|a, b| a.seq < b.seq), "byte {at}");
+            let all = if selectors == ["b"] { data.len() / 3 } else { data.len() };
+            // a topic whose name is gone counts as forgotten: whoever comes back for it is told by the floor
+            let told = gaps > 0 || store.snapshot().floor.0 >= data.len() as u64;
+            assert!(entries.len() == all || told, "byte {at}, {selectors:?}: {} events, no gap", entries.len());
+        }
+    }
+    assert!(opened > 20, "{opened}");
 }

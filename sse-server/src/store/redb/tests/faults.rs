@@ -15,6 +15,13 @@ fn faulty(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb
     Redb::open(place, options(durability)).unwrap()
 }
 
+/// A store that soon finds that the disk does not answer.
+fn impatient(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
+    let mut place = place(directory);
+    place.faults = Some(faults);
+    Redb::open(place, Options { patience: Duration::from_millis(50), ..options(durability) }).unwrap()
+}
+
 fn texts(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(|entry| entry.draft.data.to_string()).collect()
 }
@@ -103,7 +110,7 @@ async fn a_store_that_can_not_write_closes_all_the_same() {
     append(&store, "a", "synced").await;
     append(&store, "a", "not yet").await;
     faults.allow(0);
-    let closed = tokio::task::block_in_place(|| store.close());
+    let closed = tokio::task::block_in_place(|| store.close(Duration::MAX));
     assert!(matches!(closed, Err(StoreError::Unavailable(_))), "{closed:?}");
     drop(store);
     let store = open(directory.path(), NEVER);
@@ -154,4 +161,131 @@ async fn nobody_else_can_take_the_file_while_it_is_opened_again() {
     let taken = Redb::open(super::place(directory.path()), options(Durability::Always));
     let super::super::OpenError::File { fault, .. } = taken.map(|store| store.snapshot()).unwrap_err();
     assert!(matches!(fault, super::super::Fault::InUse), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_is_noticed_and_what_it_was_asked_comes_to_pass() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let faults = Faults::none();
+    let store = Arc::new(impatient(directory.path(), Durability::Always, faults.clone()));
+    append(&*store, "a", "before").await;
+    faults.hang(true);
+    let appending = tokio::spawn({
+        let store = store.clone();
+        async move { store.append(batch(1, [("a", "hung")])).await }
+    });
+    let stalled = store.stalled().await;
+    assert!(matches!(stalled, StoreError::Stalled(_)), "{stalled:?}");
+    assert_eq!(store.health(), Err(stalled.clone()));
+    assert_eq!(store.append(batch(1, [("a", "refused")])).await, Err(stalled));
+    faults.hang(false);
+    assert!(appending.await.unwrap().is_ok());
+    while store.health().is_err() {
+        tokio::task::yield_now().await;
+    }
+    append(&*store, "a", "after").await;
+    assert_eq!(texts(&all(&*store, &["a"], 0).await), ["before", "hung", "after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_on_a_disk_that_hangs_can_be_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), NEVER));
+    let faults = Faults::none();
+    let store = impatient(directory.path(), NEVER, faults.clone());
+    append(&store, "a", "x").await;
+    faults.hang(true);
+    let closed = tokio::task::block_in_place(|| store.close(Duration::MAX));
+    assert!(matches!(closed, Err(StoreError::Stalled(_))), "{closed:?}");
+    drop(store);
+    faults.hang(false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_hangs_takes_the_health_and_no_publish() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let store = impatient(directory.path(), Durability::Always, Faults::none());
+    append(&store, "a", "x").await;
+    let question = store.shared.disk.ask(crate::store::redb::Asked::Read);
+    while store.health().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    append(&store, "a", "y").await;
+    drop(question);
+    assert_eq!(store.health(), Ok(()));
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["x", "y"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_on_a_full_disk_can_be_read_and_is_written_when_there_is_room() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path(), NEVER);
+    let first = append(&store, "a", "synced").await;
+    append(&store, "a", "shown").await;
+    let crashed = crashed(directory.path());
+    drop(store);
+    let faults = Faults::after(0, false);
+    let store = faulty(crashed.path(), Durability::Always, faults.clone());
+    assert!(matches!(store.health(), Err(StoreError::Unavailable(_))));
+    let snapshot = store.snapshot();
+    assert_eq!((snapshot.holes[0].after, snapshot.holes[0].lossy), (first, true));
+    let heard = Arc::new(Heard::default());
+    store.follow(0, heard.clone()).unwrap();
+    assert_eq!(heard.seqs(), [first]);
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["synced"]);
+    assert!(matches!(store.append(batch(1, [("a", "refused")])).await, Err(StoreError::Unavailable(_))));
+    faults.allow(i64::MAX);
+    well(&store).await;
+    let next = append(&store, "a", "after").await;
+    assert!(next > snapshot.head);
+    drop(store);
+    let store = open(crashed.path(), Durability::Always);
+    assert_eq!(store.snapshot().holes, snapshot.holes);
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["synced", "after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_can_be_read_while_the_disk_is_full() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let faults = Faults::none();
+    let store = faulty(directory.path(), Durability::Always, faults.clone());
+    append(&store, "a", "1").await;
+    faults.allow(0);
+    assert!(store.append(batch(1, [("a", "refused")])).await.is_err());
+    let read = loop {
+        // while it is opened anew there is a moment without it
+        if let Ok(page) = store.read(crate::store::suite::query(&["a"], 0)).await {
+            break page;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(texts(&read.entries), ["1"]);
+    assert!(store.health().is_err());
+    faults.allow(i64::MAX);
+    well(&store).await;
+    append(&store, "a", "2").await;
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["1", "2"]);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_taken_away_is_noticed() {
+    let (store, directory) = new(Durability::Always);
+    append(&store, "a", "1").await;
+    let (file, elsewhere) = (directory.path().join("log.redb"), directory.path().join("elsewhere"));
+    std::fs::rename(&file, &elsewhere).unwrap();
+    let mut health = store.shared.health.subscribe();
+    let told = health.wait_for(Result::is_err).await.unwrap().clone().unwrap_err().to_string();
+    assert!(told.contains("gone from its place"), "{told}");
+    assert!(store.append(batch(1, [("a", "refused")])).await.is_err());
+    std::fs::write(&file, "another").unwrap();
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["1"], "readers still have it");
+    assert!(store.health().is_err());
+    std::fs::rename(&elsewhere, &file).unwrap();
+    well(&store).await;
+    append(&store, "a", "2").await;
+    assert_eq!(texts(&all(&store, &["a"], 0).await), ["1", "2"]);
 }

@@ -8,7 +8,7 @@ use crate::store::{
     redb::{Fault, OpenError, file::BLOCK},
     suite::{Heard, all, append, batch, draft, topic},
 };
-use crate::store::{Fingerprint, Key, Scope};
+use crate::store::{Fingerprint, Key, Scope, UploadRange};
 use sse_engine::Hole;
 
 #[tokio::test]
@@ -110,11 +110,11 @@ async fn keys_survive_with_their_events() {
     let key = |text: &str| Key { scope: Scope::Topic(topic("a")), text: text.into() };
     let content = Fingerprint::of([&b"x"[..]]);
     let keys = vec![
-        KeyedRange { key: key("k"), content, events: 0..1 },
-        KeyedRange { key: Key { scope: Scope::Line(3), text: "l".into() }, content, events: 1..2 },
+        KeyedRange { key: key("k"), content, events: 0..1, upload: None },
+        KeyedRange { key: key("l"), content, events: 1..2, upload: None },
     ];
     let drafts = vec![draft("a", "1"), draft("a", "2")];
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     let seqs = store.append(Batch { drafts, keys, now }).await.unwrap();
     drop(store);
     let remembered = open(directory.path(), Durability::Always).snapshot().keys;
@@ -126,11 +126,12 @@ async fn keys_survive_with_their_events() {
 #[tokio::test]
 async fn keys_are_bounded_in_number_and_age() {
     let (store, directory) = new(Durability::Always);
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     let mark = |text: String| KeyedRange {
         key: Key { scope: Scope::Request, text },
         content: Fingerprint::of([]),
         events: 0..1,
+        upload: None,
     };
     for at in 0..150 {
         // the first keys are older than the window
@@ -196,4 +197,45 @@ async fn the_order_holds_when_the_file_begins_to_be_behind() {
     let seqs = heard.seqs();
     assert_eq!(seqs.len(), 30 * 8 * 5);
     assert!(seqs.is_sorted_by(|a, b| a < b));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_may_use_the_files() {
+    use std::{fs, os::unix::fs::PermissionsExt};
+    let above = tempfile::tempdir().unwrap();
+    let directory = above.path().join("new/data");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    drop(open(&directory, Durability::Always));
+    let files = [directory.join("log.redb"), directory.join("log.lock")];
+    assert_eq!((mode(&directory), files.each_ref().map(|file| mode(file))), (0o700, [0o600; 2]));
+    // those of an earlier version
+    files.iter().for_each(|file| fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap());
+    drop(open(&directory, Durability::Always));
+    assert_eq!(files.each_ref().map(|file| mode(file)), [0o600; 2]);
+}
+
+#[tokio::test]
+async fn a_request_of_lines_has_one_key_however_many_lines_it_has() {
+    let (store, directory) = new(Durability::Always);
+    let wall = crate::base::clock::wall();
+    let mark = |text: &str, scope, lines, first| KeyedRange {
+        key: Key { scope, text: text.into() },
+        content: Fingerprint(u128::from(lines)),
+        events: 0..1,
+        upload: (lines > 0).then_some(UploadRange { lines, first }),
+    };
+    let append = async |keyed| {
+        let batch = Batch { drafts: vec![draft("a", "x")], keys: vec![keyed], now: wall };
+        store.append(batch).await.unwrap()[0]
+    };
+    let first = append(mark("kept", Scope::Request, 0, None)).await;
+    let mut last = 0;
+    for lines in 1..=300 {
+        last = append(mark("upload", Scope::Lines, lines, (lines > 1).then_some(first + 1))).await;
+    }
+    drop(store);
+    let keys = open(directory.path(), Durability::Always).snapshot().keys;
+    assert_eq!((keys.len(), keys[0].key.text.as_str()), (2, "kept"), "the others' keys stay");
+    assert_eq!((keys[1].lines, &*keys[1].seqs, keys[1].content), (300, &[first + 1, last][..], Fingerprint(300)));
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::store::{
     Entry, Store,
@@ -61,7 +63,7 @@ async fn by_bytes() {
 async fn by_age() {
     let age = Duration::from_secs(3600);
     let (store, heard, _directory) = keeping(Bound { age, ..Bound::default() }, 100, Vec::new());
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     store.append(batch(now - 7_200_000, [("a", "old")])).await.unwrap();
     store.append(batch(now - 60_000, [("a", "young")])).await.unwrap();
     assert_eq!(kept(&store, &["a"]).await, ["young"]);
@@ -94,7 +96,7 @@ async fn by_topic_the_first_rule_that_matches_holds() {
 async fn by_topic_and_age() {
     let hour = Bound { age: Duration::from_secs(3600), ..Bound::default() };
     let (store, _heard, _directory) = keeping(Bound::default(), 100, vec![rule("a", hour, false)]);
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     store.append(batch(now - 7_200_000, [("a", "old"), ("b", "old")])).await.unwrap();
     assert_eq!(kept(&store, &["a", "b"]).await, ["old"]);
 }
@@ -151,7 +153,7 @@ async fn what_nobody_has_heard_of_is_not_trimmed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_that_nobody_publishes_to_are_kept_in_bounds_too() {
     let (store, _heard, directory) = keeping(Bound::default(), 100, Vec::new());
-    let now = crate::store::redb::writer::now();
+    let now = crate::base::clock::wall();
     store.append(batch(now - 7_200_000, [("old", "1")])).await.unwrap();
     for data in ["1", "2", "3"] {
         store.append(batch(now, [("count", data), ("last", data)])).await.unwrap();
@@ -187,4 +189,62 @@ async fn a_large_trim_goes_in_steps() {
     let seqs = store.append(batch(1, (0..9000).map(|_| ("a", "x")))).await.unwrap();
     store.trim(&crate::store::suite::topic("a"), seqs[8999] - 1).await.unwrap();
     assert_eq!(all(&store, &["a"], 0).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_the_log_does_not_count() {
+    let directory = tempfile::tempdir().unwrap();
+    let age = Duration::from_secs(3600);
+    let retention = Retention { most: Bound { age, ..Bound::default() }, topics: 100, rules: Vec::new() };
+    let options = Options { retention, wall: || 1000, ..options(Durability::Always) };
+    let store = Redb::open(place(directory.path()), options).unwrap();
+    let ahead = crate::base::clock::wall() + 1_000_000_000;
+    store.append(batch(ahead, [("a", "old")])).await.unwrap();
+    store.append(batch(ahead + 7_200_000, [("a", "young")])).await.unwrap();
+    assert_eq!(kept(&store, &["a"]).await, ["young"], "by the time of the log");
+}
+
+#[tokio::test]
+async fn new_topics_push_out_each_other_and_no_history() {
+    let (store, heard, directory) = keeping(Bound::default(), 10, Vec::new());
+    for at in 0..40 {
+        append(&store, "history", &at.to_string()).await;
+    }
+    for at in 0..100 {
+        append(&store, &format!("new/{at}"), "x").await;
+    }
+    assert_eq!(kept(&store, &["history"]).await.len(), 40);
+    assert!(heard.trims.lock().unwrap().iter().all(|trim| trim.topic.as_str() != "history"));
+    let newest = [98, 99].map(|at| format!("new/{at}"));
+    assert_eq!(all(&store, &newest.each_ref().map(String::as_str), 0).await.len(), 2, "the newest got in");
+    drop(store);
+    assert_eq!(open(directory.path(), Durability::Always).snapshot().topics.len(), 10);
+}
+
+#[tokio::test]
+async fn a_new_topic_gets_in_where_all_others_have_histories() {
+    let (store, _heard, _directory) = keeping(Bound::default(), 2, Vec::new());
+    for topic in ["a", "a", "a", "a", "a", "b", "b", "new"] {
+        append(&store, topic, "x").await;
+    }
+    assert_eq!(all(&store, &["new"], 0).await.len(), 1);
+    append(&store, "new", "y").await;
+    assert_eq!((all(&store, &["a"], 0).await.len(), all(&store, &["b"], 0).await.len()), (5, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publishers_of_new_topics_wait_while_the_file_is_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let retention = Retention { most: Bound::default(), topics: 10, rules: Vec::new() };
+    let store = Redb::open(place(directory.path()), Options { retention, ..options(NEVER) }).unwrap();
+    append(&store, "first", "x").await; // from now on events are shown before they are written
+    let mut waited = false;
+    for at in 0..20 {
+        waited |= store.append(batch(1, [(format!("new/{at}").as_str(), "x")])).now_or_never().is_none();
+        if waited {
+            break; // until the writer has caught up
+        }
+        assert!(store.shared.queue().unwrap().shown.len() <= 10);
+    }
+    assert!(waited);
 }

@@ -1,0 +1,69 @@
+//! Which topic goes when there are too many: one of the smallest, so that new topics push out each other and no history.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+};
+
+/// Topics with events by their size. Sizes are told apart by powers of two, so that most events change nothing here; among
+/// topics of one size, the one that has been of that size for longest comes first.
+#[derive(Debug)]
+pub struct Smallest<T> {
+    /// The power of two, when it was reached, the topic.
+    order: BTreeSet<(u32, u64, T)>,
+    places: HashMap<T, (u32, u64)>,
+    turn: u64,
+}
+
+impl<T> Default for Smallest<T> {
+    fn default() -> Self {
+        Self { order: BTreeSet::new(), places: HashMap::new(), turn: 0 }
+    }
+}
+
+impl<T: Copy + Eq + Hash + Ord> Smallest<T> {
+    /// Notes that `topic` has `events` events now.
+    pub fn note(&mut self, topic: T, events: usize) {
+        let size = usize::BITS - events.leading_zeros();
+        let known = self.places.get(&topic).copied();
+        if known.map_or(0, |(size, _)| size) == size {
+            return;
+        }
+        if let Some((size, turn)) = known {
+            self.order.remove(&(size, turn, topic));
+        }
+        if size == 0 {
+            self.places.remove(&topic);
+            return;
+        }
+        self.turn += 1;
+        self.order.insert((size, self.turn, topic));
+        self.places.insert(topic, (size, self.turn));
+    }
+
+    /// The topic to go first, other than `kept`.
+    pub fn first_but(&self, kept: Option<T>) -> Option<T> {
+        self.order.iter().map(|(_, _, topic)| *topic).find(|topic| Some(*topic) != kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_goes_first_and_of_these_the_oldest() {
+        let mut topics = Smallest::default();
+        for (topic, events) in [('a', 1), ('b', 1000), ('c', 1), ('d', 3), ('b', 1001), ('c', 2), ('e', 1)] {
+            topics.note(topic, events);
+        }
+        let mut order = Vec::new();
+        while let Some(topic) = topics.first_but(None) {
+            order.push(topic);
+            topics.note(topic, 0);
+        }
+        assert_eq!(order, ['a', 'e', 'd', 'c', 'b']);
+        topics.note('a', 1);
+        assert_eq!((topics.first_but(None), topics.first_but(Some('a'))), (Some('a'), None));
+    }
+}

@@ -1,0 +1,138 @@
+//! Publishing the lines of an upload under one idempotency key.
+
+use sse_engine::Draft;
+
+use super::{
+    AppendError, Failure, Hub, Published,
+    uploads::{NextLines, UploadProgress, Uploads},
+};
+use crate::store::{Fingerprint, Key, KeyedRange, Scope, UploadRange};
+
+/// An upload, as far as it was read.
+#[derive(Debug)]
+pub(crate) struct UploadedLines {
+    key: String,
+    lines: u64,
+    content: Fingerprint,
+}
+
+/// What became of some lines.
+#[derive(Debug, Default)]
+pub(crate) struct LinesPublished {
+    pub(crate) published: u64,
+    pub(crate) duplicates: u64,
+    /// The first event of the whole upload, and the last one so far.
+    pub(crate) ends: Option<(Published, Published)>,
+}
+
+impl UploadedLines {
+    pub(crate) fn new(key: String) -> Self {
+        Self { key, lines: 0, content: Fingerprint::of([]) }
+    }
+}
+
+impl Hub {
+    /// Publishes the next lines of `upload`, but those that an earlier request with the same key has published.
+    pub(crate) async fn append_lines(
+        &self,
+        upload: &mut UploadedLines,
+        drafts: Vec<Draft>,
+    ) -> Result<LinesPublished, AppendError> {
+        if self.draining().is_some() {
+            return Err(AppendError::Draining);
+        }
+        let mut contents = vec![upload.content];
+        for draft in &drafts {
+            let through = contents[contents.len() - 1].then(Fingerprint::of_draft(draft));
+            contents.push(through);
+        }
+        let lines = upload.lines;
+        upload.lines += drafts.len() as u64;
+        upload.content = contents[drafts.len()];
+        let (hub, key) = (self.clone(), upload.key.clone());
+        // The append continues if the publisher leaves: otherwise its key would stay in flight forever.
+        let task = tokio::spawn(async move { hub.append_next_lines(key, lines, &contents, drafts).await });
+        self.unless_stalled(async { task.await.unwrap_or(Err(AppendError::Draining)) }).await
+    }
+
+    /// Refuses an upload that ends before the lines that an earlier request with its key has published.
+    pub(crate) fn end_lines(&self, upload: &UploadedLines) -> Result<(), AppendError> {
+        if self.with_uploads(|uploads| uploads.has_more_than(&upload.key, upload.lines))? {
+            return Err(AppendError::Conflict(None));
+        }
+        Ok(())
+    }
+
+    async fn append_next_lines(
+        &self,
+        key: String,
+        lines: u64,
+        contents: &[Fingerprint],
+        mut drafts: Vec<Draft>,
+    ) -> Result<LinesPublished, AppendError> {
+        let (repeats, before) = loop {
+            let mut resolved = std::pin::pin!(self.0.keys_resolved.notified());
+            resolved.as_mut().enable();
+            let now = self.clock().date();
+            match self.with_uploads(|uploads| uploads.next(&key, lines, contents, now))? {
+                NextLines::Publish { repeats, before } => break (repeats, before),
+                NextLines::Conflict(index) => return Err(AppendError::Conflict(Some(index))),
+                NextLines::InFlight => tokio::select! {
+                    () = resolved => {}
+                    stalled = self.0.store.stalled() => return Err(AppendError::Store(stalled)),
+                },
+            }
+        };
+        self.metrics().duplicates.inc_by(repeats as u64);
+        let ends = |progress: UploadProgress, duplicate| {
+            let (first, last) = progress.seqs;
+            (self.published(first, before.is_some()), self.published(last, duplicate))
+        };
+        let duplicates = repeats as u64;
+        let new = drafts.split_off(repeats);
+        let count = new.len();
+        if count == 0 {
+            return Ok(LinesPublished { duplicates, published: 0, ends: before.map(|before| ends(before, true)) });
+        }
+        let in_flight = LinesInFlight { hub: self, key: &key, done: None };
+        let (all, content) = (lines + (repeats + count) as u64, contents[repeats + count]);
+        let upload = Some(UploadRange { lines: all, first: before.map(|before| before.seqs.0) });
+        let stored = Key { scope: Scope::Lines, text: key.clone() };
+        let keyed = KeyedRange { key: stored, content, events: 0..count, upload };
+        let seqs = self.append_to_store(new, vec![keyed]).await?;
+        let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Err(AppendError::Draining) };
+        let seqs = (before.map_or(*first, |before| before.seqs.0), *last);
+        let progress = UploadProgress { lines: all, content, seqs };
+        in_flight.done(progress);
+        Ok(LinesPublished { published: count as u64, duplicates, ends: Some(ends(progress, false)) })
+    }
+
+    fn with_uploads<T>(&self, work: impl FnOnce(&mut Uploads) -> T) -> Result<T, Failure> {
+        self.with_keys(|keys| work(keys.uploads()))
+    }
+}
+
+/// Lines that are being published. They have failed if this is dropped before they are done.
+struct LinesInFlight<'a> {
+    hub: &'a Hub,
+    key: &'a str,
+    done: Option<UploadProgress>,
+}
+
+impl LinesInFlight<'_> {
+    fn done(mut self, progress: UploadProgress) {
+        self.done = Some(progress);
+    }
+}
+
+impl Drop for LinesInFlight<'_> {
+    fn drop(&mut self) {
+        let now = self.hub.clock().date();
+        // a hub that has failed refuses the repeats itself
+        let _ = self.hub.with_uploads(|uploads| match self.done {
+            Some(progress) => uploads.done(self.key, progress, now),
+            None => uploads.failed(self.key),
+        });
+        self.hub.0.keys_resolved.notify_waiters();
+    }
+}

@@ -1,0 +1,287 @@
+//! Pages: the events that match a query, in order. What can't be read is stepped over, and the page says so.
+//!
+//! ```text
+//!  read the next event ── good ──▶ on the page, if it matches and fits
+//!        │
+//!        └── damaged ── the page has events ──▶ it ends before the damage; the next page begins there
+//!                  └── it is empty ──▶ lost; go on behind the damage
+//! ```
+
+use std::collections::HashMap;
+
+use super::{
+    Fault,
+    fault::guarded,
+    read::Snapshot,
+    tables::{self, FileResult},
+};
+use crate::store::{Entry, Page, Query};
+
+/// The most events that one page scans.
+const SCAN: usize = 4096;
+
+/// If more topics than this match, all events are scanned instead of merging the topics' indexes.
+const MERGED: usize = 256;
+
+/// How a part of a page ended.
+enum Filled {
+    /// The page is done.
+    Done,
+    /// What comes next can't be read.
+    Damaged(Fault),
+}
+
+impl Snapshot<'_> {
+    pub(super) fn page(&self, query: &Query) -> FileResult<Page> {
+        let until = query.until.min(self.committed);
+        if query.after >= until {
+            return Ok(Page { through: query.after, ..Page::default() });
+        }
+        // An index that can't be read is done without.
+        let indexed = guarded(|| self.few(query)?.map(|topics| self.indexed(query, until, &topics)).transpose());
+        match indexed {
+            Ok(Some((seqs, through))) => self.merged(query, &seqs, through),
+            Ok(None) | Err(Fault::Damaged(_) | Fault::Row(_)) => self.scanned(query, until),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The IDs of the matching topics, unless there are more than [`MERGED`].
+    fn few(&self, query: &Query) -> FileResult<Option<Vec<u32>>> {
+        let names = self.names()?;
+        if let Some(topics) = query.selectors.topics_only() {
+            return Ok(Some(topics.filter_map(|topic| names.ids.get(topic).copied()).collect()));
+        }
+        if names.incomplete {
+            return Ok(None);
+        }
+        let matching = names.topics.iter().filter(|(_, topic)| query.selectors.matches(topic));
+        let few: Vec<_> = matching.map(|(id, _)| *id).take(MERGED + 1).collect();
+        Ok((few.len() <= MERGED).then_some(few))
+    }
+
+    /// The events of `topics` by the index, and the sequence number through which there are no others. It takes one event
+    /// more from each topic than fits on a page, to know where the page ends.
+    fn indexed(&self, query: &Query, until: u64, topics: &[u32]) -> FileResult<(Vec<u64>, u64)> {
+        let index = self.index()?;
+        let mut seqs: Vec<(u64, u32)> = Vec::new();
+        for id in topics {
+            let before = seqs.len();
+            for row in index.range((*id, query.after + 1)..=(*id, u64::MAX))?.take(query.events + 1) {
+                seqs.push((row?.0.value().1, *id));
+            }
+            let last = self.last_of(*id)?;
+            let found = seqs[before..].last().map_or(0, |(seq, _)| *seq);
+            if seqs.len() - before <= query.events && found != if last > query.after { last } else { 0 } {
+                return Err(Fault::Row(format!("the index of topic {id} is cut short")));
+            }
+        }
+        seqs.sort_unstable();
+        let through = seqs.get(query.events).map_or(until, |_| seqs[query.events - 1].0.min(until));
+        self.check_index(query.after, through, &seqs)?;
+        seqs.truncate(seqs.partition_point(|(seq, _)| *seq <= through));
+        Ok((seqs.into_iter().map(|(seq, _)| seq).collect(), through))
+    }
+
+    /// Checks that the index has lost none of the events after `after`, through `through`: each of `seqs`, and of each topic
+    /// the first behind `through`, names the event of the topic before it.
+    fn check_index(&self, after: u64, through: u64, seqs: &[(u64, u32)]) -> FileResult<()> {
+        let mut found: HashMap<u32, u64> = HashMap::new();
+        for (seq, id) in seqs {
+            let before = found.insert(*id, *seq).unwrap_or(after);
+            if before > through {
+                continue;
+            }
+            let Some(row) = self.events.get(*seq)? else { continue }; // told when it is read
+            let linked = tables::event_head(*seq, row.value()).map_or(0, |head| head.before.of_topic);
+            if self.is_missing((linked, *id), before)? {
+                return Err(Fault::Row(format!("the index of topic {id} has lost event {linked}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The page of the events `seqs`.
+    fn merged(&self, query: &Query, seqs: &[u64], through: u64) -> FileResult<Page> {
+        let mut page = PageBuilder::new(query, through);
+        for seq in seqs {
+            let read = guarded(|| {
+                let missing = || Fault::Row(format!("event {seq} is in the index, and there is none"));
+                let row = self.events.get(*seq)?.ok_or_else(missing)?;
+                self.entry(*seq, row.value(), tables::event_head(*seq, row.value())?)
+            });
+            let goes_on = match read {
+                Ok(entry) => page.push(entry),
+                Err(fault @ (Fault::Damaged(_) | Fault::Row(_))) => {
+                    self.damage.note(*seq, *seq, &fault);
+                    page.step_over(seq - 1)
+                }
+                Err(fault) => return Err(fault),
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(page.done())
+    }
+
+    /// Scans all events for those that match.
+    fn scanned(&self, query: &Query, until: u64) -> FileResult<Page> {
+        let mut page = PageBuilder::new(query, until);
+        loop {
+            let place = self.damage.after(page.at).filter(|(first, _)| *first <= until);
+            let limit = place.map_or(until, |(first, _)| first - 1);
+            if page.at < limit {
+                match self.fill(&mut page, limit)? {
+                    Filled::Done if page.ended => break,
+                    Filled::Done => page.at = page.at.max(limit),
+                    Filled::Damaged(fault) => {
+                        let last = self.end_of_damage(page.at, until);
+                        self.damage.note(page.at + 1, last, &fault);
+                        if !page.step_over(page.at) {
+                            break;
+                        }
+                        page.at = last;
+                    }
+                }
+                continue;
+            }
+            let Some((_, last)) = place else { break };
+            if !page.step_over(page.at) {
+                break;
+            }
+            page.at = last.min(until);
+        }
+        Ok(page.done())
+    }
+
+    /// Adds the matching events after `page.at`, through `limit`.
+    fn fill(&self, page: &mut PageBuilder<'_>, limit: u64) -> FileResult<Filled> {
+        let mut wanted: HashMap<u32, bool> = HashMap::new();
+        let filled = guarded(|| {
+            for row in self.events.range(page.at + 1..=limit)? {
+                let (seq, row) = row?;
+                let (seq, row) = (seq.value(), row.value());
+                let head = tables::event_head(seq, row)?;
+                if seq <= page.at || seq > limit {
+                    return Err(Fault::Row(format!("event {seq} is out of order")));
+                }
+                if self.is_missing(head.before.of_log, page.at)? {
+                    return Err(Fault::Row(format!("event {} is missing", head.before.of_log.0)));
+                }
+                if page.scanned == SCAN {
+                    page.end(page.at);
+                    return Ok(());
+                }
+                page.scanned += 1;
+                let wanted = match wanted.get(&head.topic) {
+                    Some(wanted) => *wanted,
+                    None => {
+                        let wants = page.query.selectors.matches(&self.topic(head.topic)?);
+                        wanted.insert(head.topic, wants);
+                        wants
+                    }
+                };
+                if wanted && !page.push(self.entry(seq, row, head)?) {
+                    return Ok(());
+                }
+                page.at = seq;
+            }
+            Ok(())
+        });
+        match filled {
+            Ok(()) => Ok(Filled::Done),
+            Err(fault @ (Fault::Damaged(_) | Fault::Row(_))) => Ok(Filled::Damaged(fault)),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The last sequence number of the damage that begins after `at`: the next event that can be read follows it.
+    fn end_of_damage(&self, at: u64, until: u64) -> u64 {
+        let next_good = |from: u64| {
+            guarded(|| {
+                let Some((seq, row)) = self.events.range(from..=until)?.next().transpose()? else {
+                    return Ok(until + 1);
+                };
+                let (seq, row) = (seq.value(), row.value());
+                let head = tables::event_head(seq, row)?;
+                self.topic(head.topic)?;
+                Ok(seq)
+            })
+            .ok()
+            .filter(|seq| *seq >= from)
+        };
+        // Ever further, until something can be read; then back to the first from where it can.
+        let (mut bad, mut step) = (at + 1, 1);
+        let mut good = loop {
+            let from = at.saturating_add(1 + step).min(until + 1);
+            if from > until {
+                break until + 1;
+            }
+            match next_good(from) {
+                Some(seq) => break seq,
+                None => (bad, step) = (from, 2 * step),
+            }
+        };
+        let mut low = bad;
+        while low + 1 < good {
+            let middle = low + (good - low) / 2;
+            match next_good(middle) {
+                Some(seq) if seq < good => good = seq.max(middle),
+                Some(_) => break,
+                None => low = middle,
+            }
+        }
+        good - 1
+    }
+}
+
+/// A page that is being filled.
+struct PageBuilder<'a> {
+    query: &'a Query,
+    entries: Vec<Entry>,
+    through: u64,
+    bytes: usize,
+    lost: bool,
+    /// The scan has come through this event.
+    at: u64,
+    scanned: usize,
+    ended: bool,
+}
+
+impl<'a> PageBuilder<'a> {
+    const fn new(query: &'a Query, through: u64) -> Self {
+        Self { query, entries: Vec::new(), through, bytes: 0, lost: false, at: query.after, scanned: 0, ended: false }
+    }
+
+    /// Adds `entry` if it fits, and returns true if it did; otherwise the page ends before it.
+    fn push(&mut self, entry: Entry) -> bool {
+        self.bytes += entry.draft.weight();
+        let fits = self.bytes <= self.query.bytes || self.entries.is_empty();
+        if self.entries.len() == self.query.events || !fits {
+            self.end(self.entries.last().map_or(self.query.after, |last| last.seq));
+            return false;
+        }
+        self.entries.push(entry);
+        true
+    }
+
+    /// What follows `before` can't be read. Returns true if the page, which is empty, goes on behind it.
+    fn step_over(&mut self, before: u64) -> bool {
+        if !self.entries.is_empty() {
+            self.end(before);
+            return false;
+        }
+        self.lost = true;
+        true
+    }
+
+    const fn end(&mut self, through: u64) {
+        self.through = through;
+        self.ended = true;
+    }
+
+    fn done(self) -> Page {
+        Page { entries: self.entries, through: self.through, lost: self.lost }
+    }
+}
