@@ -65,9 +65,13 @@ pub(crate) fn wall() -> Millis {
     u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)
 }
 
-/// Returns true if the system's clock can be written as the date of an answer. hyper panics at one before 1970.
+/// The first millisecond of the year 10000.
+const YEAR_10000: Millis = 253_402_300_800_000;
+
+/// Returns true if the system's clock can be written as the date of an answer. httpdate panics at one before 1970, and at
+/// one after 9999.
 pub(crate) fn is_presentable() -> bool {
-    wall() > 0
+    (1..YEAR_10000).contains(&wall())
 }
 
 /// Practically never, yet safe to wait for.
