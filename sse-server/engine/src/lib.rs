@@ -35,6 +35,7 @@ mod draft;
 mod retained;
 
 mod chunk;
+mod envelopes;
 mod frame;
 mod smallest;
 mod topics;
@@ -67,7 +68,7 @@ pub use frame::encode;
 pub use ids::{GroupId, Millis};
 pub use matcher::{Matcher, Selection};
 pub use resume::{Opening, Pending, Placement, Start, StartRead};
-pub use retained::{Hole, Retained, Trim};
+pub use retained::{Hole, Retained, StoredHead, Trim};
 pub use selector::{Pattern, Selector, Selectors};
 pub use session::{
     Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
@@ -77,5 +78,5 @@ pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
 pub use steps::MAX_STEPS;
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;
-pub use window::{OutOfOrder, StoredHead, Window};
+pub use window::{OutOfOrder, Window};
 pub use wire::turned_away;

@@ -68,3 +68,14 @@ impl Hole {
         seq <= self.through && (self.lossy || seq > self.after)
     }
 }
+
+/// The head of a store that is being opened.
+#[derive(Debug, Clone)]
+pub struct StoredHead {
+    /// The last sequence number that was, or may have been, assigned.
+    pub head: u64,
+    /// The sequence numbers lost in crashes, the oldest first.
+    pub holes: Vec<Hole>,
+    /// The last event trimmed from any forgotten topic, and its publish time.
+    pub floor: (u64, Millis),
+}

@@ -3,34 +3,19 @@
 //! Without a store, the window is everything that is retained, and an event that leaves it is trimmed. With a store, an
 //! event that leaves the window is still in the store, which announces its trims.
 
-use std::{
-    borrow::Cow,
-    collections::VecDeque,
-    error, fmt,
-    sync::{Mutex, PoisonError},
-};
+use std::{borrow::Cow, collections::VecDeque, error, fmt};
 
 use bytes::Bytes;
 
 use crate::{
-    Bounds, Draft, Epoch, Hole, Millis, Position, Retained, Topic, Trim,
+    Bounds, Draft, Epoch, Hole, Millis, Position, Retained, StoredHead, Topic, Trim,
+    envelopes::Envelopes,
     frame::Frame,
     topics::{TopicId, Topics, Trimmed},
 };
 
 /// The most trimmed slots between retained ones before they are compacted.
 const SPARE_SLOTS: usize = 1024;
-
-/// The head of a store that is being opened.
-#[derive(Debug, Clone)]
-pub struct StoredHead {
-    /// The last sequence number that was, or may have been, assigned.
-    pub head: u64,
-    /// The sequence numbers lost in crashes, the oldest first.
-    pub holes: Vec<Hole>,
-    /// The last event trimmed from any forgotten topic, and its publish time.
-    pub floor: (u64, Millis),
-}
 
 /// An event whose sequence number is not greater than that of the event before it: the store broke its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +45,7 @@ pub struct Window {
     slots: VecDeque<Slot>,
     bytes: usize,
     /// The enveloped encodings, which are made while the window is only borrowed.
-    envelopes: Mutex<Envelopes>,
+    envelopes: Envelopes,
     events: usize,
     /// The last event that subscribers may have; 0 before the first. Later ones are hidden until their groups are known.
     head: u64,
@@ -84,14 +69,6 @@ pub struct Window {
     holes: Vec<Hole>,
 }
 
-/// The enveloped encodings that are kept. The oldest is forgotten first.
-#[derive(Debug, Default)]
-struct Envelopes {
-    bytes: usize,
-    /// The events whose encodings were made, in that order. Some may have left the window.
-    seqs: VecDeque<u64>,
-}
-
 #[derive(Debug)]
 struct Slot {
     seq: u64,
@@ -108,7 +85,7 @@ impl Window {
             bounds,
             slots: VecDeque::new(),
             bytes: 0,
-            envelopes: Mutex::default(),
+            envelopes: Envelopes::new(bounds.bytes / 4),
             events: 0,
             head: 0,
             appended: 0,
@@ -299,34 +276,23 @@ impl Window {
         self.events > 1 && (self.events > self.bounds.events || self.bytes > self.bounds.bytes)
     }
 
-    /// The most bytes of enveloped encodings that are kept.
-    const fn max_envelope_bytes(&self) -> usize {
-        self.bounds.bytes / 4
-    }
-
     /// The bytes of the enveloped encodings that are kept.
     pub fn envelope_bytes(&self) -> usize {
-        self.envelopes.lock().unwrap_or_else(PoisonError::into_inner).bytes
+        self.envelopes.bytes()
     }
 
-    /// Makes room for the encodings of events to come: an eighth of what may be kept. It takes one of `steps` for each that
-    /// it forgets, and for each that has left the window with its event.
+    /// Forgets the oldest enveloped encodings, so that there is room for those of events to come, and takes one of `steps`
+    /// for each.
     fn forget_envelopes(&mut self, steps: &mut usize) {
-        let most = self.max_envelope_bytes() / 8 * 7;
         while *steps > 0 {
-            let envelopes = self.envelopes.get_mut().unwrap_or_else(PoisonError::into_inner);
-            let Some(seq) = envelopes.seqs.front().copied() else { return };
-            let is_full = envelopes.bytes > most;
+            let Some((seq, is_full)) = self.envelopes.oldest() else { return };
             let index = self.index(seq);
             let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
             let frame = slot.and_then(|slot| slot.frame.as_mut());
             if frame.is_some() && !is_full {
                 return;
             }
-            let freed = frame.map_or(0, Frame::forget_envelope);
-            let envelopes = self.envelopes.get_mut().unwrap_or_else(PoisonError::into_inner);
-            envelopes.bytes -= freed;
-            envelopes.seqs.pop_front();
+            self.envelopes.forget_oldest(frame.map_or(0, Frame::forget_envelope));
             *steps -= 1;
         }
     }
@@ -422,7 +388,7 @@ impl Window {
         let frame = slot.frame.take()?;
         let time = slot.time;
         self.bytes -= frame.cost();
-        self.envelopes.get_mut().unwrap_or_else(PoisonError::into_inner).bytes -= frame.envelope_cost();
+        self.envelopes.evict(frame.envelope_cost());
         self.events -= 1;
         Some((frame.topic, frame.cost(), time))
     }
@@ -455,15 +421,7 @@ impl Window {
         if !envelope {
             return Cow::Borrowed(frame.plain());
         }
-        frame.envelope(self.epoch, self.topic_of(frame.topic), |len| {
-            let mut envelopes = self.envelopes.lock().unwrap_or_else(PoisonError::into_inner);
-            let fits = envelopes.bytes + len <= self.max_envelope_bytes();
-            if fits {
-                envelopes.bytes += len;
-                envelopes.seqs.push_back(frame.seq);
-            }
-            fits
-        })
+        frame.envelope(self.epoch, self.topic_of(frame.topic), |len| self.envelopes.keep(frame.seq, len))
     }
 
     pub(crate) fn topic_of(&self, id: TopicId) -> &Topic {

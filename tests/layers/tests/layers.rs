@@ -28,6 +28,7 @@ const ORDERS: &[Order<'_>] = &[
             "smallest",
             "topics",
             "frame",
+            "envelopes",
             "window",
             "group_list",
             "pattern",
