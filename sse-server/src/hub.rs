@@ -5,6 +5,7 @@ mod state;
 mod work;
 
 mod idempotency;
+mod limits;
 mod uploads;
 
 mod append;

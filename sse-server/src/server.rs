@@ -79,6 +79,7 @@ impl Server {
         let address = public.local_addr().unwrap_or(config.server.listen);
         let hub = tokio::task::spawn_blocking(move || Hub::new(config)).await;
         let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
+        hub.bound_connections(room.connections);
         let shards = match hub.config().server.shards() {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),

@@ -1,12 +1,19 @@
 //! Counting open connections.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
+
+use super::network::network;
 
 /// The count of a listener's open connections, whoever serves them.
 #[derive(Debug, Clone)]
@@ -15,27 +22,51 @@ pub(crate) struct Connections(Arc<Counts>);
 #[derive(Debug)]
 struct Counts {
     open: AtomicUsize,
+    /// Those with open connections.
+    clients: Mutex<HashMap<IpAddr, Arc<Client>>>,
     gauge: Gauge,
     none: Notify,
 }
 
+/// The open connections of one client; see [`network`].
+#[derive(Debug)]
+struct Client {
+    address: IpAddr,
+    /// Changed under the lock of all clients.
+    open: AtomicUsize,
+    all: Arc<Counts>,
+}
+
 /// An open connection, counted until this is dropped.
 #[derive(Debug)]
-pub(crate) struct OpenConnection(Arc<Counts>);
+pub(crate) struct OpenConnection(Arc<Client>);
 
 impl Connections {
     pub(crate) fn new(gauge: Gauge) -> Self {
-        Self(Arc::new(Counts { open: AtomicUsize::new(0), gauge, none: Notify::new() }))
+        let clients = Mutex::default();
+        Self(Arc::new(Counts { open: AtomicUsize::new(0), clients, gauge, none: Notify::new() }))
     }
 
     pub(crate) fn count(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn open(&self) -> OpenConnection {
+    /// The number of open connections of the client with `address`.
+    pub(crate) fn count_of(&self, address: IpAddr) -> usize {
+        self.0.clients.lock().get(&network(address)).map_or(0, |client| client.open.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn open(&self, address: IpAddr) -> OpenConnection {
+        let address = network(address);
+        let mut clients = self.0.clients.lock();
+        let all = &self.0;
+        let client = clients
+            .entry(address)
+            .or_insert_with(|| Arc::new(Client { address, open: AtomicUsize::new(0), all: Arc::clone(all) }));
+        client.open.fetch_add(1, Ordering::Relaxed);
         self.0.open.fetch_add(1, Ordering::Relaxed);
         self.0.gauge.inc();
-        OpenConnection(self.0.clone())
+        OpenConnection(Arc::clone(client))
     }
 
     /// Waits until no connection is open.
@@ -54,15 +85,21 @@ impl Connections {
 impl OpenConnection {
     /// A connection that belongs to no listener.
     pub(crate) fn uncounted() -> Self {
-        Connections::new(Gauge::default()).open()
+        Connections::new(Gauge::default()).open(std::net::Ipv4Addr::LOCALHOST.into())
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.gauge.dec();
-        if self.0.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.none.notify_waiters();
+        let Client { address, open, all } = &*self.0;
+        let mut clients = all.clients.lock();
+        if open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            clients.remove(address);
+        }
+        drop(clients);
+        all.gauge.dec();
+        if all.open.fetch_sub(1, Ordering::Relaxed) == 1 {
+            all.none.notify_waiters();
         }
     }
 }

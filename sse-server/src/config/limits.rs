@@ -11,9 +11,15 @@ section! {
         /// Connections in all. The descriptors that the process may open, less 256, are the other limit.
         pub connections: usize = 100_000, takes Count(1..=10_000_000), see "[how large](operations.md#how-large)";
 
-        /// Streams from one address, or from one /64 of IPv6. 0: nine tenths of `connections`, so that no one takes all.
-        ///
-        /// Behind a proxy all come from one address.
+        /// Streams in all. 0: nine tenths of the connections there may be, so that publishers get through when streams are
+        /// full.
+        pub streams: usize = 0, takes Count(0..=10_000_000);
+
+        /// Connections from one address, or from one /64 of IPv6. 0: nine tenths of those there may be, so that no one
+        /// takes all. Behind a proxy all come from one address.
+        pub connections_per_address: usize = 0, takes Count(0..=10_000_000);
+
+        /// Streams from one address, or from one /64 of IPv6. 0: nine tenths of those there may be.
         pub per_address: usize = 0, takes Count(0..=10_000_000);
 
         /// Distinct sets of selectors that streams from one address brought, or from one /64 of IPv6. 0: no limit.
@@ -42,12 +48,5 @@ section! {
         ///
         /// Beyond, those that stall are cut off. Other responses count, too.
         pub pinned_bytes: usize = 256 * MIB, takes Bytes(MIB..=TIB);
-    }
-}
-
-impl Limits {
-    /// The most streams from one address.
-    pub(crate) const fn streams_per_address(&self) -> usize {
-        if self.per_address > 0 { self.per_address } else { self.connections - self.connections / 10 }
     }
 }

@@ -43,6 +43,10 @@ pub(super) struct Core {
     pub(super) head: AtomicU64,
     /// The number of open streams.
     streams: AtomicUsize,
+    /// The number of streams that have a connection of their own.
+    pub(super) held: AtomicUsize,
+    /// The most connections there may be.
+    connections: AtomicUsize,
     /// Notified when the last stream has ended.
     empty: Notify,
     /// The number of events whose groups are being looked for.
@@ -150,6 +154,8 @@ impl Core {
             epoch,
             head: AtomicU64::new(head),
             streams: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            connections: AtomicUsize::new(usize::MAX),
             empty: Notify::new(),
             hidden: AtomicUsize::new(0),
             shown: Notify::new(),
@@ -316,6 +322,21 @@ impl Core {
             }
             answered.await;
         }
+    }
+
+    /// The system has room for `connections` only.
+    pub(super) fn bound_connections(&self, connections: usize) {
+        self.connections.fetch_min(connections, Ordering::Relaxed);
+    }
+
+    /// The number of connections that streams have to themselves.
+    pub(super) fn connections_held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// The most connections there may be, as far as the system is concerned.
+    pub(super) fn max_connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// The number of open streams.

@@ -142,12 +142,12 @@ impl Hub {
         let is_new = !state.engine.has_members(&selectors);
         if let Some(share) = address.map(|address| state.share(address)) {
             let groups = limits.groups_per_address;
-            if share.streams >= limits.streams_per_address() || is_new && groups > 0 && share.groups >= groups {
+            if share.streams >= self.max_streams_of_one() || is_new && groups > 0 && share.groups >= groups {
                 return Err(SubscribeError::Address);
             }
         }
         // over HTTP/2 one connection carries many
-        if self.subscribers() >= limits.connections {
+        if self.subscribers() >= self.max_streams() {
             return Err(SubscribeError::Full);
         }
         let placement = state.engine.subscribe(selectors, start).map_err(|_| SubscribeError::Full)?;

@@ -1,6 +1,6 @@
 //! A subscriber of the hub.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::atomic::Ordering};
 
 use sse_engine::GroupId;
 
@@ -18,13 +18,15 @@ pub(crate) struct Subscriber {
     pub(super) group: GroupId,
     address: Option<IpAddr>,
     ended: EndReason,
+    /// It has a connection of its own.
+    holds_connection: bool,
 }
 
 impl Subscriber {
     /// Counts a new member of a group, which may be new with it. `state` is the locked state.
     pub(super) fn enter(hub: &Hub, state: &mut State, group: (GroupId, bool), address: Option<IpAddr>) -> Self {
         let id = hub.0.core.enter(state, group, address);
-        Self { hub: hub.clone(), id, group: group.0, address, ended: EndReason::client }
+        Self { hub: hub.clone(), id, group: group.0, address, ended: EndReason::client, holds_connection: false }
     }
 
     pub(crate) const fn group(&self) -> GroupId {
@@ -35,6 +37,13 @@ impl Subscriber {
         &self.hub
     }
 
+    /// Counts the connection that carries nothing but this stream.
+    pub(crate) fn hold_connection(&mut self) {
+        if !std::mem::replace(&mut self.holds_connection, true) {
+            self.hub.0.core.held.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Sets the reason for the end of the stream, if it is not that the client left.
     pub(crate) const fn ends(&mut self, reason: EndReason) {
         self.ended = reason;
@@ -43,6 +52,9 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
+        if self.holds_connection {
+            self.hub.0.core.held.fetch_sub(1, Ordering::Relaxed);
+        }
         self.hub.metrics().ended(self.ended);
         self.hub.0.core.leave(self.id, self.group, self.address);
     }

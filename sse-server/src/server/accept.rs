@@ -91,8 +91,9 @@ impl Acceptor {
     }
 
     fn take(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
-        let open = self.open();
-        if open >= self.limit + self.surplus {
+        let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
+        let share = self.hub.max_connections_of_one();
+        if open >= self.limit + self.surplus || of_client >= share + self.surplus.min(share) {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }
@@ -100,8 +101,9 @@ impl Acceptor {
             tracing::debug!(%address, %error, "closed before it began");
             return;
         }
-        let peer = Peer { address, surplus: open >= self.limit, needs_host: false };
-        let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open: self.connections.open() };
+        let peer = Peer { address, surplus: open >= self.limit || of_client >= share, needs_host: false };
+        let open = self.connections.open(address.ip());
+        let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open };
         tokio::spawn(connection::serve(stream, peer, service, serving, self.stopped.clone()));
     }
 }

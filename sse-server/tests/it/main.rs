@@ -10,6 +10,7 @@ mod log;
 mod process_life;
 mod publishing;
 mod refusals;
+mod shares;
 mod sockets;
 mod streams;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use sse_core::hub::names;
 use sse_engine::{DrainReason, Heartbeat, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
 
@@ -34,12 +34,17 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     if request.method == Method::HEAD {
         return Ok(head(hub, ResponseBody::no_events()));
     }
-    if request.peer.is_some_and(|peer| peer.surplus) {
+    // over HTTP/2 one connection carries many
+    let holds_connection = request.peer.is_some() && request.version != Version::HTTP_2;
+    if request.peer.is_some_and(|peer| peer.surplus) || holds_connection && hub.leaves_connections_to_requests() {
         return turn_away(hub, &SubscribeError::Full, accept);
     }
     let address = request.peer.map(|peer| peer.address.ip());
     match hub.enter(wish.selectors, wish.start, address).await {
-        Ok((subscriber, cursor, opening)) => {
+        Ok((mut subscriber, cursor, opening)) => {
+            if holds_connection {
+                subscriber.hold_connection();
+            }
             let heartbeat = wish.heartbeat;
             Ok(match &request.takeover {
                 Some(takeover) => {
