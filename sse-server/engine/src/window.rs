@@ -234,12 +234,7 @@ impl Window {
 
     /// Appends an event. Sequence numbers strictly increase, and may leave gaps. Returns the topic that had to make room for
     /// a new one, and through which event.
-    pub(crate) fn push(
-        &mut self,
-        seq: u64,
-        time: Millis,
-        draft: &Draft,
-    ) -> Result<Option<(Topic, u64)>, OutOfOrder> {
+    pub(crate) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<Option<(Topic, u64)>, OutOfOrder> {
         if seq <= self.appended {
             return Err(OutOfOrder { seq, last: self.appended });
         }

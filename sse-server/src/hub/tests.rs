@@ -211,7 +211,7 @@ async fn what_is_published_is_counted_though_the_publisher_has_gone() {
 async fn upload(client: &TestClient, lines: &str) -> (u16, serde_json::Value) {
     let request = client.post("/publish").header("content-type", "application/x-ndjson");
     let response = request.header("idempotency-key", "upload").body(lines.to_owned()).send().await;
-    (response.status.as_u16(), serde_json::from_str(&response.text()).unwrap())
+    (response.status.as_u16(), serde_json::from_str(response.text()).unwrap())
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,8 +16,8 @@ const ORDERS: &[Order<'_>] = &[
     Order {
         package: "sse-engine",
         modules: &[
-            "bounds", "ids", "topic", "selector", "draft", "retained", "chunk", "topics", "frame", "window", "pattern",
-            "interest", "group", "gap", "cursor", "resume", "wire", "session", "engine",
+            "bounds", "ids", "topic", "selector", "draft", "retained", "chunk", "smallest", "topics", "frame",
+            "window", "pattern", "interest", "group", "gap", "cursor", "resume", "wire", "session", "engine",
         ],
     },
     Order {
