@@ -23,7 +23,7 @@ use crate::{
         redb::{
             Fault, LogDir, OpenError,
             fault::guarded,
-            file::Loaded,
+            loaded::Loaded,
             tables::{self, EVENTS, FileResult},
         },
     },

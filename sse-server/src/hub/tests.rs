@@ -273,7 +273,7 @@ fn a_hub_that_has_lost_its_worker_fails() {
 async fn upload(client: &TestClient, lines: &str) -> (u16, serde_json::Value) {
     let request = client.post("/publish").header("content-type", "application/x-ndjson");
     let response = request.header("idempotency-key", "upload").body(lines.to_owned()).send().await;
-    (response.status.as_u16(), serde_json::from_str(&response.text()).unwrap())
+    (response.status.as_u16(), serde_json::from_str(response.text()).unwrap())
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTab
 use super::{Fault, LogFile, STRIDE};
 use crate::store::redb::{
     fault::guarded,
-    file::Loaded,
+    loaded::Loaded,
     tables::{self, Before, EVENTS, EventHead, FileResult, INDEX},
 };
 use sse_engine::{Millis, Position, Retained};

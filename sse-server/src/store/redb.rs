@@ -14,6 +14,7 @@ mod damage;
 mod disk;
 pub(crate) mod fault;
 pub(crate) mod file;
+pub(crate) mod loaded;
 mod overlay;
 mod page;
 mod private;
@@ -56,8 +57,8 @@ use crate::{
 use damage::Damage;
 use disk::{Asked, Disk};
 pub(crate) use fault::{Fault, OpenError};
-use file::Loaded;
 pub(crate) use file::LogDir;
+use loaded::Loaded;
 use queue::{Appended, Queue};
 use retention::Retention;
 use threads::Threads;
@@ -167,7 +168,7 @@ impl Redb {
             Ok((database, loaded)) => (database, loaded, Ok(())),
             Err(OpenError::File { fault, .. }) if fault.is_full() && directory.place().is_some() => {
                 let (database, mut loaded) = directory.open_reading()?;
-                file::begun(&mut loaded);
+                loaded::begun(&mut loaded);
                 tracing::error!(%fault, file = %path.display(), "the log can be read only; publishing is refused until it can be written");
                 (database, loaded, Err(StoreError::Unavailable(format!("{}: {fault}", path.display()).into())))
             }
@@ -202,7 +203,7 @@ impl Redb {
     /// Opens the file, or creates one, and takes it into use.
     fn begin(directory: &LogDir) -> Result<(Database, Loaded), OpenError> {
         let (database, mut loaded) = directory.open_or_create()?;
-        if let Err(fault) = fault::guarded(|| file::begin(&database, &mut loaded)) {
+        if let Err(fault) = fault::guarded(|| loaded::begin(&database, &mut loaded)) {
             fault::dropped(database);
             return Err(OpenError::File { path: directory.path(), fault });
         }

@@ -11,7 +11,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, oneshot},
 };
 
-use super::{Durability, Inner, file::Loaded};
+use super::{Durability, Inner, loaded::Loaded};
 use crate::store::{AfterUnlock, Batch, Entry, Follower, KeyedRange, StoreError};
 use sse_engine::{Millis, Topic};
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use sse_engine::{Millis, Selector, Topic};
 
 use super::{
-    file::Loaded,
+    loaded::Loaded,
     tables::FileResult,
     write::{LogTransaction, TopicIndex},
 };

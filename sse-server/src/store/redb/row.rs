@@ -9,7 +9,7 @@
 //! field with a tag of 128 or above may be passed over by a program that does not know it; others change what the row
 //! means, and the row is refused.
 
-use super::{Fault, tables::FileResult};
+use super::Fault;
 
 /// The version of the layout that the table above shows.
 const VERSION: u8 = 1;
@@ -65,7 +65,7 @@ pub(super) struct RowReader<'a> {
 
 impl<'a> RowReader<'a> {
     /// Begins to read the row under `key`.
-    pub(super) fn open(what: &'static str, key: u64, row: &'a [u8]) -> FileResult<Self> {
+    pub(super) fn open(what: &'static str, key: u64, row: &'a [u8]) -> Result<Self, Fault> {
         let mut reader = Self { what, key, rest: &[] };
         let Some((stored, rest)) = row.split_first_chunk::<SUM_BYTES>() else {
             return Err(reader.damaged("it is cut short"));
@@ -81,7 +81,7 @@ impl<'a> RowReader<'a> {
         Ok(reader)
     }
 
-    pub(super) fn number(&mut self) -> FileResult<u64> {
+    pub(super) fn number(&mut self) -> Result<u64, Fault> {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
             let Some((byte, rest)) = self.rest.split_first() else { return Err(self.damaged("it is cut short")) };
@@ -95,13 +95,13 @@ impl<'a> RowReader<'a> {
     }
 
     /// A number that has to be a `u32`.
-    pub(super) fn small(&mut self) -> FileResult<u32> {
+    pub(super) fn small(&mut self) -> Result<u32, Fault> {
         let number = self.number()?;
         u32::try_from(number).map_err(|_| self.damaged("a number is too large"))
     }
 
     /// The next field, if there is one.
-    pub(super) fn field(&mut self) -> FileResult<Option<(u8, &'a [u8])>> {
+    pub(super) fn field(&mut self) -> Result<Option<(u8, &'a [u8])>, Fault> {
         let Some((tag, rest)) = self.rest.split_first() else { return Ok(None) };
         self.rest = rest;
         let length = usize::try_from(self.number()?).unwrap_or(usize::MAX);
@@ -113,14 +113,14 @@ impl<'a> RowReader<'a> {
     }
 
     /// Passes over a field that is not known, if that is allowed.
-    pub(super) fn pass_over(&self, tag: u8) -> FileResult<()> {
+    pub(super) fn pass_over(&self, tag: u8) -> Result<(), Fault> {
         if tag >= OPTIONAL {
             return Ok(());
         }
         Err(self.damaged(&format!("it has the field {tag}, which this program does not know")))
     }
 
-    pub(super) fn text(&self, bytes: &'a [u8]) -> FileResult<&'a str> {
+    pub(super) fn text(&self, bytes: &'a [u8]) -> Result<&'a str, Fault> {
         std::str::from_utf8(bytes).map_err(|_| self.damaged("a text in it is no UTF-8"))
     }
 
@@ -147,7 +147,9 @@ fn sum(key: u64, rest: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    fn read(key: u64, row: &[u8]) -> FileResult<(u64, u64, Vec<(u8, Vec<u8>)>)> {
+    type Parts = (u64, u64, Vec<(u8, Vec<u8>)>);
+
+    fn read(key: u64, row: &[u8]) -> Result<Parts, Fault> {
         let mut reader = RowReader::open("row", key, row)?;
         let (first, second) = (reader.number()?, reader.number()?);
         let mut fields = Vec::new();

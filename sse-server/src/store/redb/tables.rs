@@ -12,13 +12,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use redb::{ReadableTable, Table, TableDefinition};
+use redb::{ReadableTable, TableDefinition};
 use sse_core::Text;
 
 use super::{
     Fault,
-    file::Loaded,
-    row::{Row, RowReader, sum_of},
+    row::{Row, RowReader},
 };
 use crate::store::{Entry, StoredKey, TopicRecord};
 use crate::store::{Fingerprint, Key, Scope};
@@ -87,39 +86,6 @@ pub(crate) type FileResult<T> = Result<T, Fault>;
 
 pub(crate) fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) -> FileResult<u64> {
     Ok(table.get(name)?.map_or(0, |value| value.value()))
-}
-
-/// Writes the numbers of the file. Its [holes](HOLES) are part of their checksum, and have to be written with them when
-/// they have changed.
-pub(crate) fn write_numbers(table: &mut Table<'_, &'static str, u64>, loaded: &Loaded) -> FileResult<()> {
-    let numbers = numbers(loaded);
-    for (name, number) in numbers {
-        table.insert(name, number)?;
-    }
-    table.insert(meta::SUM, sum(loaded))?;
-    Ok(())
-}
-
-/// The checksum of the numbers and the holes.
-pub(crate) fn sum(loaded: &Loaded) -> u64 {
-    let holes = loaded.holes.iter().flat_map(|hole| [hole.after, hole.through, u64::from(hole.lossy)]);
-    u64::from(sum_of(numbers(loaded).into_iter().map(|(_, number)| number).chain(holes)))
-}
-
-fn numbers(loaded: &Loaded) -> [(&'static str, u64); 11] {
-    [
-        (meta::EPOCH, loaded.epoch.bits()),
-        (meta::HEAD, loaded.head),
-        (meta::TIME, loaded.time),
-        (meta::RESERVED, loaded.reserved),
-        (meta::IN_USE, u64::from(loaded.in_use)),
-        (meta::BEHIND, u64::from(loaded.behind)),
-        (meta::FLOOR, loaded.floor.0),
-        (meta::FLOOR_TIME, loaded.floor.1),
-        (meta::NEXT_TOPIC, u64::from(loaded.next_topic)),
-        (meta::NEXT_KEY, loaded.next_key),
-        (meta::TOPICS, loaded.topic_rows),
-    ]
 }
 
 /// What the row of an event says first.

@@ -13,7 +13,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use sse_core::Text;
 
 use super::{
-    Fault, file,
+    Fault, loaded,
     tables::{self, Before, EVENTS, FileResult, INDEX, KEYS, META, SCHEMA, TOPICS, meta},
 };
 use crate::store::{Entry, Fingerprint, Key, Scope, StoredKey, TopicRecord};
@@ -97,10 +97,10 @@ pub(super) fn upgrade(database: &Database) -> FileResult<()> {
     write.delete_table(OLD_KEYS)?;
     {
         let mut table = write.open_table(META)?;
-        let mut numbers = file::numbers(&table, file::holes(&write.open_table(tables::HOLES)?)?)?;
+        let mut numbers = loaded::numbers(&table, loaded::holes(&write.open_table(tables::HOLES)?)?)?;
         numbers.topic_rows = topic_rows;
         table.insert(meta::SCHEMA, SCHEMA)?;
-        tables::write_numbers(&mut table, &numbers)?;
+        loaded::write_numbers(&mut table, &numbers)?;
     }
     write.commit()?;
     Ok(())

@@ -6,7 +6,7 @@ use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
 
 use super::{
     Fault,
-    file::Loaded,
+    loaded::{self, Loaded},
     queue::QueuedBatch,
     tables::{self, Before, EVENTS, FileResult, INDEX, KEYS, META, TOPICS},
 };
@@ -347,7 +347,7 @@ impl<'t> LogTransaction<'t> {
         (self.loaded.head, self.loaded.time) = head;
         (self.loaded.reserved, self.loaded.behind) = (reserved, behind);
         (self.loaded.in_use, self.loaded.topic_rows) = (in_use, self.loaded.topics.len() as u64);
-        tables::write_numbers(&mut self.transaction.open_table(META)?, self.loaded)?;
+        loaded::write_numbers(&mut self.transaction.open_table(META)?, self.loaded)?;
         Ok(trims)
     }
 }

@@ -22,7 +22,7 @@ use redb::{Database, ReadableDatabase, ReadableTable};
 use super::{
     Asked, Fault, Inner,
     fault::{dropped, guarded},
-    file::{BLOCK, Loaded},
+    loaded::{BLOCK, Loaded},
     queue::{Job, PendingAppend, Queue, QueuedBatch},
     retention::{RetentionScan, STEP},
     tables::{EVENTS, FileResult},

@@ -187,7 +187,7 @@ impl Lines<'_> {
                     refusal(error)
                 }
             })?;
-            self.count_upload(done);
+            self.count_upload(&done);
             return Ok(());
         }
         let of = |lines: &[Line]| {
@@ -220,10 +220,10 @@ impl Lines<'_> {
         self.upload.as_ref().map_or(Ok(()), |upload| self.hub.end_lines(upload).map_err(refusal))
     }
 
-    fn count_upload(&mut self, done: LinesPublished) {
+    fn count_upload(&mut self, done: &LinesPublished) {
         self.summary.published += done.published;
         self.summary.duplicates += done.duplicates;
-        if let Some((first, last)) = done.ends {
+        if let Some((first, last)) = &done.ends {
             self.summary.first_id.get_or_insert_with(|| first.position.to_string());
             self.summary.last_id = Some(last.position.to_string());
         }

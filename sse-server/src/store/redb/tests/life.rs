@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::store::{
     Batch, KeyedRange, Store,
-    redb::{Fault, OpenError, file::BLOCK},
+    redb::{Fault, OpenError, loaded::BLOCK},
     suite::{Heard, all, append, batch, draft, topic},
 };
 use crate::store::{Fingerprint, Key, Scope, UploadRange};
@@ -97,7 +97,7 @@ async fn holes_that_are_too_many_are_taken_together() {
     let (database, mut loaded) = place(directory.path()).open().unwrap();
     for _ in 0..1010 {
         loaded.in_use = true;
-        crate::store::redb::file::begin(&database, &mut loaded).unwrap();
+        crate::store::redb::loaded::begin(&database, &mut loaded).unwrap();
     }
     assert_eq!(loaded.holes.len(), 1000);
     assert!(loaded.holes.windows(2).all(|pair| pair[0].through < pair[1].after + 2));

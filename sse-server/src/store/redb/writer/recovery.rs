@@ -11,7 +11,7 @@ use super::{Writer, settle};
 use crate::store::redb::{
     Asked, Fault, OpenError, TopicNames,
     fault::{dropped, guarded},
-    file::{self, BLOCK},
+    loaded::{self, BLOCK},
     tables::FileResult,
     write::{LogTransaction, TopicIndex},
 };
@@ -102,7 +102,7 @@ impl Writer {
             }
             self.loaded = loaded;
             if !self.begun {
-                file::begin(&database, &mut self.loaded)?;
+                loaded::begin(&database, &mut self.loaded)?;
             }
             self.topics = TopicIndex::of(&self.loaded);
             let transaction = database.begin_write()?;
