@@ -21,6 +21,9 @@ use crate::{
 /// Between two publishes.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Bytes of an event, so that it needs room where bytes are counted.
+const PADDING: usize = 1_000;
+
 const TOPIC: &str = "bystanders/own";
 
 /// A publisher and a watcher of the same topic.
@@ -142,7 +145,8 @@ async fn publish(hub: SocketAddr, record: Arc<Mutex<Record>>) {
             record.begun.push(begun);
             record.begun.len() - 1
         };
-        let publish = request(&format!("POST /publish/{TOPIC}"), &[], number.to_string().as_bytes());
+        let data = format!("{number} {}", "x".repeat(PADDING));
+        let publish = request(&format!("POST /publish/{TOPIC}"), &[], data.as_bytes());
         let answer = exchange(OTHER, hub, &publish).await;
         let mut record = record.lock().unwrap();
         match answer {
@@ -195,12 +199,12 @@ impl Record {
                     self.faults.push(format!("a bystander's stream ends with {data}"));
                 }
             }
-            "message" => match data.parse::<usize>() {
+            "message" => match data.split(' ').next().unwrap_or_default().parse::<usize>() {
                 Ok(number) if number == self.deliveries.len() => {
                     let took = self.begun.get(number).map_or(Duration::ZERO, Instant::elapsed);
                     self.deliveries.push(took);
                 }
-                _ => self.faults.push(format!("a bystander got {data} as its event {}", self.deliveries.len())),
+                _ => self.faults.push(format!("a bystander got {data:.20} as its event {}", self.deliveries.len())),
             },
             name => self.faults.push(format!("a bystander got {name}: {data}")),
         }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -27,6 +27,8 @@ pub(crate) struct Launch {
     shell: Option<String>,
     preload: Option<PathBuf>,
     stderr: Option<Stdio>,
+    /// The bytes that the file for its log lines already has.
+    said_before: u64,
 }
 
 impl Launch {
@@ -66,6 +68,12 @@ impl Launch {
         self
     }
 
+    /// Its log lines go into a file that has so many bytes already.
+    pub(crate) fn said_before(mut self, bytes: u64) -> Self {
+        self.said_before = bytes;
+        self
+    }
+
     fn command(&self) -> Command {
         let settings: Vec<_> = self.settings.iter().map(|(key, value)| (&**key, &**value)).collect();
         let mut command = Hub::built().command(&[("SSE__TELEMETRY__LOG", "warn")]);
@@ -97,12 +105,18 @@ impl Launch {
         let mut command = self.command();
         match self.stderr.take() {
             Some(stderr) => command.stderr(stderr),
-            None => command.stderr(File::create(&said).map_err(|error| error.to_string())?),
+            None => command.stderr(self.log_file(&said).map_err(|error| error.to_string())?),
         };
         match Process::start(&mut command) {
             Ok(process) => Ok(Target { process, said, _directory: directory }),
             Err(why) => Err(format!("{why}: {}", fs::read_to_string(said).unwrap_or_default())),
         }
+    }
+
+    fn log_file(&self, path: &Path) -> io::Result<File> {
+        let file = File::options().create(true).append(true).open(path)?;
+        file.set_len(self.said_before)?;
+        Ok(file)
     }
 
     /// Runs it to its end, which it is expected to come to by itself.

@@ -3,10 +3,13 @@
 use std::fmt::Write;
 
 use futures_util::future::join_all;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 
 use crate::{
-    eventually,
+    PATIENCE, eventually,
     http1::{ATTACKER, OTHER, connect},
     http2::Connection,
     stage::{Attack, Stage},
@@ -96,7 +99,7 @@ async fn all_groups(stage: &Stage) {
 }
 
 async fn array(stage: &Stage) {
-    let held = many_groups(stage, stage.size(2_000, 20_000), &matching_selectors()).await;
+    let held = many_groups(stage, stage.size(5_000, 20_000), &matching_selectors()).await;
     let event = r#"{"topic":"a/b/c/d","data":1}"#;
     let array = format!("[{}]", vec![event; 2_000].join(","));
     let send = stage.hub.ask("POST /publish", &[("Content-Type", "application/json")], array.as_bytes());
@@ -106,9 +109,9 @@ async fn array(stage: &Stage) {
 }
 
 async fn lines(stage: &Stage) {
-    let held = many_groups(stage, stage.size(2_000, 20_000), &matching_selectors()).await;
-    let lines = b"{\"topic\":\"a/b/c/d\",\"data\":1}\n".repeat(2_000);
-    let answer = stage.without_standing_still("2,000 lines", stage.hub.publish_lines(&lines)).await;
+    let held = many_groups(stage, stage.size(5_000, 20_000), &matching_selectors()).await;
+    let lines = b"{\"topic\":\"a/b/c/d\",\"data\":1}\n".repeat(1_000);
+    let answer = stage.without_standing_still("1,000 lines", stage.hub.publish_lines(&lines)).await;
     assert!(matches!(answer.status, 200 | 503), "{}", answer.text());
     drop(held);
 }
@@ -237,7 +240,9 @@ async fn envelopes(stage: &Stage) {
     // a NUL is six bytes in JSON
     let (mut taken, mut buffer) = (0, vec![0; 64 << 10]);
     while taken < 14 * LARGE * 6 {
-        taken += socket.read(&mut buffer).await.expect("the stream goes on");
+        let read = timeout(PATIENCE, socket.read(&mut buffer)).await.expect("it goes on").expect("it is read");
+        assert!(read > 0, "the stream ended after {taken} bytes");
+        taken += read;
     }
     assert_eq!(stage.hub.publish("b", b"x").await.status, 200);
     assert_eq!(events().await, before, "what a reader made the hub keep drove out history");

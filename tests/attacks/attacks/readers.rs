@@ -1,5 +1,6 @@
 //! Readers that take nothing, too little, or send where they should read.
 
+use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -11,6 +12,7 @@ use crate::{
     http1::{ATTACKER, connect},
     http2::Connection,
     stage::{Attack, Stage},
+    target::Launch,
 };
 
 attacks! {
@@ -27,9 +29,6 @@ attacks! {
     http2_readers_with_little_window: little_window,
         Attack::right("what they hold is counted and bounded, and they are ended").with(STALL).scaled(WINDOW)
             .seen_in("sse_ends_total{reason=\"lag\"}");
-    http2_readers_without_window: no_window,
-        Attack::right("age holds for who takes nothing").with(&[("SSE__STREAM__MAX_AGE", "2s")])
-            .seen_in("sse_ends_total{reason=\"age\"}");
     steady_slow_reader: steady,
         Attack::right("it gets past a large event").with(STALL).seen_in("sse_ends_total{reason=\"lag\"}");
     readers_that_send: senders,
@@ -38,7 +37,11 @@ attacks! {
         Attack::right("a position that is none is told of, in part").seen_in("sse_gaps_total{reason=\"unknown\"}");
 }
 
-const STALL: &[(&str, &str)] = &[("SSE__STREAM__WRITE_STALL", "1s"), ("SSE__STREAM__HEARTBEAT", "1s")];
+alone! {
+    age_of_http2_readers_without_window: no_window;
+}
+
+const STALL: &[(&str, &str)] = &[("SSE__STREAM__WRITE_STALL", "1s")];
 
 const WINDOW: &[(&str, &str)] = &[("SSE__WINDOW__BYTES", "1048576"), ("SSE__LIMITS__PINNED_BYTES", "8388608")];
 
@@ -69,13 +72,6 @@ async fn all_subscribed(stage: &Stage, number: u64) {
     eventually("all streams are open", async || stage.hub.metric("sse_subscribers").await >= number).await;
 }
 
-/// Waits until so many streams more than before were ended for lag.
-async fn ended(stage: &Stage, reason: &str, before: u64, number: usize) {
-    let metric = format!("sse_ends_total{{reason=\"{reason}\"}}");
-    let so_many = before + number as u64;
-    eventually("those who take nothing are ended", async || stage.hub.metric(&metric).await >= so_many).await;
-}
-
 async fn lag_ends(stage: &Stage) -> u64 {
     stage.hub.metric("sse_ends_total{reason=\"lag\"}").await
 }
@@ -86,7 +82,8 @@ async fn stalled(stage: &Stage) {
     for _ in 0..20 {
         assert_eq!(stage.hub.publish("stalled", &[b'x'; LARGE]).await.status, 200);
     }
-    ended(stage, "lag", before, number).await;
+    let all = before + number as u64;
+    eventually("those who take nothing are ended for lag", async || lag_ends(stage).await >= all).await;
     drop(readers);
 }
 
@@ -148,12 +145,13 @@ async fn little_window(stage: &Stage) {
     stage.settled().await;
 }
 
-async fn no_window(stage: &Stage) {
-    let before = stage.hub.metric("sse_ends_total{reason=\"age\"}").await;
-    let mut connection = Connection::open(stage.hub.address(), 0).await.expect("the hub listens");
+/// Age holds for who takes nothing. The bystanders would be ended for theirs as well.
+async fn no_window(_: &TempDir) {
+    let hub = Launch::new(&[("SSE__STREAM__MAX_AGE", "2s")]).start();
+    let mut connection = Connection::open(hub.address(), 0).await.expect("the hub listens");
     connection.get((0..20).map(|number| format!("/events?topic=aged{number}"))).await;
-    // the bystanders would be ended for their age as well
-    ended(stage, "age", before, 20).await;
+    let ended = async || hub.metric("sse_ends_total{reason=\"age\"}").await >= 20;
+    eventually("those who take nothing are ended for their age", ended).await;
 }
 
 async fn steady(stage: &Stage) {

@@ -5,6 +5,7 @@ use std::{
     io::{Read, Seek, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
+    process::Command,
 };
 
 use tempfile::TempDir;
@@ -28,6 +29,7 @@ alone! {
     files_are_the_owner_s: modes;
     second_hub_on_one_log: second_hub;
     full_disk: full_disk;
+    full_disk_with_the_log_lines_on_it: full_disk_with_log;
     flipped_bytes: flipped_bytes;
 }
 
@@ -137,9 +139,17 @@ async fn second_hub(directory: &TempDir) {
     assert_eq!(hub.publish("a", b"x").await.status, 200);
 }
 
-/// A file may not grow any more: that is what a full disk is to who writes it. A hub starts on it all the same.
 async fn full_disk(directory: &TempDir) {
-    let directory = directory.path();
+    no_room(directory.path(), false).await;
+}
+
+async fn full_disk_with_log(directory: &TempDir) {
+    no_room(directory.path(), true).await;
+}
+
+/// A file may not grow any more: that is what a full disk is to who writes it. A hub starts on it all the same, and goes
+/// on once there is room.
+async fn no_room(directory: &Path, for_log_lines: bool) {
     let set = |launch: Launch| launch.set("SSE__STORE__DURABILITY", "always");
     let mut hub = set(launch(directory)).start();
     let mut last = String::new();
@@ -148,9 +158,10 @@ async fn full_disk(directory: &TempDir) {
         last = answer.json()["id"].as_str().expect("an id").to_owned();
     }
     hub.kill();
-    let blocks = fs::metadata(directory.join("data/log.redb")).expect("it is there").len() / 512;
-    let full = format!("trap '' XFSZ; ulimit -S -f {blocks}");
-    let hub = set(launch(directory)).shell(&full).start();
+    let length = fs::metadata(directory.join("data/log.redb")).expect("it is there").len();
+    let full = format!("trap '' XFSZ; ulimit -S -f {}", length / 512);
+    let said_before = if for_log_lines { length } else { 0 };
+    let mut hub = set(launch(directory)).shell(&full).said_before(said_before).start();
     let mut refused = false;
     for _ in 0..200 {
         let status = hub.publish("a", &[b'x'; 200_000]).await.status;
@@ -162,12 +173,12 @@ async fn full_disk(directory: &TempDir) {
     let events = read(&hub, "a", 50).await;
     assert_eq!(events.len(), 50, "what is on the full disk is read");
     assert!(events.iter().any(|(id, _)| *id == last));
-    let unlimited = format!("--pid={}", hub.id());
-    let raised = std::process::Command::new("prlimit").args([&unlimited, "--fsize=unlimited"]).status();
-    if raised.is_ok_and(|status| status.success()) {
-        eventually("it takes events again", async || hub.publish("b", b"x").await.status == 200).await;
-        assert_eq!(hub.ready().await, 200);
-    }
+    let process = format!("--pid={}", hub.id());
+    let raised = Command::new("prlimit").args([&process, "--fsize=unlimited"]).status();
+    assert!(raised.is_ok_and(|status| status.success()), "prlimit is part of every Linux");
+    eventually("it takes events again", async || hub.publish("b", b"x").await.status == 200).await;
+    assert_eq!(hub.ready().await, 200);
+    assert!(hub.stop().await.0.success());
 }
 
 /// The first events of a topic that are not the hub's own, by id and data; fewer if the stream ends or is silent.
