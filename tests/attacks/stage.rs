@@ -278,9 +278,9 @@ fn print_row(cells: [String; 7]) {
     let heading = lines.next().unwrap_or_default().to_owned();
     let mut stderr = std::io::stderr();
     HEADED.call_once(|| {
-        let _ = writeln!(stderr, "{heading}");
+        let _ = write!(stderr, "\n{heading}");
     });
-    let _ = writeln!(stderr, "{}", lines.next().unwrap_or_default());
+    let _ = writeln!(stderr, "\n{}", lines.next().unwrap_or_default());
 }
 
 /// Does an attack that starts and ends hubs itself.

@@ -118,11 +118,20 @@ enum Chore {
     /// Run sse-core's tests in Miri, the judge of unsafe code: some minutes
     Miri,
     /// Kill a hub under load again and again, and look at what its log lost: the suite's crash tests, longer
+    #[command(args_conflicts_with_subcommands = true)]
     Soak {
+        #[command(subcommand)]
+        what: Option<Soak>,
         /// How often, with each durability; 200 take some nine minutes
         #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+enum Soak {
+    /// Attack a release build at full size, and print what that costs it and those beside the attacker: some half an hour
+    Attacks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -149,7 +158,8 @@ impl Chore {
             Self::Miri => steps::MIRI.to_vec(),
             Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
-            Self::Soak { rounds } => vec![Step::Soak { rounds: *rounds }],
+            Self::Soak { what: Some(Soak::Attacks), .. } => vec![Step::SoakAttacks],
+            Self::Soak { what: None, rounds } => vec![Step::Soak { rounds: *rounds }],
         }
     }
 }
@@ -214,6 +224,14 @@ mod tests {
         assert!(Arguments::try_parse_from(["xtask", "bench", "fanout", "--rounds", "0"]).is_err(), "no median");
         let store = Comparison::Store { extent: Extent { rounds: 3, quick: false } };
         assert_eq!(steps("xtask bench store --rounds 3"), [Step::BenchPrograms, Step::Bench { what: store }]);
+    }
+
+    #[test]
+    fn soak_kills_hubs_or_attacks_them() {
+        assert_eq!(steps("xtask soak"), [Step::Soak { rounds: 200 }]);
+        assert_eq!(steps("xtask soak --rounds 3"), [Step::Soak { rounds: 3 }]);
+        assert_eq!(steps("xtask soak attacks"), [Step::SoakAttacks]);
+        assert!(Arguments::try_parse_from(["xtask", "soak", "--rounds", "3", "attacks"]).is_err(), "rounds of what");
     }
 
     #[test]

@@ -126,6 +126,9 @@ pub(crate) enum Step {
     /// Crash tests of the hub's log, many rounds of them
     #[value(skip)]
     Soak { rounds: u32 },
+    /// Attacks on the hub at full size
+    #[value(skip)]
+    SoakAttacks,
 }
 
 impl Step {
@@ -161,6 +164,7 @@ impl Step {
             Self::Bench { what: Comparison::Store { .. } } => "bench-store",
             Self::FuzzTargets => "fuzz-targets",
             Self::Soak { .. } => "soak",
+            Self::SoakAttacks => "soak-attacks",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
             Self::Fuzz { target: Target::Session, .. } => "fuzz-session",
@@ -201,6 +205,7 @@ impl Step {
             Self::Bench { what: Comparison::Store { .. } } => "compare the hub's store on disk with that in memory",
             Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
             Self::Soak { .. } => "kill hubs under load, and look at what their logs lost",
+            Self::SoakAttacks => "attack the hub at full size, and measure what that costs",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
             Self::Fuzz { target: Target::Session, .. } => "a session's inputs in any order",
@@ -215,6 +220,7 @@ impl Step {
             Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
+            Self::SoakAttacks => "cargo xtask soak attacks".to_owned(),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
     }
@@ -271,6 +277,7 @@ impl Step {
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
             Self::Soak { rounds } => native::soak(context, rounds).map(|()| None),
+            Self::SoakAttacks => native::soak_attacks(context).map(|()| None),
         }
     }
 }
