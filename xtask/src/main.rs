@@ -24,6 +24,7 @@ mod fuzz;
 mod miri;
 mod native;
 mod outside;
+mod proxies;
 mod reference;
 mod supply;
 
@@ -39,6 +40,7 @@ mod context;
 
 mod binaryen;
 mod browsers;
+mod debian;
 mod nchan;
 mod registry;
 mod tools;
@@ -83,6 +85,8 @@ What is missing is set up on the way:
   - the clients that others wrote come from npm and PyPI, into the target directory; without Node,
     npm, Python and curl their step is left out;
   - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
+  - the documented proxies, nginx, HAProxy, Caddy and Apache, are unpacked from Debian's packages
+    into the cache where they are not installed. One that can't be had is left out;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 
 CHROMEDRIVER and GECKODRIVER name drivers of your own. NO_COLOR turns colours off.";
@@ -197,10 +201,10 @@ mod tests {
     }
 
     #[test]
-    fn test_runs_fifteen_steps_and_eight_without_a_browser() {
-        assert_eq!(steps("xtask test").len(), 15);
+    fn test_runs_sixteen_steps_and_nine_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 16);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
-        assert_eq!(steps::NATIVE.len(), 8);
+        assert_eq!(steps::NATIVE.len(), 9);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    miri, native, npm, outside, reference, supply, tools, wasm_build, wasm_tests,
+    miri, native, npm, outside, proxies, reference, supply, tools, wasm_build, wasm_tests,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -20,6 +20,7 @@ pub(crate) const NATIVE: &[Step] = &[
     Step::Features,
     Step::Outside,
     Step::Clients,
+    Step::Proxies,
     Step::Dependencies,
 ];
 
@@ -81,6 +82,8 @@ pub(crate) enum Step {
     Outside,
     /// Clients that others wrote, against the hub
     Clients,
+    /// The documented proxies before the hub
+    Proxies,
     /// Licences, sources, duplicates and known holes of what is depended on
     Dependencies,
     /// Set up a compiler for the browser
@@ -143,6 +146,7 @@ impl Step {
             Self::Reference => "reference",
             Self::Outside => "outside",
             Self::Clients => "clients",
+            Self::Proxies => "proxies",
             Self::Dependencies => "dependencies",
             Self::WasmToolchain => "wasm-toolchain",
             Self::WasmLints => "wasm-lints",
@@ -182,6 +186,7 @@ impl Step {
             Self::Reference => "write docs/configuration.md from the hub's keys",
             Self::Outside => "cargo test in examples/outside, which uses the libraries as a crate elsewhere does",
             Self::Clients => "npm's and PyPI's clients, curl and Chromium against the hub, where Node and Python are",
+            Self::Proxies => "nginx, HAProxy, Caddy and Apache before the hub, with the files of docs/operations.md",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
             Self::WasmLints => "cargo clippy for the browser: the client and its npm package",
@@ -243,6 +248,7 @@ impl Step {
             Self::Reference => reference::write(&context.workspace).map(|()| None),
             Self::Outside => outside::test(context).map(|()| None),
             Self::Clients => clients::tests(&context.workspace),
+            Self::Proxies => proxies::tests(&context.workspace),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {
                 let toolchain = context.wasm_toolchain()?;
