@@ -111,9 +111,9 @@ enum Chore {
         #[command(subcommand)]
         what: Bench,
     },
-    /// Fuzz sse-core: its parser, its encoder and its session, one after the other
+    /// Fuzz sse-core, and what of the hub faces the network: eight targets, one after the other
     Fuzz {
-        /// How long each of the three is fuzzed
+        /// How long each target is fuzzed
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },

@@ -119,7 +119,7 @@ pub(crate) enum Step {
     /// Compare the hub with other servers, or its stores with each other
     #[value(skip)]
     Bench { what: Comparison },
-    /// Set up cargo-fuzz and build sse-core's fuzz targets
+    /// Set up cargo-fuzz and build the fuzz targets
     FuzzTargets,
     /// Run sse-core's tests in Miri
     Miri,
@@ -172,6 +172,11 @@ impl Step {
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
             Self::Fuzz { target: Target::Session, .. } => "fuzz-session",
+            Self::Fuzz { target: Target::Selector, .. } => "fuzz-selector",
+            Self::Fuzz { target: Target::Path, .. } => "fuzz-path",
+            Self::Fuzz { target: Target::Query, .. } => "fuzz-query",
+            Self::Fuzz { target: Target::Id, .. } => "fuzz-id",
+            Self::Fuzz { target: Target::Lines, .. } => "fuzz-lines",
         }
     }
 
@@ -208,12 +213,17 @@ impl Step {
                 "compare this hub with other servers of events under the same load"
             }
             Self::Bench { what: Comparison::Store { .. } } => "compare the hub's store on disk with that in memory",
-            Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
+            Self::FuzzTargets => "look for cargo-fuzz, else build it; build the fuzz targets",
             Self::Soak { .. } => "kill hubs under load, and look at what their logs lost",
             Self::SoakAttacks => "attack the hub at full size, and measure what that costs",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
             Self::Fuzz { target: Target::Session, .. } => "a session's inputs in any order",
+            Self::Fuzz { target: Target::Selector, .. } => "topics and selectors, against a naive match and an engine",
+            Self::Fuzz { target: Target::Path, .. } => "topics in paths, against a naive decoding",
+            Self::Fuzz { target: Target::Query, .. } => "queries of each route: a stream, or a sentence",
+            Self::Fuzz { target: Target::Id, .. } => "IDs, and resumes with them",
+            Self::Fuzz { target: Target::Lines, .. } => "NDJSON however it is cut",
         }
     }
 
