@@ -3,15 +3,20 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::tcp::{OwnedReadHalf, OwnedWriteHalf},
     sync::Mutex as AsyncMutex,
+    time::{Instant, sleep},
 };
 
-use crate::http1::{ATTACKER, connect};
+use crate::{
+    LOOK,
+    http1::{ATTACKER, connect},
+};
 
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -75,7 +80,7 @@ fn length(number: usize, bytes: &mut Vec<u8>) {
 }
 
 /// What came on a connection so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     /// Heads of answers.
     pub(crate) heads: usize,
@@ -86,8 +91,30 @@ pub(crate) struct Seen {
     /// Streams that the hub ended.
     pub(crate) ends: usize,
     pub(crate) data: usize,
+    /// What the hub lets through on the connection in all, and at first on each stream. Frames that say so for one
+    /// stream are not looked at.
+    connection_window: usize,
+    stream_window: usize,
     pub(crate) goaway: bool,
     pub(crate) closed: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        const WINDOW: usize = 65_535;
+        let (connection_window, stream_window) = (WINDOW, WINDOW);
+        Self {
+            heads: 0,
+            fine: 0,
+            resets: 0,
+            ends: 0,
+            data: 0,
+            connection_window,
+            stream_window,
+            goaway: false,
+            closed: false,
+        }
+    }
 }
 
 impl Seen {
@@ -103,6 +130,8 @@ pub(crate) struct Connection {
     writer: Arc<AsyncMutex<OwnedWriteHalf>>,
     seen: Arc<Mutex<Seen>>,
     next: u32,
+    /// Bytes of bodies.
+    sent: usize,
     reading: tokio::task::JoinHandle<()>,
 }
 
@@ -119,7 +148,7 @@ impl Connection {
         let writer = Arc::new(AsyncMutex::new(writer));
         let seen = Arc::new(Mutex::new(Seen::default()));
         let reading = tokio::spawn(read(reader, writer.clone(), seen.clone()));
-        let connection = Self { writer, seen, next: 1, reading };
+        let connection = Self { writer, seen, next: 1, sent: 0, reading };
         let _ = connection.send(&[PREFACE, &settings(window)].concat()).await;
         Ok(connection)
     }
@@ -153,6 +182,26 @@ impl Connection {
         stream
     }
 
+    /// Sends the beginning of a body, as much as the hub lets through: a client that sends more is cut off. False if
+    /// that is nothing for some seconds, or the hub is gone.
+    pub(crate) async fn body(&mut self, stream: u32, bytes: &[u8]) -> bool {
+        let begun = &bytes[..bytes.len().min(self.seen().stream_window)];
+        for piece in begun.chunks(16_000) {
+            let until = Instant::now() + Duration::from_secs(2);
+            while self.sent + piece.len() > self.seen().connection_window {
+                if Instant::now() > until || self.seen().closed {
+                    return false;
+                }
+                sleep(LOOK).await;
+            }
+            self.sent += piece.len();
+            if !self.send(&frame(DATA, 0, stream, piece)).await {
+                return false;
+            }
+        }
+        true
+    }
+
     pub(crate) fn seen(&self) -> Seen {
         *self.seen.lock().unwrap()
     }
@@ -172,7 +221,8 @@ async fn read(mut reader: OwnedReadHalf, writer: Arc<AsyncMutex<OwnedWriteHalf>>
                 PING if flags & ACK == 0 => acknowledgements.extend(frame(PING, ACK, 0, payload)),
                 _ => {}
             }
-            seen.lock().unwrap().note(kind, flags, payload);
+            let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+            seen.lock().unwrap().note(kind, flags, stream, payload);
             at = end;
         }
         buffer.drain(..at);
@@ -184,7 +234,7 @@ async fn read(mut reader: OwnedReadHalf, writer: Arc<AsyncMutex<OwnedWriteHalf>>
 }
 
 impl Seen {
-    fn note(&mut self, kind: u8, flags: u8, payload: &[u8]) {
+    fn note(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         match kind {
             HEADERS => {
                 self.heads += 1;
@@ -193,6 +243,15 @@ impl Seen {
             }
             DATA => self.data += payload.len(),
             RST_STREAM => self.resets += 1,
+            SETTINGS => {
+                for setting in payload.chunks_exact(6).filter(|setting| setting[..2] == [0, 4]) {
+                    self.stream_window = u32::from_be_bytes([setting[2], setting[3], setting[4], setting[5]]) as usize;
+                }
+            }
+            WINDOW_UPDATE if stream == 0 => {
+                let more = payload.first_chunk().map_or(0, |more| u32::from_be_bytes(*more));
+                self.connection_window += more as usize;
+            }
             GOAWAY => self.goaway = true,
             _ => {}
         }

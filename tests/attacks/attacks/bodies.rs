@@ -6,7 +6,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use crate::{
     MB, eventually,
     http1::{ATTACKER, connect, exchange, first_status},
-    http2::{Connection, DATA, frame},
+    http2::Connection,
     stage::{Attack, Stage},
 };
 
@@ -114,11 +114,7 @@ async fn half_lines_over_http2(stage: &Stage) {
             let stream = connection.post("/publish", "application/x-ndjson").await;
             let mut line = br#"{"topic":"a","data":""#.to_vec();
             line.resize(BEGUN, b'x');
-            // what the connection's window lets through: the hub gives more as it reads
-            for piece in line.chunks(16_000) {
-                connection.send(&frame(DATA, 0, stream, piece)).await;
-            }
-            if connection.seen().closed {
+            if !connection.body(stream, &line).await {
                 break;
             }
         }

@@ -31,7 +31,7 @@ attacks! {
         Attack::right("nothing stays of those who break off").seen_in("sse_ends_total");
 }
 
-const HEAD: &[(&str, &str)] = &[("SSE__SERVER__HEADER_TIMEOUT", "2s")];
+const HEAD: &[(&str, &str)] = &[("SSE__SERVER__HEADER_TIMEOUT", "2s"), ("SSE__SERVER__IDLE_TIMEOUT", "2s")];
 
 async fn sockets(stage: &Stage, number: usize, bytes: &[u8]) -> Vec<TcpStream> {
     let mut all = Vec::new();
