@@ -1,4 +1,4 @@
-//! Fuzzing sse-core: the targets in `sse-core/fuzz`, each for a while.
+//! Fuzzing: the targets in `sse-core/fuzz` and `sse-server/fuzz`, each for a while.
 
 use std::{fs, path::PathBuf, process::Command};
 
@@ -8,7 +8,8 @@ use crate::{
     failure::{Failure, Result},
 };
 
-const DIRECTORY: &str = "sse-core/fuzz";
+const CORE: &str = "sse-core/fuzz";
+const SERVER: &str = "sse-server/fuzz";
 
 /// A program that libFuzzer feeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,38 +20,65 @@ pub(crate) enum Target {
     Encode,
     /// The inputs of a client's session
     Session,
+    /// Topics, and selectors of them
+    Selector,
+    /// A topic in a path
+    Path,
+    /// A query
+    Query,
+    /// An event's ID, and a resume with it
+    Id,
+    /// NDJSON, in any pieces
+    Lines,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 3] = [Self::Parse, Self::Encode, Self::Session];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Parse, Self::Encode, Self::Session, Self::Selector, Self::Path, Self::Query, Self::Id, Self::Lines];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Parse => "parse",
             Self::Encode => "encode",
             Self::Session => "session",
+            Self::Selector => "selector",
+            Self::Path => "path",
+            Self::Query => "query",
+            Self::Id => "id",
+            Self::Lines => "lines",
+        }
+    }
+
+    /// The package that it is in.
+    const fn directory(self) -> &'static str {
+        match self {
+            Self::Parse | Self::Encode | Self::Session => CORE,
+            Self::Selector | Self::Path | Self::Query | Self::Id | Self::Lines => SERVER,
         }
     }
 }
 
 /// Finds or builds cargo-fuzz, and builds the targets.
 pub(crate) fn set_up(context: &Context) -> Result<()> {
-    command::run(&mut cargo_fuzz(context, "build")?).map_err(|failure| {
-        Failure::new(format!(
-            "{failure}; if a C++ compiler or the address sanitizer is missing, install g++ or clang, and Rust by rustup"
-        ))
+    [CORE, SERVER].into_iter().try_for_each(|directory| {
+        command::run(&mut cargo_fuzz(context, "build", directory)?).map_err(|failure| {
+            Failure::new(format!(
+                "{failure}; if a C++ compiler or the address sanitizer is missing, install g++ or clang, and Rust by \
+                 rustup"
+            ))
+        })
     })
 }
 
 /// Fuzzes the target, beginning with what is in `seeds` and what earlier runs found worth keeping. The note says how
 /// many inputs were tried.
 pub(crate) fn run(context: &Context, target: Target, seconds: u32) -> Result<Option<String>> {
-    let name = target.name();
-    let [grown, seeds] = ["corpus", "seeds"].map(|kind| PathBuf::from(DIRECTORY).join(kind).join(name));
+    let (name, place) = (target.name(), target.directory());
+    let [grown, seeds] = ["corpus", "seeds"].map(|kind| PathBuf::from(place).join(kind).join(name));
     let directory = context.workspace.root().join(&grown);
     fs::create_dir_all(&directory).map_err(|e| Failure::new(format!("cannot make {}: {e}", directory.display())))?;
 
-    let mut run = cargo_fuzz(context, "run")?;
+    let mut run = cargo_fuzz(context, "run", place)?;
     run.arg(name).args([grown, seeds]).args(["--", "-verbosity=0", "-print_final_stats=1", "-timeout=10"]);
     run.arg(format!("-max_total_time={seconds}"));
     let output = run.output().map_err(|e| command::unstartable(&run, &e))?;
@@ -62,14 +90,14 @@ pub(crate) fn run(context: &Context, target: Target, seconds: u32) -> Result<Opt
     let Some(input) = written(&said) else {
         return Err(Failure::new(format!("`{}` ended with {}", command::line(&run), output.status)));
     };
-    let mut repeat = cargo_fuzz(context, "run")?;
+    let mut repeat = cargo_fuzz(context, "run", place)?;
     repeat.args([name, input]);
     Err(Failure::new(format!("{name} found something, `RUSTC_BOOTSTRAP=1 {}` shows it", command::line(&repeat))))
 }
 
-fn cargo_fuzz(context: &Context, subcommand: &str) -> Result<Command> {
+fn cargo_fuzz(context: &Context, subcommand: &str, directory: &str) -> Result<Command> {
     let mut command = context.workspace.command(context.cargo_fuzz()?);
-    command.args([subcommand, "--fuzz-dir", DIRECTORY, "--target-dir"]).arg(context.workspace.target().join("fuzz"));
+    command.args([subcommand, "--fuzz-dir", directory, "--target-dir"]).arg(context.workspace.target().join("fuzz"));
     // The sanitizer's flags are unstable; with this a stable compiler takes them too.
     command.env("RUSTC_BOOTSTRAP", "1");
     Ok(command)
@@ -105,8 +133,9 @@ mod tests {
 
     #[test]
     fn each_target_has_its_program_and_seeds() {
-        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(DIRECTORY);
-        for name in Target::ALL.map(Target::name) {
+        for target in Target::ALL {
+            let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(target.directory());
+            let name = target.name();
             assert!(directory.join(format!("targets/{name}.rs")).is_file(), "{name}");
             assert!(fs::read_dir(directory.join("seeds").join(name)).unwrap().count() > 0, "{name}");
         }

@@ -24,6 +24,7 @@ mod fuzz;
 mod miri;
 mod native;
 mod outside;
+mod proxies;
 mod reference;
 mod supply;
 
@@ -39,6 +40,7 @@ mod context;
 
 mod binaryen;
 mod browsers;
+mod debian;
 mod nchan;
 mod registry;
 mod tools;
@@ -83,6 +85,8 @@ What is missing is set up on the way:
   - the clients that others wrote come from npm and PyPI, into the target directory; without Node,
     npm, Python and curl their step is left out;
   - binaryen's wasm-opt comes from Debian where that is recent, else from npm, else from crates.io;
+  - the documented proxies, nginx, HAProxy, Caddy and Apache, are unpacked from Debian's packages
+    into the cache where they are not installed. One that can't be had is left out;
   - to compare with nchan, Debian's nginx is unpacked into the cache. It is not installed.
 
 CHROMEDRIVER and GECKODRIVER name drivers of your own. NO_COLOR turns colours off.";
@@ -107,9 +111,9 @@ enum Chore {
         #[command(subcommand)]
         what: Bench,
     },
-    /// Fuzz sse-core: its parser, its encoder and its session, one after the other
+    /// Fuzz sse-core, and what of the hub faces the network: eight targets, one after the other
     Fuzz {
-        /// How long each of the three is fuzzed
+        /// How long each target is fuzzed
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
@@ -118,11 +122,20 @@ enum Chore {
     /// Run sse-core's tests in Miri, the judge of unsafe code: some minutes
     Miri,
     /// Kill a hub under load again and again, and look at what its log lost: the suite's crash tests, longer
+    #[command(args_conflicts_with_subcommands = true)]
     Soak {
+        #[command(subcommand)]
+        what: Option<Soak>,
         /// How often, with each durability; 200 take some nine minutes
         #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+enum Soak {
+    /// Attack a release build at full size, and print what that costs it and those beside the attacker: some half an hour
+    Attacks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -149,7 +162,8 @@ impl Chore {
             Self::Miri => steps::MIRI.to_vec(),
             Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
-            Self::Soak { rounds } => vec![Step::Soak { rounds: *rounds }],
+            Self::Soak { what: Some(Soak::Attacks), .. } => vec![Step::SoakAttacks],
+            Self::Soak { what: None, rounds } => vec![Step::Soak { rounds: *rounds }],
         }
     }
 }
@@ -187,10 +201,10 @@ mod tests {
     }
 
     #[test]
-    fn test_runs_fifteen_steps_and_eight_without_a_browser() {
-        assert_eq!(steps("xtask test").len(), 15);
+    fn test_runs_sixteen_steps_and_nine_without_a_browser() {
+        assert_eq!(steps("xtask test").len(), 16);
         assert_eq!(steps("xtask test --native"), steps::NATIVE);
-        assert_eq!(steps::NATIVE.len(), 8);
+        assert_eq!(steps::NATIVE.len(), 9);
     }
 
     #[test]
@@ -214,6 +228,14 @@ mod tests {
         assert!(Arguments::try_parse_from(["xtask", "bench", "fanout", "--rounds", "0"]).is_err(), "no median");
         let store = Comparison::Store { extent: Extent { rounds: 3, quick: false } };
         assert_eq!(steps("xtask bench store --rounds 3"), [Step::BenchPrograms, Step::Bench { what: store }]);
+    }
+
+    #[test]
+    fn soak_kills_hubs_or_attacks_them() {
+        assert_eq!(steps("xtask soak"), [Step::Soak { rounds: 200 }]);
+        assert_eq!(steps("xtask soak --rounds 3"), [Step::Soak { rounds: 3 }]);
+        assert_eq!(steps("xtask soak attacks"), [Step::SoakAttacks]);
+        assert!(Arguments::try_parse_from(["xtask", "soak", "--rounds", "3", "attacks"]).is_err(), "rounds of what");
     }
 
     #[test]

@@ -70,6 +70,15 @@ pub(crate) fn soak(context: &Context, rounds: u32) -> Result<()> {
     command::run(test.env("SSE_CRASH_ROUNDS", rounds.to_string()))
 }
 
+/// The attacks of the suite at full size, one after the other, on a release build.
+pub(crate) fn soak_attacks(context: &Context) -> Result<()> {
+    cargo(context, &["build", "--release", "--package", "sse-server", "--bin", "sse-server"])?;
+    let mut test = context.workspace.cargo();
+    test.args(["test", "--workspace", "--test", "attacks", "--", "--nocapture", "--test-threads=1"]);
+    test.env("SSE_TEST_HUB_PROGRAM", context.workspace.program("release", "sse-server"));
+    command::run(test.env("SSE_ATTACKS", "large"))
+}
+
 fn cargo(context: &Context, arguments: &[&str]) -> Result<()> {
     let mut cargo = context.workspace.cargo();
     cargo.args(arguments);

@@ -3,13 +3,12 @@
 //! They are not installed: Debian would start nginx as a service, on port 80 of every address.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use crate::{
-    command,
+    command, debian,
     failure::{Failure, Result},
     system::find_program,
     tools,
@@ -67,24 +66,7 @@ fn unpacked(workspace: &Workspace) -> Result<Nchan> {
     if let Some(nchan) = in_cache() {
         return Ok(nchan);
     }
-    for program in ["apt-get", "dpkg-deb"] {
-        if find_program(program).is_none() {
-            return Err(Failure::new(format!("there is no {program} to fetch it with")));
-        }
-    }
-    let failed = |what: &str, path: &Path, error| Failure::new(format!("cannot {what} {}: {error}", path.display()));
-    fs::create_dir_all(&directory).map_err(|e| failed("make", &directory, e))?;
-    let mut download = workspace.command("apt-get");
-    download.args(["download", "--quiet=2"]).args(PACKAGES).current_dir(&directory);
-    println!("{}", command::line(&download));
-    command::run(&mut download)?;
-    for entry in fs::read_dir(&directory).map_err(|e| failed("read", &directory, e))? {
-        let file = entry.map_err(|e| failed("read", &directory, e))?.path();
-        if file.extension().is_some_and(|extension| extension == "deb") {
-            command::run(workspace.command("dpkg-deb").arg("--extract").arg(&file).arg(&directory))?;
-            fs::remove_file(&file).map_err(|e| failed("remove", &file, e))?;
-        }
-    }
+    debian::unpack(workspace, &PACKAGES, &directory)?;
     in_cache().ok_or_else(|| Failure::new(format!("Debian's nginx in {} does not start", directory.display())))
 }
 

@@ -17,8 +17,9 @@ const PACKAGES: &[Package] = &[
     Package { manifest: "examples/outside/Cargo.toml", tested: true, linted_with: &[] },
     // It depends on another crate called sse-core.
     Package { manifest: "sse-core/compare/Cargo.toml", tested: false, linted_with: &[] },
-    // It is built with a sanitizer. Its code is looked at without the fuzzer's runtime, which is C++.
+    // They are built with a sanitizer. Their code is looked at without the fuzzer's runtime, which is C++.
     Package { manifest: "sse-core/fuzz/Cargo.toml", tested: false, linted_with: &["--no-default-features"] },
+    Package { manifest: "sse-server/fuzz/Cargo.toml", tested: false, linted_with: &["--no-default-features"] },
 ];
 
 pub(crate) fn format(context: &Context) -> Result<()> {

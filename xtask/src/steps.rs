@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     failure::Result,
     fuzz::{self, Target},
-    miri, native, npm, outside, reference, supply, tools, wasm_build, wasm_tests,
+    miri, native, npm, outside, proxies, reference, supply, tools, wasm_build, wasm_tests,
 };
 
 /// The steps of `cargo xtask test --native`.
@@ -20,6 +20,7 @@ pub(crate) const NATIVE: &[Step] = &[
     Step::Features,
     Step::Outside,
     Step::Clients,
+    Step::Proxies,
     Step::Dependencies,
 ];
 
@@ -81,6 +82,8 @@ pub(crate) enum Step {
     Outside,
     /// Clients that others wrote, against the hub
     Clients,
+    /// The documented proxies before the hub
+    Proxies,
     /// Licences, sources, duplicates and known holes of what is depended on
     Dependencies,
     /// Set up a compiler for the browser
@@ -116,7 +119,7 @@ pub(crate) enum Step {
     /// Compare the hub with other servers, or its stores with each other
     #[value(skip)]
     Bench { what: Comparison },
-    /// Set up cargo-fuzz and build sse-core's fuzz targets
+    /// Set up cargo-fuzz and build the fuzz targets
     FuzzTargets,
     /// Run sse-core's tests in Miri
     Miri,
@@ -126,6 +129,9 @@ pub(crate) enum Step {
     /// Crash tests of the hub's log, many rounds of them
     #[value(skip)]
     Soak { rounds: u32 },
+    /// Attacks on the hub at full size
+    #[value(skip)]
+    SoakAttacks,
 }
 
 impl Step {
@@ -140,6 +146,7 @@ impl Step {
             Self::Reference => "reference",
             Self::Outside => "outside",
             Self::Clients => "clients",
+            Self::Proxies => "proxies",
             Self::Dependencies => "dependencies",
             Self::WasmToolchain => "wasm-toolchain",
             Self::WasmLints => "wasm-lints",
@@ -161,9 +168,15 @@ impl Step {
             Self::Bench { what: Comparison::Store { .. } } => "bench-store",
             Self::FuzzTargets => "fuzz-targets",
             Self::Soak { .. } => "soak",
+            Self::SoakAttacks => "soak-attacks",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
             Self::Fuzz { target: Target::Session, .. } => "fuzz-session",
+            Self::Fuzz { target: Target::Selector, .. } => "fuzz-selector",
+            Self::Fuzz { target: Target::Path, .. } => "fuzz-path",
+            Self::Fuzz { target: Target::Query, .. } => "fuzz-query",
+            Self::Fuzz { target: Target::Id, .. } => "fuzz-id",
+            Self::Fuzz { target: Target::Lines, .. } => "fuzz-lines",
         }
     }
 
@@ -178,6 +191,7 @@ impl Step {
             Self::Reference => "write docs/configuration.md from the hub's keys",
             Self::Outside => "cargo test in examples/outside, which uses the libraries as a crate elsewhere does",
             Self::Clients => "npm's and PyPI's clients, curl and Chromium against the hub, where Node and Python are",
+            Self::Proxies => "nginx, HAProxy, Caddy and Apache before the hub, with the files of docs/operations.md",
             Self::Dependencies => "cargo deny check, for the workspace and each package outside it",
             Self::WasmToolchain => "look for a compiler for wasm32-unknown-unknown, else add one",
             Self::WasmLints => "cargo clippy for the browser: the client and its npm package",
@@ -199,11 +213,17 @@ impl Step {
                 "compare this hub with other servers of events under the same load"
             }
             Self::Bench { what: Comparison::Store { .. } } => "compare the hub's store on disk with that in memory",
-            Self::FuzzTargets => "look for cargo-fuzz, else build it; build sse-core's fuzz targets",
+            Self::FuzzTargets => "look for cargo-fuzz, else build it; build the fuzz targets",
             Self::Soak { .. } => "kill hubs under load, and look at what their logs lost",
+            Self::SoakAttacks => "attack the hub at full size, and measure what that costs",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
             Self::Fuzz { target: Target::Session, .. } => "a session's inputs in any order",
+            Self::Fuzz { target: Target::Selector, .. } => "topics and selectors, against a naive match and an engine",
+            Self::Fuzz { target: Target::Path, .. } => "topics in paths, against a naive decoding",
+            Self::Fuzz { target: Target::Query, .. } => "queries of each route: a stream, or a sentence",
+            Self::Fuzz { target: Target::Id, .. } => "IDs, and resumes with them",
+            Self::Fuzz { target: Target::Lines, .. } => "NDJSON however it is cut",
         }
     }
 
@@ -215,6 +235,7 @@ impl Step {
             Self::Bench { what } => format!("cargo xtask bench {}", what.words().join(" ")),
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
+            Self::SoakAttacks => "cargo xtask soak attacks".to_owned(),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
     }
@@ -237,6 +258,7 @@ impl Step {
             Self::Reference => reference::write(&context.workspace).map(|()| None),
             Self::Outside => outside::test(context).map(|()| None),
             Self::Clients => clients::tests(&context.workspace),
+            Self::Proxies => proxies::tests(&context.workspace),
             Self::Dependencies => supply::check(context),
             Self::WasmToolchain => {
                 let toolchain = context.wasm_toolchain()?;
@@ -271,6 +293,7 @@ impl Step {
             Self::FuzzTargets => fuzz::set_up(context).map(|()| None),
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
             Self::Soak { rounds } => native::soak(context, rounds).map(|()| None),
+            Self::SoakAttacks => native::soak_attacks(context).map(|()| None),
         }
     }
 }

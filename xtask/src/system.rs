@@ -79,12 +79,17 @@ impl Apt {
     pub(crate) fn install(&self, packages: &[&str]) -> Result<()> {
         // An old list names versions that the server no longer has. If it can't be renewed the
         // install may still work.
-        let update = self.run(&["update", "--quiet=2"], &[]);
+        let update = self.update();
         let install = self.run(&["install", "--yes", "--quiet=2", "--no-install-recommends", "--no-remove"], packages);
         install.and(Ok(())).map_err(|failure| match update {
             Ok(()) => failure,
             Err(earlier) => Failure::new(format!("{earlier}, and {failure}")),
         })
+    }
+
+    /// Renews the lists of packages.
+    pub(crate) fn update(&self) -> Result<()> {
+        self.run(&["update", "--quiet=2"], &[])
     }
 
     fn run(&self, arguments: &[&str], packages: &[&str]) -> Result<()> {

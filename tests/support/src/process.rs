@@ -91,6 +91,11 @@ impl Process {
         assert!(sent.is_ok_and(|status| status.success()), "can't send {name}");
     }
 
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Panics

@@ -1,0 +1,73 @@
+//! A hub in memory, and requests to it.
+#![allow(dead_code, reason = "each target uses its part")]
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, Request, StatusCode};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use serde_json::Value;
+use sse_server::{Config, Hub, HubService, ResponseBody, RouteSet};
+use tokio::runtime::Runtime;
+use tower_service::Service;
+
+pub struct Fuzzed {
+    runtime: Runtime,
+    hub: Hub,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: ResponseBody,
+}
+
+impl Fuzzed {
+    pub fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let hub = runtime.block_on(async { Hub::new(Config::in_memory()) }).expect("a hub in memory");
+        Self { runtime, hub }
+    }
+
+    /// Sends a request whose body comes in these pieces.
+    pub fn send(&self, request: http::request::Builder, pieces: Vec<Bytes>) -> Option<Answer> {
+        let frames = pieces.into_iter().map(|piece| Ok::<_, std::convert::Infallible>(Frame::data(piece)));
+        let request = request.header("host", "localhost").body(StreamBody::new(stream::iter(frames))).ok()?;
+        let mut service = HubService::new(self.hub.clone(), RouteSet::All);
+        let answer = self.runtime.block_on(async { service.call(request).await });
+        let Ok(answer) = answer;
+        let (head, body) = answer.into_parts();
+        assert!(!head.status.is_server_error(), "{}", head.status);
+        Some(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    pub fn get(&self, target: &str) -> Option<Answer> {
+        self.send(Request::get(target), Vec::new())
+    }
+
+    /// The whole body, as JSON. What refuses is a problem, with a sentence.
+    pub fn json(&self, answer: Answer) -> Value {
+        let body = self.runtime.block_on(answer.body.collect()).expect("a body").to_bytes();
+        let value: Value = serde_json::from_slice(&body).expect("JSON");
+        if !answer.status.is_success() {
+            assert_eq!(answer.headers["content-type"], "application/problem+json");
+            assert!(
+                value["detail"].as_str().is_some_and(|detail| !detail.is_empty() && detail.len() < 2_048),
+                "{value}"
+            );
+        }
+        value
+    }
+
+    /// What a stream begins with.
+    pub fn beginning(&self, mut answer: Answer) -> String {
+        let frame = self.runtime.block_on(answer.body.frame()).expect("a stream begins").expect("it can be read");
+        String::from_utf8(frame.into_data().expect("data").to_vec()).expect("UTF-8")
+    }
+}
+
+/// Each program has one hub for all inputs.
+pub fn with<T>(act: impl FnOnce(&Fuzzed) -> T) -> T {
+    thread_local!(static HUB: Fuzzed = Fuzzed::new());
+    HUB.with(act)
+}
