@@ -25,6 +25,7 @@
 // in the order in which data passes them: each module imports only from those above it
 mod bounds;
 mod ids;
+mod order;
 mod steps;
 
 mod matcher;
@@ -67,6 +68,7 @@ pub use engine::Engine;
 pub use frame::encode;
 pub use ids::{GroupId, Millis};
 pub use matcher::{Matcher, Selection};
+pub use order::OutOfOrder;
 pub use resume::{Opening, Pending, Placement, Start, StartRead};
 pub use retained::{Hole, Retained, StoredHead, Trim};
 pub use selector::{Pattern, Selector, Selectors};
@@ -78,5 +80,5 @@ pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
 pub use steps::MAX_STEPS;
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;
-pub use window::{OutOfOrder, Window};
+pub use window::Window;
 pub use wire::turned_away;

@@ -3,12 +3,12 @@
 //! Without a store, the window is everything that is retained, and an event that leaves it is trimmed. With a store, an
 //! event that leaves the window is still in the store, which announces its trims.
 
-use std::{borrow::Cow, collections::VecDeque, error, fmt};
+use std::{borrow::Cow, collections::VecDeque};
 
 use bytes::Bytes;
 
 use crate::{
-    Bounds, Draft, Epoch, Hole, Millis, Position, Retained, StoredHead, Topic, Trim,
+    Bounds, Draft, Epoch, Hole, Millis, OutOfOrder, Position, Retained, StoredHead, Topic, Trim,
     envelopes::Envelopes,
     frame::Frame,
     topics::{TopicId, Topics, Trimmed},
@@ -16,24 +16,6 @@ use crate::{
 
 /// The most trimmed slots between retained ones before they are compacted.
 const SPARE_SLOTS: usize = 1024;
-
-/// An event whose sequence number is not greater than that of the event before it: the store broke its contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OutOfOrder {
-    /// The event's sequence number.
-    pub seq: u64,
-    /// The sequence number of the event before it.
-    pub last: u64,
-}
-
-impl fmt::Display for OutOfOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seq, last } = self;
-        write!(f, "event {seq} was appended after event {last}")
-    }
-}
-
-impl error::Error for OutOfOrder {}
 
 /// The window of the log in memory. When it is full, the oldest events are evicted.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ const ORDERS: &[Order<'_>] = &[
         modules: &[
             "bounds",
             "ids",
+            "order",
             "steps",
             "topic",
             "selector",
