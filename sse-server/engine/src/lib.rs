@@ -35,10 +35,10 @@ mod topic;
 mod draft;
 mod retained;
 
+mod by_size;
 mod chunk;
 mod envelopes;
 mod frame;
-mod smallest;
 mod topics;
 mod window;
 
@@ -61,6 +61,7 @@ mod model;
 mod tests;
 
 pub use bounds::{Bounds, Full, LagPolicy, MAX_PATTERN_SEGMENTS};
+pub use by_size::BySize;
 pub use chunk::{Chunk, Write};
 pub use cursor::{Cursor, Progress, Step, StorePage, StoreRead};
 pub use draft::{Draft, Name, data_of};
@@ -75,7 +76,6 @@ pub use selector::{Pattern, Selector, Selectors};
 pub use session::{
     Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
 };
-pub use smallest::Smallest;
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
 pub use steps::MAX_STEPS;
 pub use topic::{Topic, TopicError};

@@ -184,21 +184,13 @@ impl Model {
         if self.backed {
             return;
         }
-        if self.forgetful || steps != usize::MAX {
-            // the engine chooses which topic to forget, and may not have come to all
-            let gone: Vec<_> = (0..self.events.len()).filter(|i| self.is_gone_unnoticed(*i)).collect();
-            gone.into_iter().for_each(|i| self.mark(i));
-        }
-        if steps == usize::MAX {
-            self.mark_surplus();
-        }
+        self.mark_gone();
     }
 
-    fn mark_surplus(&mut self) {
-        let retained: Vec<_> = (0..self.events.len()).filter(|i| self.events[*i].trimmed.is_none()).collect();
-        for i in retained.iter().take(retained.len().saturating_sub(self.max_events)) {
-            self.mark(*i);
-        }
+    /// The engine chooses whose event goes, and which topic to forget.
+    fn mark_gone(&mut self) {
+        let gone: Vec<_> = (0..self.events.len()).filter(|i| self.is_gone_unnoticed(*i)).collect();
+        gone.into_iter().for_each(|i| self.mark(i));
     }
 
     /// Works off what is left, and wakes those who wait for the groups that matched.
@@ -255,7 +247,8 @@ impl Model {
         while !self.work(3) {}
         self.check_waiting()?;
         if !self.backed {
-            self.mark_surplus();
+            self.mark_gone();
+            prop_assert!(self.engine.window().size().0 <= self.max_events);
         }
         self.check_counts()?;
         while let Some(mut subscriber) = self.subscribers.pop() {

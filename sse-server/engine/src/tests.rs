@@ -453,3 +453,26 @@ fn topics_that_a_store_emptied_are_forgotten_at_once_when_there_are_too_many() {
     }
     assert_eq!(engine.window().size().2, 10);
 }
+
+#[test]
+fn a_loud_topic_pushes_out_its_own_events() {
+    let mut engine = engine(Bounds { events: 100, ..bounds() });
+    let mut seq = 0;
+    let mut publish = |engine: &mut Engine, topic: &str, count: usize| {
+        for _ in 0..count {
+            seq += 1;
+            engine.publish(seq, 0, &draft(topic, "x"), &mut Vec::new()).unwrap();
+        }
+    };
+    publish(&mut engine, "quiet", 10);
+    let mut reader = engine.subscribe(selectors(&["quiet"]), &Start::Earliest).unwrap().placed().unwrap().0;
+    let mut of_loud = engine.subscribe(selectors(&["loud"]), &Start::Head).unwrap().placed().unwrap().0;
+    publish(&mut engine, "loud", 1000);
+    assert!(matches!(engine.next(&mut reader, 10_000, 0), Step::Events { count: 10, .. }));
+    assert_eq!(engine.next(&mut of_loud, 10_000, 0), Step::Lagged, "its events are gone");
+    assert_eq!(engine.topic(&Topic::new("loud").unwrap()).unwrap().events, 90);
+    publish(&mut engine, "quiet", 200);
+    let events = |topic| engine.topic(&Topic::new(topic).unwrap()).unwrap().events;
+    assert_eq!(events("quiet") + events("loud"), 100);
+    assert!(events("loud") >= 10, "it is the quiet one now");
+}

@@ -7,7 +7,7 @@ use std::{
 
 use slab::Slab;
 
-use crate::{Millis, Retained, Topic, smallest::Smallest};
+use crate::{Millis, Retained, Topic, by_size::BySize};
 
 /// The most stale trims before they are removed, apart from one for each topic.
 const SPARE_TRIMS: usize = 1024;
@@ -62,7 +62,8 @@ pub(crate) struct Topics {
     empty: BTreeSet<(u64, TopicId)>,
     /// The trims by generation. Those that are no longer the last one of their topic are stale.
     trims: VecDeque<(u64, TopicId)>,
-    smallest: Smallest<TopicId>,
+    by_events: BySize<TopicId>,
+    by_bytes: BySize<TopicId>,
     /// The latest trim of any forgotten topic.
     floor: Trimmed,
 }
@@ -99,7 +100,8 @@ impl Topics {
             names: BTreeMap::new(),
             empty: BTreeSet::new(),
             trims: VecDeque::new(),
-            smallest: Smallest::default(),
+            by_events: BySize::default(),
+            by_bytes: BySize::default(),
             floor: Trimmed::default(),
         }
     }
@@ -183,7 +185,15 @@ impl Topics {
 
     /// The topic whose events go when there is no room for another topic.
     pub(crate) fn smallest(&self) -> Option<TopicId> {
-        self.smallest.first_but(None)
+        self.by_events.first_but(None)
+    }
+
+    /// The topic whose event goes when there is no room for more: that of the oldest event, `oldest`, unless this has less
+    /// than its part of all `bytes`, a quarter of what is an average one. Then it is one of the largest topics.
+    pub(crate) fn to_trim(&self, oldest: TopicId, bytes: usize) -> TopicId {
+        let own = self.state(oldest).retained.bytes;
+        let is_quiet = own.saturating_mul(4 * self.states.len()) < bytes;
+        self.by_bytes.largest().filter(|_| is_quiet).unwrap_or(oldest)
     }
 
     /// Records a trim of a forgotten topic.
@@ -202,8 +212,9 @@ impl Topics {
         state.retained.add(seq, cost);
         state.seqs.push_back(seq);
         if state.retained.events.is_power_of_two() {
-            self.smallest.note(id, state.retained.events);
+            self.by_events.note(id, state.retained.events);
         }
+        self.by_bytes.note(id, state.retained.bytes);
     }
 
     /// Records that a retained event entered the window.
@@ -231,7 +242,8 @@ impl Topics {
     pub(crate) fn set_retained(&mut self, id: TopicId, left: Retained) {
         let state = &mut self.states[id.0];
         state.retained = left;
-        self.smallest.note(id, left.events);
+        self.by_events.note(id, left.events);
+        self.by_bytes.note(id, left.bytes);
         let key = (state.trimmed.through, id);
         if left.events == 0 {
             self.empty.insert(key);

@@ -330,12 +330,16 @@ impl Window {
         self.slots.partition_point(|slot| slot.seq < seq)
     }
 
-    /// Evicts the oldest event. Without a store it is thereby trimmed.
+    /// Evicts the oldest event. Without a store it is thereby trimmed, or the oldest one of a loud topic instead.
     fn pop_front(&mut self) -> bool {
         // there are no empty slots in front
-        let Some(seq) = self.slots.front().map(|slot| slot.seq) else { return false };
+        let Some((seq, topic)) = self.slots.front().and_then(|slot| Some((slot.seq, slot.frame.as_ref()?.topic)))
+        else {
+            return false;
+        };
         if !self.backed {
-            self.trim(seq);
+            let loud = self.topics.to_trim(topic, self.bytes);
+            self.trim(self.topics.first_in_window(loud).unwrap_or(seq));
             return true;
         }
         if seq > self.settled {

@@ -26,7 +26,7 @@ const ORDERS: &[Order<'_>] = &[
             "draft",
             "retained",
             "chunk",
-            "smallest",
+            "by_size",
             "topics",
             "frame",
             "envelopes",

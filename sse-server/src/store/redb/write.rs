@@ -11,7 +11,7 @@ use super::{
     tables::{self, Before, EVENTS, FileResult, INDEX, KEYS, META, TOPICS},
 };
 use crate::store::{Entry, Key, Scope, StoredKey, TopicRecord};
-use sse_engine::{Millis, Retained, Smallest, Topic, Trim};
+use sse_engine::{BySize, Millis, Retained, Topic, Trim};
 
 /// The tables of a transaction, and the part of the file that is kept in memory. If the transaction fails, that part is
 /// loaded again.
@@ -40,7 +40,7 @@ pub(super) struct TopicIndex {
     ids: HashMap<Topic, u32>,
     /// Topics without events, ordered by their last trimmed event.
     empty: BTreeSet<(u64, u32)>,
-    smallest: Smallest<u32>,
+    smallest: BySize<u32>,
     /// The last key of each request of lines.
     uploads: HashMap<String, u64>,
     pub(super) events: u64,

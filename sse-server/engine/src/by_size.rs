@@ -1,4 +1,5 @@
-//! Which topic goes when there are too many: one of the smallest, so that new topics push out each other and no history.
+//! Topics in order of their size, to say whose events go: of too many topics one of the smallest, so that new topics push out
+//! each other and no history; of too many events those of one of the largest, so that a loud topic pushes out its own.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -8,23 +9,23 @@ use std::{
 /// Topics with events by their size. Sizes are told apart by powers of two, so that most events change nothing here; among
 /// topics of one size, the one that has been of that size for longest comes first.
 #[derive(Debug)]
-pub struct Smallest<T> {
+pub struct BySize<T> {
     /// The power of two, when it was reached, the topic.
     order: BTreeSet<(u32, u64, T)>,
     places: HashMap<T, (u32, u64)>,
     turn: u64,
 }
 
-impl<T> Default for Smallest<T> {
+impl<T> Default for BySize<T> {
     fn default() -> Self {
         Self { order: BTreeSet::new(), places: HashMap::new(), turn: 0 }
     }
 }
 
-impl<T: Copy + Eq + Hash + Ord> Smallest<T> {
-    /// Notes that `topic` has `events` events now.
-    pub fn note(&mut self, topic: T, events: usize) {
-        let size = usize::BITS - events.leading_zeros();
+impl<T: Copy + Eq + Hash + Ord> BySize<T> {
+    /// Notes that `topic` has the size `size` now: of events or bytes, 0 for none.
+    pub fn note(&mut self, topic: T, size: usize) {
+        let size = usize::BITS - size.leading_zeros();
         let known = self.places.get(&topic).copied();
         if known.map_or(0, |(size, _)| size) == size {
             return;
@@ -41,7 +42,12 @@ impl<T: Copy + Eq + Hash + Ord> Smallest<T> {
         self.places.insert(topic, (size, self.turn));
     }
 
-    /// The topic to go first, other than `kept`.
+    /// One of the largest topics.
+    pub fn largest(&self) -> Option<T> {
+        self.order.iter().next_back().map(|(_, _, topic)| *topic)
+    }
+
+    /// One of the smallest topics, other than `kept`.
     pub fn first_but(&self, kept: Option<T>) -> Option<T> {
         self.order.iter().map(|(_, _, topic)| *topic).find(|topic| Some(*topic) != kept)
     }
@@ -53,7 +59,7 @@ mod tests {
 
     #[test]
     fn the_smallest_goes_first_and_of_these_the_oldest() {
-        let mut topics = Smallest::default();
+        let mut topics = BySize::default();
         for (topic, events) in [('a', 1), ('b', 1000), ('c', 1), ('d', 3), ('b', 1001), ('c', 2), ('e', 1)] {
             topics.note(topic, events);
         }
