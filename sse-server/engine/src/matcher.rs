@@ -95,14 +95,15 @@ impl<'a> Matcher<'a> {
         self.follow(topic.as_str(), &mut Path::default())
     }
 
-    /// Calls `each` for topics of `names` that the selectors select, in order, until `steps` names have been looked at.
-    /// Returns true if there are no more; otherwise call it again with the same `selection`, also if the names have changed.
+    /// Calls `each` for topics of `names` that the selectors select, in order, until it returns false or `steps` names have
+    /// been looked at. Returns true if there are no more; otherwise call it again with the same `selection`, also if the
+    /// names have changed.
     pub fn select<T>(
         &self,
         names: &BTreeMap<Topic, T>,
         selection: &mut Selection,
         steps: &mut usize,
-        mut each: impl FnMut(&Topic, &T),
+        mut each: impl FnMut(&Topic, &T) -> bool,
     ) -> bool {
         let mut path = Path::default();
         let seek = |from: &str| names.range::<str, _>((Bound::Included(from), Bound::Unbounded));
@@ -116,8 +117,12 @@ impl<'a> Matcher<'a> {
             }
             *steps -= 1;
             if self.follow(topic.as_str(), &mut path) {
-                each(topic, value);
-                continue;
+                if each(topic, value) {
+                    continue;
+                }
+                selection.from.clear();
+                selection.from.extend([topic.as_str(), "\0"]);
+                return false;
             }
             if !self.next_after(topic.as_str(), &path, &mut selection.from) {
                 return true;
@@ -250,7 +255,10 @@ mod tests {
                 prop_assert_eq!(matcher.matches(topic), selectors.matches(topic));
             }
             let (mut found, mut selection) = (Vec::new(), Selection::default());
-            while !matcher.select(&names, &mut selection, &mut { steps }, |topic, ()| found.push(topic.clone())) {}
+            while !matcher.select(&names, &mut selection, &mut { steps }, |topic, ()| {
+                found.push(topic.clone());
+                !found.len().is_multiple_of(3)
+            }) {}
             prop_assert_eq!(found, expect);
         }
     }
@@ -268,7 +276,7 @@ mod tests {
         ] {
             let mut steps = usize::MAX;
             let matcher = Matcher::new(&selectors);
-            assert!(matcher.select(&names, &mut Selection::default(), &mut steps, |_, ()| {}));
+            assert!(matcher.select(&names, &mut Selection::default(), &mut steps, |_, ()| true));
             assert!(usize::MAX - steps <= most, "{} names for {:?}", usize::MAX - steps, selectors);
         }
     }

@@ -137,8 +137,10 @@ impl Survey {
             None => {
                 let mut steps = SLICE;
                 let matcher = Matcher::new(&group.selectors);
-                let over =
-                    matcher.select(topics.names(), &mut self.selection, &mut steps, |_, id| look(topics.state(*id)));
+                let over = matcher.select(topics.names(), &mut self.selection, &mut steps, |_, id| {
+                    look(topics.state(*id));
+                    true
+                });
                 view.steps.count(SLICE - steps);
                 over
             }

@@ -35,7 +35,7 @@ pub(crate) mod faulty;
 pub(crate) mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     pin::Pin,
     sync::{Arc, RwLock},
     time::Duration,
@@ -127,7 +127,7 @@ impl Inner {
 /// The topics by name and by ID.
 #[derive(Debug, Default)]
 struct TopicNames {
-    ids: HashMap<Topic, u32>,
+    ids: BTreeMap<Topic, u32>,
     topics: HashMap<u32, Topic>,
     /// There may be events of topics whose names can't be read.
     incomplete: bool,

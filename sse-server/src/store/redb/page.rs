@@ -9,6 +9,8 @@
 
 use std::collections::HashMap;
 
+use sse_engine::{Matcher, Selection};
+
 use super::{
     Fault,
     fault::guarded,
@@ -55,8 +57,12 @@ impl Snapshot<'_> {
         if names.incomplete {
             return Ok(None);
         }
-        let matching = names.topics.iter().filter(|(_, topic)| query.selectors.matches(topic));
-        let few: Vec<_> = matching.map(|(id, _)| *id).take(MERGED + 1).collect();
+        let mut few = Vec::new();
+        let matcher = Matcher::new(&query.selectors);
+        matcher.select(&names.ids, &mut Selection::default(), &mut { usize::MAX }, |_, id| {
+            few.push(*id);
+            few.len() <= MERGED
+        });
         Ok((few.len() <= MERGED).then_some(few))
     }
 
@@ -157,6 +163,7 @@ impl Snapshot<'_> {
 
     /// Adds the matching events after `page.at`, through `limit`.
     fn fill(&self, page: &mut PageBuilder<'_>, limit: u64) -> FileResult<Filled> {
+        let matcher = Matcher::new(&page.query.selectors);
         let mut wanted: HashMap<u32, bool> = HashMap::new();
         let filled = guarded(|| {
             for row in self.events.range(page.at + 1..=limit)? {
@@ -177,7 +184,7 @@ impl Snapshot<'_> {
                 let wanted = match wanted.get(&head.topic) {
                     Some(wanted) => *wanted,
                     None => {
-                        let wants = page.query.selectors.matches(&self.topic(head.topic)?);
+                        let wants = matcher.matches(&self.topic(head.topic)?);
                         wanted.insert(head.topic, wants);
                         wants
                     }
