@@ -192,7 +192,7 @@ impl Connection {
                 if Instant::now() > until || self.seen().closed {
                     return false;
                 }
-                sleep(LOOK).await;
+                sleep(LOOK / 10).await;
             }
             self.sent += piece.len();
             if !self.send(&frame(DATA, 0, stream, piece)).await {

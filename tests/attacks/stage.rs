@@ -16,7 +16,7 @@ use crate::{
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Over how long the streams end when the hub is told to.
-const DRAIN: Duration = Duration::from_secs(1);
+const DRAIN: Duration = Duration::from_millis(500);
 
 /// What the program may take over that to end.
 const AFTER_DRAIN: Duration = Duration::from_secs(1);

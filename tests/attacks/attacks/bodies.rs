@@ -17,10 +17,10 @@ attacks! {
         Attack::right("white space costs no more than letters").seen_in("sse_published_total");
     half_lines: half_lines,
         Attack::right("lines that are not whole are counted, and small publishes keep their room")
-            .scaled(IN_FLIGHT).megabytes(48).seen_in("sse_refusals_total{reason=\"full\"}");
+            .scaled(IN_FLIGHT).megabytes(72).seen_in("sse_refusals_total{reason=\"full\"}");
     half_lines_over_http2: half_lines_over_http2,
         Attack::right("lines that are not whole are counted, and small publishes keep their room")
-            .scaled(IN_FLIGHT).megabytes(48).seen_in("sse_refusals_total{reason=\"full\"}");
+            .scaled(IN_FLIGHT).megabytes(72).seen_in("sse_refusals_total{reason=\"full\"}");
     half_arrays: half_arrays,
         Attack::right("small publishes keep their room").scaled(IN_FLIGHT).megabytes(64)
             .seen_in("sse_refusals_total{reason=\"full\"}");
@@ -45,6 +45,7 @@ attacks! {
             .scaled(&[("SSE__WINDOW__EVENTS", "200")]).seen_in("sse_published_total");
 }
 
+/// What is counted is held, and on each of some hundred connections what the HTTP library reads at once.
 const IN_FLIGHT: &[(&str, &str)] = &[("SSE__PUBLISH__MAX_BYTES_IN_FLIGHT", "16777216")];
 
 /// What is sent of a line or an event that never becomes whole: just below the most that is allowed.

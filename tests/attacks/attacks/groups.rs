@@ -17,7 +17,7 @@ use crate::{
 
 attacks! {
     one_client_takes_all_groups: all_groups,
-        Attack::right("others get a stream with a set of their own").scaled(&[("SSE__LIMITS__GROUPS", "500")])
+        Attack::right("others get a stream with a set of their own").scaled(GROUPS)
             .seen_in("sse_groups");
     array_to_many_groups: array,
         Attack::right("nobody waits for it").megabytes(256).seen_in("sse_groups");
@@ -30,7 +30,8 @@ attacks! {
     resumes_with_patterns_on_disk: resumes,
         Attack::right("a resume costs what it finds, not topics times patterns").on_disk().seen_in("sse_topics");
     long_selectors: long_selectors,
-        Attack::right("their bytes are bounded").megabytes(24).seen_in("sse_groups");
+        Attack::right("their bytes are bounded").scaled(&[("SSE__LIMITS__SELECTOR_BYTES", "8388608")])
+            .seen_in("sse_selector_bytes");
     new_topics: new_topics,
         Attack::right("no more are kept than is allowed").scaled(TOPICS).seen_in("sse_topics");
     new_topics_on_disk: new_topics,
@@ -43,6 +44,8 @@ attacks! {
         Attack::right("what reading costs does not drive out history").with(&[("SSE__WINDOW__BYTES", "4194304")])
             .seen_in("sse_log_events");
 }
+
+const GROUPS: &[(&str, &str)] = &[("SSE__LIMITS__GROUPS", "500"), ("SSE__LIMITS__GROUPS_PER_ADDRESS", "125")];
 
 const TOPICS: &[(&str, &str)] = &[("SSE__WINDOW__TOPICS", "500")];
 
@@ -192,12 +195,16 @@ async fn long_selectors(stage: &Stage) {
         held.push(socket);
     }
     stage.settled().await;
+    let groups = stage.hub.metric("sse_groups").await;
+    assert!(groups < number as u64, "{number} sets of 16 KB, and room for all of them");
+    let bytes = stage.hub.metric("sse_selector_bytes").await;
+    assert!(bytes <= stage.size(8 << 20, 64 << 20) as u64, "{bytes} bytes of selectors");
 }
 
 async fn new_topics(stage: &Stage) {
     let limit = stage.size(500, 20_000) as u64;
     let publishers = (0..3).map(|publisher| async move {
-        for part in 0..stage.size(10, 40) {
+        for part in 0..stage.size(6, 40) {
             let lines = (0..stage.size(1_000, 20_000)).fold(String::new(), |mut lines, number| {
                 let _ = writeln!(lines, r#"{{"topic":"{publisher}-{part}-{number}","data":""}}"#);
                 lines

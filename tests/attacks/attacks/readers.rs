@@ -145,12 +145,19 @@ async fn little_window(stage: &Stage) {
     stage.settled().await;
 }
 
-/// Age holds for who takes nothing. The bystanders would be ended for theirs as well.
+/// Age holds for who takes nothing, whatever else would end it later. The bystanders would be ended for theirs as well.
 async fn no_window(_: &TempDir) {
-    let hub = Launch::new(&[("SSE__STREAM__MAX_AGE", "2s")]).start();
+    let settings = [("MAX_AGE", "2s"), ("WRITE_STALL", "5m"), ("LAG_TIME", "1day")];
+    let launch = settings
+        .iter()
+        .fold(Launch::default(), |launch, (key, value)| launch.set(&format!("SSE__STREAM__{key}"), *value));
+    let hub = launch.start();
     let mut connection = Connection::open(hub.address(), 0).await.expect("the hub listens");
     connection.get((0..20).map(|number| format!("/events?topic=aged{number}"))).await;
-    let ended = async || hub.metric("sse_ends_total{reason=\"age\"}").await >= 20;
+    let ended = async || {
+        let of = async |reason: &str| hub.metric(&format!("sse_ends_total{{reason=\"{reason}\"}}")).await;
+        of("age").await + of("lag").await >= 20
+    };
     eventually("those who take nothing are ended for their age", ended).await;
 }
 

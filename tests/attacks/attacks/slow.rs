@@ -20,10 +20,10 @@ attacks! {
     preface_in_two: preface_in_two,
         Attack::right("a preface may come in two pieces, wherever it is cut").seen_in("sse_connections");
     idle_http2_takes_all: idle_http2,
-        Attack::right("one address does not take all connections").scaled(&[("SSE__LIMITS__CONNECTIONS", "200")])
+        Attack::right("one address does not take all connections").scaled(&[("SSE__LIMITS__CONNECTIONS", "1000")])
             .seen_in("sse_connections");
     streams_take_all: streams_take_all,
-        Attack::right("others publish, and get a stream").scaled(&[("SSE__LIMITS__CONNECTIONS", "200")])
+        Attack::right("others publish, and get a stream").scaled(&[("SSE__LIMITS__CONNECTIONS", "1000")])
             .seen_in("sse_refusals_total{reason=\"full\"}");
     comers_and_goers: churn,
         Attack::right("nothing stays of those who leave").seen_in("sse_ends_total");
@@ -31,7 +31,7 @@ attacks! {
         Attack::right("nothing stays of those who break off").seen_in("sse_ends_total");
 }
 
-const HEAD: &[(&str, &str)] = &[("SSE__SERVER__HEADER_TIMEOUT", "2s"), ("SSE__SERVER__IDLE_TIMEOUT", "2s")];
+const HEAD: &[(&str, &str)] = &[("SSE__SERVER__HEADER_TIMEOUT", "1s"), ("SSE__SERVER__IDLE_TIMEOUT", "1s")];
 
 async fn sockets(stage: &Stage, number: usize, bytes: &[u8]) -> Vec<TcpStream> {
     let mut all = Vec::new();
@@ -107,7 +107,7 @@ async fn newcomer(stage: &Stage, topic: &str) -> String {
 
 async fn idle_http2(stage: &Stage) {
     let mut held = Vec::new();
-    for _ in 0..stage.size(220, 15_000) {
+    for _ in 0..stage.size(1_100, 15_000) {
         held.push(Connection::open(stage.hub.address(), 65_535).await.ok());
     }
     stage.settled().await;
@@ -117,7 +117,7 @@ async fn idle_http2(stage: &Stage) {
 
 async fn streams_take_all(stage: &Stage) {
     let request = b"GET /events?topic=taken HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    let held = sockets(stage, stage.size(220, 15_000), request).await;
+    let held = sockets(stage, stage.size(1_100, 15_000), request).await;
     stage.settled().await;
     let answer = newcomer(stage, "newcomer").await;
     assert!(answer.contains("sse-cursor"), "a newcomer from another address got {answer:?}");
