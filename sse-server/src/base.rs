@@ -5,6 +5,7 @@ pub(crate) mod clock;
 pub(crate) mod connections;
 pub(crate) mod lock;
 pub(crate) mod log_lines;
+pub(crate) mod memory;
 pub(crate) mod network;
 pub(crate) mod pinned;
 pub(crate) mod random;

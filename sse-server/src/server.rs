@@ -8,6 +8,7 @@ mod gone;
 mod half_close;
 mod http2;
 mod idle;
+mod memory;
 mod room;
 mod socket;
 
@@ -125,6 +126,7 @@ impl Server {
             let service = HubService::new(self.hub.clone(), RouteSet::Admin);
             accepting.spawn(admin.clone().run(listener, service));
         }
+        accepting.spawn(memory::watch(self.hub.clone()));
         end(stop, &self.hub, &mut accepting).await;
         let streams = self.hub.subscribers();
         tracing::info!(streams, window_s = window.as_secs_f64(), "draining");

@@ -151,7 +151,11 @@ impl Cursor {
                 return Step::Lagged;
             }
             let selectors = group.selectors.clone();
-            return Step::NeedStore(StoreRead { selectors, after: progress.seq, until: window.evicted() });
+            return Step::NeedStore(StoreRead {
+                selectors,
+                after: progress.seq,
+                until: window.evicted().min(window.head()),
+            });
         }
         let found = matching_after(view, group, progress.seq, if lost { 1 } else { PAGE });
         let through = found.through.max(progress.seq);
@@ -209,6 +213,11 @@ impl Cursor {
 }
 
 impl Progress {
+    /// The last trim that was reported to the subscriber, or did not concern it.
+    pub(crate) const fn trims_seen(&self) -> u64 {
+        self.trims_seen
+    }
+
     /// Moves to just before the first event on `page`, and tells why there may be none in between.
     fn gap_before(&mut self, window: &Window, page: &StorePage, reason: GapReason) -> Step {
         let requested = window.at(self.seq).to_string();
@@ -273,9 +282,9 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
     Matching { frames, through }
 }
 
-/// Returns true if an event after `seq` that matches the group may be in the store but not in the window.
+/// Returns true if an event after `seq` that matches the group, and is not hidden, may be in the store but not in the window.
 fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
-    if seq >= window.evicted() || group.has_all(seq, window.start()) {
+    if seq >= window.evicted().min(window.head()) || group.has_all(seq, window.start()) {
         return false;
     }
     // Without patterns, the counts of the topics give a sharper answer.

@@ -101,7 +101,10 @@ impl Engine {
             self.window.show(*seq);
             self.hidden.pop_front();
             matched.append(&mut self.matched);
-            self.remove_unused(steps);
+            // no group waits longer than for the walk that it was in
+            if !self.remove_unused(steps) {
+                return false;
+            }
         }
         self.remove_unused(steps) && *steps > 0
     }
@@ -184,9 +187,14 @@ impl Engine {
         self.window.restore(topic, retained, trimmed);
     }
 
+    /// All topics are restored: those without events may be forgotten again.
+    pub fn restored(&mut self) {
+        self.window.restored();
+    }
+
     /// Begins again after a failure of the store, which has everything that was published. Trims of events through `undone`
     /// were announced and did not happen: they are read from the store from now on. [Restore](Self::restore) each topic
-    /// next.
+    /// next, and say when [all are](Self::restored).
     pub fn begin_again(&mut self, undone: u64) {
         self.window.begin_again(undone);
     }

@@ -40,10 +40,11 @@ impl Envelopes {
         fits
     }
 
-    /// The event whose encoding was made first, and whether an encoding has to go: an eighth is left for those to come.
-    pub(crate) fn oldest(&self) -> Option<(u64, bool)> {
+    /// The event whose encoding was made first, and whether an encoding has to go: an eighth is left for those to come, and
+    /// there may be `most_seqs` in the account.
+    pub(crate) fn oldest(&self, most_seqs: usize) -> Option<(u64, bool)> {
         let kept = self.kept();
-        Some((*kept.seqs.front()?, kept.bytes > self.most / 8 * 7))
+        Some((*kept.seqs.front()?, kept.bytes > self.most / 8 * 7 || kept.seqs.len() > most_seqs))
     }
 
     /// The encoding that was made first is gone, which frees `bytes`.

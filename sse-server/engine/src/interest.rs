@@ -9,6 +9,9 @@ use crate::{
     topics,
 };
 
+/// The most nodes of patterns that are looked at to count the members for a topic. Honest patterns come nowhere near.
+const MAX_LOOKED_AT: usize = 16_384;
+
 /// Groups indexed by topic name, and by the segments of their patterns.
 #[derive(Debug, Default)]
 pub(crate) struct Interest {
@@ -127,13 +130,13 @@ impl Interest {
         Walk { topic, list: List::Topic, at: 0, ahead: vec![self.patterns.first()] }
     }
 
-    /// The number of members whose selectors match `topic`, each counted once for every selector that does, and the number
-    /// of selectors looked at.
+    /// The number of members whose selectors match `topic`, each counted once for every selector that does, as far as
+    /// [`MAX_LOOKED_AT`] nodes of patterns go, and the number of nodes looked at.
     pub(crate) fn members(&self, topic: &Topic) -> (usize, usize) {
         let mut members = self.topics.get(topic).map_or(0, GroupList::members);
         let mut ahead = vec![self.patterns.first()];
         let mut looked_at = 1;
-        while let Some(visit) = ahead.pop() {
+        while let Some(visit) = ahead.pop().filter(|_| looked_at < MAX_LOOKED_AT) {
             members += self.patterns.list(visit).members();
             self.patterns.go_on(visit, topic.as_str(), &mut ahead);
             looked_at += 1;

@@ -244,7 +244,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
     {
         return exact(window, cursor);
     }
-    let is_in_window = after >= window.evicted() || group.has_all(after, window.start());
+    let is_in_window = after >= window.evicted() || is_known && group.has_all(after, window.start());
     if pending.check.is_none() && is_in_window && pending.survey.is_none() {
         // where matches are dense, the next one is near
         let near = matching_after(view, group, after, 1);
@@ -291,7 +291,12 @@ impl Pending {
 
     /// The subscriber starts before `first`, or after `through` if there is no such event.
     fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>, through: u64) -> Opening {
-        let seq = first.map_or(through.max(self.after), |first| first - 1);
+        let seq = match first {
+            // The subscriber looks by itself what was trimmed while its start was looked for.
+            _ if self.gap.is_none() && window.trims() > cursor.progress().trims_seen() => self.after,
+            Some(first) => first - 1,
+            None => through.max(self.after),
+        };
         cursor.set_seq(seq);
         let gap =
             self.gap.map(|(reason, requested)| Gap::new(reason, requested, first.map(|first| window.at(first).id())));

@@ -28,6 +28,9 @@ pub const WRITE_BYTES: usize = 64 << 10;
 /// writes.
 const SPREAD: f64 = 0.9;
 
+/// The longest time for the last bytes of a stream whose time has come.
+const MAX_GRACE: Millis = 10_000;
+
 /// The state of one stream, independent of what carries it.
 #[derive(Debug)]
 pub struct Session {
@@ -286,7 +289,7 @@ impl Session {
     /// When the stream has to be gone, if it may take `grace` to get its last bytes out; [`Millis::MAX`] if never. A
     /// driver that can't write cuts it off then, for [`end_reason`](Self::end_reason).
     pub const fn overdue_at(&self, grace: Millis) -> Millis {
-        self.ends_at.saturating_add(grace)
+        self.ends_at.saturating_add(if grace < MAX_GRACE { grace } else { MAX_GRACE })
     }
 
     /// Why the stream ends at its time.

@@ -179,8 +179,11 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
         publish(&mut engine, if i % 3000 == 2999 { "rare/x" } else { "other" }, 0, "x");
     }
     for selector in ["rare/x", "rare/*"] {
-        let (mut cursor, opening) =
-            engine.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap().placed().unwrap();
+        let mut placement = engine.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap();
+        while let Placement::Yield(cursor, pending) = placement {
+            placement = engine.continue_start(cursor, pending, None);
+        }
+        let (mut cursor, opening) = placement.placed().unwrap();
         assert_eq!(
             opening.gap.map(|gap| gap.reason),
             Some(GapReason::Trimmed).filter(|_| engine.window().start() > 3000)
@@ -475,4 +478,25 @@ fn a_loud_topic_pushes_out_its_own_events() {
     let events = |topic| engine.topic(&Topic::new(topic).unwrap()).unwrap().events;
     assert_eq!(events("quiet") + events("loud"), 100);
     assert!(events("loud") >= 10, "it is the quiet one now");
+}
+
+#[test]
+fn a_start_is_before_hidden_events_that_have_left_the_window() {
+    let mut engine = engine(Bounds { events: 1, ..bounds() });
+    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    for seq in 1..=3 {
+        engine.append(seq, seq, &draft("a", "x")).unwrap();
+        engine.settle(seq);
+    }
+    engine.work(1, &mut Vec::new());
+    assert_eq!((engine.window().head(), engine.window().start()), (0, 2), "the first is hidden, and gone");
+    for start in [Start::Earliest, Start::Since { time: 1, asked: "1s".into(), before: Some(0) }] {
+        let Placement::NeedStore(cursor, read, pending) = engine.subscribe(selectors(&["*"]), &start).unwrap() else {
+            panic!("the store has it");
+        };
+        assert_eq!((read.after, read.until), (0, 1));
+        let found = StartRead::First(1, Topic::new("a").unwrap());
+        let placement = engine.continue_start(cursor, pending, Some(found));
+        assert_eq!(placement.placed().unwrap().0.seq(), 0);
+    }
 }

@@ -154,6 +154,10 @@ impl Topics {
             return id;
         }
         self.forget_down_to(self.limit - 1);
+        self.insert(topic)
+    }
+
+    fn insert(&mut self, topic: &Topic) -> TopicId {
         let state = TopicState {
             topic: topic.clone(),
             seqs: VecDeque::new(),
@@ -172,6 +176,7 @@ impl Topics {
         while self.states.len() > most {
             let Some((_, id)) = self.empty.pop_first() else { return };
             let state = self.states.remove(id.0);
+            debug_assert!(state.seqs.is_empty(), "it has events in the window");
             self.ids.remove(&state.topic);
             self.names.remove(&state.topic);
             self.raise_floor(state.trimmed);
@@ -283,7 +288,8 @@ impl Topics {
 
     /// Restores a topic from a store that is being opened.
     pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: Trimmed) {
-        let id = self.enter(topic);
+        // Others look empty that are not restored yet: none is forgotten before all are.
+        let id = self.id(topic).unwrap_or_else(|| self.insert(topic));
         self.set_trimmed(id, trimmed);
         self.set_retained(id, retained);
     }

@@ -118,14 +118,19 @@ impl Window {
         self.topics.begin_again(undone);
     }
 
+    /// All topics are restored.
+    pub(crate) fn restored(&mut self) {
+        self.topics.forget_surplus();
+    }
+
     fn note_trim(&mut self, through: u64) {
         self.trims += 1;
         self.trimmed = self.trimmed.max(through);
     }
 
-    /// The last event that left the window and that subscribers may have. Whatever is retained through it is in the store.
+    /// The last event that left the window, perhaps still hidden. Whatever is retained through it is in the store.
     pub(crate) const fn evicted(&self) -> u64 {
-        if self.evicted < self.head { self.evicted } else { self.head }
+        self.evicted
     }
 
     /// The first hole in which a subscriber served through `seq` may have lost events.
@@ -267,7 +272,7 @@ impl Window {
     /// for each.
     fn forget_envelopes(&mut self, steps: &mut usize) {
         while *steps > 0 {
-            let Some((seq, is_full)) = self.envelopes.oldest() else { return };
+            let Some((seq, is_full)) = self.envelopes.oldest(2 * self.events + SPARE_SLOTS) else { return };
             let index = self.index(seq);
             let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
             let frame = slot.and_then(|slot| slot.frame.as_mut());
@@ -338,8 +343,10 @@ impl Window {
             return false;
         };
         if !self.backed {
-            let loud = self.topics.to_trim(topic, self.bytes);
-            self.trim(self.topics.first_in_window(loud).unwrap_or(seq));
+            let loud = self.topics.first_in_window(self.topics.to_trim(topic, self.bytes));
+            // what is new stays, however large
+            let is_old = |seq: &u64| *seq <= self.head && self.bytes_after(*seq) >= self.bytes as u64 / 2;
+            self.trim(loud.filter(is_old).unwrap_or(seq));
             return true;
         }
         if seq > self.settled {

@@ -93,8 +93,9 @@ impl<'a, T> Guard<'a, T> {
     }
 
     /// Releases the lock for a thread that waits for it, if there is one, and takes it again after that one.
-    pub(crate) fn give_way(&mut self) {
+    pub(crate) fn give_way(&mut self) -> Result<(), Poisoned> {
         MutexGuard::bump(&mut self.value);
+        if self.poisoned.load(Ordering::Acquire) { Err(Poisoned) } else { Ok(()) }
     }
 }
 

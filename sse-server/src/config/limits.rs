@@ -28,7 +28,7 @@ section! {
         pub groups_per_address: usize = 5_000, takes Count(0..=10_000_000);
 
         /// Selectors of one stream.
-        pub selectors: usize = 64, takes Count(1..=10_000);
+        pub selectors: usize = 64, takes Count(1..=200);
 
         /// Distinct sets of selectors among the subscribers.
         pub groups: usize = 20_000, takes Count(1..=10_000_000);

@@ -48,7 +48,8 @@ section! {
         /// Until then it holds a descriptor for nothing.
         pub header_timeout: Duration = 10 * SECOND, takes 100 * MS..=5 * MINUTE;
 
-        /// How long a connection may be idle between requests.
+        /// How long a connection may be idle before a request, also before its first one if less than half of the connections
+        /// there may be are open.
         ///
         /// A proxy that keeps connections to the hub should close them earlier: a request that it sends just when the hub
         /// closes one is lost. A connection of HTTP/2 may answer pings and is idle all the same.

@@ -123,7 +123,7 @@ impl Hub {
         keys: Vec<KeyedRange>,
     ) -> Result<Vec<u64>, AppendError> {
         let _waits = self.0.core.publisher();
-        self.0.core.room().await;
+        let _appending = self.0.core.room(drafts.len()).await;
         let batch = Batch { drafts, keys, now: self.clock().date() };
         let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;
         // Events that the hub could not apply are not acknowledged.

@@ -51,6 +51,8 @@ pub(super) struct Core {
     empty: Notify,
     /// The number of events whose groups are being looked for.
     pub(super) hidden: AtomicUsize,
+    /// The number of events that are being appended.
+    pub(super) in_flight: AtomicUsize,
     /// Notified when there are fewer.
     pub(super) shown: Notify,
     /// The number of publishers that wait for the store.
@@ -75,12 +77,14 @@ pub(super) struct StateGuard<'a> {
 }
 
 impl StateGuard<'_> {
-    /// Releases the lock for a thread that waits for it, if there is one, and takes it again.
-    pub(super) fn give_way(&mut self) {
+    /// Releases the lock for a thread that waits for it, if there is one, and takes it again. That thread may have poisoned
+    /// it: then nothing more may be done.
+    pub(super) fn give_way(&mut self) -> Result<(), Failure> {
         if let Some(state) = &mut self.state {
-            state.give_way();
+            state.give_way().map_err(|_| POISONED)?;
             state.engine.begin();
         }
+        Ok(())
     }
 }
 
@@ -158,6 +162,7 @@ impl Core {
             connections: AtomicUsize::new(usize::MAX),
             empty: Notify::new(),
             hidden: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
             shown: Notify::new(),
             publishers: AtomicUsize::new(0),
             answered: Notify::new(),
@@ -179,7 +184,10 @@ impl Core {
     /// Takes the lock where the store holds locks of its own, so that nobody may be woken yet: it is left to the caller to
     /// [fail](Self::fail) the hub.
     pub(super) fn locked(&self) -> Result<StateGuard<'_>, Failure> {
-        let mut state = self.state.lock().map_err(|_| POISONED)?;
+        let mut state = self.state.lock().map_err(|_| {
+            self.sweep(); // the lock was held for a moment all the same
+            POISONED
+        })?;
         state.engine.begin();
         Ok(StateGuard { core: self, state: Some(state) })
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::store::{AfterUnlock, Entry, Follower, TopicRecord};
 
 /// The trims that are announced under one taking of the lock.
-const TRIMS: usize = 64;
+const TRIMS: usize = 8;
 
 /// The follower that a hub registers with its store.
 #[derive(Debug)]
@@ -56,12 +56,14 @@ impl Follower for Following {
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock {
         self.change(|state| {
             for (index, trim) in trims.iter().enumerate() {
-                if index % TRIMS == TRIMS - 1 {
-                    state.give_way();
+                if index % TRIMS == TRIMS - 1 && state.give_way().is_err() {
+                    return;
                 }
                 state.engine.begin_trim(trim);
                 while !state.engine.finish_trim(trim) {
-                    state.give_way();
+                    if state.give_way().is_err() {
+                        return;
+                    }
                 }
             }
         });
@@ -78,6 +80,7 @@ impl Follower for Following {
             for record in topics {
                 state.engine.restore(&record.topic, record.retained, record.trimmed);
             }
+            state.engine.restored();
         });
     }
 

@@ -64,6 +64,7 @@ impl Hub {
             for record in snapshot.topics {
                 engine.restore(&record.topic, record.retained, record.trimmed);
             }
+            engine.restored();
             snapshot.keys.into_iter().for_each(|key| keys.remember(key));
         }
         let core = Arc::new(Core::new(engine));

@@ -130,7 +130,7 @@ impl Hub {
         }
         let mut state = self.0.core.state().map_err(|_| StoreError::Gone)?;
         while !state.engine.trim_topic(topic, through) {
-            state.give_way();
+            state.give_way().map_err(|_| StoreError::Gone)?;
         }
         self.0.core.note_log(&state);
         Ok(())

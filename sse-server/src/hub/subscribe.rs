@@ -71,12 +71,14 @@ impl Hub {
         mut start: Start,
         address: Option<IpAddr>,
     ) -> Result<(Subscriber, Cursor, Opening), SubscribeError> {
-        if let Start::Since { time, before, .. } = &mut start
-            && !self.0.core.state()?.engine.reaches_back_to(*time)
-        {
-            *before = Some(self.noted(self.0.store.seek(*time).await)?);
-        }
-        let (subscriber, mut placement) = self.join(selectors, &start, address)?;
+        let (subscriber, mut placement) = loop {
+            if let Some(joined) = self.join(&selectors, &start, address)? {
+                break joined;
+            }
+            if let Start::Since { time, before, .. } = &mut start {
+                *before = Some(self.noted(self.0.store.seek(*time).await)?);
+            }
+        };
         loop {
             let (cursor, pending, found) = match placement {
                 Placement::Placed(cursor, opening) => {
@@ -127,19 +129,24 @@ impl Hub {
         Start::Since { time: self.clock().date().saturating_sub(back), asked, before: None }
     }
 
-    /// Counts a subscriber, and begins to place it.
+    /// Counts a subscriber, and begins to place it. `None` if the store has to be asked first where `start` is.
     fn join(
         &self,
-        selectors: Selectors,
+        selectors: &Selectors,
         start: &Start,
         address: Option<IpAddr>,
-    ) -> Result<(Subscriber, Placement), SubscribeError> {
+    ) -> Result<Option<(Subscriber, Placement)>, SubscribeError> {
         if self.draining().is_some() {
             return Err(SubscribeError::Draining);
         }
         let limits = &self.config().limits;
         let mut state = self.0.core.state()?;
-        let is_new = !state.engine.has_members(&selectors);
+        if let Start::Since { time, before: None, .. } = start
+            && !state.engine.reaches_back_to(*time)
+        {
+            return Ok(None);
+        }
+        let is_new = !state.engine.has_members(selectors);
         if let Some(share) = address.map(|address| state.share(address)) {
             let groups = limits.groups_per_address;
             if share.streams >= self.max_streams_of_one() || is_new && groups > 0 && share.groups >= groups {
@@ -150,8 +157,8 @@ impl Hub {
         if self.subscribers() >= self.max_streams() {
             return Err(SubscribeError::Full);
         }
-        let placement = state.engine.subscribe(selectors, start).map_err(|_| SubscribeError::Full)?;
+        let placement = state.engine.subscribe(selectors.clone(), start).map_err(|_| SubscribeError::Full)?;
         let group = (placement.cursor().group(), is_new);
-        Ok((Subscriber::enter(self, &mut state, group, address), placement))
+        Ok(Some((Subscriber::enter(self, &mut state, group, address), placement)))
     }
 }

@@ -40,7 +40,7 @@ impl Core {
         let mut over = true;
         for (index, entries) in entries.chunks(ENTRIES).enumerate() {
             if index > 0 {
-                state.give_way();
+                state.give_way()?;
             }
             applied = entries.iter().try_for_each(|entry| state.append(entry));
             over = state.work(wake);
@@ -88,21 +88,24 @@ impl Core {
             let over = state.work(&mut wake);
             state.has_worker = !over;
             self.note_work(&state);
-            state.give_way();
+            let gave_way = state.give_way();
             drop(state);
             self.wake(wake);
-            if over {
+            if over || gave_way.is_err() {
                 return;
             }
         }
     }
 
-    /// Waits until so few events are hidden that another publication may be appended.
-    pub(super) async fn room(&self) {
+    /// Waits until so few events are hidden, or being appended, that `count` more may be appended, and counts these until
+    /// what is returned is dropped.
+    pub(super) async fn room(&self, count: usize) -> Appending<'_> {
         loop {
             let shown = self.shown.notified();
-            if self.hidden.load(Ordering::Acquire) < MAX_HIDDEN || self.draining().is_some() {
-                return;
+            let under_way = self.hidden.load(Ordering::Acquire) + self.in_flight.load(Ordering::Acquire);
+            if under_way < MAX_HIDDEN || self.draining().is_some() {
+                self.in_flight.fetch_add(count, Ordering::AcqRel);
+                return Appending { core: self, count };
             }
             shown.await;
         }
@@ -116,5 +119,18 @@ impl Core {
             self.shown.notify_waiters();
         }
         self.note_log(state);
+    }
+}
+
+/// Events that are being appended.
+pub(super) struct Appending<'a> {
+    core: &'a Core,
+    count: usize,
+}
+
+impl Drop for Appending<'_> {
+    fn drop(&mut self) {
+        self.core.in_flight.fetch_sub(self.count, Ordering::AcqRel);
+        self.core.shown.notify_waiters();
     }
 }

@@ -90,10 +90,15 @@ impl Acceptor {
         }
     }
 
+    /// How many connections beyond its `share` one client may have, to be told so. They leave room to others.
+    fn surplus_of_one(&self, share: usize) -> usize {
+        if share < self.limit { self.surplus.min((self.limit - share) / 2) } else { self.surplus }
+    }
+
     fn take(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
         let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
         let share = self.hub.max_connections_of_one();
-        if open >= self.limit + self.surplus || of_client >= share + self.surplus.min(share) {
+        if open >= self.limit + self.surplus || of_client >= share + self.surplus_of_one(share) {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }
@@ -102,8 +107,9 @@ impl Acceptor {
             return;
         }
         let peer = Peer { address, surplus: open >= self.limit || of_client >= share, needs_host: false };
+        let crowded = open >= self.limit / 2;
         let open = self.connections.open(address.ip());
-        let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open };
+        let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open, crowded };
         tokio::spawn(connection::serve(stream, peer, service, serving, self.stopped.clone()));
     }
 }

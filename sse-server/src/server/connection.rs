@@ -45,6 +45,8 @@ pub(super) struct Serving {
     /// The shards that take streams over from hyper, if there are any.
     pub(super) shards: Option<Arc<Shards>>,
     pub(super) open: OpenConnection,
+    /// There are many connections.
+    pub(super) crowded: bool,
 }
 
 /// How hyper finished with a connection.
@@ -62,7 +64,7 @@ pub(super) async fn serve(
     serving: Serving,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let Serving { hub, shards, open } = serving;
+    let Serving { hub, shards, open, crowded } = serving;
     let takeover = shards.is_some().then(Takeover::default);
     let slot = takeover.clone();
     let over_http2 = service.clone();
@@ -71,7 +73,7 @@ pub(super) async fn serve(
     let streaming = Arc::new(AtomicBool::new(false));
     let is_streaming = streaming.clone();
     let limits = Limits::of(&hub.config().server);
-    let head = HeadTimer::new(limits);
+    let head = HeadTimer::new(limits, crowded);
     let head_read = head.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();

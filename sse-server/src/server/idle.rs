@@ -38,25 +38,30 @@ impl Limits {
     }
 }
 
-/// hyper's timer for request heads on one connection. The first head has to come within `header_timeout`. For the next one
-/// the client has `idle_timeout` to begin, and from then on `header_timeout` to finish.
+/// hyper's timer for request heads on one connection. The client has `idle_timeout` to begin a head, and from then on
+/// `header_timeout` to finish it. That holds for the first head too, since proxies open connections that they use later,
+/// unless there are many connections: then it has to be there within `header_timeout`.
 #[derive(Debug, Clone)]
 pub(super) struct HeadTimer {
     limits: Limits,
     state: Arc<HeadState>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct HeadState {
     /// Whether bytes have come since the timer was last set.
     begun: AtomicBool,
     /// Whether there has been a request on the connection.
     used: AtomicBool,
+    /// Whether the client may be idle before its first request.
+    may_wait: bool,
 }
 
 impl HeadTimer {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, state: Arc::default() }
+    /// `crowded` says whether there are many connections.
+    pub(super) fn new(limits: Limits, crowded: bool) -> Self {
+        let state = HeadState { begun: AtomicBool::new(false), used: AtomicBool::new(false), may_wait: !crowded };
+        Self { limits, state: Arc::new(state) }
     }
 
     /// Notes that bytes have come.
@@ -70,8 +75,10 @@ impl HeadTimer {
     }
 
     fn set(&self, deadline: Instant) -> HeadSleep {
-        self.state.begun.store(false, Ordering::Relaxed);
-        let idle = self.state.used.load(Ordering::Relaxed);
+        let used = self.state.used.load(Ordering::Relaxed);
+        // the first bytes of a connection may have come before its timer was set
+        let begun = self.state.begun.swap(false, Ordering::Relaxed) && !used;
+        let idle = used || self.state.may_wait && !begun;
         let deadline = if idle { Instant::now() + self.limits.idle } else { deadline };
         HeadSleep { timer: self.clone(), idle, sleep: Box::pin(sleep_until(deadline)) }
     }
@@ -191,7 +198,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_head_has_its_time_and_later_ones_may_be_waited_for() {
-        let timer = HeadTimer::new(LIMITS);
+        let timer = HeadTimer::new(LIMITS, false);
+        assert_eq!(lasts(&mut timer.sleep_until(timer.now() + LIMITS.header)).await, 180, "there is room");
+        let timer = HeadTimer::new(LIMITS, true);
         let head = || timer.sleep_until(timer.now() + LIMITS.header);
         timer.on_input();
         let mut first = head();

@@ -225,7 +225,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         client.set_nodelay(true).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let timer = HeadTimer::new(Limits::of(&Config::default().server));
+        let timer = HeadTimer::new(Limits::of(&Config::default().server), true);
         (client, Watched::new(stream, Hub::new(Config::in_memory()).unwrap(), None, timer, Arc::default()))
     }
 

@@ -30,9 +30,9 @@ async fn closed(stream: &mut TcpStream) {
     let _ = ended.expect("the hub closes it"); // by a reset, if it had input to read
 }
 
-/// Waits for longer than `header_timeout`: the time of a client that says nothing.
+/// Waits for longer than `header_timeout`: the time of a client that stops within a head.
 async fn a_head_s_time(hub: &Listening) {
-    closed(&mut raw(hub.address, "").await).await;
+    closed(&mut raw(hub.address, "GET /li").await).await;
 }
 
 async fn ends_with(stream: &mut TcpStream) -> String {

@@ -54,7 +54,11 @@ async fn one_address_does_not_take_all_connections() {
 
 #[tokio::test]
 async fn publishing_goes_on_when_there_are_as_many_streams_as_there_may_be() {
-    let hub = listen(|config| config.limits.connections = 10).await;
+    let hub = listen(|config| {
+        config.limits.connections = 10;
+        config.limits.connections_per_address = 20;
+    })
+    .await;
     let mut streams = Vec::new();
     for _ in 0..9 {
         let mut stream = raw(hub.address, "GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
