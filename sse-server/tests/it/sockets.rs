@@ -74,7 +74,11 @@ async fn all_gone(hub: &Listening) {
 
 #[tokio::test]
 async fn a_client_that_sends_half_a_head_is_dropped() {
-    let hub = listen(|config| config.server.header_timeout = Duration::from_millis(200)).await;
+    let hub = listen(|config| {
+        config.server.header_timeout = Duration::from_millis(200);
+        config.server.idle_timeout = Duration::from_millis(200); // for who says nothing at all
+    })
+    .await;
     for half in ["", "G", "GET /events?topic=a HTTP/1.1\r\nhost:"] {
         let mut stream = raw(hub.address, half).await;
         let mut rest = Vec::new();
