@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use crate::{
+    base::clock::is_presentable,
     config::Config,
     http::{HubService, RouteSet},
     hub::{Hub, HubError},
@@ -74,6 +75,9 @@ impl Server {
     /// [`ServeError`] if an address can't be listened on.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
         config.check()?;
+        if !is_presentable() {
+            return Err(ServeError::Clock);
+        }
         let room = Room::find(config.limits.connections, config.server.shards())?;
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
@@ -126,7 +130,7 @@ impl Server {
             let service = HubService::new(self.hub.clone(), RouteSet::Admin);
             accepting.spawn(admin.clone().run(listener, service));
         }
-        accepting.spawn(memory::watch(self.hub.clone()));
+        accepting.spawn(memory::watch(public.connections()));
         end(stop, &self.hub, &mut accepting).await;
         let streams = self.hub.subscribers();
         tracing::info!(streams, window_s = window.as_secs_f64(), "draining");

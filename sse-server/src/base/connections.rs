@@ -22,6 +22,8 @@ pub(crate) struct Connections(Arc<Counts>);
 #[derive(Debug)]
 struct Counts {
     open: AtomicUsize,
+    /// The most that were open at once since this was last asked.
+    most: AtomicUsize,
     /// Those with open connections.
     clients: Mutex<HashMap<IpAddr, Arc<Client>>>,
     gauge: Gauge,
@@ -44,11 +46,17 @@ pub(crate) struct OpenConnection(Arc<Client>);
 impl Connections {
     pub(crate) fn new(gauge: Gauge) -> Self {
         let clients = Mutex::default();
-        Self(Arc::new(Counts { open: AtomicUsize::new(0), clients, gauge, none: Notify::new() }))
+        let (open, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self(Arc::new(Counts { open, most, clients, gauge, none: Notify::new() }))
     }
 
     pub(crate) fn count(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
+    }
+
+    /// The most that were open at once since this was last asked.
+    pub(crate) fn take_most(&self) -> usize {
+        self.0.most.swap(self.count(), Ordering::Relaxed)
     }
 
     /// The number of open connections of the client with `address`.
@@ -64,7 +72,8 @@ impl Connections {
             .entry(address)
             .or_insert_with(|| Arc::new(Client { address, open: AtomicUsize::new(0), all: Arc::clone(all) }));
         client.open.fetch_add(1, Ordering::Relaxed);
-        self.0.open.fetch_add(1, Ordering::Relaxed);
+        let before = self.0.open.fetch_add(1, Ordering::Relaxed);
+        self.0.most.fetch_max(before + 1, Ordering::Relaxed);
         self.0.gauge.inc();
         OpenConnection(Arc::clone(client))
     }

@@ -67,6 +67,11 @@ impl Acceptor {
         Self { hub, limit, surplus, stopped, connections, shards }
     }
 
+    /// The count of its connections.
+    pub(super) fn connections(&self) -> Connections {
+        self.connections.clone()
+    }
+
     /// The number of open connections.
     pub(super) fn open(&self) -> usize {
         self.connections.count()

@@ -29,6 +29,9 @@ pub enum ServeError {
         /// The lowest limit that will do.
         needed: usize,
     },
+    /// The system's clock can't be right: it is before 1970 or after 9999.
+    #[error("the system's clock is before 1970 or after 9999, so responses can't be dated; set it")]
+    Clock,
     /// The threads that carry the streams can't be started.
     #[error("can't start the threads that carry the streams: {0}")]
     Shards(#[source] io::Error),
