@@ -25,7 +25,7 @@ section! {
         /// Distinct sets of selectors that streams from one address brought, or from one /64 of IPv6. 0: no limit.
         ///
         /// Behind a proxy all come from one address: set it to 0 there.
-        pub groups_per_address: usize = 5_000, takes Count(0..=10_000_000);
+        pub groups_per_address: usize = 15_000, takes Count(0..=10_000_000);
 
         /// Selectors of one stream.
         pub selectors: usize = 64, takes Count(1..=200);
@@ -36,7 +36,7 @@ section! {
         /// Bytes of all these sets together: of each selector its text and about 230 bytes.
         ///
         /// A set of one short topic takes half a KB, one of 64 long topics 31 KB.
-        pub selector_bytes: usize = 64 * MIB, takes Bytes(MIB..=TIB);
+        pub selector_bytes: usize = 256 * MIB, takes Bytes(MIB..=TIB);
 
         /// Segments of all patterns together, those in common counted once; about 200 bytes each.
         ///
