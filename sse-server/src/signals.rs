@@ -87,6 +87,9 @@ impl Signals {
     }
 
     async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
+        // an error means that there is no Ctrl-C to wait for
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }

@@ -42,6 +42,13 @@ impl<T: Copy + Eq + Hash + Ord> BySize<T> {
         self.places.insert(topic, (size, self.turn));
     }
 
+    /// Notes that `topic`, which had the size `before`, has the size `after` now. Most changes are none here.
+    pub fn change(&mut self, topic: T, before: usize, after: usize) {
+        if before.leading_zeros() != after.leading_zeros() {
+            self.note(topic, after);
+        }
+    }
+
     /// One of the largest topics.
     pub fn largest(&self) -> Option<T> {
         self.order.iter().next_back().map(|(_, _, topic)| *topic)

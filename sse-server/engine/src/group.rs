@@ -11,6 +11,7 @@ use crate::{
     Bounds, Chunk, Full, GroupId, Selectors, Topic, Write,
     frame::Frame,
     interest::{Interest, Walk},
+    pattern::Visit,
     window::Window,
 };
 
@@ -109,6 +110,8 @@ pub(crate) struct Groups {
     joined: Mutex<Joined>,
     /// The event whose groups are being looked for.
     current: Option<Current>,
+    /// The memory of the last walk, for the next one.
+    memory: Vec<Visit>,
     /// Groups without members, to be removed when none is looked for. Some may have members again.
     unused: Vec<GroupId>,
 }
@@ -278,8 +281,9 @@ impl Groups {
         steps: &mut usize,
         matched: &mut Vec<GroupId>,
     ) -> bool {
-        let Self { groups, interest, current, .. } = self;
-        let Current { walk, .. } = current.get_or_insert_with(|| Current { seq, walk: interest.walk(topic.clone()) });
+        let Self { groups, interest, current, memory, .. } = self;
+        let begin = || Current { seq, walk: interest.walk(topic.clone(), std::mem::take(memory)) };
+        let Current { walk, .. } = current.get_or_insert_with(begin);
         while let Some(id) = walk.next(interest, steps) {
             let group = &mut groups[id.index()];
             // otherwise another selector of the group has matched already
@@ -289,8 +293,8 @@ impl Groups {
             }
         }
         let over = Walk::is_over(*steps);
-        if over {
-            self.current = None;
+        if over && let Some(current) = self.current.take() {
+            self.memory = current.walk.into_memory();
         }
         over
     }

@@ -63,6 +63,11 @@ impl Walk {
         None
     }
 
+    /// The memory of a walk that is over.
+    pub(crate) fn into_memory(self) -> Vec<Visit> {
+        self.ahead
+    }
+
     /// Returns true if the last [`next`](Self::next) found no more groups. `steps` is what it left.
     pub(crate) const fn is_over(steps: usize) -> bool {
         steps > 0
@@ -125,9 +130,11 @@ impl Interest {
         }
     }
 
-    /// Begins a walk through the groups that match `topic`.
-    pub(crate) fn walk(&self, topic: Topic) -> Walk {
-        Walk { topic, list: List::Topic, at: 0, ahead: vec![self.patterns.first()] }
+    /// Begins a walk through the groups that match `topic`. `ahead` is an earlier walk's memory.
+    pub(crate) fn walk(&self, topic: Topic, mut ahead: Vec<Visit>) -> Walk {
+        ahead.clear();
+        ahead.push(self.patterns.first());
+        Walk { topic, list: List::Topic, at: 0, ahead }
     }
 
     /// The number of members whose selectors match `topic`, each counted once for every selector that does, as far as

@@ -214,12 +214,11 @@ impl Topics {
         if state.retained.events == 0 {
             self.empty.remove(&(state.trimmed.through, id));
         }
+        let before = state.retained;
         state.retained.add(seq, cost);
         state.seqs.push_back(seq);
-        if state.retained.events.is_power_of_two() {
-            self.by_events.note(id, state.retained.events);
-        }
-        self.by_bytes.note(id, state.retained.bytes);
+        self.by_events.change(id, before.events, state.retained.events);
+        self.by_bytes.change(id, before.bytes, state.retained.bytes);
     }
 
     /// Records that a retained event entered the window.
@@ -246,9 +245,9 @@ impl Topics {
     /// Records what is retained of a topic.
     pub(crate) fn set_retained(&mut self, id: TopicId, left: Retained) {
         let state = &mut self.states[id.0];
-        state.retained = left;
-        self.by_events.note(id, left.events);
-        self.by_bytes.note(id, left.bytes);
+        let before = std::mem::replace(&mut state.retained, left);
+        self.by_events.change(id, before.events, left.events);
+        self.by_bytes.change(id, before.bytes, left.bytes);
         let key = (state.trimmed.through, id);
         if left.events == 0 {
             self.empty.insert(key);

@@ -100,15 +100,19 @@ impl Core {
     /// Waits until so few events are hidden, or being appended, that `count` more may be appended, and counts these until
     /// what is returned is dropped.
     pub(super) async fn room(&self, count: usize) -> Appending<'_> {
-        loop {
+        while !self.has_room() {
             let shown = self.shown.notified();
-            let under_way = self.hidden.load(Ordering::Acquire) + self.in_flight.load(Ordering::Acquire);
-            if under_way < MAX_HIDDEN || self.draining().is_some() {
-                self.in_flight.fetch_add(count, Ordering::AcqRel);
-                return Appending { core: self, count };
+            if !self.has_room() {
+                shown.await;
             }
-            shown.await;
         }
+        self.in_flight.fetch_add(count, Ordering::AcqRel);
+        Appending { core: self, count }
+    }
+
+    fn has_room(&self) -> bool {
+        let under_way = self.hidden.load(Ordering::Acquire) + self.in_flight.load(Ordering::Acquire);
+        under_way < MAX_HIDDEN || self.draining().is_some()
     }
 
     fn note_work(&self, state: &State) {
@@ -130,7 +134,10 @@ pub(super) struct Appending<'a> {
 
 impl Drop for Appending<'_> {
     fn drop(&mut self) {
-        self.core.in_flight.fetch_sub(self.count, Ordering::AcqRel);
-        self.core.shown.notify_waiters();
+        let before = self.core.in_flight.fetch_sub(self.count, Ordering::AcqRel);
+        // otherwise nobody waits because of these
+        if before + self.core.hidden.load(Ordering::Acquire) >= MAX_HIDDEN {
+            self.core.shown.notify_waiters();
+        }
     }
 }
