@@ -11,6 +11,7 @@ use std::{
 };
 
 use sse_server::{Config, LogLines, Server, Shutdown, StoreKind};
+use tokio::runtime::Runtime;
 
 use exit::{fail, tell};
 
@@ -39,20 +40,25 @@ fn main() -> ExitCode {
         return status;
     }
     let descriptors = rlimit::increase_nofile_limit(u64::MAX);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, 1),
     };
-    let status = runtime.block_on(run(config, descriptors, &lines)).unwrap_or_else(|error| {
+    let status = run(config, descriptors, &lines, &runtime).unwrap_or_else(|error| {
         tell(&error);
         1
     });
     exit::now(&lines, status)
 }
 
-/// Serves to the end. Returns the exit code.
-async fn run(config: Config, descriptors: io::Result<u64>, lines: &LogLines) -> Result<u8, Box<dyn std::error::Error>> {
-    let server = Server::bind(config).await?;
+/// Serves to the end on `runtime`. Returns the exit code.
+fn run(
+    config: Config,
+    descriptors: io::Result<u64>,
+    lines: &LogLines,
+    runtime: &Runtime,
+) -> Result<u8, Box<dyn std::error::Error>> {
+    let server = runtime.block_on(Server::bind(config))?;
     // From here on a signal asks for a shutdown instead of ending the process.
     let stopped = signals::listen(lines.clone())?;
     greet(&server);
@@ -60,11 +66,9 @@ async fn run(config: Config, descriptors: io::Result<u64>, lines: &LogLines) -> 
         Ok(limit) => tracing::info!(descriptors = limit, "descriptor limit; every stream needs one"),
         Err(error) => tracing::warn!(%error, "can't raise the descriptor limit"),
     }
-    let shutdown = server
-        .run(async {
-            let _ = stopped.await; // or the thread that listens is gone
-        })
-        .await;
+    let shutdown = runtime.block_on(server.run(async {
+        let _ = stopped.await; // or the thread that listens is gone
+    }));
     if let Shutdown::CutOff(open) = shutdown {
         tracing::warn!(open, "connections were cut off");
     }

@@ -1,6 +1,6 @@
 //! The signals that end the program.
 
-use std::{io, process, sync::mpsc, thread};
+use std::{io, process, thread};
 
 use sse_server::LogLines;
 use tokio::sync::oneshot;
@@ -9,21 +9,21 @@ use crate::exit::LAST_LINES;
 
 /// Listens from now on. What is returned completes at the first signal; the second ends the process.
 ///
-/// That is on a thread of its own, with a runtime of its own: a signal is heard whatever the hub's threads wait for.
+/// That is on a thread of its own, with a runtime of its own: a signal is heard whatever the hub's threads wait for. Call it
+/// outside of a runtime.
 ///
 /// # Errors
 ///
 /// The system's error if it can't be listened to signals.
 pub(crate) fn listen(lines: LogLines) -> io::Result<oneshot::Receiver<()>> {
     let (stop, stopped) = oneshot::channel();
-    let (ready, listening) = mpsc::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::listen()?
+    };
     thread::Builder::new().name("sse-signals".into()).spawn(move || {
         runtime.block_on(async {
-            let listened = Signals::listen();
-            let failed = listened.as_ref().err().map(|error| io::Error::from(error.kind()));
-            let _ = ready.send(failed.map_or(Ok(()), Err));
-            let Ok(mut signals) = listened else { return };
             signals.next().await;
             let _ = stop.send(());
             signals.next().await;
@@ -32,7 +32,6 @@ pub(crate) fn listen(lines: LogLines) -> io::Result<oneshot::Receiver<()>> {
             process::exit(1);
         });
     })?;
-    listening.recv().map_err(io::Error::other)??;
     Ok(stopped)
 }
 

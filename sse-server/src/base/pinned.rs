@@ -7,6 +7,9 @@ use prometheus_client::metrics::gauge::Gauge;
 
 use super::lock::Lock;
 
+/// The pieces for which memory is kept when none is pinned.
+const FEW: usize = 1024;
+
 /// The bytes kept in memory for peers that have not taken them, against one bound. A piece that many peers wait for is
 /// in memory once, and is counted once.
 #[derive(Debug, Clone)]
@@ -104,7 +107,7 @@ impl Drop for Pin {
         *pins -= 1;
         if *pins == 0 {
             pieces.remove(&piece);
-            if pieces.is_empty() {
+            if pieces.is_empty() && pieces.capacity() > FEW {
                 *pieces = HashMap::new(); // memory comes back after a stall of many
             }
             self.pinned.subtract(piece.len);

@@ -1,16 +1,14 @@
 //! Log lines that say the same again and again.
 
-use std::{
-    sync::Mutex,
-    sync::PoisonError,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use super::lock::Slot;
 
 /// Lets one of many equal log lines through, then none for a while.
 #[derive(Debug)]
 pub(crate) struct Seldom {
     pause: Duration,
-    state: Mutex<State>,
+    state: Slot<State>,
 }
 
 #[derive(Debug, Default)]
@@ -23,18 +21,19 @@ struct State {
 impl Seldom {
     /// One a minute.
     pub(crate) const fn a_minute() -> Self {
-        Self { pause: Duration::from_secs(60), state: Mutex::new(State { last: None, held: 0 }) }
+        Self { pause: Duration::from_secs(60), state: Slot::new(State { last: None, held: 0 }) }
     }
 
     /// Returns how many were held back since the last one if another may go out, else `None`.
     pub(crate) fn due(&self) -> Option<u64> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.last.is_some_and(|last| last.elapsed() < self.pause) {
-            state.held += 1;
-            return None;
-        }
-        state.last = Some(Instant::now());
-        Some(std::mem::take(&mut state.held))
+        self.state.with(|state| {
+            if state.last.is_some_and(|last| last.elapsed() < self.pause) {
+                state.held += 1;
+                return None;
+            }
+            state.last = Some(Instant::now());
+            Some(std::mem::take(&mut state.held))
+        })
     }
 }
 

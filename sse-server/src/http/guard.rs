@@ -60,6 +60,10 @@ impl Guard {
         let public_origin = config.server.public_origin.as_deref().and_then(OriginPattern::http);
         let own_host = public_origin.as_deref().and_then(HostPattern::of_origin);
         let own_headers: Vec<_> = config.cors.headers.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let mut origins: Vec<_> =
+            config.cors.origins.iter().filter_map(|origin| OriginPattern::parse(origin)).collect();
+        // one that is listed by its name has more than one that is listed with all others
+        origins.sort_by_key(|origin| matches!(origin, OriginPattern::Any | OriginPattern::Null));
         Self {
             listen: [Some(config.server.listen), config.server.admin_listen]
                 .iter()
@@ -68,7 +72,7 @@ impl Guard {
                 .collect(),
             hosts: config.server.hosts.iter().filter_map(|host| HostPattern::parse(host)).chain(own_host).collect(),
             public_origin,
-            origins: config.cors.origins.iter().filter_map(|origin| OriginPattern::parse(origin)).collect(),
+            origins,
             credentials: config.cors.credentials,
             allowed_headers: list(ALLOWED_HEADERS.into_iter().chain(own_headers.iter().map(String::as_str))),
             exposed_headers: list(EXPOSED_HEADERS),
@@ -272,6 +276,8 @@ mod tests {
         let any = guard(|config| config.cors.origins = vec!["*".into()]);
         assert_eq!(check(&any, &[app]), Ok(Caller::Any));
         assert_eq!(check(&any, &[("origin", "null")]), Err(403));
+        let both = guard(|config| config.cors.origins = vec!["*".into(), "https://app.example".into()]);
+        assert!(matches!(check(&both, &[app]), Ok(Caller::Listed(_))), "in whatever order");
         let null = guard(|config| config.cors.origins = vec!["null".into()]);
         assert_eq!(check(&null, &[("origin", "null")]), Ok(Caller::Any), "never with credentials");
         assert_eq!(check(&null, &[app]), Err(403));

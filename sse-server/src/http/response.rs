@@ -85,7 +85,7 @@ impl ResponseBody {
 
     /// Returns true if it is a stream.
     pub(crate) const fn is_stream(&self) -> bool {
-        matches!(self.kind, Kind::Events(_))
+        matches!(self.kind, Kind::Events(_) | Kind::Taken(_))
     }
 
     /// Keeps `place` until it is sent.

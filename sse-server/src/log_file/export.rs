@@ -66,10 +66,11 @@ impl LogFile {
             for row in events.iter()? {
                 let (seq, row) = row?;
                 let (seq, row) = (seq.value(), row.value());
-                let id = tables::event_head(seq, row)?.topic;
+                let event = tables::open_event(seq, row)?;
+                let id = event.head.topic;
                 let record = self.loaded.topics.get(&id);
                 let record = record.ok_or_else(|| Fault::Row(format!("event {seq}: there is no topic {id}")))?;
-                let entry = tables::entry(seq, row, record.topic.clone())?;
+                let entry = tables::entry(event, record.topic.clone())?;
                 if let Err(error) = self.write(&mut out, form, &entry)? {
                     return Ok(Err(error));
                 }

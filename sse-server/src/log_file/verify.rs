@@ -139,14 +139,15 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
             let (seq, row) = (seq.value(), row.value());
             self.step();
             self.found.events += 1;
-            let EventHead { time, topic, before: Before { of_topic, .. } } = match tables::event_head(seq, row) {
-                Ok(head) => head,
+            let event = match tables::open_event(seq, row) {
+                Ok(event) => event,
                 Err(Fault::Row(why)) => {
                     self.found.find(format!("event {} can't be read: {why}", self.id(seq)));
                     continue;
                 }
                 Err(fault) => return Err(fault),
             };
+            let EventHead { time, topic, before: Before { of_topic, .. } } = event.head;
             if seq <= before.0 {
                 let previous = self.id(before.0);
                 self.found.find(format!("event {} comes after {previous}", self.id(seq)));
@@ -163,7 +164,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
                 self.found.find(format!("event {} is of the topic {topic}, which there is not", self.id(seq)));
                 continue;
             };
-            let weight = match tables::entry(seq, row, record.topic.clone()) {
+            let weight = match tables::entry(event, record.topic.clone()) {
                 Ok(entry) => {
                     if entry.draft.json && serde_json::from_str::<serde::de::IgnoredAny>(&entry.draft.data).is_err() {
                         self.found.find(format!("event {} is marked as JSON, and its data is none", self.id(seq)));

@@ -9,15 +9,13 @@ use std::{
     task::Poll,
 };
 
-use http::{Request, Response, Version, header};
-use http_body::Body as _;
+use http::{Request, Version};
 use hyper::{
     body::Incoming,
     server::conn::http1::{self, Parts},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use sse_core::hub::names::media_type::EVENT_STREAM;
 use tokio::{net::TcpStream, sync::watch};
 use tower_service::Service;
 
@@ -30,7 +28,7 @@ use super::{
 };
 use crate::{
     base::{clock::is_presentable, connections::OpenConnection},
-    http::{HubService, Peer, ResponseBody},
+    http::{HubService, Peer},
     hub::Hub,
     transport::{shard::Shards, takeover::Takeover},
 };
@@ -89,7 +87,7 @@ pub(super) async fn serve(
         let is_streaming = is_streaming.clone();
         Box::pin(async move {
             let mut response = service.call(request).await?;
-            if version != Version::HTTP_2 && is_stream(&response) {
+            if response.body().is_stream() {
                 is_streaming.store(true, Ordering::Relaxed);
             }
             if version == Version::HTTP_10 {
@@ -131,7 +129,8 @@ pub(super) async fn serve(
     let io = io.into_inner();
     match served {
         Served::Closed(Err(error)) if error.is_parse_version_h2() => {
-            http2::serve(Rewound::new(read_buf, io), over_http2, &hub, peer, stopped).await;
+            // few connections are, and the others need no memory for it
+            Box::pin(http2::serve(Rewound::new(read_buf, io), over_http2, &hub, peer, stopped)).await;
         }
         Served::Closed(served) => {
             if let Err(error) = served {
@@ -148,10 +147,4 @@ pub(super) async fn serve(
             }
         }
     }
-}
-
-/// Returns true if the response is a stream that goes on until one side ends it.
-fn is_stream(response: &Response<ResponseBody>) -> bool {
-    let is_events = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == EVENT_STREAM);
-    is_events && response.body().size_hint().exact().is_none()
 }

@@ -57,9 +57,10 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
     let address = peer.address;
     let limits = Limits::of(&hub.config().server);
     let mut stop_sender = stopped.clone();
+    let mut orphaned = std::pin::pin!(gone(&mut stop_sender));
     let opened = tokio::select! {
         opened = timeout(limits.header, builder().handshake::<_, Piece>(io)) => opened,
-        () = gone(&mut stop_sender) => return,
+        () = &mut orphaned => return,
     };
     let mut connection = match opened {
         Ok(Ok(connection)) => connection,
@@ -71,6 +72,7 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
     let requests = Requests::default();
     let mut idle = std::pin::pin!(requests.idle(limits));
     let mut goodbye = std::pin::pin!(requests.goodbye());
+    let mut stop = std::pin::pin!(stopped.wait_for(|stopped| *stopped));
     let places = Places::new(LARGE);
     let mut closing = false;
     loop {
@@ -91,7 +93,7 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
                 closing = true;
                 connection.graceful_shutdown();
             }
-            stop = stopped.wait_for(|stopped| *stopped), if !closing => {
+            stop = &mut stop, if !closing => {
                 if stop.is_err() {
                     return; // the server is gone
                 }
@@ -99,7 +101,7 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
                 connection.graceful_shutdown();
             }
             () = &mut goodbye, if closing => break,
-            () = gone(&mut stop_sender) => return,
+            () = &mut orphaned => return,
             () = &mut lost => return tracing::debug!(%address, "a ping was not acknowledged"),
         }
     }

@@ -66,6 +66,9 @@ impl Stall {
             return written;
         }
         let limit = self.hub.config().stream.write_stall;
+        if self.buffer == 0 && self.stalled.is_none() {
+            be_patient(socket, self.hub.config().stream.patience()); // it has never stalled before
+        }
         let grows = waiting > self.buffer;
         if grows {
             self.buffer = waiting.next_power_of_two();
@@ -73,7 +76,6 @@ impl Stall {
         let begins = self.stalled.is_none();
         let stalled = self.stalled.get_or_insert_with(|| {
             self.hub.metrics().stalled_connections.inc();
-            be_patient(socket, self.hub.config().stream.patience());
             Box::new(Stalled::new(unacknowledged(socket), limit))
         });
         if grows || begins {

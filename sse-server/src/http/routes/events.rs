@@ -1,12 +1,13 @@
 //! `GET /events`: a stream.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use sse_core::hub::names;
 use sse_engine::{DrainReason, Heartbeat, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
 
 use crate::{
+    base::clock::wall,
     config::Overload,
     http::{
         problem::Problem,
@@ -147,7 +148,7 @@ fn start_since(value: String) -> Result<Since, Problem> {
     if value == "earliest" {
         return Ok(Since::Earliest);
     }
-    let age = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let age = Duration::from_millis(wall());
     match humantime::parse_duration(&value) {
         Ok(time) => Ok(Since::Back(time.min(age), value)),
         Err(_) => Err(one_of("since", &value, "earliest or a time such as 10m")),

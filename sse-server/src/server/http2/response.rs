@@ -184,12 +184,14 @@ impl Sending {
 
     /// Sends `bytes`, as the window takes them.
     async fn send(&mut self, mut bytes: Bytes, last: bool) -> Result<(), Cut> {
-        let pin = self.hub.pinned().pin(&bytes);
+        let mut pin = Some(self.hub.pinned().pin(&bytes));
         while !bytes.is_empty() {
             self.stream.reserve_capacity(bytes.len());
             let room = self.room().await?.min(bytes.len());
             let bytes_now = bytes.split_to(room);
-            let piece = Piece { bytes: bytes_now, _pin: Some(pin.clone()), _queued: self.queued.clone() };
+            // mostly there is one piece
+            let pin = if bytes.is_empty() { pin.take() } else { pin.clone() };
+            let piece = Piece { bytes: bytes_now, _pin: pin, _queued: self.queued.clone() };
             self.stream.send_data(piece, last && bytes.is_empty()).map_err(|_| Cut::Gone)?;
         }
         Ok(())

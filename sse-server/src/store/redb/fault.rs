@@ -46,6 +46,11 @@ pub(crate) enum OpenError {
 }
 
 impl Fault {
+    /// Returns true if what was read is damaged, so that something else may still be read.
+    pub(super) const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::Row(_))
+    }
+
     /// Returns true if there is no room left on the disk.
     pub(super) fn is_full(&self) -> bool {
         matches!(self, Self::Io(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded))

@@ -25,14 +25,6 @@ const SCAN: usize = 4096;
 /// If more topics than this match, all events are scanned instead of merging the topics' indexes.
 const MERGED: usize = 256;
 
-/// How a part of a page ended.
-enum Filled {
-    /// The page is done.
-    Done,
-    /// What comes next can't be read.
-    Damaged(Fault),
-}
-
 impl Snapshot<'_> {
     pub(super) fn page(&self, query: &Query) -> FileResult<Page> {
         let until = query.until.min(self.committed);
@@ -43,7 +35,8 @@ impl Snapshot<'_> {
         let indexed = guarded(|| self.few(query)?.map(|topics| self.indexed(query, until, &topics)).transpose());
         match indexed {
             Ok(Some((seqs, through))) => self.merged(query, &seqs, through),
-            Ok(None) | Err(Fault::Damaged(_) | Fault::Row(_)) => self.scanned(query, until),
+            Ok(None) => self.scanned(query, until),
+            Err(fault) if fault.is_damage() => self.scanned(query, until),
             Err(fault) => Err(fault),
         }
     }
@@ -70,30 +63,38 @@ impl Snapshot<'_> {
     /// more from each topic than fits on a page, to know where the page ends.
     fn indexed(&self, query: &Query, until: u64, topics: &[u32]) -> FileResult<(Vec<u64>, u64)> {
         let index = self.index()?;
-        let mut seqs: Vec<(u64, u32)> = Vec::new();
+        let mut seqs: Vec<(u64, u32, u32)> = Vec::new();
         for id in topics {
             let before = seqs.len();
             for row in index.range((*id, query.after + 1)..=(*id, u64::MAX))?.take(query.events + 1) {
-                seqs.push((row?.0.value().1, *id));
+                let (key, weight) = row?;
+                seqs.push((key.value().1, *id, weight.value()));
             }
             let last = self.last_of(*id)?;
-            let found = seqs[before..].last().map_or(0, |(seq, _)| *seq);
+            let found = seqs[before..].last().map_or(0, |(seq, ..)| *seq);
             if seqs.len() - before <= query.events && found != if last > query.after { last } else { 0 } {
                 return Err(Fault::Row(format!("the index of topic {id} is cut short")));
             }
         }
         seqs.sort_unstable();
-        let through = seqs.get(query.events).map_or(until, |_| seqs[query.events - 1].0.min(until));
+        let mut bytes = 0_usize;
+        let fits = |(.., weight): &&(u64, u32, u32)| {
+            bytes = bytes.saturating_add(*weight as usize);
+            bytes <= query.bytes
+        };
+        // the first one always does
+        let count = seqs.iter().take(query.events).take_while(fits).count().max(1);
+        let through = seqs.get(count).map_or(until, |_| seqs[count - 1].0.min(until));
         self.check_index(query.after, through, &seqs)?;
-        seqs.truncate(seqs.partition_point(|(seq, _)| *seq <= through));
-        Ok((seqs.into_iter().map(|(seq, _)| seq).collect(), through))
+        seqs.truncate(seqs.partition_point(|(seq, ..)| *seq <= through));
+        Ok((seqs.into_iter().map(|(seq, ..)| seq).collect(), through))
     }
 
     /// Checks that the index has lost none of the events after `after`, through `through`: each of `seqs`, and of each topic
     /// the first behind `through`, names the event of the topic before it.
-    fn check_index(&self, after: u64, through: u64, seqs: &[(u64, u32)]) -> FileResult<()> {
+    fn check_index(&self, after: u64, through: u64, seqs: &[(u64, u32, u32)]) -> FileResult<()> {
         let mut found: HashMap<u32, u64> = HashMap::new();
-        for (seq, id) in seqs {
+        for (seq, id, _) in seqs {
             let before = found.insert(*id, *seq).unwrap_or(after);
             if before > through {
                 continue;
@@ -114,11 +115,11 @@ impl Snapshot<'_> {
             let read = guarded(|| {
                 let missing = || Fault::Row(format!("event {seq} is in the index, and there is none"));
                 let row = self.events.get(*seq)?.ok_or_else(missing)?;
-                self.entry(*seq, row.value(), tables::event_head(*seq, row.value())?)
+                self.entry(tables::open_event(*seq, row.value())?)
             });
             let goes_on = match read {
                 Ok(entry) => page.push(entry),
-                Err(fault @ (Fault::Damaged(_) | Fault::Row(_))) => {
+                Err(fault) if fault.is_damage() => {
                     self.damage.note(*seq, *seq, &fault);
                     page.step_over(seq - 1)
                 }
@@ -138,10 +139,10 @@ impl Snapshot<'_> {
             let place = self.damage.after(page.at).filter(|(first, _)| *first <= until);
             let limit = place.map_or(until, |(first, _)| first - 1);
             if page.at < limit {
-                match self.fill(&mut page, limit)? {
-                    Filled::Done if page.ended => break,
-                    Filled::Done => page.at = page.at.max(limit),
-                    Filled::Damaged(fault) => {
+                match self.fill(&mut page, limit) {
+                    Ok(()) if page.ended => break,
+                    Ok(()) => page.at = page.at.max(limit),
+                    Err(fault) if fault.is_damage() => {
                         let last = self.end_of_damage(page.at, until);
                         self.damage.note(page.at + 1, last, &fault);
                         if !page.step_over(page.at) {
@@ -149,6 +150,7 @@ impl Snapshot<'_> {
                         }
                         page.at = last;
                     }
+                    Err(fault) => return Err(fault),
                 }
                 continue;
             }
@@ -162,14 +164,15 @@ impl Snapshot<'_> {
     }
 
     /// Adds the matching events after `page.at`, through `limit`.
-    fn fill(&self, page: &mut PageBuilder<'_>, limit: u64) -> FileResult<Filled> {
+    fn fill(&self, page: &mut PageBuilder<'_>, limit: u64) -> FileResult<()> {
         let matcher = Matcher::new(&page.query.selectors);
         let mut wanted: HashMap<u32, bool> = HashMap::new();
-        let filled = guarded(|| {
+        guarded(|| {
             for row in self.events.range(page.at + 1..=limit)? {
                 let (seq, row) = row?;
                 let (seq, row) = (seq.value(), row.value());
-                let head = tables::event_head(seq, row)?;
+                let event = tables::open_event(seq, row)?;
+                let head = event.head;
                 if seq <= page.at || seq > limit {
                     return Err(Fault::Row(format!("event {seq} is out of order")));
                 }
@@ -189,18 +192,13 @@ impl Snapshot<'_> {
                         wants
                     }
                 };
-                if wanted && !page.push(self.entry(seq, row, head)?) {
+                if wanted && !page.push(self.entry(event)?) {
                     return Ok(());
                 }
                 page.at = seq;
             }
             Ok(())
-        });
-        match filled {
-            Ok(()) => Ok(Filled::Done),
-            Err(fault @ (Fault::Damaged(_) | Fault::Row(_))) => Ok(Filled::Damaged(fault)),
-            Err(fault) => Err(fault),
-        }
+        })
     }
 
     /// The last sequence number of the damage that begins after `at`: the next event that can be read follows it.

@@ -9,9 +9,9 @@ use super::{
     Fault, TopicNames,
     damage::Damage,
     fault::guarded,
-    tables::{self, EVENTS, EventHead, FileResult, INDEX},
+    tables::{self, EVENTS, FileResult, INDEX, OpenedEvent, TOPICS},
 };
-use crate::store::Entry;
+use crate::store::{Entry, TopicRecord};
 
 /// The approximate memory cost of an event besides its data.
 const KEPT: usize = 200;
@@ -20,6 +20,7 @@ const KEPT: usize = 200;
 pub(super) struct Snapshot<'a> {
     pub(super) transaction: ReadTransaction,
     pub(super) events: ReadOnlyTable<u64, &'static [u8]>,
+    topics: ReadOnlyTable<u32, &'static [u8]>,
     names: &'a RwLock<TopicNames>,
     pub(super) damage: &'a Damage,
     /// Events through this one are included; later ones may be.
@@ -35,7 +36,8 @@ impl<'a> Snapshot<'a> {
     ) -> FileResult<Self> {
         let transaction = database.begin_read()?;
         let events = transaction.open_table(EVENTS)?;
-        Ok(Self { transaction, events, names, damage, committed })
+        let topics = transaction.open_table(TOPICS)?;
+        Ok(Self { transaction, events, topics, names, damage, committed })
     }
 
     /// Up to `count` events after `after`, and the sequence number through which the snapshot is complete.
@@ -47,7 +49,7 @@ impl<'a> Snapshot<'a> {
         for row in self.events.range(after + 1..=self.committed)?.take(count) {
             let (seq, row) = row?;
             let (seq, row) = (seq.value(), row.value());
-            entries.push(self.entry(seq, row, tables::event_head(seq, row)?)?);
+            entries.push(self.entry(tables::open_event(seq, row)?)?);
         }
         Ok((entries, self.committed))
     }
@@ -97,9 +99,9 @@ impl<'a> Snapshot<'a> {
                     tail = seq;
                     return Ok(());
                 }
-                let head = tables::event_head(seq, row)?;
-                self.entry(seq, row, head)?;
-                due = Some(head.before.of_log);
+                let event = tables::open_event(seq, row)?;
+                due = Some(event.head.before.of_log);
+                self.entry(event)?;
                 tail = seq - 1;
             }
             match due {
@@ -121,8 +123,9 @@ impl<'a> Snapshot<'a> {
         Ok(seq > found && self.retains(topic, seq)?)
     }
 
-    pub(super) fn entry(&self, seq: u64, row: &[u8], head: EventHead) -> FileResult<Entry> {
-        tables::entry(seq, row, self.topic(head.topic)?)
+    pub(super) fn entry(&self, event: OpenedEvent<'_>) -> FileResult<Entry> {
+        let topic = self.topic(event.head.topic)?;
+        tables::entry(event, topic)
     }
 
     pub(super) fn topic(&self, id: u32) -> FileResult<Topic> {
@@ -130,24 +133,23 @@ impl<'a> Snapshot<'a> {
             return Ok(topic.clone());
         }
         // The topic was forgotten since; the snapshot still has it.
-        let topics = self.transaction.open_table(tables::TOPICS)?;
-        let row = topics.get(id)?.ok_or_else(|| Fault::Row(format!("there is no topic {id}")))?;
-        Ok(tables::topic(id, row.value())?.topic)
+        let record = self.record(id)?.ok_or_else(|| Fault::Row(format!("there is no topic {id}")))?;
+        Ok(record.topic)
+    }
+
+    fn record(&self, id: u32) -> FileResult<Option<TopicRecord>> {
+        self.topics.get(id)?.map(|row| tables::topic(id, row.value())).transpose()
     }
 
     /// Returns true if the snapshot retains the event `seq` of the topic `id`, as far as the topic's row says.
     pub(super) fn retains(&self, id: u32, seq: u64) -> FileResult<bool> {
-        let topics = self.transaction.open_table(tables::TOPICS)?;
-        let Some(row) = topics.get(id)? else { return Ok(false) };
-        let retained = tables::topic(id, row.value())?.retained;
+        let Some(TopicRecord { retained, .. }) = self.record(id)? else { return Ok(false) };
         Ok((retained.first..=retained.last).contains(&seq) && retained.events > 0)
     }
 
     /// The last event of the topic `id` that the snapshot retains, 0 if there is none.
     pub(super) fn last_of(&self, id: u32) -> FileResult<u64> {
-        let topics = self.transaction.open_table(tables::TOPICS)?;
-        let Some(row) = topics.get(id)? else { return Ok(0) };
-        Ok(tables::topic(id, row.value())?.retained.last)
+        Ok(self.record(id)?.map_or(0, |record| record.retained.last))
     }
 
     pub(super) fn index(&self) -> FileResult<ReadOnlyTable<(u32, u64), u32>> {

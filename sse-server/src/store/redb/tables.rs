@@ -124,20 +124,27 @@ pub(crate) fn event_row(topic: u32, before: Before, entry: &Entry) -> Vec<u8> {
 
 /// Checks the row of an event, and reads its head.
 pub(crate) fn event_head(seq: u64, row: &[u8]) -> FileResult<EventHead> {
-    Ok(open_event(seq, row)?.0)
+    Ok(open_event(seq, row)?.head)
 }
 
-fn open_event(seq: u64, row: &[u8]) -> FileResult<(EventHead, RowReader<'_>)> {
+/// An event's row, checked and read as far as its head.
+pub(crate) struct OpenedEvent<'a> {
+    pub(crate) head: EventHead,
+    seq: u64,
+    reader: RowReader<'a>,
+}
+
+pub(crate) fn open_event(seq: u64, row: &[u8]) -> FileResult<OpenedEvent<'_>> {
     let mut reader = RowReader::open("event", seq, row)?;
     let (time, topic) = (reader.number()?, reader.small()?);
     let before = Before { of_topic: reader.number()?, of_log: (reader.number()?, reader.small()?) };
     let head = EventHead { time, topic, before };
-    Ok((head, reader))
+    Ok(OpenedEvent { head, seq, reader })
 }
 
 /// The event in a row. `topic` is that of its head.
-pub(crate) fn entry(seq: u64, row: &[u8], topic: Topic) -> FileResult<Entry> {
-    let (head, mut reader) = open_event(seq, row)?;
+pub(crate) fn entry(event: OpenedEvent<'_>, topic: Topic) -> FileResult<Entry> {
+    let OpenedEvent { head, seq, mut reader } = event;
     let mut draft = Draft { topic, name: None, retry: None, data: Text::default(), json: false };
     while let Some((tag, bytes)) = reader.field()? {
         match tag {

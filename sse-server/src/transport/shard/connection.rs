@@ -59,6 +59,8 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// Whether there is more input to discard.
     pub(super) unread: bool,
+    /// Whether the system waits longer for its peer.
+    patient: bool,
     /// The bytes of input that were discarded while the stream ran.
     discarded: u32,
     /// The time of its entry among the timers.
@@ -120,6 +122,7 @@ impl<S> Connection<S> {
             chunked,
             queued: false,
             unread: false,
+            patient: false,
             discarded: 0,
             timer: Millis::MAX,
             patience_ends: Millis::MAX,
@@ -187,8 +190,10 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Lets the peer keep its window shut for longer than `usual`.
-    pub(super) fn be_patient(&self, usual: Duration) {
-        self.socket.be_patient(usual);
+    pub(super) fn be_patient(&mut self, usual: Duration) {
+        if !std::mem::replace(&mut self.patient, true) {
+            self.socket.be_patient(usual);
+        }
     }
 
     /// Shuts down the write side.

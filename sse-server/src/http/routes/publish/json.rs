@@ -99,7 +99,7 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
 }
 
 /// The key of the request or of the event, but not both.
-pub(super) fn one_key(request: Option<String>, event: Option<String>) -> Result<Option<String>, Problem> {
+pub(super) fn one_key<T>(request: Option<T>, event: Option<T>) -> Result<Option<T>, Problem> {
     if request.is_some() && event.is_some() {
         return Err(Problem::invalid(
             "there is a member `key` and a header Idempotency-Key, which covers the whole request; give one",

@@ -162,7 +162,7 @@ impl Lines<'_> {
             return Ok(());
         }
         let (draft, own_key) = read(text, &self.hub.config().publish)?;
-        one_key(self.request_key.clone(), own_key.clone())?;
+        one_key(self.request_key.as_ref(), own_key.as_ref())?;
         let key = own_key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
         self.bytes += line.len();
         self.batch.push(Line { number: self.line, draft, key });
