@@ -3,9 +3,9 @@
 //!
 //! A hub is a server that keeps its events in one log. Each event's ID is a [`Position`] in that log, so a client
 //! resumes exactly where it was. The hub's own events tell a client how far it has been served ([`Cursor`]), where
-//! events may be missing ([`Gap`]), and that the stream is about to end ([`Drain`]). Each of them is one block, and no
-//! block that a hub writes lacks data: clients differ in what they do with an ID or a reconnection time in a block
-//! without.
+//! events may be missing ([`Gap`]), that the stream is about to end ([`Drain`]), and that there is nothing more to come
+//! ([`End`]). Each of them is one block, and no block that a hub writes lacks data: clients differ in what they do with
+//! an ID or a reconnection time in a block without.
 //!
 //! ```
 //! use core::time::Duration;
@@ -31,6 +31,7 @@ mod position;
 mod control;
 mod cursor;
 mod drain;
+mod end;
 mod gap;
 
 mod problem;
@@ -41,6 +42,7 @@ mod write;
 pub use control::ControlEvent;
 pub use cursor::Cursor;
 pub use drain::{Drain, DrainReason};
+pub use end::End;
 pub use gap::{Gap, GapReason};
 pub use position::{Epoch, Position};
 pub use problem::Problem;

@@ -5,8 +5,8 @@
 //!  ┌──────────▶ Connecting ──────────────────▶ Open ───────────────────┐
 //!  │                │  │                         │                     │
 //!  │ time has come  │  └─ error, a status ───────│────────────────┐    │
-//!  │                │     that may be retried    │ close          ▼    ▼
-//!  └────────────────│────────────────────────────│────────────── Waiting
+//!  │                │     that may be retried    │ close,         ▼    ▼
+//!  └────────────────│────────────────────────────│─ finish ───── Waiting
 //!                   └─ any other answer ──▶ Closed ◀── close ───────┘
 //! ```
 //!
@@ -23,7 +23,9 @@
 //!   that some HTTP libraries refuse in a header;
 //! - redirects, which are followed before the head is handed in;
 //! - silence. A connection on which nothing arrives stays open for ever: give the transport a read timeout, and call
-//!   [`handle_end`](Session::handle_end) when it expires.
+//!   [`handle_end`](Session::handle_end) when it expires;
+//! - what events mean. Where one says that nothing will follow it, as a hub's `sse-end` does, call
+//!   [`finish`](Session::finish), or the session connects again.
 //!
 //! A complete client over reqwest is in the project's `examples/follow`. In outline:
 //!
@@ -104,7 +106,10 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closed {
-    /// The server answered 204: it wants no more of this client.
+    /// [`Session::finish`] was called: the stream said that nothing more will come.
+    Ended,
+    /// The server answered 204: it wants no more of this client. A hub has sent it everything then, and all its topics
+    /// have ended.
     NoContent,
     /// The status of the answer is neither 200 nor 204.
     Status(u16),
@@ -117,6 +122,7 @@ pub enum Closed {
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Ended => f.write_str("the stream has ended for good"),
             Self::NoContent => f.write_str("the server wants no more of this client (status 204)"),
             Self::Status(status) => write!(f, "the answer's status is {status}"),
             Self::ContentType => f.write_str("the answer is no event stream"),
@@ -253,11 +259,32 @@ impl Session {
         waiting
     }
 
+    /// Handles the word of the server that nothing more will come: the session is over, and does not connect again.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sse_core::{Item, session::{Closed, Head, Session}};
+    ///
+    /// let mut session = Session::default();
+    /// session.handle_head(&Head { status: 200, content_type: Some("text/event-stream"), retry_after: None }, Duration::ZERO, 4);
+    /// let mut finished = false;
+    /// let bytes = b"data: the rest\n\nevent: sse-end\ndata: {\"topics\":[\"runs/42\"]}\n\n";
+    /// session.handle_bytes(bytes, Duration::ZERO, |item| {
+    ///     finished |= matches!(item, Item::Event(event) if event.name() == "sse-end");
+    /// });
+    /// if finished {
+    ///     session.finish();
+    /// }
+    /// session.handle_end(Duration::ZERO, 4); // changes nothing any more
+    /// assert_eq!(session.closed(), Some(Closed::Ended));
+    /// ```
+    pub const fn finish(&mut self) {
+        self.close_for(Closed::Ended);
+    }
+
     /// Ends the session for good.
     pub const fn close(&mut self) {
-        if !matches!(self.state, State::Closed(_)) {
-            self.state = State::Closed(Closed::ByCaller);
-        }
+        self.close_for(Closed::ByCaller);
     }
 
     /// What the session is doing.
@@ -321,6 +348,12 @@ impl Session {
     #[must_use]
     pub const fn dropped(&self) -> u64 {
         self.parser.dropped()
+    }
+
+    const fn close_for(&mut self, why: Closed) {
+        if !matches!(self.state, State::Closed(_)) {
+            self.state = State::Closed(why);
+        }
     }
 
     fn wait(&mut self, now: Duration, entropy: u64, at_least: Option<Duration>) {

@@ -11,6 +11,7 @@ mod uploads;
 mod append;
 mod append_lines;
 mod publish;
+mod target;
 
 mod read;
 mod subscribe;
@@ -43,8 +44,10 @@ use idempotency::Keys;
 pub use open::HubError;
 pub use publish::PublishError;
 pub(crate) use read::Wakes;
+pub(crate) use subscribe::Entered;
 pub use subscribe::SubscribeError;
 pub(crate) use subscriber::Subscriber;
+pub use target::Target;
 pub(crate) use waiters::{ReadyGroup, Waiters};
 
 /// How long the log may take to close after the end of the drain window.

@@ -83,11 +83,11 @@ pub use config::{
 #[cfg(feature = "warp")]
 pub use http::routes;
 pub use http::{HubService, ResponseBody, RouteSet};
-pub use hub::{Hub, HubError, PublishError, SubscribeError};
+pub use hub::{Hub, HubError, PublishError, SubscribeError, Target};
 #[cfg(feature = "redb")]
-pub use log_file::{Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
+pub use log_file::{Exported, Form, Imported, LogError, LogFile, LogInfo, LogTopic, Verified};
 pub use server::{ServeError, Server, Shutdown};
-pub use sse_core::hub::{DrainReason, Gap, GapReason};
+pub use sse_core::hub::{DrainReason, End, Gap, GapReason};
 pub use sse_engine::{Selector, Topic, TopicError};
 pub use store::StoreFailure;
 pub use transport::in_process::{Delivery, Start, Subscription};

@@ -14,7 +14,7 @@ use std::{fs, io, path::PathBuf};
 
 use redb::{AccessGuard, Database, ReadableDatabase, ReadableTable};
 use serde::Serialize;
-use sse_engine::{Millis, Position};
+use sse_engine::{Kind, Millis, Position, StoredTopic};
 
 use crate::{
     config::{Config, ConfigError},
@@ -28,7 +28,7 @@ use crate::{
         },
     },
 };
-pub use export::Form;
+pub use export::{Exported, Form};
 pub use import::Imported;
 pub use verify::Verified;
 
@@ -147,14 +147,16 @@ pub struct LogInfo {
 pub struct LogTopic {
     /// The topic.
     pub topic: String,
-    /// The number of retained events.
+    /// The number of retained events of which it is the only or the canonical topic.
     pub events: u64,
     /// Their size in bytes, as retention counts it.
     pub bytes: u64,
-    /// The ID of the first retained event.
+    /// The ID of the first of them.
     pub first_id: Option<String>,
-    /// The ID of the last retained event.
+    /// The ID of the last of them.
     pub last_id: Option<String>,
+    /// If the topic has ended, the ID of its last event, or of the one after which it ended.
+    pub ended_id: Option<String>,
 }
 
 impl LogFile {
@@ -192,16 +194,7 @@ impl LogFile {
             let file = self.directory.path();
             let file_bytes = fs::metadata(&file).map_err(Fault::Io)?.len();
             let Loaded { epoch, head, in_use, holes, keys, topics, .. } = &self.loaded;
-            let mut topics: Vec<_> = topics
-                .values()
-                .map(|record| LogTopic {
-                    topic: record.topic.to_string(),
-                    events: record.retained.events as u64,
-                    bytes: record.retained.bytes as u64,
-                    first_id: self.event_id(record.retained.first),
-                    last_id: self.event_id(record.retained.last),
-                })
-                .collect();
+            let mut topics: Vec<_> = topics.values().map(|stored| self.topic(stored)).collect();
             topics.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.topic.cmp(&b.topic)));
             Ok(LogInfo {
                 file,
@@ -239,6 +232,20 @@ impl LogFile {
             Ok((before, bytes()?))
         })
         .map_err(|fault| failed(&directory, fault))
+    }
+
+    /// Information on a topic, by the events whose canonical topic it is.
+    fn topic(&self, stored: &StoredTopic) -> LogTopic {
+        let StoredTopic { topic, retained, ended, .. } = stored;
+        let own = Kind::ALL.into_iter().filter(|kind| kind.canonical).map(|kind| retained.of(kind).first);
+        LogTopic {
+            topic: topic.to_string(),
+            events: retained.events() as u64,
+            bytes: retained.bytes() as u64,
+            first_id: own.filter(|first| *first > 0).min().map(|first| self.id(first)),
+            last_id: self.event_id(retained.last_own()),
+            ended_id: self.event_id(*ended),
+        }
     }
 
     /// The first and the last event, with their publish times.

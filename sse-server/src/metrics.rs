@@ -10,7 +10,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use sse_engine::{DrainReason, GapReason};
+use sse_engine::{DrainReason, GapReason, StreamEnd};
 
 use crate::base::log_lines;
 
@@ -28,6 +28,18 @@ pub(crate) enum EndReason {
     lag,
     #[allow(non_camel_case_types)]
     store,
+    /// All topics of the stream have ended.
+    #[allow(non_camel_case_types)]
+    topics,
+}
+
+impl From<StreamEnd> for EndReason {
+    fn from(end: StreamEnd) -> Self {
+        match end {
+            StreamEnd::Drained(reason) => reason.into(),
+            StreamEnd::TopicsEnded => Self::topics,
+        }
+    }
 }
 
 impl From<DrainReason> for EndReason {
@@ -55,6 +67,7 @@ pub(crate) enum RefusalKind {
     draining,
     store,
     key,
+    ended,
     other,
 }
 

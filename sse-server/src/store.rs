@@ -10,9 +10,9 @@ pub(crate) mod redb;
 #[cfg(test)]
 pub(crate) mod suite;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use sse_engine::{Draft, Epoch, Hole, Millis, Retained, Selectors, Topic, Trim};
+use sse_engine::{Draft, Epoch, Hole, Kind, Loss, Millis, Selectors, StoredTopic, Topic, Trim};
 
 pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
@@ -33,10 +33,19 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Appends all events of `batch`, or none, and returns their sequence numbers once they are as durable as
     /// configured and followers have them. The append starts when the future is first polled. From then on it completes
     /// even if the future is dropped.
-    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>>;
+    ///
+    /// Nothing gets behind the end of a topic: a batch with an event whose canonical topic has ended, or that ends such a
+    /// topic, is [refused](StoreError::Ended).
+    fn append(&self, batch: Batch) -> Task<'_, Appended>;
 
     /// Reads a page of the retained events that match `query`, in order.
     fn read(&self, query: Query) -> Task<'_, Page>;
+
+    /// Reads those of the events `seqs` that are retained and that `selectors` may read. Damaged ones are left out.
+    fn read_at(&self, seqs: Vec<u64>, selectors: Selectors) -> Task<'_, Vec<Entry>>;
+
+    /// The first retained event with this ID of its publisher's.
+    fn find(&self, alias: String) -> Task<'_, Option<Entry>>;
 
     /// The last sequence number published before `time`.
     fn seek(&self, time: Millis) -> Task<'_, u64>;
@@ -53,8 +62,8 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// appended. It blocks: followers are few, and are registered at start-up.
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError>;
 
-    /// Trims the retained events of `topic` through sequence number `through`.
-    fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()>;
+    /// Trims the retained events of `topic` through sequence number `through`. If it has ended, it goes on with `reopen`.
+    fn trim(&self, topic: &Topic, through: u64, reopen: bool) -> Task<'_, ()>;
 
     /// Returns an error if the store does not accept events at the moment.
     fn health(&self) -> Result<(), StoreError>;
@@ -81,6 +90,16 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     /// The events of `trims` are about to be trimmed.
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
 
+    /// `topic` ends behind its last own event, without an event that says so. Returns where it ended: at that event, or if
+    /// there is none at `at`.
+    fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock);
+
+    /// `topic` had ended, and goes on.
+    fn went_on(&self, topic: &Topic);
+
+    /// Where `topic` ended, as far as the follower knows. One that it has forgotten has not ended.
+    fn end_of(&self, topic: &Topic) -> Option<u64>;
+
     /// Events through `through` can be read from the store.
     fn settled(&self, through: u64);
 
@@ -89,7 +108,7 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
 
     /// The store has recovered from a failure. `topics` is what it retains through `through`, the last event that was
     /// reported. Trims of events through `undone` that were announced did not happen.
-    fn reopened(&self, through: u64, topics: &[TopicRecord], undone: u64);
+    fn reopened(&self, through: u64, topics: &[StoredTopic], undone: u64);
 }
 
 /// Wake-ups that are due once the store's locks are released.
@@ -123,13 +142,53 @@ pub(crate) struct Entry {
     pub(crate) draft: Draft,
 }
 
+impl Entry {
+    /// The event's topics, with its kind in each and the bytes that it counts for there.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&Topic, Kind, usize)> {
+        let Draft { topic, others, private, .. } = &self.draft;
+        let kind = |canonical| Kind { canonical, private: *private };
+        let others = others.iter().map(move |other| (other, kind(false), 0));
+        std::iter::once((topic, kind(true), self.draft.weight())).chain(others)
+    }
+}
+
 /// Events to append, with the idempotency keys that identify repeats.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) drafts: Vec<Draft>,
+    /// A topic that ends behind them, without an event of its own.
+    pub(crate) end: Option<Topic>,
     pub(crate) keys: Vec<KeyedRange>,
     /// The publisher's time.
     pub(crate) now: Millis,
+}
+
+impl Batch {
+    /// Returns an error if an event, or the end of a topic, would come behind the end of its topic. `end_of` tells the ends
+    /// in the log.
+    pub(crate) fn check_ends(&self, mut end_of: impl FnMut(&Topic) -> Option<u64>) -> Result<(), StoreError> {
+        let mut here = HashSet::new();
+        let drafts = self.drafts.iter().map(|draft| (&draft.topic, draft.end));
+        for (index, (topic, ends)) in drafts.chain(self.end.iter().map(|topic| (topic, true))).enumerate() {
+            let ended = if here.contains(topic) { Some(0) } else { end_of(topic) };
+            if let Some(at) = ended {
+                return Err(StoreError::Ended { index, at });
+            }
+            if ends {
+                here.insert(topic);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was appended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// The sequence numbers of the events.
+    pub(crate) seqs: Vec<u64>,
+    /// Where the topic to end has ended: at its last own event, or if it has none at the last number assigned before.
+    pub(crate) ended: Option<u64>,
 }
 
 /// The state of a log at the moment it is opened.
@@ -140,22 +199,15 @@ pub(crate) struct StoreSnapshot {
     pub(crate) head: u64,
     /// The sequence numbers lost in crashes, the oldest first.
     pub(crate) holes: Vec<Hole>,
-    pub(crate) topics: Vec<TopicRecord>,
+    pub(crate) topics: Vec<StoredTopic>,
     /// The publish time of the last event.
     pub(crate) time: Millis,
-    /// The last event trimmed from any forgotten topic, and its publish time.
-    pub(crate) floor: (u64, Millis),
+    /// The last event lost from any forgotten topic.
+    pub(crate) floor: Loss,
+    /// The last private event lost from any forgotten topic.
+    pub(crate) private_floor: Loss,
     /// The oldest first.
     pub(crate) keys: Vec<StoredKey>,
-}
-
-/// What the store retains of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TopicRecord {
-    pub(crate) topic: Topic,
-    pub(crate) retained: Retained,
-    /// The last trimmed event, 0 if there is none, and its publish time.
-    pub(crate) trimmed: (u64, Millis),
 }
 
 /// A range of the log to read: after sequence number `after`, through `until`.
@@ -169,7 +221,7 @@ pub(crate) struct Query {
     pub(crate) bytes: usize,
 }
 
-/// Matching events, and the sequence number through which there are no others.
+/// Events that the query's selectors [accept](Selectors::accept), each once, and the sequence number through which there are no others.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
@@ -187,6 +239,10 @@ pub(crate) enum StoreError {
     /// A temporary failure: the store retries by itself.
     #[error("the store takes nothing at the moment: {0}")]
     Unavailable(Arc<str>),
+    /// The canonical topic of the event at `index` has ended at the event `at`, which is 0 if it is one of the same batch.
+    /// Behind the last event, it is the topic to end.
+    #[error("the topic has ended")]
+    Ended { index: usize, at: u64 },
     #[error("the store is closed")]
     Closed,
     /// The store stopped for good without being closed.

@@ -1,6 +1,6 @@
 //! The hub's own events, read by their names.
 
-use super::{Cursor, Drain, Gap, names};
+use super::{Cursor, Drain, End, Gap, names};
 
 /// One of the hub's own events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum ControlEvent {
     Gap(Gap),
     /// The stream is about to end.
     Drain(Drain),
+    /// All topics of the stream have ended.
+    End(End),
 }
 
 impl ControlEvent {
@@ -32,6 +34,7 @@ impl ControlEvent {
             names::event::CURSOR => Some(Self::Cursor(Cursor::decode(data))),
             names::event::GAP => Some(Self::Gap(Gap::decode(data))),
             names::event::DRAIN => Some(Self::Drain(Drain::decode(data))),
+            names::event::END => Some(Self::End(End::decode(data))),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ pub mod event {
     pub const GAP: &str = "sse-gap";
     /// The stream is about to end: [`Drain`](crate::hub::Drain).
     pub const DRAIN: &str = "sse-drain";
-    /// All topics of the stream have ended. Reserved.
+    /// All topics of the stream have ended: [`End`](crate::hub::End).
     pub const END: &str = "sse-end";
     /// Every name that begins with this, in upper or lower case, is the hub's; no event can be published under it.
     pub const RESERVED_PREFIX: &str = "sse-";
@@ -20,6 +20,8 @@ pub mod header {
     pub const LAST_EVENT_ID: &str = "last-event-id";
     /// In a publish: a key that makes a repeat of it have no effect.
     pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+    /// In the answer that opens a stream without the hub's own events: why events may be missing before it.
+    pub const GAP: &str = "sse-gap";
     /// In the answer that opens a stream: the interval of its heartbeats, in seconds.
     pub const HEARTBEAT: &str = "sse-heartbeat";
 }
@@ -38,8 +40,18 @@ pub mod query {
     pub const HEARTBEAT: &str = "heartbeat";
     /// The form of the data: plain, or with its topic (`json`).
     pub const ENVELOPE: &str = "envelope";
+    /// Whether a stream has the hub's own events: `off` if not.
+    pub const CONTROL: &str = "control";
     /// In a publish: the event's name.
     pub const EVENT: &str = "event";
+    /// In a publish: the event is private.
+    pub const PRIVATE: &str = "private";
+    /// In a publish: the publisher's own ID for the event.
+    pub const ALIAS: &str = "alias";
+    /// In a publish: the event is the last of its topic.
+    pub const END: &str = "end";
+    /// In a deletion: the event before which all others go.
+    pub const BEFORE: &str = "before";
 }
 
 /// Media types.

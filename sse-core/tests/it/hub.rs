@@ -2,12 +2,13 @@
 
 use std::{cmp::Ordering, time::Duration};
 
-use proptest::{option::of as option, prelude::*};
+use proptest::{collection::vec, option::of as option, prelude::*};
 use serde_json::{Map, Value, json};
 use sse_core::{
     EventId,
     hub::{
-        COMMENT_HEARTBEAT, ControlEvent, Cursor, Drain, DrainReason, Epoch, Gap, GapReason, Position, Problem, names,
+        COMMENT_HEARTBEAT, ControlEvent, Cursor, Drain, DrainReason, End, Epoch, Gap, GapReason, Position, Problem,
+        names,
     },
 };
 
@@ -58,6 +59,9 @@ fn control(vector: &Value) -> Option<ControlEvent> {
     if vector.get("drain").is_some() {
         return Some(ControlEvent::Drain(Drain::new(DrainReason::from_word(&reason("drain")))));
     }
+    if let Some(end) = vector.get("end") {
+        return Some(ControlEvent::End(End::new(end["topics"].as_array().unwrap().iter().map(text))));
+    }
     let gap = vector.get("gap")?;
     let first = gap["first"].as_str().map(|id| EventId::new(id).unwrap());
     Some(ControlEvent::Gap(Gap::new(GapReason::from_word(&reason("gap")), text(&gap["requested"]), first)))
@@ -69,6 +73,7 @@ fn encode(event: &ControlEvent, position: Option<Position>, retry: Option<Durati
         ControlEvent::Cursor(cursor) => cursor.encode(position.unwrap(), retry, &mut wire),
         ControlEvent::Gap(gap) => gap.encode(position.unwrap(), retry, &mut wire),
         ControlEvent::Drain(drain) => drain.encode(position, retry, &mut wire),
+        ControlEvent::End(end) => end.encode(position.unwrap(), retry, &mut wire),
         other => panic!("{other:?}"),
     }
     wire
@@ -186,6 +191,7 @@ proptest! {
         (epoch, seq, first, retry) in (any::<u64>(), 0..=Position::MAX_SEQ, option(0..=Position::MAX_SEQ), option(any::<u32>())),
         requested in ".{0,60}",
         (gap, drain) in (0..5_usize, 0..7_usize),
+        topics in vec(".{1,40}", 0..4),
     ) {
         let gap = GapReason::from_word(text(&vectors("gap_reasons")[gap]));
         let drain = DrainReason::from_word(text(&vectors("drain_reasons")[drain]));
@@ -195,6 +201,7 @@ proptest! {
             ControlEvent::Cursor(Cursor::new()),
             ControlEvent::Gap(Gap::new(gap, &*requested, first.map(|seq| at(seq).id()))),
             ControlEvent::Drain(Drain::new(drain)),
+            ControlEvent::End(End::new(topics)),
         ] {
             let wire = encode(&event, Some(at(seq)), retry);
             let blocks = String::from_utf8(wire.clone()).unwrap().matches("\n\n").count();
@@ -207,8 +214,8 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_decoding_fail(data in ".*|\\{\"reason\":.*\\}") {
-        for name in [names::event::CURSOR, names::event::GAP, names::event::DRAIN] {
+    fn nothing_makes_decoding_fail(data in ".*|\\{\"(reason|topics)\":.*\\}") {
+        for name in [names::event::CURSOR, names::event::GAP, names::event::DRAIN, names::event::END] {
             prop_assert!(ControlEvent::decode(name, &data).is_some());
         }
     }

@@ -7,17 +7,20 @@
 //!   next(room, now) ──── matching ───▶ Events ──▶ further along
 //!        │
 //!        ├── not in the window any more ──▶ NeedStore ── accept_page(page) ──▶ Events, further along
+//!        ├── all its topics have ended ────▶ Ended
 //!        ├── lost some, policy gap ────────▶ Gap ──▶ before the first that follows
 //!        └── lost some, policy disconnect ─▶ Lagged
 //! ```
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use crate::{
-    Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Write,
+    Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Topic, Write,
     frame::Frame,
     group::{Group, Groups},
+    lasts::Lasts,
     steps::{SLICE, Steps},
+    topic_state::Trims,
     topics::TopicId,
     window::Window,
 };
@@ -64,6 +67,8 @@ pub enum Step<W = Write> {
     Gap(Gap),
     /// The subscriber lagged too far, and the policy is to end its stream.
     Lagged,
+    /// The subscriber has had everything, and all its topics, which these are, have ended.
+    Ended(Vec<Topic>),
 }
 
 impl<W> Step<W> {
@@ -76,6 +81,7 @@ impl<W> Step<W> {
             Self::Yield => Step::Yield,
             Self::Gap(gap) => Step::Gap(gap),
             Self::Lagged => Step::Lagged,
+            Self::Ended(topics) => Step::Ended(topics),
         }
     }
 }
@@ -90,6 +96,8 @@ pub struct StoreRead {
     pub after: u64,
     /// The last sequence number of the range.
     pub until: u64,
+    /// These events of the range only, if there are any here.
+    pub only: Vec<u64>,
 }
 
 /// The result of a [`StoreRead`].
@@ -155,6 +163,7 @@ impl Cursor {
                 selectors,
                 after: progress.seq,
                 until: window.evicted().min(window.head()),
+                only: Vec::new(),
             });
         }
         let found = matching_after(view, group, progress.seq, if lost { 1 } else { PAGE });
@@ -172,7 +181,7 @@ impl Cursor {
                 return Step::Yield;
             }
             progress.caught_up = true;
-            return Step::CaughtUp;
+            return ended(window, group, progress.seq).map_or(Step::CaughtUp, Step::Ended);
         };
         let waited = now.saturating_sub(window.time(first.seq).unwrap_or(now));
         let late = u128::from(waited) > bounds.lag.as_millis();
@@ -182,6 +191,49 @@ impl Cursor {
         let (events, count) = groups.joined(self.group, window, &found.frames, room);
         progress.seq = found.frames[count - 1].seq;
         Step::Events { events, count }
+    }
+
+    /// The next step of a subscriber that begins with the last event of each topic: it has [caught up](Step::CaughtUp) when it
+    /// has had these.
+    pub(crate) fn next_lasts(&mut self, view: &View<'_>, lasts: &mut Lasts, room: usize) -> Step {
+        let View { window, groups, .. } = *view;
+        let group = groups.get(self.group);
+        if !lasts.search(view, group) {
+            return Step::Yield;
+        }
+        let Some(first) = lasts.first() else {
+            self.progress.seq = lasts.until();
+            return Step::CaughtUp;
+        };
+        let seqs: Vec<_> = lasts.next(PAGE).collect();
+        view.steps.count(seqs.len());
+        let is_stored = |seq: &u64| *seq <= window.evicted() && window.frame(*seq).is_none();
+        if is_stored(&first) {
+            let only: Vec<_> = seqs.iter().copied().take_while(is_stored).collect();
+            let until = only.last().copied().unwrap_or(first);
+            lasts.is_reading = true;
+            return Step::NeedStore(StoreRead { selectors: group.selectors.clone(), after: first - 1, until, only });
+        }
+        let seqs = seqs.into_iter().take_while(|seq| !is_stored(seq)).collect::<Vec<_>>();
+        let frames: Vec<_> = seqs.iter().filter_map(|seq| window.frame(*seq)).collect();
+        let Some(last) = seqs.last() else { return Step::Yield };
+        if frames.is_empty() {
+            lasts.delivered(*last); // they went since
+            return Step::Yield;
+        }
+        let (events, count) = Groups::joined_once(window, group.selectors.envelope, &frames, room);
+        let through = if count == frames.len() { *last } else { frames[count - 1].seq };
+        lasts.delivered(through);
+        self.progress.seq = through;
+        Step::Events { events, count }
+    }
+
+    /// Continues with the page read for some of the last events.
+    pub(crate) fn accept_lasts(&mut self, lasts: &mut Lasts, page: StorePage) -> Step {
+        lasts.is_reading = false;
+        lasts.delivered(page.through);
+        self.progress.seq = page.through;
+        page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
@@ -252,21 +304,33 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
         steps.count(frames.len());
         return Matching { frames, through: head };
     }
+    let granted = !group.selectors.grants().is_empty();
+    let readable = Readable::new(window, &group.selectors);
     if let Some(topics) = group.selectors.topics_only() {
         let mut seqs = Vec::new();
         for id in topics.filter_map(|topic| window.topics().id(topic)) {
-            let of_topic = &window.topics().state(id).seqs;
-            let from = of_topic.partition_point(|one| *one <= seq);
-            seqs.extend(of_topic.range(from..).take_while(|seq| **seq <= head).take(count));
-            steps.count(1);
+            for (list, _) in window.topics().state(id).seqs.seen(granted) {
+                let from = list.partition_point(|one| *one <= seq);
+                // one more says whether there are others
+                seqs.extend(list.range(from..).take_while(|seq| **seq <= head).take(count + 1));
+                steps.count(1);
+            }
         }
         steps.count(seqs.len());
         seqs.sort_unstable();
+        seqs.dedup();
+        let through = seqs.get(count).map_or(head, |_| seqs[count - 1]);
         seqs.truncate(count);
-        return Matching { frames: seqs.into_iter().filter_map(|seq| window.frame(seq)).collect(), through: head };
+        let mut frames: Vec<_> = seqs.into_iter().filter_map(|seq| window.frame(seq)).collect();
+        if granted {
+            frames.retain(|frame| readable.may_read(frame));
+            return Matching { frames, through };
+        }
+        return Matching { frames, through: head };
     }
     let matcher = Matcher::new(&group.selectors);
     let mut known: HashMap<TopicId, bool> = HashMap::new();
+    let mut matches = |id: TopicId| *known.entry(id).or_insert_with(|| matcher.matches(window.topic_of(id)));
     let mut frames = Vec::new();
     let mut through = head;
     for (scanned, frame) in window.frames_after(seq).enumerate() {
@@ -274,12 +338,51 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
             through = frame.seq - 1;
             break;
         }
-        steps.count(1);
-        if *known.entry(frame.topic).or_insert_with(|| matcher.matches(window.topic_of(frame.topic))) {
+        steps.count(1 + frame.others().len());
+        if (matches(frame.topic) || frame.others().iter().any(|id| matches(*id))) && readable.may_read(frame) {
             frames.push(frame);
         }
     }
     Matching { frames, through }
+}
+
+/// Which private events a subscriber may read.
+pub(crate) struct Readable<'a> {
+    window: &'a Window,
+    selectors: &'a Selectors,
+}
+
+impl<'a> Readable<'a> {
+    pub(crate) const fn new(window: &'a Window, selectors: &'a Selectors) -> Self {
+        Self { window, selectors }
+    }
+
+    pub(crate) fn may_read(&self, frame: &Frame) -> bool {
+        let topics = || frame.kinds().map(|(id, _)| self.window.topic_of(id));
+        !frame.private || self.selectors.may_read(topics(), true)
+    }
+}
+
+/// The topics of the group, if it has only topics and all of them have ended for a subscriber served through `seq`.
+fn ended(window: &Window, group: &Group, seq: u64) -> Option<Vec<Topic>> {
+    if !group.may_have_ended.load(Ordering::Relaxed) {
+        return None;
+    }
+    let ended = ended_by(window, &group.selectors, seq);
+    if ended.is_none() && seq >= window.last() {
+        group.may_have_ended.store(false, Ordering::Relaxed); // until another topic ends
+    }
+    ended
+}
+
+/// The topics of `selectors`, if they are only topics and all of them have ended for a subscriber served through `seq`.
+pub(crate) fn ended_by(window: &Window, selectors: &Selectors, seq: u64) -> Option<Vec<Topic>> {
+    let has_ended = |topic: &Topic| {
+        let state = window.topics().id(topic).map(|id| window.topics().state(id));
+        state.is_some_and(|state| (1..=seq).contains(&state.ended))
+    };
+    let mut topics = selectors.topics_only()?;
+    topics.all(has_ended).then(|| selectors.topics_only().into_iter().flatten().cloned().collect())
 }
 
 /// Returns true if an event after `seq` that matches the group, and is not hidden, may be in the store but not in the window.
@@ -287,9 +390,10 @@ fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
     if seq >= window.evicted().min(window.head()) || group.has_all(seq, window.start()) {
         return false;
     }
+    let granted = !group.selectors.grants().is_empty();
     // Without patterns, the counts of the topics give a sharper answer.
     group.selectors.topics_only().is_none_or(|topics| {
-        topics.filter_map(|topic| window.topics().id(topic)).any(|id| window.topics().state(id).is_stored(seq))
+        topics.filter_map(|topic| window.topics().id(topic)).any(|id| window.topics().state(id).is_stored(seq, granted))
     })
 }
 
@@ -316,11 +420,13 @@ fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool>
         return Some(false);
     }
     let topics = window.topics();
-    let floor = || topics.floor().affects(seq, trims_seen);
+    let granted = !group.selectors.grants().is_empty();
+    let is_lost = |trims: &Trims| trims.any(granted, |trimmed| trimmed.affects(seq, trims_seen));
+    let floor = || is_lost(topics.floor());
     if let Some(mut names) = group.selectors.topics_only() {
         let lost = names.any(|name| {
             steps.count(1);
-            topics.id(name).map_or_else(floor, |id| topics.state(id).trimmed.affects(seq, trims_seen))
+            topics.id(name).map_or_else(floor, |id| is_lost(&topics.state(id).trimmed))
         });
         return Some(lost);
     }
@@ -333,7 +439,7 @@ fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool>
             return None;
         }
         steps.count(1);
-        if state.is_some_and(|state| state.trimmed.through > seq && matcher.matches(&state.topic)) {
+        if state.is_some_and(|state| is_lost(&state.trimmed) && matcher.matches(&state.topic)) {
             return Some(true);
         }
         progress.trims_seen = generation;

@@ -5,15 +5,20 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use sse_core::{EventName, Text, hub::names::event::RESERVED_PREFIX};
 
-use crate::Topic;
+use crate::{Alias, Topic};
 
 const MAX_NAME_BYTES: usize = 128;
+
+/// The most topics of one event.
+pub const MAX_TOPICS: usize = 64;
 
 /// An event to publish. Every part has been checked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Draft {
-    /// The topic to publish to.
+    /// The topic to publish to: the canonical one, if there are several.
     pub topic: Topic,
+    /// The other topics, in order, each once.
+    pub others: Box<[Topic]>,
     /// The event's name; `None` is `message`.
     pub name: Option<Name>,
     /// The reconnection time to set.
@@ -22,6 +27,12 @@ pub struct Draft {
     pub data: Text,
     /// Whether the data is the text of a JSON value other than a string.
     pub json: bool,
+    /// Whether only subscribers with a grant for one of the topics get it.
+    pub private: bool,
+    /// The publisher's own ID for it.
+    pub alias: Option<Alias>,
+    /// Whether it is the last event of its canonical topic.
+    pub end: bool,
 }
 
 /// The approximate memory cost of an event besides its own bytes.
@@ -30,12 +41,52 @@ const KEPT: usize = 64;
 impl Draft {
     /// An event with `data` and no name.
     pub fn text(topic: Topic, data: impl Into<Text>) -> Self {
-        Self { topic, name: None, retry: None, data: data.into(), json: false }
+        Self {
+            topic,
+            others: Box::default(),
+            name: None,
+            retry: None,
+            data: data.into(),
+            json: false,
+            private: false,
+            alias: None,
+            end: false,
+        }
+    }
+
+    /// Sets the topics: the first of `topics` is the canonical one. Repeats are left out.
+    ///
+    /// # Errors
+    ///
+    /// Returns a sentence if there is none, or more than [`MAX_TOPICS`].
+    pub fn set_topics(&mut self, topics: impl IntoIterator<Item = Topic>) -> Result<(), &'static str> {
+        let mut all: Vec<Topic> = Vec::new();
+        for topic in topics {
+            if all.len() == MAX_TOPICS {
+                return Err("an event can have 64 topics at most");
+            }
+            if !all.contains(&topic) {
+                all.push(topic);
+            }
+        }
+        if all.is_empty() {
+            return Err("an event has at least one topic");
+        }
+        self.topic = all.remove(0);
+        self.others = all.into();
+        Ok(())
+    }
+
+    /// The topics, the canonical one first.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> + Clone {
+        std::iter::once(&self.topic).chain(&self.others)
     }
 
     /// The size in bytes with which the event counts towards bounds.
     pub fn weight(&self) -> usize {
-        KEPT + self.data.len() + self.name.as_ref().map_or(0, |name| name.as_str().len())
+        let name = self.name.as_ref().map_or(0, |name| name.as_str().len());
+        let alias = self.alias.as_ref().map_or(0, |alias| KEPT + alias.as_str().len());
+        KEPT + self.data.len() + name + alias + KEPT * self.others.len()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use crate::{
-    Bounds, Cursor, Draft, Epoch, Full, GroupId, Millis, OutOfOrder, Pending, Placement, Retained, Selectors, Start,
-    StartRead, Step, StorePage, StoredHead, Topic, TopicInfo, Trim, Window,
-    cursor::View,
+    Bounds, Cursor, Draft, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Position, Selectors,
+    Start, StartRead, Step, StorePage, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
+    cursor::{View, ended_by},
     group::Groups,
+    hidden::Hidden,
     resume,
     steps::{SLICE, Steps},
 };
@@ -21,7 +22,7 @@ pub struct Engine {
     groups: Groups,
     bounds: Bounds,
     /// The events that are hidden until it is known which groups they match.
-    hidden: VecDeque<(u64, Topic)>,
+    hidden: VecDeque<Hidden>,
     /// The groups that hidden events match, and shown ones that have not been reported.
     matched: Vec<GroupId>,
     steps: Steps,
@@ -77,9 +78,53 @@ impl Engine {
         self.window.push(seq, time, draft)?;
         self.steps.count(1);
         if seq > self.window.head() {
-            self.hidden.push_back((seq, draft.topic.clone()));
+            self.hidden.push_back(Hidden::event(seq, draft));
+            if draft.end && draft.private {
+                // the end is known to all
+                self.hidden.push_back(Hidden::end(seq, &draft.topic));
+            }
         }
         Ok(())
+    }
+
+    /// Ends `topic` behind its last event, which is returned: there is [work](Self::work) because of it. A topic without
+    /// events ends at `at`.
+    pub fn end(&mut self, topic: &Topic, at: u64) -> u64 {
+        self.steps.count(1);
+        let known = self.window.topics().id(topic).map_or(0, |id| self.window.topics().state(id).retained.last_own());
+        let ended = if known > 0 { known } else { at };
+        self.window.set_ended(topic, ended);
+        self.hidden.push_back(Hidden::end(ended, topic));
+        ended
+    }
+
+    /// Goes on with `topic`, if it has ended.
+    pub fn reopen(&mut self, topic: &Topic) {
+        self.window.set_ended(topic, 0);
+    }
+
+    /// The event with which `topic` ended, or after which it did.
+    pub fn ended(&self, topic: &Topic) -> Option<u64> {
+        let topics = self.window.topics();
+        topics.id(topic).map(|id| topics.state(id).ended).filter(|ended| *ended > 0)
+    }
+
+    /// Returns true if there is nothing to come for a subscriber that starts at `start`: it names only topics, all of which
+    /// have ended, and has had everything.
+    pub fn is_over(&self, selectors: &Selectors, start: &Start) -> bool {
+        let seq = match start {
+            Start::After(text) => match Position::parse(text) {
+                Some(position) if position.epoch() == self.window.epoch() => position.seq(),
+                Some(_) => return false,
+                None => match self.window.aliased(text) {
+                    Some(frame) => frame.seq,
+                    None => return false,
+                },
+            },
+            Start::Alias { seq, .. } => *seq,
+            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => return false,
+        };
+        seq <= self.window.last() && self.window.hole(seq).is_none() && ended_by(&self.window, selectors, seq).is_some()
     }
 
     /// Works off what earlier calls left: finds the groups that hidden events match, shows the events, evicts what is beyond
@@ -94,11 +139,11 @@ impl Engine {
 
     fn work_on(&mut self, steps: &mut usize, matched: &mut Vec<GroupId>) -> bool {
         self.window.shrink(steps);
-        while let Some((seq, topic)) = self.hidden.front() {
-            if !self.groups.note((*seq, topic), self.window.start(), steps, &mut self.matched) {
+        while let Some(hidden) = self.hidden.front() {
+            if !self.groups.note(hidden, self.window.start(), steps, &mut self.matched) {
                 return false;
             }
-            self.window.show(*seq);
+            self.window.show(hidden.seq);
             self.hidden.pop_front();
             matched.append(&mut self.matched);
             // no group waits longer than for the walk that it was in
@@ -152,6 +197,12 @@ impl Engine {
         cursor.next(&self.view(), room, now)
     }
 
+    /// The next step of a subscriber that begins with the last event of each topic. It has [caught up](Step::CaughtUp) when
+    /// it has had these; what follows is the [next](Self::next) step.
+    pub fn next_lasts(&self, cursor: &mut Cursor, lasts: &mut Lasts, room: usize) -> Step {
+        cursor.next_lasts(&self.view(), lasts, room)
+    }
+
     /// Continues with the page read for the last [`Step::NeedStore`].
     pub fn accept_page(&self, cursor: &mut Cursor, page: StorePage, now: Millis) -> Step {
         cursor.accept_page(&self.view(), page, now)
@@ -182,9 +233,9 @@ impl Engine {
         self.window.back_by_store(head);
     }
 
-    /// Restores a topic from the store: what it retains, and the last trimmed event with its publish time.
-    pub fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: (u64, Millis)) {
-        self.window.restore(topic, retained, trimmed);
+    /// Restores a topic from the store.
+    pub fn restore(&mut self, stored: &StoredTopic) {
+        self.window.restore(stored);
     }
 
     /// All topics are restored: those without events may be forgotten again.

@@ -7,28 +7,72 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sse_core::{Event, EventName, Item, Limits, Parser, Text};
 
-use crate::{Draft, Epoch, Position, Topic, topics::TopicId};
+use crate::{Alias, Draft, Epoch, Kind, Position, Topic, topics::TopicId};
 
 /// An event with its position in the log.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) seq: u64,
+    /// The canonical topic.
     pub(crate) topic: TopicId,
     json: bool,
+    pub(crate) private: bool,
+    end: bool,
+    /// What few events have.
+    more: Option<Box<More>>,
     plain: Bytes,
     /// The enveloped encoding, made when a subscriber first needs it.
     envelope: OnceLock<Bytes>,
 }
 
+// There is one for each event.
+const _: () = assert!(size_of::<Frame>() <= 104);
+
+#[derive(Debug)]
+struct More {
+    others: Box<[TopicId]>,
+    alias: Option<Alias>,
+}
+
 impl Frame {
     pub(crate) fn new(position: Position, topic: TopicId, draft: &Draft) -> Self {
         let plain = encode(position, draft, false);
-        Self { seq: position.seq(), topic, json: draft.json, plain, envelope: OnceLock::new() }
+        let Draft { json, private, end, .. } = *draft;
+        let more = draft.alias.clone().map(|alias| Box::new(More { others: Box::default(), alias: Some(alias) }));
+        Self { seq: position.seq(), topic, json, private, end, more, plain, envelope: OnceLock::new() }
+    }
+
+    /// Sets the other topics, if there are any.
+    pub(crate) fn set_others(&mut self, others: Vec<TopicId>) {
+        if !others.is_empty() {
+            let more = self.more.get_or_insert_with(|| Box::new(More { others: Box::default(), alias: None }));
+            more.others = others.into();
+        }
+    }
+
+    /// The topics besides the canonical one.
+    pub(crate) fn others(&self) -> &[TopicId] {
+        self.more.as_ref().map_or(&[], |more| &more.others)
+    }
+
+    /// All topics, with the kind of the event in each.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (TopicId, Kind)> {
+        let kind = |canonical| Kind { canonical, private: self.private };
+        let others = self.others().iter().map(move |id| (*id, kind(false)));
+        std::iter::once((self.topic, kind(true))).chain(others)
+    }
+
+    pub(crate) fn alias(&self) -> Option<&Alias> {
+        self.more.as_ref()?.alias.as_ref()
     }
 
     /// The memory that the frame counts for: its bytes and the overhead.
     pub(crate) fn cost(&self) -> usize {
-        size_of::<Self>() + self.plain.len()
+        let of_more = |more: &More| {
+            let alias = more.alias.as_ref().map_or(0, |alias| INDEXED + alias.as_str().len());
+            size_of::<More>() + INDEXED * more.others.len() + alias
+        };
+        size_of::<Self>() + self.plain.len() + self.more.as_deref().map_or(0, of_more)
     }
 
     /// The memory of the enveloped encoding, which is made later.
@@ -41,7 +85,12 @@ impl Frame {
     }
 
     /// The enveloped encoding. `keeps` says whether an encoding of this length that was made just now is kept.
-    pub(crate) fn envelope(&self, epoch: Epoch, topic: &Topic, keeps: impl FnOnce(usize) -> bool) -> Cow<'_, Bytes> {
+    pub(crate) fn envelope<'t>(
+        &self,
+        epoch: Epoch,
+        topic: impl Fn(TopicId) -> &'t Topic,
+        keeps: impl FnOnce(usize) -> bool,
+    ) -> Cow<'_, Bytes> {
         if let Some(known) = self.envelope.get() {
             return Cow::Borrowed(known);
         }
@@ -59,14 +108,16 @@ impl Frame {
 
     /// Encodes the event with its data in an envelope. The event is parsed from its own bytes, so that nothing is
     /// stored twice.
-    fn enveloped(&self, epoch: Epoch, topic: &Topic) -> Bytes {
+    fn enveloped<'t>(&self, epoch: Epoch, topic: impl Fn(TopicId) -> &'t Topic) -> Bytes {
+        let topics: Vec<&Topic> = self.kinds().map(|(id, _)| topic(id)).collect();
+        let marks = Marks { json: self.json, private: self.private, end: self.end };
         let mut event = Event::builder().id(Position::new(epoch, self.seq).id());
         let mut data = Text::default();
         let mut retry = None;
         let mut name = None;
         Parser::with_limits(Limits::new(usize::MAX, usize::MAX)).feed(&self.plain, |item| match item {
             Item::Event(read) => {
-                data = envelope(topic, read.data(), self.json);
+                data = envelope(&topics, read.data(), marks);
                 name = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
             }
             Item::Retry(time) => retry = Some(time),
@@ -82,9 +133,17 @@ impl Frame {
     }
 }
 
-/// Encodes `draft` at `position`, in an envelope with its topic if `enveloped`.
+/// What an entry in the index of a topic or of the aliases takes, approximately.
+const INDEXED: usize = 32;
+
+/// Encodes `draft` at `position`, in an envelope with its topics if `enveloped`.
 pub fn encode(position: Position, draft: &Draft, enveloped: bool) -> Bytes {
-    let data = if enveloped { envelope(&draft.topic, &draft.data, draft.json) } else { draft.data.clone() };
+    let data = if enveloped {
+        let Draft { json, private, end, .. } = *draft;
+        envelope(&draft.topics().collect::<Vec<_>>(), &draft.data, Marks { json, private, end })
+    } else {
+        draft.data.clone()
+    };
     let mut event = Event::builder().id(position.id()).data(data);
     if let Some(name) = &draft.name {
         event = event.name(name.event_name());
@@ -95,18 +154,45 @@ pub fn encode(position: Position, draft: &Draft, enveloped: bool) -> Bytes {
     event.build().to_bytes()
 }
 
-fn envelope(topic: &Topic, data: &str, json: bool) -> Text {
+/// What an event is, besides its data.
+#[derive(Clone, Copy)]
+struct Marks {
+    json: bool,
+    private: bool,
+    end: bool,
+}
+
+/// The data in its envelope. `topics` begins with the canonical one.
+fn envelope(topics: &[&Topic], data: &str, marks: Marks) -> Text {
     #[derive(Serialize)]
     struct Envelope<'a, D> {
         topic: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        topics: Vec<&'a str>,
+        #[serde(skip_serializing_if = "is_false")]
+        private: bool,
+        #[serde(skip_serializing_if = "is_false")]
+        end: bool,
         data: D,
     }
-    let raw = if json { serde_json::from_str::<&RawValue>(data).ok() } else { None };
-    let text = match raw {
-        Some(data) => serde_json::to_string(&Envelope { topic: topic.as_str(), data }),
-        None => serde_json::to_string(&Envelope { topic: topic.as_str(), data }),
-    };
-    Text::from(text.unwrap_or_default())
+    impl<'a, D: Serialize> Envelope<'a, D> {
+        fn to_json(topics: &[&'a Topic], Marks { private, end, .. }: Marks, data: D) -> String {
+            let topic = topics.first().map_or("", |topic| topic.as_str());
+            let topics =
+                if topics.len() > 1 { topics.iter().map(|topic| topic.as_str()).collect() } else { Vec::new() };
+            serde_json::to_string(&Self { topic, topics, private, end, data }).unwrap_or_default()
+        }
+    }
+    let raw = if marks.json { serde_json::from_str::<&RawValue>(data).ok() } else { None };
+    Text::from(match raw {
+        Some(data) => Envelope::to_json(topics, marks, data),
+        None => Envelope::to_json(topics, marks, data),
+    })
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(mark: &bool) -> bool {
+    !*mark
 }
 
 #[cfg(test)]
@@ -119,11 +205,10 @@ mod tests {
     fn frame(data: &str, json: bool) -> (Frame, Topic, Epoch) {
         let topic = Topic::new("a/\"b\"").unwrap();
         let draft = Draft {
-            topic: topic.clone(),
             name: Some(Name::new("tick").unwrap()),
             retry: Some(Duration::from_secs(2)),
-            data: data.into(),
             json,
+            ..Draft::text(topic.clone(), data)
         };
         let epoch = Epoch::new(0);
         (Frame::new(Position::new(epoch, 7), TopicId::default(), &draft), topic, epoch)
@@ -149,10 +234,20 @@ mod tests {
                 "event: tick\nid: 000000000000-00000000007\nretry: 2000\ndata: {{\"topic\":\"a/\\\"b\\\"\",\"data\":{expect}}}\n\n"
             );
             let expect = Bytes::from(expect);
-            assert_eq!(frame.envelope(epoch, &topic, |_| false), Cow::<Bytes>::Owned(expect.clone()));
+            assert_eq!(frame.envelope(epoch, |_| &topic, |_| false), Cow::<Bytes>::Owned(expect.clone()));
             assert_eq!(frame.envelope_cost(), 0);
-            assert_eq!(*frame.envelope(epoch, &topic, |len| len == expect.len()), expect);
-            assert_eq!(*frame.envelope(epoch, &topic, |_| panic!("it is kept")), expect);
+            assert_eq!(*frame.envelope(epoch, |_| &topic, |len| len == expect.len()), expect);
+            assert_eq!(*frame.envelope(epoch, |_| &topic, |_| panic!("it is kept")), expect);
         }
+    }
+
+    #[test]
+    fn an_envelope_says_what_the_event_is_besides() {
+        let topic = |text: &str| Topic::new(text).unwrap();
+        let mut draft = Draft { private: true, end: true, ..Draft::text(topic("a"), "x") };
+        draft.set_topics(["a", "b", "a"].map(topic)).unwrap();
+        let position = Position::new(Epoch::new(0), 1);
+        let expect = "id: 000000000000-00000000001\ndata: {\"topic\":\"a\",\"topics\":[\"a\",\"b\"],\"private\":true,\"end\":true,\"data\":\"x\"}\n\n";
+        assert_eq!(encode(position, &draft, true), expect);
     }
 }

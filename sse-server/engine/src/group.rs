@@ -1,15 +1,21 @@
 //! Groups of subscribers with the same selectors, for which matching and joining is done once.
 
 use std::{
+    borrow::Cow,
     collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use bytes::Bytes;
 use slab::Slab;
 
 use crate::{
     Bounds, Chunk, Full, GroupId, Selectors, Topic, Write,
     frame::Frame,
+    hidden::{Hidden, Search},
     interest::{Interest, Walk},
     pattern::Visit,
     window::Window,
@@ -30,6 +36,8 @@ pub(crate) struct Group {
     pub(crate) complete_after: u64,
     /// The latest matching event after `complete_after` that has left both the window and `seqs`.
     evicted: u64,
+    /// All topics of the group may have ended, as it has only topics. It is looked up when a member has caught up.
+    pub(crate) may_have_ended: AtomicBool,
     /// The group is among the `unused`.
     is_unused: bool,
 }
@@ -65,6 +73,25 @@ impl Joined {
 }
 
 impl Group {
+    /// Tells the group of something that matches it, and adds its `id` to `matched`, once. The window begins at `start`.
+    fn tell(&mut self, id: GroupId, hidden: &Hidden, start: u64, matched: &mut Vec<GroupId>) {
+        let only_topics = hidden.ends && self.selectors.topics_only().is_some();
+        if only_topics {
+            self.may_have_ended.store(true, Ordering::Relaxed);
+        }
+        if !hidden.is_event {
+            if only_topics {
+                matched.push(id);
+            }
+            return;
+        }
+        // otherwise another selector of the group has matched already
+        if self.seqs.back() != Some(&hidden.seq) && self.evicted < hidden.seq {
+            self.note(hidden.seq, start);
+            matched.push(id);
+        }
+    }
+
     /// Records a matching event. The window now begins at `start`.
     fn note(&mut self, seq: u64, start: u64) {
         while let Some(first) = self.seqs.front().copied().filter(|first| *first < start) {
@@ -103,24 +130,19 @@ pub(crate) struct Groups {
     groups: Slab<Group>,
     ids: HashMap<Selectors, GroupId>,
     interest: Interest,
+    /// The groups by what they may read of private events.
+    readers: Interest,
     /// The memory that all sets of selectors take.
     selector_bytes: usize,
     members: usize,
     /// Filled while the groups are only borrowed.
     joined: Mutex<Joined>,
     /// The event whose groups are being looked for.
-    current: Option<Current>,
+    search: Option<Search>,
     /// The memory of the last walk, for the next one.
     memory: Vec<Visit>,
     /// Groups without members, to be removed when none is looked for. Some may have members again.
     unused: Vec<GroupId>,
-}
-
-/// An event, and how far its groups are known.
-#[derive(Debug)]
-struct Current {
-    seq: u64,
-    walk: Walk,
 }
 
 impl Groups {
@@ -154,24 +176,11 @@ impl Groups {
     /// Joins `frames` up to `room` bytes, but at least one, and returns how many were joined.
     pub(crate) fn joined(&self, id: GroupId, window: &Window, frames: &[&Frame], room: usize) -> (Write, usize) {
         let group = self.get(id);
-        let envelope = group.selectors.envelope;
-        let mut len = 0;
-        let mut pieces = Vec::new();
-        for frame in frames {
-            let piece = window.bytes(frame, envelope);
-            if frames.len() == 1 || len + piece.len() > room && pieces.is_empty() {
-                return (Write::One(piece.into_owned()), 1);
-            }
-            if len + piece.len() > room {
-                break;
-            }
-            len += piece.len();
-            pieces.push(piece);
-        }
+        let (pieces, len) = match pieces(window, group.selectors.envelope, frames, room) {
+            Pieces::One(event) => return (Write::One(event), 1),
+            Pieces::Several(pieces, len) => (pieces, len),
+        };
         let count = pieces.len();
-        if count == 1 {
-            return (Write::One(pieces.remove(0).into_owned()), count);
-        }
         let key = JoinKey { group: id, first: frames[0].seq, last: frames[count - 1].seq, count };
         if let Some(chunk) = self.cache().get(key) {
             return (Write::Joined(chunk.clone()), count);
@@ -181,6 +190,16 @@ impl Groups {
             self.cache().keep(key, chunk.clone());
         }
         (Write::Joined(chunk), count)
+    }
+
+    /// The same for frames that no other member of a group gets together.
+    pub(crate) fn joined_once(window: &Window, envelope: bool, frames: &[&Frame], room: usize) -> (Write, usize) {
+        match pieces(window, envelope, frames, room) {
+            Pieces::One(event) => (Write::One(event), 1),
+            Pieces::Several(pieces, len) => {
+                (Write::Joined(Chunk::join(pieces.iter().map(|bytes| &***bytes), len)), pieces.len())
+            }
+        }
     }
 
     /// The cache of joined writes. Only complete entries are added, so it stays valid after a panic.
@@ -204,7 +223,11 @@ impl Groups {
             None => {
                 let entry = self.groups.vacant_entry();
                 let id = GroupId::new(entry.key());
-                self.interest.add(&selectors, id, bounds.nodes)?;
+                self.interest.add(selectors.all(), id, bounds.nodes)?;
+                if let Err(full) = self.readers.add(selectors.grants(), id, bounds.nodes) {
+                    self.interest.remove(selectors.all(), id);
+                    return Err(full);
+                }
                 self.selector_bytes += selectors.cost();
                 let group = entry.insert(Group {
                     selectors: selectors.clone(),
@@ -212,11 +235,14 @@ impl Groups {
                     seqs: VecDeque::new(),
                     complete_after: head,
                     evicted: 0,
+                    may_have_ended: AtomicBool::new(selectors.topics_only().is_some()),
                     is_unused: false,
                 });
-                // the walk may have passed it by
-                if let Some(current) = self.current.as_ref().filter(|one| selectors.matches(one.walk.topic())) {
-                    group.note(current.seq, start);
+                // the search may have passed it by
+                if let Some(hidden) =
+                    self.search.as_ref().map(|search| &search.hidden).filter(|hidden| hidden.is_for(&selectors))
+                {
+                    group.note(hidden.seq, start);
                     matched.push(id);
                 }
                 self.ids.insert(selectors, id);
@@ -226,7 +252,7 @@ impl Groups {
         let group = &mut self.groups[id.index()];
         group.members += 1;
         self.members += 1;
-        self.interest.enter(&group.selectors);
+        self.interest.enter(group.selectors.all());
         Ok(id)
     }
 
@@ -236,13 +262,13 @@ impl Groups {
         self.members -= 1;
         let group = &mut self.groups[id.index()];
         group.members -= 1;
-        self.interest.leave(&group.selectors);
+        self.interest.leave(group.selectors.all());
         let is_empty = group.members == 0;
         if is_empty && !group.is_unused {
             group.is_unused = true;
             self.unused.push(id);
         }
-        if self.current.is_none() {
+        if self.search.is_none() {
             self.remove_unused(1);
         }
         is_empty
@@ -261,7 +287,8 @@ impl Groups {
             self.cache().forget(id); // the next group may reuse the ID
             self.ids.remove(&group.selectors);
             self.selector_bytes -= group.selectors.cost();
-            self.interest.remove(&group.selectors, id);
+            self.interest.remove(group.selectors.all(), id);
+            self.readers.remove(group.selectors.grants(), id);
         }
         self.unused.is_empty()
     }
@@ -271,30 +298,18 @@ impl Groups {
         self.unused.len()
     }
 
-    /// Records the event `seq` of `topic` in the groups that it matches, and adds these to `matched`, each once, until no
-    /// `steps` are left. The window begins at `start`. Returns true if no more groups match; otherwise call it again with
-    /// the same event.
-    pub(crate) fn note(
-        &mut self,
-        (seq, topic): (u64, &Topic),
-        start: u64,
-        steps: &mut usize,
-        matched: &mut Vec<GroupId>,
-    ) -> bool {
-        let Self { groups, interest, current, memory, .. } = self;
-        let begin = || Current { seq, walk: interest.walk(topic.clone(), std::mem::take(memory)) };
-        let Current { walk, .. } = current.get_or_insert_with(begin);
-        while let Some(id) = walk.next(interest, steps) {
-            let group = &mut groups[id.index()];
-            // otherwise another selector of the group has matched already
-            if group.seqs.back() != Some(&seq) && group.evicted < seq {
-                group.note(seq, start);
-                matched.push(id);
-            }
+    /// Records the event `hidden` in the groups that it matches, and adds these to `matched`, each once, until no `steps`
+    /// are left. The window begins at `start`. Returns true if no more groups match; otherwise call it again with the same
+    /// event.
+    pub(crate) fn note(&mut self, hidden: &Hidden, start: u64, steps: &mut usize, matched: &mut Vec<GroupId>) -> bool {
+        let Self { groups, interest, readers, search, memory, .. } = self;
+        let current = search.get_or_insert_with(|| Search::begin(hidden, interest, readers, std::mem::take(memory)));
+        while let Some(id) = current.next(interest, readers, steps) {
+            groups[id.index()].tell(id, hidden, start, matched);
         }
         let over = Walk::is_over(*steps);
-        if over && let Some(current) = self.current.take() {
-            self.memory = current.walk.into_memory();
+        if over && let Some(search) = self.search.take() {
+            self.memory = search.into_memory();
         }
         over
     }
@@ -307,5 +322,33 @@ impl Groups {
 
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
         self.interest.names_after(after)
+    }
+}
+
+/// Encoded events of one write.
+enum Pieces<'a> {
+    One(Bytes),
+    /// Two or more, and their length.
+    Several(Vec<Cow<'a, Bytes>>, usize),
+}
+
+/// The encodings of as many `frames` as have `room`, but at least one.
+fn pieces<'a>(window: &Window, envelope: bool, frames: &[&'a Frame], room: usize) -> Pieces<'a> {
+    let mut len = 0;
+    let mut pieces: Vec<Cow<'_, Bytes>> = Vec::new();
+    for frame in frames {
+        let piece = window.bytes(frame, envelope);
+        if frames.len() == 1 || len + piece.len() > room && pieces.is_empty() {
+            return Pieces::One(piece.into_owned());
+        }
+        if len + piece.len() > room {
+            break;
+        }
+        len += piece.len();
+        pieces.push(piece);
+    }
+    match pieces.len() {
+        1 => Pieces::One(pieces.remove(0).into_owned()),
+        _ => Pieces::Several(pieces, len),
     }
 }

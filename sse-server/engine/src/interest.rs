@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::{
-    Full, GroupId, Selector, Selectors, Topic,
+    Full, GroupId, Selector, Topic,
     group_list::GroupList,
     pattern::{Patterns, Visit},
     topics,
@@ -22,33 +22,29 @@ pub(crate) struct Interest {
 
 /// A walk through the groups that match a topic, which sees a group once for every selector that matches. Between two steps
 /// groups may be added, but none removed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Walk {
-    topic: Topic,
     list: List,
     /// The index in that list.
     at: usize,
     ahead: Vec<Visit>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 enum List {
+    #[default]
     Topic,
     Pattern(Visit),
 }
 
 impl Walk {
-    pub(crate) const fn topic(&self) -> &Topic {
-        &self.topic
-    }
-
-    /// The next group; each list that is opened and each group takes one of `steps`. `None` if there are no steps left, or
+    /// The next group for `topic`, which is always the same; each list that is opened and each group takes one of `steps`. `None` if there are no steps left, or
     /// no more groups: then nothing [is left](Self::is_over).
-    pub(crate) fn next(&mut self, interest: &Interest, steps: &mut usize) -> Option<GroupId> {
+    pub(crate) fn next(&mut self, interest: &Interest, topic: &Topic, steps: &mut usize) -> Option<GroupId> {
         while *steps > 0 {
             *steps -= 1;
             let list = match self.list {
-                List::Topic => interest.topics.get(&self.topic),
+                List::Topic => interest.topics.get(topic),
                 List::Pattern(visit) => Some(interest.patterns.list(visit)),
             };
             if let Some(id) = list.and_then(|list| list.get(self.at)) {
@@ -56,7 +52,7 @@ impl Walk {
                 return Some(id);
             }
             let visit = self.ahead.pop()?;
-            interest.patterns.go_on(visit, self.topic.as_str(), &mut self.ahead);
+            interest.patterns.go_on(visit, topic.as_str(), &mut self.ahead);
             self.list = List::Pattern(visit);
             self.at = 0;
         }
@@ -76,7 +72,7 @@ impl Walk {
 
 impl Interest {
     /// Adds all selectors of a group, or none.
-    pub(crate) fn add(&mut self, selectors: &Selectors, group: GroupId, max_nodes: usize) -> Result<(), Full> {
+    pub(crate) fn add(&mut self, selectors: &[Selector], group: GroupId, max_nodes: usize) -> Result<(), Full> {
         for (added, selector) in selectors.iter().enumerate() {
             match selector {
                 Selector::Topic(topic) => {
@@ -95,7 +91,7 @@ impl Interest {
     }
 
     /// Removes all selectors of a group without members.
-    pub(crate) fn remove(&mut self, selectors: &Selectors, group: GroupId) {
+    pub(crate) fn remove(&mut self, selectors: &[Selector], group: GroupId) {
         selectors.iter().for_each(|selector| self.remove_one(selector, group));
     }
 
@@ -114,12 +110,12 @@ impl Interest {
     }
 
     /// Counts a new member of the group with `selectors`.
-    pub(crate) fn enter(&mut self, selectors: &Selectors) {
+    pub(crate) fn enter(&mut self, selectors: &[Selector]) {
         selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::enter).unwrap_or_default());
     }
 
     /// Uncounts a member of the group with `selectors`.
-    pub(crate) fn leave(&mut self, selectors: &Selectors) {
+    pub(crate) fn leave(&mut self, selectors: &[Selector]) {
         selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::leave).unwrap_or_default());
     }
 
@@ -130,11 +126,11 @@ impl Interest {
         }
     }
 
-    /// Begins a walk through the groups that match `topic`. `ahead` is an earlier walk's memory.
-    pub(crate) fn walk(&self, topic: Topic, mut ahead: Vec<Visit>) -> Walk {
+    /// Begins a walk through the groups that match a topic. `ahead` is an earlier walk's memory.
+    pub(crate) fn walk(&self, mut ahead: Vec<Visit>) -> Walk {
         ahead.clear();
         ahead.push(self.patterns.first());
-        Walk { topic, list: List::Topic, at: 0, ahead }
+        Walk { list: List::Topic, at: 0, ahead }
     }
 
     /// The number of members whose selectors match `topic`, each counted once for every selector that does, as far as

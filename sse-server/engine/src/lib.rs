@@ -32,22 +32,27 @@ mod matcher;
 mod selector;
 mod topic;
 
+mod alias;
 mod draft;
 mod retained;
 
+mod aliases;
 mod by_size;
 mod chunk;
 mod envelopes;
 mod frame;
+mod topic_state;
 mod topics;
 mod window;
 
 mod group;
 mod group_list;
+mod hidden;
 mod interest;
 mod pattern;
 
 mod cursor;
+mod lasts;
 mod resume;
 
 mod session;
@@ -60,21 +65,24 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+pub use alias::Alias;
 pub use bounds::{Bounds, Full, LagPolicy, MAX_PATTERN_SEGMENTS};
 pub use by_size::BySize;
 pub use chunk::{Chunk, Write};
 pub use cursor::{Cursor, Progress, Step, StorePage, StoreRead};
-pub use draft::{Draft, Name, data_of};
+pub use draft::{Draft, MAX_TOPICS, Name, data_of};
 pub use engine::Engine;
 pub use frame::encode;
 pub use ids::{GroupId, Millis};
+pub use lasts::Lasts;
 pub use matcher::{Matcher, Selection};
 pub use order::OutOfOrder;
 pub use resume::{Opening, Pending, Placement, Start, StartRead};
-pub use retained::{Hole, Retained, StoredHead, Trim};
+pub use retained::{Hole, Kind, Loss, Retained, Stock, StoredHead, StoredTopic, Trim};
 pub use selector::{Pattern, Selector, Selectors};
 pub use session::{
-    Action, ControlKind, Driver, Failed, Heartbeat, Session, Surroundings, Timing, WRITE_BYTES, reconnection_time,
+    Action, Control, ControlKind, Driver, Failed, Session, StreamEnd, Surroundings, Timing, WRITE_BYTES,
+    reconnection_time,
 };
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
 pub use steps::MAX_STEPS;

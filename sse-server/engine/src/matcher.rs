@@ -242,8 +242,8 @@ mod tests {
 
         #[test]
         fn it_selects_what_the_selectors_match(
-            selectors in vec("([a-c0.-]{1,2}|\\*)(/([a-c0.-]|\\*)){0,3}(/\\*\\*)?|\\*\\*", 1..6),
-            topics in vec("[a-c0.-]{1,2}(/[a-c0.-]){0,3}", 0..40),
+            selectors in vec("([a-c0.-]{0,2}|\\*)(/([a-c0.-]?|\\*)){0,3}(/\\*\\*)?|\\*\\*", 1..6),
+            topics in vec("[a-c0.-]{0,2}(/[a-c0.-]?){0,3}", 0..40),
             steps in 1..5_usize,
         ) {
             let selectors = selectors.iter().filter_map(|text| Selector::new(text).ok()).collect::<Vec<_>>();

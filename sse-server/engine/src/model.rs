@@ -2,7 +2,10 @@
 
 mod subscriber;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use sse_core::{Item, Parser};
@@ -12,25 +15,28 @@ use subscriber::Subscriber;
 
 const TOPICS: [&str; 5] = ["a", "b", "a/x", "a/y", "b/x/y"];
 const SELECTORS: [&str; 9] = ["a", "b", "a/x", "*", "a/*", "**", "*/x/**", "b/x/y", "never"];
+const GRANTS: [&str; 4] = ["a", "a/*", "b/**", "**"];
+const ALIASES: [&str; 2] = ["first", "second"];
 
 #[derive(Debug, Clone)]
 enum Op {
     Publish {
-        topic: usize,
-        size: usize,
+        what: What,
+        /// The steps of work that are done on it at once, as by a hub that is busy; all if `None`.
+        steps: Option<usize>,
     },
-    /// The work on what was published is done in part, as by a hub that is busy.
-    PublishOnly {
+    /// The end of a topic without an event.
+    End {
         topic: usize,
-        size: usize,
-        steps: usize,
     },
     Trim {
         topic: usize,
         back: u64,
+        reopen: bool,
     },
     Subscribe {
         selectors: Vec<&'static str>,
+        grants: Vec<&'static str>,
         start: From,
     },
     Poll {
@@ -43,14 +49,35 @@ enum Op {
     },
 }
 
+/// An event to publish.
+#[derive(Debug, Clone)]
+struct What {
+    topic: usize,
+    others: Vec<usize>,
+    size: usize,
+    private: bool,
+    alias: Option<&'static str>,
+    end: bool,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum From {
     Head,
     Back(u64),
     Earliest,
+    Last,
     Since(u64),
+    Alias(&'static str),
     Garbage,
     OtherEpoch,
+}
+
+fn what() -> impl Strategy<Value = What> {
+    let others = prop_oneof![3 => Just(Vec::new()), 1 => vec(0..TOPICS.len(), 1..4)];
+    let alias = prop_oneof![4 => Just(None), 1 => select(&ALIASES[..]).prop_map(Some)];
+    let rarely = |weight| prop_oneof![weight => Just(false), 1 => Just(true)];
+    (0..TOPICS.len(), others, 0..60_usize, rarely(4), alias, rarely(12))
+        .prop_map(|(topic, others, size, private, alias, end)| What { topic, others, size, private, alias, end })
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -59,16 +86,21 @@ fn op() -> impl Strategy<Value = Op> {
         4 => Just(From::Head),
         4 => (0..30_u64).prop_map(From::Back),
         1 => Just(From::Earliest),
+        2 => Just(From::Last),
         1 => (0..30_u64).prop_map(From::Since),
+        2 => select(&ALIASES[..]).prop_map(From::Alias),
         1 => Just(From::Garbage),
         1 => Just(From::OtherEpoch),
     ];
+    let grants = prop_oneof![2 => Just(Vec::new()), 1 => vec(select(&GRANTS[..]), 1..3)];
     prop_oneof![
-        7 => (0..TOPICS.len(), 0..60_usize).prop_map(|(topic, size)| Op::Publish { topic, size }),
-        3 => (0..TOPICS.len(), 0..60_usize, 0..6_usize)
-            .prop_map(|(topic, size, steps)| Op::PublishOnly { topic, size, steps }),
-        1 => (0..TOPICS.len(), 0..20_u64).prop_map(|(topic, back)| Op::Trim { topic, back }),
-        2 => (selectors, start).prop_map(|(selectors, start)| Op::Subscribe { selectors, start }),
+        7 => what().prop_map(|what| Op::Publish { what, steps: None }),
+        3 => (what(), 0..6_usize).prop_map(|(what, steps)| Op::Publish { what, steps: Some(steps) }),
+        1 => (0..TOPICS.len()).prop_map(|topic| Op::End { topic }),
+        1 => (0..TOPICS.len(), 0..20_u64, any::<bool>())
+            .prop_map(|(topic, back, reopen)| Op::Trim { topic, back, reopen }),
+        2 => (selectors, grants, start)
+            .prop_map(|(selectors, grants, start)| Op::Subscribe { selectors, grants, start }),
         5 => (0..8_usize, 1..400_usize, 1..5_usize).prop_map(|(who, room, steps)| Op::Poll { who, room, steps }),
         1 => (0..8_usize).prop_map(|who| Op::Resume { who }),
     ]
@@ -78,8 +110,7 @@ fn op() -> impl Strategy<Value = Op> {
 struct Published {
     seq: u64,
     time: Millis,
-    topic: Topic,
-    size: usize,
+    draft: Draft,
     trimmed: Option<u64>,
 }
 
@@ -95,13 +126,15 @@ struct Model {
     backed: bool,
     policy: LagPolicy,
     subscribers: Vec<Subscriber>,
+    /// Where topics have ended.
+    ended: BTreeMap<Topic, u64>,
 }
 
 impl Model {
     fn backed(max_events: usize, policy: LagPolicy) -> Self {
         let mut model = Self::new(max_events, 100, policy);
         model.backed = true;
-        model.engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+        model.engine.back_by_store(StoredHead::default());
         model
     }
 
@@ -127,6 +160,7 @@ impl Model {
             backed: false,
             policy,
             subscribers: Vec::new(),
+            ended: BTreeMap::new(),
         }
     }
 
@@ -141,10 +175,15 @@ impl Model {
 
     fn run(&mut self, op: Op) -> Result<(), TestCaseError> {
         match op {
-            Op::Publish { topic, size } => self.publish(TOPICS[topic], size, usize::MAX),
-            Op::PublishOnly { topic, size, steps } => self.publish(TOPICS[topic], size, steps),
-            Op::Trim { topic, back } => self.trim(TOPICS[topic], self.head().saturating_sub(back)),
-            Op::Subscribe { selectors, start } => return self.subscribe(&selectors, start),
+            Op::Publish { what, steps } => self.publish(&what, steps),
+            Op::End { topic } => self.end(TOPICS[topic]),
+            Op::Trim { topic, back, reopen } => {
+                self.trim(TOPICS[topic], self.head().saturating_sub(back));
+                if reopen {
+                    self.reopen(TOPICS[topic]);
+                }
+            }
+            Op::Subscribe { selectors, grants, start } => return self.subscribe(&selectors, &grants, start),
             Op::Poll { who, room, steps } if who < self.subscribers.len() => {
                 let mut subscriber = self.subscribers.swap_remove(who);
                 for _ in 0..steps {
@@ -166,25 +205,58 @@ impl Model {
         self.check_waiting()
     }
 
-    fn publish(&mut self, topic: &str, size: usize, steps: usize) {
+    fn publish(&mut self, what: &What, steps: Option<usize>) {
+        let size = what.size;
+        let draft = what.draft();
+        if self.end_of(&draft.topic).is_some() {
+            return; // the store refuses it
+        }
         let seq = self.head() + 1 + (size as u64 % 3) / 2; // sometimes a number is skipped
         self.time += size as u64 % 5;
-        let topic = Topic::new(topic).unwrap();
-        let draft = draft(&topic, size);
         self.engine.append(seq, self.time, &draft).unwrap();
         if self.backed {
             self.engine.settle(seq.saturating_sub(size as u64 % 4)); // the last ones are not in the file yet
         }
-        if steps == usize::MAX {
-            while !self.work(3) {}
-        } else {
-            self.work(steps);
+        match steps {
+            None => while !self.work(3) {},
+            Some(steps) => drop(self.work(steps)),
         }
-        self.events.push(Published { seq, time: self.time, topic, size, trimmed: None });
+        if draft.end {
+            self.ended.insert(draft.topic.clone(), seq);
+        }
+        self.events.push(Published { seq, time: self.time, draft, trimmed: None });
         if self.backed {
             return;
         }
         self.mark_gone();
+    }
+
+    fn end(&mut self, topic: &str) {
+        let topic = Topic::new(topic).unwrap();
+        let last = self.events.iter().rfind(|event| event.draft.topic == topic && event.trimmed.is_none());
+        let at = last.map_or(self.head(), |last| last.seq);
+        if self.end_of(&topic).is_some() || at == 0 {
+            return;
+        }
+        assert_eq!(self.engine.end(&topic, self.head()), at);
+        while !self.work(3) {}
+        self.ended.insert(topic, at);
+        if !self.backed {
+            self.mark_gone();
+        }
+    }
+
+    fn reopen(&mut self, topic: &str) {
+        let topic = Topic::new(topic).unwrap();
+        self.engine.reopen(&topic);
+        self.ended.remove(&topic);
+    }
+
+    /// Where `topic` has ended, if the engine has not forgotten it.
+    fn end_of(&self, topic: &Topic) -> Option<u64> {
+        let known = self.ended.get(topic).copied();
+        assert!(self.forgetful || self.engine.ended(topic) == known, "the end of {topic}");
+        self.engine.ended(topic)
     }
 
     /// The engine chooses whose event goes, and which topic to forget.
@@ -208,6 +280,8 @@ impl Model {
         for one in self.subscribers.iter().filter(|one| one.waits) {
             let missed: Vec<_> = self.retained(&one.selectors, one.seq);
             prop_assert!(missed.first().is_none_or(|first| *first > self.shown()), "nobody was woken for {missed:?}");
+            let is_over = self.engine.hidden() == 0 && self.is_over(&one.selectors, self.shown());
+            prop_assert!(!is_over, "nobody was woken for the end");
         }
         Ok(())
     }
@@ -224,23 +298,50 @@ impl Model {
     fn trim(&mut self, topic: &str, through: u64) {
         let topic = Topic::new(topic).unwrap();
         if self.backed {
-            let of_topic = self.events.iter().filter(|event| event.topic == topic && event.trimmed.is_none());
-            let (gone, left): (Vec<_>, Vec<_>) = of_topic.partition(|event| event.seq <= through);
-            let Some(last) = gone.last() else { return };
-            let mut retained = Retained::default();
-            left.iter().for_each(|event| retained.add(event.seq, weight(event.size)));
-            let trim = Trim { topic: topic.clone(), through: last.seq, time: last.time, lossy: true, left: retained };
-            self.engine.begin_trim(&trim);
-            while !self.engine.finish_trim(&trim) {}
+            let is_gone = |event: &Published| event.draft.topic == topic && event.seq <= through;
+            for trim in self.trims_of(is_gone) {
+                self.engine.begin_trim(&trim);
+                while !self.engine.finish_trim(&trim) {}
+            }
         } else {
             while !self.engine.trim_topic(&topic, through) {}
         }
         for i in 0..self.events.len() {
             let event = &self.events[i];
-            if event.topic == topic && event.seq <= through && event.trimmed.is_none() {
+            if event.draft.topic == topic && event.seq <= through && event.trimmed.is_none() {
                 self.mark(i);
             }
         }
+    }
+
+    /// What a store says when it trims these events: something for each of their topics.
+    fn trims_of(&self, is_gone: impl Fn(&Published) -> bool) -> Vec<Trim> {
+        let retained = || self.events.iter().filter(|event| event.trimmed.is_none());
+        let topics: BTreeSet<_> =
+            retained().filter(|event| is_gone(event)).flat_map(|event| event.draft.topics()).collect();
+        let trim = |topic: &Topic| {
+            let gone = retained().filter(|event| is_gone(event) && event.draft.topics().any(|one| one == topic));
+            let lost = |private| {
+                gone.clone()
+                    .rfind(|event| event.draft.private == private)
+                    .map_or((0, 0), |event| (event.seq, event.time))
+            };
+            let own = gone.clone().rfind(|event| event.draft.topic == *topic).map_or(0, |event| event.seq);
+            let mut left = Stock::default();
+            for event in retained().filter(|event| !is_gone(event) && event.draft.topics().any(|one| one == topic)) {
+                let kind = Kind { canonical: event.draft.topic == *topic, private: event.draft.private };
+                left.of_mut(kind).add(event.seq, if kind.canonical { event.draft.weight() } else { 0 });
+            }
+            Trim {
+                topic: topic.clone(),
+                through: gone.clone().map(|event| event.seq).max().unwrap_or(0),
+                own_through: own,
+                lost: lost(false),
+                lost_private: lost(true),
+                left,
+            }
+        };
+        topics.into_iter().map(trim).collect()
     }
 
     fn finish(mut self) -> Result<(), TestCaseError> {
@@ -260,22 +361,20 @@ impl Model {
     }
 
     fn check_counts(&self) -> Result<(), TestCaseError> {
-        let (events, mut bytes, _) = self.engine.window().size();
+        let (events, ..) = self.engine.window().size();
         let retained = || self.events.iter().filter(|event| event.trimmed.is_none());
         if self.backed {
             prop_assert!(events <= retained().count());
-            bytes = retained().map(|event| weight(event.size)).sum();
         } else {
             prop_assert_eq!(events, retained().count());
         }
         let mut by_topic = BTreeMap::new();
-        for event in self.events.iter().filter(|event| event.trimmed.is_none()) {
-            by_topic.entry(event.topic.as_str()).or_insert_with(Vec::new).push(event.seq);
+        for event in retained().filter(|event| !event.draft.private) {
+            by_topic.entry(event.draft.topic.as_str()).or_insert_with(Vec::new).push(event.seq);
         }
         let names = self.engine.names_after(None, 100);
         let infos: Vec<_> = names.iter().filter_map(|name| self.engine.topic(name)).collect();
         prop_assert!(infos.is_sorted_by(|a, b| a.topic < b.topic));
-        prop_assert_eq!(infos.iter().map(|info| info.bytes).sum::<usize>(), bytes);
         for info in infos {
             let seqs = by_topic.remove(info.topic.as_str()).unwrap_or_default();
             let selectors = self.subscribers.iter().flat_map(|one| one.selectors.iter());
@@ -290,12 +389,16 @@ impl Model {
     }
 }
 
-fn draft(topic: &Topic, size: usize) -> Draft {
-    Draft { topic: topic.clone(), name: None, retry: None, data: "x".repeat(size).into(), json: false }
-}
-
-fn weight(size: usize) -> usize {
-    draft(&Topic::new("a").unwrap(), size).weight()
+impl What {
+    fn draft(&self) -> Draft {
+        let topic = |index: &usize| Topic::new(TOPICS[*index]).unwrap();
+        let mut draft = Draft::text(topic(&self.topic), "x".repeat(self.size));
+        draft.set_topics([&self.topic].into_iter().chain(&self.others).map(topic)).unwrap();
+        draft.private = self.private;
+        draft.alias = self.alias.map(|alias| Alias::new(alias).unwrap());
+        draft.end = self.end;
+        draft
+    }
 }
 
 fn ids(bytes: &[u8]) -> Vec<u64> {

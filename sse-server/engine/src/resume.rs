@@ -2,10 +2,11 @@
 
 use crate::{
     Cursor, Gap, GapReason, GroupId, Matcher, Millis, Position, Selection, StoreRead, Topic,
-    cursor::{View, is_intact, matching_after},
+    cursor::{Readable, View, is_intact, matching_after},
     group::Group,
+    lasts::Lasts,
     steps::SLICE,
-    topics::{TopicState, Trimmed},
+    topic_state::{TopicState, Trimmed, Trims},
     window::Window,
 };
 
@@ -16,8 +17,17 @@ pub enum Start {
     Head,
     /// After the event with this last event ID, which need not be valid.
     After(String),
+    /// After the event with the sequence number `seq`, the first one that has this ID of its publisher's.
+    Alias {
+        /// The ID.
+        asked: String,
+        /// The event.
+        seq: u64,
+    },
     /// With the oldest retained event.
     Earliest,
+    /// With the last event of each topic, then at the head.
+    Last,
     /// With the first event published at or after a time.
     Since {
         /// The time.
@@ -61,7 +71,7 @@ impl Placement {
 /// What a store has in the range of a [`Placement::NeedStore`].
 #[derive(Debug, Clone)]
 pub enum StartRead {
-    /// The first event, and its topic.
+    /// The first event, and its canonical topic.
     First(u64, Topic),
     /// There is none through this sequence number.
     NoneThrough(u64),
@@ -79,6 +89,8 @@ pub struct Pending {
     /// What has to be found out before it is known whether there is a gap.
     check: Option<Check>,
     survey: Option<Box<Survey>>,
+    /// The last events with which the stream begins.
+    lasts: Option<Box<Lasts>>,
 }
 
 /// Whether events were lost before a start.
@@ -114,12 +126,22 @@ impl Survey {
     /// Goes on for a slice. Returns true if all topics have been looked at.
     fn go_on(&mut self, view: &View<'_>, group: &Group, after: u64, check: Option<&Check>) -> bool {
         let topics = view.window.topics();
+        let granted = !group.selectors.grants().is_empty();
         let is_lost = |trimmed: &Trimmed| check.is_some_and(|check| check.is_lost(after, trimmed));
+        let is_lost = |trims: &Trims| trims.any(granted, is_lost);
+        let readable = Readable::new(view.window, &group.selectors);
         let mut look = |state: &TopicState| {
             self.lost |= is_lost(&state.trimmed);
-            self.stored |= state.is_stored(after);
-            let next = state.seqs.get(state.seqs.partition_point(|seq| *seq <= after)).copied();
-            self.first = self.first.into_iter().chain(next).min();
+            self.stored |= state.is_stored(after, granted);
+            for (seqs, private) in state.seqs.seen(granted) {
+                let mut next = seqs.range(seqs.partition_point(|seq| *seq <= after)..);
+                let may_read = |seq: &&u64| {
+                    view.steps.count(1);
+                    view.window.frame(**seq).is_none_or(|frame| readable.may_read(frame))
+                };
+                let next = if private { next.find(may_read) } else { next.next() };
+                self.first = self.first.into_iter().chain(next.copied()).min();
+            }
         };
         let mut floor = true;
         let over = match group.selectors.topics_only() {
@@ -146,7 +168,7 @@ impl Survey {
             }
         };
         // a topic may have been forgotten since
-        self.lost |= over && floor && is_lost(&topics.floor());
+        self.lost |= over && floor && is_lost(topics.floor());
         over
     }
 }
@@ -158,26 +180,23 @@ pub struct Opening {
     pub position: Position,
     /// The gap before that position, if there is one.
     pub gap: Option<Gap>,
+    /// The last events with which the stream begins, before it goes on where it would have begun.
+    pub lasts: Option<Box<Lasts>>,
 }
 
 /// Places a member of the group `id` at `start`.
 pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
     let window = view.window;
-    let mut pending = Pending { after: 0, gap: None, check: None, survey: None };
+    let mut pending = Pending { after: 0, gap: None, check: None, survey: None, lasts: None };
     match start {
         Start::Head => return exact(window, Cursor::new(id, window.last(), window.trims())),
         Start::Earliest => {}
-        Start::After(text) => match seq_of(window, text) {
+        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.head()))),
+        Start::After(text) => match seq_of(view, id, text) {
             Err(reason) => pending.gap = Some((reason, text.clone())),
-            Ok(seq) => {
-                pending.after = seq;
-                if window.hole(seq).is_some() {
-                    pending.gap = Some((GapReason::Lost, text.clone()));
-                } else {
-                    pending.check = Some(Check::After(text.clone()));
-                }
-            }
+            Ok(seq) => pending.begin_after(window, seq, text),
         },
+        Start::Alias { asked, seq } => pending.begin_after(window, *seq, asked),
         Start::Since { time, asked, before } => {
             pending.after = before.unwrap_or_else(|| window.before(*time));
             pending.check = Some(Check::Since(*time, asked.clone()));
@@ -196,8 +215,8 @@ pub(crate) fn continue_start(
     match found {
         Some(StartRead::First(first, topic)) => {
             let topics = view.window.topics();
-            let trimmed = topics.id(&topic).map_or_else(|| topics.floor(), |id| topics.state(id).trimmed);
-            if trimmed.through >= first {
+            // a topic that is forgotten has no events
+            if topics.id(&topic).is_none_or(|id| topics.state(id).has_trimmed(first)) {
                 // the store has announced the trim, and does it in a moment
                 pending.after = first;
                 return go_on(view, cursor, pending);
@@ -219,16 +238,24 @@ pub(crate) fn continue_start(
 
 /// The subscriber starts where its cursor is.
 fn exact(window: &Window, cursor: Cursor) -> Placement {
-    let opening = Opening { position: window.at(cursor.seq()), gap: None };
+    let opening = Opening { position: window.at(cursor.seq()), gap: None, lasts: None };
     Placement::Placed(cursor, opening)
 }
 
-/// The sequence number of an event ID, or the reason why it has none here.
-fn seq_of(window: &Window, id: &str) -> Result<u64, GapReason> {
-    match Position::parse(id) {
+/// The sequence number of an event ID for a member of the group `id`, or the reason why it has none here.
+fn seq_of(view: &View<'_>, id: GroupId, text: &str) -> Result<u64, GapReason> {
+    let window = view.window;
+    match Position::parse(text) {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
         Some(position) if position.seq() <= window.last() => Ok(position.seq()),
-        _ => Err(GapReason::Unknown),
+        Some(_) => Err(GapReason::Unknown),
+        None => {
+            let selectors = &view.groups.get(id).selectors;
+            let found = window
+                .aliased(text)
+                .filter(|frame| selectors.may_read(frame.kinds().map(|(id, _)| window.topic_of(id)), frame.private));
+            found.map(|frame| frame.seq).ok_or(GapReason::Unknown)
+        }
     }
 }
 
@@ -236,6 +263,15 @@ fn seq_of(window: &Window, id: &str) -> Result<u64, GapReason> {
 fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement {
     let View { window, groups, .. } = *view;
     let group = groups.get(cursor.group());
+    if let Some(mut lasts) = pending.lasts.take() {
+        if !lasts.search(view, group) {
+            pending.lasts = Some(lasts);
+            return Placement::Yield(cursor, pending);
+        }
+        cursor.set_seq(lasts.first().map_or(lasts.until(), |first| first - 1));
+        let opening = Opening { position: window.at(cursor.seq()), gap: None, lasts: Some(lasts) };
+        return Placement::Placed(cursor, opening);
+    }
     let after = pending.after;
     // a group doesn't know of hidden events, which may be trimmed already
     let is_known = window.head() == window.last();
@@ -275,7 +311,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
         _ => {}
     }
     if survey.stored && !is_in_window {
-        let read = StoreRead { selectors: group.selectors.clone(), after, until: window.evicted() };
+        let read = StoreRead { selectors: group.selectors.clone(), after, until: window.evicted(), only: Vec::new() };
         return Placement::NeedStore(cursor, read, pending);
     }
     let first = survey.first.filter(|first| *first <= survey.through);
@@ -284,6 +320,16 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
 }
 
 impl Pending {
+    /// The subscriber asked by `text` to start after the event `seq`.
+    fn begin_after(&mut self, window: &Window, seq: u64, text: &str) {
+        self.after = seq;
+        if window.hole(seq).is_some() {
+            self.gap = Some((GapReason::Lost, text.to_owned()));
+        } else {
+            self.check = Some(Check::After(text.to_owned()));
+        }
+    }
+
     /// Returns true if the stream opens with a gap, as far as is known.
     pub const fn has_gap(&self) -> bool {
         self.gap.is_some()
@@ -300,6 +346,6 @@ impl Pending {
         cursor.set_seq(seq);
         let gap =
             self.gap.map(|(reason, requested)| Gap::new(reason, requested, first.map(|first| window.at(first).id())));
-        Opening { position: window.at(seq), gap }
+        Opening { position: window.at(seq), gap, lasts: None }
     }
 }

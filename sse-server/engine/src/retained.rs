@@ -2,7 +2,7 @@
 
 use crate::{Millis, Topic};
 
-/// The retained events of a topic. `first` and `last` are 0 if there are none.
+/// The retained events of one kind. `first` and `last` are 0 if there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retained {
     /// The number of events.
@@ -36,19 +36,114 @@ impl Retained {
     }
 }
 
+/// The kinds of a topic's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Kind {
+    /// It is the event's canonical topic, which retention and counts follow.
+    pub canonical: bool,
+    /// The event is private.
+    pub private: bool,
+}
+
+impl Kind {
+    /// Most events are of this kind.
+    pub const PLAIN: Self = Self { canonical: true, private: false };
+
+    /// All kinds, [`PLAIN`](Self::PLAIN) first, each at its [index](Self::index).
+    pub const ALL: [Self; 4] = [
+        Self::PLAIN,
+        Self { canonical: true, private: true },
+        Self { canonical: false, private: false },
+        Self { canonical: false, private: true },
+    ];
+
+    /// The place of the kind among [all](Self::ALL).
+    pub const fn index(self) -> usize {
+        2 * !self.canonical as usize + self.private as usize
+    }
+}
+
+/// What is retained of a topic, by the kind of the events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stock([Retained; 4]);
+
+impl Stock {
+    /// The events of one kind.
+    pub const fn of(&self, kind: Kind) -> &Retained {
+        &self.0[kind.index()]
+    }
+
+    /// The events of one kind, to be changed.
+    pub const fn of_mut(&mut self, kind: Kind) -> &mut Retained {
+        &mut self.0[kind.index()]
+    }
+
+    /// Returns true if nothing is retained.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|retained| retained.events == 0)
+    }
+
+    /// The number of the topic's own events: those whose canonical topic it is.
+    pub const fn events(&self) -> usize {
+        self.0[0].events + self.0[1].events
+    }
+
+    /// The bytes of the topic's own events.
+    pub const fn bytes(&self) -> usize {
+        self.0[0].bytes + self.0[1].bytes
+    }
+
+    /// The last of the topic's own events, 0 if there is none.
+    pub fn last_own(&self) -> u64 {
+        self.0[0].last.max(self.0[1].last)
+    }
+
+    /// The last event of any kind, 0 if there is none.
+    pub fn last(&self) -> u64 {
+        self.0.iter().map(|retained| retained.last).max().unwrap_or(0)
+    }
+
+    /// The first event of any kind, 0 if there is none.
+    pub fn first(&self) -> u64 {
+        self.0.iter().map(|retained| retained.first).filter(|first| *first > 0).min().unwrap_or(0)
+    }
+}
+
+impl From<Retained> for Stock {
+    /// Nothing but plain events.
+    fn from(plain: Retained) -> Self {
+        let mut stock = Self::default();
+        *stock.of_mut(Kind::PLAIN) = plain;
+        stock
+    }
+}
+
+/// The last event of a topic that subscribers may miss, and its publish time; (0, 0) if there is none.
+pub type Loss = (u64, Millis);
+
 /// Events of a topic that a store is about to trim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trim {
     /// The topic.
     pub topic: Topic,
-    /// The sequence number of the last trimmed event.
+    /// The last trimmed event of any kind.
     pub through: u64,
-    /// The publish time of that event.
-    pub time: Millis,
-    /// Whether a subscriber may miss them. Nobody misses events that a later one supersedes.
-    pub lossy: bool,
+    /// The last trimmed event whose canonical topic it is, 0 if there is none.
+    pub own_through: u64,
+    /// The last of them that a subscriber may miss. Nobody misses events that a later one supersedes.
+    pub lost: Loss,
+    /// The last private one that a subscriber with a grant may miss.
+    pub lost_private: Loss,
     /// What remains of the topic.
-    pub left: Retained,
+    pub left: Stock,
+}
+
+impl Trim {
+    /// A trim of plain events through `through`, which was published at `time`.
+    pub fn plain(topic: Topic, (through, time): (u64, Millis), lossy: bool, left: Retained) -> Self {
+        let lost = if lossy { (through, time) } else { (0, 0) };
+        Self { topic, through, own_through: through, lost, lost_private: (0, 0), left: left.into() }
+    }
 }
 
 /// A range of sequence numbers lost in a crash.
@@ -70,12 +165,36 @@ impl Hole {
 }
 
 /// The head of a store that is being opened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct StoredHead {
     /// The last sequence number that was, or may have been, assigned.
     pub head: u64,
     /// The sequence numbers lost in crashes, the oldest first.
     pub holes: Vec<Hole>,
-    /// The last event trimmed from any forgotten topic, and its publish time.
-    pub floor: (u64, Millis),
+    /// The last event lost from any forgotten topic.
+    pub floor: Loss,
+    /// The last private event lost from any forgotten topic.
+    pub private_floor: Loss,
+}
+
+/// A topic of a store that is being opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTopic {
+    /// The topic.
+    pub topic: Topic,
+    /// What is retained of it.
+    pub retained: Stock,
+    /// The last event lost.
+    pub lost: Loss,
+    /// The last private event lost.
+    pub lost_private: Loss,
+    /// The event with which the topic ended, or after which it did; 0 if it goes on.
+    pub ended: u64,
+}
+
+impl StoredTopic {
+    /// A topic of which nothing is retained, and nothing was lost.
+    pub fn new(topic: Topic) -> Self {
+        Self { topic, retained: Stock::default(), lost: (0, 0), lost_private: (0, 0), ended: 0 }
+    }
 }

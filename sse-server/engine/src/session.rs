@@ -3,13 +3,15 @@
 //!
 //! ```text
 //!  Opening ──▶ Live ◀────page──── Reading
+//!     └─▶ Lasts ─▶┘
 //!               │ └──not in window──▶ │
 //!               │                     │
 //!        age, shutdown          age, shutdown, store closed
 //!               ▼                     │
 //!            Ending ──through──▶ LastWords ──▶ Ended
 //!                                     ▲
-//!               lag, log failed ──────┘
+//!               lag, log failed ──────┤
+//!               all topics ended ─────┘
 //! ```
 //!
 //! How a stream opens, beats and ends is the contract of the hub's protocol over the
@@ -19,7 +21,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Cursor, DrainReason, GapReason, Millis, Opening, Position, Step, StorePage, StoreRead, wire};
+use crate::{
+    Cursor, DrainReason, GapReason, Lasts, Millis, Opening, Position, Step, StorePage, StoreRead, Topic, Write, wire,
+};
 
 /// How many bytes of events one write has at most, if it has more than one event.
 pub const WRITE_BYTES: usize = 64 << 10;
@@ -36,7 +40,7 @@ const MAX_GRACE: Millis = 10_000;
 pub struct Session {
     cursor: Cursor,
     phase: Phase,
-    heartbeat: Heartbeat,
+    control: Control,
     /// When a heartbeat is due, if nothing is written before.
     silent_until: Millis,
     /// When the stream has to end; [`Millis::MAX`] means never.
@@ -53,6 +57,8 @@ enum Phase {
     Opening(Box<Opening>),
     /// Events are written as they come.
     Live,
+    /// The last event of each topic is written.
+    Lasts(Box<Lasts>),
     /// The next events are being read from the store.
     Reading,
     /// Events are written through this sequence number, then the last block.
@@ -63,14 +69,26 @@ enum Phase {
     Ended,
 }
 
-/// The form of heartbeats.
+/// What the hub itself says on a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Heartbeat {
-    /// An `sse-cursor` with the position served.
+pub enum Control {
+    /// Its own events. A heartbeat is an `sse-cursor` with the position served.
     #[default]
-    Cursor,
-    /// A comment.
-    Comment,
+    Events,
+    /// Its own events. A heartbeat is a comment.
+    CommentHeartbeats,
+    /// Nothing but comments, for programs that take every event for one that was published. A gap in the middle ends the
+    /// stream; one at its opening is told in the response's head.
+    Off,
+}
+
+/// Why a stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The client is to return.
+    Drained(DrainReason),
+    /// All topics of the stream have ended.
+    TopicsEnded,
 }
 
 /// The times of all streams.
@@ -115,6 +133,17 @@ pub trait Driver {
     /// [`Failed`] if the log has failed for good.
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Self::Events>, Failed>;
 
+    /// The next step of a stream that begins with the last event of each topic:
+    /// [`Engine::next_lasts`](crate::Engine::next_lasts).
+    ///
+    /// # Errors
+    ///
+    /// [`Failed`] if the log has failed for good.
+    fn next_lasts(&mut self, cursor: &mut Cursor, lasts: &mut Lasts) -> Result<Step<Self::Events>, Failed>;
+
+    /// Carries what was read from the store.
+    fn carry(&mut self, write: Write) -> Self::Events;
+
     /// Continues with a page from the store: [`Engine::accept_page`](crate::Engine::accept_page).
     ///
     /// # Errors
@@ -152,10 +181,10 @@ pub enum Action<E> {
     WaitUntil(Millis),
     /// Write the last block, and end the stream cleanly.
     End {
-        /// The block that says why.
+        /// The block that says why; nothing if the hub [says nothing](Control::Off).
         last_words: Bytes,
         /// The reason.
-        reason: DrainReason,
+        reason: StreamEnd,
     },
     /// The stream has already ended.
     Ended,
@@ -177,7 +206,7 @@ impl Session {
     pub fn new(
         cursor: Cursor,
         opening: Opening,
-        heartbeat: Heartbeat,
+        control: Control,
         now: Millis,
         surroundings: &impl Surroundings,
     ) -> Self {
@@ -190,7 +219,7 @@ impl Session {
         Self {
             cursor,
             phase: Phase::Opening(Box::new(opening)),
-            heartbeat,
+            control,
             silent_until: now.saturating_add(millis(timing.heartbeat)),
             ends_at,
             end_reason: DrainReason::Age,
@@ -205,8 +234,13 @@ impl Session {
     /// The next thing to do. Poll again after each [`Action`] as it says.
     pub fn poll<D: Driver>(&mut self, now: Millis, driver: &mut D) -> Action<D::Events> {
         self.end_if_due(now, driver.surroundings());
-        match &self.phase {
+        match &mut self.phase {
             Phase::Ended => return Action::Ended,
+            Phase::Lasts(lasts) if lasts.is_reading => return self.beat_or_wait(now, driver.surroundings()),
+            Phase::Lasts(lasts) => {
+                let step = driver.next_lasts(&mut self.cursor, lasts);
+                return self.act_on_lasts(step, now, driver);
+            }
             Phase::Opening(_) => return self.open(now, driver.surroundings()),
             Phase::LastWords => return self.last_words(driver.surroundings()),
             Phase::Ending { through } if self.cursor.seq() >= *through => {
@@ -226,26 +260,31 @@ impl Session {
         now: Millis,
         driver: &mut D,
     ) -> Action<D::Events> {
-        if !matches!(self.phase, Phase::Reading) {
+        if !self.is_reading() {
             return self.poll(now, driver); // the stream ended meanwhile
         }
-        self.phase = Phase::Live;
-        match page {
-            Ok(page) => {
-                let step = driver.accept_page(&mut self.cursor, page);
-                self.act(step, now, driver)
-            }
+        let page = match page {
+            Ok(page) => page,
             Err(reason) => {
                 self.end(reason, now);
-                self.last_words(driver.surroundings())
+                return self.last_words(driver.surroundings());
             }
+        };
+        if let Phase::Lasts(lasts) = &mut self.phase {
+            let step = self.cursor.accept_lasts(lasts, page).map(|write| driver.carry(write));
+            return self.act_on_lasts(Ok(step), now, driver);
         }
+        self.phase = Phase::Live;
+        let step = driver.accept_page(&mut self.cursor, page);
+        self.act(step, now, driver)
     }
 
     /// Abandons the page that is being read: it will be requested again.
     pub fn pass_over_page(&mut self) {
-        if matches!(self.phase, Phase::Reading) {
-            self.phase = Phase::Live;
+        match &mut self.phase {
+            Phase::Reading => self.phase = Phase::Live,
+            Phase::Lasts(lasts) => lasts.is_reading = false,
+            _ => {}
         }
     }
 
@@ -271,7 +310,7 @@ impl Session {
         match self.phase {
             Phase::Live => self.phase = Phase::Ending { through: surroundings.head() },
             // There may be much left in the store; the client returns for it.
-            Phase::Reading => self.phase = Phase::LastWords,
+            Phase::Reading | Phase::Lasts(_) => self.phase = Phase::LastWords,
             Phase::Opening(_) | Phase::Ending { .. } | Phase::LastWords | Phase::Ended => {}
         }
     }
@@ -304,7 +343,11 @@ impl Session {
 
     /// Returns true if the next events are being read from the store.
     pub const fn is_reading(&self) -> bool {
-        matches!(self.phase, Phase::Reading)
+        match &self.phase {
+            Phase::Reading => true,
+            Phase::Lasts(lasts) => lasts.is_reading,
+            _ => false,
+        }
     }
 
     const fn is_ending(&self) -> bool {
@@ -312,14 +355,18 @@ impl Session {
     }
 
     fn open<E>(&mut self, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
-        let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Live) else { return Action::Yield };
+        let Phase::Opening(mut opening) = std::mem::replace(&mut self.phase, Phase::Live) else { return Action::Yield };
+        if let Some(lasts) = opening.lasts.take() {
+            self.phase = Phase::Lasts(lasts);
+        }
         let retry = reconnection_time(surroundings.timing().retry, surroundings.random());
-        self.control(
-            wire::opening(retry, opening.position, opening.gap.as_ref()),
-            ControlKind::Opening,
-            now,
-            surroundings,
-        )
+        let block = match self.control {
+            Control::Events | Control::CommentHeartbeats => {
+                wire::opening(retry, opening.position, opening.gap.as_ref())
+            }
+            Control::Off => wire::comment(),
+        };
+        self.say(block, ControlKind::Opening, now, surroundings)
     }
 
     fn act<D: Driver>(
@@ -333,9 +380,13 @@ impl Session {
                 self.wrote(now, driver.surroundings().timing());
                 Action::Events { events, count }
             }
+            Ok(Step::Gap(_)) if self.control == Control::Off => {
+                self.end(DrainReason::Lag, now);
+                self.last_words(driver.surroundings())
+            }
             Ok(Step::Gap(gap)) => {
                 let block = wire::gap(driver.surroundings().position(self.cursor.seq()), &gap);
-                self.control(block, ControlKind::Gap(gap.reason), now, driver.surroundings())
+                self.say(block, ControlKind::Gap(gap.reason), now, driver.surroundings())
             }
             Ok(Step::Yield) => Action::Yield,
             Ok(Step::Lagged) => {
@@ -346,6 +397,7 @@ impl Session {
                 self.end(DrainReason::Store, now);
                 self.last_words(driver.surroundings())
             }
+            Ok(Step::Ended(topics)) => self.end_with_topics(&topics, driver.surroundings()),
             Ok(Step::NeedStore(_) | Step::CaughtUp) if self.is_ending() => self.last_words(driver.surroundings()),
             Ok(Step::NeedStore(read)) => {
                 self.phase = Phase::Reading;
@@ -355,24 +407,35 @@ impl Session {
         }
     }
 
+    /// Acts on a step among the last events with which the stream begins.
+    fn act_on_lasts<D: Driver>(
+        &mut self,
+        step: Result<Step<D::Events>, Failed>,
+        now: Millis,
+        driver: &mut D,
+    ) -> Action<D::Events> {
+        match step {
+            Ok(Step::CaughtUp) => {
+                self.phase = Phase::Live;
+                self.poll(now, driver)
+            }
+            Ok(Step::NeedStore(read)) => Action::ReadStore(read),
+            step => self.act(step, now, driver),
+        }
+    }
+
     fn beat_or_wait<E>(&mut self, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
         if self.silent_until > now {
             return Action::WaitUntil(self.due());
         }
-        let block = match self.heartbeat {
-            Heartbeat::Cursor => wire::cursor(surroundings.position(self.cursor.seq())),
-            Heartbeat::Comment => wire::comment(),
+        let block = match self.control {
+            Control::Events => wire::cursor(surroundings.position(self.cursor.seq())),
+            Control::CommentHeartbeats | Control::Off => wire::comment(),
         };
-        self.control(block, ControlKind::Heartbeat, now, surroundings)
+        self.say(block, ControlKind::Heartbeat, now, surroundings)
     }
 
-    fn control<E>(
-        &mut self,
-        block: Bytes,
-        kind: ControlKind,
-        now: Millis,
-        surroundings: &impl Surroundings,
-    ) -> Action<E> {
+    fn say<E>(&mut self, block: Bytes, kind: ControlKind, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
         self.wrote(now, surroundings.timing());
         Action::Control { block, kind }
     }
@@ -387,8 +450,19 @@ impl Session {
     fn last_words<E>(&mut self, surroundings: &impl Surroundings) -> Action<E> {
         self.phase = Phase::Ended;
         let retry = reconnection_time(surroundings.timing().retry, surroundings.random());
-        let last_words = wire::drain(retry, surroundings.position(self.cursor.seq()), self.end_reason);
-        Action::End { last_words, reason: self.end_reason }
+        let drain = || wire::drain(retry, surroundings.position(self.cursor.seq()), self.end_reason);
+        Action::End { last_words: self.unless_off(drain), reason: StreamEnd::Drained(self.end_reason) }
+    }
+
+    /// All topics of the stream have ended, and the client has had everything.
+    fn end_with_topics<E>(&mut self, topics: &[Topic], surroundings: &impl Surroundings) -> Action<E> {
+        self.phase = Phase::Ended;
+        let end = || wire::end(surroundings.position(self.cursor.seq()), topics);
+        Action::End { last_words: self.unless_off(end), reason: StreamEnd::TopicsEnded }
+    }
+
+    fn unless_off(&self, block: impl FnOnce() -> Bytes) -> Bytes {
+        if self.control == Control::Off { Bytes::new() } else { block() }
     }
 }
 

@@ -29,7 +29,7 @@ fn new() -> Engine {
 }
 
 fn draft(topic: &str, data: &str) -> Draft {
-    Draft { topic: Topic::new(topic).unwrap(), name: None, retry: None, data: data.into(), json: false }
+    Draft::text(Topic::new(topic).unwrap(), data)
 }
 
 fn selectors(texts: &[&str]) -> Selectors {
@@ -207,7 +207,7 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
 /// An engine with a store behind it, with `events` events published to topic `a` and the last two in its window.
 fn backed(policy: LagPolicy, events: u64) -> Engine {
     let mut engine = engine(Bounds { events: 2, lag_policy: policy, ..bounds() });
-    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    engine.back_by_store(StoredHead::default());
     for seq in 1..=events {
         engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
         engine.settle(seq);
@@ -235,11 +235,11 @@ fn what_is_trimmed_while_it_is_read_is_told() {
         let id = engine.window().at(1).to_string();
         let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
         assert_eq!(opening.gap, None);
-        let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 8 };
+        let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 8, only: Vec::new() };
         assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
         let left = Retained { events: 7, bytes: 7, first: 4, last: 10 };
         let topic = Topic::new("a").unwrap();
-        do_trim(&mut engine, &Trim { topic, through: 3, time: 0, lossy: true, left });
+        do_trim(&mut engine, &Trim::plain(topic, (3, 0), true, left));
         let page = found(&engine, 4..=8);
         match (policy, engine.accept_page(&mut cursor, page, 0)) {
             (LagPolicy::Disconnect, Step::Lagged) => {}
@@ -258,7 +258,7 @@ fn what_is_trimmed_while_it_is_read_is_told() {
 #[test]
 fn what_is_not_in_the_store_yet_stays_in_the_window() {
     let mut engine = engine(Bounds { events: 2, ..bounds() });
-    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    engine.back_by_store(StoredHead::default());
     let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
     for seq in 1..=5 {
         engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
@@ -267,7 +267,7 @@ fn what_is_not_in_the_store_yet_stays_in_the_window() {
     engine.settle(4);
     while !engine.work(10, &mut Vec::new()) {}
     assert_eq!(engine.window().size().0, 2);
-    let span = StoreRead { selectors: selectors(&["a"]), after: 0, until: 3 };
+    let span = StoreRead { selectors: selectors(&["a"]), after: 0, until: 3, only: Vec::new() };
     assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
 }
 
@@ -289,7 +289,7 @@ fn a_reader_in_the_store_that_was_at_the_head_is_bound_by_age() {
 fn a_hole_is_a_gap_for_those_before_and_in_it() {
     let mut engine = new();
     let holes = vec![Hole { after: 10, through: 20, lossy: false }, Hole { after: 30, through: 40, lossy: true }];
-    engine.back_by_store(StoredHead { head: 41, holes, floor: (0, 0) });
+    engine.back_by_store(StoredHead { head: 41, holes, ..StoredHead::default() });
     for (seq, reason) in [(5, true), (10, true), (15, true), (25, true), (35, true), (40, true), (41, false)] {
         let id = engine.window().at(seq).to_string();
         let (_, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
@@ -299,7 +299,7 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
     engine.back_by_store(StoredHead {
         head: 21,
         holes: vec![Hole { after: 10, through: 20, lossy: false }],
-        floor: (0, 0),
+        ..StoredHead::default()
     });
     for (seq, reason) in [(5, false), (10, false), (11, true), (20, true), (21, false)] {
         let id = engine.window().at(seq).to_string();
@@ -313,14 +313,17 @@ fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
     let mut engine = backed(LagPolicy::Disconnect, 3);
     let topic = Topic::new("a").unwrap();
     // the trim was announced, then the store failed: events 1 to 3 still exist
-    let trim = Trim { topic: topic.clone(), through: 3, time: 0, lossy: false, left: Retained::default() };
+    let trim = Trim::plain(topic.clone(), (3, 0), false, Retained::default());
     do_trim(&mut engine, &trim);
     engine.begin_again(3);
-    engine.restore(&topic, Retained { events: 3, bytes: 3, first: 1, last: 3 }, (0, 0));
+    engine.restore(&StoredTopic {
+        retained: Retained { events: 3, bytes: 3, first: 1, last: 3 }.into(),
+        ..StoredTopic::new(topic.clone())
+    });
     let id = engine.window().at(1).to_string();
     let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
     assert_eq!(opening.gap, None);
-    let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 3 };
+    let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 3, only: Vec::new() };
     assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
     engine.publish(4, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
     assert_eq!(engine.topic(&topic).map(|info| info.events), Some(4));
@@ -329,10 +332,13 @@ fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
 #[test]
 fn after_a_failure_of_the_store_the_window_is_kept() {
     let mut engine = new();
-    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    engine.back_by_store(StoredHead::default());
     (0..5).for_each(|_| drop(publish(&mut engine, "a", 0, "x")));
     engine.begin_again(0);
-    engine.restore(&Topic::new("a").unwrap(), Retained { events: 5, bytes: 5, first: 1, last: 5 }, (0, 0));
+    engine.restore(&StoredTopic {
+        retained: Retained { events: 5, bytes: 5, first: 1, last: 5 }.into(),
+        ..StoredTopic::new(Topic::new("a").unwrap())
+    });
     let id = engine.window().at(2).to_string();
     let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
     assert_eq!(opening.gap, None);
@@ -355,8 +361,11 @@ fn an_event_that_is_not_above_the_last_is_refused() {
 #[test]
 fn the_last_events_of_a_store_come_in_below_its_head() {
     let mut engine = new();
-    engine.back_by_store(StoredHead { head: 10, holes: Vec::new(), floor: (0, 0) });
-    engine.restore(&Topic::new("a").unwrap(), Retained { events: 2, bytes: 2, first: 7, last: 8 }, (0, 0));
+    engine.back_by_store(StoredHead { head: 10, ..StoredHead::default() });
+    engine.restore(&StoredTopic {
+        retained: Retained { events: 2, bytes: 2, first: 7, last: 8 }.into(),
+        ..StoredTopic::new(Topic::new("a").unwrap())
+    });
     for seq in [7, 8, 11] {
         assert_eq!(engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()), Ok(()));
     }
@@ -368,7 +377,7 @@ fn a_start_is_behind_what_the_store_is_about_to_trim() {
     let mut engine = backed(LagPolicy::Disconnect, 10);
     let topic = Topic::new("a").unwrap();
     let left = Retained { events: 5, bytes: 5, first: 6, last: 10 };
-    do_trim(&mut engine, &Trim { topic: topic.clone(), through: 5, time: 0, lossy: true, left });
+    do_trim(&mut engine, &Trim::plain(topic.clone(), (5, 0), true, left));
     let id = engine.window().at(2).to_string();
     let mut placement = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap();
     let mut read = Vec::new();
@@ -389,7 +398,7 @@ fn a_start_is_behind_what_the_store_is_about_to_trim() {
 #[test]
 fn a_start_is_before_hidden_events_that_have_left_the_window() {
     let mut engine = engine(Bounds { events: 1, ..bounds() });
-    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    engine.back_by_store(StoredHead::default());
     for seq in 1..=3 {
         engine.append(seq, seq, &draft("a", "x")).unwrap();
         engine.settle(seq);

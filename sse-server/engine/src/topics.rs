@@ -7,7 +7,11 @@ use std::{
 
 use slab::Slab;
 
-use crate::{Millis, Retained, Topic, by_size::BySize};
+use crate::{
+    Kind, Stock, StoredTopic, Topic,
+    by_size::BySize,
+    topic_state::{TopicState, Trimmed, Trims},
+};
 
 /// The most stale trims before they are removed, apart from one for each topic.
 const SPARE_TRIMS: usize = 1024;
@@ -15,41 +19,6 @@ const SPARE_TRIMS: usize = 1024;
 /// The ID of a topic in the table, valid while the topic is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TopicId(usize);
-
-/// The last trim of a topic.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Trimmed {
-    /// The last trimmed event; 0 if there is none.
-    pub(crate) through: u64,
-    /// Its publish time.
-    pub(crate) time: Millis,
-    /// The number of the trim.
-    pub(crate) generation: u64,
-}
-
-impl Trimmed {
-    /// Returns true if an event after `seq` was trimmed later than `generation`.
-    pub(crate) const fn affects(&self, seq: u64, generation: u64) -> bool {
-        self.through > seq && self.generation > generation
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct TopicState {
-    pub(crate) topic: Topic,
-    /// The events in the window, in order.
-    pub(crate) seqs: VecDeque<u64>,
-    /// All retained events. With a store behind the window there may be more than those in it.
-    pub(crate) retained: Retained,
-    pub(crate) trimmed: Trimmed,
-}
-
-impl TopicState {
-    /// Returns true if an event after `seq` may be in the store but not in the window.
-    pub(crate) fn is_stored(&self, seq: u64) -> bool {
-        self.retained.events > self.seqs.len() && self.retained.last > seq
-    }
-}
 
 /// The known topics, at most `limit`. A topic without events may be forgotten; then only the floor remembers its trims.
 #[derive(Debug)]
@@ -64,8 +33,8 @@ pub(crate) struct Topics {
     trims: VecDeque<(u64, TopicId)>,
     by_events: BySize<TopicId>,
     by_bytes: BySize<TopicId>,
-    /// The latest trim of any forgotten topic.
-    floor: Trimmed,
+    /// The latest trims of any forgotten topic.
+    floor: Trims,
 }
 
 /// Information on a topic, for operators.
@@ -73,7 +42,7 @@ pub(crate) struct Topics {
 pub struct TopicInfo {
     /// The topic.
     pub topic: Topic,
-    /// The number of retained events.
+    /// The number of retained events, of those for everyone whose canonical topic it is.
     pub events: usize,
     /// Their total size in bytes.
     pub bytes: usize,
@@ -83,11 +52,13 @@ pub struct TopicInfo {
     pub last: Option<u64>,
     /// The number of subscribers that select the topic.
     pub subscribers: usize,
+    /// The event with which the topic ended, or after which it did.
+    pub ended: Option<u64>,
 }
 
 impl TopicInfo {
     pub(crate) const fn unpublished(topic: Topic, subscribers: usize) -> Self {
-        Self { topic, events: 0, bytes: 0, first: None, last: None, subscribers }
+        Self { topic, events: 0, bytes: 0, first: None, last: None, subscribers, ended: None }
     }
 }
 
@@ -102,7 +73,7 @@ impl Topics {
             trims: VecDeque::new(),
             by_events: BySize::default(),
             by_bytes: BySize::default(),
-            floor: Trimmed::default(),
+            floor: Trims::default(),
         }
     }
 
@@ -123,196 +94,224 @@ impl Topics {
         &self.names
     }
 
-    /// The first of the topic's events in the window.
+    /// The first of the topic's own events in the window.
     pub(crate) fn first_in_window(&self, id: TopicId) -> Option<u64> {
-        self.state(id).seqs.front().copied()
+        let seqs = &self.state(id).seqs;
+        let private = seqs.of(Kind { private: true, ..Kind::PLAIN }).front();
+        seqs.of(Kind::PLAIN).front().into_iter().chain(private).min().copied()
     }
 
     /// The trims after `generation` in order, each with its topic if it is the topic's last one.
     pub(crate) fn trimmed_since(&self, generation: u64) -> impl Iterator<Item = (u64, Option<&TopicState>)> {
         let from = self.trims.partition_point(|(known, _)| *known <= generation);
         self.trims.range(from..).map(|(generation, id)| {
-            let state = self.states.get(id.0).filter(|state| state.trimmed.generation == *generation);
+            let state = self.states.get(id.0).filter(|state| state.trimmed.has(*generation));
             (*generation, state)
         })
     }
 
-    /// The latest trim of any forgotten topic.
-    pub(crate) const fn floor(&self) -> Trimmed {
-        self.floor
+    /// The latest trims of any forgotten topic.
+    pub(crate) const fn floor(&self) -> &Trims {
+        &self.floor
     }
 
-    /// Returns true if there is no room for another topic: none is left that has no events and could be forgotten.
-    pub(crate) fn is_full_for(&self, topic: &Topic) -> bool {
-        self.states.len() >= self.limit && self.empty.is_empty() && !self.ids.contains_key(topic)
+    /// Returns true if there are more topics than allowed.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.states.len() > self.limit
     }
 
-    /// The ID of `topic`, added if needed. If the table is full, the empty topic whose last event is the oldest is
-    /// forgotten.
+    /// The ID of `topic`, added if needed. An event of it has to be noted before [others are
+    /// forgotten](Self::forget_surplus).
     pub(crate) fn enter(&mut self, topic: &Topic) -> TopicId {
-        if let Some(id) = self.id(topic) {
-            return id;
-        }
-        self.forget_down_to(self.limit - 1);
-        self.insert(topic)
+        self.id(topic).unwrap_or_else(|| self.insert(topic))
     }
 
     fn insert(&mut self, topic: &Topic) -> TopicId {
-        let state = TopicState {
-            topic: topic.clone(),
-            seqs: VecDeque::new(),
-            retained: Retained::default(),
-            // The topic may have been forgotten: then everything through the floor may be lost.
-            trimmed: self.floor,
-        };
+        // The topic may have been forgotten: then everything through the floor may be lost.
+        let state = TopicState::new(topic.clone(), self.floor.clone());
         let id = TopicId(self.states.insert(state));
         self.ids.insert(topic.clone(), id);
         self.names.insert(topic.clone(), id);
         id
     }
 
-    /// Forgets topics without events, the oldest first, while there are more than `most`.
-    fn forget_down_to(&mut self, most: usize) {
-        while self.states.len() > most {
+    /// Forgets topics without events while there are more than allowed, the one whose last event is the oldest first.
+    pub(crate) fn forget_surplus(&mut self) {
+        while self.is_too_large() {
             let Some((_, id)) = self.empty.pop_first() else { return };
             let state = self.states.remove(id.0);
             debug_assert!(state.seqs.is_empty(), "it has events in the window");
             self.ids.remove(&state.topic);
             self.names.remove(&state.topic);
-            self.raise_floor(state.trimmed);
+            self.floor.raise(&state.trimmed);
         }
     }
 
-    /// Forgets topics without events while there are more than allowed.
-    pub(crate) fn forget_surplus(&mut self) {
-        self.forget_down_to(self.limit);
-    }
-
-    /// The topic whose events go when there is no room for another topic.
-    pub(crate) fn smallest(&self) -> Option<TopicId> {
-        self.by_events.first_but(None)
+    /// The topic whose events go when there is no room for another topic, `new`.
+    pub(crate) fn smallest_but(&self, new: TopicId) -> Option<TopicId> {
+        self.by_events.first_but(Some(new))
     }
 
     /// The topic whose event goes when there is no room for more: that of the oldest event, `oldest`, unless this has less
     /// than its part of all `bytes`, a quarter of what is an average one. Then it is one of the largest topics.
     pub(crate) fn to_trim(&self, oldest: TopicId, bytes: usize) -> TopicId {
-        let own = self.state(oldest).retained.bytes;
+        let own = self.state(oldest).retained.bytes();
         let is_quiet = own.saturating_mul(4 * self.states.len()) < bytes;
         self.by_bytes.largest().filter(|_| is_quiet).unwrap_or(oldest)
     }
 
     /// Records a trim of a forgotten topic.
-    pub(crate) fn raise_floor(&mut self, trimmed: Trimmed) {
-        self.floor.through = self.floor.through.max(trimmed.through);
-        self.floor.time = self.floor.time.max(trimmed.time);
-        self.floor.generation = self.floor.generation.max(trimmed.generation);
+    pub(crate) fn raise_floor(&mut self, private: bool, trimmed: Trimmed) {
+        let mut trims = Trims::default();
+        trims.set_own(private, trimmed);
+        self.floor.raise(&trims);
     }
 
     /// Records a new event.
-    pub(crate) fn note(&mut self, id: TopicId, seq: u64, cost: usize) {
+    pub(crate) fn note(&mut self, id: TopicId, kind: Kind, seq: u64, cost: usize) {
         let state = &mut self.states[id.0];
-        if state.retained.events == 0 {
-            self.empty.remove(&(state.trimmed.through, id));
+        if state.retained.is_empty() {
+            self.empty.remove(&key(state, id));
         }
         let before = state.retained;
-        state.retained.add(seq, cost);
-        state.seqs.push_back(seq);
-        self.by_events.change(id, before.events, state.retained.events);
-        self.by_bytes.change(id, before.bytes, state.retained.bytes);
+        state.retained.of_mut(kind).add(seq, cost);
+        state.seqs.of_mut(kind).push_back(seq);
+        let after = state.retained;
+        self.resize(id, &before, &after);
+    }
+
+    fn resize(&mut self, id: TopicId, before: &Stock, after: &Stock) {
+        self.by_events.change(id, before.events(), after.events());
+        self.by_bytes.change(id, before.bytes(), after.bytes());
     }
 
     /// Records that a retained event entered the window.
-    pub(crate) fn note_again(&mut self, id: TopicId, seq: u64) {
-        self.states[id.0].seqs.push_back(seq);
+    pub(crate) fn note_again(&mut self, id: TopicId, kind: Kind, seq: u64) {
+        self.states[id.0].seqs.of_mut(kind).push_back(seq);
     }
 
-    /// Records that the topic's first event left the window while the store retains it.
-    pub(crate) fn note_evicted(&mut self, id: TopicId) {
-        self.states[id.0].seqs.pop_front();
+    /// Records that an event left the window while the store retains it, or trims it.
+    pub(crate) fn note_evicted(&mut self, id: TopicId, kind: Kind, seq: u64) {
+        self.states[id.0].seqs.remove(kind, seq);
     }
 
-    /// Records that the topic's first retained event was trimmed.
-    pub(crate) fn note_trimmed(&mut self, id: TopicId, cost: usize, trimmed: Trimmed) {
+    /// Records that an event was trimmed, one of the topic's first.
+    pub(crate) fn note_trimmed(&mut self, id: TopicId, kind: Kind, cost: usize, trimmed: Trimmed) {
         let state = &mut self.states[id.0];
-        state.seqs.pop_front();
+        let seq = trimmed.through;
+        state.seqs.remove(kind, seq);
+        if kind.canonical {
+            state.own_trimmed = state.own_trimmed.max(seq);
+        }
         let mut left = state.retained;
-        left.remove(cost);
-        left.first = state.seqs.front().copied().unwrap_or(0);
-        self.set_trimmed(id, trimmed);
+        let retained = left.of_mut(kind);
+        retained.remove(cost);
+        let seqs = state.seqs.of(kind);
+        retained.first = seqs.front().copied().unwrap_or(0);
+        retained.last = seqs.back().copied().unwrap_or(0);
+        self.set_trimmed(id, kind, trimmed);
         self.set_retained(id, left);
     }
 
+    /// Records that the topic's own events through `seq` are trimmed.
+    pub(crate) fn note_own_trimmed(&mut self, id: TopicId, seq: u64) {
+        let state = &mut self.states[id.0];
+        state.own_trimmed = state.own_trimmed.max(seq);
+    }
+
     /// Records what is retained of a topic.
-    pub(crate) fn set_retained(&mut self, id: TopicId, left: Retained) {
+    pub(crate) fn set_retained(&mut self, id: TopicId, left: Stock) {
         let state = &mut self.states[id.0];
         let before = std::mem::replace(&mut state.retained, left);
-        self.by_events.change(id, before.events, left.events);
-        self.by_bytes.change(id, before.bytes, left.bytes);
-        let key = (state.trimmed.through, id);
-        if left.events == 0 {
+        let key = key(state, id);
+        if left.is_empty() {
             self.empty.insert(key);
         } else {
             self.empty.remove(&key);
         }
+        self.resize(id, &before, &left);
     }
 
-    /// Records the last trim of a topic.
-    pub(crate) fn set_trimmed(&mut self, id: TopicId, trimmed: Trimmed) {
+    /// Records the last trim of an event of this kind.
+    pub(crate) fn set_trimmed(&mut self, id: TopicId, kind: Kind, trimmed: Trimmed) {
         let state = &mut self.states[id.0];
-        if self.empty.remove(&(state.trimmed.through, id)) {
-            self.empty.insert((trimmed.through, id));
+        let was_empty = self.empty.remove(&key(state, id));
+        if kind.canonical {
+            state.trimmed.set_own(kind.private, trimmed);
+        } else {
+            state.trimmed.add_other(kind.private, trimmed);
         }
-        state.trimmed = trimmed;
+        if was_empty {
+            self.empty.insert(key(state, id));
+        }
         // one that is known already is restored
         if self.trims.back().is_none_or(|(last, _)| *last < trimmed.generation) {
             self.trims.push_back((trimmed.generation, id));
         }
-        // each topic has one that is not stale
-        if self.trims.len() > 2 * self.states.len() + SPARE_TRIMS {
+        // each topic has ten at most that are not stale
+        if self.trims.len() > 16 * self.states.len() + SPARE_TRIMS {
             let states = &self.states;
-            self.trims.retain(|(generation, id)| {
-                states.get(id.0).is_some_and(|state| state.trimmed.generation == *generation)
-            });
+            self.trims.retain(|(generation, id)| states.get(id.0).is_some_and(|state| state.trimmed.has(*generation)));
         }
+    }
+
+    /// The topic ends with the event `seq`, or behind it; with 0 it goes on after all.
+    pub(crate) fn set_ended(&mut self, id: TopicId, seq: u64) {
+        self.states[id.0].ended = seq;
     }
 
     /// Forgets what is retained, before it is restored.
     pub(crate) fn begin_again(&mut self, undone: u64) {
         let ids: Vec<_> = self.states.iter().map(|(id, _)| TopicId(id)).collect();
         for id in ids {
-            self.states[id.0].seqs.retain(|seq| *seq > undone);
-            self.set_retained(id, Retained::default());
+            for kind in Kind::ALL {
+                if !self.states[id.0].seqs.of(kind).is_empty() {
+                    self.states[id.0].seqs.of_mut(kind).retain(|seq| *seq > undone);
+                }
+            }
+            self.set_retained(id, Stock::default());
         }
     }
 
     /// Restores a topic from a store that is being opened.
-    pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, trimmed: Trimmed) {
+    pub(crate) fn restore(&mut self, stored: &StoredTopic, trimmed: &Trims) {
         // Others look empty that are not restored yet: none is forgotten before all are.
-        let id = self.id(topic).unwrap_or_else(|| self.insert(topic));
-        self.set_trimmed(id, trimmed);
-        self.set_retained(id, retained);
+        let id = self.id(&stored.topic).unwrap_or_else(|| self.insert(&stored.topic));
+        for private in [false, true] {
+            self.set_trimmed(id, Kind { canonical: true, private }, trimmed.own(private));
+        }
+        self.set_retained(id, stored.retained);
+        self.set_ended(id, stored.ended);
     }
 
-    /// The latest trim of any forgotten topic, by a store that is being opened.
-    pub(crate) const fn set_floor(&mut self, floor: Trimmed) {
+    /// The latest trims of any forgotten topic, by a store that is being opened.
+    pub(crate) fn set_floor(&mut self, floor: Trims) {
         self.floor = floor;
     }
 
+    /// What everyone may know of a topic.
     pub(crate) fn info(&self, topic: &Topic, subscribers: usize) -> Option<TopicInfo> {
-        let state = self.state(self.id(topic)?);
+        let state = Some(self.state(self.id(topic)?)).filter(|state| state.is_public())?;
+        let retained = state.retained.of(Kind::PLAIN);
         Some(TopicInfo {
             topic: topic.clone(),
-            events: state.retained.events,
-            bytes: state.retained.bytes,
-            first: Some(state.retained.first).filter(|seq| *seq > 0),
-            last: Some(state.retained.last).filter(|seq| *seq > 0),
+            events: retained.events,
+            bytes: retained.bytes,
+            first: Some(retained.first).filter(|seq| *seq > 0),
+            last: Some(retained.last).filter(|seq| *seq > 0),
             subscribers,
+            ended: Some(state.ended).filter(|seq| *seq > 0),
         })
     }
 
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
         self.names.range::<str, _>(behind(after)).map(|(name, _)| name)
     }
+}
+
+/// The place of a topic among those without events.
+fn key(state: &TopicState, id: TopicId) -> (u64, TopicId) {
+    (state.lost_through(), id)
 }
 
 /// The range of names behind `after`.

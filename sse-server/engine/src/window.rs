@@ -8,10 +8,12 @@ use std::{borrow::Cow, collections::VecDeque};
 use bytes::Bytes;
 
 use crate::{
-    Bounds, Draft, Epoch, Hole, Millis, OutOfOrder, Position, Retained, StoredHead, Topic, Trim,
+    Bounds, Draft, Epoch, Hole, Kind, Loss, Millis, OutOfOrder, Position, Stock, StoredHead, StoredTopic, Topic, Trim,
+    aliases::Aliases,
     envelopes::Envelopes,
     frame::Frame,
-    topics::{TopicId, Topics, Trimmed},
+    topic_state::{Trimmed, Trims},
+    topics::{TopicId, Topics},
 };
 
 /// The most trimmed slots between retained ones before they are compacted.
@@ -36,6 +38,7 @@ pub struct Window {
     /// The total size of all events ever published.
     published: u64,
     topics: Topics,
+    aliases: Aliases,
     /// The latest sequence number ever trimmed.
     trimmed: u64,
     /// The number of trims.
@@ -73,6 +76,7 @@ impl Window {
             appended: 0,
             published: 0,
             topics: Topics::new(bounds.topics),
+            aliases: Aliases::default(),
             trimmed: 0,
             trims: 0,
             backed: false,
@@ -85,25 +89,26 @@ impl Window {
 
     /// Puts a store behind the window. [Push](Self::push) the store's last events next, then new ones.
     pub(crate) fn back_by_store(&mut self, stored: StoredHead) {
-        let StoredHead { head, holes, floor: (through, time) } = stored;
+        let StoredHead { head, holes, floor, private_floor } = stored;
         self.backed = true;
         (self.head, self.found, self.evicted) = (head, head, head);
         self.holes = holes;
-        self.note_trim(through);
-        self.topics.set_floor(Trimmed { through, time, generation: self.trims });
+        let public = self.lose(floor);
+        let private = self.lose(private_floor);
+        self.topics.set_floor(Trims::new(public, private));
     }
 
     /// Restores a topic from a store that is being opened.
-    pub(crate) fn restore(&mut self, topic: &Topic, retained: Retained, (through, time): (u64, Millis)) {
+    pub(crate) fn restore(&mut self, stored: &StoredTopic) {
+        let known = self.topics.id(&stored.topic).map(|id| self.topics.state(id).trimmed.clone()).unwrap_or_default();
         // A trim that was announced and did not happen causes a needless gap; the other way round would be a silent
         // loss.
-        let known =
-            self.topics.id(topic).map(|id| self.topics.state(id).trimmed).filter(|known| known.through >= through);
-        let trimmed = known.unwrap_or_else(|| {
-            self.note_trim(through);
-            Trimmed { through, time, generation: self.trims }
-        });
-        self.topics.restore(topic, retained, trimmed);
+        let mut later = |known: Trimmed, lost: Loss| {
+            if known.generation > 0 && known.through >= lost.0 { known } else { self.lose(lost) }
+        };
+        let public = later(known.own(false), stored.lost);
+        let private = later(known.own(true), stored.lost_private);
+        self.topics.restore(stored, &Trims::new(public, private));
     }
 
     /// Starts over after a failure: everything is in the store, and each topic is restored next. What lies through `undone` has
@@ -111,7 +116,7 @@ impl Window {
     pub(crate) fn begin_again(&mut self, undone: u64) {
         let gone: Vec<_> = self.slots.iter().map(|slot| slot.seq).take_while(|seq| *seq <= undone).collect();
         for seq in gone {
-            self.remove(seq);
+            self.remove(seq); // the topics forget it below
         }
         self.tidy();
         self.evicted = self.evicted.max(undone);
@@ -123,9 +128,11 @@ impl Window {
         self.topics.forget_surplus();
     }
 
-    fn note_trim(&mut self, through: u64) {
+    /// Numbers a trim by which an event was lost.
+    fn lose(&mut self, lost: Loss) -> Trimmed {
         self.trims += 1;
-        self.trimmed = self.trimmed.max(through);
+        self.trimmed = self.trimmed.max(lost.0);
+        Trimmed::of(lost, self.trims)
     }
 
     /// The last event that left the window, perhaps still hidden. Whatever is retained through it is in the store.
@@ -146,28 +153,34 @@ impl Window {
     /// The store is about to trim events of a topic: whoever has not had them is told of the loss from now on. Then
     /// [finish](Self::finish_trim) it.
     pub(crate) fn begin_trim(&mut self, trim: &Trim) {
-        if trim.lossy {
-            self.note_trim(trim.through);
+        for (private, lost) in [(false, trim.lost), (true, trim.lost_private)] {
+            if lost.0 == 0 {
+                continue;
+            }
+            let trimmed = self.lose(lost);
+            match self.topics.id(&trim.topic) {
+                Some(id) => {
+                    let kind = Kind { canonical: lost.0 <= trim.own_through, private };
+                    self.topics.set_trimmed(id, kind, trimmed);
+                }
+                None => self.topics.raise_floor(private, trimmed),
+            }
         }
-        let trimmed = trim.lossy.then_some(Trimmed { through: trim.through, time: trim.time, generation: self.trims });
-        match (self.topics.id(&trim.topic), trimmed) {
-            (Some(id), Some(trimmed)) => self.topics.set_trimmed(id, trimmed),
-            (None, Some(trimmed)) => self.topics.raise_floor(trimmed),
-            (_, None) => {}
+        if let Some(id) = self.topics.id(&trim.topic) {
+            self.topics.note_own_trimmed(id, trim.own_through);
         }
     }
 
     /// Removes the trimmed events from the window, and takes one of `steps` for each. Returns true if there are no more.
     pub(crate) fn finish_trim(&mut self, trim: &Trim, steps: &mut usize) -> bool {
         let Some(id) = self.topics.id(&trim.topic) else { return true };
-        while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= trim.through) {
+        while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= trim.own_through) {
             if *steps == 0 {
                 self.tidy();
                 return false;
             }
             *steps -= 1;
-            self.remove(seq);
-            self.topics.note_evicted(id);
+            self.evict(seq);
         }
         self.topics.set_retained(id, trim.left);
         self.topics.forget_surplus();
@@ -232,21 +245,61 @@ impl Window {
             return Err(OutOfOrder { seq, last: self.appended });
         }
         self.appended = seq;
-        while !self.backed && self.topics.is_full_for(&draft.topic) && self.trim_smallest() {}
         let topic = self.topics.enter(&draft.topic);
-        let frame = Frame::new(self.at(seq), topic, draft);
+        let mut frame = Frame::new(self.at(seq), topic, draft);
+        frame.set_others(draft.others.iter().map(|other| self.topics.enter(other)).collect());
         let cost = frame.cost();
+        for (id, kind) in frame.kinds() {
+            if seq <= self.found {
+                self.topics.note_again(id, kind, seq);
+                continue;
+            }
+            let counted = if self.backed { draft.weight() } else { cost };
+            self.topics.note(id, kind, seq, if kind.canonical { counted } else { 0 });
+        }
         if seq <= self.found {
-            self.topics.note_again(topic, seq);
             self.evicted = self.evicted.min(seq - 1);
-        } else {
-            self.topics.note(topic, seq, if self.backed { draft.weight() } else { cost });
+        }
+        if draft.end {
+            self.topics.set_ended(topic, seq);
+        }
+        if let Some(alias) = frame.alias() {
+            self.aliases.add(alias, seq);
         }
         self.bytes += cost;
         self.events += 1;
         self.slots.push_back(Slot { seq, time, before: self.published, frame: Some(frame) });
         self.published += cost as u64;
+        self.make_room_beside(topic);
         Ok(())
+    }
+
+    /// Forgets topics beyond the bound, those without events first. Without a store, the smallest topics lose events for
+    /// it, but not `topic`, which has a new one.
+    fn make_room_beside(&mut self, topic: TopicId) {
+        self.topics.forget_surplus();
+        while !self.backed && self.topics.is_too_large() && self.trim_smallest_but(topic) {
+            self.topics.forget_surplus();
+        }
+    }
+
+    /// Ends a topic behind its last event, or goes on with it.
+    pub(crate) fn set_ended(&mut self, topic: &Topic, ended: u64) {
+        match self.topics.id(topic) {
+            Some(id) => self.topics.set_ended(id, ended),
+            None if ended > 0 => {
+                let id = self.topics.enter(topic);
+                self.topics.set_ended(id, ended);
+                self.topics.set_retained(id, Stock::default());
+                self.topics.forget_surplus(); // no event goes for it
+            }
+            None => {}
+        }
+    }
+
+    /// The first event in the window with this alias.
+    pub(crate) fn aliased(&self, alias: &str) -> Option<&Frame> {
+        self.frame(self.aliases.first(alias)?)
     }
 
     /// Evicts the oldest events until the window is within its bounds, and takes one of `steps` for each. The newest event
@@ -352,30 +405,40 @@ impl Window {
         if seq > self.settled {
             return false;
         }
-        if let Some((topic, ..)) = self.remove(seq) {
-            self.topics.note_evicted(topic);
-        }
+        self.evict(seq);
         self.evicted = seq;
         self.tidy();
         true
     }
 
-    /// Trims the oldest event of one of the smallest topics. It has at most about twice as many as topics have on average.
-    fn trim_smallest(&mut self) -> bool {
-        let Some(seq) = self.topics.smallest().and_then(|id| self.topics.first_in_window(id)) else { return false };
+    /// Removes an event that the store retains, or trims.
+    fn evict(&mut self, seq: u64) {
+        if let Some((frame, _)) = self.remove(seq) {
+            frame.kinds().for_each(|(id, kind)| self.topics.note_evicted(id, kind, seq));
+        }
+    }
+
+    /// Trims the oldest event of one of the smallest topics, other than `topic`. It has at most about twice as many as
+    /// topics have on average.
+    fn trim_smallest_but(&mut self, topic: TopicId) -> bool {
+        let smallest = self.topics.smallest_but(topic);
+        let Some(seq) = smallest.and_then(|id| self.topics.first_in_window(id)) else { return false };
         self.trim(seq);
         true
     }
 
     fn trim(&mut self, seq: u64) {
-        let Some((topic, cost, time)) = self.remove(seq) else { return };
-        self.note_trim(seq);
-        self.topics.note_trimmed(topic, cost, Trimmed { through: seq, time, generation: self.trims });
+        let Some((frame, time)) = self.remove(seq) else { return };
+        for (id, kind) in frame.kinds() {
+            let trimmed = self.lose((seq, time));
+            let cost = if kind.canonical { frame.cost() } else { 0 };
+            self.topics.note_trimmed(id, kind, cost, trimmed);
+        }
         self.tidy();
     }
 
-    /// Removes an event's frame, and returns its topic, cost and time.
-    fn remove(&mut self, seq: u64) -> Option<(TopicId, usize, Millis)> {
+    /// Removes an event's frame, and returns it with its time.
+    fn remove(&mut self, seq: u64) -> Option<(Frame, Millis)> {
         let index = self.index(seq);
         let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq)?;
         let frame = slot.frame.take()?;
@@ -383,7 +446,10 @@ impl Window {
         self.bytes -= frame.cost();
         self.envelopes.evict(frame.envelope_cost());
         self.events -= 1;
-        Some((frame.topic, frame.cost(), time))
+        if let Some(alias) = frame.alias() {
+            self.aliases.remove(alias, seq);
+        }
+        Some((frame, time))
     }
 
     /// Removes empty slots: those in front at once, those in between when there are many.
@@ -414,7 +480,7 @@ impl Window {
         if !envelope {
             return Cow::Borrowed(frame.plain());
         }
-        frame.envelope(self.epoch, self.topic_of(frame.topic), |len| self.envelopes.keep(frame.seq, len))
+        frame.envelope(self.epoch, |id| self.topic_of(id), |len| self.envelopes.keep(frame.seq, len))
     }
 
     pub(crate) fn topic_of(&self, id: TopicId) -> &Topic {

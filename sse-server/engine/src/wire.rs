@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use sse_core::hub::{COMMENT_HEARTBEAT, Cursor, Drain, DrainReason, Gap, Position};
+use sse_core::hub::{COMMENT_HEARTBEAT, Cursor, Drain, DrainReason, End, Gap, Position};
+
+use crate::Topic;
 
 /// The first block of a stream: the gap if there is one, otherwise the cursor, with the reconnection time.
 pub(crate) fn opening(retry: Duration, position: Position, gap: Option<&Gap>) -> Bytes {
@@ -26,6 +28,11 @@ pub(crate) fn gap(position: Position, gap: &Gap) -> Bytes {
 /// An `sse-drain`: the hub ends the stream, and the client returns after the reconnection time.
 pub(crate) fn drain(retry: Duration, position: Position, reason: DrainReason) -> Bytes {
     encode(|bytes| Drain::new(reason).encode(Some(position), Some(retry), bytes))
+}
+
+/// An `sse-end`: all `topics` of the stream have ended, and the client is not to return.
+pub(crate) fn end(position: Position, topics: &[Topic]) -> Bytes {
+    encode(|bytes| End::new(topics.iter().map(Topic::as_str)).encode(position, None, bytes))
 }
 
 /// The whole body of a stream that is turned away. It has no ID, so the client keeps its own.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use sse_server::{Config, Form, Imported, LogFile};
+use sse_server::{Config, Exported, Form, Imported, LogFile};
 
 use crate::exit::{fail, tell};
 use progress::{Bar, Unit};
@@ -100,10 +100,10 @@ fn export(config: &Config, file: Option<&Path>, form: Form) -> Done {
     let log = open(config)?;
     let Some(path) = file else {
         let bar = Bar::new(Unit::Events, None, !io::stdout().is_terminal());
-        let events = log.export(io::stdout().lock(), form, |done, total| bar.at(done, total)).map_err(line)?;
+        let exported = log.export(io::stdout().lock(), form, |done, total| bar.at(done, total)).map_err(line)?;
         bar.end();
-        tell(&format!("events exported: {events}"));
-        return Ok(ExitCode::SUCCESS);
+        tell(&format!("events exported: {}", exported.events));
+        return Ok(left_out(exported));
     };
     let failed = |error: io::Error| format!("can't write {}: {error}", path.display());
     let mut out = File::create_new(path).map_err(|error| match error.kind() {
@@ -113,15 +113,28 @@ fn export(config: &Config, file: Option<&Path>, form: Form) -> Done {
     let bar = Bar::new(Unit::Events, None, true);
     let exported = log.export(&mut out, form, |done, total| bar.at(done, total)).map_err(line);
     bar.end();
-    let exported = exported.and_then(|events| out.sync_all().map(|()| events).map_err(failed));
+    let exported = exported.and_then(|exported| out.sync_all().map(|()| exported).map_err(failed));
     match exported {
-        Ok(events) => say(&format!("events exported: {events}, to {}\n", path.display())),
+        Ok(exported) => {
+            say(&format!("events exported: {}, to {}\n", exported.events, path.display()))?;
+            Ok(left_out(exported))
+        }
         Err(error) => {
             drop(out);
             let _ = fs::remove_file(path); // half an export would look complete
             Err(error)
         }
     }
+}
+
+/// Status 1, and a line, if damaged events were left out.
+fn left_out(exported: Exported) -> ExitCode {
+    let Exported { left_out, .. } = exported;
+    if left_out == 0 {
+        return ExitCode::SUCCESS;
+    }
+    tell(&format!("events left out, since they can't be read: {left_out}; `sse-server log verify` names them"));
+    ExitCode::FAILURE
 }
 
 fn import(config: &Config, file: Option<&Path>) -> Done {

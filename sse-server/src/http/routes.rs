@@ -69,6 +69,7 @@ impl Route {
     pub(super) const fn methods(&self) -> &'static str {
         match self {
             Self::Publish | Self::PublishTo(_) => "POST, OPTIONS",
+            Self::Topics | Self::Topic(_) => "GET, HEAD, DELETE, OPTIONS",
             Self::Nowhere => "",
             _ => "GET, HEAD, OPTIONS",
         }
@@ -102,6 +103,10 @@ async fn respond(hub: &Hub, route: Route, request: &mut Request) -> Result<Respo
         Route::Events => events::subscribe(hub, request).await,
         Route::Publish => publish::publish(hub, request).await,
         Route::PublishTo(topic) => publish::publish_text(hub, &topic, request).await,
+        Route::Topics if request.method == Method::DELETE => topics::delete(hub, None, &request.query).await,
+        Route::Topic(topic) if request.method == Method::DELETE => {
+            topics::delete(hub, Some(&topic), &request.query).await
+        }
         Route::Topics => topics::list(hub, &request.query).await,
         Route::Topic(topic) => topics::one(hub, &topic),
         Route::Live => admin::live(hub),

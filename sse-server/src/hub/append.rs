@@ -3,14 +3,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures_util::FutureExt;
-use sse_engine::{Draft, Millis, Position, Surroundings};
+use sse_engine::{Draft, Millis, Position, Surroundings, Topic};
 
 use super::{
     Failure, Hub,
     core::set,
     idempotency::{KeyState, Keys},
 };
-use crate::store::{Batch, Fingerprint, Key, KeyedRange, Scope, StoreError};
+use crate::store::{Appended, Batch, Fingerprint, Key, KeyedRange, Scope, StoreError};
 
 /// Events to publish, all or none, with the idempotency keys that identify repeats.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub(crate) struct Published {
 pub(crate) enum AppendError {
     /// The key of the event at this index, or of the whole request, was used with other content.
     Conflict(Option<usize>),
+    /// The topic of the event at this index has ended at this position. Behind the last event, it is the topic to end.
+    Ended(usize, Position),
     Draining,
     /// The store does not accept it.
     Store(StoreError),
@@ -108,7 +110,8 @@ impl Hub {
 
     async fn append_whatever_it_takes(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
         if publication.keyed.is_empty() {
-            let seqs = self.append_to_store(publication.drafts, Vec::new()).await?;
+            let batch = Batch { drafts: publication.drafts, ..Batch::default() };
+            let seqs = self.append_to_store(batch).await?.seqs;
             return Ok(seqs.into_iter().map(|seq| self.published(seq, false)).collect());
         }
         // The append continues if the publisher leaves: otherwise its keys would stay in flight forever.
@@ -117,17 +120,26 @@ impl Hub {
         appended.await.unwrap_or(Err(AppendError::Store(StoreError::Closed)))
     }
 
-    pub(super) async fn append_to_store(
-        &self,
-        drafts: Vec<Draft>,
-        keys: Vec<KeyedRange>,
-    ) -> Result<Vec<u64>, AppendError> {
+    /// Ends `topic` without an event of its own, and returns where: at its last event, or if it has none where the log is.
+    pub(crate) async fn end_topic(&self, topic: Topic) -> Result<Position, AppendError> {
+        if self.draining().is_some() {
+            return Err(AppendError::Draining);
+        }
+        let batch = Batch { end: Some(topic), ..Batch::default() };
+        let ended = self.unless_stalled(self.append_to_store(batch)).await?.ended;
+        ended.map(|seq| self.position(seq)).ok_or(AppendError::Draining)
+    }
+
+    pub(super) async fn append_to_store(&self, mut batch: Batch) -> Result<Appended, AppendError> {
         let _waits = self.0.core.publisher();
-        let _appending = self.0.core.room(drafts.len()).await;
-        let batch = Batch { drafts, keys, now: self.clock().date() };
-        let seqs = self.noted(self.0.store.append(batch).await).map_err(AppendError::Store)?;
+        let _appending = self.0.core.room(batch.drafts.len()).await;
+        batch.now = self.clock().date();
+        let appended = self.noted(self.0.store.append(batch).await).map_err(|error| match error {
+            StoreError::Ended { index, at } => AppendError::Ended(index, self.position(at)),
+            error => AppendError::Store(error),
+        })?;
         // Events that the hub could not apply are not acknowledged.
-        self.failure().map_or(Ok(seqs), |failure| Err(failure.into()))
+        self.failure().map_or(Ok(appended), |failure| Err(failure.into()))
     }
 
     pub(super) fn published(&self, seq: u64, duplicate: bool) -> Published {
@@ -174,12 +186,20 @@ impl Hub {
             .collect();
         let in_flight = InFlight { hub: self, keys: &keys, resolved: false };
         let appended = if new.is_empty() && keys.is_empty() {
-            Ok(Vec::new())
+            Ok(Appended::default())
         } else {
-            self.append_to_store(new, keys.clone()).await
+            self.append_to_store(Batch { drafts: new, keys: keys.clone(), ..Batch::default() }).await
         };
-        in_flight.resolve(appended.as_deref().ok())?;
-        let seqs = appended?;
+        in_flight.resolve(appended.as_ref().ok().map(|appended| &*appended.seqs))?;
+        let seqs = appended.map_err(|error| match error {
+            // among all events, not among the new ones
+            AppendError::Ended(index, at) => {
+                let is_it = |known: &(usize, &usize)| *known.1 == index && repeat_of(known.0).is_none();
+                AppendError::Ended(new_index.iter().enumerate().find(is_it).map_or(new_index.len(), |(at, _)| at), at)
+            }
+            error => error,
+        })?;
+        let seqs = seqs.seqs;
         let mut published = Vec::with_capacity(new_index.len());
         let mut at = 0;
         while at < new_index.len() {

@@ -6,10 +6,10 @@ use super::{
     AppendError, Failure, Hub, Published,
     uploads::{NextLines, UploadProgress, Uploads},
 };
-use crate::store::{Fingerprint, Key, KeyedRange, Scope, UploadRange};
+use crate::store::{Batch, Fingerprint, Key, KeyedRange, Scope, UploadRange};
 
 /// An upload, as far as it was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct UploadedLines {
     key: String,
     lines: u64,
@@ -99,7 +99,8 @@ impl Hub {
         let upload = Some(UploadRange { lines: all, first: before.map(|before| before.seqs.0) });
         let stored = Key { scope: Scope::Lines, text: key.clone() };
         let keyed = KeyedRange { key: stored, content, events: 0..count, upload };
-        let seqs = self.append_to_store(new, vec![keyed]).await?;
+        let batch = Batch { drafts: new, keys: vec![keyed], ..Batch::default() };
+        let seqs = self.append_to_store(batch).await?.seqs;
         let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Err(AppendError::Draining) };
         let seqs = (before.map_or(*first, |before| before.seqs.0), *last);
         let progress = UploadProgress { lines: all, content, seqs };

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use sse_engine::Trim;
+use sse_engine::{StoredTopic, Topic, Trim};
 
 use super::{
     core::{Core, StateGuard},
     state::Wake,
 };
-use crate::store::{AfterUnlock, Entry, Follower, TopicRecord};
+use crate::store::{AfterUnlock, Entry, Follower};
 
 /// The trims that are announced under one taking of the lock.
 const TRIMS: usize = 8;
@@ -74,14 +74,27 @@ impl Follower for Following {
         self.core.settle(through);
     }
 
-    fn reopened(&self, _through: u64, topics: &[TopicRecord], undone: u64) {
+    fn reopened(&self, _through: u64, topics: &[StoredTopic], undone: u64) {
         self.change(|state| {
             state.engine.begin_again(undone);
-            for record in topics {
-                state.engine.restore(&record.topic, record.retained, record.trimmed);
-            }
+            topics.iter().for_each(|stored| state.engine.restore(stored));
             state.engine.restored();
         });
+    }
+
+    fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock) {
+        let mut wake = Wake::default();
+        let ended = self.core.end(topic, at, &mut wake);
+        let core = Arc::clone(&self.core);
+        (ended, AfterUnlock::call(move || core.wake(wake)))
+    }
+
+    fn went_on(&self, topic: &Topic) {
+        self.change(|state| state.engine.reopen(topic));
+    }
+
+    fn end_of(&self, topic: &Topic) -> Option<u64> {
+        self.core.locked().ok()?.engine.ended(topic)
     }
 
     fn gone(&self) {

@@ -60,10 +60,9 @@ impl Hub {
         let mut engine = Engine::new(snapshot.epoch, bounds(&config));
         let mut keys = Keys::new(config.publish.keys, config.publish.key_window);
         if backed {
-            engine.back_by_store(StoredHead { head: found, holes: snapshot.holes, floor: snapshot.floor });
-            for record in snapshot.topics {
-                engine.restore(&record.topic, record.retained, record.trimmed);
-            }
+            let (floor, private_floor) = (snapshot.floor, snapshot.private_floor);
+            engine.back_by_store(StoredHead { head: found, holes: snapshot.holes, floor, private_floor });
+            snapshot.topics.iter().for_each(|stored| engine.restore(stored));
             engine.restored();
             snapshot.keys.into_iter().for_each(|key| keys.remember(key));
         }

@@ -3,7 +3,10 @@
 use sse_core::{Event, EventId};
 use sse_engine::{Draft, Name, Position, Topic, TopicError};
 
-use super::{AppendError, Hub, Publication};
+use super::{
+    AppendError, Hub, Publication,
+    target::{Target, named},
+};
 use crate::{
     base::SHUTTING_DOWN,
     store::{StoreError, StoreFailure},
@@ -21,6 +24,23 @@ pub enum PublishError {
         /// What is allowed.
         #[source]
         why: TopicError,
+    },
+    /// There are too many topics, or none.
+    #[error("{0}")]
+    Topics(&'static str),
+    /// The program's own ID for the event is not allowed.
+    #[error("the alias {alias:?} is not allowed: {why}")]
+    Alias {
+        /// The ID.
+        alias: String,
+        /// What is allowed.
+        why: &'static str,
+    },
+    /// The canonical topic has ended.
+    #[error("the topic ended at {}; delete it to publish to it again", .ended_at.as_str())]
+    Ended {
+        /// The ID of its last event.
+        ended_at: EventId,
     },
     /// The event's name is not allowed.
     #[error("the event name {name:?} is not allowed: {why}")]
@@ -60,8 +80,8 @@ pub enum PublishError {
 }
 
 impl Hub {
-    /// Publishes `event` to `topic`, and returns its ID in the log. Subscribers receive its name, its data and its
-    /// reconnection time, which is clamped to the configured range.
+    /// Publishes `event` to a topic, or to [several](Target), and returns its ID in the log. Subscribers receive its name,
+    /// its data and its reconnection time, which is clamped to the configured range.
     ///
     /// ```
     /// use serde::Serialize;
@@ -87,13 +107,60 @@ impl Hub {
     /// # Errors
     ///
     /// [`PublishError`]; nothing is published then.
-    pub async fn publish(&self, topic: &str, event: Event) -> Result<EventId, PublishError> {
-        let draft = self.draft(topic, &event)?;
-        let published = self.append(Publication::one(draft, None)).await.map_err(|refused| match refused {
-            AppendError::Store(error) => PublishError::Store(error.into()),
-            AppendError::Draining | AppendError::Conflict(_) => PublishError::Draining, // there is no key to conflict with
-        })?;
+    pub async fn publish(&self, target: impl Into<Target>, event: Event) -> Result<EventId, PublishError> {
+        let draft = self.draft(&target.into(), &event)?;
+        let published = self.append(Publication::one(draft, None)).await?;
         published.first().map(|published| published.position.id()).ok_or(PublishError::Draining)
+    }
+
+    /// Ends `topic` without an event of its own, and returns the ID of its last event. What is published to it later is
+    /// refused. Subscribers with nothing but ended topics are told, and their streams end.
+    ///
+    /// ```
+    /// use sse_core::Event;
+    /// use sse_server::{Config, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hub = Hub::new(Config::in_memory())?;
+    /// let last = hub.publish("runs/42", Event::message("done")).await?;
+    /// assert_eq!(hub.end("runs/42").await?, last);
+    /// hub.delete("runs/42", None).await?; // it goes on
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`], if it has ended already among others.
+    pub async fn end(&self, topic: &str) -> Result<EventId, PublishError> {
+        Ok(self.end_topic(named(topic)?).await?.id())
+    }
+
+    /// Drops what is retained of `topic`, or only what is before the event with the ID `before`. A topic that has ended
+    /// goes on. Events of other canonical topics stay.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::Topic`], [`PublishError::ForeignId`], or [`PublishError::Store`].
+    pub async fn delete(&self, topic: &str, before: Option<&EventId>) -> Result<(), PublishError> {
+        let topic = named(topic)?;
+        let through = match before {
+            Some(id) => self.seq_of(id)?.saturating_sub(1),
+            None => u64::MAX,
+        };
+        self.delete_topic(&topic, through).await.map_err(|error| PublishError::Store(error.into()))
+    }
+
+    fn seq_of(&self, id: &EventId) -> Result<u64, PublishError> {
+        let seq = Position::parse(id.as_str()).and_then(|position| self.seq(position));
+        seq.ok_or(PublishError::ForeignId)
+    }
+
+    /// Trims the retained events of `topic` through a sequence number. If it has ended, it goes on.
+    pub(crate) async fn delete_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
+        self.noted(self.0.store.trim(topic, through, true).await)?;
+        self.trim_window(topic, through)
     }
 
     /// Trims the retained events of `topic` through the one with the ID `through`. A subscriber that resumes before it
@@ -117,16 +184,22 @@ impl Hub {
     /// [`PublishError`] if `topic` is not a topic, if `through` is not an ID of this log, or if the store fails.
     pub async fn trim(&self, topic: &str, through: &EventId) -> Result<(), PublishError> {
         let topic = named(topic)?;
-        let Some(seq) = Position::parse(through.as_str()).and_then(|position| self.seq(position)) else {
-            return Err(PublishError::ForeignId);
-        };
+        let seq = self.seq_of(through)?;
         self.trim_topic(&topic, seq).await.map_err(|error| PublishError::Store(error.into()))
     }
 
     /// Trims the retained events of `topic` through a sequence number.
     async fn trim_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
         if self.0.backed {
-            return self.noted(self.0.store.trim(topic, through).await);
+            return self.noted(self.0.store.trim(topic, through, false).await);
+        }
+        self.trim_window(topic, through)
+    }
+
+    /// Trims what only the window retains.
+    fn trim_window(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
+        if self.0.backed {
+            return Ok(());
         }
         let mut state = self.0.core.state().map_err(|_| StoreError::Gone)?;
         while !state.engine.trim_topic(topic, through) {
@@ -136,13 +209,13 @@ impl Hub {
         Ok(())
     }
 
-    fn draft(&self, topic: &str, event: &Event) -> Result<Draft, PublishError> {
+    fn draft(&self, target: &Target, event: &Event) -> Result<Draft, PublishError> {
         let config = &self.config().publish;
         let name = match event.name() {
             "message" => None,
             name => Some(Name::new(name).map_err(|why| PublishError::Name { name: name.to_owned(), why })?),
         };
-        let topic = named(topic)?;
+        let topic = target.canonical()?;
         if event.id().is_some() {
             return Err(PublishError::HasId);
         }
@@ -156,12 +229,20 @@ impl Hub {
             return Err(PublishError::TooLarge { bytes: data.len(), most: config.max_event_bytes });
         }
         let retry = event.retry().map(|retry| retry.clamp(config.retry_min, config.retry_max));
-        Ok(Draft { topic, name, retry, data: data.clone(), json: false })
+        let mut draft = Draft { name, retry, ..Draft::text(topic, data.clone()) };
+        target.apply(&mut draft)?;
+        Ok(draft)
     }
 }
 
-fn named(topic: &str) -> Result<Topic, PublishError> {
-    Topic::new(topic).map_err(|why| PublishError::Topic { topic: topic.to_owned(), why })
+impl From<AppendError> for PublishError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Ended(_, ended_at) => Self::Ended { ended_at: ended_at.id() },
+            AppendError::Store(error) => Self::Store(error.into()),
+            AppendError::Draining | AppendError::Conflict(_) => Self::Draining, // there is no key to conflict with
+        }
+    }
 }
 
 #[cfg(test)]
@@ -200,7 +281,7 @@ mod tests {
         stream.expect_event(event("sse-gap").id(ids[1].as_str())).await;
         stream.expect_event("3").await;
         assert!(hub.trim("a", &EventId::from_static("nonsense")).await.is_err());
-        assert!(hub.trim("a//b", &ids[0]).await.is_err());
+        assert!(hub.trim("a*b", &ids[0]).await.is_err());
     }
 
     #[tokio::test]
@@ -210,7 +291,7 @@ mod tests {
         let hub = Hub::new(config).unwrap();
         let named = |name| Event::builder().name(EventName::from_static(name)).data("").build();
         for (topic, event, says) in [
-            ("a//b", Event::message(""), "the topic \"a//b\" is not one"),
+            ("a*b", Event::message(""), "the topic \"a*b\" is not one"),
             ("a", named("sse-cursor"), "the hub's own"),
             ("a", Event::builder().build(), "no data"),
             ("a", Event::builder().id(EventId::from_static("1")).data("").build(), "has an ID"),

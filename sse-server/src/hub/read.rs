@@ -2,11 +2,11 @@
 
 use std::{task::Waker, time::Duration};
 
-use sse_engine::{Cursor, DrainReason, Failed, Step, StorePage, StoreRead, Surroundings, Write};
+use sse_engine::{Cursor, DrainReason, Failed, Lasts, Step, StorePage, StoreRead, Surroundings, Write};
 
 use super::{Hub, Subscriber};
 use crate::base::seldom::Seldom;
-use crate::store::{Page, Query, StoreError};
+use crate::store::{Entry, Page, Query, StoreError};
 
 /// The most events on one page.
 const PAGE: usize = 256;
@@ -42,6 +42,11 @@ impl Hub {
         Ok(step)
     }
 
+    /// The next step of a stream that begins with the last event of each topic.
+    pub(crate) fn next_lasts(&self, cursor: &mut Cursor, lasts: &mut Lasts, room: usize) -> Result<Step, Failed> {
+        Ok(self.0.core.state()?.engine.next_lasts(cursor, lasts, room))
+    }
+
     /// Continues with the page read for the last [`Step::NeedStore`].
     pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
         let now = self.clock().date();
@@ -61,7 +66,7 @@ impl Hub {
         is_wanted: impl Fn() -> bool,
     ) -> Result<StorePage, DrainReason> {
         loop {
-            match self.noted(self.0.store.read(query(&read, PAGE, room)).await) {
+            match self.noted(self.page_of(&read, room).await) {
                 Ok(page) => return Ok(self.page(&read, page)),
                 Err(StoreError::Gone) => return Err(DrainReason::Store),
                 Err(StoreError::Closed) => return Err(DrainReason::Shutdown),
@@ -78,6 +83,28 @@ impl Hub {
         }
     }
 
+    /// A range, or some events of it.
+    async fn page_of(&self, read: &StoreRead, room: usize) -> Result<Page, StoreError> {
+        if read.only.is_empty() {
+            return self.0.store.read(query(read, PAGE, room)).await;
+        }
+        let some: Vec<_> = read.only.iter().copied().take(PAGE).collect();
+        let through = some.last().copied().unwrap_or(read.until);
+        let mut page =
+            Page { entries: self.0.store.read_at(some, read.selectors.clone()).await?, through, lost: false };
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            bytes += entry.draft.weight();
+            bytes <= room
+        };
+        let count = page.entries.iter().take_while(fits).count().max(1);
+        if count < page.entries.len() {
+            page.entries.truncate(count);
+            page.through = page.entries[count - 1].seq;
+        }
+        Ok(page)
+    }
+
     fn page(&self, read: &StoreRead, page: Page) -> StorePage {
         let Page { entries, through, lost } = page;
         let events = entries.len();
@@ -92,6 +119,6 @@ impl Hub {
 
 /// The read of a page: at most `events` events and, beyond the first, `bytes` bytes.
 pub(super) fn query(read: &StoreRead, events: usize, bytes: usize) -> Query {
-    let StoreRead { selectors, after, until } = read;
+    let StoreRead { selectors, after, until, .. } = read;
     Query { selectors: selectors.clone(), after: *after, until: *until, events, bytes }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Selector, Selectors, Start, StartRead};
+use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Position, Selector, Selectors, Start, StartRead};
 
 use super::{Failure, Hub, Subscriber, read::query};
 use crate::{
@@ -63,6 +63,22 @@ impl From<Failure> for SubscribeError {
     }
 }
 
+/// What became of a subscriber.
+#[derive(Debug)]
+pub(crate) enum Entered {
+    /// It is counted, and starts there.
+    At(Subscriber, Cursor, Opening),
+    /// All its topics have ended, and it has had everything.
+    Over,
+}
+
+enum Joined {
+    As(Subscriber, Placement),
+    /// Where it starts depends on the store, which has to be asked first.
+    Ask,
+    Over,
+}
+
 impl Hub {
     /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
     pub(crate) async fn enter(
@@ -70,10 +86,16 @@ impl Hub {
         selectors: Selectors,
         mut start: Start,
         address: Option<IpAddr>,
-    ) -> Result<(Subscriber, Cursor, Opening), SubscribeError> {
+    ) -> Result<Entered, SubscribeError> {
+        if let Some(seq) = self.aliased(&start, &selectors).await? {
+            let Start::After(asked) = start else { return Err(SubscribeError::Store) };
+            start = Start::Alias { asked, seq };
+        }
         let (subscriber, mut placement) = loop {
-            if let Some(joined) = self.join(&selectors, &start, address)? {
-                break joined;
+            match self.join(&selectors, &start, address)? {
+                Joined::As(subscriber, placement) => break (subscriber, placement),
+                Joined::Over => return Ok(Entered::Over),
+                Joined::Ask => {}
             }
             if let Start::Since { time, before, .. } = &mut start {
                 *before = Some(self.noted(self.0.store.seek(*time).await)?);
@@ -85,7 +107,7 @@ impl Hub {
                     if let Some(gap) = &opening.gap {
                         self.metrics().gap(gap.reason);
                     }
-                    return Ok((subscriber, cursor, opening));
+                    return Ok(Entered::At(subscriber, cursor, opening));
                 }
                 Placement::NeedStore(cursor, read, pending) => {
                     let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
@@ -104,6 +126,18 @@ impl Hub {
             };
             placement = self.0.core.state()?.engine.continue_start(cursor, pending, found);
         }
+    }
+
+    /// The first event in the store with the ID of its publisher's at which a subscriber starts. What only the window has is
+    /// found there.
+    async fn aliased(&self, start: &Start, selectors: &Selectors) -> Result<Option<u64>, SubscribeError> {
+        let Start::After(text) = start else { return Ok(None) };
+        if !self.0.backed || text.is_empty() || Position::parse(text).is_some() {
+            return Ok(None);
+        }
+        let found = self.noted(self.0.store.find(text.clone()).await)?;
+        let readable = found.filter(|entry| selectors.may_read(entry.draft.topics(), entry.draft.private));
+        Ok(readable.map(|entry| entry.seq))
     }
 
     /// Checks `selectors` against the limits of one stream, and makes a set of them.
@@ -129,13 +163,8 @@ impl Hub {
         Start::Since { time: self.clock().date().saturating_sub(back), asked, before: None }
     }
 
-    /// Counts a subscriber, and begins to place it. `None` if the store has to be asked first where `start` is.
-    fn join(
-        &self,
-        selectors: &Selectors,
-        start: &Start,
-        address: Option<IpAddr>,
-    ) -> Result<Option<(Subscriber, Placement)>, SubscribeError> {
+    /// Counts a subscriber, and begins to place it.
+    fn join(&self, selectors: &Selectors, start: &Start, address: Option<IpAddr>) -> Result<Joined, SubscribeError> {
         if self.draining().is_some() {
             return Err(SubscribeError::Draining);
         }
@@ -144,7 +173,10 @@ impl Hub {
         if let Start::Since { time, before: None, .. } = start
             && !state.engine.reaches_back_to(*time)
         {
-            return Ok(None);
+            return Ok(Joined::Ask);
+        }
+        if state.engine.is_over(selectors, start) {
+            return Ok(Joined::Over);
         }
         let is_new = !state.engine.has_members(selectors);
         if let Some(share) = address.map(|address| state.share(address)) {
@@ -159,6 +191,6 @@ impl Hub {
         }
         let placement = state.engine.subscribe(selectors.clone(), start).map_err(|_| SubscribeError::Full)?;
         let group = (placement.cursor().group(), is_new);
-        Ok(Some((Subscriber::enter(self, &mut state, group, address), placement)))
+        Ok(Joined::As(Subscriber::enter(self, &mut state, group, address), placement))
     }
 }

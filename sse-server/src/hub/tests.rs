@@ -14,7 +14,7 @@ use std::{
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Empty};
 use sse_core::Event;
-use sse_engine::{Epoch, Topic};
+use sse_engine::{Epoch, Selectors, Topic};
 use sse_testkit::{TestClient, event};
 use tower_service::Service;
 
@@ -22,7 +22,7 @@ use super::*;
 use crate::{
     base::lock::Slot,
     http::{HubService, RouteSet},
-    store::{AfterUnlock, Batch, Entry, Follower, Page, Query, StoreSnapshot, Task, suite::batch},
+    store::{AfterUnlock, Appended, Batch, Entry, Follower, Page, Query, StoreSnapshot, Task, suite::batch},
 };
 
 fn hub() -> (Hub, TestClient) {
@@ -144,11 +144,12 @@ impl Store for Broken {
             holes: Vec::new(),
             topics: Vec::new(),
             floor: (0, 0),
+            private_floor: (0, 0),
             keys: Vec::new(),
         }
     }
 
-    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
+    fn append(&self, batch: Batch) -> Task<'_, Appended> {
         Box::pin(async move {
             if self.how == Breach::Hang {
                 std::future::pending::<()>().await;
@@ -157,12 +158,20 @@ impl Store for Broken {
             let entries: Vec<_> =
                 batch.drafts.into_iter().map(|draft| Entry { seq: 7, time: batch.now, draft }).collect();
             self.follower.get().map_or_else(AfterUnlock::default, |follower| follower.appended(&entries, 7)).wake();
-            Ok(vec![7; entries.len()])
+            Ok(Appended { seqs: vec![7; entries.len()], ended: None })
         })
     }
 
     fn read(&self, _: Query) -> Task<'_, Page> {
         Box::pin(async { Ok(Page::default()) })
+    }
+
+    fn read_at(&self, _: Vec<u64>, _: Selectors) -> Task<'_, Vec<Entry>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn find(&self, _: String) -> Task<'_, Option<Entry>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn seek(&self, _: u64) -> Task<'_, u64> {
@@ -178,7 +187,7 @@ impl Store for Broken {
         Ok(())
     }
 
-    fn trim(&self, _: &Topic, _: u64) -> Task<'_, ()> {
+    fn trim(&self, _: &Topic, _: u64, _: bool) -> Task<'_, ()> {
         Box::pin(async { Ok(()) })
     }
 

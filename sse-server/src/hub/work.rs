@@ -5,6 +5,8 @@ use std::{
     thread,
 };
 
+use sse_engine::Topic;
+
 use super::{
     core::{Core, Failure, OUT_OF_ORDER, StateGuard},
     state::{State, Wake},
@@ -54,6 +56,17 @@ impl Core {
         self.note_work(&state);
         self.hand_over(state, over);
         applied.map_err(|_| OUT_OF_ORDER)
+    }
+
+    /// Ends `topic` behind its last event, which is returned, or at `at` if it has none. `wake` gets those who wait for it.
+    pub(super) fn end(self: &Arc<Self>, topic: &Topic, at: u64, wake: &mut Wake) -> u64 {
+        // a poisoned lock is left to whoever takes it next
+        let Ok(mut state) = self.locked() else { return at };
+        let ended = state.engine.end(topic, at);
+        let over = state.work(wake);
+        self.note_work(&state);
+        self.hand_over(state, over);
+        ended
     }
 
     /// Events through `settled` can be read from the store.

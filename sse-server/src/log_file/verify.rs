@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::{Fault, LogFile, STRIDE};
-use crate::store::redb::{
-    fault::guarded,
-    loaded::Loaded,
-    tables::{self, Before, EVENTS, EventHead, FileResult, INDEX},
+use crate::store::{
+    Entry,
+    redb::{
+        fault::guarded,
+        loaded::Loaded,
+        tables::{self, ALIASES, EVENTS, EventHead, FileResult, INDEX, Indexed, OTHERS, OpenedEvent},
+    },
 };
-use sse_engine::{Millis, Position, Retained};
+use sse_engine::{Kind, Millis, Position, Retained, Stock, StoredTopic, Topic};
 
 /// The most findings listed. Any further ones are only counted.
 const TOLD: usize = 100;
@@ -116,25 +119,25 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
 
     fn rows(&mut self, database: &Database) -> FileResult<()> {
         let read = database.begin_read()?;
-        let events = read.open_table(EVENTS)?;
-        let index = read.open_table(INDEX)?;
-        self.total = events.len()? + index.len()?;
-        let counted = self.events(&events, &index)?;
-        self.index(&events, &index)?;
+        let tables = Tables {
+            events: read.open_table(EVENTS)?,
+            index: read.open_table(INDEX)?,
+            others: read.open_table(OTHERS)?,
+            aliases: read.open_table(ALIASES)?,
+        };
+        self.total = tables.events.len()? + tables.index.len()? + tables.others.len()? + tables.aliases.len()?;
+        let counted = self.events(&tables)?;
+        self.indexes(&tables)?;
         self.topics(&counted);
         (self.progress)(self.done, self.total);
         Ok(())
     }
 
-    /// Checks each event, and that the index has it. Returns the totals of each topic.
-    fn events(
-        &mut self,
-        events: &ReadOnlyTable<u64, &'static [u8]>,
-        index: &ReadOnlyTable<(u32, u64), u32>,
-    ) -> FileResult<BTreeMap<u32, Retained>> {
-        let mut counted: BTreeMap<u32, Retained> = BTreeMap::new();
+    /// Checks each event, and that the indexes have it. Returns the totals of each topic.
+    fn events(&mut self, tables: &Tables) -> FileResult<BTreeMap<u32, Stock>> {
+        let mut counted: BTreeMap<u32, Stock> = BTreeMap::new();
         let mut before: (u64, Millis) = (0, 0);
-        for row in events.iter()? {
+        for row in tables.events.iter()? {
             let (seq, row) = row?;
             let (seq, row) = (seq.value(), row.value());
             self.step();
@@ -147,7 +150,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
                 }
                 Err(fault) => return Err(fault),
             };
-            let EventHead { time, topic, before: Before { of_topic, .. } } = event.head;
+            let time = event.head.time;
             if seq <= before.0 {
                 let previous = self.id(before.0);
                 self.found.find(format!("event {} comes after {previous}", self.id(seq)));
@@ -160,40 +163,7 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
                 ));
             }
             before = (seq, before.1.max(time));
-            let Some(record) = self.loaded.topics.get(&topic) else {
-                self.found.find(format!("event {} is of the topic {topic}, which there is not", self.id(seq)));
-                continue;
-            };
-            let weight = match tables::entry(event, record.topic.clone()) {
-                Ok(entry) => {
-                    if entry.draft.json && serde_json::from_str::<serde::de::IgnoredAny>(&entry.draft.data).is_err() {
-                        self.found.find(format!("event {} is marked as JSON, and its data is none", self.id(seq)));
-                    }
-                    Some(entry.draft.weight())
-                }
-                Err(Fault::Row(why)) => {
-                    self.found.find(format!("event {} can't be read: {why}", self.id(seq)));
-                    None
-                }
-                Err(fault) => return Err(fault),
-            };
-            let indexed = index.get((topic, seq))?.map(|weight| weight.value() as usize);
-            match (indexed, weight) {
-                (None, _) => {
-                    self.found.find(format!("event {} is not in the index of {}", self.id(seq), record.topic));
-                }
-                (Some(indexed), Some(weight)) if indexed != weight => {
-                    let id = self.id(seq);
-                    self.found.find(format!("event {id} weighs {weight} bytes, and {indexed} in the index"));
-                }
-                _ => {}
-            }
-            let counted = counted.entry(topic).or_default();
-            if of_topic > counted.last && record.retained.first <= of_topic {
-                let id = self.id(of_topic);
-                self.found.find(format!("event {id} of {} is missing, or can't be read", record.topic));
-            }
-            counted.add(seq, weight.or(indexed).unwrap_or_default());
+            self.event(tables, seq, &event, &mut counted)?;
         }
         if before.0 > self.loaded.head {
             self.found.find(format!("event {} is beyond the head {}", self.id(before.0), self.id(self.loaded.head)));
@@ -204,43 +174,165 @@ impl<P: FnMut(u64, u64)> Walk<'_, P> {
         Ok(counted)
     }
 
-    /// Checks that each row of the index has its event.
-    fn index(
+    /// Checks one event's content, links and rows in the indexes, and counts it for its topics.
+    fn event(
         &mut self,
-        events: &ReadOnlyTable<u64, &'static [u8]>,
-        index: &ReadOnlyTable<(u32, u64), u32>,
+        tables: &Tables,
+        seq: u64,
+        event: &OpenedEvent<'_>,
+        counted: &mut BTreeMap<u32, Stock>,
     ) -> FileResult<()> {
-        for row in index.iter()? {
+        let EventHead { topic, before, private, .. } = event.head;
+        let mut names = Vec::new();
+        for id in event.topics() {
+            match self.loaded.topics.get(&id) {
+                Some(stored) => names.push(stored.topic.clone()),
+                None => {
+                    self.found.find(format!("event {} is of the topic {id}, which there is not", self.id(seq)));
+                    return Ok(());
+                }
+            }
+        }
+        let weight = self.content(tables, seq, event, &names)?;
+        let indexed = tables.index.get((topic, seq))?.map(|bits| bits.value());
+        self.indexed(seq, &names[0], indexed, (weight, private));
+        let bytes = weight.or(indexed.map(|bits| Indexed::of(bits).weight)).unwrap_or_default();
+        self.count(counted, (topic, Kind { canonical: true, private }), seq, bytes, (before.of_topic, topic));
+        for (other, name) in event.others.iter().zip(&names[1..]) {
+            let row = tables.others.get((other.id, seq))?.map(|row| row.value());
+            if let Some((_, canonical)) = row.filter(|(_, canonical)| *canonical != topic) {
+                let id = self.id(seq);
+                self.found
+                    .find(format!("event {id} is of topic {topic}, and of {canonical} among the others of {name}"));
+            }
+            self.indexed(seq, name, row.map(|(bits, _)| bits), (weight, private));
+            self.count(counted, (other.id, Kind { canonical: false, private }), seq, 0, other.before);
+        }
+        Ok(())
+    }
+
+    /// Checks what an event holds, and that it is found by its alias. Returns its weight, if it can be read.
+    fn content(
+        &mut self,
+        tables: &Tables,
+        seq: u64,
+        event: &OpenedEvent<'_>,
+        names: &[Topic],
+    ) -> FileResult<Option<usize>> {
+        let Entry { draft, .. } = match tables::entry(event, names[0].clone(), names[1..].into()) {
+            Ok(entry) => entry,
+            Err(Fault::Row(why)) => {
+                self.found.find(format!("event {} can't be read: {why}", self.id(seq)));
+                return Ok(None);
+            }
+            Err(fault) => return Err(fault),
+        };
+        if draft.json && serde_json::from_str::<serde::de::IgnoredAny>(&draft.data).is_err() {
+            self.found.find(format!("event {} is marked as JSON, and its data is none", self.id(seq)));
+        }
+        if let Some(alias) = &draft.alias
+            && tables.aliases.get((alias.as_str(), seq))?.is_none()
+        {
+            self.found.find(format!("event {} is not found by its alias {:?}", self.id(seq), alias.as_str()));
+        }
+        Ok(Some(draft.weight()))
+    }
+
+    /// Checks what an index says of an event.
+    fn indexed(&mut self, seq: u64, topic: &Topic, bits: Option<u32>, (weight, private): (Option<usize>, bool)) {
+        let id = self.id(seq);
+        let Some(indexed) = bits.map(Indexed::of) else {
+            return self.found.find(format!("event {id} is not in the index of {topic}"));
+        };
+        if let Some(weight) = weight.filter(|weight| *weight != indexed.weight) {
+            self.found.find(format!("event {id} weighs {weight} bytes, and {} in the index", indexed.weight));
+        }
+        if indexed.private != private {
+            self.found.find(format!("event {id} is private, or is not, and the index of {topic} has it otherwise"));
+        }
+    }
+
+    /// Counts an event of a topic, and checks that the one `before`, with its canonical topic, is there if it is retained.
+    fn count(
+        &mut self,
+        counted: &mut BTreeMap<u32, Stock>,
+        (id, kind): (u32, Kind),
+        seq: u64,
+        bytes: usize,
+        before: (u64, u32),
+    ) {
+        let counted = counted.entry(id).or_default().of_mut(kind);
+        let retains = |stored: &StoredTopic| tables::has_own(&stored.retained, before.0);
+        if before.0 > counted.last && self.loaded.topics.get(&before.1).is_some_and(retains) {
+            let name = self.loaded.topics.get(&id).map_or("", |stored| stored.topic.as_str());
+            let missing = self.id(before.0);
+            self.found.find(format!("event {missing} of {name} is missing, or can't be read"));
+        }
+        counted.add(seq, bytes);
+    }
+
+    /// Checks that each row of the indexes has its event.
+    fn indexes(&mut self, tables: &Tables) -> FileResult<()> {
+        for row in tables.index.iter()? {
             let (topic, seq) = row?.0.value();
             self.step();
-            if events
-                .get(seq)?
-                .is_none_or(|row| tables::event_head(seq, row.value()).is_ok_and(|head| head.topic != topic))
-            {
+            if !tables.has(seq, |event| event.head.topic == topic)? {
                 let id = self.id(seq);
                 self.found.find(format!("the index of topic {topic} has the event {id}, which there is not"));
+            }
+        }
+        for row in tables.others.iter()? {
+            let (topic, seq) = row?.0.value();
+            self.step();
+            if !tables.has(seq, |event| event.others.iter().any(|other| other.id == topic))? {
+                let id = self.id(seq);
+                self.found.find(format!("the others of topic {topic} have the event {id}, which there is not"));
+            }
+        }
+        for row in tables.aliases.iter()? {
+            let key = row?.0;
+            let (alias, seq) = key.value();
+            self.step();
+            if !tables.has(seq, |event| event.alias == Some(alias))? {
+                let id = self.id(seq);
+                self.found.find(format!("the alias {alias:?} is of the event {id}, which there is not"));
             }
         }
         Ok(())
     }
 
-    /// Checks the counts of the topics.
-    fn topics(&mut self, counted: &BTreeMap<u32, Retained>) {
-        for (id, record) in &self.loaded.topics {
-            let (said, found) = (record.retained, counted.get(id).copied().unwrap_or_default());
-            if said != found {
-                self.found.find(format!(
-                    "of {} it is said {}, and there is {}",
-                    record.topic,
-                    words(said),
-                    words(found)
-                ));
+    /// Checks the counts of the topics, and where they ended.
+    fn topics(&mut self, counted: &BTreeMap<u32, Stock>) {
+        for (id, stored) in &self.loaded.topics {
+            let found = counted.get(id).copied().unwrap_or_default();
+            for kind in Kind::ALL {
+                let (said, found) = (stored.retained.of(kind), found.of(kind));
+                if said != found {
+                    let (topic, said, found) = (&stored.topic, words(*said), words(*found));
+                    self.found.find(format!("of {topic} it is said {said}, and there is {found}"));
+                }
             }
-            if found.events > 0 && record.trimmed.0 >= found.first {
-                let (trimmed, first) = (self.id(record.trimmed.0), self.id(found.first));
-                self.found.find(format!("{} is trimmed through {trimmed}, and has {first}", record.topic));
+            if stored.ended > 0 && (found.last_own() > stored.ended || stored.ended > self.loaded.head) {
+                let (ended, last) = (self.id(stored.ended), self.id(found.last_own()));
+                self.found.find(format!("{} ended at {ended}, and its last event is {last}", stored.topic));
             }
         }
+    }
+}
+
+/// The tables of events.
+struct Tables {
+    events: ReadOnlyTable<u64, &'static [u8]>,
+    index: ReadOnlyTable<(u32, u64), u32>,
+    others: ReadOnlyTable<(u32, u64), (u32, u32)>,
+    aliases: ReadOnlyTable<(&'static str, u64), ()>,
+}
+
+impl Tables {
+    /// Returns true if there is the event `seq` and it `is` as it should be, as far as it can be read.
+    fn has(&self, seq: u64, is: impl FnOnce(OpenedEvent<'_>) -> bool) -> FileResult<bool> {
+        let row = self.events.get(seq)?;
+        Ok(row.is_some_and(|row| tables::open_event(seq, row.value()).map_or(true, is)))
     }
 }
 

@@ -45,12 +45,18 @@ impl Fingerprint {
         Self::of([&self.0.to_le_bytes()[..], &next.0.to_le_bytes()])
     }
 
-    /// The fingerprint of an event.
+    /// The fingerprint of an event. What few events have is in it only if they have it: it is the same as ever for others.
     pub(crate) fn of_draft(draft: &Draft) -> Self {
-        let Draft { topic, name, retry, data, json } = draft;
+        let Draft { topic, others, name, retry, data, json, private, alias, end } = draft;
         let name = name.as_ref().map_or("", Name::as_str);
         let retry = retry.map_or(u128::MAX, |retry| retry.as_millis()).to_le_bytes();
-        Self::of([topic.as_str().as_bytes(), name.as_bytes(), &retry, data.as_bytes(), &[u8::from(*json)]])
+        let json = [u8::from(*json)];
+        let usual = [topic.as_str().as_bytes(), name.as_bytes(), &retry, data.as_bytes(), &json];
+        let others = others.iter().flat_map(|other| [&b"topic"[..], other.as_str().as_bytes()]);
+        let private = private.then_some(&b"private"[..]);
+        let alias = alias.iter().flat_map(|alias| [&b"alias"[..], alias.as_str().as_bytes()]);
+        let end = end.then_some(&b"end"[..]);
+        Self::of(usual.into_iter().chain(others).chain(private).chain(alias).chain(end))
     }
 }
 
@@ -89,6 +95,25 @@ pub(crate) struct StoredKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_few_events_have_makes_another_event() {
+        let plain = Draft::text(Topic::new("a").unwrap(), "x");
+        let others: Box<[Topic]> = [Topic::new("b").unwrap()].into();
+        let all = [
+            plain.clone(),
+            Draft { others, ..plain.clone() },
+            Draft { private: true, ..plain.clone() },
+            Draft { alias: sse_engine::Alias::new("b").ok(), ..plain.clone() },
+            Draft { end: true, ..plain.clone() },
+        ];
+        let mut prints: Vec<_> = all.iter().map(|draft| Fingerprint::of_draft(draft).0).collect();
+        let before: [&[u8]; 5] = [b"a", b"", &u128::MAX.to_le_bytes(), b"x", &[0]];
+        assert_eq!(prints[0], Fingerprint::of(before).0, "that of a usual one never changes: keys are stored with it");
+        prints.sort_unstable();
+        prints.dedup();
+        assert_eq!(prints.len(), all.len());
+    }
 
     #[test]
     fn parts_do_not_run_together() {

@@ -1,15 +1,18 @@
 //! A log in memory, which lives as long as the process.
 
+mod ends;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
-use sse_engine::{Epoch, Millis, Retained, Topic, Trim};
+use sse_engine::{Epoch, Millis, Retained, Selectors, Topic, Trim};
 
-use super::{AfterUnlock, Batch, Entry, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
+use super::{AfterUnlock, Appended, Batch, Entry, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
 use crate::base::lock::{Guard, Lock};
+use ends::Ends;
 
 /// A log in memory: a new one is a new epoch.
 #[derive(Debug)]
@@ -25,6 +28,7 @@ struct MemoryLog {
     last_seq: u64,
     last_time: Millis,
     entries: VecDeque<Entry>,
+    ends: Ends,
     followers: Vec<Arc<dyn Follower>>,
     closed: bool,
 }
@@ -39,29 +43,11 @@ impl Memory {
         self.state.lock().map_err(|_| StoreError::Gone)
     }
 
-    fn append_now(&self, batch: Batch) -> Result<Vec<u64>, StoreError> {
-        let mut state = self.state()?;
-        if state.closed {
-            return Err(StoreError::Closed);
-        }
-        state.last_time = state.last_time.max(batch.now);
-        let (first, time) = (state.last_seq + 1, state.last_time);
-        let entries: Vec<_> =
-            batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
-        state.last_seq += entries.len() as u64;
-        let last_seq = state.last_seq;
-        let mut after_unlock: Vec<AfterUnlock> = Vec::new();
-        for follower in &state.followers {
-            after_unlock.push(follower.appended(&entries, last_seq));
-        }
-        let seqs = (first..=last_seq).collect();
-        if self.retains > 0 {
-            state.entries.extend(entries);
-            after_unlock.extend(state.trim_oldest(self.retains));
-        }
-        drop(state);
+    fn append_now(&self, batch: Batch) -> Result<Appended, StoreError> {
+        let mut after_unlock = Vec::new();
+        let appended = self.state()?.append(batch, self.retains, &mut after_unlock)?;
         after_unlock.into_iter().for_each(AfterUnlock::wake);
-        Ok(seqs)
+        Ok(appended)
     }
 
     /// A page of the retained events that match.
@@ -72,7 +58,7 @@ impl Memory {
         let mut bytes = 0;
         let after = state.entries.partition_point(|entry| entry.seq <= query.after);
         for entry in state.entries.range(after..).take_while(|entry| entry.seq <= until) {
-            if !query.selectors.matches(&entry.draft.topic) {
+            if !query.selectors.accept(entry.draft.topics(), entry.draft.private) {
                 continue;
             }
             bytes += entry.draft.weight();
@@ -87,24 +73,84 @@ impl Memory {
 }
 
 impl MemoryLog {
+    fn append(
+        &mut self,
+        batch: Batch,
+        retains: usize,
+        after_unlock: &mut Vec<AfterUnlock>,
+    ) -> Result<Appended, StoreError> {
+        if self.closed {
+            return Err(StoreError::Closed);
+        }
+        batch.check_ends(|topic| self.ends.of(topic, &self.followers))?;
+        self.last_time = self.last_time.max(batch.now);
+        let (first, time) = (self.last_seq + 1, self.last_time);
+        let entries: Vec<_> =
+            batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
+        self.last_seq += entries.len() as u64;
+        let seqs = (first..=self.last_seq).collect();
+        for follower in &self.followers {
+            after_unlock.push(follower.appended(&entries, self.last_seq));
+        }
+        for entry in entries.iter().filter(|entry| entry.draft.end) {
+            self.ends.note(&entry.draft.topic, entry.seq, &self.followers);
+        }
+        if retains > 0 {
+            self.entries.extend(entries);
+            after_unlock.extend(self.trim_oldest(retains));
+        }
+        let ended = batch.end.map(|topic| self.end(&topic, after_unlock));
+        Ok(Appended { seqs, ended })
+    }
+
+    /// Ends `topic` behind its last own event, and returns where.
+    fn end(&mut self, topic: &Topic, after_unlock: &mut Vec<AfterUnlock>) -> u64 {
+        self.last_seq = self.last_seq.max(1); // what ends at 0 has not ended
+        let own = self.entries.iter().rfind(|entry| entry.draft.topic == *topic);
+        let mut at = own.map_or(self.last_seq, |entry| entry.seq);
+        for follower in &self.followers {
+            let (ended, wake) = follower.ended(topic, at);
+            at = ended;
+            after_unlock.push(wake);
+        }
+        self.ends.note(topic, at, &self.followers);
+        at
+    }
+
     /// Trims the oldest events until at most `retains` are left.
     fn trim_oldest(&mut self, retains: usize) -> Vec<AfterUnlock> {
         let surplus = self.entries.len().saturating_sub(retains);
-        let mut last: HashMap<Topic, u64> = HashMap::new();
-        for entry in self.entries.iter().take(surplus) {
-            last.insert(entry.draft.topic.clone(), entry.seq);
+        match self.entries.get(surplus).map(|first| first.seq).filter(|_| surplus > 0) {
+            Some(first) => self.trim(|entry| entry.seq < first),
+            None => Vec::new(),
         }
-        last.into_iter().flat_map(|(topic, through)| self.trim(&topic, through)).collect()
     }
 
-    fn trim(&mut self, topic: &Topic, through: u64) -> Vec<AfterUnlock> {
-        let goes = |entry: &Entry| entry.draft.topic == *topic && entry.seq <= through;
-        let Some(last) = self.entries.iter().rfind(|entry| goes(entry)) else { return Vec::new() };
-        let (through, time) = (last.seq, last.time);
-        let mut left = Retained::default();
-        let stays = self.entries.iter().filter(|entry| entry.draft.topic == *topic && entry.seq > through);
-        stays.for_each(|entry| left.add(entry.seq, entry.draft.weight()));
-        let trims = [Trim { topic: topic.clone(), through, time, lossy: true, left }];
+    /// Trims the events that go, and tells the followers first, for each of their topics.
+    fn trim(&mut self, goes: impl Fn(&Entry) -> bool) -> Vec<AfterUnlock> {
+        let mut trims: BTreeMap<Topic, Trim> = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| goes(entry)) {
+            for (topic, kind, _) in entry.kinds() {
+                let none = || Trim::plain(topic.clone(), (0, 0), false, Retained::default());
+                let trim = trims.entry(topic.clone()).or_insert_with(none);
+                trim.through = entry.seq;
+                if kind.canonical {
+                    trim.own_through = entry.seq;
+                }
+                *(if kind.private { &mut trim.lost_private } else { &mut trim.lost }) = (entry.seq, entry.time);
+            }
+        }
+        if trims.is_empty() {
+            return Vec::new();
+        }
+        for entry in self.entries.iter().filter(|entry| !goes(entry)) {
+            for (topic, kind, bytes) in entry.kinds() {
+                if let Some(trim) = trims.get_mut(topic) {
+                    trim.left.of_mut(kind).add(entry.seq, bytes);
+                }
+            }
+        }
+        let trims: Vec<_> = trims.into_values().collect();
         let after_unlock = self.followers.iter().map(|follower| follower.trimming(&trims)).collect();
         self.entries.retain(|entry| !goes(entry));
         after_unlock
@@ -120,16 +166,34 @@ impl Store for Memory {
             holes: Vec::new(),
             topics: Vec::new(),
             floor: (0, 0),
+            private_floor: (0, 0),
             keys: Vec::new(),
         }
     }
 
-    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
+    fn append(&self, batch: Batch) -> Task<'_, Appended> {
         Box::pin(async move { self.append_now(batch) })
     }
 
     fn read(&self, query: Query) -> Task<'_, Page> {
         Box::pin(async move { self.page(&query) })
+    }
+
+    fn read_at(&self, seqs: Vec<u64>, selectors: Selectors) -> Task<'_, Vec<Entry>> {
+        Box::pin(async move {
+            let state = self.state()?;
+            let entry = |seq| state.entries.binary_search_by_key(&seq, |entry| entry.seq).map(|at| &state.entries[at]);
+            let entries = seqs.into_iter().filter_map(|seq| entry(seq).ok());
+            Ok(entries.filter(|entry| selectors.may_read(entry.draft.topics(), entry.draft.private)).cloned().collect())
+        })
+    }
+
+    fn find(&self, alias: String) -> Task<'_, Option<Entry>> {
+        Box::pin(async move {
+            let state = self.state()?;
+            let has_it = |entry: &&Entry| entry.draft.alias.as_ref().is_some_and(|own| own.as_str() == alias);
+            Ok(state.entries.iter().find(has_it).cloned())
+        })
     }
 
     fn seek(&self, time: Millis) -> Task<'_, u64> {
@@ -161,10 +225,16 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()> {
+    fn trim(&self, topic: &Topic, through: u64, reopen: bool) -> Task<'_, ()> {
         let topic = topic.clone();
         Box::pin(async move {
-            let after_unlock = self.state()?.trim(&topic, through);
+            let mut state = self.state()?;
+            let after_unlock = state.trim(|entry| entry.draft.topic == topic && entry.seq <= through);
+            if reopen {
+                state.ends.forget(&topic);
+                state.followers.iter().for_each(|follower| follower.went_on(&topic));
+            }
+            drop(state);
             after_unlock.into_iter().for_each(AfterUnlock::wake);
             Ok(())
         })

@@ -43,10 +43,10 @@ use std::{
 
 use parking_lot::Condvar;
 use redb::Database;
-use sse_engine::{Draft, Millis, Topic};
+use sse_engine::{Draft, Millis, Selectors, Topic};
 use tokio::sync::{Semaphore, oneshot, watch};
 
-use super::{Batch, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
+use super::{Appended, Batch, Entry, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
 use crate::{
     base::{
         clock,
@@ -59,7 +59,8 @@ use disk::{Asked, Disk};
 pub(crate) use fault::{Fault, OpenError};
 pub(crate) use file::LogDir;
 use loaded::Loaded;
-use queue::{Appended, Queue};
+use queue::{Answer, PendingTrim, Queue};
+pub(crate) use read::Snapshot;
 use retention::Retention;
 use threads::Threads;
 
@@ -126,7 +127,7 @@ impl Inner {
 
 /// The topics by name and by ID.
 #[derive(Debug, Default)]
-struct TopicNames {
+pub(crate) struct TopicNames {
     ids: BTreeMap<Topic, u32>,
     topics: HashMap<u32, Topic>,
     /// There may be events of topics whose names can't be read.
@@ -181,6 +182,7 @@ impl Redb {
             holes: loaded.holes.clone(),
             topics: loaded.topics.values().cloned().collect(),
             floor: loaded.floor,
+            private_floor: loaded.private_floor,
             keys: loaded.keys.iter().map(|(_, key)| key.clone()).collect(),
         };
         let shared = Arc::new(Inner {
@@ -218,7 +220,7 @@ impl Redb {
     /// Runs `read` on a snapshot, on a thread that may block.
     fn reading<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault> + Send + 'static,
+        read: impl FnOnce(&Snapshot<'_>) -> Result<T, Fault> + Send + 'static,
     ) -> Task<'_, T> {
         Box::pin(async move {
             let shared = self.shared.clone();
@@ -243,7 +245,7 @@ impl Redb {
 impl TopicNames {
     fn of(loaded: &Loaded) -> Self {
         let mut names = Self { incomplete: !loaded.complete, ..Self::default() };
-        loaded.topics.iter().for_each(|(id, record)| names.add(*id, &record.topic));
+        loaded.topics.iter().for_each(|(id, stored)| names.add(*id, &stored.topic));
         names
     }
 
@@ -265,14 +267,14 @@ impl Inner {
         self.queue.lock().map_err(|_| self.gone())
     }
 
-    /// The share of the room that `drafts` take. Events of topics that the file does not know yet take more of it, so that it
-    /// is never behind by more topics than [`Retention::topics`]: they are in memory until it has caught up.
-    fn weight(&self, drafts: &[Draft]) -> Result<usize, StoreError> {
+    /// The share of the room that `batch` takes. Topics that the file does not know yet take more of it, so that it is
+    /// never behind by more topics than [`Retention::topics`]: they are in memory until it has caught up.
+    fn weight(&self, batch: &Batch) -> Result<usize, StoreError> {
         let names = self.names.read().map_err(|_| self.gone())?;
         let new_topic = Self::ROOM / self.options.retention.topics.max(1);
-        let weight =
-            |draft: &Draft| draft.weight().max(if names.ids.contains_key(&draft.topic) { 0 } else { new_topic });
-        Ok(drafts.iter().map(weight).sum())
+        let of = |topic: &Topic| if names.ids.contains_key(topic) { 0 } else { new_topic };
+        let weight = |draft: &Draft| draft.weight().max(draft.topics().map(of).sum());
+        Ok(batch.drafts.iter().map(weight).sum::<usize>() + batch.end.as_ref().map_or(0, of))
     }
 
     /// Marks the store as gone: it will write nothing more, though nobody closed it.
@@ -287,7 +289,7 @@ impl Inner {
     }
 
     /// Runs `read` on a snapshot of the committed state.
-    fn read<T>(&self, read: impl FnOnce(&read::Snapshot<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
+    fn read<T>(&self, read: impl FnOnce(&Snapshot<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
         let Some(database) = self.database.get() else {
             return Err(self.health.borrow().clone().err().unwrap_or(StoreError::Closed));
         };
@@ -295,7 +297,7 @@ impl Inner {
         // is.
         let committed = self.queue()?.committed;
         let _question = self.disk.ask(Asked::Read);
-        fault::guarded(|| read(&read::Snapshot::new(&database, &self.names, &self.damage, committed)?))
+        fault::guarded(|| read(&Snapshot::new(&database, &self.names, &self.damage, committed)?))
             .map_err(StoreError::from)
     }
 }
@@ -305,10 +307,10 @@ impl Store for Redb {
         self.snapshot.clone()
     }
 
-    fn append(&self, batch: Batch) -> Task<'_, Vec<u64>> {
+    fn append(&self, batch: Batch) -> Task<'_, Appended> {
         Box::pin(async move {
             let Inner { room, health, .. } = &*self.shared;
-            let weight = self.shared.weight(&batch.drafts)?;
+            let weight = self.shared.weight(&batch)?;
             let permits = u32::try_from(weight.min(Inner::ROOM)).unwrap_or(u32::MAX);
             let room = match room.clone().try_acquire_many_owned(permits) {
                 Ok(room) => room,
@@ -318,14 +320,14 @@ impl Store for Redb {
                         room = room.clone().acquire_many_owned(permits) => room.map_err(|_| StoreError::Closed)?,
                         stalled = self.shared.disk.stalled(Asked::Write) => return Err(stalled),
                         failed = health.wait_for(Result::is_err) => {
-                            return failed.map_or(Err(StoreError::Closed), |health| health.clone().map(|()| Vec::new()));
+                            return failed.map_or(Err(StoreError::Closed), |health| health.clone().map(|()| Appended::default()));
                         }
                     }
                 }
             };
             match self.shared.append(batch, room)? {
-                Appended::Done(seqs) => Ok(seqs),
-                Appended::Pending(answer) => answer.await.unwrap_or_else(|_| Err(self.shared.ended())),
+                Answer::Now(appended) => Ok(appended),
+                Answer::Later(answer) => answer.await.unwrap_or_else(|_| Err(self.shared.ended())),
             }
         })
     }
@@ -334,12 +336,20 @@ impl Store for Redb {
         self.reading(move |snapshot| snapshot.page(&query))
     }
 
+    fn read_at(&self, seqs: Vec<u64>, selectors: Selectors) -> Task<'_, Vec<Entry>> {
+        self.reading(move |snapshot| snapshot.entries_at(&seqs, &selectors))
+    }
+
+    fn find(&self, alias: String) -> Task<'_, Option<Entry>> {
+        self.reading(move |snapshot| snapshot.aliased(&alias))
+    }
+
     fn seek(&self, time: Millis) -> Task<'_, u64> {
         self.reading(move |snapshot| snapshot.before(time))
     }
 
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError> {
-        let last = self.snapshot.topics.iter().map(|record| record.retained.last).max().unwrap_or(0);
+        let last = self.snapshot.topics.iter().map(|stored| stored.retained.last_own()).max().unwrap_or(0);
         self.shared.read(|snapshot| Ok(snapshot.tail(events, bytes, last)))
     }
 
@@ -351,11 +361,11 @@ impl Store for Redb {
         self.shared.follow(after, follower)
     }
 
-    fn trim(&self, topic: &Topic, through: u64) -> Task<'_, ()> {
+    fn trim(&self, topic: &Topic, through: u64, reopen: bool) -> Task<'_, ()> {
         let topic = topic.clone();
         Box::pin(async move {
             let (answer, answered) = oneshot::channel();
-            self.shared.trim(topic, through, answer)?;
+            self.shared.trim(PendingTrim { topic, through, reopen, answer })?;
             answered.await.unwrap_or_else(|_| Err(self.shared.ended()))
         })
     }

@@ -1,18 +1,22 @@
 //! The conformance suite that every store has to pass.
 
+mod ends;
+mod kinds;
+
 use std::{
+    collections::HashMap,
     ops::Range,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures_util::FutureExt;
-use sse_core::Text;
-use sse_engine::{Draft, Millis, Name, Retained, Selector, Selectors, Topic, Trim};
+use sse_engine::{Draft, Millis, Name, Retained, Selector, Selectors, StoredTopic, Topic, Trim};
 
-use super::{
-    AfterUnlock, Batch, Entry, Fingerprint, Follower, Key, KeyedRange, Query, Scope, Store, StoreError, TopicRecord,
-};
+use super::{AfterUnlock, Batch, Entry, Fingerprint, Follower, Key, KeyedRange, Query, Scope, Store, StoreError};
+pub(crate) use ends::*;
+pub(crate) use kinds::*;
+
 /// Mounts the suite on a store: `$open` returns a new, empty one and whatever has to live as long.
 macro_rules! suite {
     (each $($test:ident),*; on $open:expr) => {
@@ -29,7 +33,12 @@ macro_rules! suite {
             each positions_strictly_increase_and_times_never_go_back, what_is_appended_is_read_back,
             a_page_is_bounded_and_says_how_far_it_goes, patterns_and_topics_find_the_same,
             following_hands_over_from_stored_to_live, an_append_begins_when_it_is_polled, a_place_is_found_by_time, the_tail_is_bounded,
-            a_trim_is_told_before_and_says_what_is_left, a_closed_store_takes_nothing; on $open
+            a_trim_is_told_before_and_says_what_is_left, a_closed_store_takes_nothing,
+            nothing_gets_behind_an_end, nothing_gets_behind_an_end_in_its_own_batch,
+            a_topic_ends_without_an_event, a_topic_goes_on_when_it_is_trimmed, an_end_comes_behind_its_batch,
+            an_event_is_read_by_any_of_its_topics_once, private_events_are_read_with_a_grant,
+            the_first_event_with_an_alias_is_found, events_are_read_by_their_numbers,
+            a_trim_is_told_for_each_topic, what_few_events_have_is_read_back; on $open
         }
     };
 }
@@ -40,12 +49,17 @@ pub(crate) fn topic(name: &str) -> Topic {
 }
 
 pub(crate) fn draft(name: &str, data: &str) -> Draft {
-    Draft { topic: topic(name), name: None, retry: None, data: Text::from(data), json: false }
+    Draft::text(topic(name), data)
 }
 
 pub(crate) fn batch<'a>(now: Millis, events: impl IntoIterator<Item = (&'a str, &'a str)>) -> Batch {
     let drafts = events.into_iter().map(|(topic, data)| draft(topic, data)).collect();
-    Batch { drafts, keys: Vec::new(), now }
+    Batch { drafts, now, ..Batch::default() }
+}
+
+/// A batch that ends a topic without an event.
+pub(crate) fn ending(name: &str) -> Batch {
+    Batch { end: Some(topic(name)), now: 1, ..Batch::default() }
 }
 
 pub(crate) fn selectors(of: &[&str]) -> Selectors {
@@ -58,18 +72,29 @@ pub(crate) fn query(of: &[&str], after: u64) -> Query {
 
 /// Appends one event, and returns its sequence number.
 pub(crate) async fn append(store: &dyn Store, topic: &str, data: &str) -> u64 {
-    store.append(batch(1, [(topic, data)])).await.unwrap()[0]
+    append_one(store, draft(topic, data)).await
+}
+
+/// Appends one event, and returns its sequence number.
+pub(crate) async fn append_one(store: &dyn Store, draft: Draft) -> u64 {
+    store.append(Batch { drafts: vec![draft], now: 1, ..Batch::default() }).await.unwrap().seqs[0]
 }
 
 /// All matching events, read page by page.
-pub(crate) async fn all(store: &dyn Store, of: &[&str], mut after: u64) -> Vec<Entry> {
+pub(crate) async fn all(store: &dyn Store, of: &[&str], after: u64) -> Vec<Entry> {
+    all_for(store, selectors(of), after).await
+}
+
+/// All events for `selectors`, read page by page.
+pub(crate) async fn all_for(store: &dyn Store, selectors: Selectors, mut after: u64) -> Vec<Entry> {
     let mut entries = Vec::new();
     let until = store.snapshot().head + 1_000_000;
     loop {
-        let page = store.read(Query { until, events: 7, ..query(of, after) }).await.unwrap();
+        let query = Query { selectors: selectors.clone(), after, until, events: 7, bytes: 1 << 20 };
+        let page = store.read(query).await.unwrap();
         let end = page.entries.is_empty();
         entries.extend(page.entries);
-        if end {
+        if end && page.through == after {
             return entries;
         }
         after = page.through;
@@ -83,12 +108,20 @@ pub(crate) struct Heard {
     pub(crate) trims: Mutex<Vec<Trim>>,
     pub(crate) settled: Mutex<u64>,
     pub(crate) gone: Mutex<bool>,
-    pub(crate) reopened: Mutex<Option<(u64, Vec<TopicRecord>)>>,
+    pub(crate) reopened: Mutex<Option<(u64, Vec<StoredTopic>)>>,
+    /// Where topics have ended.
+    pub(crate) ends: Mutex<HashMap<Topic, u64>>,
+    /// What was told of ends without an event, after how many events.
+    pub(crate) ended: Mutex<Vec<(Topic, u64, usize)>>,
+    pub(crate) went_on: Mutex<Vec<Topic>>,
 }
 
 impl Follower for Heard {
     fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock {
         self.entries.lock().unwrap().extend_from_slice(entries);
+        for entry in entries.iter().filter(|entry| entry.draft.end) {
+            self.ends.lock().unwrap().insert(entry.draft.topic.clone(), entry.seq);
+        }
         Follower::settled(self, settled);
         AfterUnlock::default()
     }
@@ -107,7 +140,23 @@ impl Follower for Heard {
         *self.gone.lock().unwrap() = true;
     }
 
-    fn reopened(&self, through: u64, topics: &[TopicRecord], _undone: u64) {
+    fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock) {
+        let after = self.entries.lock().unwrap().len();
+        self.ends.lock().unwrap().insert(topic.clone(), at);
+        self.ended.lock().unwrap().push((topic.clone(), at, after));
+        (at, AfterUnlock::default())
+    }
+
+    fn went_on(&self, topic: &Topic) {
+        self.ends.lock().unwrap().remove(topic);
+        self.went_on.lock().unwrap().push(topic.clone());
+    }
+
+    fn end_of(&self, topic: &Topic) -> Option<u64> {
+        self.ends.lock().unwrap().get(topic).copied()
+    }
+
+    fn reopened(&self, through: u64, topics: &[StoredTopic], _undone: u64) {
         *self.reopened.lock().unwrap() = Some((through, topics.to_vec()));
     }
 }
@@ -125,7 +174,8 @@ impl Heard {
     }
 }
 
-async fn settled(store: &dyn Store, through: u64) {
+/// Waits until events through `through` can be read.
+pub(crate) async fn settled(store: &dyn Store, through: u64) {
     let heard = Arc::new(Heard::default());
     store.follow(0, heard.clone()).unwrap();
     heard.settled(through).await;
@@ -148,7 +198,7 @@ pub(crate) async fn positions_strictly_increase_and_times_never_go_back(store: &
     store.follow(store.snapshot().head, heard.clone()).unwrap();
     let mut seqs = Vec::new();
     for now in [5, 3, 9] {
-        seqs.extend(store.append(batch(now, [("a", "x"), ("b", "y")])).await.unwrap());
+        seqs.extend(store.append(batch(now, [("a", "x"), ("b", "y")])).await.unwrap().seqs);
     }
     assert!(seqs.is_sorted_by(|a, b| a < b), "{seqs:?}");
     assert_eq!(heard.seqs(), seqs, "told before the append resolves");
@@ -163,7 +213,8 @@ pub(crate) async fn what_is_appended_is_read_back(store: &dyn Store) {
     drafts[1].json = true;
     let key = Key { scope: Scope::Topic(topic("a")), text: "k".into() };
     let keys = vec![KeyedRange { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 }, upload: None }];
-    let seqs = store.append(Batch { drafts: drafts.clone(), keys, now: 7 }).await.unwrap();
+    let batch = Batch { drafts: drafts.clone(), keys, now: 7, ..Batch::default() };
+    let seqs = store.append(batch).await.unwrap().seqs;
     settled(store, seqs[1]).await;
     let read = all(store, &["a"], 0).await;
     let expect: Vec<_> = seqs.iter().zip(drafts).map(|(seq, draft)| Entry { seq: *seq, time: 7, draft }).collect();
@@ -239,7 +290,7 @@ pub(crate) async fn following_hands_over_from_stored_to_live(store: &dyn Store) 
 pub(crate) async fn a_place_is_found_by_time(store: &dyn Store) {
     let mut seqs = Vec::new();
     for now in [10, 10, 20, 30] {
-        seqs.extend(store.append(batch(now, [("a", "x")])).await.unwrap());
+        seqs.extend(store.append(batch(now, [("a", "x")])).await.unwrap().seqs);
     }
     settled(store, seqs[3]).await;
     for (time, before) in [(10, seqs[0] - 1), (11, seqs[1]), (20, seqs[1]), (30, seqs[2]), (31, seqs[3])] {
@@ -264,11 +315,11 @@ pub(crate) async fn a_trim_is_told_before_and_says_what_is_left(store: &dyn Stor
     settled(store, b).await;
     let heard = Arc::new(Heard::default());
     store.follow(0, heard.clone()).unwrap();
-    store.trim(&topic("a"), a[1]).await.unwrap();
-    store.trim(&topic("none"), a[1]).await.unwrap();
+    store.trim(&topic("a"), a[1], false).await.unwrap();
+    store.trim(&topic("none"), a[1], false).await.unwrap();
     let weight = draft("a", "3").weight();
     let left = Retained { events: 1, bytes: weight, first: a[2], last: a[2] };
-    let trim = Trim { topic: topic("a"), through: a[1], time: 1, lossy: true, left };
+    let trim = Trim::plain(topic("a"), (a[1], 1), true, left);
     assert_eq!(*heard.trims.lock().unwrap(), [trim]);
     let seqs: Vec<_> = all(store, &["a", "b"], 0).await.iter().map(|entry| entry.seq).collect();
     assert_eq!(seqs, [a[2], b]);

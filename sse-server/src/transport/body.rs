@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
-    Action, ControlKind, Cursor, DrainReason, Driver, Failed, Heartbeat, Millis, Opening, Session, Step, StorePage,
-    StoreRead, Surroundings, WRITE_BYTES, Write,
+    Action, Control, ControlKind, Cursor, DrainReason, Driver, Failed, Lasts, Millis, Opening, Session, Step,
+    StorePage, StoreRead, Surroundings, WRITE_BYTES, Write,
 };
 use tokio::{
     sync::{futures::OwnedNotified, oneshot},
@@ -38,10 +38,10 @@ pub(crate) struct EventBody {
 }
 
 impl EventBody {
-    pub(crate) fn new(subscriber: Subscriber, cursor: Cursor, opening: Opening, heartbeat: Heartbeat) -> Self {
+    pub(crate) fn new(subscriber: Subscriber, cursor: Cursor, opening: Opening, control: Control) -> Self {
         let hub = subscriber.hub();
         let now = hub.clock().now();
-        let session = Session::new(cursor, opening, heartbeat, now, hub);
+        let session = Session::new(cursor, opening, control, now, hub);
         let timer = Box::pin(sleep_until(hub.clock().instant(session.due())));
         Self { session, subscriber, draining: false, reading: None, timer, drain_begins: None }
     }
@@ -174,7 +174,7 @@ impl Stream for EventBody {
                 }
                 Action::End { last_words, reason } => {
                     this.subscriber.ends(reason.into());
-                    return Poll::Ready(Some(Ok(last_words)));
+                    return Poll::Ready(Some(last_words).filter(|words| !words.is_empty()).map(Ok));
                 }
                 Action::Ended => return Poll::Ready(None),
             }
@@ -199,6 +199,14 @@ impl Driver for Task<'_> {
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Bytes>, Failed> {
         let wakes = Wakes::Task(self.subscriber, self.waker);
         Ok(self.hub.next(cursor, WRITE_BYTES, wakes)?.map(|write: Write| write.payload()))
+    }
+
+    fn next_lasts(&mut self, cursor: &mut Cursor, lasts: &mut Lasts) -> Result<Step<Bytes>, Failed> {
+        Ok(self.hub.next_lasts(cursor, lasts, WRITE_BYTES)?.map(|write: Write| write.payload()))
+    }
+
+    fn carry(&mut self, write: Write) -> Bytes {
+        write.payload()
     }
 
     fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Bytes>, Failed> {

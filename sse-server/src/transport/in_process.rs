@@ -13,12 +13,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sse_core::{
     Event, EventId, EventName, EventRef, Item, Limits, Parser,
-    hub::{ControlEvent, DrainReason, Gap},
+    hub::{ControlEvent, DrainReason, End, Gap},
 };
-use sse_engine::{Heartbeat, Position, Selector, Topic, data_of};
+use sse_engine::{Control, Position, Selector, Surroundings, Topic, data_of};
 
 use super::body::EventBody;
-use crate::hub::{Hub, SubscribeError};
+use crate::hub::{Entered, Hub, SubscribeError};
 
 /// Where a [`Subscription`] starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub enum Start {
     After(EventId),
     /// With the oldest retained event.
     Earliest,
+    /// With the last retained event of each topic, in the order of the log, then with the next published event.
+    Last,
     /// With the first event published within this time.
     Since(Duration),
 }
@@ -42,8 +44,14 @@ pub enum Delivery {
     /// An event of one of its topics.
     #[non_exhaustive]
     Event {
-        /// The topic it was published to.
+        /// The topic it was published to, the canonical one.
         topic: Topic,
+        /// Its other topics.
+        others: Vec<Topic>,
+        /// Whether it is private.
+        private: bool,
+        /// Whether it is the last event of its topic.
+        last: bool,
         /// Its ID, name and data.
         event: Event,
     },
@@ -51,6 +59,8 @@ pub enum Delivery {
     Gap(Gap),
     /// The hub ends the subscription. Nothing follows; subscribe again after its [position](Subscription::position).
     End(DrainReason),
+    /// All topics of the subscription have ended, and everything was delivered. Nothing follows, nor would it later.
+    TopicsEnded(End),
 }
 
 /// A stream of the events of a set of topics, in the order of the log, each once. Made by [`Hub::subscribe`].
@@ -60,7 +70,8 @@ pub enum Delivery {
 #[derive(Debug)]
 #[must_use = "a subscription does nothing unless it is polled"]
 pub struct Subscription {
-    body: EventBody,
+    /// `None` if there was nothing to come.
+    body: Option<EventBody>,
     parser: Parser,
     /// What was read and not yet delivered, each with the position after it.
     ready: VecDeque<(Delivery, Option<EventId>)>,
@@ -104,18 +115,31 @@ impl Hub {
             Start::Head => sse_engine::Start::Head,
             Start::After(id) => sse_engine::Start::After(id.as_str().to_owned()),
             Start::Earliest => sse_engine::Start::Earliest,
+            Start::Last => sse_engine::Start::Last,
             Start::Since(time) => self.since(time, humantime::format_duration(time).to_string()),
         };
-        let (subscriber, cursor, opening) = self.enter(selectors, start, None).await?;
+        let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
+        let (subscriber, cursor, opening) = match self.enter(selectors.clone(), start, None).await? {
+            Entered::At(subscriber, cursor, opening) => (subscriber, cursor, opening),
+            Entered::Over => {
+                let end = End::new(selectors.topics_only().into_iter().flatten().map(Topic::as_str));
+                let position = asked.unwrap_or_else(|| self.position(self.head()).id());
+                return Ok(Subscription {
+                    body: None,
+                    parser,
+                    ready: [(Delivery::TopicsEnded(end), None)].into(),
+                    position,
+                });
+            }
+        };
         // What was lost is told first: until then the place is where it will be told again.
         let position = match (&opening.gap, asked) {
             (None, _) => opening.position.id(),
             (Some(_), Some(id)) => id,
             (Some(_), None) => Position::new(opening.position.epoch(), 0).id(),
         };
-        let body = EventBody::new(subscriber, cursor, opening, Heartbeat::Cursor).without_age();
-        let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
-        Ok(Subscription { body, parser, ready: VecDeque::new(), position })
+        let body = EventBody::new(subscriber, cursor, opening, Control::Events).without_age();
+        Ok(Subscription { body: Some(body), parser, ready: VecDeque::new(), position })
     }
 }
 
@@ -140,13 +164,15 @@ impl Stream for Subscription {
                 }
                 return Poll::Ready(Some(delivery));
             }
-            let Some(Ok(bytes)) = ready!(Pin::new(&mut *body).poll_next(cx)) else { return Poll::Ready(None) };
+            let Some(body) = body else { return Poll::Ready(None) };
+            let Some(Ok(bytes)) = ready!(Pin::new(body).poll_next(cx)) else { return Poll::Ready(None) };
             parser.feed(&bytes, |item| {
                 let Item::Event(read) = item else { return };
                 let id = EventId::new(read.id()).ok();
                 match ControlEvent::decode(read.name(), read.data()) {
                     None => ready.extend(published(&read).map(|event| (event, id))),
                     Some(ControlEvent::Gap(gap)) => ready.push_back((Delivery::Gap(gap), id)),
+                    Some(ControlEvent::End(end)) => ready.push_back((Delivery::TopicsEnded(end), id)),
                     Some(ControlEvent::Drain(drain)) => ready.push_back((Delivery::End(drain.reason), id)),
                     // a cursor; everything before it was delivered
                     Some(_) if ready.is_empty() => *position = id.unwrap_or_else(|| position.clone()),
@@ -163,6 +189,12 @@ fn published(read: &EventRef<'_>) -> Option<Delivery> {
     struct Envelope<'a> {
         #[serde(borrow)]
         topic: Cow<'a, str>,
+        #[serde(default)]
+        topics: Vec<String>,
+        #[serde(default)]
+        private: bool,
+        #[serde(default)]
+        end: bool,
         #[serde(borrow)]
         data: &'a RawValue,
     }
@@ -172,7 +204,9 @@ fn published(read: &EventRef<'_>) -> Option<Delivery> {
     if let Some(name) = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message") {
         event = event.name(name);
     }
-    Some(Delivery::Event { topic: Topic::new(&envelope.topic).ok()?, event: event.build() })
+    let Envelope { topic, topics, private, end: last, .. } = envelope;
+    let others = topics.iter().skip(1).filter_map(|topic| Topic::new(topic).ok()).collect();
+    Some(Delivery::Event { topic: Topic::new(&topic).ok()?, others, private, last, event: event.build() })
 }
 
 #[cfg(test)]
@@ -207,7 +241,7 @@ mod tests {
             let event = Event::builder().name(EventName::from_static("tick")).data(text).build();
             let id = hub.publish("a/b", event.clone()).await.unwrap();
             match next(&mut subscription).await {
-                Delivery::Event { topic, event } => {
+                Delivery::Event { topic, event, .. } => {
                     assert_eq!((topic.as_str(), event.name(), event.id()), ("a/b", "tick", Some(&id)));
                     assert_eq!(event.data().unwrap().as_str(), text);
                 }

@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::Stream;
-use sse_engine::{Cursor, Heartbeat, Opening};
+use sse_engine::{Control, Cursor, Opening};
 
 use crate::{base::lock::Slot, hub::Subscriber};
 
@@ -43,7 +43,7 @@ pub(crate) struct TakenStream {
     pub(crate) subscriber: Subscriber,
     pub(crate) cursor: Cursor,
     pub(crate) opening: Opening,
-    pub(crate) heartbeat: Heartbeat,
+    pub(crate) control: Control,
 }
 
 impl Takeover {

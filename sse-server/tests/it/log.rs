@@ -118,6 +118,41 @@ async fn a_bad_line_is_told_with_its_number() {
 }
 
 #[tokio::test]
+async fn an_export_says_how_many_it_left_out() {
+    let directory = written().await;
+    let database = Database::open(directory.path().join("log.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    let rows: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("event_rows");
+    write.open_table(rows).unwrap().insert(2, &b"damaged"[..]).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let output = log(directory.path(), &["export"]);
+    assert_eq!((output.status.code(), text(&output.stdout).lines().count()), (Some(1), 2));
+    assert!(text(&output.stderr).contains("events left out, since they can't be read: 1"), "{output:?}");
+    let file = directory.path().join("events");
+    let output = log(directory.path(), &["export", file.to_str().unwrap()]);
+    assert_eq!((output.status.code(), text(&output.stderr).lines().count()), (Some(1), 1), "{output:?}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 2, "what could be read is kept");
+}
+
+#[tokio::test]
+async fn what_has_ended_is_told_and_imported() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events");
+    let lines = "\u{feff}{\"topic\":\"a\",\"topics\":[\"a\",\"b\"],\"data\":1,\"end\":true}\n{\"topic\":\"c\",\"ended\":true}\n";
+    std::fs::write(&file, lines).unwrap();
+    assert!(well(&log(directory.path(), &["import", file.to_str().unwrap()])).starts_with("events imported: 1, "));
+    let told = well(&log(directory.path(), &["info"]));
+    assert!(told.contains("  a  events 1, ") && told.contains("  c  events 0, 0 bytes, ended"), "{told}");
+    let lines = well(&log(directory.path(), &["export"]));
+    assert!(lines.contains(r#""topics":["a","b"],"end":true,"data":1}"#), "{lines}");
+    assert!(lines.ends_with("{\"topic\":\"c\",\"ended\":true}\n"), "{lines}");
+    let output = log(directory.path(), &["import", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("line 1: its topic has ended"), "{output:?}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_a_line_and_status_1() {
     let directory = written().await;
     let database = Database::open(directory.path().join("log.redb")).unwrap();

@@ -1,10 +1,12 @@
 //! Subscribers of the model: where they start, and what each step may bring.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use sse_core::EventId;
 
-use super::{From, Model, Published, draft, ids};
+use super::{From, Model, Published, TOPICS, ids};
 use crate::*;
 
 /// A subscriber of the engine, and the model's account of it.
@@ -19,8 +21,9 @@ pub(super) struct Subscriber {
 }
 
 impl Model {
-    pub(super) fn subscribe(&mut self, selectors: &[&str], start: From) -> Result<(), TestCaseError> {
-        let selectors = Selectors::new(selectors.iter().map(|text| Selector::new(text).unwrap()).collect(), false);
+    pub(super) fn subscribe(&mut self, selectors: &[&str], grants: &[&str], start: From) -> Result<(), TestCaseError> {
+        let all = |texts: &[&str]| texts.iter().map(|text| Selector::new(text).unwrap()).collect();
+        let selectors = Selectors::new(all(selectors), false).with_grants(all(grants));
         let id = |seq| self.engine.window().at(seq).to_string();
         let (start, expect) = match start {
             From::Head => (Start::Head, Ok(self.head())),
@@ -34,7 +37,7 @@ impl Model {
                 let lost = self
                     .events
                     .iter()
-                    .any(|event| selectors.matches(&event.topic) && event.trimmed.is_some() && event.time >= time);
+                    .any(|event| is_seen(&selectors, event) && event.trimmed.is_some() && event.time >= time);
                 let seq =
                     self.events.iter().find(|event| event.time >= time).map_or(self.head(), |event| event.seq - 1);
                 let before = self.before_first(&selectors, seq);
@@ -43,6 +46,17 @@ impl Model {
                 let before = (!self.engine.reaches_back_to(time)).then_some(seq);
                 (Start::Since { time, asked: "since".into(), before }, expect)
             }
+            From::Last => {
+                let expect = self.lasts(&selectors).first().map_or(self.shown(), |first| first - 1);
+                (Start::Last, Ok(expect))
+            }
+            From::Alias(alias) => match self.aliased(alias, &selectors) {
+                Some(seq) if self.backed => (Start::Alias { asked: alias.into(), seq }, Ok(seq)),
+                Some(seq) => (Start::After(alias.into()), Ok(seq)),
+                // the window may have another one, which is not the first
+                None if self.engine.window().aliased(alias).is_some() && self.backed => return Ok(()),
+                None => (Start::After(alias.into()), Err((GapReason::Unknown, 0))),
+            },
             From::Garbage => (Start::After("né".into()), Err((GapReason::Unknown, 0))),
             From::OtherEpoch => {
                 let id = Position::new(Epoch::new(2), self.head()).to_string();
@@ -52,18 +66,62 @@ impl Model {
         self.enter(selectors, &start, expect)
     }
 
+    /// For each topic that a subscriber selects, the last event that it may read.
+    fn lasts(&self, selectors: &Selectors) -> BTreeSet<u64> {
+        let shown = self.shown();
+        let topics = TOPICS.into_iter().map(|text| Topic::new(text).unwrap()).filter(|topic| selectors.matches(topic));
+        let last = |topic: Topic| {
+            let of_topic = |event: &&Published| {
+                let draft = &event.draft;
+                event.trimmed.is_none()
+                    && event.seq <= shown
+                    && draft.topics().any(|one| *one == topic)
+                    && selectors.may_read(draft.topics(), draft.private)
+            };
+            self.events.iter().filter(of_topic).next_back().map(|event| event.seq)
+        };
+        topics.filter_map(last).collect()
+    }
+
+    /// The first retained event with this ID of its publisher's, if the subscriber may read it.
+    fn aliased(&self, alias: &str, selectors: &Selectors) -> Option<u64> {
+        let has_it = |event: &&Published| event.draft.alias.as_ref().is_some_and(|one| one.as_str() == alias);
+        let first = self.events.iter().filter(|event| event.trimmed.is_none()).find(has_it)?;
+        selectors.may_read(first.draft.topics(), first.draft.private).then_some(first.seq)
+    }
+
+    /// Returns true if nothing can come any more for a subscriber that has been served through `seq`.
+    pub(super) fn is_over(&self, selectors: &Selectors, seq: u64) -> bool {
+        let has_ended = |topic: &Topic| self.end_of(topic).is_some_and(|end| end <= seq);
+        selectors.topics_only().is_some_and(|mut topics| topics.all(has_ended))
+    }
+
+    /// Returns true if there may be a gap though nothing was lost that the subscriber could have had: of private events it
+    /// is not known who had a grant for them.
+    fn may_be_lost(&self, selectors: &Selectors, seq: u64) -> bool {
+        let granted = !selectors.grants().is_empty();
+        self.forgetful
+            || granted
+                && self.events.iter().any(|event| {
+                    event.seq > seq
+                        && event.draft.private
+                        && event.trimmed.is_some()
+                        && event.draft.topics().any(|topic| selectors.matches(topic))
+                })
+    }
+
     /// The position just before the first matching retained event after `seq`, or the head.
     fn before_first(&self, selectors: &Selectors, seq: u64) -> u64 {
         self.retained(selectors, seq).first().map_or(self.head(), |first| first - 1)
     }
 
     pub(super) fn retained(&self, selectors: &Selectors, seq: u64) -> Vec<u64> {
-        let wanted = |event: &&Published| event.seq > seq && event.trimmed.is_none() && selectors.matches(&event.topic);
+        let wanted = |event: &&Published| event.seq > seq && event.trimmed.is_none() && is_seen(selectors, event);
         self.events.iter().filter(wanted).map(|event| event.seq).collect()
     }
 
     fn topic_of(&self, seq: u64) -> Topic {
-        self.events.iter().find(|event| event.seq == seq).unwrap().topic.clone()
+        self.events.iter().find(|event| event.seq == seq).unwrap().draft.topic.clone()
     }
 
     fn lost(&self, selectors: &Selectors, seq: u64, trims_seen: u64) -> bool {
@@ -75,7 +133,7 @@ impl Model {
             event.seq > seq
                 && event.seq <= through
                 && event.trimmed.is_some_and(|trim| trim > trims_seen)
-                && selectors.matches(&event.topic)
+                && is_seen(selectors, event)
         })
     }
 
@@ -87,9 +145,14 @@ impl Model {
         expect: Result<u64, (GapReason, u64)>,
     ) -> Result<(), TestCaseError> {
         let expect = match (start, expect) {
-            (Start::After(_), Ok(seq)) if self.lost(&selectors, seq, 0) => Err((GapReason::Trimmed, seq)),
+            (Start::After(_) | Start::Alias { .. }, Ok(seq)) if self.lost(&selectors, seq, 0) => {
+                Err((GapReason::Trimmed, seq))
+            }
             (_, expect) => expect,
         };
+        if let (Start::After(_) | Start::Alias { .. }, Ok(seq)) = (start, expect) {
+            prop_assert_eq!(self.engine.is_over(&selectors, start), self.is_over(&selectors, seq));
+        }
         let mut placed = self.engine.subscribe(selectors.clone(), start).unwrap();
         let (cursor, opening) = loop {
             match placed {
@@ -107,7 +170,9 @@ impl Model {
         };
         let seq = match (expect, &opening.gap) {
             (Ok(seq), None) => seq,
-            (Ok(_), Some(gap)) if self.forgetful && gap.reason == GapReason::Trimmed => opening.position.seq(),
+            (Ok(_), Some(gap)) if gap.reason == GapReason::Trimmed && self.may_be_lost(&selectors, 0) => {
+                opening.position.seq()
+            }
             (Ok(_), Some(gap)) => {
                 return Err(TestCaseError::fail(format!("a gap where nothing was lost: {gap:?}")));
             }
@@ -124,6 +189,10 @@ impl Model {
         };
         let starts = cursor.seq();
         prop_assert_eq!(opening.position.seq(), starts);
+        if let Some(lasts) = opening.lasts {
+            prop_assert!(starts == seq || !self.knows_lasts(&selectors));
+            return self.take_lasts(selectors, cursor, *lasts);
+        }
         // while there are hidden events, a stream may begin before them
         let hidden = starts < seq
             && starts >= self.shown()
@@ -132,6 +201,58 @@ impl Model {
         let seq = starts;
         self.subscribers.push(Subscriber { selectors, cursor, seq, trims_seen: self.trims, waits: false });
         Ok(())
+    }
+
+    /// Returns true if the engine knows all last events: the store has to be asked who may read them, and what came before
+    /// a hidden one, which comes next.
+    fn knows_lasts(&self, selectors: &Selectors) -> bool {
+        !self.backed || selectors.grants().is_empty() && self.head() == self.shown()
+    }
+
+    /// Takes the last event of each topic.
+    fn take_lasts(&mut self, selectors: Selectors, mut cursor: Cursor, mut lasts: Lasts) -> Result<(), TestCaseError> {
+        let expect = self.lasts(&selectors);
+        let mut seen = Vec::new();
+        loop {
+            let mut step = self.engine.next_lasts(&mut cursor, &mut lasts, 100);
+            if let Step::NeedStore(read) = step {
+                prop_assert!(self.backed);
+                let wanted = |event: &&Published| {
+                    read.only.contains(&event.seq)
+                        && event.trimmed.is_none()
+                        && selectors.may_read(event.draft.topics(), event.draft.private)
+                };
+                let events: Vec<_> = self.events.iter().filter(wanted).collect();
+                step = cursor.accept_lasts(&mut lasts, self.page(&events, read.until));
+            }
+            match step {
+                Step::Yield => {}
+                Step::CaughtUp => break,
+                Step::Events { events, count } => {
+                    let of_step = ids(&events.payload());
+                    prop_assert_eq!(of_step.len(), count);
+                    seen.extend(of_step);
+                }
+                other => return Err(TestCaseError::fail(format!("among the last events: {other:?}"))),
+            }
+        }
+        prop_assert!(seen.is_sorted_by(|a, b| a < b), "in order of the log, each once");
+        if self.knows_lasts(&selectors) {
+            prop_assert_eq!(&seen, &expect.into_iter().collect::<Vec<_>>());
+        } else {
+            let all = self.retained(&selectors, 0);
+            prop_assert!(seen.iter().all(|seq| all.contains(seq)));
+        }
+        let seq = cursor.seq();
+        prop_assert_eq!(seq, self.shown());
+        self.subscribers.push(Subscriber { selectors, cursor, seq, trims_seen: self.trims, waits: false });
+        Ok(())
+    }
+
+    fn page(&self, events: &[&Published], through: u64) -> StorePage {
+        let encoded = events.iter().map(|event| encode(self.engine.window().at(event.seq), &event.draft, false));
+        let write = (!events.is_empty()).then(|| (Write::of(encoded.collect()), events.len()));
+        StorePage { write, first: events.first().map(|event| (event.seq, event.time)), through, lost: false }
     }
 
     /// Takes one step, and returns false if the stream ended.
@@ -143,7 +264,7 @@ impl Model {
             may_be_lost && self.lost_through(&subscriber.selectors, subscriber.seq, subscriber.trims_seen, shown);
         let mut expect = self.retained(&subscriber.selectors, subscriber.seq);
         expect.retain(|seq| *seq <= shown);
-        let may_gap = may_be_lost || self.forgetful;
+        let may_gap = may_be_lost || self.may_be_lost(&subscriber.selectors, subscriber.seq);
         let mut step = self.engine.next(&mut subscriber.cursor, room, self.time);
         if let Step::NeedStore(span) = step {
             prop_assert!(self.backed && span.after == subscriber.seq);
@@ -151,6 +272,13 @@ impl Model {
             step = self.engine.accept_page(&mut subscriber.cursor, found, self.time);
         }
         match step {
+            Step::Ended(topics) => {
+                prop_assert!(!lost && expect.is_empty(), "an end before {expect:?} or a loss");
+                prop_assert!(self.is_over(&subscriber.selectors, shown.max(subscriber.seq)));
+                let all = subscriber.selectors.topics_only().into_iter().flatten();
+                prop_assert_eq!(topics, all.cloned().collect::<Vec<_>>());
+                return Ok(false);
+            }
             Step::NeedStore(_) => return Err(TestCaseError::fail("what was read is to be read")),
             Step::Lagged => {
                 prop_assert!(may_gap && self.policy == LagPolicy::Disconnect);
@@ -182,6 +310,8 @@ impl Model {
             }
             Step::CaughtUp => {
                 prop_assert!(!lost && expect.is_empty(), "waiting while there is {expect:?} or a loss");
+                let is_over = self.engine.hidden() == 0 && self.is_over(&subscriber.selectors, shown);
+                prop_assert!(!is_over, "waiting for topics that have ended");
                 subscriber.seq = shown.max(subscriber.seq);
                 subscriber.waits = true;
             }
@@ -203,14 +333,16 @@ impl Model {
         let most = 1 + room % 4;
         let through = if seqs.len() > most { seqs[most - 1] } else { span.until };
         seqs.truncate(most);
-        let events = || self.events.iter().filter(|event| seqs.contains(&event.seq));
-        let encoded =
-            events().map(|event| encode(self.engine.window().at(event.seq), &draft(&event.topic, event.size), false));
-        let write = (!seqs.is_empty()).then(|| (Write::of(encoded.collect()), seqs.len()));
-        StorePage { write, first: events().next().map(|event| (event.seq, event.time)), through, lost: false }
+        let events: Vec<_> = self.events.iter().filter(|event| seqs.contains(&event.seq)).collect();
+        self.page(&events, through)
     }
 }
 
 fn seq_of(id: Option<&EventId>) -> Option<u64> {
     id.and_then(|id| Position::parse(id.as_str())).map(Position::seq)
+}
+
+/// Returns true if a subscriber gets the event.
+fn is_seen(selectors: &Selectors, event: &Published) -> bool {
+    selectors.accept(event.draft.topics(), event.draft.private)
 }

@@ -34,11 +34,11 @@ impl Hub {
     }
 
     /// Opens a stream of topic `a` from the head, and writes its first block.
-    fn open(&mut self, start: &Start, heartbeat: Heartbeat) -> Session {
+    fn open(&mut self, start: &Start, control: Control) -> Session {
         let Placement::Placed(cursor, opening) = self.engine.subscribe(of("a"), start).unwrap() else {
             panic!("it depends on a store");
         };
-        let mut session = Session::new(cursor, opening, heartbeat, self.now, self);
+        let mut session = Session::new(cursor, opening, control, self.now, self);
         assert!(matches!(self.poll(&mut session), Action::Control { kind: ControlKind::Opening, .. }));
         session
     }
@@ -85,6 +85,14 @@ impl Driver for Hub {
         if self.failed { Err(Failed) } else { Ok(self.engine.next(cursor, 1000, self.now)) }
     }
 
+    fn next_lasts(&mut self, cursor: &mut Cursor, lasts: &mut Lasts) -> Result<Step, Failed> {
+        Ok(self.engine.next_lasts(cursor, lasts, 1000))
+    }
+
+    fn carry(&mut self, write: Write) -> Write {
+        write
+    }
+
     fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
         Ok(self.engine.accept_page(cursor, page, self.now))
     }
@@ -101,7 +109,7 @@ fn draft(data: &str) -> Draft {
 /// An engine whose window has the last two of `events` events, with the others in a store.
 fn backed(events: u64) -> Hub {
     let mut hub = Hub::new(Bounds { events: 2, ..Bounds::default() });
-    hub.engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    hub.engine.back_by_store(StoredHead::default());
     for seq in 1..=events {
         hub.publish("x");
         hub.engine.settle(seq);
@@ -113,7 +121,7 @@ fn backed(events: u64) -> Hub {
 fn assert_ends(action: &Action<Write>, expect: DrainReason) {
     match action {
         Action::End { last_words, reason } => {
-            assert_eq!(*reason, expect);
+            assert_eq!(*reason, StreamEnd::Drained(expect));
             let text = String::from_utf8(last_words.to_vec()).unwrap();
             assert!(text.contains("event: sse-drain"), "{text}");
         }
@@ -123,7 +131,7 @@ fn assert_ends(action: &Action<Write>, expect: DrainReason) {
 
 #[test]
 fn a_heartbeat_comes_when_nothing_else_did_for_its_interval() {
-    for (heartbeat, begins) in [(Heartbeat::Cursor, "event: sse-cursor"), (Heartbeat::Comment, ":")] {
+    for (heartbeat, begins) in [(Control::Events, "event: sse-cursor"), (Control::CommentHeartbeats, ":")] {
         let mut hub = Hub::new(Bounds::default());
         let mut session = hub.open(&Start::Head, heartbeat);
         assert_eq!(hub.poll(&mut session), Action::WaitUntil(15 * SECOND));
@@ -143,7 +151,7 @@ fn a_heartbeat_comes_when_nothing_else_did_for_its_interval() {
 #[test]
 fn at_its_age_a_stream_gets_what_was_published_until_then_and_no_more() {
     let mut hub = Hub::new(Bounds::default());
-    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    let mut session = hub.open(&Start::Head, Control::Events);
     hub.now = 90 * SECOND; // the age less a tenth, the random number being 0
     hub.publish("before");
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 1, .. }));
@@ -155,7 +163,7 @@ fn at_its_age_a_stream_gets_what_was_published_until_then_and_no_more() {
 #[test]
 fn an_end_that_comes_while_nothing_can_be_written_holds_from_then() {
     let mut hub = Hub::new(Bounds::default());
-    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    let mut session = hub.open(&Start::Head, Control::Events);
     hub.publish("before");
     hub.now = 95 * SECOND;
     session.end_if_due(hub.now, &hub);
@@ -168,7 +176,7 @@ fn an_end_that_comes_while_nothing_can_be_written_holds_from_then() {
 fn a_shutdown_ends_a_stream_at_a_moment_of_its_own_within_the_window() {
     for (random, at) in [(0, 0), (u32::MAX / 2, 4_499), (u32::MAX, 9_000)] {
         let mut hub = Hub::new(Bounds::default());
-        let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+        let mut session = hub.open(&Start::Head, Control::Events);
         hub.random = random;
         session.drain(0, Duration::from_secs(10), DrainReason::Shutdown, &hub);
         if at > 0 {
@@ -183,7 +191,7 @@ fn a_shutdown_ends_a_stream_at_a_moment_of_its_own_within_the_window() {
 fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
     let mut hub = backed(10);
     let start = Start::After(hub.position(1).to_string());
-    let mut session = hub.open(&start, Heartbeat::Cursor);
+    let mut session = hub.open(&start, Control::Events);
     let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
     assert_eq!((read.after, read.until), (1, 8));
     assert_eq!(hub.poll(&mut session), Action::WaitUntil(15 * SECOND));
@@ -198,7 +206,7 @@ fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
 fn a_page_that_was_passed_over_is_asked_for_again() {
     let mut hub = backed(10);
     let start = Start::After(hub.position(1).to_string());
-    let mut session = hub.open(&start, Heartbeat::Cursor);
+    let mut session = hub.open(&start, Control::Events);
     let first = hub.poll(&mut session);
     session.pass_over_page();
     assert!(matches!(first, Action::ReadStore(_)));
@@ -210,7 +218,7 @@ fn a_stream_that_is_to_end_does_not_wait_for_the_store() {
     for while_reading in [true, false] {
         let mut hub = backed(10);
         let start = Start::After(hub.position(1).to_string());
-        let mut session = hub.open(&start, Heartbeat::Cursor);
+        let mut session = hub.open(&start, Control::Events);
         if while_reading {
             assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
         }
@@ -223,7 +231,7 @@ fn a_stream_that_is_to_end_does_not_wait_for_the_store() {
 fn a_store_that_has_nothing_more_ends_those_who_read_from_it() {
     let mut hub = backed(10);
     let start = Start::After(hub.position(1).to_string());
-    let mut session = hub.open(&start, Heartbeat::Cursor);
+    let mut session = hub.open(&start, Control::Events);
     assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
     let gone = session.accept_page(Err(DrainReason::Store), hub.now, &mut hub);
     assert_ends(&gone, DrainReason::Store);
@@ -232,10 +240,10 @@ fn a_store_that_has_nothing_more_ends_those_who_read_from_it() {
 #[test]
 fn lag_and_a_log_that_fails_end_a_stream_at_once() {
     let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Disconnect, ..Bounds::default() });
-    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    let mut session = hub.open(&Start::Head, Control::Events);
     (0..3).for_each(|_| hub.publish("x"));
     assert_ends(&hub.poll(&mut session), DrainReason::Lag);
-    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    let mut session = hub.open(&Start::Head, Control::Events);
     hub.failed = true;
     assert_ends(&hub.poll(&mut session), DrainReason::Store);
 }
@@ -243,7 +251,7 @@ fn lag_and_a_log_that_fails_end_a_stream_at_once() {
 #[test]
 fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
     let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Gap, ..Bounds::default() });
-    let mut session = hub.open(&Start::Head, Heartbeat::Cursor);
+    let mut session = hub.open(&Start::Head, Control::Events);
     (0..3).for_each(|_| hub.publish("x"));
     match hub.poll(&mut session) {
         Action::Control { block, kind: ControlKind::Gap(GapReason::Lagged) } => {

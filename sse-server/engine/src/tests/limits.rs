@@ -62,7 +62,7 @@ fn a_new_topic_pushes_out_no_history() {
 #[test]
 fn topics_that_a_store_emptied_are_forgotten_at_once_when_there_are_too_many() {
     let mut engine = engine(Bounds { topics: 10, ..bounds() });
-    engine.back_by_store(StoredHead { head: 0, holes: Vec::new(), floor: (0, 0) });
+    engine.back_by_store(StoredHead::default());
     let topic = |at: u64| Topic::new(&format!("new/{at}")).unwrap();
     for at in 1..=100 {
         engine.publish(at, 0, &Draft::text(topic(at), "x"), &mut Vec::new()).unwrap();
@@ -70,7 +70,7 @@ fn topics_that_a_store_emptied_are_forgotten_at_once_when_there_are_too_many() {
     assert_eq!(engine.window().size().2, 100, "the store has not trimmed yet");
     for at in 1..=90 {
         let left = Retained::default();
-        do_trim(&mut engine, &Trim { topic: topic(at), through: at, time: 0, lossy: true, left });
+        do_trim(&mut engine, &Trim::plain(topic(at), (at, 0), true, left));
     }
     assert_eq!(engine.window().size().2, 10);
 }

@@ -32,8 +32,9 @@ pub(super) fn info(info: &LogInfo) -> String {
     let name = |topic: &LogTopic| topic.topic.chars().count();
     let width = info.topics.iter().take(TOPICS).map(name).max().unwrap_or_default().min(40);
     for topic in info.topics.iter().take(TOPICS) {
-        let LogTopic { topic, events, bytes: count, .. } = topic;
-        let _ = writeln!(text, "  {topic:<width$}  events {events}, {}", bytes(*count));
+        let LogTopic { topic, events, bytes: count, ended_id, .. } = topic;
+        let ended = if ended_id.is_some() { ", ended" } else { "" };
+        let _ = writeln!(text, "  {topic:<width$}  events {events}, {}{ended}", bytes(*count));
     }
     if let Some(more) = info.topics.len().checked_sub(TOPICS).filter(|more| *more > 0) {
         let _ = writeln!(text, "  and {more} smaller ones; --json names them all");

@@ -51,7 +51,8 @@ pub(in crate::http) fn unknown(hub: &Hub, name: &str, known: &str) -> Result<(),
     Err(Problem::invalid(format!("the parameter {name:?} is not known here; there are {known}; {hint}")))
 }
 
-/// Parses a topic from a path: split at `/`, then each segment decoded once.
+/// Parses a topic from a path: split at `/`, then each segment decoded once. Segments that proxies and clients rewrite are
+/// refused.
 pub(in crate::http) fn topic(path: &str) -> Result<Topic, Problem> {
     let wrong =
         |why: &dyn std::fmt::Display| Problem::invalid(format!("the topic {path:?} in the path is not one: {why}"));
@@ -63,6 +64,11 @@ pub(in crate::http) fn topic(path: &str) -> Result<Topic, Problem> {
         let segment = percent_decode_str(segment).decode_utf8().map_err(|_| wrong(&"it must be UTF-8 when decoded"))?;
         if segment.contains('/') {
             return Err(wrong(&"a segment can't hold an encoded `/`"));
+        }
+        if matches!(&*segment, "" | "." | "..") {
+            return Err(wrong(
+                &"in a path no segment can be empty, `.` or `..`; give the topic as the parameter `topic`",
+            ));
         }
         if i > 0 {
             topic.push('/');

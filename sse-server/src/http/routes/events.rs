@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use sse_core::hub::names;
-use sse_engine::{DrainReason, Heartbeat, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
+use sse_engine::{Control, DrainReason, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
 
 use crate::{
     base::clock::wall,
@@ -18,12 +19,12 @@ use crate::{
         },
         response::ResponseBody,
     },
-    hub::{Hub, SubscribeError},
+    hub::{Entered, Hub, SubscribeError},
     metrics::RefusalKind,
     transport::{body::EventBody, takeover::TakenStream},
 };
 
-const KNOWN: &str = "topic, last_event_id, since, heartbeat and envelope";
+const KNOWN: &str = "topic, last_event_id, since, heartbeat, envelope and control";
 
 pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     let accept = Accept::of(&request.headers);
@@ -41,21 +42,31 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         return turn_away(hub, &SubscribeError::Full, accept);
     }
     let address = request.peer.map(|peer| peer.address.ip());
-    match hub.enter(wish.selectors, wish.start, address).await {
-        Ok((mut subscriber, cursor, opening)) => {
-            if holds_connection {
-                subscriber.hold_connection();
-            }
-            let heartbeat = wish.heartbeat;
-            Ok(match &request.takeover {
-                Some(takeover) => {
-                    head(hub, takeover.put(TakenStream { subscriber, cursor, opening, heartbeat }).into())
-                }
-                None => head(hub, EventBody::new(subscriber, cursor, opening, heartbeat).into()),
-            })
-        }
-        Err(error) => turn_away(hub, &error, accept),
+    let (mut subscriber, cursor, opening) = match hub.enter(wish.selectors, wish.start, address).await {
+        Ok(Entered::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
+        Ok(Entered::Over) => return Ok(over()),
+        Err(error) => return turn_away(hub, &error, accept),
+    };
+    if holds_connection {
+        subscriber.hold_connection();
     }
+    let control = wish.control;
+    let gap = opening.gap.as_ref().filter(|_| control == Control::Off).map(|gap| gap.reason.as_str());
+    let mut response = match &request.takeover {
+        Some(takeover) => head(hub, takeover.put(TakenStream { subscriber, cursor, opening, control }).into()),
+        None => head(hub, EventBody::new(subscriber, cursor, opening, control).into()),
+    };
+    if let Some(reason) = gap {
+        response.headers_mut().insert(names::header::GAP, HeaderValue::from_static(reason));
+    }
+    Ok(response)
+}
+
+/// All topics have ended, and the client has had everything: an `EventSource` that is told so does not come back.
+fn over() -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
 }
 
 /// The response head of a stream.
@@ -96,13 +107,13 @@ fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Respon
 struct Wish {
     selectors: Selectors,
     start: Start,
-    heartbeat: Heartbeat,
+    control: Control,
 }
 
 impl Wish {
     fn read(query: &str, headers: &HeaderMap, hub: &Hub) -> Result<Self, Problem> {
         let mut selectors = Vec::new();
-        let (mut id, mut since, mut heartbeat, mut envelope) = (None, None, None, None);
+        let (mut id, mut since, mut comments, mut envelope, mut off) = (None, None, None, None, None);
         for parameter in parameters(query) {
             let (name, value) = parameter?;
             match name.as_str() {
@@ -112,13 +123,15 @@ impl Wish {
                 names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS => id = Some(value),
                 names::query::SINCE => once(&mut since, &name, start_since(value)?)?,
                 names::query::HEARTBEAT => {
-                    let beat = match value.as_str() {
-                        "cursor" => Heartbeat::Cursor,
-                        "comment" => Heartbeat::Comment,
+                    let are_comments = match value.as_str() {
+                        "cursor" => false,
+                        "comment" => true,
                         _ => return Err(one_of(&name, &value, "cursor or comment")),
                     };
-                    once(&mut heartbeat, &name, beat)?;
+                    once(&mut comments, &name, are_comments)?;
                 }
+                names::query::CONTROL if value == "off" => once(&mut off, &name, ())?,
+                names::query::CONTROL => return Err(one_of(&name, &value, "off")),
                 names::query::ENVELOPE if value == "json" => once(&mut envelope, &name, ())?,
                 names::query::ENVELOPE => return Err(one_of(&name, &value, "json")),
                 _ => unknown(hub, &name, KNOWN)?,
@@ -132,26 +145,39 @@ impl Wish {
         let start = match (last_event_id(headers).or(id), since) {
             (Some(id), _) => Start::After(id),
             (None, Some(Since::Earliest)) => Start::Earliest,
+            (None, Some(Since::Last)) => Start::Last,
             (None, Some(Since::Back(time, asked))) => hub.since(time, asked),
             (None, None) => Start::Head,
         };
-        Ok(Self { selectors, start, heartbeat: heartbeat.unwrap_or_default() })
+        let control = match (off, comments) {
+            (Some(()), Some(false)) => {
+                let detail = "heartbeat=cursor is one of the hub's own events, which control=off leaves out; give one";
+                return Err(Problem::invalid(detail));
+            }
+            (Some(()), _) => Control::Off,
+            (None, Some(true)) => Control::CommentHeartbeats,
+            (None, _) => Control::Events,
+        };
+        Ok(Self { selectors, start, control })
     }
 }
 
 enum Since {
     Earliest,
+    Last,
     Back(Duration, String),
 }
 
 fn start_since(value: String) -> Result<Since, Problem> {
-    if value == "earliest" {
-        return Ok(Since::Earliest);
+    match value.as_str() {
+        "earliest" => return Ok(Since::Earliest),
+        "last" => return Ok(Since::Last),
+        _ => {}
     }
     let age = Duration::from_millis(wall());
     match humantime::parse_duration(&value) {
         Ok(time) => Ok(Since::Back(time.min(age), value)),
-        Err(_) => Err(one_of("since", &value, "earliest or a time such as 10m")),
+        Err(_) => Err(one_of("since", &value, "earliest, last or a time such as 10m")),
     }
 }
 

@@ -1,21 +1,23 @@
-//! `POST /publish`: one event or many, in three forms.
+//! `POST /publish`: one event or many, in four forms.
 
 mod event;
 mod json;
 mod key;
 mod ndjson;
+mod pour;
 mod receipt;
+mod upload;
 
 use http::{HeaderMap, Response, StatusCode, header};
 use sse_core::hub::names;
-use sse_engine::Draft;
+use sse_engine::Topic;
 
 use crate::{
     http::{
         problem::Problem,
         request::{
             Request,
-            query::{once, parameters, topic, unknown},
+            query::{parameters, topic, unknown},
             tokens,
         },
         response::ResponseBody,
@@ -24,10 +26,10 @@ use crate::{
     metrics::RefusalKind,
     store::{Key, Scope},
 };
-use event::{event_name, one_event, utf8};
-use receipt::{draining, publish_one};
+use event::{Wanted, one_event, utf8};
+use receipt::{draining, end_topic, publish_one};
 
-/// `POST /publish/{topic…}`: the body is the data, whatever its content type says.
+/// `POST /publish/{topic…}`: the body is the data, whatever its content type says, unless that is an event stream's.
 pub(super) async fn publish_text(
     hub: &Hub,
     path: &str,
@@ -35,29 +37,41 @@ pub(super) async fn publish_text(
 ) -> Result<Response<ResponseBody>, Problem> {
     admit(hub, request)?;
     let topic = topic(path)?;
-    let mut name = None;
-    for parameter in parameters(&request.query) {
-        match parameter? {
-            (parameter, value) if parameter == names::query::EVENT => {
-                once(&mut name, names::query::EVENT, event_name(&value)?)?;
-            }
-            (parameter, _) => unknown(hub, &parameter, names::query::EVENT)?,
-        }
+    let wanted = Wanted::read(hub, &request.query, true)?;
+    publish_body(hub, Some(topic), wanted, request).await
+}
+
+/// Publishes a body to the topic of the path, or to those of the query.
+async fn publish_body(
+    hub: &Hub,
+    topic: Option<Topic>,
+    wanted: Wanted,
+    request: &mut Request,
+) -> Result<Response<ResponseBody>, Problem> {
+    if media_type(&request.headers) == names::media_type::EVENT_STREAM {
+        return pour::publish(hub, topic, wanted, request).await;
     }
-    let key = key::of_request(&request.headers)?.map(|text| Key { scope: Scope::Topic(topic.clone()), text });
+    let key = key::of_request(&request.headers)?;
     let limit = one_event(&hub.config().publish);
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
-    let data = utf8(body.bytes.clone())?;
-    let draft = Draft { topic, name, retry: None, data, json: false };
+    let draft = wanted.draft(topic, utf8(body.bytes.clone())?)?;
+    if draft.end && draft.data.is_empty() {
+        return end_topic(hub, draft, key).await;
+    }
+    let key = key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
     publish_one(hub, draft, key).await
 }
 
-/// `POST /publish`: events that name their topics.
+/// `POST /publish`: events that name their topics, or a body for those in the query.
 pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     admit(hub, request)?;
+    if names_topic(&request.query) {
+        let wanted = Wanted::read(hub, &request.query, false)?;
+        return publish_body(hub, None, wanted, request).await;
+    }
     for parameter in parameters(&request.query) {
         let (name, _) = parameter?;
-        unknown(hub, &name, "none at this address, since the event's members say it all")?;
+        unknown(hub, &name, "none at this address but `topic`, since the event's members say it all")?;
     }
     match media_type(&request.headers).as_str() {
         names::media_type::JSON => json::publish(hub, request).await,
@@ -65,11 +79,15 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
         other => {
             let detail = format!(
                 "the content type {other:?} is not taken here; send application/json or application/x-ndjson, \
-                 or any text to /publish/TOPIC"
+                 or any text, or text/event-stream, to /publish/TOPIC or /publish?topic=TOPIC"
             );
             Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, RefusalKind::invalid, detail))
         }
     }
+}
+
+fn names_topic(query: &str) -> bool {
+    parameters(query).any(|parameter| parameter.is_ok_and(|(name, _)| name == names::query::TOPIC))
 }
 
 /// Refuses the request before its body is read if the hub is full or shutting down, or could not read it.

@@ -1,11 +1,13 @@
 //! `GET /topics`: the retained events and the subscribers of each topic.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-use sse_core::hub::names::media_type::JSON;
-use sse_engine::{Surroundings, TopicInfo};
+use sse_core::hub::names::{self, media_type::JSON};
+use sse_engine::{Position, Surroundings, Topic, TopicInfo};
 
 use crate::{
     http::{
@@ -31,11 +33,15 @@ struct Entry {
     first: Option<String>,
     last: Option<String>,
     subscribers: usize,
+    /// The ID of the event with which it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
 }
 
-/// A page of topics ordered by name: at most `?limit=` of those after `?after=`.
+/// A page of topics ordered by name: at most `?limit=` of those after `?after=`; or the one that is `?topic=`, which no path
+/// can name if a segment of it is empty.
 pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody>, Problem> {
-    let (mut after, mut limit) = (None, None);
+    let (mut after, mut limit, mut named) = (None, None, None);
     for parameter in parameters(query) {
         let (name, value) = parameter?;
         match name.as_str() {
@@ -46,8 +52,17 @@ pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody
                     || Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_PAGE}"));
                 once(&mut limit, &name, number.ok_or_else(wrong)?)?;
             }
-            _ => unknown(hub, &name, "after and limit")?,
+            names::query::TOPIC => once(&mut named, &name, topic_of(&value)?)?,
+            _ => unknown(hub, &name, "after, limit and topic")?,
         }
+    }
+    if let Some(topic) = named {
+        if after.is_some() || limit.is_some() {
+            return Err(Problem::invalid(
+                "`topic` asks for one topic, `after` and `limit` for a page; give one of both",
+            ));
+        }
+        return described(hub, &topic);
     }
     let mut page = Page { hub: hub.clone(), after, left: limit.unwrap_or(PAGE), written: Written::Nothing };
     let first = page.next().await.map_err(Problem::failed)?;
@@ -116,8 +131,48 @@ fn write_json(piece: &mut Vec<u8>, value: &impl Serialize) {
 }
 
 pub(super) fn one(hub: &Hub, path: &str) -> Result<Response<ResponseBody>, Problem> {
-    let topic = topic(path)?;
-    match hub.topic(&topic).map_err(Problem::failed)? {
+    described(hub, &topic(path)?)
+}
+
+/// `DELETE /topics/{topic…}`, or `/topics?topic=`: drops what is retained, or with `?before=` what is before that event. A
+/// topic that has ended goes on.
+pub(super) async fn delete(hub: &Hub, path: Option<&str>, query: &str) -> Result<Response<ResponseBody>, Problem> {
+    let mut named = path.map(topic).transpose()?;
+    let mut before = None;
+    for parameter in parameters(query) {
+        let (name, value) = parameter?;
+        match name.as_str() {
+            names::query::TOPIC if path.is_none() => once(&mut named, &name, topic_of(&value)?)?,
+            names::query::BEFORE => {
+                let seq = Position::parse(&value).and_then(|position| hub.seq(position));
+                let wrong =
+                    || Problem::invalid(format!("the parameter `before` is {value:?}; it takes an ID of this hub's"));
+                once(&mut before, &name, seq.ok_or_else(wrong)?)?;
+            }
+            _ => unknown(hub, &name, "before, and topic where the path has none")?,
+        }
+    }
+    let Some(topic) = named else {
+        return Err(Problem::invalid("no `topic`: name the one to delete, such as DELETE /topics/news"));
+    };
+    let through = before.map_or(u64::MAX, |seq| seq.saturating_sub(1));
+    hub.delete_topic(&topic, through).await.map_err(|error| {
+        let detail = format!("nothing is deleted: {error}; try again in a moment");
+        Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, detail, Duration::from_secs(1))
+    })?;
+    #[derive(Serialize)]
+    struct Deleted {
+        topic: String,
+    }
+    Ok(json(&Deleted { topic: topic.to_string() }))
+}
+
+fn topic_of(value: &str) -> Result<Topic, Problem> {
+    Topic::new(value).map_err(|why| Problem::invalid(format!("the parameter `topic` is {value:?}: {why}")))
+}
+
+fn described(hub: &Hub, topic: &Topic) -> Result<Response<ResponseBody>, Problem> {
+    match hub.topic(topic).map_err(Problem::failed)? {
         Some(info) => Ok(json(&entry(hub, &info))),
         None => {
             let detail = format!("nothing was published to {:?}, and nobody listens to it", topic.as_str());
@@ -135,5 +190,6 @@ fn entry(hub: &Hub, info: &TopicInfo) -> Entry {
         first: id(info.first),
         last: id(info.last),
         subscribers: info.subscribers,
+        ended_at: id(info.ended),
     }
 }

@@ -9,7 +9,10 @@ use super::*;
 async fn enter(hub: &Hub, address: &str, topic: &str) -> Result<Subscriber, SubscribeError> {
     let selectors = hub.selectors(vec![Selector::new(topic).unwrap()], false).unwrap();
     let address: IpAddr = address.parse().unwrap();
-    hub.enter(selectors, Start::Head, Some(address)).await.map(|(subscriber, ..)| subscriber)
+    match hub.enter(selectors, Start::Head, Some(address)).await? {
+        Entered::At(subscriber, ..) => Ok(subscriber),
+        Entered::Over => panic!("no topic has ended"),
+    }
 }
 
 #[tokio::test]

@@ -10,19 +10,25 @@ const PLACES: usize = 1000;
 /// The places found so far: the readers that come by later need not find out again, and are told without another look at
 /// the damaged page.
 #[derive(Debug)]
-pub(super) struct Damage {
+pub(crate) struct Damage {
     /// The first and the last sequence number of each.
     places: Slot<BTreeMap<u64, u64>>,
-    warning: Seldom,
+    /// For warnings, where those who ask are not told anyway.
+    warning: Option<Seldom>,
 }
 
 impl Default for Damage {
     fn default() -> Self {
-        Self { places: Slot::default(), warning: Seldom::a_minute() }
+        Self { places: Slot::default(), warning: Some(Seldom::a_minute()) }
     }
 }
 
 impl Damage {
+    /// Without warnings.
+    pub(super) fn silent() -> Self {
+        Self { places: Slot::default(), warning: None }
+    }
+
     /// The number of places.
     pub(super) fn count(&self) -> usize {
         self.places.with(|places| places.len())
@@ -47,7 +53,7 @@ impl Damage {
             Some(places.len())
         });
         if let Some(places) = places
-            && self.warning.due().is_some()
+            && self.warning.as_ref().is_some_and(|warning| warning.due().is_some())
         {
             tracing::warn!(%why, first, last, places, "a part of the log is damaged; readers are told that it is lost");
         }

@@ -113,7 +113,7 @@ impl From<StoreError> for Fault {
         match error {
             StoreError::Gone => Self::Gone,
             StoreError::Closed => Self::Io(io::Error::other("the store is closed")),
-            StoreError::Stalled(_) => Self::Io(io::Error::other(error.to_string())),
+            StoreError::Stalled(_) | StoreError::Ended { .. } => Self::Io(io::Error::other(error.to_string())),
             StoreError::Unavailable(why) => Self::Io(io::Error::other(why.to_string())),
         }
     }

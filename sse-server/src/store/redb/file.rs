@@ -14,7 +14,7 @@ use super::{
     loaded::{Loaded, load, numbers, write_numbers},
     overlay::Overlay,
     private,
-    tables::{EVENTS, HOLES, INDEX, KEYS, META, SCHEMA, TOPICS, meta},
+    tables::{ALIASES, EVENTS, HOLES, INDEX, KEYS, META, OTHERS, SCHEMA, TOPICS, meta},
     upgrade::upgrade,
 };
 use crate::config;
@@ -170,6 +170,8 @@ impl LogDir {
             write_numbers(&mut table, &numbers)?;
             write.open_table(EVENTS)?;
             write.open_table(INDEX)?;
+            write.open_table(OTHERS)?;
+            write.open_table(ALIASES)?;
             write.open_table(TOPICS)?;
             write.open_table(HOLES)?;
             write.open_table(KEYS)?;

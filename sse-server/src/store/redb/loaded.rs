@@ -1,16 +1,16 @@
 //! The part of the file that is kept in memory: its numbers, holes, topics and keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table};
-use sse_engine::{Epoch, Hole, Millis};
+use sse_engine::{Epoch, Hole, Loss, Millis, StoredTopic, Topic};
 
 use super::{
     fault::Fault,
     row::sum_of,
-    tables::{self, FileResult, HOLES, KEYS, META, SCHEMA, TOPICS, meta},
+    tables::{self, ALIASES, EVENTS, FileResult, HOLES, INDEX, KEYS, META, OTHERS, SCHEMA, TOPICS, meta},
 };
-use crate::store::{StoredKey, TopicRecord};
+use crate::store::StoredKey;
 
 /// The most holes kept apart. Beyond that, the two oldest are merged, including what lies between them.
 const HOLES_KEPT: usize = 1000;
@@ -28,13 +28,15 @@ pub(crate) struct Loaded {
     pub(crate) reserved: u64,
     pub(crate) in_use: bool,
     pub(crate) behind: bool,
-    pub(crate) floor: (u64, Millis),
+    /// The last event lost from any forgotten topic.
+    pub(crate) floor: Loss,
+    pub(crate) private_floor: Loss,
     pub(crate) next_topic: u32,
     pub(crate) next_key: u64,
     /// How many topics the file has, or should have.
     pub(crate) topic_rows: u64,
     pub(crate) holes: Vec<Hole>,
-    pub(crate) topics: BTreeMap<u32, TopicRecord>,
+    pub(crate) topics: BTreeMap<u32, StoredTopic>,
     pub(crate) keys: Vec<(u64, StoredKey)>,
     /// The checksum of the numbers matches. Without that the log can be looked at, and not be used.
     pub(crate) trusted: bool,
@@ -42,6 +44,14 @@ pub(crate) struct Loaded {
     pub(crate) complete: bool,
     /// Rows of topics and keys that could not be read.
     pub(crate) damaged: Vec<String>,
+}
+
+impl Loaded {
+    /// The topics that have ended, and where.
+    pub(super) fn ends(&self) -> HashMap<Topic, u64> {
+        let ended = self.topics.values().filter(|stored| stored.ended > 0);
+        ended.map(|stored| (stored.topic.clone(), stored.ended)).collect()
+    }
 }
 
 pub(crate) fn load(database: &Database) -> FileResult<Loaded> {
@@ -54,12 +64,14 @@ pub(crate) fn load(database: &Database) -> FileResult<Loaded> {
     if schema == 0 {
         return Err(Fault::Damaged("the file is no log of sse-server".into()));
     }
+    // One that is missing because of damage would be made anew, and be empty.
+    let _ = (read.open_table(EVENTS)?, read.open_table(INDEX)?, read.open_table(OTHERS)?, read.open_table(ALIASES)?);
     let mut loaded = numbers(&table, holes(&read.open_table(HOLES)?)?)?;
-    loaded.trusted = tables::number(&table, meta::SUM)? == sum(&loaded);
+    loaded.trusted = has_sum(&table, &loaded, schema)?;
     for row in read.open_table(TOPICS)?.iter()? {
         let (id, row) = row?;
         match tables::topic(id.value(), row.value()) {
-            Ok(record) => drop(loaded.topics.insert(id.value(), record)),
+            Ok(stored) => drop(loaded.topics.insert(id.value(), stored)),
             Err(fault) => loaded.damaged.push(fault.to_string()),
         }
     }
@@ -68,6 +80,7 @@ pub(crate) fn load(database: &Database) -> FileResult<Loaded> {
         loaded.damaged.push(format!("{missing} topics are missing, or can't be read"));
         // A topic whose row is damaged is like one that was forgotten: whatever it had may be lost.
         loaded.floor = (loaded.head, loaded.time);
+        loaded.private_floor = loaded.floor;
         loaded.complete = false;
     }
     for row in read.open_table(KEYS)?.iter()? {
@@ -93,6 +106,7 @@ pub(super) fn numbers(table: &impl ReadableTable<&'static str, u64>, holes: Vec<
         in_use: number(meta::IN_USE)? != 0,
         behind: number(meta::BEHIND)? != 0,
         floor: (number(meta::FLOOR)?, number(meta::FLOOR_TIME)?),
+        private_floor: (number(meta::PRIVATE_FLOOR)?, number(meta::PRIVATE_FLOOR_TIME)?),
         next_topic,
         next_key: number(meta::NEXT_KEY)?,
         topic_rows: number(meta::TOPICS)?,
@@ -154,17 +168,28 @@ pub(super) fn write_numbers(table: &mut Table<'_, &'static str, u64>, loaded: &L
     for (name, number) in numbers_of(loaded) {
         table.insert(name, number)?;
     }
-    table.insert(meta::SUM, sum(loaded))?;
+    table.insert(meta::SUM, sum(loaded, NUMBERS))?;
     Ok(())
 }
 
-/// The checksum of the numbers and the holes.
-fn sum(loaded: &Loaded) -> u64 {
-    let holes = loaded.holes.iter().flat_map(|hole| [hole.after, hole.through, u64::from(hole.lossy)]);
-    u64::from(sum_of(numbers_of(loaded).into_iter().map(|(_, number)| number).chain(holes)))
+/// Returns true if the checksum in the file, which is of `schema`, is that of its numbers and holes.
+pub(super) fn has_sum(table: &impl ReadableTable<&'static str, u64>, loaded: &Loaded, schema: u64) -> FileResult<bool> {
+    let count = if schema < 3 { NUMBERS_BEFORE_3 } else { NUMBERS };
+    Ok(tables::number(table, meta::SUM)? == sum(loaded, count))
 }
 
-fn numbers_of(loaded: &Loaded) -> [(&'static str, u64); 11] {
+/// The checksum of the first `count` numbers and the holes.
+fn sum(loaded: &Loaded, count: usize) -> u64 {
+    let holes = loaded.holes.iter().flat_map(|hole| [hole.after, hole.through, u64::from(hole.lossy)]);
+    u64::from(sum_of(numbers_of(loaded).into_iter().take(count).map(|(_, number)| number).chain(holes)))
+}
+
+const NUMBERS: usize = 13;
+
+/// Schema 2 had fewer.
+const NUMBERS_BEFORE_3: usize = 11;
+
+fn numbers_of(loaded: &Loaded) -> [(&'static str, u64); NUMBERS] {
     [
         (meta::EPOCH, loaded.epoch.bits()),
         (meta::HEAD, loaded.head),
@@ -177,5 +202,8 @@ fn numbers_of(loaded: &Loaded) -> [(&'static str, u64); 11] {
         (meta::NEXT_TOPIC, u64::from(loaded.next_topic)),
         (meta::NEXT_KEY, loaded.next_key),
         (meta::TOPICS, loaded.topic_rows),
+        // from schema 3 on
+        (meta::PRIVATE_FLOOR, loaded.private_floor.0),
+        (meta::PRIVATE_FLOOR_TIME, loaded.private_floor.1),
     ]
 }

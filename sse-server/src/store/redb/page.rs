@@ -7,17 +7,20 @@
 //!                  └── it is empty ──▶ lost; go on behind the damage
 //! ```
 
+mod indexes;
+
 use std::collections::HashMap;
 
-use sse_engine::{Matcher, Selection};
+use sse_engine::{Matcher, Selection, Selector, Selectors};
 
 use super::{
     Fault,
     fault::guarded,
     read::Snapshot,
-    tables::{self, FileResult},
+    tables::{self, FileResult, INDEX, OTHERS},
 };
 use crate::store::{Entry, Page, Query};
+use indexes::{Found, Indexes};
 
 /// The most events that one page scans.
 const SCAN: usize = 4096;
@@ -41,6 +44,13 @@ impl Snapshot<'_> {
         }
     }
 
+    /// A page of all events after `after`, through `until`, whoever may read them. The indexes are left alone.
+    pub(crate) fn page_of_all(&self, after: u64, until: u64, events: usize, bytes: usize) -> FileResult<Page> {
+        let all: Vec<_> = Selector::new("**").into_iter().collect();
+        let selectors = Selectors::new(all.clone(), false).with_grants(all);
+        self.scanned(&Query { selectors, after, until, events, bytes }, until)
+    }
+
     /// The IDs of the matching topics, unless there are more than [`MERGED`].
     fn few(&self, query: &Query) -> FileResult<Option<Vec<u32>>> {
         let names = self.names()?;
@@ -59,50 +69,52 @@ impl Snapshot<'_> {
         Ok((few.len() <= MERGED).then_some(few))
     }
 
-    /// The events of `topics` by the index, and the sequence number through which there are no others. It takes one event
-    /// more from each topic than fits on a page, to know where the page ends.
+    fn indexes(&self) -> FileResult<Indexes> {
+        let (own, others) = (self.transaction.open_table(INDEX)?, self.transaction.open_table(OTHERS)?);
+        Ok(Indexes { own, others })
+    }
+
+    /// The events of `topics` by the indexes, and the sequence number through which there are no others.
     fn indexed(&self, query: &Query, until: u64, topics: &[u32]) -> FileResult<(Vec<u64>, u64)> {
-        let index = self.index()?;
-        let mut seqs: Vec<(u64, u32, u32)> = Vec::new();
+        let indexes = self.indexes()?;
+        let mut found: Vec<Found> = Vec::new();
         for id in topics {
-            let before = seqs.len();
-            for row in index.range((*id, query.after + 1)..=(*id, u64::MAX))?.take(query.events + 1) {
-                let (key, weight) = row?;
-                seqs.push((key.value().1, *id, weight.value()));
-            }
-            let last = self.last_of(*id)?;
-            let found = seqs[before..].last().map_or(0, |(seq, ..)| *seq);
-            if seqs.len() - before <= query.events && found != if last > query.after { last } else { 0 } {
-                return Err(Fault::Row(format!("the index of topic {id} is cut short")));
+            let stock = self.stock(*id)?;
+            for canonical in [true, false] {
+                indexes.look_up(query, (*id, canonical), &stock, &mut found)?;
             }
         }
-        seqs.sort_unstable();
+        found.sort_unstable_by_key(|found| (found.seq, found.topic));
+        let mut events: Vec<_> = found.iter().map(|found| (found.seq, found.weight)).collect();
+        events.dedup_by_key(|(seq, _)| *seq);
         let mut bytes = 0_usize;
-        let fits = |(.., weight): &&(u64, u32, u32)| {
-            bytes = bytes.saturating_add(*weight as usize);
+        let fits = |(_, weight): &&(u64, usize)| {
+            bytes = bytes.saturating_add(*weight);
             bytes <= query.bytes
         };
         // the first one always does
-        let count = seqs.iter().take(query.events).take_while(fits).count().max(1);
-        let through = seqs.get(count).map_or(until, |_| seqs[count - 1].0.min(until));
-        self.check_index(query.after, through, &seqs)?;
-        seqs.truncate(seqs.partition_point(|(seq, ..)| *seq <= through));
-        Ok((seqs.into_iter().map(|(seq, ..)| seq).collect(), through))
+        let count = events.iter().take(query.events).take_while(fits).count().max(1);
+        let through = events.get(count).map_or(until, |_| events[count - 1].0.min(until));
+        self.check_index(query.after, through, &found)?;
+        let seqs = events.into_iter().map(|(seq, _)| seq);
+        Ok((seqs.take_while(|seq| *seq <= through).collect(), through))
     }
 
-    /// Checks that the index has lost none of the events after `after`, through `through`: each of `seqs`, and of each topic
-    /// the first behind `through`, names the event of the topic before it.
-    fn check_index(&self, after: u64, through: u64, seqs: &[(u64, u32, u32)]) -> FileResult<()> {
-        let mut found: HashMap<u32, u64> = HashMap::new();
-        for (seq, id, _) in seqs {
-            let before = found.insert(*id, *seq).unwrap_or(after);
+    /// Checks that the indexes have lost none of the events after `after`, through `through`: each of those `found`, and of
+    /// each topic the first behind `through`, names the event of the topic before it.
+    fn check_index(&self, after: u64, through: u64, found: &[Found]) -> FileResult<()> {
+        let mut lasts: HashMap<(u32, bool, bool), u64> = HashMap::new();
+        for Found { seq, topic, canonical, private, .. } in found {
+            let before = lasts.insert((*topic, *canonical, *private), *seq).unwrap_or(after);
             if before > through {
                 continue;
             }
             let Some(row) = self.events.get(*seq)? else { continue }; // told when it is read
-            let linked = tables::event_head(*seq, row.value()).map_or(0, |head| head.before.of_topic);
-            if self.is_missing((linked, *id), before)? {
-                return Err(Fault::Row(format!("the index of topic {id} has lost event {linked}")));
+            let Ok(event) = tables::open_event(*seq, row.value()) else { continue };
+            let other = || event.others.iter().find(|other| other.id == *topic).map_or((0, 0), |other| other.before);
+            let linked = if *canonical { (event.head.before.of_topic, *topic) } else { other() };
+            if self.is_missing(linked, before)? {
+                return Err(Fault::Row(format!("the index of topic {topic} has lost event {}", linked.0)));
             }
         }
         Ok(())
@@ -115,9 +127,10 @@ impl Snapshot<'_> {
             let read = guarded(|| {
                 let missing = || Fault::Row(format!("event {seq} is in the index, and there is none"));
                 let row = self.events.get(*seq)?.ok_or_else(missing)?;
-                self.entry(tables::open_event(*seq, row.value())?)
+                self.entry(&tables::open_event(*seq, row.value())?)
             });
             let goes_on = match read {
+                Ok(entry) if !query.selectors.may_read(entry.draft.topics(), entry.draft.private) => true,
                 Ok(entry) => page.push(entry),
                 Err(fault) if fault.is_damage() => {
                     self.damage.note(*seq, *seq, &fault);
@@ -165,8 +178,18 @@ impl Snapshot<'_> {
 
     /// Adds the matching events after `page.at`, through `limit`.
     fn fill(&self, page: &mut PageBuilder<'_>, limit: u64) -> FileResult<()> {
-        let matcher = Matcher::new(&page.query.selectors);
+        let selectors = &page.query.selectors;
+        let granted = !selectors.grants().is_empty();
+        let matcher = Matcher::new(selectors);
         let mut wanted: HashMap<u32, bool> = HashMap::new();
+        let mut is_wanted = |id: u32| match wanted.get(&id) {
+            Some(wanted) => Ok(*wanted),
+            None => {
+                let wants = matcher.matches(&self.topic(id)?);
+                wanted.insert(id, wants);
+                Ok::<_, Fault>(wants)
+            }
+        };
         guarded(|| {
             for row in self.events.range(page.at + 1..=limit)? {
                 let (seq, row) = row?;
@@ -184,16 +207,15 @@ impl Snapshot<'_> {
                     return Ok(());
                 }
                 page.scanned += 1;
-                let wanted = match wanted.get(&head.topic) {
-                    Some(wanted) => *wanted,
-                    None => {
-                        let wants = matcher.matches(&self.topic(head.topic)?);
-                        wanted.insert(head.topic, wants);
-                        wants
+                let mut wants = false;
+                for id in event.topics() {
+                    wants |= is_wanted(id)?;
+                }
+                if wants && (granted || !head.private) {
+                    let entry = self.entry(&event)?;
+                    if selectors.may_read(entry.draft.topics(), head.private) && !page.push(entry) {
+                        return Ok(());
                     }
-                };
-                if wanted && !page.push(self.entry(event)?) {
-                    return Ok(());
                 }
                 page.at = seq;
             }
@@ -209,8 +231,7 @@ impl Snapshot<'_> {
                     return Ok(until + 1);
                 };
                 let (seq, row) = (seq.value(), row.value());
-                let head = tables::event_head(seq, row)?;
-                self.topic(head.topic)?;
+                tables::open_event(seq, row)?.topics().try_for_each(|id| self.topic(id).map(drop))?;
                 Ok(seq)
             })
             .ok()

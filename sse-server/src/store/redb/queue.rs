@@ -1,7 +1,9 @@
 //! The queue of the writer thread, and when followers see an event.
 
+mod job;
+
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,7 +14,8 @@ use tokio::{
 };
 
 use super::{Durability, Inner, loaded::Loaded};
-use crate::store::{AfterUnlock, Batch, Entry, Follower, KeyedRange, StoreError};
+use crate::store::{AfterUnlock, Appended, Batch, Entry, Follower, StoreError};
+pub(super) use job::{Answer, AppendReply, Job, PendingAppend, PendingTrim, QueuedBatch};
 use sse_engine::{Millis, Topic};
 
 /// Once this many bytes are queued, they are written without waiting for the interval to pass.
@@ -48,6 +51,8 @@ pub(super) struct Queue {
     /// The file records that it may be behind, so events may be shown before they are written.
     pub(super) behind: bool,
     pub(super) trims: Vec<PendingTrim>,
+    /// The topics that have ended, and where, as far as that is known: those of the file and those of what is queued.
+    pub(super) ends: HashMap<Topic, u64>,
     /// The runtime of the last publisher that waits for an answer.
     runtime: Option<Handle>,
     /// When the first batch in `waiting` was queued.
@@ -59,69 +64,6 @@ pub(super) struct Queue {
     pub(super) writing: bool,
     pub(super) closing: bool,
     pub(super) followers: Vec<Arc<dyn Follower>>,
-}
-
-/// A batch with its positions in the log.
-#[derive(Debug)]
-pub(super) struct QueuedBatch {
-    pub(super) entries: Vec<Entry>,
-    pub(super) keys: Vec<KeyedRange>,
-    pub(super) now: Millis,
-    _room: OwnedSemaphorePermit,
-}
-
-#[derive(Debug)]
-pub(super) struct PendingAppend {
-    pub(super) batch: QueuedBatch,
-    pub(super) answer: AppendReply,
-}
-
-/// Receives the sequence numbers of a batch.
-pub(super) type AppendReply = oneshot::Sender<Result<Vec<u64>, StoreError>>;
-
-#[derive(Debug)]
-pub(super) struct PendingTrim {
-    pub(super) topic: Topic,
-    pub(super) through: u64,
-    pub(super) answer: oneshot::Sender<Result<(), StoreError>>,
-}
-
-pub(super) enum Appended {
-    Done(Vec<u64>),
-    Pending(oneshot::Receiver<Result<Vec<u64>, StoreError>>),
-}
-
-/// The work of one transaction.
-#[derive(Debug, Default)]
-pub(super) struct Job {
-    pub(super) shown: VecDeque<QueuedBatch>,
-    pub(super) waiting: Vec<PendingAppend>,
-    pub(super) trims: Vec<PendingTrim>,
-    /// Whether events may be shown before they are written from now on.
-    pub(super) behind: bool,
-    pub(super) closing: bool,
-}
-
-impl QueuedBatch {
-    pub(super) fn seqs(&self) -> Vec<u64> {
-        self.entries.iter().map(|entry| entry.seq).collect()
-    }
-
-    fn weight(&self) -> usize {
-        self.entries.iter().map(|entry| entry.draft.weight()).sum()
-    }
-}
-
-impl Job {
-    /// Returns true if nobody asked for anything.
-    pub(super) fn is_idle(&self) -> bool {
-        self.shown.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
-    }
-
-    /// All batches to write, in order.
-    pub(super) fn batches(&self) -> impl Iterator<Item = &QueuedBatch> {
-        self.shown.iter().chain(self.waiting.iter().map(|waiting| &waiting.batch))
-    }
 }
 
 impl Queue {
@@ -136,6 +78,7 @@ impl Queue {
             bytes: 0,
             behind: false,
             trims: Vec::new(),
+            ends: loaded.ends(),
             runtime: None,
             waiting_since: Instant::now(),
             crowd: (0, Duration::ZERO),
@@ -156,18 +99,49 @@ impl Queue {
         self.next += count;
     }
 
-    /// Assigns sequence numbers and a time to `batch`.
-    fn place(&mut self, batch: Batch, room: OwnedSemaphorePermit) -> QueuedBatch {
-        self.time = self.time.max(batch.now);
+    /// Assigns sequence numbers and a time to `batch`, unless something of it would get behind the end of a topic.
+    fn place(&mut self, batch: Batch, room: OwnedSemaphorePermit) -> Result<QueuedBatch, StoreError> {
+        batch.check_ends(|topic| self.ends.get(topic).copied())?;
+        let Batch { drafts, end, keys, now } = batch;
+        self.time = self.time.max(now);
         let (first, time) = (self.next, self.time);
-        let entries: Vec<_> =
-            batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
+        let entries: Vec<_> = drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
         self.next += entries.len() as u64;
-        QueuedBatch { entries, keys: batch.keys, now: batch.now, _room: room }
+        if end.is_some() {
+            self.next = self.next.max(2); // what ends at 0 has not ended
+        }
+        let batch = QueuedBatch { entries, end, keys, at: self.head(), now, _room: room };
+        for entry in batch.entries.iter().filter(|entry| entry.draft.end) {
+            self.ends.insert(entry.draft.topic.clone(), entry.seq);
+        }
+        if let Some(topic) = &batch.end {
+            self.ends.insert(topic.clone(), batch.at.0); // the writer knows better
+        }
+        Ok(batch)
+    }
+
+    /// Takes back the ends of a batch that is refused.
+    pub(super) fn take_back(&mut self, batch: &QueuedBatch) {
+        for topic in batch.ends() {
+            self.ends.remove(topic);
+        }
     }
 
     pub(super) fn tell(&self, entries: &[Entry]) -> Vec<AfterUnlock> {
         self.followers.iter().map(|follower| follower.appended(entries, self.committed)).collect()
+    }
+
+    /// Tells that `topic` has ended at `at`, without an event that says so.
+    pub(super) fn tell_end(&mut self, topic: Topic, at: u64) -> Vec<AfterUnlock> {
+        let after_unlock = self.followers.iter().map(|follower| follower.ended(&topic, at).1).collect();
+        self.ends.insert(topic, at);
+        after_unlock
+    }
+
+    /// Tells that `topic`, which had ended, goes on.
+    pub(super) fn tell_went_on(&mut self, topic: &Topic) {
+        self.ends.remove(topic);
+        self.followers.iter().for_each(|follower| follower.went_on(topic));
     }
 
     /// The latest time for the next write.
@@ -217,10 +191,11 @@ impl Queue {
         }
     }
 
-    /// Shows the batches that arrived while the file recorded that it may be behind: they need not wait any longer.
+    /// Shows the batches that arrived while the file recorded that it may be behind: they need not wait any longer. One that
+    /// ends a topic without an event has to, and those behind it.
     pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<PendingAppend>) {
         let reserved = self.reserved;
-        let fits = |waiting: &PendingAppend| waiting.batch.entries.last().is_none_or(|entry| entry.seq <= reserved);
+        let fits = |waiting: &PendingAppend| waiting.batch.end.is_none() && waiting.batch.at.0 <= reserved;
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
         let released: Vec<_> = self.waiting.drain(..count).collect();
         let after_unlock = released.iter().flat_map(|waiting| self.tell(&waiting.batch.entries)).collect();
@@ -239,19 +214,20 @@ impl Queue {
 
 impl Inner {
     /// Queues `batch`, and shows it to followers if that is allowed before it is written.
-    pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Appended, StoreError> {
+    pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Answer, StoreError> {
         let mut queue = self.queue()?;
         if queue.closing {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
         self.disk.writes()?;
-        let batch = queue.place(batch, room);
+        let batch = queue.place(batch, room)?;
         let seqs = batch.seqs();
         let first = queue.shown.is_empty();
         let before = queue.bytes;
         queue.bytes += batch.weight();
-        if queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved {
+        let may_show = queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved;
+        if may_show && batch.end.is_none() {
             let after_unlock = queue.tell(&batch.entries);
             let wake = first || (before < EAGER && queue.bytes >= EAGER);
             queue.shown.push_back(batch);
@@ -260,7 +236,7 @@ impl Inner {
                 self.work.notify_one();
             }
             after_unlock.into_iter().for_each(AfterUnlock::wake);
-            return Ok(Appended::Done(seqs));
+            return Ok(Answer::Now(Appended { seqs, ended: None }));
         }
         let (answer, answered) = oneshot::channel();
         if queue.waiting.is_empty() {
@@ -274,22 +250,17 @@ impl Inner {
         if wake {
             self.work.notify_one();
         }
-        Ok(Appended::Pending(answered))
+        Ok(Answer::Later(answered))
     }
 
-    pub(super) fn trim(
-        &self,
-        topic: Topic,
-        through: u64,
-        answer: oneshot::Sender<Result<(), StoreError>>,
-    ) -> Result<(), StoreError> {
+    pub(super) fn trim(&self, trim: PendingTrim) -> Result<(), StoreError> {
         let mut queue = self.queue()?;
         if queue.closing {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
         self.disk.writes()?;
-        queue.trims.push(PendingTrim { topic, through, answer });
+        queue.trims.push(trim);
         drop(queue);
         self.work.notify_one();
         Ok(())
@@ -327,12 +298,12 @@ impl Inner {
     /// system call.
     pub(super) fn answer(
         &self,
-        waiting: Vec<(AppendReply, Vec<u64>)>,
+        waiting: Vec<(AppendReply, Appended)>,
         trims: Vec<PendingTrim>,
     ) -> Result<(), StoreError> {
         let answer = move || {
-            for (answer, seqs) in waiting {
-                let _ = answer.send(Ok(seqs)); // the publisher may be gone
+            for (answer, appended) in waiting {
+                let _ = answer.send(Ok(appended)); // the publisher may be gone
             }
             for trim in trims {
                 let _ = trim.answer.send(Ok(()));

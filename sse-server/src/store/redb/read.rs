@@ -3,21 +3,22 @@
 use std::sync::{RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
-use sse_engine::{Millis, Topic};
+use sse_engine::{Millis, Selectors, Stock, StoredTopic, Topic};
 
 use super::{
     Fault, TopicNames,
     damage::Damage,
     fault::guarded,
-    tables::{self, EVENTS, FileResult, INDEX, OpenedEvent, TOPICS},
+    loaded::Loaded,
+    tables::{self, ALIASES, EVENTS, FileResult, OpenedEvent, TOPICS},
 };
-use crate::store::{Entry, TopicRecord};
+use crate::store::Entry;
 
 /// The approximate memory cost of an event besides its data.
 const KEPT: usize = 200;
 
 /// The committed state at one moment.
-pub(super) struct Snapshot<'a> {
+pub(crate) struct Snapshot<'a> {
     pub(super) transaction: ReadTransaction,
     pub(super) events: ReadOnlyTable<u64, &'static [u8]>,
     topics: ReadOnlyTable<u32, &'static [u8]>,
@@ -28,7 +29,7 @@ pub(super) struct Snapshot<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         database: &Database,
         names: &'a RwLock<TopicNames>,
         damage: &'a Damage,
@@ -40,6 +41,11 @@ impl<'a> Snapshot<'a> {
         Ok(Self { transaction, events, topics, names, damage, committed })
     }
 
+    /// What a snapshot needs besides the file, where nobody writes to it.
+    pub(crate) fn beside(loaded: &Loaded) -> (RwLock<TopicNames>, Damage) {
+        (RwLock::new(TopicNames::of(loaded)), Damage::silent())
+    }
+
     /// Up to `count` events after `after`, and the sequence number through which the snapshot is complete.
     pub(super) fn entries_after(&self, after: u64, count: usize) -> FileResult<(Vec<Entry>, u64)> {
         let mut entries = Vec::new();
@@ -49,9 +55,45 @@ impl<'a> Snapshot<'a> {
         for row in self.events.range(after + 1..=self.committed)?.take(count) {
             let (seq, row) = row?;
             let (seq, row) = (seq.value(), row.value());
-            entries.push(self.entry(tables::open_event(seq, row)?)?);
+            entries.push(self.entry(&tables::open_event(seq, row)?)?);
         }
         Ok((entries, self.committed))
+    }
+
+    /// Those of the events `seqs` that there are and that `selectors` may read. Damaged ones are left out.
+    pub(super) fn entries_at(&self, seqs: &[u64], selectors: &Selectors) -> FileResult<Vec<Entry>> {
+        let mut entries = Vec::new();
+        for seq in seqs.iter().filter(|seq| **seq <= self.committed) {
+            let entry = self.entry_at(*seq)?;
+            entries.extend(entry.filter(|entry| selectors.may_read(entry.draft.topics(), entry.draft.private)));
+        }
+        Ok(entries)
+    }
+
+    /// The first event with this ID of its publisher's. Damaged ones are left out.
+    pub(super) fn aliased(&self, alias: &str) -> FileResult<Option<Entry>> {
+        let aliases = self.transaction.open_table(ALIASES)?;
+        for row in aliases.range((alias, 0)..=(alias, self.committed))? {
+            if let Some(entry) = self.entry_at(row?.0.value().1)? {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The event `seq`, if it is there and can be read.
+    fn entry_at(&self, seq: u64) -> FileResult<Option<Entry>> {
+        let read = guarded(|| {
+            let Some(row) = self.events.get(seq)? else { return Ok(None) };
+            self.entry(&tables::open_event(seq, row.value())?).map(Some)
+        });
+        match read {
+            Err(fault) if fault.is_damage() => {
+                self.damage.note(seq, seq, &fault);
+                Ok(None)
+            }
+            read => read,
+        }
     }
 
     /// The last sequence number published before `time`, by binary search: publish times never decrease. Where the log is
@@ -101,7 +143,7 @@ impl<'a> Snapshot<'a> {
                 }
                 let event = tables::open_event(seq, row)?;
                 due = Some(event.head.before.of_log);
-                self.entry(event)?;
+                self.entry(&event)?;
                 tail = seq - 1;
             }
             match due {
@@ -116,16 +158,17 @@ impl<'a> Snapshot<'a> {
         tail
     }
 
-    /// Returns true if the event `before`, with its topic, should be there and is not: it lies after `found`, the last event
+    /// Returns true if the event `before`, with its canonical topic, should be there and is not: it lies after `found`, the last event
     /// found before another one, which says that `before` came just before it.
     pub(super) fn is_missing(&self, before: (u64, u32), found: u64) -> FileResult<bool> {
         let (seq, topic) = before;
         Ok(seq > found && self.retains(topic, seq)?)
     }
 
-    pub(super) fn entry(&self, event: OpenedEvent<'_>) -> FileResult<Entry> {
+    pub(super) fn entry(&self, event: &OpenedEvent<'_>) -> FileResult<Entry> {
         let topic = self.topic(event.head.topic)?;
-        tables::entry(event, topic)
+        let others = event.others.iter().map(|other| self.topic(other.id)).collect::<FileResult<_>>()?;
+        tables::entry(event, topic, others)
     }
 
     pub(super) fn topic(&self, id: u32) -> FileResult<Topic> {
@@ -133,27 +176,22 @@ impl<'a> Snapshot<'a> {
             return Ok(topic.clone());
         }
         // The topic was forgotten since; the snapshot still has it.
-        let record = self.record(id)?.ok_or_else(|| Fault::Row(format!("there is no topic {id}")))?;
-        Ok(record.topic)
+        let stored = self.stored(id)?.ok_or_else(|| Fault::Row(format!("there is no topic {id}")))?;
+        Ok(stored.topic)
     }
 
-    fn record(&self, id: u32) -> FileResult<Option<TopicRecord>> {
+    fn stored(&self, id: u32) -> FileResult<Option<StoredTopic>> {
         self.topics.get(id)?.map(|row| tables::topic(id, row.value())).transpose()
     }
 
-    /// Returns true if the snapshot retains the event `seq` of the topic `id`, as far as the topic's row says.
+    /// Returns true if the snapshot retains the event `seq` of the canonical topic `id`, as far as the topic's row says.
     pub(super) fn retains(&self, id: u32, seq: u64) -> FileResult<bool> {
-        let Some(TopicRecord { retained, .. }) = self.record(id)? else { return Ok(false) };
-        Ok((retained.first..=retained.last).contains(&seq) && retained.events > 0)
+        Ok(tables::has_own(&self.stock(id)?, seq))
     }
 
-    /// The last event of the topic `id` that the snapshot retains, 0 if there is none.
-    pub(super) fn last_of(&self, id: u32) -> FileResult<u64> {
-        Ok(self.record(id)?.map_or(0, |record| record.retained.last))
-    }
-
-    pub(super) fn index(&self) -> FileResult<ReadOnlyTable<(u32, u64), u32>> {
-        Ok(self.transaction.open_table(INDEX)?)
+    /// What the snapshot retains of the topic `id`, as far as the topic's row says.
+    pub(super) fn stock(&self, id: u32) -> FileResult<Stock> {
+        Ok(self.stored(id)?.map(|stored| stored.retained).unwrap_or_default())
     }
 
     pub(super) fn names(&self) -> FileResult<RwLockReadGuard<'_, TopicNames>> {

@@ -7,7 +7,7 @@ use sse_engine::{Millis, Selector, Topic};
 use super::{
     loaded::Loaded,
     tables::FileResult,
-    write::{LogTransaction, TopicIndex},
+    write::{LogTransaction, Reason, TopicIndex},
 };
 use crate::config::Config;
 
@@ -120,7 +120,7 @@ impl Retention {
                 if seq > reported {
                     break;
                 }
-                writing.trim(seq, true)?;
+                writing.trim(seq, Reason::Bounds)?;
                 left -= 1;
                 continue;
             }
@@ -137,7 +137,7 @@ impl Retention {
             if oldest > reported {
                 break;
             }
-            writing.trim(oldest, true)?;
+            writing.trim(oldest, Reason::Bounds)?;
             left -= 1;
         }
         Ok(true)
@@ -152,24 +152,25 @@ impl Retention {
         now: Millis,
         left: &mut usize,
     ) -> FileResult<bool> {
-        let Some(record) = writing.loaded.topics.get(&id) else { return Ok(false) };
-        let Some(rule) = self.rule(&record.topic) else { return Ok(false) };
+        let Some(stored) = writing.loaded.topics.get(&id) else { return Ok(false) };
+        let Some(rule) = self.rule(&stored.topic) else { return Ok(false) };
         let cutoff = rule.most.cutoff(now);
         let mut before = 0;
-        while let Some(retained) = writing.loaded.topics.get(&id).map(|record| record.retained) {
+        while let Some(retained) = writing.loaded.topics.get(&id).map(|stored| stored.retained) {
+            let (events, bytes) = (retained.events(), retained.bytes());
             let Some(first) = writing.next_of(id, before)? else { break };
-            let superseded = rule.last_only && retained.events > 1;
+            let superseded = rule.last_only && events > 1;
             let old = match cutoff {
                 Some(cutoff) => writing.time(first)?.is_some_and(|time| time < cutoff),
                 None => false,
             };
-            if !superseded && !old && !rule.most.is_exceeded(retained.events as u64, retained.bytes as u64) {
+            if !superseded && !old && !rule.most.is_exceeded(events as u64, bytes as u64) {
                 break;
             }
             if first > reported || *left == 0 {
                 return Ok(true);
             }
-            writing.trim(first, !superseded)?;
+            writing.trim(first, if superseded { Reason::Superseded } else { Reason::Bounds })?;
             before = first;
             *left -= 1;
         }

@@ -31,12 +31,8 @@ impl Row {
         Self(row)
     }
 
-    pub(super) fn number(mut self, mut number: u64) -> Self {
-        while number >= 0x80 {
-            self.0.push(0x80 | (number & 0x7f) as u8);
-            number >>= 7;
-        }
-        self.0.push(number as u8);
+    pub(super) fn number(mut self, number: u64) -> Self {
+        push_number(&mut self.0, number);
         self
     }
 
@@ -55,7 +51,17 @@ impl Row {
     }
 }
 
+/// Adds `number` to what is being written: as a varint, as everywhere in a row.
+pub(super) fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(0x80 | (number & 0x7f) as u8);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
 /// A row that is being read. Its checksum was right.
+#[derive(Clone, Copy)]
 pub(super) struct RowReader<'a> {
     /// What the row is, for error messages.
     what: &'static str,
@@ -79,6 +85,16 @@ impl<'a> RowReader<'a> {
         }
         reader.rest = rest;
         Ok(reader)
+    }
+
+    /// Reads what is in a field.
+    pub(super) const fn within(&self, bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, ..*self }
+    }
+
+    /// Returns true if there is nothing left to read.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
     }
 
     pub(super) fn number(&mut self) -> Result<u64, Fault> {

@@ -3,33 +3,35 @@
 //! | table | key | value |
 //! |---|---|---|
 //! | `meta` | a name | a number: schema, epoch, head, reserved mark, whether it is in use, …, a checksum of them |
-//! | `event_rows` | sequence number | a [row](super::row): publish time, topic, what came before it; JSON or text, reconnection time, name, data |
-//! | `index` | topic, sequence number | weight |
-//! | `topic_rows` | topic | a row: what is retained of it, how far it was trimmed; its name |
+//! | `event_rows` | sequence number | a [row](super::row): publish time, topic, what came before it; what else the event has, data |
+//! | `index` | topic, sequence number | weight, whether it is private |
+//! | `others` | another topic of the event, sequence number | the same, and the event's canonical topic |
+//! | `aliases` | a publisher's ID for the event, sequence number | |
+//! | `topic_rows` | topic | a row: what is retained of it, what was lost; its name, where it ended |
 //! | `holes` | the sequence number before it | the last one in it, whether events were lost in it |
 //! | `key_rows` | in the order in which they came | a row: an idempotency key, its content, its events |
 
-use std::time::Duration;
+mod event;
 
-use bytes::Bytes;
 use redb::{ReadableTable, TableDefinition};
-use sse_core::Text;
 
 use super::{
     Fault,
-    row::{Row, RowReader},
+    row::{Row, RowReader, push_number},
 };
-use crate::store::{Entry, StoredKey, TopicRecord};
-use crate::store::{Fingerprint, Key, Scope};
-use sse_engine::{Draft, Hole, Millis, Name, Retained, Topic};
+use crate::store::{Fingerprint, Key, Scope, StoredKey};
+pub(crate) use event::{Before, EventHead, OpenedEvent, OtherTopic, entry, event_head, event_row, open_event};
+use sse_engine::{Hole, Kind, Millis, Retained, Stock, StoredTopic, Topic};
 
 /// The version of the table layout. A file of a later version is not touched, one of an earlier version is
 /// [upgraded](super::upgrade).
-pub(crate) const SCHEMA: u64 = 2;
+pub(crate) const SCHEMA: u64 = 3;
 
 pub(crate) const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 pub(crate) const EVENTS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("event_rows");
 pub(crate) const INDEX: TableDefinition<'static, (u32, u64), u32> = TableDefinition::new("index");
+pub(crate) const OTHERS: TableDefinition<'static, (u32, u64), (u32, u32)> = TableDefinition::new("others");
+pub(crate) const ALIASES: TableDefinition<'static, (&str, u64), ()> = TableDefinition::new("aliases");
 pub(crate) const TOPICS: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("topic_rows");
 pub(crate) const HOLES: TableDefinition<'static, u64, (u64, bool)> = TableDefinition::new("holes");
 pub(crate) const KEYS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("key_rows");
@@ -50,6 +52,8 @@ pub(crate) mod meta {
     pub(crate) const BEHIND: &str = "behind";
     pub(crate) const FLOOR: &str = "floor";
     pub(crate) const FLOOR_TIME: &str = "floor_time";
+    pub(crate) const PRIVATE_FLOOR: &str = "private_floor";
+    pub(crate) const PRIVATE_FLOOR_TIME: &str = "private_floor_time";
     pub(crate) const NEXT_TOPIC: &str = "next_topic";
     pub(crate) const NEXT_KEY: &str = "next_key";
     /// The number of topics.
@@ -58,18 +62,16 @@ pub(crate) mod meta {
     pub(crate) const SUM: &str = "sum";
 }
 
-/// The tags of the fields. They are never given another meaning.
+/// The tags of the fields. They are never given another meaning; those of events are [with these](event).
 mod field {
-    pub(super) mod event {
-        /// The data is JSON; without bytes.
-        pub(in super::super) const JSON: u8 = 1;
-        /// Milliseconds, eight bytes.
-        pub(in super::super) const RETRY: u8 = 2;
-        pub(in super::super) const NAME: u8 = 3;
-        pub(in super::super) const DATA: u8 = 4;
-    }
     pub(super) mod topic {
         pub(in super::super) const NAME: u8 = 1;
+        /// What is retained of the kinds but the first, each if there is any: four varints.
+        pub(in super::super) const KINDS: [u8; 3] = [2, 3, 4];
+        /// The last private event lost, and its time: two varints.
+        pub(in super::super) const LOST_PRIVATE: u8 = 5;
+        /// The event with which it ended, or after which it did: a varint.
+        pub(in super::super) const ENDED: u8 = 6;
     }
     pub(super) mod key {
         pub(in super::super) const TOPIC: u8 = 1;
@@ -88,113 +90,86 @@ pub(crate) fn number(table: &impl ReadableTable<&'static str, u64>, name: &str) 
     Ok(table.get(name)?.map_or(0, |value| value.value()))
 }
 
-/// What the row of an event says first.
+/// What the indexes say of an event, in 32 bits. No event is so heavy that its weight needs the highest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EventHead {
-    pub(crate) time: Millis,
-    pub(crate) topic: u32,
-    pub(crate) before: Before,
+pub(crate) struct Indexed {
+    pub(crate) weight: usize,
+    pub(crate) private: bool,
 }
 
-/// What came before an event when it was appended: so a reader notices if one of these is missing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Before {
-    /// The event of the same topic, 0 if there was none.
-    pub(crate) of_topic: u64,
-    /// The event of any topic, 0 if there was none, and its topic.
-    pub(crate) of_log: (u64, u32),
-}
+impl Indexed {
+    const PRIVATE: u32 = 1 << 31;
 
-pub(crate) fn event_row(topic: u32, before: Before, entry: &Entry) -> Vec<u8> {
-    let Entry { seq, time, draft } = entry;
-    let numbers = [*time, u64::from(topic), before.of_topic, before.of_log.0, u64::from(before.of_log.1)];
-    let mut row = numbers.into_iter().fold(Row::with_room(draft.weight()), Row::number);
-    if draft.json {
-        row = row.field(field::event::JSON, &[]);
+    pub(crate) const fn of(bits: u32) -> Self {
+        Self { weight: (bits & !Self::PRIVATE) as usize, private: bits & Self::PRIVATE != 0 }
     }
-    if let Some(retry) = draft.retry {
-        let millis = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
-        row = row.field(field::event::RETRY, &millis.to_le_bytes());
+
+    pub(crate) fn bits(self) -> u32 {
+        let weight = u32::try_from(self.weight).unwrap_or(u32::MAX).min(!Self::PRIVATE);
+        if self.private { weight | Self::PRIVATE } else { weight }
     }
-    if let Some(name) = &draft.name {
-        row = row.field(field::event::NAME, name.as_str().as_bytes());
-    }
-    row.field(field::event::DATA, draft.data.as_bytes()).seal(*seq)
 }
 
-/// Checks the row of an event, and reads its head.
-pub(crate) fn event_head(seq: u64, row: &[u8]) -> FileResult<EventHead> {
-    Ok(open_event(seq, row)?.head)
+/// The events of a topic whose canonical topic it is and, by retention, the first of them go first: the event `seq` is one
+/// that is retained if it lies among them.
+pub(crate) fn has_own(retained: &Stock, seq: u64) -> bool {
+    let own = Kind::ALL.into_iter().filter(|kind| kind.canonical).map(|kind| retained.of(kind));
+    own.into_iter().any(|retained| retained.events > 0 && (retained.first..=retained.last).contains(&seq))
 }
 
-/// An event's row, checked and read as far as its head.
-pub(crate) struct OpenedEvent<'a> {
-    pub(crate) head: EventHead,
-    seq: u64,
-    reader: RowReader<'a>,
-}
-
-pub(crate) fn open_event(seq: u64, row: &[u8]) -> FileResult<OpenedEvent<'_>> {
-    let mut reader = RowReader::open("event", seq, row)?;
-    let (time, topic) = (reader.number()?, reader.small()?);
-    let before = Before { of_topic: reader.number()?, of_log: (reader.number()?, reader.small()?) };
-    let head = EventHead { time, topic, before };
-    Ok(OpenedEvent { head, seq, reader })
-}
-
-/// The event in a row. `topic` is that of its head.
-pub(crate) fn entry(event: OpenedEvent<'_>, topic: Topic) -> FileResult<Entry> {
-    let OpenedEvent { head, seq, mut reader } = event;
-    let mut draft = Draft { topic, name: None, retry: None, data: Text::default(), json: false };
-    while let Some((tag, bytes)) = reader.field()? {
-        match tag {
-            field::event::JSON => draft.json = true,
-            field::event::RETRY => {
-                let millis =
-                    bytes.try_into().map_err(|_| reader.damaged("its reconnection time has not eight bytes"))?;
-                draft.retry = Some(Duration::from_millis(u64::from_le_bytes(millis)));
-            }
-            field::event::NAME => {
-                let name = Name::new(reader.text(bytes)?);
-                draft.name = Some(name.map_err(|why| reader.damaged(&format!("its name: {why}")))?);
-            }
-            field::event::DATA => {
-                let data = Text::try_from(Bytes::copy_from_slice(bytes));
-                draft.data = data.map_err(|_| reader.damaged("its data is no UTF-8"))?;
-            }
-            other => reader.pass_over(other)?,
+pub(crate) fn topic_row(id: u32, stored: &StoredTopic) -> Vec<u8> {
+    let StoredTopic { topic, retained, lost, lost_private, ended } = stored;
+    let counts = |Retained { events, bytes, first, last }: Retained| [events as u64, bytes as u64, first, last];
+    let numbers = counts(*retained.of(Kind::PLAIN)).into_iter().chain([lost.0, lost.1]);
+    let mut row = numbers.fold(Row::with_room(topic.as_str().len()), Row::number);
+    row = row.field(field::topic::NAME, topic.as_str().as_bytes());
+    for (tag, kind) in field::topic::KINDS.into_iter().zip(&Kind::ALL[1..]) {
+        let retained = retained.of(*kind);
+        if retained.events > 0 {
+            row = row.field(tag, &varints(counts(*retained)));
         }
     }
-    Ok(Entry { seq, time: head.time, draft })
+    if *lost_private != (0, 0) {
+        row = row.field(field::topic::LOST_PRIVATE, &varints([lost_private.0, lost_private.1]));
+    }
+    if *ended > 0 {
+        row = row.field(field::topic::ENDED, &varints([*ended]));
+    }
+    row.seal(u64::from(id))
 }
 
-pub(crate) fn topic_row(id: u32, record: &TopicRecord) -> Vec<u8> {
-    let TopicRecord { topic, retained: Retained { events, bytes, first, last }, trimmed: (through, time) } = record;
-    let numbers = [*events as u64, *bytes as u64, *first, *last, *through, *time];
-    let row = numbers.into_iter().fold(Row::with_room(topic.as_str().len()), Row::number);
-    row.field(field::topic::NAME, topic.as_str().as_bytes()).seal(u64::from(id))
+fn varints(numbers: impl IntoIterator<Item = u64>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    numbers.into_iter().for_each(|number| push_number(&mut bytes, number));
+    bytes
 }
 
-pub(crate) fn topic(id: u32, row: &[u8]) -> FileResult<TopicRecord> {
+pub(crate) fn topic(id: u32, row: &[u8]) -> FileResult<StoredTopic> {
     let mut reader = RowReader::open("topic", u64::from(id), row)?;
-    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let retained = Retained {
-        events: count(reader.number()?),
-        bytes: count(reader.number()?),
-        first: reader.number()?,
-        last: reader.number()?,
-    };
-    let trimmed = (reader.number()?, reader.number()?);
-    let mut name = None;
+    let mut retained = Stock::from(counts(&mut reader)?);
+    let lost = (reader.number()?, reader.number()?);
+    let (mut name, mut lost_private, mut ended) = (None, (0, 0), 0);
     while let Some((tag, bytes)) = reader.field()? {
+        let mut within = reader.within(bytes);
         match tag {
             field::topic::NAME => name = Some(reader.text(bytes)?),
-            other => reader.pass_over(other)?,
+            field::topic::LOST_PRIVATE => lost_private = (within.number()?, within.number()?),
+            field::topic::ENDED => ended = within.number()?,
+            other => match field::topic::KINDS.iter().position(|tag| *tag == other) {
+                Some(at) => *retained.of_mut(Kind::ALL[at + 1]) = counts(&mut within)?,
+                None => reader.pass_over(other)?,
+            },
         }
     }
     let name = name.ok_or_else(|| reader.damaged("it has no name"))?;
     let topic = Topic::new(name).map_err(|why| reader.damaged(&format!("{name:?}: {why}")))?;
-    Ok(TopicRecord { topic, retained, trimmed })
+    Ok(StoredTopic { topic, retained, lost, lost_private, ended })
+}
+
+fn counts(reader: &mut RowReader<'_>) -> FileResult<Retained> {
+    let mut count = || Ok::<_, Fault>(usize::try_from(reader.number()?).unwrap_or(usize::MAX));
+    let (events, bytes) = (count()?, count()?);
+    Ok(Retained { events, bytes, first: reader.number()?, last: reader.number()? })
 }
 
 pub(crate) fn hole((after, (through, lossy)): (u64, (u64, bool))) -> Hole {

@@ -1,7 +1,11 @@
 //! The log on disk.
 
+mod both;
 mod damage;
+mod ends;
 mod faults;
+mod kept;
+mod kinds;
 mod life;
 mod retained;
 

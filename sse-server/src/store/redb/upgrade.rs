@@ -1,7 +1,7 @@
 //! Bringing a file of an earlier schema up to date, when it is opened.
 //!
 //! Schema 1 had rows of redb's own tuples, without checksums. What can't be read any more is left out, and its topic counts
-//! as trimmed through it.
+//! as trimmed through it. Schema 2 had no private events, no other topics and no publishers' IDs: its rows stay as they are.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,15 +9,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use sse_core::Text;
 
 use super::{
     Fault, loaded,
-    tables::{self, Before, EVENTS, FileResult, INDEX, KEYS, META, SCHEMA, TOPICS, meta},
+    tables::{self, ALIASES, Before, EVENTS, FileResult, INDEX, KEYS, META, OTHERS, SCHEMA, TOPICS, meta},
 };
-use crate::store::{Entry, Fingerprint, Key, Scope, StoredKey, TopicRecord};
-use sse_engine::{Draft, Name, Retained, Topic};
+use crate::store::{Entry, Fingerprint, Key, Scope, StoredKey};
+use sse_engine::{Draft, Kind, Name, StoredTopic, Topic};
 
 const OLD_EVENTS: TableDefinition<'static, u64, OldEvent<'static>> = TableDefinition::new("events");
 const OLD_TOPICS: TableDefinition<'static, u32, OldTopic<'static>> = TableDefinition::new("topics");
@@ -38,72 +38,82 @@ pub(super) fn upgrade(database: &Database) -> FileResult<()> {
         let read = database.begin_read()?;
         tables::number(&read.open_table(META)?, meta::SCHEMA)?
     };
-    if schema != 1 {
+    if !matches!(schema, 1 | 2) {
         return Ok(()); // up to date, or not to be touched
     }
-    let topic_rows;
     tracing::info!(from = schema, to = SCHEMA, "the log's file is brought up to date");
     let write = database.begin_write()?;
-    {
-        let mut topics = BTreeMap::new();
-        for row in write.open_table(OLD_TOPICS)?.iter()? {
-            let (id, row) = row?;
-            topics.insert(id.value(), topic(id.value(), row.value())?);
-        }
-        let old = write.open_table(OLD_EVENTS)?;
-        let mut events = write.open_table(EVENTS)?;
-        let mut index = write.open_table(INDEX)?;
-        let mut last = (0, 0);
-        for row in old.iter()? {
-            let (seq, row) = row?;
-            let (seq, row) = (seq.value(), row.value());
-            let Some(record) = topics.get_mut(&row.1) else { continue };
-            match entry(seq, row, record.topic.clone()) {
-                Ok(entry) => {
-                    let before = Before { of_topic: record.retained.last, of_log: last };
-                    last = (seq, row.1);
-                    record.retained.add(seq, entry.draft.weight());
-                    events.insert(seq, &*tables::event_row(row.1, before, &entry))?;
-                }
-                Err(fault) => {
-                    tracing::warn!(%fault, "left out, and its topic counts as trimmed through it");
-                    index.remove((row.1, seq))?;
-                    record.trimmed = (record.trimmed.0.max(seq), record.trimmed.1.max(row.0));
-                }
-            }
-        }
-        topic_rows = topics.len() as u64;
-        let mut rows = write.open_table(TOPICS)?;
-        for (id, record) in &topics {
-            rows.insert(id, &*tables::topic_row(*id, record))?;
-        }
-        let mut keys = write.open_table(KEYS)?;
-        let mut uploads: HashMap<String, (u64, StoredKey)> = HashMap::new();
-        for row in write.open_table(OLD_KEYS)?.iter()? {
-            let (ordinal, row) = row?;
-            let (ordinal, row) = (ordinal.value(), row.value());
-            if row.0 == LINE {
-                add_line(&mut uploads, ordinal, row);
-            } else if let Some(stored) = key(row) {
-                keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
-            }
-        }
-        for (ordinal, stored) in uploads.into_values() {
-            keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
-        }
+    let rows = if schema == 1 { Some(copy_rows(&write)?) } else { None };
+    if rows.is_some() {
+        write.delete_table(OLD_EVENTS)?;
+        write.delete_table(OLD_TOPICS)?;
+        write.delete_table(OLD_KEYS)?;
     }
-    write.delete_table(OLD_EVENTS)?;
-    write.delete_table(OLD_TOPICS)?;
-    write.delete_table(OLD_KEYS)?;
     {
+        write.open_table(OTHERS)?;
+        write.open_table(ALIASES)?;
         let mut table = write.open_table(META)?;
         let mut numbers = loaded::numbers(&table, loaded::holes(&write.open_table(tables::HOLES)?)?)?;
-        numbers.topic_rows = topic_rows;
+        let trusted = schema == 1 || loaded::has_sum(&table, &numbers, schema)?;
+        numbers.topic_rows = rows.unwrap_or(numbers.topic_rows);
         table.insert(meta::SCHEMA, SCHEMA)?;
         loaded::write_numbers(&mut table, &numbers)?;
+        if !trusted {
+            table.insert(meta::SUM, u64::MAX)?; // which none is: what was damaged does not become right
+        }
     }
     write.commit()?;
     Ok(())
+}
+
+/// Writes the rows of schema 1 as they are now, and returns the number of topics.
+fn copy_rows(write: &WriteTransaction) -> FileResult<u64> {
+    let mut topics = BTreeMap::new();
+    for row in write.open_table(OLD_TOPICS)?.iter()? {
+        let (id, row) = row?;
+        topics.insert(id.value(), topic(id.value(), row.value())?);
+    }
+    let old = write.open_table(OLD_EVENTS)?;
+    let mut events = write.open_table(EVENTS)?;
+    let mut index = write.open_table(INDEX)?;
+    let mut last = (0, 0);
+    for row in old.iter()? {
+        let (seq, row) = row?;
+        let (seq, row) = (seq.value(), row.value());
+        let Some(stored) = topics.get_mut(&row.1) else { continue };
+        match entry(seq, row, stored.topic.clone()) {
+            Ok(entry) => {
+                let before = Before { of_topic: stored.retained.last(), of_log: last };
+                last = (seq, row.1);
+                stored.retained.of_mut(Kind::PLAIN).add(seq, entry.draft.weight());
+                events.insert(seq, &*tables::event_row(row.1, before, &[], &entry))?;
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "left out, and its topic counts as trimmed through it");
+                index.remove((row.1, seq))?;
+                stored.lost = (stored.lost.0.max(seq), stored.lost.1.max(row.0));
+            }
+        }
+    }
+    let mut rows = write.open_table(TOPICS)?;
+    for (id, stored) in &topics {
+        rows.insert(id, &*tables::topic_row(*id, stored))?;
+    }
+    let mut keys = write.open_table(KEYS)?;
+    let mut uploads: HashMap<String, (u64, StoredKey)> = HashMap::new();
+    for row in write.open_table(OLD_KEYS)?.iter()? {
+        let (ordinal, row) = row?;
+        let (ordinal, row) = (ordinal.value(), row.value());
+        if row.0 == LINE {
+            add_line(&mut uploads, ordinal, row);
+        } else if let Some(stored) = key(row) {
+            keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
+        }
+    }
+    for (ordinal, stored) in uploads.into_values() {
+        keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
+    }
+    Ok(topics.len() as u64)
 }
 
 fn entry(seq: u64, row: OldEvent<'_>, topic: Topic) -> FileResult<Entry> {
@@ -111,13 +121,14 @@ fn entry(seq: u64, row: OldEvent<'_>, topic: Topic) -> FileResult<Entry> {
     let damaged = |what: &str| Fault::Row(format!("event {seq}: {what}"));
     let name = name.map(Name::new).transpose().map_err(|why| damaged(&format!("its name: {why}")))?;
     let data = Text::try_from(Bytes::copy_from_slice(data)).map_err(|_| damaged("its data is no UTF-8"))?;
-    Ok(Entry { seq, time, draft: Draft { topic, name, retry: retry.map(Duration::from_millis), data, json } })
+    let draft = Draft { name, retry: retry.map(Duration::from_millis), json, ..Draft::text(topic, data) };
+    Ok(Entry { seq, time, draft })
 }
 
 /// The topic with nothing retained, which is counted again.
-fn topic(id: u32, row: OldTopic<'_>) -> FileResult<TopicRecord> {
+fn topic(id: u32, row: OldTopic<'_>) -> FileResult<StoredTopic> {
     let topic = Topic::new(row.0).map_err(|why| Fault::Row(format!("topic {id}, {:?}: {why}", row.0)))?;
-    Ok(TopicRecord { topic, retained: Retained::default(), trimmed: (row.5, row.6) })
+    Ok(StoredTopic { lost: (row.5, row.6), ..StoredTopic::new(topic) })
 }
 
 /// The key, unless it can't be read: then it is forgotten.

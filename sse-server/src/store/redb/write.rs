@@ -1,17 +1,23 @@
 //! One write transaction: it inserts events and keys, trims old ones, and updates the rows of the topics.
 
-use std::collections::{BTreeSet, HashMap};
+mod topics;
+mod trim;
 
-use redb::{ReadableTable, ReadableTableMetadata, Table, WriteTransaction};
+use std::collections::{BTreeMap, BTreeSet};
+
+use redb::{Key as TableKey, ReadableTable, ReadableTableMetadata, Table, TableDefinition, Value, WriteTransaction};
 
 use super::{
     Fault,
     loaded::{self, Loaded},
     queue::QueuedBatch,
-    tables::{self, Before, EVENTS, FileResult, INDEX, KEYS, META, TOPICS},
+    tables::{self, ALIASES, Before, EVENTS, FileResult, INDEX, Indexed, KEYS, META, OTHERS, OtherTopic, TOPICS},
 };
-use crate::store::{Entry, Key, Scope, StoredKey, TopicRecord};
-use sse_engine::{BySize, Millis, Retained, Topic, Trim};
+use crate::store::{Entry, Key, Scope, StoredKey};
+use sse_engine::{Kind, Millis, StoredTopic, Topic, Trim};
+pub(super) use topics::TopicIndex;
+pub(super) use trim::Reason;
+use trim::{Cut, NO_TOPIC};
 
 /// The tables of a transaction, and the part of the file that is kept in memory. If the transaction fails, that part is
 /// loaded again.
@@ -19,65 +25,50 @@ pub(super) struct LogTransaction<'t> {
     transaction: &'t WriteTransaction,
     events: Table<'t, u64, &'static [u8]>,
     index: Table<'t, (u32, u64), u32>,
+    others: OnDemand<'t, (u32, u64), (u32, u32)>,
+    aliases: OnDemand<'t, (&'static str, u64), ()>,
     keys: Table<'t, u64, &'static [u8]>,
     pub(super) loaded: &'t mut Loaded,
     pub(super) topics: &'t mut TopicIndex,
     /// Topics whose rows have to be written.
     touched: BTreeSet<u32>,
-    trims: HashMap<u32, Cut>,
+    trims: BTreeMap<u32, Cut>,
     /// Trims of topics that were forgotten in this transaction.
     gone: Vec<Trim>,
+    /// Where the batches that end a topic without an event have ended it.
+    ended: Vec<u64>,
+    /// Topics that had ended, and go on or were forgotten.
+    went_on: Vec<Topic>,
     /// Keys were dropped.
     forgot: bool,
 }
 
-/// The ID of no topic: there are never as many.
-const NO_TOPIC: u32 = u32::MAX;
-
-/// Topics by name, and totals over all of them.
+/// What a transaction does to topics, for those who have to know.
 #[derive(Debug, Default)]
-pub(super) struct TopicIndex {
-    ids: HashMap<Topic, u32>,
-    /// Topics without events, ordered by their last trimmed event.
-    empty: BTreeSet<(u64, u32)>,
-    smallest: BySize<u32>,
-    /// The last key of each request of lines.
-    uploads: HashMap<String, u64>,
-    pub(super) events: u64,
-    pub(super) bytes: u64,
-    /// The last event retained, and its topic.
-    last: (u64, u32),
+pub(super) struct Outcome {
+    /// Where each batch that ends a topic without an event has ended it, in order.
+    pub(super) ended: Vec<u64>,
+    /// Topics that had ended, and go on. One that was forgotten is as if it had never been.
+    pub(super) went_on: Vec<Topic>,
 }
 
-/// What this transaction trims from a topic.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cut {
-    through: u64,
-    time: Millis,
-    lossy: bool,
+/// A table that few transactions need, and that is opened if one does.
+struct OnDemand<'t, K: TableKey + 'static, V: Value + 'static> {
+    definition: TableDefinition<'static, K, V>,
+    table: Option<Table<'t, K, V>>,
 }
 
-impl TopicIndex {
-    pub(super) fn of(loaded: &Loaded) -> Self {
-        let mut topics = Self::default();
-        for (id, record) in &loaded.topics {
-            topics.ids.insert(record.topic.clone(), *id);
-            topics.events += record.retained.events as u64;
-            topics.bytes += record.retained.bytes as u64;
-            topics.smallest.note(*id, record.retained.events);
-            if record.retained.events == 0 {
-                topics.empty.insert((record.trimmed.0, *id));
-            }
-        }
-        topics.last = last(loaded);
-        let uploads = loaded.keys.iter().filter(|(_, key)| key.key.scope == Scope::Lines);
-        topics.uploads = uploads.map(|(ordinal, key)| (key.key.text.clone(), *ordinal)).collect();
-        topics
+impl<'t, K: TableKey + 'static, V: Value + 'static> OnDemand<'t, K, V> {
+    const fn new(definition: TableDefinition<'static, K, V>) -> Self {
+        Self { definition, table: None }
     }
-}
 
-fn last(loaded: &Loaded) -> (u64, u32) {
-    loaded.topics.iter().map(|(id, record)| (record.retained.last, *id)).max().unwrap_or_default()
+    fn get(&mut self, transaction: &'t WriteTransaction) -> FileResult<&mut Table<'t, K, V>> {
+        match &mut self.table {
+            Some(table) => Ok(table),
+            none => Ok(none.insert(transaction.open_table(self.definition)?)),
+        }
+    }
 }
 
 impl<'t> LogTransaction<'t> {
@@ -90,12 +81,16 @@ impl<'t> LogTransaction<'t> {
             transaction,
             events: transaction.open_table(EVENTS)?,
             index: transaction.open_table(INDEX)?,
+            others: OnDemand::new(OTHERS),
+            aliases: OnDemand::new(ALIASES),
             keys: transaction.open_table(KEYS)?,
             loaded,
             topics,
             touched: BTreeSet::new(),
-            trims: HashMap::new(),
+            trims: BTreeMap::new(),
             gone: Vec::new(),
+            ended: Vec::new(),
+            went_on: Vec::new(),
             forgot: false,
         })
     }
@@ -110,18 +105,22 @@ impl<'t> LogTransaction<'t> {
         self.touched.iter().copied().collect()
     }
 
-    /// Inserts the events and keys of `batch`.
+    /// Inserts the events and keys of `batch`, and ends the topic that it ends.
     pub(super) fn insert(&mut self, batch: &QueuedBatch) -> FileResult<()> {
         for entry in &batch.entries {
             self.insert_event(entry)?;
+        }
+        if let Some(topic) = &batch.end {
+            self.end(topic, batch.at.0)?;
         }
         for keyed in &batch.keys {
             let seqs = batch.entries.get(keyed.events.clone()).unwrap_or_default();
             let mut seqs: Vec<_> = seqs.iter().map(|entry| entry.seq).collect();
             let ordinal = self.loaded.next_key;
-            if let Some(upload) = keyed.upload
-                && let (Some(first), Some(last)) = (seqs.first().copied(), seqs.last().copied())
-            {
+            if let Some(upload) = keyed.upload {
+                let (Some(first), Some(last)) = (seqs.first().copied(), seqs.last().copied()) else {
+                    continue; // without new events the key before it stands
+                };
                 seqs = vec![upload.first.unwrap_or(first), last];
                 if let Some(before) = self.topics.uploads.insert(keyed.key.text.clone(), ordinal) {
                     self.keys.remove(before)?;
@@ -137,26 +136,86 @@ impl<'t> LogTransaction<'t> {
     }
 
     fn insert_event(&mut self, entry: &Entry) -> FileResult<()> {
-        let id = self.topic(&entry.draft.topic)?;
-        let weight = entry.draft.weight();
-        let of_topic = self.loaded.topics.get(&id).map_or(0, |record| record.retained.last);
+        let Entry { seq, draft, .. } = entry;
+        let private = draft.private;
+        let others = self.others_of(entry)?;
+        let id = self.topic(&draft.topic)?;
+        let kind = Kind { canonical: true, private };
+        let of_topic = self.loaded.topics.get(&id).map_or(0, |stored| stored.retained.of(kind).last);
         let before = Before { of_topic, of_log: self.topics.last };
-        self.topics.last = (entry.seq, id);
-        self.events.insert(entry.seq, &*tables::event_row(id, before, entry))?;
-        self.index.insert((id, entry.seq), u32::try_from(weight).unwrap_or(u32::MAX))?;
-        if let Some(record) = self.loaded.topics.get_mut(&id) {
-            if record.retained.events == 0 {
-                self.topics.empty.remove(&(record.trimmed.0, id));
-            }
-            record.retained.add(entry.seq, weight);
-            if record.retained.events.is_power_of_two() {
-                self.topics.smallest.note(id, record.retained.events);
-            }
+        self.topics.last = (*seq, id);
+        let weight = draft.weight();
+        let bits = Indexed { weight, private }.bits();
+        self.events.insert(seq, &*tables::event_row(id, before, &others, entry))?;
+        self.index.insert((id, *seq), bits)?;
+        self.note(id, kind, *seq, weight);
+        for other in others {
+            self.others.get(self.transaction)?.insert((other.id, *seq), (bits, id))?;
+            self.note(other.id, Kind { canonical: false, private }, *seq, 0);
         }
-        self.touched.insert(id);
+        if let Some(alias) = &draft.alias {
+            self.aliases.get(self.transaction)?.insert((alias.as_str(), *seq), ())?;
+        }
+        if draft.end
+            && let Some(stored) = self.loaded.topics.get_mut(&id)
+        {
+            stored.ended = *seq;
+        }
         self.topics.events += 1;
         self.topics.bytes += weight as u64;
         Ok(())
+    }
+
+    /// The other topics of an event that is to be inserted.
+    fn others_of(&mut self, entry: &Entry) -> FileResult<Vec<OtherTopic>> {
+        let mut others = Vec::new();
+        let kind = Kind { canonical: false, private: entry.draft.private };
+        for topic in &entry.draft.others {
+            let id = self.topic(topic)?;
+            let last = self.loaded.topics.get(&id).map_or(0, |stored| stored.retained.of(kind).last);
+            let canonical = match last {
+                0 => NO_TOPIC,
+                // it is where the new one will be
+                last => self.others.get(self.transaction)?.get((id, last))?.map_or(NO_TOPIC, |row| row.value().1),
+            };
+            others.push(OtherTopic { id, before: (last, canonical) });
+        }
+        Ok(others)
+    }
+
+    /// Records a new event of topic `id`.
+    fn note(&mut self, id: u32, kind: Kind, seq: u64, weight: usize) {
+        self.touched.insert(id);
+        let Some(stored) = self.loaded.topics.get_mut(&id) else { return };
+        self.topics.note_change(id, stored);
+        stored.retained.of_mut(kind).add(seq, weight);
+        let events = stored.retained.events();
+        if kind.canonical && events.is_power_of_two() {
+            self.topics.smallest.note(id, events);
+        }
+    }
+
+    /// Ends `topic` behind its last own event, or if it has none at `at`.
+    fn end(&mut self, topic: &Topic, at: u64) -> FileResult<()> {
+        let id = self.topic(topic)?;
+        if let Some(stored) = self.loaded.topics.get_mut(&id) {
+            let last = stored.retained.last_own();
+            stored.ended = if last > 0 { last } else { at };
+            self.ended.push(stored.ended);
+            self.topics.note_empty(id, stored);
+            self.touched.insert(id);
+        }
+        Ok(())
+    }
+
+    /// Goes on with `topic`, if it has ended.
+    pub(super) fn reopen(&mut self, topic: &Topic) {
+        let Some(id) = self.topics.ids.get(topic) else { return };
+        if let Some(stored) = self.loaded.topics.get_mut(id).filter(|stored| stored.ended > 0) {
+            stored.ended = 0;
+            self.touched.insert(*id);
+            self.went_on.push(topic.clone());
+        }
     }
 
     /// The ID of `topic`, assigned if it has none yet.
@@ -168,132 +227,10 @@ impl<'t> LogTransaction<'t> {
         self.loaded.next_topic =
             id.checked_add(1).ok_or_else(|| Fault::Row("there are no numbers left for topics".into()))?;
         // The topic may have been forgotten: then everything through the floor may be lost.
-        let record = TopicRecord { topic: topic.clone(), retained: Retained::default(), trimmed: self.loaded.floor };
-        self.loaded.topics.insert(id, record);
+        let Loaded { floor: lost, private_floor: lost_private, .. } = *self.loaded;
+        self.loaded.topics.insert(id, StoredTopic { lost, lost_private, ..StoredTopic::new(topic.clone()) });
         self.topics.ids.insert(topic.clone(), id);
         Ok(id)
-    }
-
-    /// Trims the event `seq`, and returns true if it existed. `lossy` says that a subscriber may miss it.
-    pub(super) fn trim(&mut self, seq: u64, lossy: bool) -> FileResult<bool> {
-        let Some((time, id)) = self.remove(seq)? else { return Ok(false) };
-        let weight = self.index.remove((id, seq))?.map_or(0, |weight| weight.value());
-        if id == NO_TOPIC {
-            return Ok(true);
-        }
-        if let Some(record) = self.loaded.topics.get_mut(&id) {
-            let retained = &mut record.retained;
-            retained.events = retained.events.saturating_sub(1);
-            retained.bytes = retained.bytes.saturating_sub(weight as usize);
-            self.topics.smallest.note(id, retained.events);
-            if lossy {
-                record.trimmed = (record.trimmed.0.max(seq), record.trimmed.1.max(time));
-            }
-            if retained.events == 0 {
-                (retained.first, retained.last) = (0, 0);
-                self.topics.empty.insert((record.trimmed.0, id));
-            }
-        }
-        self.topics.events = self.topics.events.saturating_sub(1);
-        self.topics.bytes = self.topics.bytes.saturating_sub(u64::from(weight));
-        self.touched.insert(id);
-        let cut = self.trims.entry(id).or_default();
-        *cut = Cut { through: cut.through.max(seq), time: cut.time.max(time), lossy: cut.lossy || lossy };
-        Ok(true)
-    }
-
-    /// Removes the row of the event `seq`, and returns its time and topic. A damaged row does not say them: it is of the
-    /// time of the log, and of the topic that has such an event in the index.
-    fn remove(&mut self, seq: u64) -> FileResult<Option<(Millis, u32)>> {
-        let head = match self.events.remove(seq)? {
-            None => return Ok(None),
-            Some(row) => tables::event_head(seq, row.value()),
-        };
-        match head {
-            Ok(head) => Ok(Some((head.time, head.topic))),
-            Err(Fault::Row(_)) => {
-                for id in self.loaded.topics.keys() {
-                    if self.index.get((*id, seq))?.is_some() {
-                        return Ok(Some((self.loaded.time, *id)));
-                    }
-                }
-                Ok(Some((self.loaded.time, NO_TOPIC)))
-            }
-            Err(fault) => Err(fault),
-        }
-    }
-
-    /// Trims up to `most` events of `topic` through `through`. Returns false if more remain.
-    pub(super) fn trim_topic(&mut self, topic: &Topic, through: u64, most: usize) -> FileResult<bool> {
-        let Some(id) = self.topics.ids.get(topic).copied() else { return Ok(true) };
-        let mut before = 0;
-        for _ in 0..most {
-            let Some(seq) = self.next_of(id, before)?.filter(|seq| *seq <= through) else { return Ok(true) };
-            self.trim(seq, true)?;
-            before = seq;
-        }
-        Ok(false)
-    }
-
-    /// The oldest event and its time. One whose row is damaged is as old as can be: it goes first.
-    pub(super) fn oldest(&self) -> FileResult<Option<(u64, Millis)>> {
-        let Some((seq, row)) = self.events.first()? else { return Ok(None) };
-        let seq = seq.value();
-        Ok(Some((seq, tables::event_head(seq, row.value()).map_or(0, |head| head.time))))
-    }
-
-    /// The oldest event of one of the smallest topics, but not of the newest one: it would never get in.
-    pub(super) fn oldest_of_smallest(&self) -> FileResult<Option<u64>> {
-        let newest = self.loaded.next_topic.checked_sub(1);
-        match self.topics.smallest.first_but(newest) {
-            Some(id) => self.next_of(id, 0),
-            None => Ok(None),
-        }
-    }
-
-    /// The time of the event `seq`, if there is one.
-    pub(super) fn time(&self, seq: u64) -> FileResult<Option<Millis>> {
-        Ok(self.events.get(seq)?.map(|row| tables::event_head(seq, row.value()).map_or(0, |head| head.time)))
-    }
-
-    /// The first event of topic `id` after `after`.
-    pub(super) fn next_of(&self, id: u32, after: u64) -> FileResult<Option<u64>> {
-        Ok(self.index.range((id, after + 1)..=(id, u64::MAX))?.next().transpose()?.map(|(key, _)| key.value().1))
-    }
-
-    /// Removes everything after event `after` and from key `next_key` on: a commit that was reported as failed may have
-    /// reached the file after all.
-    pub(super) fn cut_off(&mut self, after: u64, next_key: u64) -> FileResult<()> {
-        let seqs: Vec<u64> =
-            self.events.range(after + 1..)?.map(|row| Ok(row?.0.value())).collect::<Result<_, redb::StorageError>>()?;
-        for seq in seqs {
-            self.trim(seq, false)?;
-        }
-        self.keys.retain_in(next_key.., |_, _| false)?;
-        self.loaded.next_key = next_key;
-        for id in self.touched() {
-            let newest = self.index.range((id, 0)..=(id, u64::MAX))?.next_back().transpose()?;
-            let newest = newest.map_or(0, |(key, _)| key.value().1);
-            if let Some(record) = self.loaded.topics.get_mut(&id) {
-                record.retained.last = newest;
-            }
-        }
-        self.topics.last = last(self.loaded);
-        Ok(())
-    }
-
-    /// Forgets the empty topic whose last event is the oldest.
-    pub(super) fn forget(&mut self) -> FileResult<Option<u32>> {
-        let Some((_, id)) = self.topics.empty.pop_first() else { return Ok(None) };
-        let Some(record) = self.loaded.topics.remove(&id) else { return Ok(None) };
-        self.topics.ids.remove(&record.topic);
-        let (through, time) = self.loaded.floor;
-        self.loaded.floor = (through.max(record.trimmed.0), time.max(record.trimmed.1));
-        self.touched.insert(id);
-        if let Some(Cut { through, time, lossy }) = self.trims.remove(&id) {
-            self.gone.push(Trim { topic: record.topic, through, time, lossy, left: Retained::default() });
-        }
-        Ok(Some(id))
     }
 
     /// Drops keys beyond `most` or older than `before`, at most `steps` of them.
@@ -321,26 +258,19 @@ impl<'t> LogTransaction<'t> {
         Ok(Some((ordinal, tables::key_time(ordinal, row.value()).unwrap_or(0))))
     }
 
-    /// Writes the rows of the topics and the counters. Returns what was trimmed.
+    /// Writes the rows of the topics and the counters. Returns what was trimmed, and what else became of topics.
     pub(super) fn finish(
         mut self,
         head: (u64, Millis),
         reserved: u64,
         behind: bool,
         in_use: bool,
-    ) -> FileResult<Vec<Trim>> {
-        let mut trims = std::mem::take(&mut self.gone);
-        for (id, cut) in std::mem::take(&mut self.trims) {
-            let next = self.next_of(id, 0)?;
-            let Some(record) = self.loaded.topics.get_mut(&id) else { continue };
-            record.retained.first = next.unwrap_or(0);
-            let Cut { through, time, lossy } = cut;
-            trims.push(Trim { topic: record.topic.clone(), through, time, lossy, left: record.retained });
-        }
+    ) -> FileResult<(Vec<Trim>, Outcome)> {
+        let trims = self.told()?;
         let mut rows = self.transaction.open_table(TOPICS)?;
         for id in &self.touched {
             match self.loaded.topics.get(id) {
-                Some(record) => rows.insert(id, &*tables::topic_row(*id, record))?,
+                Some(stored) => rows.insert(id, &*tables::topic_row(*id, stored))?,
                 None => rows.remove(id)?,
             };
         }
@@ -348,6 +278,6 @@ impl<'t> LogTransaction<'t> {
         (self.loaded.reserved, self.loaded.behind) = (reserved, behind);
         (self.loaded.in_use, self.loaded.topic_rows) = (in_use, self.loaded.topics.len() as u64);
         loaded::write_numbers(&mut self.transaction.open_table(META)?, self.loaded)?;
-        Ok(trims)
+        Ok((trims, Outcome { ended: self.ended, went_on: self.went_on }))
     }
 }

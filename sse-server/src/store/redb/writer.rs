@@ -26,11 +26,11 @@ use super::{
     queue::{Job, PendingAppend, Queue, QueuedBatch},
     retention::{RetentionScan, STEP},
     tables::{EVENTS, FileResult},
-    write::{LogTransaction, TopicIndex},
+    write::{LogTransaction, Outcome, TopicIndex},
 };
 use crate::base::seldom::Seldom;
-use crate::store::{AfterUnlock, Entry, StoreError};
-use sse_engine::{Millis, Retained, Topic, Trim};
+use crate::store::{AfterUnlock, Appended, Entry, StoreError};
+use sse_engine::{Kind, Millis, Stock, Topic, Trim};
 
 /// The most events trimmed on request in one transaction.
 const TRIMMED: usize = 4096;
@@ -63,6 +63,8 @@ pub(super) struct Writer {
     failing: Seldom,
     /// Retention has more to trim.
     chores: bool,
+    /// What the last write did to topics.
+    outcome: Outcome,
     /// The number of requested trims that the last write completed.
     trimmed: usize,
     /// Keeps other processes out of the directory.
@@ -90,6 +92,7 @@ impl Writer {
             untrimmed: None,
             failing: Seldom::a_minute(),
             chores: true,
+            outcome: Outcome::default(),
             trimmed: 0,
             _lock: lock,
             _ending: ending,
@@ -137,6 +140,7 @@ impl Writer {
         let shared = self.shared.clone();
         let _question = shared.disk.ask(Asked::Write);
         self.told = 0;
+        self.outcome = Outcome::default();
         if self.seen.elapsed() >= shared.options.retry {
             self.check_place()?;
         }
@@ -165,6 +169,9 @@ impl Writer {
                 if !writing.trim_topic(&trim.topic, trim.through.min(reported), TRIMMED)? {
                     break; // this trim continues with the next write, as do those after it
                 }
+                if trim.reopen {
+                    writing.reopen(&trim.topic);
+                }
                 self.trimmed += 1;
             }
             let options = &shared.options;
@@ -182,7 +189,8 @@ impl Writer {
             let reserved = if job.closing { head.0 } else { (head.0 + BLOCK / 2).max(writing.loaded.reserved) };
             let reserved = if reserved > writing.loaded.reserved { head.0 + BLOCK } else { reserved };
             let touched = writing.touched();
-            let trims = writing.finish(head, reserved, job.behind, !job.closing)?;
+            let (trims, outcome) = writing.finish(head, reserved, job.behind, !job.closing)?;
+            self.outcome = outcome;
             self.name(&touched)?;
             self.told = trims.iter().map(|trim| trim.through).max().unwrap_or(0);
             self.tell_trims(trims, job)?;
@@ -219,8 +227,7 @@ impl Writer {
         if job.closing {
             return Ok(self.shared.queue()?.head());
         }
-        let last = job.batches().filter_map(|batch| batch.entries.last()).last();
-        Ok(last.map_or((self.loaded.head, self.loaded.time), |entry| (entry.seq, entry.time)))
+        Ok(job.batches().last().map_or((self.loaded.head, self.loaded.time), |batch| batch.at))
     }
 
     /// Updates the topic names, before readers can see events of new topics.
@@ -228,7 +235,7 @@ impl Writer {
         let mut names = self.shared.names.write().map_err(|_| Fault::Gone)?;
         for id in touched {
             match self.loaded.topics.get(id) {
-                Some(record) if !names.topics.contains_key(id) => names.add(*id, &record.topic),
+                Some(stored) if !names.topics.contains_key(id) => names.add(*id, &stored.topic),
                 Some(_) => {}
                 None => names.remove(*id),
             }
@@ -243,20 +250,22 @@ impl Writer {
             return Ok(());
         }
         let queue = self.shared.queue()?;
-        let mut left: HashMap<&Topic, Retained> = trims.iter().map(|trim| (&trim.topic, trim.left)).collect();
-        let each = |batches: &mut dyn Iterator<Item = &QueuedBatch>, change: &mut dyn FnMut(&Entry)| {
-            batches.flat_map(|batch| &batch.entries).for_each(change);
+        let mut left: HashMap<&Topic, Stock> = trims.iter().map(|trim| (&trim.topic, trim.left)).collect();
+        let mut each = |batch: &QueuedBatch, change: &dyn Fn(&mut Stock, &Entry, Kind, usize)| {
+            for entry in &batch.entries {
+                for (topic, kind, bytes) in entry.kinds() {
+                    if let Some(left) = left.get_mut(topic) {
+                        change(left, entry, kind, bytes);
+                    }
+                }
+            }
         };
-        each(&mut job.waiting.iter().map(|waiting| &waiting.batch), &mut |entry| {
-            if let Some(left) = left.get_mut(&entry.draft.topic) {
-                left.remove(entry.draft.weight());
-            }
-        });
-        each(&mut queue.shown.iter(), &mut |entry| {
-            if let Some(left) = left.get_mut(&entry.draft.topic) {
-                left.add(entry.seq, entry.draft.weight());
-            }
-        });
+        for waiting in &job.waiting {
+            each(&waiting.batch, &|left, _, kind, bytes| left.of_mut(kind).remove(bytes));
+        }
+        for batch in &queue.shown {
+            each(batch, &|left, entry, kind, bytes| left.of_mut(kind).add(entry.seq, bytes));
+        }
         let left: Vec<_> = trims.iter().map(|trim| left[&trim.topic]).collect();
         trims.iter_mut().zip(left).for_each(|(trim, left)| trim.left = left);
         let after_unlock: Vec<_> = queue.followers.iter().map(|follower| follower.trimming(&trims)).collect();
@@ -267,23 +276,35 @@ impl Writer {
 
     /// The job is committed: shows what was hidden, and answers.
     fn written(&mut self, job: Job) -> Result<(), StoreError> {
+        let Outcome { ended, went_on } = std::mem::take(&mut self.outcome);
+        let mut ended = ended.into_iter();
         let mut queue = self.shared.queue()?;
-        if let Some(entry) = job.batches().last().and_then(|batch| batch.entries.last()) {
-            queue.committed = queue.committed.max(entry.seq);
+        if let Some(batch) = job.batches().last() {
+            queue.committed = queue.committed.max(batch.at.0);
         }
         queue.reserved = self.loaded.reserved;
         queue.behind = job.behind && !queue.closing;
         queue.writing = false;
         queue.note_write(job.waiting.len(), self.last.elapsed());
-        let mut after_unlock: Vec<_> =
-            job.waiting.iter().flat_map(|waiting| queue.tell(&waiting.batch.entries)).collect();
-        let mut answers: Vec<_> =
-            job.waiting.into_iter().map(|waiting| (waiting.answer, waiting.batch.seqs())).collect();
+        let (mut after_unlock, mut answers) = (Vec::new(), Vec::new());
+        for PendingAppend { batch, answer } in job.waiting {
+            after_unlock.extend(queue.tell(&batch.entries));
+            let seqs = batch.seqs();
+            let ended = batch.end.and_then(|topic| Some((topic, ended.next()?)));
+            let appended = Appended { seqs, ended: ended.as_ref().map(|(_, at)| *at) };
+            if let Some((topic, at)) = ended {
+                after_unlock.extend(queue.tell_end(topic, at));
+            }
+            answers.push((answer, appended));
+        }
+        for topic in &went_on {
+            queue.tell_went_on(topic);
+        }
         if queue.behind {
             let (more, released) = queue.release();
             after_unlock.extend(more);
             for PendingAppend { batch, answer } in released {
-                answers.push((answer, batch.seqs()));
+                answers.push((answer, Appended { seqs: batch.seqs(), ended: None }));
                 queue.shown.push_back(batch);
             }
         }
@@ -295,7 +316,7 @@ impl Writer {
         drop(queue);
         self.shared.work.notify_all();
         if self.shared.damage.count() > 0 {
-            let firsts = self.loaded.topics.values().map(|record| record.retained.first).filter(|first| *first > 0);
+            let firsts = self.loaded.topics.values().map(|stored| stored.retained.first()).filter(|first| *first > 0);
             self.shared.damage.forget(firsts.min().map_or(self.loaded.head, |first| first - 1));
         }
         self.next_key = self.loaded.next_key;
@@ -314,6 +335,7 @@ impl Writer {
         let _ = self.shared.health.send_replace(Err(error.clone()));
         let waiting: Vec<_> = job.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
         let trims: Vec<_> = job.trims.into_iter().chain(std::mem::take(&mut queue.trims)).collect();
+        waiting.iter().for_each(|waiting| queue.take_back(&waiting.batch));
         queue.put_back(job.shown);
         drop(queue);
         self.shared.work.notify_all();

@@ -1,6 +1,6 @@
 //! Steps of a group that are computed once and shared by all members with the same progress.
 
-use sse_engine::{Chunk, Cursor, Driver, Failed, Progress, Step, StorePage, Surroundings, WRITE_BYTES, Write};
+use sse_engine::{Chunk, Cursor, Driver, Failed, Lasts, Progress, Step, StorePage, Surroundings, WRITE_BYTES, Write};
 
 use crate::hub::{Hub, Wakes};
 
@@ -51,6 +51,14 @@ impl Driver for Member<'_> {
         }
         self.memo.0.push(Known { from, step: step.clone(), to: cursor.progress() });
         Ok(step)
+    }
+
+    fn next_lasts(&mut self, cursor: &mut Cursor, lasts: &mut Lasts) -> Result<Step<Chunk>, Failed> {
+        Ok(self.hub.next_lasts(cursor, lasts, WRITE_BYTES)?.map(Write::into_chunk))
+    }
+
+    fn carry(&mut self, write: Write) -> Chunk {
+        write.into_chunk()
     }
 
     fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Chunk>, Failed> {

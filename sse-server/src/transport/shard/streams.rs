@@ -87,13 +87,13 @@ impl<S: Socket> Streams<S> {
 
     /// Starts a stream.
     pub(super) fn join(&mut self, socket: S, taken: TakenStream, chunked: bool, open: OpenConnection, now: Millis) {
-        let TakenStream { subscriber, cursor, opening, heartbeat } = taken;
+        let TakenStream { subscriber, cursor, opening, control } = taken;
         let entry = self.connections.vacant_entry();
         let index = entry.key();
         let Ok(slot) = u32::try_from(index) else { return };
         self.uses = self.uses.wrapping_add(1);
         let id = Id { index: slot, use_count: self.uses };
-        let mut session = Session::new(cursor, opening, heartbeat, now, &self.hub);
+        let mut session = Session::new(cursor, opening, control, now, &self.hub);
         if let Some(drain) = self.drain {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
         }
@@ -281,10 +281,13 @@ impl<S: Socket> Streams<S> {
     /// Writes the last block, and closes our side.
     fn end(&mut self, index: usize, last_words: &Bytes, ended: EndReason, now: Millis) -> Stays {
         self.leave(index, ended);
-        let words = Chunk::new(last_words);
-        let chunked = self.connections[index].chunked;
-        let bytes = if chunked { [words.framed(), LAST_CHUNK].concat().into() } else { words.payload() };
-        if self.send(index, &bytes, now) == Stays::No {
+        let words = (!last_words.is_empty()).then(|| Chunk::new(last_words));
+        let bytes = match (self.connections[index].chunked, words) {
+            (true, Some(words)) => [words.framed(), LAST_CHUNK].concat().into(),
+            (true, None) => Bytes::from_static(LAST_CHUNK),
+            (false, _) => last_words.clone(),
+        };
+        if !bytes.is_empty() && self.send(index, &bytes, now) == Stays::No {
             return Stays::No;
         }
         self.connections[index].patience_ends = now.saturating_add(self.write_stall);

@@ -1,18 +1,96 @@
-//! The parts of an event that all three forms share.
+//! The parts of an event that all forms share.
 
 use std::str;
 
 use bytes::Bytes;
-use sse_core::Text;
-use sse_engine::Name;
+use sse_core::{Text, hub::names::query};
+use sse_engine::{Alias, Draft, Name, Topic};
 
 use crate::{
     config::Publish,
-    http::{problem::Problem, request::body::BodyLimit},
+    http::{
+        problem::Problem,
+        request::{
+            body::BodyLimit,
+            query::{once, parameters, unknown},
+        },
+    },
+    hub::Hub,
 };
+
+/// What the query of a publish says of its event, or of all its events.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// The topics, if the path has none.
+    pub(super) topics: Vec<Topic>,
+    pub(super) name: Option<Name>,
+    pub(super) private: bool,
+    pub(super) alias: Option<Alias>,
+    pub(super) end: bool,
+}
+
+impl Wanted {
+    /// Reads the query. The parameter `topic` is for where the path has none.
+    pub(super) fn read(hub: &Hub, query: &str, has_topic: bool) -> Result<Self, Problem> {
+        let mut wanted = Self::default();
+        let (mut private, mut end) = (None, None);
+        for parameter in parameters(query) {
+            let (parameter, value) = parameter?;
+            match parameter.as_str() {
+                query::TOPIC if has_topic => {
+                    let detail =
+                        "the topic is in the path already; give several as parameters `topic` of POST /publish";
+                    return Err(Problem::invalid(detail));
+                }
+                query::TOPIC => {
+                    let topic = Topic::new(&value);
+                    wanted.topics.push(
+                        topic.map_err(|why| Problem::invalid(format!("the parameter `topic` is {value:?}: {why}")))?,
+                    );
+                }
+                query::EVENT => once(&mut wanted.name, query::EVENT, event_name(&value)?)?,
+                query::PRIVATE => once(&mut private, query::PRIVATE, flag(query::PRIVATE, &value)?)?,
+                query::END => once(&mut end, query::END, flag(query::END, &value)?)?,
+                query::ALIAS => once(&mut wanted.alias, query::ALIAS, alias(&value, "the parameter `alias`")?)?,
+                other => unknown(hub, other, "event, private, alias, end, and topic at /publish")?,
+            }
+        }
+        wanted.private = private.unwrap_or_default();
+        wanted.end = end.unwrap_or_default();
+        Ok(wanted)
+    }
+
+    /// The event with `data` for the topic of the path, or for those of the query.
+    pub(super) fn draft(self, topic: Option<Topic>, data: Text) -> Result<Draft, Problem> {
+        let Self { topics, name, private, alias, end } = self;
+        let topics: Vec<_> = topic.into_iter().chain(topics).collect();
+        Ok(Draft { name, private, alias, end, ..of_topics(topics, data)? })
+    }
+}
+
+/// An event with these topics, the first of which is the canonical one.
+pub(super) fn of_topics(topics: Vec<Topic>, data: Text) -> Result<Draft, Problem> {
+    let first = topics.first().cloned().ok_or_else(|| Problem::invalid("there is no topic; name at least one"))?;
+    let mut draft = Draft::text(first, data);
+    draft.set_topics(topics).map_err(Problem::invalid)?;
+    Ok(draft)
+}
 
 pub(super) fn event_name(value: &str) -> Result<Name, Problem> {
     Name::new(value).map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
+}
+
+pub(super) fn alias(value: &str, what: &str) -> Result<Alias, Problem> {
+    Alias::new(value).map_err(|why| Problem::invalid(format!("{what} is {value:?}: {why}")))
+}
+
+/// The value of a parameter that needs none.
+fn flag(name: &str, value: &str) -> Result<bool, Problem> {
+    match value {
+        "" | "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Problem::invalid(format!("the parameter `{name}` is {value:?}; it takes nothing, true or false"))),
+    }
 }
 
 pub(super) fn utf8(body: Bytes) -> Result<Text, Problem> {

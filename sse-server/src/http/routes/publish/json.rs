@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use sse_engine::{Draft, Topic, data_of};
 
 use super::{
-    event::{event_name, not_utf8, one_event},
+    event::{alias, event_name, not_utf8, of_topics, one_event},
     key,
     receipt::{Receipt, publish_one, receipt, refusal},
 };
@@ -25,7 +25,7 @@ use crate::{
         },
         response::{ResponseBody, json as json_response},
     },
-    hub::{Hub, Publication},
+    hub::{AppendError, Hub, Publication},
     metrics::RefusalKind,
     store::{Fingerprint, Key, Scope},
 };
@@ -78,7 +78,10 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
     struct Receipts {
         events: Vec<Receipt>,
     }
-    let published = published.map_err(refusal)?;
+    let published = published.map_err(|error| match error {
+        AppendError::Ended(index, _) => refusal(error).with("index", index),
+        error => refusal(error),
+    })?;
     let events = published.into_iter().zip(topics).map(|(published, topic)| receipt(published, topic)).collect();
     Ok(json_response(&Receipts { events }))
 }
@@ -86,8 +89,17 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
 /// Parses one event and its key.
 pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String>), Problem> {
     let event: Event<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let topic = Topic::new(&event.topic)
-        .map_err(|error| Problem::invalid(format!("the member `topic` is {:?}: {error}", event.topic)))?;
+    let named = |member: &'static str| {
+        move |text: &String| {
+            Topic::new(text).map_err(|why| Problem::invalid(format!("the member `{member}` is {text:?}: {why}")))
+        }
+    };
+    let topics = match (&event.topic, &event.topics) {
+        (Some(topic), None) => vec![named("topic")(topic)?],
+        (None, Some(topics)) => topics.iter().map(named("topics")).collect::<Result<_, _>>()?,
+        (Some(_), Some(_)) => return Err(Problem::invalid("there are the members `topic` and `topics`; give one")),
+        (None, None) => return Err(Problem::invalid("there is no member `topic`, and no `topics`; give one")),
+    };
     let Some(raw) = event.data else {
         return Err(Problem::invalid("there is no member `data`; give any JSON value, null included"));
     };
@@ -95,7 +107,9 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
     let retry = event.retry.map(|ms| Duration::from_millis(ms).clamp(config.retry_min, config.retry_max));
     let name = event.event.as_deref().map(event_name).transpose()?;
     let key = event.key.as_deref().map(key::of_event).transpose()?;
-    Ok((Draft { topic, name, retry, data, json }, key))
+    let alias = event.alias.as_deref().map(|text| alias(text, "the member `alias`")).transpose()?;
+    let Event { private, end, .. } = event;
+    Ok((Draft { name, retry, json, alias, private, end, ..of_topics(topics, data)? }, key))
 }
 
 /// The key of the request or of the event, but not both.
@@ -110,8 +124,8 @@ pub(super) fn one_key<T>(request: Option<T>, event: Option<T>) -> Result<Option<
 
 fn not_json(error: &serde_json::Error) -> Problem {
     Problem::invalid(format!(
-        "not the JSON of an event: {error}; an event is {{\"topic\",\"data\"}} with \"event\", \"retry\" \
-         (milliseconds) and \"key\" if wanted"
+        "not the JSON of an event: {error}; an event is {{\"topic\",\"data\"}}, or with \"topics\", and with \"event\", \
+         \"retry\" (milliseconds), \"key\", \"private\", \"alias\" and \"end\" if wanted"
     ))
 }
 
@@ -122,12 +136,18 @@ const fn many_events(config: &Publish) -> BodyLimit {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Event<'a> {
-    topic: String,
+    topic: Option<String>,
+    topics: Option<Vec<String>>,
     #[serde(borrow, default, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     event: Option<String>,
     retry: Option<u64>,
     key: Option<String>,
+    #[serde(default)]
+    private: bool,
+    alias: Option<String>,
+    #[serde(default)]
+    end: bool,
 }
 
 /// Distinguishes `null`, which is data, from a missing member.
@@ -198,6 +218,12 @@ mod tests {
             (r#"{"topic":"a","data":1,"key":"a b"}"#, "the member `key` is \"a b\""),
             (r#"{"topic":"a","data":1,"retry":-1}"#, "expected u64"),
             (r#"{"topic":"a","data":1,"topic":"b"}"#, "duplicate field `topic`"),
+            (r#"{"topics":["a","b*"],"data":1}"#, "the member `topics` is \"b*\""),
+            (r#"{"topics":["a"],"topic":"a","data":1}"#, "`topic` and `topics`"),
+            (r#"{"topics":[],"data":1}"#, "no topic"),
+            (r#"{"data":1}"#, "no member `topic`"),
+            (r#"{"topic":"a","data":1,"alias":"a\nb"}"#, "the member `alias` is \"a\\nb\""),
+            (r#"{"topic":"a","data":1,"alias":"000000000000-00000000001"}"#, "the hub's own"),
             (r#"{"topic":"a","data":"\ud800"}"#, "the member `data` is no text"),
             (r#"{"topic":"a","data":{"b":["\ud800"]}}"#, "the member `data` is no text"),
             ("7", "not the JSON of an event"),

@@ -37,6 +37,29 @@ pub(super) async fn publish_one(hub: &Hub, draft: Draft, key: Option<Key>) -> Re
     Ok(json(&receipt))
 }
 
+/// Ends the canonical topic of `draft`, which has no data, without an event.
+pub(super) async fn end_topic(hub: &Hub, draft: Draft, key: Option<String>) -> Result<Response<ResponseBody>, Problem> {
+    #[derive(Serialize)]
+    struct Ended {
+        id: String,
+        topic: String,
+        duplicate: bool,
+        ended: bool,
+    }
+    if !draft.others.is_empty() || draft.name.is_some() || draft.alias.is_some() {
+        let detail = "an end without data is for one topic, and has no name or alias; send data, or the topic alone";
+        return Err(Problem::invalid(detail));
+    }
+    let topic = draft.topic.to_string();
+    let (position, duplicate) = match hub.end_topic(draft.topic).await {
+        Ok(position) => (position, false),
+        // to end what has ended is a repeat, if the publisher says that it may be one
+        Err(AppendError::Ended(_, position)) if key.is_some() => (position, true),
+        Err(error) => return Err(refusal(error)),
+    };
+    Ok(json(&Ended { id: position.to_string(), topic, duplicate, ended: true }))
+}
+
 pub(super) fn receipt(published: Published, topic: String) -> Receipt {
     Receipt { id: published.position.to_string(), topic, duplicate: published.duplicate }
 }
@@ -55,6 +78,10 @@ pub(super) fn refusal(error: AppendError) -> Problem {
         AppendError::Store(error) => {
             let detail = format!("the event is not published: {error}; publish it again in a moment");
             Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, detail, Duration::from_secs(1))
+        }
+        AppendError::Ended(_, at) => {
+            let detail = format!("the topic has ended, with the event {at}; delete the topic to publish to it again");
+            Problem::new(StatusCode::CONFLICT, RefusalKind::ended, detail).with("ended_at", at.to_string())
         }
         AppendError::Conflict(index) => {
             let detail = "the idempotency key was used for other content; use a new key for new content";

@@ -11,7 +11,7 @@ use crate::store::{
         Fault,
         tables::{META, meta},
     },
-    suite::{all, append, query},
+    suite::{append, query},
 };
 
 async fn written() -> TempDir {
@@ -82,41 +82,6 @@ async fn a_log_that_was_never_whole_is_begun_anew() {
     let store = open(directory.path(), Durability::Always);
     append(&store, "a", "1").await;
     assert!(!directory.path().join("log.redb.new").exists());
-}
-
-/// A log of schema 1, as an earlier version of this program left it: events of all kinds, keys of all kinds, a trim and a
-/// crash.
-const KEPT: &[u8] = include_bytes!("kept/schema-1.redb");
-
-#[tokio::test]
-async fn a_file_of_the_schema_before_is_brought_up_to_date() {
-    let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("log.redb"), KEPT).unwrap();
-    for _ in 1..=2 {
-        let store = open(directory.path(), Durability::Always);
-        let snapshot = store.snapshot();
-        assert_eq!((snapshot.epoch.to_string().as_str(), snapshot.head), ("m3arsnp6e97b", 16_777_218));
-        assert_eq!((snapshot.holes.len(), snapshot.holes[0].after), (1, 8));
-        let trimmed: Vec<_> = snapshot.topics.iter().map(|topic| (topic.topic.as_str(), topic.trimmed.0)).collect();
-        assert_eq!(trimmed, [("a", 1), ("b/c", 0), ("array", 0), ("lines", 0)]);
-        let entries = all(&store, &["**"], 0).await;
-        let texts: Vec<_> = entries.iter().map(|entry| entry.draft.data.as_str()).collect();
-        assert_eq!(texts, ["x\n\"y\" \u{0}ä", r#"{"n":1}"#, "1", "2", "1", "2", "3", "after a crash"]);
-        let first = &entries[0].draft;
-        assert_eq!(first.name.as_ref().map(sse_engine::Name::as_str), Some("tick"));
-        assert_eq!((first.retry, entries[1].draft.json), (Some(Duration::from_millis(1500)), true));
-        let times: Vec<_> = entries.iter().map(|entry| entry.time - 4_000_000_000_000).collect();
-        assert_eq!(times, [0, 0, 1, 1, 2, 2, 2, 3]);
-        let keys: Vec<_> = snapshot.keys.iter().map(|key| key.key.text.as_str()).collect();
-        assert_eq!(keys, ["k", "whole", "upload", "upload"]);
-        let named = snapshot.keys.iter().find(|key| key.key.text == "k").unwrap();
-        assert_eq!(named.content, crate::store::Fingerprint::of_draft(first));
-        assert_eq!(&*named.seqs, [2]);
-        let lines = snapshot.keys.iter().find(|key| key.key.scope == crate::store::Scope::Lines).unwrap();
-        let of_lines = entries[4..7].iter().map(|entry| crate::store::Fingerprint::of_draft(&entry.draft));
-        let content = of_lines.fold(crate::store::Fingerprint::of([]), crate::store::Fingerprint::then);
-        assert_eq!((lines.lines, &*lines.seqs, lines.content), (3, &[6, 8][..], content));
-    }
 }
 
 /// A log of events of some topics, with the bytes of its file and where each event's data stands in them.

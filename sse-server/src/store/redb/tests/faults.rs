@@ -9,7 +9,7 @@ use crate::store::{
     suite::{Heard, all, append, batch},
 };
 
-fn faulty(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
+pub(super) fn faulty(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
     let mut place = place(directory);
     place.faults = Some(faults);
     Redb::open(place, options(durability)).unwrap()
@@ -26,7 +26,7 @@ fn texts(entries: &[Entry]) -> Vec<String> {
     entries.iter().map(|entry| entry.draft.data.to_string()).collect()
 }
 
-async fn well(store: &Redb) {
+pub(super) async fn well(store: &Redb) {
     let mut health = store.shared.health.subscribe();
     health.wait_for(Result::is_ok).await.unwrap();
 }
@@ -143,7 +143,7 @@ async fn a_trim_that_did_not_come_to_pass_is_taken_back() {
     faults.allow(i64::MAX);
     well(&store).await;
     let (through, topics) = heard.reopened.lock().unwrap().clone().unwrap();
-    assert_eq!((through, topics[0].retained.events, topics[0].retained.last), (first, 1, first));
+    assert_eq!((through, topics[0].retained.events(), topics[0].retained.last()), (first, 1, first));
     assert_eq!(texts(&all(&store, &["state"], 0).await), ["acknowledged"]);
 }
 

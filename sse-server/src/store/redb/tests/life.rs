@@ -115,7 +115,7 @@ async fn keys_survive_with_their_events() {
     ];
     let drafts = vec![draft("a", "1"), draft("a", "2")];
     let now = crate::base::clock::wall();
-    let seqs = store.append(Batch { drafts, keys, now }).await.unwrap();
+    let seqs = store.append(Batch { drafts, keys, now, ..Batch::default() }).await.unwrap().seqs;
     drop(store);
     let remembered = open(directory.path(), Durability::Always).snapshot().keys;
     let of: Vec<_> = remembered.iter().map(|key| (key.key.text.as_str(), &*key.seqs, key.time)).collect();
@@ -137,7 +137,8 @@ async fn keys_are_bounded_in_number_and_age() {
         // the first keys are older than the window
         let now = if at < 30 { now - 2 * 3_600_000 } else { now };
         let keys = vec![mark(at.to_string())];
-        store.append(Batch { drafts: vec![draft("a", "x")], keys, now }).await.unwrap();
+        let drafts = vec![draft("a", "x")];
+        store.append(Batch { drafts, keys, now, ..Batch::default() }).await.unwrap();
     }
     drop(store);
     let keys = open(directory.path(), Durability::Always).snapshot().keys;
@@ -161,7 +162,7 @@ async fn under_load_a_batch_is_one_transaction() {
     store.follow(store.snapshot().head, heard.clone()).unwrap();
     let publishers = (0..64).map(|_| {
         let store = store.clone();
-        tokio::spawn(async move { store.append(batch(1, [("a", "x"), ("b", "y")])).await.unwrap() })
+        tokio::spawn(async move { store.append(batch(1, [("a", "x"), ("b", "y")])).await.unwrap().seqs })
     });
     let mut seqs = Vec::new();
     for publisher in publishers.collect::<Vec<_>>() {
@@ -226,8 +227,8 @@ async fn a_request_of_lines_has_one_key_however_many_lines_it_has() {
         upload: (lines > 0).then_some(UploadRange { lines, first }),
     };
     let append = async |keyed| {
-        let batch = Batch { drafts: vec![draft("a", "x")], keys: vec![keyed], now: wall };
-        store.append(batch).await.unwrap()[0]
+        let drafts = vec![draft("a", "x")];
+        store.append(Batch { drafts, keys: vec![keyed], now: wall, ..Batch::default() }).await.unwrap().seqs[0]
     };
     let first = append(mark("kept", Scope::Request, 0, None)).await;
     let mut last = 0;

@@ -10,9 +10,9 @@ use crate::store::{
     redb::retention::{Bound, Rule},
     suite::{Heard, all, append, batch, draft},
 };
-use sse_engine::{Retained, Selector};
+use sse_engine::{Selector, Stock};
 
-fn keeping(most: Bound, topics: usize, rules: Vec<Rule>) -> (Redb, Arc<Heard>, TempDir) {
+pub(super) fn keeping(most: Bound, topics: usize, rules: Vec<Rule>) -> (Redb, Arc<Heard>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let retention = Retention { most, topics, rules };
     let options = Options { retention, ..options(Durability::Always) };
@@ -22,7 +22,7 @@ fn keeping(most: Bound, topics: usize, rules: Vec<Rule>) -> (Redb, Arc<Heard>, T
     (store, heard, directory)
 }
 
-fn rule(selector: &str, most: Bound, last_only: bool) -> Rule {
+pub(super) fn rule(selector: &str, most: Bound, last_only: bool) -> Rule {
     Rule { selector: Selector::new(selector).unwrap(), most, last_only }
 }
 
@@ -45,7 +45,7 @@ async fn by_count() {
     }
     assert_eq!(kept(&store, &["a"]).await, ["4", "5"], "and the one at the end");
     let trims = heard.trims.lock().unwrap();
-    assert_eq!(trims.last().map(|trim| (trim.through, trim.lossy)), Some((seqs[3], true)));
+    assert_eq!(trims.last().map(|trim| (trim.through, trim.lost.0)), Some((seqs[3], seqs[3])));
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn by_topic_the_first_rule_that_matches_holds() {
     let trims = heard.trims.lock().unwrap();
     let other = trims.iter().rfind(|trim| trim.topic.as_str() == "a/other").unwrap();
     // Followers have not seen the event that caused the trim yet.
-    assert_eq!(other.left, Retained::default());
+    assert_eq!(other.left, Stock::default());
     assert!(other.through < last - 1);
 }
 
@@ -108,11 +108,11 @@ async fn the_last_event_stands_for_those_before() {
         append(&store, "state/a", at).await;
     }
     assert_eq!(kept(&store, &["state/a"]).await, ["3"]);
-    assert!(heard.trims.lock().unwrap().iter().all(|trim| !trim.lossy), "nobody misses them");
+    assert!(heard.trims.lock().unwrap().iter().all(|trim| trim.lost == (0, 0)), "nobody misses them");
     drop(store);
     let snapshot = open(directory.path(), Durability::Always).snapshot();
     let record = snapshot.topics.iter().find(|record| record.topic.as_str() == "state/a").unwrap();
-    assert_eq!((record.retained.events, record.trimmed), (1, (0, 0)));
+    assert_eq!((record.retained.events(), record.lost), (1, (0, 0)));
 }
 
 #[tokio::test]
@@ -142,12 +142,12 @@ async fn until(store: &Redb, of: &[&str], left: &[&str]) {
 async fn what_nobody_has_heard_of_is_not_trimmed() {
     let two = Bound { events: 2, ..Bound::default() };
     let (store, heard, _directory) = keeping(Bound::default(), 100, vec![rule("a", two, false)]);
-    let seqs = store.append(batch(1, ["1", "2", "3", "4", "5"].map(|data| ("a", data)))).await.unwrap();
+    let seqs = store.append(batch(1, ["1", "2", "3", "4", "5"].map(|data| ("a", data)))).await.unwrap().seqs;
     assert_eq!(heard.seqs(), seqs);
     until(&store, &["a"], &["4", "5"]).await;
     let trims = heard.trims.lock().unwrap();
     let last = trims.last().unwrap();
-    assert_eq!((last.through, last.left.events, last.left.last), (seqs[2], 2, seqs[4]));
+    assert_eq!((last.through, last.left.events(), last.left.last()), (seqs[2], 2, seqs[4]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,8 +186,8 @@ async fn a_topic_that_makes_room_is_enough() {
 #[tokio::test]
 async fn a_large_trim_goes_in_steps() {
     let (store, _heard, _directory) = keeping(Bound::default(), 2, Vec::new());
-    let seqs = store.append(batch(1, (0..9000).map(|_| ("a", "x")))).await.unwrap();
-    store.trim(&crate::store::suite::topic("a"), seqs[8999] - 1).await.unwrap();
+    let seqs = store.append(batch(1, (0..9000).map(|_| ("a", "x")))).await.unwrap().seqs;
+    store.trim(&crate::store::suite::topic("a"), seqs[8999] - 1, false).await.unwrap();
     assert_eq!(all(&store, &["a"], 0).await.len(), 1);
 }
 

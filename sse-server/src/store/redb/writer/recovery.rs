@@ -90,9 +90,9 @@ impl Writer {
     /// Reopens the file, and brings it up to date with what was shown. Nothing is appended meanwhile.
     fn reopen(&mut self) -> FileResult<()> {
         let shared = self.shared.clone();
-        let (shown, committed, head) = {
+        let (shown, committed, head, ends) = {
             let mut queue = shared.queue()?;
-            (std::mem::take(&mut queue.shown), queue.committed, queue.head())
+            (std::mem::take(&mut queue.shown), queue.committed, queue.head(), queue.ends.clone())
         };
         let _question = shared.disk.ask(Asked::Write);
         let reopened = guarded(|| {
@@ -107,7 +107,7 @@ impl Writer {
             self.topics = TopicIndex::of(&self.loaded);
             let transaction = database.begin_write()?;
             let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
-            writing.cut_off(committed, self.next_key)?;
+            writing.cut_off(committed, self.next_key, &ends)?;
             for batch in &shown {
                 writing.insert(batch)?;
             }
@@ -123,13 +123,15 @@ impl Writer {
                 return Err(fault);
             }
         };
-        let last = shown.iter().filter_map(|batch| batch.entries.last()).map(|entry| entry.seq).max();
-        queue.committed = last.unwrap_or(committed);
+        queue.committed = shown.back().map_or(committed, |batch| batch.at.0);
         queue.reserved = self.loaded.reserved;
         queue.put_back(VecDeque::new());
         settle(&queue);
-        let records: Vec<_> = self.loaded.topics.values().cloned().collect();
-        queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &records, self.told));
+        let topics: Vec<_> = self.loaded.topics.values().cloned().collect();
+        queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &topics, self.told));
+        // those of topics that the file has forgotten after all
+        let known = self.loaded.ends();
+        ends.keys().filter(|topic| !known.contains_key(*topic)).for_each(|topic| queue.tell_went_on(topic));
         drop(queue);
         (self.begun, self.told, self.place) = (true, 0, shared.directory.place());
         self.next_key = self.loaded.next_key;

@@ -1,0 +1,141 @@
+//! The last event of each topic that a subscriber selects, with which its stream may begin.
+//!
+//! They are found in order of the log, a page of their numbers at a time: so a subscriber of very many topics takes no
+//! more memory than others, and its events come as it takes them.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    Kind, Matcher, Selection,
+    cursor::{Readable, View},
+    group::Group,
+    steps::SLICE,
+    topic_state::TopicState,
+};
+
+/// The events of one page.
+const PAGE: usize = 4096;
+
+/// The last events that a stream begins with, as far as they are found and delivered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lasts {
+    /// The head when the stream was opened: what follows it comes as to everyone.
+    until: u64,
+    /// The events of this page that are not delivered, in order.
+    page: BTreeSet<u64>,
+    /// Events through this one are delivered.
+    after: u64,
+    /// The topics that are still to be looked at for this page; `None` if there are none.
+    search: Option<Selection>,
+    /// There may be others behind this page.
+    has_more: bool,
+    /// Some of them are being read from the store.
+    pub(crate) is_reading: bool,
+}
+
+impl Lasts {
+    /// Those through the event `until`.
+    pub(crate) fn new(until: u64) -> Self {
+        let (page, search) = (BTreeSet::new(), Some(Selection::default()));
+        Self { until, page, after: 0, search, has_more: false, is_reading: false }
+    }
+
+    pub(crate) const fn until(&self) -> u64 {
+        self.until
+    }
+
+    /// The next event to deliver.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.page.first().copied()
+    }
+
+    /// The next `count` events to deliver.
+    pub(crate) fn next(&self, count: usize) -> impl Iterator<Item = u64> {
+        self.page.iter().take(count).copied()
+    }
+
+    /// The events through `seq` are delivered, or gone.
+    pub(crate) fn delivered(&mut self, seq: u64) {
+        self.after = self.after.max(seq);
+        self.page = self.page.split_off(&(seq + 1));
+    }
+
+    /// Looks for the next page, if this one is delivered, for a slice. Returns true if it is found; it is empty if there are
+    /// no more.
+    pub(crate) fn search(&mut self, view: &View<'_>, group: &Group) -> bool {
+        if self.page.is_empty() && self.has_more && self.search.is_none() {
+            self.search = Some(Selection::default());
+            self.has_more = false;
+        }
+        let Some(mut selection) = self.search.take() else { return true };
+        let topics = view.window.topics();
+        let over = match group.selectors.topics_only() {
+            Some(names) => {
+                for id in names.filter_map(|name| topics.id(name)) {
+                    self.look(view, group, topics.state(id));
+                    view.steps.count(1);
+                }
+                true
+            }
+            None => {
+                let mut steps = SLICE;
+                let matcher = Matcher::new(&group.selectors);
+                let over = matcher.select(topics.names(), &mut selection, &mut steps, |_, id| {
+                    self.look(view, group, topics.state(*id));
+                    true
+                });
+                view.steps.count(SLICE - steps);
+                over
+            }
+        };
+        if !over {
+            self.search = Some(selection);
+        }
+        over
+    }
+
+    /// Takes the last event of a topic that the subscriber may read.
+    fn look(&mut self, view: &View<'_>, group: &Group, state: &TopicState) {
+        let granted = !group.selectors.grants().is_empty();
+        let kinds = Kind::ALL.into_iter().filter(|kind| granted || !kind.private);
+        let mut lasts: Vec<u64> = kinds.filter_map(|kind| self.last(view, group, state, kind)).collect();
+        lasts.sort_unstable_by(|a, b| b.cmp(a));
+        for seq in lasts {
+            self.add(seq);
+            // of one in the store it is not known whether it may be read
+            if view.window.frame(seq).is_some() || !granted {
+                return;
+            }
+        }
+    }
+
+    /// The last event of one kind, of private ones the last that the subscriber may read.
+    fn last(&self, view: &View<'_>, group: &Group, state: &TopicState, kind: Kind) -> Option<u64> {
+        let seqs = state.seqs.of(kind);
+        let in_window = seqs.partition_point(|seq| *seq <= self.until);
+        let mut latest = seqs.range(..in_window).rev();
+        let readable = Readable::new(view.window, &group.selectors);
+        let found = if kind.private {
+            latest.find(|seq| {
+                view.steps.count(1);
+                view.window.frame(**seq).is_some_and(|frame| readable.may_read(frame))
+            })
+        } else {
+            latest.next()
+        };
+        let stored = || Some(state.retained.of(kind).last).filter(|last| (1..=self.until).contains(last));
+        let stored = || stored().filter(|last| view.window.frame(*last).is_none());
+        found.copied().or_else(stored)
+    }
+
+    fn add(&mut self, seq: u64) {
+        if seq <= self.after {
+            return;
+        }
+        self.page.insert(seq);
+        if self.page.len() > PAGE {
+            self.page.pop_last();
+            self.has_more = true;
+        }
+    }
+}

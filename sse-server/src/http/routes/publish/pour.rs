@@ -1,0 +1,181 @@
+//! `text/event-stream`: the events of another stream, published as they arrive.
+
+use bytes::Bytes;
+use http::Response;
+use memchr::memmem;
+use sse_core::{BlockPart, Item, Limit, Limits, NotUtf8, Parser};
+use sse_engine::{Draft, Topic};
+
+use super::{
+    event::{Wanted, event_name, one_event},
+    key,
+    receipt::refusal,
+    upload::Upload,
+};
+use crate::{
+    http::{
+        problem::Problem,
+        request::{Request, body::Room},
+        response::ResponseBody,
+    },
+    hub::{AppendError, Hub},
+};
+
+/// Publishes the events of the body to the topic of the path, or to those of the query. Their names and data are taken,
+/// IDs and reconnection times are not.
+pub(super) async fn publish(
+    hub: &Hub,
+    topic: Option<Topic>,
+    wanted: Wanted,
+    request: &mut Request,
+) -> Result<Response<ResponseBody>, Problem> {
+    if wanted.alias.is_some() || wanted.name.is_some() {
+        let which = if wanted.alias.is_some() { "alias" } else { "event" };
+        let detail =
+            format!("the parameter `{which}` is for one event; a stream's events say it themselves, or not at all");
+        return Err(Problem::invalid(detail));
+    }
+    let ends = wanted.end;
+    // each event is made of it; none of them is the last one, since it is not known which is
+    let pattern = Wanted { end: false, ..wanted }.draft(topic, "".into())?;
+    let key = key::of_request(&request.headers)?;
+    let canonical = pattern.topic.clone();
+    let mut pour = Pour::new(hub, pattern, Upload::begin(hub, key, "event stream", "event").await?);
+    let read = pour.read(request).await;
+    let mut upload = pour.upload;
+    // what came before a break is published, and then it is not the end
+    if let Err(problem) = upload.flush().await.and(read) {
+        return Err(upload.refused(problem));
+    }
+    if ends {
+        match hub.end_topic(canonical).await {
+            // it had ended already, by an earlier request with the same events
+            Ok(_) | Err(AppendError::Ended(..)) => upload.ended(true),
+            Err(error) => return Err(upload.refused(refusal(error))),
+        }
+    } else {
+        upload.ended(false);
+    }
+    upload.finish(Ok(())).await
+}
+
+struct Pour<'a> {
+    hub: &'a Hub,
+    pattern: Draft,
+    parser: Parser,
+    upload: Upload<'a>,
+}
+
+/// What the parser may hold of an event that has not ended, counted towards the memory for all bodies.
+struct Held {
+    room: Room,
+    bytes: usize,
+    most: usize,
+}
+
+impl Held {
+    /// A piece was read, in which `events` events ended.
+    fn note(&mut self, piece: &[u8], events: usize) -> Result<(), Problem> {
+        if events > 0 {
+            self.room.release();
+            self.bytes = 0;
+        }
+        let more = if events > 0 { tail(piece) } else { piece.len() };
+        let most = (self.bytes + more).min(self.most);
+        self.bytes = most;
+        self.room.reserve_all(most)
+    }
+}
+
+/// The bytes of `piece` behind its last blank line, or more.
+fn tail(piece: &[u8]) -> usize {
+    let last = |ends: &[u8]| memmem::rfind(piece, ends).map_or(0, |at| at + ends.len());
+    piece.len() - last(b"\n\n").max(last(b"\n\r\n"))
+}
+
+impl<'a> Pour<'a> {
+    fn new(hub: &'a Hub, pattern: Draft, upload: Upload<'a>) -> Self {
+        let bytes = hub.config().publish.max_event_bytes;
+        // the line has the field's name besides
+        let parser = Parser::with_limits(Limits::new(bytes + 6, bytes)).strict();
+        Self { hub, pattern, parser, upload }
+    }
+
+    async fn read(&mut self, request: &mut Request) -> Result<(), Problem> {
+        let most = 2 * self.hub.config().publish.max_event_bytes;
+        let mut held = Held { room: request.body.room(), bytes: 0, most };
+        while let Some(piece) = request.body.next().await? {
+            let mut events = 0;
+            // a piece may have thousands of events, and others have requests
+            for part in parts(&piece) {
+                events += self.take(&part)?;
+                self.upload.flush().await?;
+                tokio::task::yield_now().await;
+            }
+            held.note(&piece, events)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the events that end in `piece`, and returns how many there are.
+    fn take(&mut self, piece: &[u8]) -> Result<usize, Problem> {
+        let Self { hub, pattern, parser, upload } = self;
+        let limit = one_event(&hub.config().publish);
+        let (mut events, mut refused) = (0, None);
+        parser.feed(piece, |item| {
+            let draft = match item {
+                _ if refused.is_some() => return,
+                Item::Event(event) => match event.name() {
+                    "message" => Ok(Draft { data: event.data().into(), ..pattern.clone() }),
+                    name => event_name(name).map(|name| Draft {
+                        name: Some(name),
+                        data: event.data().into(),
+                        ..pattern.clone()
+                    }),
+                },
+                Item::Dropped(Limit::Id) => Err(Problem::invalid("the event's ID is longer than 1024 bytes")),
+                Item::Dropped(Limit::Name) => Err(Problem::invalid("the event's name is longer than 128 bytes")),
+                Item::Dropped(_) => Err(limit.exceeded()),
+                Item::NotUtf8(NotUtf8 { part, valid_up_to }) => {
+                    let part = match part {
+                        BlockPart::Name => "name",
+                        BlockPart::Id => "ID",
+                        _ => "data",
+                    };
+                    let detail = format!("the event's {part} is not UTF-8 from byte {valid_up_to} on; send UTF-8 text");
+                    Err(Problem::invalid(detail))
+                }
+                _ => return,
+            };
+            match draft {
+                Ok(draft) => {
+                    let bytes = draft.weight();
+                    upload.push(draft, None, bytes);
+                    upload.number += 1;
+                    events += 1;
+                }
+                Err(problem) => refused = Some(problem),
+            }
+        });
+        refused.map_or(Ok(events), Err)
+    }
+}
+
+/// The longest part of a piece that is parsed at once.
+const PART: usize = 16 << 10;
+
+fn parts(piece: &Bytes) -> impl Iterator<Item = Bytes> {
+    (0..piece.len()).step_by(PART).map(|from| piece.slice(from..piece.len().min(from + PART)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_behind_the_last_blank_line_is_held() {
+        for (piece, held) in [("a", 1), ("a\n\nbc", 2), ("a\r\n\r\n", 0), ("\n\n\n\nabc\n", 4), ("", 0)] {
+            assert_eq!(tail(piece.as_bytes()), held, "{piece:?}");
+        }
+    }
+}

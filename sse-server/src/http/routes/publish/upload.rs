@@ -1,0 +1,183 @@
+//! Events that come one after the other in one body, published as they arrive, in bounded memory.
+
+use http::Response;
+use serde::Serialize;
+use sse_engine::Draft;
+
+use super::receipt::refusal;
+use crate::{
+    http::{
+        problem::Problem,
+        response::{ResponseBody, json},
+    },
+    hub::{AppendError, Hub, LinesPublished, Publication, Published, UploadedLines},
+    store::{Fingerprint, Key, Scope},
+};
+
+/// The response to the publisher.
+#[derive(Debug, Default, Serialize)]
+struct Summary {
+    published: u64,
+    duplicates: u64,
+    first_id: Option<String>,
+    last_id: Option<String>,
+    /// Whether the topic has ended, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<bool>,
+}
+
+/// The most events published at once, and the most bytes.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// The events of one body. Those before one that is refused are published.
+pub(super) struct Upload<'a> {
+    hub: &'a Hub,
+    /// The key of the request.
+    pub(super) key: Option<String>,
+    /// What was published under that key.
+    uploaded: Option<UploadedLines>,
+    /// What an event is called in a refusal, which gives the number of the one that is refused.
+    unit: &'static str,
+    /// The number of the event that is being read, from 1.
+    pub(super) number: u64,
+    /// Events read and not published yet.
+    batch: Vec<Numbered>,
+    bytes: usize,
+    summary: Summary,
+}
+
+struct Numbered {
+    number: u64,
+    draft: Draft,
+    key: Option<Key>,
+}
+
+impl<'a> Upload<'a> {
+    /// Begins with a request that has this `key`. `form` tells the use of the key from that by other forms.
+    pub(super) async fn begin(
+        hub: &'a Hub,
+        key: Option<String>,
+        form: &'static str,
+        unit: &'static str,
+    ) -> Result<Self, Problem> {
+        if let Some(text) = key.clone() {
+            // reserves the key for this form
+            let key = Key { scope: Scope::Request, text };
+            let marker = Publication::whole(Vec::new(), key, Fingerprint::of([form.as_bytes()]));
+            hub.append(marker).await.map_err(refusal)?;
+        }
+        let uploaded = key.clone().map(UploadedLines::new);
+        Ok(Self { hub, key, uploaded, unit, number: 1, batch: Vec::new(), bytes: 0, summary: Summary::default() })
+    }
+
+    /// Adds the event with the present number, of `bytes` bytes in the body, and the key that is its own.
+    pub(super) fn push(&mut self, draft: Draft, key: Option<Key>, bytes: usize) {
+        self.bytes += bytes;
+        self.batch.push(Numbered { number: self.number, draft, key });
+    }
+
+    pub(super) const fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES
+    }
+
+    /// Notes whether the topic has ended.
+    pub(super) const fn ended(&mut self, ended: bool) {
+        self.summary.ended = Some(ended);
+    }
+
+    /// Publishes what is left, and responds. `read` is how reading went.
+    pub(super) async fn finish(mut self, read: Result<(), Problem>) -> Result<Response<ResponseBody>, Problem> {
+        match self.flush().await.and(read).and_then(|()| self.end()) {
+            Ok(()) => Ok(json(&self.summary)),
+            Err(problem) => Err(self.refused(problem)),
+        }
+    }
+
+    /// `problem`, with what was published before it.
+    pub(super) fn refused(self, problem: Problem) -> Problem {
+        problem
+            .with(self.unit, self.number)
+            .with("published", self.summary.published)
+            .with("duplicates", self.summary.duplicates)
+            .with("last_id", self.summary.last_id)
+            .closing()
+    }
+
+    /// An upload that ends before what was published under its key is another one.
+    fn end(&self) -> Result<(), Problem> {
+        self.uploaded.as_ref().map_or(Ok(()), |uploaded| self.hub.end_lines(uploaded).map_err(refusal))
+    }
+
+    /// Publishes the batch. If an event is refused for itself, those before it are published.
+    pub(super) async fn flush(&mut self) -> Result<(), Problem> {
+        self.bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        let Some(first) = batch.first().map(|event| event.number) else { return Ok(()) };
+        let Err(error) = self.publish(&batch).await else { return Ok(()) };
+        let (AppendError::Conflict(Some(index)) | AppendError::Ended(index, _)) = error else {
+            return Err(self.refused_at(first, error));
+        };
+        let before = &batch[..index.min(batch.len())];
+        // under the key of the request all that repeats is known before anything is published
+        let is_whole = self.uploaded.is_some() && matches!(error, AppendError::Conflict(_));
+        if !before.is_empty()
+            && !is_whole
+            && let Err(error) = self.publish(before).await
+        {
+            return Err(self.refused_at(first, error));
+        }
+        let number = batch.get(index).map_or(first, |event| event.number);
+        let alone = match error {
+            AppendError::Conflict(_) => AppendError::Conflict(None),
+            error => error,
+        };
+        Err(self.refused_at(number, alone))
+    }
+
+    fn refused_at(&mut self, number: u64, error: AppendError) -> Problem {
+        self.number = number;
+        refusal(error)
+    }
+
+    /// Publishes all events of `batch`, or none.
+    async fn publish(&mut self, batch: &[Numbered]) -> Result<(), AppendError> {
+        let drafts = batch.iter().map(|event| event.draft.clone()).collect();
+        match &mut self.uploaded {
+            Some(uploaded) => {
+                let mut further = uploaded.clone();
+                let done = self.hub.append_lines(&mut further, drafts).await?;
+                *uploaded = further;
+                self.count_uploaded(&done);
+            }
+            None => {
+                let keys = batch.iter().map(|event| event.key.clone()).collect();
+                let published = self.hub.append(Publication::each(drafts, keys)).await?;
+                self.count(published);
+            }
+        }
+        Ok(())
+    }
+
+    fn count_uploaded(&mut self, done: &LinesPublished) {
+        self.summary.published += done.published;
+        self.summary.duplicates += done.duplicates;
+        if let Some((first, last)) = &done.ends {
+            self.summary.first_id.get_or_insert_with(|| first.position.to_string());
+            self.summary.last_id = Some(last.position.to_string());
+        }
+    }
+
+    fn count(&mut self, published: Vec<Published>) {
+        for event in published {
+            let id = event.position.to_string();
+            if event.duplicate {
+                self.summary.duplicates += 1;
+            } else {
+                self.summary.published += 1;
+            }
+            self.summary.first_id.get_or_insert_with(|| id.clone());
+            self.summary.last_id = Some(id);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! Where the events of a topic are.
+
+use redb::{ReadOnlyTable, StorageError};
+use sse_engine::{Kind, Stock};
+
+use crate::store::{
+    Query,
+    redb::{
+        Fault,
+        tables::{FileResult, Indexed},
+    },
+};
+
+/// The index of canonical topics, and that of other ones.
+pub(super) struct Indexes {
+    pub(super) own: ReadOnlyTable<(u32, u64), u32>,
+    pub(super) others: ReadOnlyTable<(u32, u64), (u32, u32)>,
+}
+
+/// What an index says of an event.
+pub(super) struct Found {
+    pub(super) seq: u64,
+    pub(super) topic: u32,
+    /// It is the event's canonical topic.
+    pub(super) canonical: bool,
+    pub(super) private: bool,
+    pub(super) weight: usize,
+}
+
+impl Indexes {
+    /// Adds the events after `query.after` of topic `id`, which is their canonical one or another one: one more than fits on
+    /// a page, to know where the page ends. Private ones are passed over where nobody may read them.
+    pub(super) fn look_up(
+        &self,
+        query: &Query,
+        (id, canonical): (u32, bool),
+        stock: &Stock,
+        found: &mut Vec<Found>,
+    ) -> FileResult<()> {
+        let seen = |private: &bool| !private || !query.selectors.grants().is_empty();
+        let last = |private| stock.of(Kind { canonical, private }).last;
+        let end = [false, true].into_iter().filter(seen).map(last).max().unwrap_or(0);
+        if end <= query.after {
+            return Ok(());
+        }
+        let range = (id, query.after + 1)..=(id, end);
+        let from = found.len();
+        let mut rows: Box<dyn Iterator<Item = Result<(u64, u32), StorageError>>> = if canonical {
+            Box::new(self.own.range(range)?.map(|row| row.map(|(key, bits)| (key.value().1, bits.value()))))
+        } else {
+            Box::new(self.others.range(range)?.map(|row| row.map(|(key, bits)| (key.value().1, bits.value().0))))
+        };
+        while found.len() - from <= query.events {
+            let Some(row) = rows.next() else {
+                let is_last = |private: &bool| {
+                    let found = found[from..].iter().rfind(|found| found.private == *private);
+                    last(*private) <= query.after || found.is_some_and(|found| found.seq == last(*private))
+                };
+                let complete = [false, true].iter().filter(|private| seen(private)).all(is_last);
+                let cut_short = || Fault::Row(format!("the index of topic {id} is cut short"));
+                return complete.then_some(()).ok_or_else(cut_short);
+            };
+            let (seq, bits) = row?;
+            let Indexed { weight, private } = Indexed::of(bits);
+            if seen(&private) {
+                found.push(Found { seq, topic: id, canonical, private, weight });
+            }
+        }
+        Ok(())
+    }
+}

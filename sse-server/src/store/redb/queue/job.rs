@@ -1,0 +1,84 @@
+//! What is queued, and what one transaction takes of it.
+
+use std::collections::VecDeque;
+
+use sse_engine::{Millis, Topic};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::store::{Appended, Entry, KeyedRange, StoreError};
+
+/// A batch with its positions in the log.
+#[derive(Debug)]
+pub(in super::super) struct QueuedBatch {
+    pub(in super::super) entries: Vec<Entry>,
+    /// The topic that ends behind them, without an event of its own.
+    pub(in super::super) end: Option<Topic>,
+    pub(in super::super) keys: Vec<KeyedRange>,
+    /// The last sequence number, and the last publish time, assigned through this batch.
+    pub(in super::super) at: (u64, Millis),
+    pub(in super::super) now: Millis,
+    pub(super) _room: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+pub(in super::super) struct PendingAppend {
+    pub(in super::super) batch: QueuedBatch,
+    pub(in super::super) answer: AppendReply,
+}
+
+/// Receives what was appended.
+pub(in super::super) type AppendReply = oneshot::Sender<Result<Appended, StoreError>>;
+
+#[derive(Debug)]
+pub(in super::super) struct PendingTrim {
+    pub(in super::super) topic: Topic,
+    pub(in super::super) through: u64,
+    /// If the topic has ended, it goes on.
+    pub(in super::super) reopen: bool,
+    pub(in super::super) answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// What came of an append.
+pub(in super::super) enum Answer {
+    Now(Appended),
+    Later(oneshot::Receiver<Result<Appended, StoreError>>),
+}
+
+/// The work of one transaction.
+#[derive(Debug, Default)]
+pub(in super::super) struct Job {
+    pub(in super::super) shown: VecDeque<QueuedBatch>,
+    pub(in super::super) waiting: Vec<PendingAppend>,
+    pub(in super::super) trims: Vec<PendingTrim>,
+    /// Whether events may be shown before they are written from now on.
+    pub(in super::super) behind: bool,
+    pub(in super::super) closing: bool,
+}
+
+impl QueuedBatch {
+    pub(in super::super) fn seqs(&self) -> Vec<u64> {
+        self.entries.iter().map(|entry| entry.seq).collect()
+    }
+
+    pub(super) fn weight(&self) -> usize {
+        self.entries.iter().map(|entry| entry.draft.weight()).sum()
+    }
+
+    /// The topics that it ends.
+    pub(super) fn ends(&self) -> impl Iterator<Item = &Topic> {
+        let ended = self.entries.iter().filter(|entry| entry.draft.end).map(|entry| &entry.draft.topic);
+        ended.chain(&self.end)
+    }
+}
+
+impl Job {
+    /// Returns true if nobody asked for anything.
+    pub(in super::super) fn is_idle(&self) -> bool {
+        self.shown.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
+    }
+
+    /// All batches to write, in order.
+    pub(in super::super) fn batches(&self) -> impl Iterator<Item = &QueuedBatch> {
+        self.shown.iter().chain(self.waiting.iter().map(|waiting| &waiting.batch))
+    }
+}

@@ -1,0 +1,109 @@
+//! Whatever is asked of it, and however often it is closed and opened, the log on disk does what the one in memory does.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    Config, LogFile,
+    store::{
+        Batch, Store,
+        memory::Memory,
+        suite::{Heard, all_for, draft, granted, settled, topic},
+    },
+};
+use sse_engine::{Alias, Draft, Trim};
+
+const NAMES: [&str; 5] = ["a", "b", "c", "d/e", "f"];
+
+/// Numbers that look random, and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn name(&mut self) -> &'static str {
+        NAMES[self.roll(5) as usize]
+    }
+
+    fn draft(&mut self) -> Draft {
+        let mut draft = draft(self.name(), &"x".repeat(self.roll(50) as usize));
+        let topics: Vec<_> = (0..=self.roll(4).saturating_sub(1)).map(|_| topic(self.name())).collect();
+        draft.set_topics(topics).unwrap();
+        draft.private = self.roll(3) == 0;
+        draft.alias = Alias::new(&self.roll(20).to_string()).ok().filter(|_| self.roll(3) == 0);
+        draft.end = self.roll(25) == 0;
+        draft
+    }
+}
+
+fn trims(heard: &Heard) -> Vec<Trim> {
+    let mut trims = std::mem::take(&mut *heard.trims.lock().unwrap());
+    trims.sort_by(|a, b| a.topic.cmp(&b.topic));
+    trims
+}
+
+fn followed(store: &dyn Store) -> Arc<Heard> {
+    let heard = Arc::new(Heard::default());
+    store.follow(0, heard.clone()).unwrap();
+    heard
+}
+
+async fn both_do_the_same(seed: u64) {
+    let mut dice = Dice(seed);
+    let memory = Memory::new(1_000_000).unwrap();
+    let (mut disk, directory) = new(Durability::Always);
+    let (heard, mut heard_too) = (followed(&memory), followed(&disk));
+    let mut last = 0;
+    for step in 0..250 {
+        match dice.roll(12) {
+            0 => {
+                let (name, through, reopen) = (topic(dice.name()), dice.roll(last + 2), dice.roll(2) == 0);
+                memory.trim(&name, through, reopen).await.unwrap();
+                disk.trim(&name, through, reopen).await.unwrap();
+                assert_eq!(trims(&heard), trims(&heard_too), "{seed}, {step}");
+            }
+            1 => {
+                drop(disk);
+                disk = open(directory.path(), Durability::Always);
+                heard_too = followed(&disk);
+            }
+            _ => {
+                let drafts: Vec<_> = (0..dice.roll(4)).map(|_| dice.draft()).collect();
+                let end = Some(topic(dice.name())).filter(|_| dice.roll(20) == 0);
+                let batch = || Batch { drafts: drafts.clone(), end: end.clone(), now: step, ..Batch::default() };
+                let appended = memory.append(batch()).await;
+                assert_eq!(appended, disk.append(batch()).await, "{seed}, {step}");
+                last = appended.into_iter().flat_map(|appended| appended.seqs).max().unwrap_or(last);
+            }
+        }
+        if dice.roll(8) > 0 {
+            continue;
+        }
+        settled(&disk, last).await;
+        let after = dice.roll(last + 1);
+        for (of, grants) in [(&["a"][..], &[][..]), (&["a", "c"], &["*"]), (&["b", "d/*"], &["a"]), (&["**"], &["b"])] {
+            let read = all_for(&memory, granted(of, grants), after).await;
+            assert_eq!(read, all_for(&disk, granted(of, grants), after).await, "{seed}, {step}: {of:?}, {grants:?}");
+        }
+        let alias = dice.roll(20).to_string();
+        assert_eq!(memory.find(alias.clone()).await, disk.find(alias).await, "{seed}, {step}");
+        let seqs: Vec<_> = (0..10).map(|_| dice.roll(last + 2)).collect();
+        let mine = granted(&[], &["c"]);
+        assert_eq!(memory.read_at(seqs.clone(), mine.clone()).await, disk.read_at(seqs, mine).await, "{seed}, {step}");
+    }
+    assert_eq!(disk.damaged(), 0, "{seed}");
+    drop(disk);
+    let mut config = Config::default();
+    config.store.path = directory.path().to_owned();
+    assert_eq!(LogFile::open(&config).unwrap().verify(|_, _| {}).findings, [] as [String; 0], "{seed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_on_disk_does_what_the_one_in_memory_does() {
+    for seed in 0..6 {
+        both_do_the_same(seed).await;
+    }
+}

@@ -1,0 +1,125 @@
+//! Ends of topics: what survives, what a failing disk does to them, and what is forgotten.
+
+use std::sync::Arc;
+
+use super::{
+    faults::{faulty, well},
+    retained::keeping,
+    *,
+};
+use crate::store::{
+    Batch, Store, StoreError,
+    redb::{faulty::Faults, retention::Bound},
+    suite::{Heard, all, append, append_one, batch, draft, ending, topic},
+};
+use sse_engine::Draft;
+
+fn last_of(name: &str) -> Draft {
+    Draft { end: true, ..draft(name, "last") }
+}
+
+fn ends(store: &Redb) -> Vec<(String, u64)> {
+    let mut ends: Vec<_> =
+        store.snapshot().topics.iter().map(|stored| (stored.topic.to_string(), stored.ended)).collect();
+    ends.retain(|(_, at)| *at > 0);
+    ends.sort_unstable();
+    ends
+}
+
+#[tokio::test]
+async fn ends_survive() {
+    for durability in [Durability::Always, NEVER, Durability::None] {
+        let (store, directory) = new(durability);
+        append(&store, "b", "x").await;
+        let a = append_one(&store, last_of("a")).await;
+        let b = append(&store, "b", "y").await;
+        assert_eq!(store.append(ending("b")).await.unwrap().ended, Some(b), "whatever the durability");
+        let crashed = crashed(directory.path());
+        append_one(&store, last_of("c")).await;
+        store.append(ending("d")).await.unwrap();
+        store.trim(&topic("d"), 0, true).await.unwrap();
+        drop(store);
+        let again = open(crashed.path(), durability);
+        assert_eq!(ends(&again), [("a".to_owned(), a), ("b".to_owned(), b)], "it waits until it is written");
+        let store = open(directory.path(), durability);
+        assert_eq!(ends(&store), [("a".to_owned(), a), ("b".to_owned(), b), ("c".to_owned(), b + 1)]);
+        assert_eq!(store.append(batch(1, [("b", "z")])).await, Err(StoreError::Ended { index: 0, at: b }));
+        append(&store, "d", "x").await;
+        store.trim(&topic("b"), b, true).await.unwrap();
+        append(&store, "b", "z").await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_waits_and_keeps_the_order() {
+    let (store, _directory) = new(NEVER);
+    let heard = Arc::new(Heard::default());
+    store.follow(0, heard.clone()).unwrap();
+    append(&store, "a", "1").await; // from here on events are shown before they are written
+    let before = store.append(batch(1, [("a", "2"), ("b", "3")]));
+    let end = store.append(ending("a"));
+    let behind = store.append(batch(1, [("b", "4")]));
+    let refused = store.append(batch(1, [("a", "5")]));
+    let (before, end, behind, refused) = tokio::join!(before, end, behind, refused);
+    let [own, other] = before.unwrap().seqs[..] else { panic!() };
+    assert_eq!(end.unwrap().ended, Some(own));
+    assert!(matches!(refused, Err(StoreError::Ended { index: 0, .. })), "{refused:?}");
+    assert_eq!(behind.unwrap().seqs, [other + 1]);
+    assert_eq!(*heard.ended.lock().unwrap(), [(topic("a"), own, 3)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_is_refused_has_not_come_to_pass() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    // whichever of the calls fails, also that behind which the commit is in the file after all
+    for good in 0..12 {
+        let faults = Faults::none();
+        let store = faulty(directory.path(), Durability::Always, faults.clone());
+        let heard = Arc::new(Heard::default());
+        store.follow(store.snapshot().head, heard.clone()).unwrap();
+        let goes_on = append(&store, "goes on", "1").await;
+        store.append(ending("ended")).await.unwrap();
+        faults.allow(good);
+        let refused = store.append(ending("goes on")).await;
+        let last = Batch { drafts: vec![last_of("never")], now: 1, ..Batch::default() };
+        let refused_too = store.append(last).await;
+        let reopened = store.trim(&topic("ended"), 0, true).await;
+        faults.allow(i64::MAX);
+        well(&store).await;
+        for (name, done) in [("goes on", refused.is_ok()), ("never", refused_too.is_ok()), ("ended", reopened.is_err())]
+        {
+            let appended = store.append(batch(1, [(name, "after")])).await;
+            assert_eq!(matches!(appended, Err(StoreError::Ended { .. })), done, "{good}: {name}");
+            assert_eq!(heard.ends.lock().unwrap().contains_key(&topic(name)), done, "{good}: {name}");
+        }
+        drop(store);
+        let store = open(directory.path(), Durability::Always);
+        let known = ends(&store);
+        for (name, done) in [("goes on", refused.is_ok()), ("never", refused_too.is_ok()), ("ended", reopened.is_err())]
+        {
+            assert_eq!(known.iter().any(|(topic, _)| topic == name), done, "{good}: {name}");
+            store.trim(&topic(name), u64::MAX, true).await.unwrap();
+        }
+        assert!(goes_on > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_and_is_forgotten_is_as_if_it_had_never_been() {
+    let (store, heard, _directory) = keeping(Bound::default(), 3, Vec::new());
+    append(&store, "a", "x").await;
+    store.append(ending("empty")).await.unwrap();
+    let last = append_one(&store, last_of("b")).await;
+    store.trim(&topic("b"), last, false).await.unwrap();
+    assert!(store.append(batch(1, [("b", "y")])).await.is_err(), "it is known as long as there is room");
+    for name in ["c", "d", "e"] {
+        append(&store, name, "x").await;
+    }
+    append(&store, "end", "").await;
+    for name in ["empty", "b"] {
+        append(&store, name, "anew").await;
+        assert!(heard.went_on.lock().unwrap().contains(&topic(name)), "{name}");
+    }
+    assert_eq!(all(&store, &["b"], 0).await.len(), 1);
+}
