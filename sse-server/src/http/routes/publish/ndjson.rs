@@ -139,6 +139,8 @@ impl Lines<'_> {
                 }
                 if self.batch.len() == BATCH || self.bytes >= BATCH_BYTES {
                     self.flush().await?;
+                    // a piece may have thousands of lines, and others have requests
+                    tokio::task::yield_now().await;
                 }
                 self.line += 1;
                 rest = &rest[end + 1..];
