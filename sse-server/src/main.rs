@@ -11,12 +11,16 @@ use std::{
 };
 
 use sse_server::{Config, LogLines, Server, Shutdown, StoreKind};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use exit::{fail, tell};
 
 /// The exit code for an invalid configuration.
 const USAGE: u8 = 2;
+
+/// The polls of tasks between two looks at the sockets. One that parses what pours in takes up to a millisecond, and others
+/// have requests.
+const POLLS: u32 = 8;
 
 fn main() -> ExitCode {
     let command = cli::parse();
@@ -40,7 +44,7 @@ fn main() -> ExitCode {
         return status;
     }
     let descriptors = rlimit::increase_nofile_limit(u64::MAX);
-    let runtime = match Runtime::new() {
+    let runtime = match Builder::new_multi_thread().enable_all().event_interval(POLLS).build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error, 1),
     };

@@ -80,24 +80,24 @@ impl Guard {
         }
     }
 
-    /// Admits `request`, which is well formed, or returns the refusal. The hub's page itself may be linked from
-    /// anywhere.
-    pub(super) fn check(&self, request: &Request, page: bool) -> Result<Caller, Problem> {
-        self.check_headers(request.host(), &request.headers, &request.method, page)
+    /// Admits `request`, which is well formed and calls `host`, or returns the refusal. The hub's page itself may be linked
+    /// from anywhere.
+    pub(super) fn check(&self, host: Option<&Host>, request: &Request, page: bool) -> Result<Caller, Problem> {
+        self.check_headers((host, request.host()), &request.headers, &request.method, page)
     }
 
     fn check_headers(
         &self,
-        host: Option<&str>,
+        (host, authority): (Option<&Host>, Option<&str>),
         headers: &HeaderMap,
         method: &Method,
         page: bool,
     ) -> Result<Caller, Problem> {
-        if let Some(host) = host
-            && !Host::of(host).is_some_and(|host| self.knows(&host))
+        if let Some(text) = authority
+            && !host.is_some_and(|host| self.knows(host))
         {
             let detail =
-                format!("the hub is not known as {host:?}; call it by its address, or add the name to server.hosts");
+                format!("the hub is not known as {text:?}; call it by its address, or add the name to server.hosts");
             return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, RefusalKind::host, detail));
         }
         let refused = |who: &str| {
@@ -105,13 +105,14 @@ impl Guard {
             Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail))
         };
         let Some(origin) = headers.get(header::ORIGIN) else {
-            let cross = headers.get_all(FETCH_SITE).iter().any(|site| site == "cross-site");
+            let sites = headers.contains_key(FETCH_SITE).then(|| headers.get_all(FETCH_SITE));
+            let cross = sites.is_some_and(|sites| sites.iter().any(|site| site == "cross-site"));
             let followed =
                 page && *method == Method::GET && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
             return if cross && !followed { refused("a page of another site") } else { Ok(Caller::Own) };
         };
         let text = origin.to_str().unwrap_or_default();
-        if self.is_own(text, host) {
+        if self.is_own(text, authority) {
             return Ok(Caller::Own);
         }
         match self.origins.iter().find(|listed| listed.matches(text)) {
@@ -205,7 +206,9 @@ mod tests {
     fn check_page(guard: &Guard, headers: &[(&'static str, &str)], page: bool) -> Result<Caller, u16> {
         let host = headers.iter().find(|(name, _)| *name == "host").map(|(_, host)| *host);
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        guard.check_headers(host, &headers.collect(), &Method::GET, page).map_err(|problem| problem.status().as_u16())
+        let called = (host.and_then(Host::of), host);
+        let called = (called.0.as_ref(), called.1);
+        guard.check_headers(called, &headers.collect(), &Method::GET, page).map_err(|problem| problem.status().as_u16())
     }
 
     #[test]

@@ -58,26 +58,31 @@ impl Request {
             body: Body::new(body, hub),
         }
     }
+
     /// The host that is called and perhaps its port.
     pub(super) fn host(&self) -> Option<&str> {
         let header = || self.headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default());
         self.authority.as_ref().map(Authority::as_str).or_else(header)
     }
 
-    /// Refuses a head that two readers could understand in two ways.
-    pub(super) fn check_head(&self) -> Result<(), Problem> {
+    /// Refuses a head that two readers could understand in two ways. Returns the host that is called, if one is.
+    pub(super) fn check_head(&self) -> Result<Option<Host>, Problem> {
         if self.peer.is_some_and(|peer| peer.needs_host) && !self.headers.contains_key(header::HOST) {
             return Err(Problem::invalid("there is no header Host, which HTTP/1.1 demands"));
         }
+        let has_repeats = self.headers.len() > self.headers.keys_len();
         for (name, text) in [(header::HOST, "Host"), (header::ORIGIN, "Origin")] {
-            if self.headers.get_all(name).iter().count() > 1 {
+            if has_repeats && self.headers.get_all(name).iter().count() > 1 {
                 return Err(Problem::invalid(format!("the header {text} is given twice; give it once")));
             }
         }
         let header = self.headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
         let target = self.authority.as_ref().map(|authority| authority.as_str().into());
+        let mut called = None;
         for host in header.into_iter().chain(target) {
-            if Host::of(&host).is_none() {
+            // the target counts, which comes last
+            called = Host::of(&host);
+            if called.is_none() {
                 let detail = format!(
                     "the host {host:?} is malformed; it takes a name or an address, which has brackets if it is IPv6, \
                      and perhaps a port"
@@ -85,11 +90,14 @@ impl Request {
                 return Err(Problem::invalid(detail));
             }
         }
+        if !self.headers.contains_key(header::TRANSFER_ENCODING) {
+            return Ok(called);
+        }
         // The one coding without which no body over HTTP/1.1 has an end is undone already.
         let codings: Vec<_> = tokens(&self.headers, &header::TRANSFER_ENCODING).collect();
         match &codings[..] {
-            [] => Ok(()),
-            [coding] if coding == "chunked" => Ok(()),
+            [] => Ok(called),
+            [coding] if coding == "chunked" => Ok(called),
             _ => {
                 let detail = format!("the transfer coding is {:?}; send chunked alone", codings.join(", "));
                 Err(Problem::new(StatusCode::NOT_IMPLEMENTED, RefusalKind::invalid, detail).closing())

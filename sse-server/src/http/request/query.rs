@@ -56,6 +56,9 @@ pub(in crate::http) fn unknown(hub: &Hub, name: &str, known: &str) -> Result<(),
 pub(in crate::http) fn topic(path: &str) -> Result<Topic, Problem> {
     let wrong =
         |why: &dyn std::fmt::Display| Problem::invalid(format!("the topic {path:?} in the path is not one: {why}"));
+    if !path.contains('%') {
+        return Topic::new(path).map_err(|error| wrong(&error));
+    }
     if !is_encoded(path) {
         return Err(wrong(&"a `%` needs two hex digits"));
     }

@@ -1,5 +1,6 @@
 //! Steps of a group that are computed once and shared by all members with the same progress.
 
+use bytes::Bytes;
 use sse_engine::{Chunk, Cursor, Driver, Failed, Lasts, Progress, Step, StorePage, Surroundings, WRITE_BYTES, Write};
 
 use crate::hub::{Hub, Wakes};
@@ -7,9 +8,16 @@ use crate::hub::{Hub, Wakes};
 /// The number of steps remembered. The members of a group are mostly at one or two places.
 const PLACES: usize = 32;
 
+/// An event from this size on is framed once for all members, however many turns it takes to serve them.
+const LARGE: usize = 16 << 10;
+
 /// The next steps of one group, by the progress of the member.
 #[derive(Debug, Default)]
-pub(super) struct Memo(Vec<Known>);
+pub(super) struct Memo {
+    steps: Vec<Known>,
+    /// The last large event, as all groups share it, and framed as a chunk.
+    large: Option<(Bytes, Chunk)>,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -21,7 +29,25 @@ struct Known {
 impl Memo {
     /// Forgets all steps, because another group has its turn or time has passed.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.steps.clear();
+    }
+
+    /// Frames what is written. Peers that don't take it share one copy of a large event.
+    fn frame(&mut self, write: Write) -> Chunk {
+        let Write::One(event) = &write else { return write.into_chunk() };
+        if event.len() < LARGE {
+            return write.into_chunk();
+        }
+        let is_same = |known: &Bytes| known.as_ptr() == event.as_ptr() && known.len() == event.len();
+        match &self.large {
+            Some((known, chunk)) if is_same(known) => chunk.clone(),
+            _ => {
+                let event = event.clone();
+                let chunk = write.into_chunk();
+                self.large = Some((event, chunk.clone()));
+                chunk
+            }
+        }
     }
 }
 
@@ -41,15 +67,15 @@ impl Driver for Member<'_> {
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Chunk>, Failed> {
         let from = cursor.progress();
-        if let Some(known) = self.memo.0.iter().find(|known| known.from == from) {
+        if let Some(known) = self.memo.steps.iter().find(|known| known.from == from) {
             cursor.jump_to(known.to);
             return Ok(known.step.clone());
         }
-        let step = self.hub.next(cursor, WRITE_BYTES, Wakes::Shard(self.shard))?.map(Write::into_chunk);
-        if self.memo.0.len() == PLACES {
-            self.memo.0.remove(0);
+        let step = self.hub.next(cursor, WRITE_BYTES, Wakes::Shard(self.shard))?.map(|write| self.memo.frame(write));
+        if self.memo.steps.len() == PLACES {
+            self.memo.steps.remove(0);
         }
-        self.memo.0.push(Known { from, step: step.clone(), to: cursor.progress() });
+        self.memo.steps.push(Known { from, step: step.clone(), to: cursor.progress() });
         Ok(step)
     }
 
