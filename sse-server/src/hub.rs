@@ -11,6 +11,7 @@ mod uploads;
 mod append;
 mod append_lines;
 mod publish;
+mod publish_error;
 mod target;
 
 mod read;
@@ -42,7 +43,7 @@ pub(crate) use core::Draining;
 pub(crate) use core::Failure;
 use idempotency::Keys;
 pub use open::HubError;
-pub use publish::PublishError;
+pub use publish_error::PublishError;
 pub(crate) use read::Wakes;
 pub(crate) use subscribe::Entered;
 pub use subscribe::SubscribeError;

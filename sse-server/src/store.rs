@@ -44,8 +44,8 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// Reads those of the events `seqs` that are retained and that `selectors` may read. Damaged ones are left out.
     fn read_at(&self, seqs: Vec<u64>, selectors: Selectors) -> Task<'_, Vec<Entry>>;
 
-    /// The first retained event with this ID of its publisher's.
-    fn find(&self, alias: String) -> Task<'_, Option<Entry>>;
+    /// The first retained event with this ID of its publisher's that `selectors` may read.
+    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>>;
 
     /// The last sequence number published before `time`.
     fn seek(&self, time: Millis) -> Task<'_, u64>;

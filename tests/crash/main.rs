@@ -15,6 +15,7 @@ mod client;
 mod disk;
 mod draw;
 mod load;
+mod pours;
 
 use std::{fmt::Display, io::Write, str::FromStr};
 
@@ -56,7 +57,7 @@ async fn rounds(durability: Durability, plans: &[Plan]) {
 }
 
 /// A number from the environment.
-fn setting<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
+pub(crate) fn setting<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }

@@ -23,8 +23,8 @@ impl Aliases {
         }
     }
 
-    /// The first event with this alias.
-    pub(crate) fn first(&self, alias: &str) -> Option<u64> {
-        self.0.get(alias)?.front().copied()
+    /// The events with this alias, in order.
+    pub(crate) fn of(&self, alias: &str) -> impl Iterator<Item = u64> {
+        self.0.get(alias).into_iter().flatten().copied()
     }
 }

@@ -18,7 +18,6 @@ use crate::{
     Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Topic, Write,
     frame::Frame,
     group::{Group, Groups},
-    lasts::Lasts,
     steps::{SLICE, Steps},
     topic_state::Trims,
     topics::TopicId,
@@ -191,49 +190,6 @@ impl Cursor {
         let (events, count) = groups.joined(self.group, window, &found.frames, room);
         progress.seq = found.frames[count - 1].seq;
         Step::Events { events, count }
-    }
-
-    /// The next step of a subscriber that begins with the last event of each topic: it has [caught up](Step::CaughtUp) when it
-    /// has had these.
-    pub(crate) fn next_lasts(&mut self, view: &View<'_>, lasts: &mut Lasts, room: usize) -> Step {
-        let View { window, groups, .. } = *view;
-        let group = groups.get(self.group);
-        if !lasts.search(view, group) {
-            return Step::Yield;
-        }
-        let Some(first) = lasts.first() else {
-            self.progress.seq = lasts.until();
-            return Step::CaughtUp;
-        };
-        let seqs: Vec<_> = lasts.next(PAGE).collect();
-        view.steps.count(seqs.len());
-        let is_stored = |seq: &u64| *seq <= window.evicted() && window.frame(*seq).is_none();
-        if is_stored(&first) {
-            let only: Vec<_> = seqs.iter().copied().take_while(is_stored).collect();
-            let until = only.last().copied().unwrap_or(first);
-            lasts.is_reading = true;
-            return Step::NeedStore(StoreRead { selectors: group.selectors.clone(), after: first - 1, until, only });
-        }
-        let seqs = seqs.into_iter().take_while(|seq| !is_stored(seq)).collect::<Vec<_>>();
-        let frames: Vec<_> = seqs.iter().filter_map(|seq| window.frame(*seq)).collect();
-        let Some(last) = seqs.last() else { return Step::Yield };
-        if frames.is_empty() {
-            lasts.delivered(*last); // they went since
-            return Step::Yield;
-        }
-        let (events, count) = Groups::joined_once(window, group.selectors.envelope, &frames, room);
-        let through = if count == frames.len() { *last } else { frames[count - 1].seq };
-        lasts.delivered(through);
-        self.progress.seq = through;
-        Step::Events { events, count }
-    }
-
-    /// Continues with the page read for some of the last events.
-    pub(crate) fn accept_lasts(&mut self, lasts: &mut Lasts, page: StorePage) -> Step {
-        lasts.is_reading = false;
-        lasts.delivered(page.through);
-        self.progress.seq = page.through;
-        page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].

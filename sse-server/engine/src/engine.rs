@@ -9,7 +9,7 @@ use crate::{
     group::Groups,
     hidden::Hidden,
     resume,
-    steps::{SLICE, Steps},
+    steps::{MAX_STEPS, SLICE, Steps},
 };
 
 /// The window of the log in memory, and the groups of subscribers that read it.
@@ -116,8 +116,8 @@ impl Engine {
             Start::After(text) => match Position::parse(text) {
                 Some(position) if position.epoch() == self.window.epoch() => position.seq(),
                 Some(_) => return false,
-                None => match self.window.aliased(text) {
-                    Some(frame) => frame.seq,
+                None => match self.window.aliased(text, selectors) {
+                    Some(seq) => seq,
                     None => return false,
                 },
             },
@@ -317,7 +317,7 @@ impl Engine {
 
     /// Up to `count` names of topics after `after`, in order: those published to, and those that subscribers name.
     pub fn names_after(&self, after: Option<&str>, count: usize) -> Vec<Topic> {
-        let published = self.window.topics().names_after(after).take(count);
+        let published = self.window.topics().names_after(after, MAX_STEPS / 2).take(count);
         let mut names: Vec<_> = published.chain(self.groups.names_after(after).take(count)).cloned().collect();
         self.steps.count(names.len());
         names.sort_unstable();

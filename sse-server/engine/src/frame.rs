@@ -101,6 +101,12 @@ impl Frame {
         Cow::Borrowed(self.envelope.get_or_init(|| bytes))
     }
 
+    /// The topic goes on: it is not the last event any more. Returns the length of the encoding that said so.
+    pub(crate) fn goes_on(&mut self) -> usize {
+        self.end = false;
+        self.forget_envelope()
+    }
+
     /// Forgets the enveloped encoding, and returns its length.
     pub(crate) fn forget_envelope(&mut self) -> usize {
         self.envelope.take().map_or(0, |bytes| bytes.len())

@@ -137,7 +137,7 @@ pub(crate) struct Groups {
     members: usize,
     /// Filled while the groups are only borrowed.
     joined: Mutex<Joined>,
-    /// The event whose groups are being looked for.
+    /// How far the search for the groups of an event has come.
     search: Option<Search>,
     /// The memory of the last walk, for the next one.
     memory: Vec<Visit>,

@@ -249,13 +249,7 @@ fn seq_of(view: &View<'_>, id: GroupId, text: &str) -> Result<u64, GapReason> {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
         Some(position) if position.seq() <= window.last() => Ok(position.seq()),
         Some(_) => Err(GapReason::Unknown),
-        None => {
-            let selectors = &view.groups.get(id).selectors;
-            let found = window
-                .aliased(text)
-                .filter(|frame| selectors.may_read(frame.kinds().map(|(id, _)| window.topic_of(id)), frame.private));
-            found.map(|frame| frame.seq).ok_or(GapReason::Unknown)
-        }
+        None => window.aliased(text, &view.groups.get(id).selectors).ok_or(GapReason::Unknown),
     }
 }
 

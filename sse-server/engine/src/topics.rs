@@ -304,8 +304,10 @@ impl Topics {
         })
     }
 
-    pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
-        self.names.range::<str, _>(behind(after)).map(|(name, _)| name)
+    /// The names of topics that everyone may know of, at most of so many topics as are `looked_at`.
+    pub(crate) fn names_after(&self, after: Option<&str>, looked_at: usize) -> impl Iterator<Item = &Topic> {
+        let names = self.names.range::<str, _>(behind(after)).take(looked_at);
+        names.filter(|(_, id)| self.state(**id).is_public()).map(|(name, _)| name)
     }
 }
 

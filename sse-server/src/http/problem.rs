@@ -21,6 +21,17 @@ pub(super) struct Problem {
     close: bool,
 }
 
+/// `text` in quotes, cut where it is too long for a sentence.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED) {
+        Some((end, _)) => format!("{:?}… ({} bytes)", &text[..end], text.len()),
+        None => format!("{text:?}"),
+    }
+}
+
+/// The most characters of what was sent that a sentence repeats.
+const MAX_QUOTED: usize = 200;
+
 impl Problem {
     pub(super) fn new(status: StatusCode, kind: RefusalKind, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or_default();

@@ -133,7 +133,8 @@ async fn answer(
     route: Option<Route>,
     mut request: request::Request,
 ) -> Response<ResponseBody> {
-    let verdict = request.check_head().and_then(|host| guard.check(host.as_ref(), &request, route == Some(Route::Page)));
+    let verdict =
+        request.check_head().and_then(|host| guard.check(host.as_ref(), &request, route == Some(Route::Page)));
     let answer = match (&verdict, route) {
         (Err(problem), _) => Err(problem.clone()),
         (Ok(_), None) if request.method == Method::CONNECT => Err(Problem::method_not_allowed(METHODS)),

@@ -105,12 +105,22 @@ impl Hub {
         Ok(page)
     }
 
-    fn page(&self, read: &StoreRead, page: Page) -> StorePage {
+    /// The last event of a topic that goes on since is one like others.
+    fn as_it_is(&self, mut entry: Entry) -> Entry {
+        if entry.draft.end {
+            let ended = self.0.core.state().ok().and_then(|state| state.engine.ended(&entry.draft.topic));
+            entry.draft.end = ended == Some(entry.seq);
+        }
+        entry
+    }
+
+    pub(super) fn page(&self, read: &StoreRead, page: Page) -> StorePage {
         let Page { entries, through, lost } = page;
         let events = entries.len();
         let first = entries.first().map(|entry| (entry.seq, entry.time));
         let encoded = entries
             .into_iter()
+            .map(|entry| self.as_it_is(entry))
             .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
         let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
         StorePage { write, first, through, lost }

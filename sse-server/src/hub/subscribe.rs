@@ -2,7 +2,10 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use sse_engine::{Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Position, Selector, Selectors, Start, StartRead};
+use sse_engine::{
+    Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Position, Selector, Selectors, Start, StartRead, Step,
+    Surroundings,
+};
 
 use super::{Failure, Hub, Subscriber, read::query};
 use crate::{
@@ -128,6 +131,25 @@ impl Hub {
         }
     }
 
+    /// Finds out whether the store has lost something right behind where a stream opens, for one that can be told only then.
+    pub(crate) async fn look_ahead(&self, cursor: &mut Cursor, opening: &mut Opening) -> Result<(), SubscribeError> {
+        let (began, now) = (cursor.progress(), self.clock().date());
+        let step = self.0.core.state()?.engine.next(cursor, 1, now);
+        if let Step::NeedStore(read) = step {
+            let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
+            if page.lost
+                && let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, self.page(&read, page), now)
+            {
+                self.metrics().gap(gap.reason);
+                opening.position = self.position(cursor.seq());
+                opening.gap = Some(gap);
+                return Ok(());
+            }
+        }
+        cursor.jump_to(began);
+        Ok(())
+    }
+
     /// The first event in the store with the ID of its publisher's at which a subscriber starts. What only the window has is
     /// found there.
     async fn aliased(&self, start: &Start, selectors: &Selectors) -> Result<Option<u64>, SubscribeError> {
@@ -135,9 +157,8 @@ impl Hub {
         if !self.0.backed || text.is_empty() || Position::parse(text).is_some() {
             return Ok(None);
         }
-        let found = self.noted(self.0.store.find(text.clone()).await)?;
-        let readable = found.filter(|entry| selectors.may_read(entry.draft.topics(), entry.draft.private));
-        Ok(readable.map(|entry| entry.seq))
+        let found = self.noted(self.0.store.find(text.clone(), selectors.clone()).await)?;
+        Ok(found.map(|entry| entry.seq))
     }
 
     /// Checks `selectors` against the limits of one stream, and makes a set of them.

@@ -14,7 +14,7 @@ use std::{
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Empty};
 use sse_core::Event;
-use sse_engine::{Epoch, Selectors, Topic};
+use sse_engine::{Epoch, Retained, Selectors, StoredTopic, Topic};
 use sse_testkit::{TestClient, event};
 use tower_service::Service;
 
@@ -120,6 +120,8 @@ enum Breach {
     Panic,
     /// It never answers.
     Hang,
+    /// It has lost all but the last of its events.
+    Lose,
 }
 
 fn broken(how: Breach) -> Hub {
@@ -137,12 +139,15 @@ pub(crate) fn hanging(config: Config) -> (Hub, Sender<()>) {
 impl Store for Broken {
     fn snapshot(&self) -> StoreSnapshot {
         let epoch = Epoch::new(1);
+        let retained = Retained { events: 9, bytes: 9, first: 1, last: 9 };
+        let topic = StoredTopic { retained: retained.into(), ..StoredTopic::new(Topic::new("a").unwrap()) };
+        let loses = self.how == Breach::Lose;
         StoreSnapshot {
             epoch,
-            head: 0,
+            head: if loses { 9 } else { 0 },
             time: 0,
             holes: Vec::new(),
-            topics: Vec::new(),
+            topics: loses.then_some(topic).into_iter().collect(),
             floor: (0, 0),
             private_floor: (0, 0),
             keys: Vec::new(),
@@ -162,15 +167,18 @@ impl Store for Broken {
         })
     }
 
-    fn read(&self, _: Query) -> Task<'_, Page> {
-        Box::pin(async { Ok(Page::default()) })
+    fn read(&self, query: Query) -> Task<'_, Page> {
+        // whatever comes before the last event is lost
+        let draft = sse_engine::Draft::text(Topic::new("a").unwrap(), "9");
+        let entries = if query.after < 9 { vec![Entry { seq: 9, time: 0, draft }] } else { Vec::new() };
+        Box::pin(async move { Ok(Page { lost: query.after < 8, entries, through: 9 }) })
     }
 
     fn read_at(&self, _: Vec<u64>, _: Selectors) -> Task<'_, Vec<Entry>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn find(&self, _: String) -> Task<'_, Option<Entry>> {
+    fn find(&self, _: String, _: Selectors) -> Task<'_, Option<Entry>> {
         Box::pin(async { Ok(None) })
     }
 
@@ -201,6 +209,24 @@ impl Store for Broken {
         }
         Ok(())
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_the_hub_s_own_events_is_told_in_its_head_what_the_disk_lost() {
+    let store = Broken { follower: Slot::default(), how: Breach::Lose, closing: Slot::default() };
+    let hub = Hub::with(Config::in_memory(), Box::new(store), true).unwrap();
+    let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+    let from = async |seq| {
+        let id = hub.position(seq).to_string();
+        client.get("/events?topic=a&control=off").last_event_id(&id).connect().await
+    };
+    let mut stream = from(2).await;
+    assert_eq!(stream.headers()["sse-gap"], "lost");
+    stream.expect_event("9").await;
+    let mut stream = from(8).await;
+    assert_eq!(stream.headers().get("sse-gap"), None);
+    stream.expect_event("9").await;
+    assert_eq!(from(9).await.headers().get("sse-gap"), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -188,11 +188,12 @@ impl Store for Memory {
         })
     }
 
-    fn find(&self, alias: String) -> Task<'_, Option<Entry>> {
+    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
         Box::pin(async move {
             let state = self.state()?;
             let has_it = |entry: &&Entry| entry.draft.alias.as_ref().is_some_and(|own| own.as_str() == alias);
-            Ok(state.entries.iter().find(has_it).cloned())
+            let may_read = |entry: &&Entry| selectors.may_read(entry.draft.topics(), entry.draft.private);
+            Ok(state.entries.iter().filter(has_it).find(may_read).cloned())
         })
     }
 

@@ -340,8 +340,8 @@ impl Store for Redb {
         self.reading(move |snapshot| snapshot.entries_at(&seqs, &selectors))
     }
 
-    fn find(&self, alias: String) -> Task<'_, Option<Entry>> {
-        self.reading(move |snapshot| snapshot.aliased(&alias))
+    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
+        self.reading(move |snapshot| snapshot.aliased(&alias, &selectors))
     }
 
     fn seek(&self, time: Millis) -> Task<'_, u64> {

@@ -62,6 +62,11 @@ pub(crate) fn ending(name: &str) -> Batch {
     Batch { end: Some(topic(name)), now: 1, ..Batch::default() }
 }
 
+/// Who may read everything.
+pub(crate) fn reader_of_all() -> Selectors {
+    selectors(&["**"]).with_grants(vec![Selector::new("**").unwrap()])
+}
+
 pub(crate) fn selectors(of: &[&str]) -> Selectors {
     Selectors::new(of.iter().map(|selector| Selector::new(selector).unwrap()).collect(), false)
 }

@@ -15,22 +15,23 @@ use crate::support::{id, metric, publish, publish_json, publish_ndjson};
 const WINDOW: usize = 10;
 
 /// A hub that listens, with its log in a directory.
-struct Listening {
-    client: TestClient,
+pub(crate) struct Listening {
+    pub(crate) client: TestClient,
+    pub(crate) address: std::net::SocketAddr,
     hub: Hub,
     stop: oneshot::Sender<()>,
     done: JoinHandle<()>,
 }
 
 impl Listening {
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         let _ = self.stop.send(());
         drop(self.hub);
         self.done.await.unwrap();
     }
 }
 
-async fn listen(directory: &Path, shards: bool, set: impl FnOnce(&mut Config)) -> Listening {
+pub(crate) async fn listen(directory: &Path, shards: bool, set: impl FnOnce(&mut Config)) -> Listening {
     let mut config = Config::default();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     config.server.handoff = shards;
@@ -50,7 +51,7 @@ async fn listen(directory: &Path, shards: bool, set: impl FnOnce(&mut Config)) -
             })
             .await;
     });
-    Listening { client: checked(&TestClient::tcp(address)), hub, stop, done }
+    Listening { client: checked(&TestClient::tcp(address)), address, hub, stop, done }
 }
 
 fn new() -> TempDir {

@@ -2,10 +2,12 @@
 
 mod command;
 mod connections;
+mod contract;
 mod durable;
 mod http2;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
+mod pouring;
 #[cfg(target_os = "linux")] // it takes /dev/full and prlimit
 mod process_life;
 mod publishing;

@@ -6,7 +6,10 @@ use proptest::prelude::*;
 
 use sse_core::EventId;
 
-use super::{From, Model, Published, TOPICS, ids};
+use super::{
+    Model, Published, ids,
+    ops::{From, TOPICS},
+};
 use crate::*;
 
 /// A subscriber of the engine, and the model's account of it.
@@ -54,7 +57,7 @@ impl Model {
                 Some(seq) if self.backed => (Start::Alias { asked: alias.into(), seq }, Ok(seq)),
                 Some(seq) => (Start::After(alias.into()), Ok(seq)),
                 // the window may have another one, which is not the first
-                None if self.engine.window().aliased(alias).is_some() && self.backed => return Ok(()),
+                None if self.engine.window().aliased(alias, &selectors).is_some() && self.backed => return Ok(()),
                 None => (Start::After(alias.into()), Err((GapReason::Unknown, 0))),
             },
             From::Garbage => (Start::After("né".into()), Err((GapReason::Unknown, 0))),
@@ -86,8 +89,9 @@ impl Model {
     /// The first retained event with this ID of its publisher's, if the subscriber may read it.
     fn aliased(&self, alias: &str, selectors: &Selectors) -> Option<u64> {
         let has_it = |event: &&Published| event.draft.alias.as_ref().is_some_and(|one| one.as_str() == alias);
-        let first = self.events.iter().filter(|event| event.trimmed.is_none()).find(has_it)?;
-        selectors.may_read(first.draft.topics(), first.draft.private).then_some(first.seq)
+        let may_read = |event: &&Published| selectors.may_read(event.draft.topics(), event.draft.private);
+        let retained = self.events.iter().filter(|event| event.trimmed.is_none());
+        retained.filter(has_it).find(may_read).map(|event| event.seq)
     }
 
     /// Returns true if nothing can come any more for a subscriber that has been served through `seq`.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Bounds, Draft, Engine, Epoch, LagPolicy, Placement, Selector, Selectors, Start, StoredHead, Topic, Write, encode,
+    Bounds, Draft, Engine, Epoch, GapReason, LagPolicy, Placement, Position, Selector, Selectors, Start, StoreRead,
+    StoredHead, Topic, Write, encode,
 };
 
 const SECOND: Millis = 1000;

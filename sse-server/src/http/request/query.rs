@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use crate::{http::problem::Problem, hub::Hub};
+use crate::{
+    http::problem::{Problem, quoted},
+    hub::Hub,
+};
 use sse_engine::Topic;
 
 /// The parameters of a query in order, form-decoded.
@@ -54,9 +57,11 @@ pub(in crate::http) fn unknown(hub: &Hub, name: &str, known: &str) -> Result<(),
 /// Parses a topic from a path: split at `/`, then each segment decoded once. Segments that proxies and clients rewrite are
 /// refused.
 pub(in crate::http) fn topic(path: &str) -> Result<Topic, Problem> {
-    let wrong =
-        |why: &dyn std::fmt::Display| Problem::invalid(format!("the topic {path:?} in the path is not one: {why}"));
+    let wrong = |why: &dyn std::fmt::Display| {
+        Problem::invalid(format!("the topic {} in the path is not one: {why}", quoted(path)))
+    };
     if !path.contains('%') {
+        check_segments(path).map_err(|why| wrong(&why))?;
         return Topic::new(path).map_err(|error| wrong(&error));
     }
     if !is_encoded(path) {
@@ -68,17 +73,20 @@ pub(in crate::http) fn topic(path: &str) -> Result<Topic, Problem> {
         if segment.contains('/') {
             return Err(wrong(&"a segment can't hold an encoded `/`"));
         }
-        if matches!(&*segment, "" | "." | "..") {
-            return Err(wrong(
-                &"in a path no segment can be empty, `.` or `..`; give the topic as the parameter `topic`",
-            ));
-        }
         if i > 0 {
             topic.push('/');
         }
         topic.push_str(&segment);
     }
+    check_segments(&topic).map_err(|why| wrong(&why))?;
     Topic::new(&topic).map_err(|error| wrong(&error))
+}
+
+fn check_segments(topic: &str) -> Result<(), &'static str> {
+    if topic.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return Err("in a path no segment can be empty, `.` or `..`; give the topic as the parameter `topic`");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::{
     base::clock::wall,
     config::Overload,
     http::{
-        problem::Problem,
+        problem::{Problem, quoted},
         request::{
             Request,
             accept::Accept,
@@ -39,18 +39,24 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     // over HTTP/2 one connection carries many
     let holds_connection = request.peer.is_some() && request.version != Version::HTTP_2;
     if request.peer.is_some_and(|peer| peer.surplus) || holds_connection && hub.leaves_connections_to_requests() {
-        return turn_away(hub, &SubscribeError::Full, accept);
+        return turn_away(hub, &SubscribeError::Full, accept, wish.control);
     }
     let address = request.peer.map(|peer| peer.address.ip());
-    let (mut subscriber, cursor, opening) = match hub.enter(wish.selectors, wish.start, address).await {
+    let (mut subscriber, mut cursor, mut opening) = match hub.enter(wish.selectors, wish.start, address).await {
         Ok(Entered::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
         Ok(Entered::Over) => return Ok(over()),
-        Err(error) => return turn_away(hub, &error, accept),
+        Err(error) => return turn_away(hub, &error, accept, wish.control),
     };
     if holds_connection {
         subscriber.hold_connection();
     }
     let control = wish.control;
+    if control == Control::Off
+        && opening.gap.is_none()
+        && let Err(error) = hub.look_ahead(&mut cursor, &mut opening).await
+    {
+        return turn_away(hub, &error, accept, control);
+    }
     let gap = opening.gap.as_ref().filter(|_| control == Control::Off).map(|gap| gap.reason.as_str());
     let mut response = match &request.takeover {
         Some(takeover) => head(hub, takeover.put(TakenStream { subscriber, cursor, opening, control }).into()),
@@ -84,7 +90,12 @@ fn head(hub: &Hub, body: ResponseBody) -> Response<ResponseBody> {
     response
 }
 
-fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Response<ResponseBody>, Problem> {
+fn turn_away(
+    hub: &Hub,
+    error: &SubscribeError,
+    accept: Accept,
+    control: Control,
+) -> Result<Response<ResponseBody>, Problem> {
     let retry = reconnection_time(hub.config().stream.retry, hub.random());
     let (kind, status) = match error {
         SubscribeError::Draining => (RefusalKind::draining, StatusCode::SERVICE_UNAVAILABLE),
@@ -93,8 +104,10 @@ fn turn_away(hub: &Hub, error: &SubscribeError, accept: Accept) -> Result<Respon
         SubscribeError::Store => (RefusalKind::store, StatusCode::SERVICE_UNAVAILABLE),
         other => return Err(Problem::invalid(other.to_string())),
     };
-    // An EventSource gives up for good at any status other than 200.
-    if accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
+    // An EventSource gives up for good at any status other than 200. Who takes every event for one that was published has to
+    // do with the status.
+    let events = control != Control::Off;
+    if events && accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
         hub.metrics().refused(kind);
         let draining = *error == SubscribeError::Draining;
         let reason = if draining { DrainReason::Shutdown } else { DrainReason::Busy };
@@ -182,7 +195,7 @@ fn start_since(value: String) -> Result<Since, Problem> {
 }
 
 fn selector(value: &str) -> Result<Selector, Problem> {
-    Selector::new(value).map_err(|error| Problem::invalid(format!("the topic {value:?} is not one: {error}")))
+    Selector::new(value).map_err(|error| Problem::invalid(format!("the topic {} is not one: {error}", quoted(value))))
 }
 
 fn one_of(name: &str, value: &str, allowed: &str) -> Problem {

@@ -23,8 +23,8 @@ const PAGE: &str = concat!(
 /// The page contains everything it needs, and connects to nothing but the hub. Its one style and its one script are
 /// allowed by their hashes; whatever else found its way into it would not run.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; \
-                      style-src 'sha256-Rq90LGzcE9D5arjC61v/2p6ae36BtPfVBNGInCQqjZY='; \
-                      script-src 'sha256-O9XqC142vBjgGHUSSeMZ9dqzdYkHMPT/XDR3YQGgvjw='; \
+                      style-src 'sha256-i3aQyagOb5HeFBfz030KBN4PEBsQgmspxN2pWbQQaf0='; \
+                      script-src 'sha256-IMMq80k99W/L7zbXYAZNu/C6Yiro/E4zYHZwpUbmvM4='; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn page() -> Response<ResponseBody> {

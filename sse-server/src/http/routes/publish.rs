@@ -71,7 +71,11 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
     }
     for parameter in parameters(&request.query) {
         let (name, _) = parameter?;
-        unknown(hub, &name, "none at this address but `topic`, since the event's members say it all")?;
+        unknown(
+            hub,
+            &name,
+            "none at this address, since the event's members say it all; with `topic` the body is an event's data",
+        )?;
     }
     match media_type(&request.headers).as_str() {
         names::media_type::JSON => json::publish(hub, request).await,

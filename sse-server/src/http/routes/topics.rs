@@ -11,7 +11,7 @@ use sse_engine::{Position, Surroundings, Topic, TopicInfo};
 
 use crate::{
     http::{
-        problem::Problem,
+        problem::{Problem, quoted},
         request::query::{once, parameters, topic, unknown},
         response::{ResponseBody, json},
     },
@@ -168,7 +168,7 @@ pub(super) async fn delete(hub: &Hub, path: Option<&str>, query: &str) -> Result
 }
 
 fn topic_of(value: &str) -> Result<Topic, Problem> {
-    Topic::new(value).map_err(|why| Problem::invalid(format!("the parameter `topic` is {value:?}: {why}")))
+    Topic::new(value).map_err(|why| Problem::invalid(format!("the parameter `topic` is {}: {why}", quoted(value))))
 }
 
 fn described(hub: &Hub, topic: &Topic) -> Result<Response<ResponseBody>, Problem> {

@@ -70,11 +70,12 @@ impl<'a> Snapshot<'a> {
         Ok(entries)
     }
 
-    /// The first event with this ID of its publisher's. Damaged ones are left out.
-    pub(super) fn aliased(&self, alias: &str) -> FileResult<Option<Entry>> {
+    /// The first event with this ID of its publisher's that `selectors` may read. Damaged ones are left out.
+    pub(super) fn aliased(&self, alias: &str, selectors: &Selectors) -> FileResult<Option<Entry>> {
         let aliases = self.transaction.open_table(ALIASES)?;
         for row in aliases.range((alias, 0)..=(alias, self.committed))? {
-            if let Some(entry) = self.entry_at(row?.0.value().1)? {
+            let entry = self.entry_at(row?.0.value().1)?;
+            if let Some(entry) = entry.filter(|entry| selectors.may_read(entry.draft.topics(), entry.draft.private)) {
                 return Ok(Some(entry));
             }
         }

@@ -16,8 +16,11 @@ use super::{
 use crate::store::{Entry, Key, Scope, StoredKey};
 use sse_engine::{Kind, Millis, StoredTopic, Topic, Trim};
 pub(super) use topics::TopicIndex;
+use trim::Cut;
 pub(super) use trim::Reason;
-use trim::{Cut, NO_TOPIC};
+
+/// The ID of no topic: there are never as many.
+const NO_TOPIC: u32 = u32::MAX;
 
 /// The tables of a transaction, and the part of the file that is kept in memory. If the transaction fails, that part is
 /// loaded again.

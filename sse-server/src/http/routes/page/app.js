@@ -16,7 +16,7 @@ const connection = new Connection({
       arrived(entry.id);
       topicsSoon();
       enqueue(entry);
-    } else if (entry.event === "sse-gap" || entry.event === "sse-drain") {
+    } else if (["sse-gap", "sse-drain", "sse-end"].includes(entry.event)) {
       if (entry.event === "sse-gap") counts.gaps++;
       enqueue(entry);
     }
@@ -32,13 +32,14 @@ const connection = new Connection({
     }
     $("retry-now").hidden = state !== "waiting";
     $("toggle").hidden = state === "idle";
-    $("toggle").textContent = state === "closed" ? "Connect" : "Disconnect";
+    $("toggle").textContent = isOver() ? "Connect" : "Disconnect";
     drawLife();
     render(); // at once, so that the figures never lag behind the state
   },
 });
 
 const isLive = () => ["connecting", "open", "waiting"].includes(connection.state);
+const isOver = () => ["closed", "ended"].includes(connection.state);
 /** A hub on this very machine is reached without any network. */
 const isOffline = () => !navigator.onLine && !/^(localhost|127\..*|\[::1\]|.*\.localhost)$/.test(location.hostname);
 
@@ -217,7 +218,7 @@ $("pause").onclick = () => {
   render();
 };
 $("clear").onclick = clearList;
-$("toggle").onclick = () => (connection.state === "closed" ? connect() : connection.stop("closed", "Closed from this page."));
+$("toggle").onclick = () => (isOver() ? connect() : connection.stop("closed", "Closed from this page."));
 $("retry-now").onclick = connect;
 $("topics-refresh").onclick = loadTopics;
 document.addEventListener("click", (click) => {

@@ -22,14 +22,19 @@ const TEXT_MAX = 16_384; // characters of an event's data that are shown
 const JSON_MAX = 6_144;  // characters of JSON that are laid out and coloured
 const LINE = matchMedia("(max-width: 619px)").matches ? 34 : 46; // JSON up to this long stays on one line, as it was sent
 
-/** Topic and data out of an envelope. The data's own text is kept: parsing would round long numbers. */
+const STRING = '"(?:[^"\\\\]|\\\\.)*"';
+const ENVELOPE = new RegExp(`^(\\{"topic":${STRING}(?:,"(?:topics":\\[(?:${STRING},?)*\\]|private":true|end":true))*),"data":([^]*)\\}$`);
+
+/** What an event is and its data, out of an envelope. The data's own text is kept: parsing would round long numbers. */
 function unwrap(envelope) {
-  const parts = /^\{"topic":("(?:[^"\\]|\\.)*"),"data":([^]*)\}$/.exec(envelope);
-  const topic = parts && parse(parts[1]);
-  if (typeof topic !== "string") return { topic: "", text: envelope, json: false };
-  if (parts[2][0] !== '"') return { topic, text: parts[2], json: parts[2].length <= JSON_MAX };
+  const parts = ENVELOPE.exec(envelope);
+  const head = parts && parse(`${parts[1]}}`);
+  if (!head) return { topic: "", others: [], isPrivate: false, isLast: false, text: envelope, json: false };
+  const { topic, topics = [], private: isPrivate = false, end: isLast = false } = head;
+  const what = { topic, others: topics.filter((other) => other !== topic), isPrivate, isLast };
+  if (parts[2][0] !== '"') return { ...what, text: parts[2], json: parts[2].length <= JSON_MAX };
   const text = parse(parts[2]) ?? parts[2];
-  return { topic, text, json: text.length <= JSON_MAX && /^\s*[{[]/.test(text) && parse(text) !== undefined };
+  return { ...what, text, json: text.length <= JSON_MAX && /^\s*[{[]/.test(text) && parse(text) !== undefined };
 }
 
 /** JSON text as [class, text] pieces: containers that fit on a line stay on it, the others are indented. */
@@ -86,14 +91,19 @@ function eventRow({ event, data, id, at, flood }) {
   const content = unwrap(data);
   const topic = make("bdi", { class: "topic" });
   for (const segment of content.topic.split(/(?<=\/)/)) topic.append(visible(segment), make("wbr", {}));
-  return make("li", { class: flood ? "row" : "row fresh", "data-testid": "event-row", "data-id": id, "data-topic": content.topic, "data-event": event },
+  const where = make("span", { class: "where" }, topic, isolated(event, { class: event === "message" ? "name usual" : "name" }));
+  for (const other of content.others) where.append(isolated(other, { class: "other", title: "It is in this topic too" }));
+  if (content.isPrivate) where.append(make("span", { class: "tag", title: "Only who may read its topics gets it" }, "private"));
+  if (content.isLast) where.append(make("span", { class: "tag", title: "The last event of its topic" }, "last"));
+  return make("li", { class: flood ? "row" : "row fresh", "data-testid": "event-row", "data-id": id, "data-topic": content.topic, "data-event": event, "data-last": content.isLast },
     timeNode(at),
-    make("span", { class: "where" }, topic, isolated(event, { class: event === "message" ? "name usual" : "name" })),
+    where,
     idButton(id),
     dataBlock(content));
 }
 
 function markRow({ event, data, at }) {
+  if (event === "sse-end") return endRow(data, at);
   const gap = event === "sse-gap";
   const facts = parse(data) ?? {};
   const reason = typeof facts.reason === "string" ? facts.reason.slice(0, 40) : "";
@@ -109,6 +119,15 @@ function markRow({ event, data, at }) {
     row.append(ids);
   }
   return row;
+}
+
+function endRow(data, at) {
+  const topics = parse(data)?.topics;
+  const names = (Array.isArray(topics) ? topics : []).filter((topic) => typeof topic === "string");
+  const sentence = make("p", {}, make("strong", {}, "End. "), ENDED.slice(0, -1));
+  names.forEach((name, i) => sentence.append(i === 0 ? ": " : ", ", isolated(name, { class: "mono" })));
+  sentence.append(".");
+  return make("li", { class: "mark", "data-testid": "end-row" }, timeNode(at), sentence);
 }
 
 /** What a flood, or a pause, pushes out before it is drawn is dropped unparsed. */

@@ -53,6 +53,7 @@ const HEAD_MS = 15_000;       // until the hub's first event; it sends that at o
 const BACKOFF_MS = 30_000;    // the longest wait, unless the hub asks for more
 const RETRY_MIN_MS = 250;     // whatever the hub asks for: no hot loop
 const WAIT_MAX_MS = 3_600_000; // whatever the hub asks for: no overflow of the timer
+const ENDED = "All topics ended.";
 
 /**
  * Keeps one stream alive. EventSource hands over only events whose names are known beforehand, and
@@ -63,6 +64,7 @@ const WAIT_MAX_MS = 3_600_000; // whatever the hub asks for: no overflow of the 
  *                          timer     `---> waiting <----'    an end that may pass
  *
  *   a refusal that will not pass, or stop: closed or idle
+ *   the end of all topics, told by the stream or by a 204: ended
  */
 class Connection {
   state = "idle";
@@ -125,7 +127,11 @@ class Connection {
       const response = await fetch(this.#handlers.url(), { headers, cache: "no-store", signal: attempt.signal });
       const { status } = response;
       answered = true;
-      if (status === 204 || (status >= 400 && status < 500 && ![408, 425, 429].includes(status))) {
+      if (status === 204) {
+        if (attempt === this.#attempt) this.stop("ended", ENDED);
+        return;
+      }
+      if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) {
         const sentence = await problem(response);
         if (attempt === this.#attempt) this.stop("closed", sentence);
         return;
@@ -147,7 +153,7 @@ class Connection {
 
   /** Reads to the end, and gives the reason for it. */
   async #read(response, attempt) {
-    let drained;
+    let drained, ended = false;
     this.heartbeat = Number(response.headers.get("sse-heartbeat")) || null;
     const parser = new EventStreamParser(this.lastEventId, {
       onretry: (ms) => { this.#retry = Math.min(Math.max(ms, RETRY_MIN_MS), WAIT_MAX_MS); },
@@ -159,6 +165,7 @@ class Connection {
         if (drain && this.state !== "open") return;
         this.#handlers.onevent(event);
         if (this.state !== "open") this.#opened(attempt);
+        ended ||= event.event === "sse-end";
       },
     });
     const reader = response.body.getReader();
@@ -170,6 +177,7 @@ class Connection {
       parser.feed(value);
       this.lastEventId = parser.lastEventId;
       this.#handlers.onread();
+      if (ended) return this.stop("ended", ENDED); // whatever becomes of the connection: it is not asked again
     }
   }
 

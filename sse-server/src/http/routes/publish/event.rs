@@ -9,7 +9,7 @@ use sse_engine::{Alias, Draft, Name, Topic};
 use crate::{
     config::Publish,
     http::{
-        problem::Problem,
+        problem::{Problem, quoted},
         request::{
             body::BodyLimit,
             query::{once, parameters, unknown},
@@ -44,9 +44,9 @@ impl Wanted {
                 }
                 query::TOPIC => {
                     let topic = Topic::new(&value);
-                    wanted.topics.push(
-                        topic.map_err(|why| Problem::invalid(format!("the parameter `topic` is {value:?}: {why}")))?,
-                    );
+                    wanted.topics.push(topic.map_err(|why| {
+                        Problem::invalid(format!("the parameter `topic` is {}: {why}", quoted(&value)))
+                    })?);
                 }
                 query::EVENT => once(&mut wanted.name, query::EVENT, event_name(&value)?)?,
                 query::PRIVATE => once(&mut private, query::PRIVATE, flag(query::PRIVATE, &value)?)?,

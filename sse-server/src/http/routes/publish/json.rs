@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Publish,
     http::{
-        problem::Problem,
+        problem::{Problem, quoted},
         request::{
             Request,
             body::{BYTE_ORDER_MARK, BodyLimit},
@@ -91,7 +91,8 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
     let event: Event<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
     let named = |member: &'static str| {
         move |text: &String| {
-            Topic::new(text).map_err(|why| Problem::invalid(format!("the member `{member}` is {text:?}: {why}")))
+            Topic::new(text)
+                .map_err(|why| Problem::invalid(format!("the member `{member}` is {}: {why}", quoted(text))))
         }
     };
     let topics = match (&event.topic, &event.topics) {

@@ -44,7 +44,7 @@ pub(super) async fn publish(
     let read = pour.read(request).await;
     let mut upload = pour.upload;
     // what came before a break is published, and then it is not the end
-    if let Err(problem) = upload.flush().await.and(read) {
+    if let Err(problem) = upload.flush().await.and(read).and_then(|()| upload.end()) {
         return Err(upload.refused(problem));
     }
     if ends {

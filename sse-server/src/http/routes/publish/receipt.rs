@@ -46,8 +46,8 @@ pub(super) async fn end_topic(hub: &Hub, draft: Draft, key: Option<String>) -> R
         duplicate: bool,
         ended: bool,
     }
-    if !draft.others.is_empty() || draft.name.is_some() || draft.alias.is_some() {
-        let detail = "an end without data is for one topic, and has no name or alias; send data, or the topic alone";
+    if !draft.others.is_empty() || draft.name.is_some() || draft.alias.is_some() || draft.private {
+        let detail = "an end without data is for one topic, and no event: it has no name, no alias and is not private";
         return Err(Problem::invalid(detail));
     }
     let topic = draft.topic.to_string();
@@ -80,8 +80,14 @@ pub(super) fn refusal(error: AppendError) -> Problem {
             Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, detail, Duration::from_secs(1))
         }
         AppendError::Ended(_, at) => {
-            let detail = format!("the topic has ended, with the event {at}; delete the topic to publish to it again");
-            Problem::new(StatusCode::CONFLICT, RefusalKind::ended, detail).with("ended_at", at.to_string())
+            let refused = |detail| Problem::new(StatusCode::CONFLICT, RefusalKind::ended, detail);
+            if at.seq() == 0 {
+                return refused(
+                    "an earlier event of the same request ends the topic, so nothing is published".to_owned(),
+                );
+            }
+            refused(format!("the topic ended at {at}; delete it to publish to it again"))
+                .with("ended_at", at.to_string())
         }
         AppendError::Conflict(index) => {
             let detail = "the idempotency key was used for other content; use a new key for new content";

@@ -105,7 +105,7 @@ impl<'a> Upload<'a> {
     }
 
     /// An upload that ends before what was published under its key is another one.
-    fn end(&self) -> Result<(), Problem> {
+    pub(super) fn end(&self) -> Result<(), Problem> {
         self.uploaded.as_ref().map_or(Ok(()), |uploaded| self.hub.end_lines(uploaded).map_err(refusal))
     }
 
@@ -131,6 +131,13 @@ impl<'a> Upload<'a> {
         let alone = match error {
             AppendError::Conflict(_) => AppendError::Conflict(None),
             error => error,
+        };
+        // where an earlier event of the batch ended the topic, it is known only now
+        let alone = match &batch[before.len()..] {
+            [refused, ..] if matches!(alone, AppendError::Ended(..)) && !before.is_empty() => {
+                self.publish(std::slice::from_ref(refused)).await.err().unwrap_or(alone)
+            }
+            _ => alone,
         };
         Err(self.refused_at(number, alone))
     }

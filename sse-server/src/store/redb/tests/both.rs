@@ -89,7 +89,11 @@ async fn both_do_the_same(seed: u64) {
             assert_eq!(read, all_for(&disk, granted(of, grants), after).await, "{seed}, {step}: {of:?}, {grants:?}");
         }
         let alias = dice.roll(20).to_string();
-        assert_eq!(memory.find(alias.clone()).await, disk.find(alias).await, "{seed}, {step}");
+        assert_eq!(
+            memory.find(alias.clone(), suite::reader_of_all()).await,
+            disk.find(alias, suite::reader_of_all()).await,
+            "{seed}, {step}"
+        );
         let seqs: Vec<_> = (0..10).map(|_| dice.roll(last + 2)).collect();
         let mine = granted(&[], &["c"]);
         assert_eq!(memory.read_at(seqs.clone(), mine.clone()).await, disk.read_at(seqs, mine).await, "{seed}, {step}");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use redb::{ReadableTable, StorageError};
 use sse_engine::{Kind, Loss, Millis, Stock, StoredTopic, Topic, Trim};
 
-use super::{LogTransaction, topics};
+use super::{LogTransaction, NO_TOPIC, topics};
 use crate::store::redb::{
     Fault,
     tables::{self, FileResult, Indexed},
@@ -30,9 +30,6 @@ pub(super) struct Cut {
     lost: Loss,
     lost_private: Loss,
 }
-
-/// The ID of no topic: there are never as many.
-pub(super) const NO_TOPIC: u32 = u32::MAX;
 
 /// What is known of an event that was removed.
 struct Removed {
