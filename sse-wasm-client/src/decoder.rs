@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use sse_core::{
     EventId, EventName, Text,
-    hub::names::event::{CURSOR, DRAIN, GAP},
+    hub::names::event::{CURSOR, DRAIN, END, GAP},
     typed::Schema,
 };
 
@@ -90,7 +90,7 @@ impl RawEvent<'_> {
 }
 
 fn add(names: &mut Vec<EventName>, name: EventName) -> Result<(), ConnectError> {
-    if [CURSOR, GAP, DRAIN].contains(&name.as_str()) {
+    if [CURSOR, GAP, DRAIN, END].contains(&name.as_str()) {
         return Err(ConnectError::Reserved(name));
     }
     if !names.contains(&name) {

@@ -64,6 +64,11 @@ impl Dispatcher {
             None => return self.sink.take(event),
             Some(ControlEvent::Gap(gap)) => self.signaller.send(&Signal::Gap(gap)),
             Some(ControlEvent::Drain(drain)) => self.signaller.send(&Signal::Drain(drain)),
+            Some(ControlEvent::End(end)) => {
+                self.signaller.send(&Signal::End(end));
+                self.sink.take_hubs(event);
+                return self.change(Reconnect::handle_last);
+            }
             Some(_) => {} // a cursor tells no more than its ID
         }
         self.sink.take_hubs(event);

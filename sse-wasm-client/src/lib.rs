@@ -30,7 +30,7 @@
 //!             Err(undecoded) => warn(undecoded), // and the stream goes on
 //!         }
 //!     }
-//!     Ok(()) // closed for good: `chat.state()` says why
+//!     Ok(()) // closed for good: `chat.state()` says why, and `has_ended()` if everything has come
 //! }
 //! # fn show(_: Chat) {}
 //! # fn warn(_: impl std::error::Error) {}
@@ -48,7 +48,7 @@
 //!
 //! What concerns the stream itself is told by `signals()`: each [`State`] (`states()` has these alone), and what the
 //! hub says about the stream. A [`Gap`] means that events may be missing, a [`Drain`] that the hub is about to end the
-//! stream. Signals are not in order with deliveries: the event with the ID [`Gap::first`] and all that follow it came
+//! stream, an [`End`] that all its topics have ended. Signals are not in order with deliveries: the event with the ID [`Gap::first`] and all that follow it came
 //! after the gap.
 //!
 //! A stream counts as open with its first event, not with the head of its response, which a proxy may send for a dead
@@ -62,6 +62,7 @@
 //! | the connection is lost, and the browser's `EventSource` reconnects | nothing: [`State::Connecting`] until the first event |
 //! | the browser gives up, which it does after any response but a 200 of `text/event-stream` | waits, then makes a new `EventSource` with the last event ID in the query: [`State::Waiting`] |
 //! | over fetch: the stream ends or fails, or the server can't be reached | waits, then asks again with `Last-Event-ID` |
+//! | all topics have ended (`sse-end`), or over fetch: a 204 | [`State::Closed`] with [`CloseReason::Ended`]; it never connects again |
 //! | over fetch: a [`Refusal`] | the same if [it may pass](Refusal::may_pass) or the application says so, otherwise [`State::Closed`] |
 //! | a stream with known heartbeats is silent for their interval and 5 s more | connects again at once |
 //! | no head within 30 s, or no event within 20 s of it | waits, then tries again; where the browser reconnects by itself, after 10 min 30 s |
@@ -128,7 +129,8 @@
 //! # What this crate does not do
 //!
 //! - Over `EventSource` it knows no status codes, since a page is not told them: it tries again after a 401 or a 404,
-//!   unless `give_up_after()` is set.
+//!   unless `give_up_after()` is set. So too after the 204 of a hub, which a client gets that comes back after the end
+//!   with the ID of that end: where it may, use fetch, or forget the ID at the end.
 //! - It stores nothing across a reload: where to keep the last event ID is the application's choice.
 //! - Tabs of different origins share nothing, and neither do profiles or private windows: the browser separates them.
 //!
@@ -189,7 +191,7 @@ pub use signal::{Signal, Signals, States};
 pub use source::{EventSource, Listening};
 pub use sse_core::{
     EventId, EventName, FieldError, Limit, Limits, Text,
-    hub::{Drain, DrainReason, Gap, GapReason, Problem},
+    hub::{Drain, DrainReason, End, Gap, GapReason, Problem},
     typed,
 };
 pub use state::{CloseReason, State};

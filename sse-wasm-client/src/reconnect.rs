@@ -13,7 +13,7 @@
 //!  and no Retry-After
 //!
 //!   any but Closed ── hidden for long enough, stored ──▶ Paused ── visible, restored ──▶ Connecting
-//!   any ── close, a final refusal ──▶ Closed
+//!   any ── close, a final refusal, the end of all topics ──▶ Closed
 //! ```
 //!
 //! Where tabs share a connection, it has such a state machine in the tab that holds it. Each tab has another one, in
@@ -164,6 +164,13 @@ impl Reconnect {
         self.handle_event(id, true, now)
     }
 
+    /// The server said that nothing more will come: a hub by `sse-end`, any server by a 204.
+    pub(crate) fn handle_last(&mut self) {
+        if self.is_connected() {
+            self.finish(CloseReason::Ended);
+        }
+    }
+
     /// The server set an ID without an event.
     pub(crate) fn handle_id(&mut self, id: &str) {
         if let Phase::Connecting { .. } | Phase::Open(_) = self.phase {
@@ -218,7 +225,6 @@ impl Reconnect {
             self.settings.give_up_after.filter(|max| self.refusals >= *max).map(|_| CloseReason::GaveUp)
         } else {
             Some(match refusal.status {
-                Some(204) => CloseReason::NoContent,
                 Some(200) => CloseReason::NotAnEventStream,
                 Some(status) => CloseReason::Status(status),
                 None => CloseReason::GaveUp,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sse_core::hub::Problem;
 
-/// A response that is no event stream.
+/// A response that is no event stream, other than a 204, which is an end.
 ///
 /// ```
 /// use sse_wasm_client::{Refusal, Signal};

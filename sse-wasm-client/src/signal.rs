@@ -10,7 +10,7 @@ use std::{
 use futures_util::Stream;
 use sse_core::{
     Limit,
-    hub::{Drain, Gap},
+    hub::{Drain, End, Gap},
 };
 
 use crate::{Refusal, State, queue::Queue};
@@ -46,6 +46,9 @@ pub enum Signal {
     Gap(Gap),
     /// The hub is about to end the stream. The client connects again, and resumes where it was.
     Drain(Drain),
+    /// All topics of the stream have ended, and everything has come. The state that follows is
+    /// [`CloseReason::Ended`](crate::CloseReason::Ended); after a 204 it comes without this signal.
+    End(End),
     /// The server refused: its response was no stream. The state that follows tells whether the client tries again.
     Refused(Refusal),
     /// An event exceeded a limit and was not delivered. Only over fetch: the browser's own limits are not told.

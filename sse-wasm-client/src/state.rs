@@ -70,8 +70,10 @@ pub enum CloseReason {
     ByApplication,
     /// There were as many refusals in a row as the application allows (`give_up_after`).
     GaveUp,
-    /// The server answered 204, which tells the client not to connect again. Known over fetch only.
-    NoContent,
+    /// Everything has come, and nothing more will: all topics have ended ([`Signal::End`](crate::Signal::End)). So too
+    /// if the server answered 204, which tells the client not to connect again; a hub does that where the client has had
+    /// everything already. Over `EventSource`, which does not tell a 204, it is only the former.
+    Ended,
     /// The server answered with a status that does not pass by itself. Known over fetch only; the
     /// [`Refusal`](crate::Refusal) that was signalled has the server's explanation.
     Status(u16),
@@ -96,7 +98,7 @@ impl fmt::Display for CloseReason {
         match self {
             Self::ByApplication => f.write_str("by the application"),
             Self::GaveUp => f.write_str("refused too often in a row"),
-            Self::NoContent => f.write_str("the server wants no more of this client (status 204)"),
+            Self::Ended => f.write_str("it has ended, and everything has come"),
             Self::Status(status) => write!(f, "the answer's status is {status}"),
             Self::NotAnEventStream => f.write_str("the answer is no event stream"),
         }
@@ -104,12 +106,25 @@ impl fmt::Display for CloseReason {
 }
 
 impl State {
+    /// Returns true if the connection is closed for good because everything has come.
+    ///
+    /// ```
+    /// use sse_wasm_client::{CloseReason, State};
+    ///
+    /// assert!(State::Closed { why: CloseReason::Ended }.has_ended());
+    /// assert!(!State::Closed { why: CloseReason::Status(401) }.has_ended());
+    /// ```
+    #[must_use]
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Closed { why: CloseReason::Ended })
+    }
+
     /// Returns true if the connection is closed for good.
     ///
     /// ```
     /// use sse_wasm_client::{CloseReason, State};
     ///
-    /// assert!(State::Closed { why: CloseReason::NoContent }.is_closed() && !State::Paused.is_closed());
+    /// assert!(State::Closed { why: CloseReason::Ended }.is_closed() && !State::Paused.is_closed());
     /// ```
     #[must_use]
     pub const fn is_closed(self) -> bool {

@@ -57,6 +57,12 @@
 //! resumed, here as anywhere: what it sends during a change of leaders is lost without notice. Where positions are
 //! compared, events that share an ID with the one before them count as one.
 //!
+//! # The end
+//!
+//! When all topics have ended the hub says so by its last event, which goes round as any other: who gets it has had
+//! everything, and leaves. So does the leader, whose connection is closed. A tab that had missed something gets the lock
+//! then, and the rest of the stream by a connection of its own; so does one that joins after the end.
+//!
 //! # A leader that sleeps
 //!
 //! A frozen page keeps its lock. A tab that does not hear its leader for a beat asks, and after four beats without a
@@ -222,20 +228,19 @@ impl Tab {
                 leader.handle_time(&mut self.state, now);
             }
             Role::Alone => self.state.take(event),
-            Role::Follower(_) | Role::Away | Role::Over => {}
+            Role::Follower(_) | Role::Away | Role::Over => return,
         }
+        self.end_if_closed();
     }
 
     /// That connection is in this state.
     pub(crate) fn handle_state(&mut self, state: State, now: Duration) {
         match &mut self.role {
-            Role::Leader(leader) => {
-                leader.handle_state(&mut self.state, state, now);
-                self.end_if_closed();
-            }
+            Role::Leader(leader) => leader.handle_state(&mut self.state, state, now),
             Role::Alone => self.state.enter(state),
-            Role::Follower(_) | Role::Away | Role::Over => {}
+            Role::Follower(_) | Role::Away | Role::Over => return,
         }
+        self.end_if_closed();
     }
 
     /// That connection reports something else.

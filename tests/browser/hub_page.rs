@@ -171,3 +171,35 @@ async fn a_burst_arrives_whole_and_in_order() {
     assert_eq!(shown, published);
     page.close().await;
 }
+
+#[tokio::test]
+async fn the_end_of_all_topics_is_shown_as_an_end() {
+    let browser = Driver::chromium().await;
+    let hub = Hub::start();
+    let page = watch(&browser, &hub, "runs/42").await;
+    hub.publish("runs/42", "That is").await;
+    let last = hub.publish("runs/42?end", "all.").await;
+    until(&page, "it has ended", "return at('state').dataset.state === 'ended'").await;
+    assert_eq!(text_of(&page, "return at('detail').textContent").await, "All topics ended.");
+    assert!(text_of(&page, "return at('end-row').textContent").await.ends_with("End. All topics ended: runs/42."));
+    assert_eq!(text_of(&page, "return at('event-row').dataset.id").await, last);
+    assert_eq!(text_of(&page, "return at('event-row').dataset.last").await, "true");
+    assert_eq!(text_of(&page, "return at('reconnects').textContent").await, "0");
+
+    click(&page, "toggle").await; // who asks again is answered 204
+    until(&page, "it has ended again", "return at('state').dataset.state === 'ended'").await;
+    page.close().await;
+}
+
+#[tokio::test]
+async fn an_event_of_several_topics_is_shown_with_all_of_them() {
+    let browser = Driver::chromium().await;
+    let hub = Hub::start();
+    let page = watch(&browser, &hub, "a").await;
+    let request = TestClient::tcp(hub.address()).post("/publish?topic=b&topic=a").body("hello");
+    request.send().await.expect_status(200);
+    until(&page, "the row is there", "return !!at('event-row')").await;
+    assert_eq!(text_of(&page, "return at('event-row').dataset.topic").await, "b");
+    assert_eq!(text_of(&page, "return at('event-row').querySelector('bdi.other').textContent").await, "a");
+    page.close().await;
+}

@@ -8,5 +8,6 @@ mod dashboard;
 #[cfg(target_os = "linux")] // it shows Linux's counters
 mod host_dashboard;
 mod hub_page;
+mod llm_relay;
 mod npm;
 mod stays;

@@ -11,6 +11,7 @@ const page = (file) => read(`sse-server/src/http/routes/page/${file}`);
 const declared = (source, name) => new Function(`${source}\nreturn ${name};`)();
 
 const EventStreamParser = declared(page("stream.js"), "EventStreamParser");
+const Connection = declared(page("stream.js"), "Connection");
 
 /** What the page's parser makes of a stream that comes in these pieces. */
 function parse(pieces) {
@@ -37,6 +38,47 @@ test("the page has a sentence for every reason", () => {
   const sentences = (name) => Object.keys(declared(texts, name)).sort();
   assert.deepEqual(sentences("GAPS"), vectors.gap_reasons.toSorted());
   assert.deepEqual(sentences("DRAINS"), vectors.drain_reasons.toSorted());
+});
+
+test("the page knows what an envelope says of an event", () => {
+  const [texts] = /^const TEXT_MAX[^]*?^}$/m.exec(page("list.js"));
+  const unwrap = declared(`const matchMedia = () => ({}), parse = JSON.parse;\n${texts}`, "unwrap");
+  const plain = { topic: "a", others: [], isPrivate: false, isLast: false, text: "x", json: false };
+  for (const [envelope, expected] of [
+    ['{"topic":"a","data":"x"}', plain],
+    ['{"topic":"a","topics":["a","b],\\"c"],"private":true,"end":true,"data":"x"}', { ...plain, others: ['b],"c'], isPrivate: true, isLast: true }],
+    ['{"topic":"a","end":true,"data":{"topics":["b"],"n":10000000000000000001}}', { ...plain, isLast: true, text: '{"topics":["b"],"n":10000000000000000001}', json: true }],
+    ['{"topic":"a","data":{"topic":"b","end":true,"data":"x"}}', { ...plain, text: '{"topic":"b","end":true,"data":"x"}', json: true }],
+    ["none", { ...plain, topic: "", text: "none" }],
+  ]) {
+    assert.deepEqual(unwrap(envelope), expected);
+  }
+});
+
+test("the page does not come back after the end of all topics", async () => {
+  const { wire } = vectors.events.find(({ event }) => event === "sse-end");
+  const body = new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode(wire)) }); // and it stays open
+  const told = new Response(body, { headers: { "content-type": "text/event-stream" } });
+  for (const [answer, states, events] of [
+    [told, ["connecting", "open", "ended"], ["sse-end"]],
+    [new Response(null, { status: 204 }), ["connecting", "ended"], []],
+  ]) {
+    const seen = { states: [], events: [], asked: 0 };
+    globalThis.fetch = async () => { seen.asked++; return answer; };
+    await new Promise((ended) => {
+      const connection = new Connection({
+        url: () => "",
+        onevent: ({ event }) => seen.events.push(event),
+        onread() {},
+        onstate() {
+          seen.states.push(connection.state);
+          if (connection.state === "ended") setTimeout(ended, 20);
+        },
+      });
+      connection.start();
+    });
+    assert.deepEqual(seen, { states, events, asked: 1 });
+  }
 });
 
 test("the page writes out what turns a name round or can't be seen, and nothing else", () => {

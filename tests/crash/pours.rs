@@ -136,6 +136,10 @@ async fn read(topic: usize, mut at: Where, mut cuts: Option<Draw>) {
             sleep(PACE).await;
             continue;
         };
+        if stream.status() == 204 {
+            assert_eq!(next, EVENTS, "topic {topic} has ended"); // cut off just before it was told
+            return;
+        }
         stream.expect_status(200);
         let mut left = cuts.as_mut().map_or(usize::MAX, |draw| 1 + draw.below(EVENTS / 3));
         while let Some(seen) = stream.next().await {

@@ -168,7 +168,8 @@ function show(now) {
   state.dataset.kind = now.kind;
   if (now.kind === "open") empty.hidden = log.childElementCount + waiting.length > 1;
   if (now.kind !== "waiting") {
-    state.textContent = { connecting: "connecting …", open: "live", paused: "paused", closed: "closed" }[now.kind];
+    const closed = now.why === "ended" ? "ended" : "closed"; // whoever runs the hub may end a room
+    state.textContent = { connecting: "connecting …", open: "live", paused: "paused", closed }[now.kind];
     return;
   }
   const tick = () => {

@@ -12,6 +12,7 @@ use std::{
 use reqwest::{Client, ClientBuilder, Response, Url, header};
 use sse_core::{
     Item,
+    hub::names::event::END,
     session::{Closed, Head, Session},
 };
 use tokio::time::sleep;
@@ -42,7 +43,8 @@ pub fn client() -> ClientBuilder {
 /// Follows the stream at `url` until the session is closed, and says why it was. `session` is a new one, or one that
 /// was given a last event ID. Redirects are followed; each new connection begins at `url` again.
 ///
-/// Everything in the stream goes to `on_item`, whose `Break` ends it all. So does dropping the future.
+/// Everything in the stream goes to `on_item`, whose `Break` ends it all. So does dropping the future. After a hub's
+/// `sse-end` nothing more will come, and the session is closed for that.
 ///
 /// # Errors
 ///
@@ -102,14 +104,19 @@ async fn connect(
     }
     on_change(Change::Open);
     while let Some(piece) = response.chunk().await? {
-        let mut flow = ControlFlow::Continue(());
+        let (mut flow, mut is_end) = (ControlFlow::Continue(()), false);
         session.handle_bytes(&piece, start.elapsed(), |item| {
-            if flow.is_continue() {
+            if flow.is_continue() && !is_end {
+                is_end = matches!(item, Item::Event(event) if event.name() == END);
                 flow = on_item(item);
             }
         });
         if flow.is_break() {
             session.close();
+        } else if is_end {
+            session.finish();
+        }
+        if session.closed().is_some() {
             break;
         }
     }

@@ -46,7 +46,11 @@ async fn run(arguments: Vec<OsString>) -> Result<(), String> {
     let client = client().build().map_err(|error| causes(&error))?;
 
     match follow(&client, &url, session, print, tell).await.map_err(|error| causes(&error))? {
-        Closed::NoContent | Closed::ByCaller => Ok(()), // the server wants no more, or nobody reads what is printed
+        why @ (Closed::Ended | Closed::NoContent) => {
+            eprintln!("{why}"); // and everything has come
+            Ok(())
+        }
+        Closed::ByCaller => Ok(()), // nobody reads what is printed
         why => Err(why.to_string()),
     }
 }

@@ -239,8 +239,11 @@ impl Groups {
                     is_unused: false,
                 });
                 // the search may have passed it by
-                if let Some(hidden) =
-                    self.search.as_ref().map(|search| &search.hidden).filter(|hidden| hidden.is_for(&selectors))
+                if let Some(hidden) = self
+                    .search
+                    .as_ref()
+                    .and_then(|search| search.hidden.as_ref())
+                    .filter(|hidden| hidden.is_for(&selectors))
                 {
                     group.note(hidden.seq, start);
                     matched.push(id);
@@ -303,13 +306,17 @@ impl Groups {
     /// event.
     pub(crate) fn note(&mut self, hidden: &Hidden, start: u64, steps: &mut usize, matched: &mut Vec<GroupId>) -> bool {
         let Self { groups, interest, readers, search, memory, .. } = self;
-        let current = search.get_or_insert_with(|| Search::begin(hidden, interest, readers, std::mem::take(memory)));
-        while let Some(id) = current.next(interest, readers, steps) {
+        let begin = || Search::begin(hidden, interest, readers, std::mem::take(memory));
+        let mut current = search.take().unwrap_or_else(begin);
+        while let Some(id) = current.next(hidden, interest, readers, steps) {
             groups[id.index()].tell(id, hidden, start, matched);
         }
         let over = Walk::is_over(*steps);
-        if over && let Some(search) = self.search.take() {
-            self.memory = search.into_memory();
+        if over {
+            self.memory = current.into_memory();
+        } else {
+            current.hidden.get_or_insert_with(|| hidden.clone());
+            self.search = Some(current);
         }
         over
     }

@@ -25,7 +25,8 @@ pub(crate) struct Hidden {
 /// select one of its topics.
 #[derive(Debug)]
 pub(crate) struct Search {
-    pub(crate) hidden: Hidden,
+    /// What is searched for, if the search goes on later.
+    pub(crate) hidden: Option<Hidden>,
     walk: Walk,
     /// The topic of the walk.
     at: usize,
@@ -37,8 +38,9 @@ pub(crate) struct Search {
 
 impl Hidden {
     pub(crate) fn event(seq: u64, draft: &Draft) -> Self {
-        let Draft { topic, others, private, end, .. } = draft;
-        Self { seq, topic: topic.clone(), others: others.clone(), private: *private, ends: *end, is_event: true }
+        let Draft { topic, private, end, .. } = draft;
+        let others = if draft.others.is_empty() { Box::default() } else { draft.others.clone() };
+        Self { seq, topic: topic.clone(), others, private: *private, ends: *end, is_event: true }
     }
 
     /// The end of `topic` behind the event `seq`.
@@ -67,14 +69,20 @@ impl Search {
         let private = hidden.private;
         let walk = if private { readers } else { interest }.walk(memory);
         let readers = private.then(HashSet::new);
-        Self { hidden: hidden.clone(), walk, at: 0, readers, is_known: !private }
+        Self { hidden: None, walk, at: 0, readers, is_known: !private }
     }
 
-    /// The next group; a group may come several times. Each list that is opened and each group takes one of `steps`. `None`
+    /// The next group for `hidden`, which is always the same; a group may come several times. Each list that is opened and each group takes one of `steps`. `None`
     /// if there are no steps left, or no more groups.
-    pub(crate) fn next(&mut self, interest: &Interest, readers: &Interest, steps: &mut usize) -> Option<GroupId> {
+    pub(crate) fn next(
+        &mut self,
+        hidden: &Hidden,
+        interest: &Interest,
+        readers: &Interest,
+        steps: &mut usize,
+    ) -> Option<GroupId> {
         loop {
-            let topic = self.hidden.topic(self.at)?;
+            let topic = hidden.topic(self.at)?;
             let index = if self.is_known { interest } else { readers };
             match self.walk.next(index, topic, steps) {
                 Some(id) if !self.is_known => {
@@ -88,7 +96,7 @@ impl Search {
             }
             // the walk is over
             let next = self.at + 1;
-            if self.hidden.topic(next).is_some() {
+            if hidden.topic(next).is_some() {
                 self.at = next;
             } else if self.is_known || self.readers.as_ref().is_some_and(HashSet::is_empty) {
                 return None;

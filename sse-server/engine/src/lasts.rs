@@ -13,8 +13,11 @@ use crate::{
     topic_state::TopicState,
 };
 
-/// The events of one page.
-const PAGE: usize = 4096;
+/// The events of one page: some 200 KB of numbers. All topics are looked at for each page, so few pages are better.
+const PAGE: usize = 16_384;
+
+/// The topics that are looked at under one taking of the lock: others have more urgent things to do.
+const LOOK: usize = if SLICE < 512 { SLICE } else { 512 };
 
 /// The most of them that one step looks up.
 const AT_ONCE: usize = 256;
@@ -81,13 +84,13 @@ impl Lasts {
                 true
             }
             None => {
-                let mut steps = SLICE;
+                let mut steps = LOOK;
                 let matcher = Matcher::new(&group.selectors);
                 let over = matcher.select(topics.names(), &mut selection, &mut steps, |_, id| {
                     self.look(view, group, topics.state(*id));
                     true
                 });
-                view.steps.count(SLICE - steps);
+                view.steps.count(LOOK - steps);
                 over
             }
         };

@@ -4,13 +4,14 @@
 //! event that leaves the window is still in the store, which announces its trims.
 
 mod backing;
+mod marks;
 
 use std::{borrow::Cow, collections::VecDeque};
 
 use bytes::Bytes;
 
 use crate::{
-    Bounds, Draft, Epoch, Hole, Loss, Millis, OutOfOrder, Position, Selectors, Stock, Topic,
+    Bounds, Draft, Epoch, Hole, Loss, Millis, OutOfOrder, Position, Topic,
     aliases::Aliases,
     envelopes::Envelopes,
     frame::Frame,
@@ -170,7 +171,9 @@ impl Window {
         self.appended = seq;
         let topic = self.topics.enter(&draft.topic);
         let mut frame = Frame::new(self.at(seq), topic, draft);
-        frame.set_others(draft.others.iter().map(|other| self.topics.enter(other)).collect());
+        if !draft.others.is_empty() {
+            frame.set_others(draft.others.iter().map(|other| self.topics.enter(other)).collect());
+        }
         let cost = frame.cost();
         for (id, kind) in frame.kinds() {
             if seq <= self.found {
@@ -204,44 +207,6 @@ impl Window {
         while !self.backed && self.topics.is_too_large() && self.trim_smallest_but(topic) {
             self.topics.forget_surplus();
         }
-    }
-
-    /// Ends a topic behind its last event, or goes on with it.
-    pub(crate) fn set_ended(&mut self, topic: &Topic, ended: u64) {
-        if ended == 0 {
-            self.go_on(topic);
-        }
-        match self.topics.id(topic) {
-            Some(id) => self.topics.set_ended(id, ended),
-            None if ended > 0 => {
-                let id = self.topics.enter(topic);
-                self.topics.set_ended(id, ended);
-                self.topics.set_retained(id, Stock::default());
-                self.topics.forget_surplus(); // no event goes for it
-            }
-            None => {}
-        }
-    }
-
-    /// What was the last event of `topic` is one like others.
-    fn go_on(&mut self, topic: &Topic) {
-        let Some(seq) = self.topics.id(topic).map(|id| self.topics.state(id).ended).filter(|seq| *seq > 0) else {
-            return;
-        };
-        let index = self.index(seq);
-        let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
-        if let Some(frame) = slot.and_then(|slot| slot.frame.as_mut()) {
-            self.envelopes.evict(frame.goes_on());
-        }
-    }
-
-    /// The first event in the window with this alias that a subscriber may read.
-    pub(crate) fn aliased(&self, alias: &str, selectors: &Selectors) -> Option<u64> {
-        let may_read = |seq: &u64| {
-            self.frame(*seq)
-                .is_some_and(|frame| selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), frame.private))
-        };
-        self.aliases.of(alias).find(may_read)
     }
 
     /// Evicts the oldest events until the window is within its bounds, and takes one of `steps` for each. The newest event

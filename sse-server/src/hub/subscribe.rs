@@ -75,6 +75,7 @@ pub(crate) enum Entered {
     Over,
 }
 
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Joined {
     As(Subscriber, Placement),
     /// Where it starts depends on the store, which has to be asked first.

@@ -136,7 +136,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
         let deadline = start.saturating_add(nanos(self.options.connect_timeout));
         loop {
             self.phase = "connecting";
-            while self.fleet.open() < self.fleet.len() {
+            while !self.fleet.is_all_there() {
                 if self.context.now() >= deadline {
                     return Err(Kind::Ramp {
                         open: self.fleet.open(),
@@ -151,7 +151,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
             self.phase = "settling";
             self.hold(self.options.settle)?;
             // a server that is full may accept a stream only to end it
-            if self.fleet.open() == self.fleet.len() {
+            if self.fleet.is_all_there() {
                 self.fleet.end_ramp();
                 return Ok(took);
             }
@@ -305,6 +305,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
                 gaps: counts.gaps,
                 drains: counts.drains,
                 ends: counts.ends,
+                finished: counts.finished,
                 reconnects: counts.reconnects,
                 heartbeats: counts.heartbeats,
                 bytes: counts.bytes,

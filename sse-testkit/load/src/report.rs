@@ -97,6 +97,8 @@ pub(crate) struct Stream {
     pub(crate) gaps: u64,
     pub(crate) drains: u64,
     pub(crate) ends: u64,
+    /// In good order and for good: all their topics had ended.
+    pub(crate) finished: u64,
     pub(crate) reconnects: u64,
     pub(crate) heartbeats: u64,
     pub(crate) bytes: u64,

@@ -343,3 +343,17 @@ async fn a_watcher_sees_the_bytes_of_streams_and_of_nothing_else() {
     stream.expect_closed().await;
     assert_eq!(*seen.lock().unwrap(), ["data: a\n\n:\n", "data: a\n\n:\n"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hubs_end_is_its_event_the_end_of_the_stream_and_a_204_for_who_comes_back() {
+    let end = "event: sse-end\nid: 7\ndata: {\"topics\":[\"runs/42\"]}\n\n";
+    let client = TestClient::from_fn(async move |request| match request.headers().get("last-event-id") {
+        None => event_stream(end),
+        Some(_) => http::Response::builder().status(204).body("".into()).unwrap(),
+    });
+    let mut stream = client.get("/").connect().await;
+    stream.expect_event(event("sse-end").json_at("/topics", json!(["runs/42"]))).await;
+    stream.expect_closed().await;
+    stream.reconnect().await;
+    stream.expect_status(204);
+}

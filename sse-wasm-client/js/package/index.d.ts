@@ -33,7 +33,7 @@ export interface StreamOptions<Name extends string = string> {
    * Names of events to listen for. Events without a name (`message`) arrive in any case, and so do the hub's own, as
    * signals.
    */
-  events?: readonly Exclude<Name, "sse-cursor" | "sse-gap" | "sse-drain">[] | undefined;
+  events?: readonly Exclude<Name, "sse-cursor" | "sse-gap" | "sse-drain" | "sse-end">[] | undefined;
   /** Resumes after the event with this ID, which replaces a `last_event_id` in the URL's query. */
   lastEventId?: string | undefined;
   /**
@@ -137,8 +137,11 @@ export type State =
   | { readonly kind: "waiting"; readonly attempt: number; readonly until: number }
   /** There is no connection on purpose: the page is hidden, or in the back/forward cache. */
   | { readonly kind: "paused" }
-  /** The stream is closed for good. `no-content` and `not-an-event-stream` are known over `fetch` only. */
-  | { readonly kind: "closed"; readonly why: "application" | "gave-up" | "no-content" | "not-an-event-stream" | "other" }
+  /**
+   * The stream is closed for good. `ended`: everything has come, since all topics have ended, or the server answered
+   * 204. The latter, and `not-an-event-stream`, are known over `fetch` only.
+   */
+  | { readonly kind: "closed"; readonly why: "ended" | "application" | "gave-up" | "not-an-event-stream" | "other" }
   /** The same, for a status that does not pass by itself. Known over `fetch` only. */
   | { readonly kind: "closed"; readonly why: "status"; readonly status: number };
 
@@ -166,6 +169,15 @@ export interface Drain {
   readonly reason: "shutdown" | "age" | "lag" | "busy" | "expired" | "revoked" | "store" | "other";
 }
 
+/**
+ * All topics of the stream have ended, and everything has come. The state that follows is `closed` with `ended`; after a
+ * 204 it comes without this signal.
+ */
+export interface End {
+  readonly type: "end";
+  readonly topics: readonly string[];
+}
+
 /** The server refused: its response was no stream. The state that follows tells whether the client tries again. */
 export interface Refused {
   readonly type: "refused";
@@ -187,7 +199,7 @@ export interface TooLong {
 }
 
 /** Something that concerns the stream itself. */
-export type Signal = { readonly type: "state"; readonly state: State } | Gap | Drain | Refused | TooLong;
+export type Signal = { readonly type: "state"; readonly state: State } | Gap | Drain | End | Refused | TooLong;
 
 /** Signals, beginning with the present state. It can be left at any time, also while it waits. */
 export interface Signals<Value> extends AsyncIterable<Value> {
@@ -246,6 +258,8 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
   ongap: ((gap: Gap) => void) | null;
   /** Called when the hub is about to end the stream. */
   ondrain: ((drain: Drain) => void) | null;
+  /** Called when all topics have ended. The loop over the stream ends by itself, after the last event. */
+  onend: ((end: End) => void) | null;
   /** Called when the server refuses. */
   onrefused: ((refused: Refused) => void) | null;
   /** Called when an event was too long to be delivered. */

@@ -96,6 +96,7 @@ export class EventStream {
   onstate = null;
   ongap = null;
   ondrain = null;
+  onend = null;
   onrefused = null;
   ontoolong = null;
   #connection;

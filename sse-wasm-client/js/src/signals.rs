@@ -3,8 +3,8 @@
 use std::{cell::RefCell, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
 use futures_util::StreamExt;
-use js_sys::{Object, Promise, Reflect};
-use sse_wasm_client::{CloseReason, Drain, Gap, Problem, Refusal, Signal, Signals, State};
+use js_sys::{Array, Object, Promise, Reflect};
+use sse_wasm_client::{CloseReason, Drain, End, Gap, Problem, Refusal, Signal, Signals, State};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use wasm_bindgen_futures::future_to_promise;
 
@@ -76,6 +76,11 @@ fn of_signal(signal: &Signal) -> Object {
         Signal::Drain(Drain { reason, .. }) => {
             let object = typed("type", "drain");
             set(&object, "reason", reason.as_str());
+            object
+        }
+        Signal::End(End { topics, .. }) => {
+            let object = typed("type", "end");
+            set(&object, "topics", topics.iter().map(|topic| JsValue::from_str(topic)).collect::<Array>());
             object
         }
         Signal::Refused(refusal) => of_refusal(refusal),

@@ -21,7 +21,7 @@ pub(crate) fn close_reason(why: CloseReason) -> &'static str {
     match why {
         CloseReason::ByApplication => "application",
         CloseReason::GaveUp => "gave-up",
-        CloseReason::NoContent => "no-content",
+        CloseReason::Ended => "ended",
         CloseReason::Status(_) => "status",
         CloseReason::NotAnEventStream => "not-an-event-stream",
         _ => OTHER,
@@ -78,7 +78,7 @@ mod tests {
     fn every_word_is_declared() {
         let waiting = State::Waiting { attempt: 1, until: Duration::ZERO };
         let closed = State::Closed { why: CloseReason::GaveUp };
-        let closes = [CloseReason::ByApplication, CloseReason::GaveUp, CloseReason::NoContent];
+        let closes = [CloseReason::ByApplication, CloseReason::GaveUp, CloseReason::Ended];
         let words = [
             [State::Connecting, State::Open, State::Paused, waiting, closed].map(state).as_slice(),
             &closes.map(close_reason),
@@ -88,6 +88,19 @@ mod tests {
         .concat();
         for word in words {
             assert!(DECLARED.contains(&format!("\"{word}\"")), "{word}");
+        }
+    }
+
+    /// The names of the hub's own events are refused by the declarations too, as are their handlers.
+    #[test]
+    fn the_hubs_own_events_are_declared() {
+        let vectors: Value = serde_json::from_str(include_str!("../../../sse-core/tests/vectors/hub.json")).unwrap();
+        for vector in vectors["events"].as_array().unwrap() {
+            let name = vector["event"].as_str().unwrap();
+            assert!(DECLARED.contains(&format!("\"{name}\"")), "{name}");
+            let signal = name.strip_prefix("sse-").unwrap();
+            let handler = DECLARED.contains(&format!("\n  on{signal}: (("));
+            assert_eq!(handler, signal != "cursor", "{name}: a cursor says no more than its ID");
         }
     }
 

@@ -4,7 +4,7 @@ use sse_core::Text;
 
 use super::*;
 use crate::{
-    CloseReason, DecodeError, Delivery, Drain, DrainReason, Gap, GapReason, Message, States, decoder::Decoder,
+    CloseReason, DecodeError, Delivery, Drain, DrainReason, End, Gap, GapReason, Message, States, decoder::Decoder,
     reconnect::Settings, sink::Deliveries,
 };
 
@@ -163,6 +163,34 @@ fn a_stream_that_opens_with_its_end_is_not_open() {
 }
 
 #[test]
+fn the_end_of_all_topics_is_told_and_ends_it() {
+    for opened in [true, false] {
+        let sim = sim(8);
+        let mut signals = sim.dispatcher.signals();
+        if opened {
+            sim.event("number", "1", "e-1");
+        }
+        sim.event("sse-end", r#"{"topics":["runs/42"]}"#, "e-2");
+        sim.event("sse-end", r#"{"topics":["runs/42"]}"#, "e-2"); // late, and so is all that follows
+        sim.event("number", "2", "e-3");
+        sim.lost();
+        let closed = State::Closed { why: CloseReason::Ended };
+        assert_eq!(
+            signalled(&mut signals),
+            [
+                Signal::State(State::Connecting),
+                Signal::State(State::Open),
+                Signal::End(End::new(["runs/42"])),
+                Signal::State(closed),
+            ]
+        );
+        assert_eq!((sim.dispatcher.state(), sim.dispatcher.last_event_id().as_str()), (closed, "e-2"));
+        assert_eq!(sim.delivered().len(), usize::from(opened)); // what came before is still to be read
+        assert!(sim.has_ended(&mut signals));
+    }
+}
+
+#[test]
 fn events_without_an_id_leave_it_to_the_url() {
     let sim = started(8, "e-1", |_| {});
     assert_eq!(sim.dispatcher.last_event_id().as_str(), "e-1");
@@ -304,6 +332,13 @@ fn an_outlet_may_have_everything_in_its_order() {
     let all = ["open", "hub's sse-cursor e-1", "any e-2", "hub's sse-gap e-3", "hub's sse-drain e-4", "TooLong(Line)"];
     let rest = [refused.as_str(), &closed, "end"];
     assert_eq!(*log.0.borrow(), [&all[..], &rest[..]].concat());
+
+    let log = Rc::<Log>::default();
+    let reconnect = Reconnect::new(Settings::default(), EventId::default(), Duration::ZERO);
+    let dispatcher = Dispatcher::new(reconnect, Rc::clone(&log) as Rc<dyn Sink>);
+    dispatcher.handle_event(RawEvent { name: "sse-end", data: "", id: "e-5", origin: &origin }, Duration::ZERO);
+    let closed = State::Closed { why: CloseReason::Ended }.to_string();
+    assert_eq!(*log.0.borrow(), ["open", "hub's sse-end e-5", &closed, "end"]);
 }
 
 #[test]

@@ -204,12 +204,9 @@ fn what_the_server_asks_for_is_heeded() {
 
 #[test]
 fn what_does_not_pass_by_itself_is_final() {
-    for (status, why) in [
-        (204, CloseReason::NoContent),
-        (200, CloseReason::NotAnEventStream),
-        (401, CloseReason::Status(401)),
-        (404, CloseReason::Status(404)),
-    ] {
+    for (status, why) in
+        [(200, CloseReason::NotAnEventStream), (401, CloseReason::Status(401)), (404, CloseReason::Status(404))]
+    {
         let mut sim = Sim::new(|_| {});
         sim.refuse(Some(status));
         assert_eq!((sim.reconnect.state(), sim.take()), (closed(why), vec![Action::Disconnect]));
@@ -224,9 +221,28 @@ fn what_does_not_pass_by_itself_is_final() {
 }
 
 #[test]
+fn after_the_last_word_nothing_more_is_asked_for() {
+    let [connecting, mut lost, open]: [Sim; 3] = [Sim::new(|_| {}), Sim::open(|_| {}), Sim::open(|_| {})];
+    lost.reconnect.handle_lost(lost.now); // and a 204 follows
+    for mut sim in [connecting, lost, open] {
+        sim.reconnect.handle_last();
+        assert_eq!((sim.reconnect.state(), sim.take()), (closed(CloseReason::Ended), vec![Action::Disconnect]));
+        sim.end();
+        sim.reconnect.handle_online(sim.now);
+        sim.reconnect.close();
+        sim.pass(S(3600));
+        assert_eq!((sim.reconnect.state(), sim.take()), (closed(CloseReason::Ended), vec![]));
+    }
+    let mut waiting = Sim::open(|_| {});
+    waiting.end();
+    waiting.reconnect.handle_last(); // of a connection that is gone already
+    assert!(matches!(waiting.reconnect.state(), State::Waiting { .. }));
+}
+
+#[test]
 fn the_application_decides_what_is_final() {
-    let mut sim = Sim::new(|settings| settings.may_pass = Rc::new(|refusal| refusal.status == Some(204)));
-    sim.refuse(Some(204));
+    let mut sim = Sim::new(|settings| settings.may_pass = Rc::new(|refusal| refusal.status == Some(404)));
+    sim.refuse(Some(404));
     assert!(matches!(sim.reconnect.state(), State::Waiting { .. }));
     sim.pass(S(3));
     sim.refuse(Some(503));

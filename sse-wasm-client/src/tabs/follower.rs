@@ -96,8 +96,12 @@ impl Follower {
                 _ => self.ask(tab, now),
             },
             Says::Beat { number, state } => {
-                tab.enter(state);
-                if self.number.is_some_and(|had| had >= number) {
+                let has_all = self.number.is_some_and(|had| had >= number);
+                // At the end the leader is gone. A tab that has not had everything gets the lock, and then the rest.
+                if has_all || !state.has_ended() {
+                    tab.enter(state);
+                }
+                if has_all {
                     self.asked = false;
                 } else {
                     self.ask(tab, now);

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, mem, time::Duration};
 
 use sse_core::{
     EventId,
-    hub::names::event::{CURSOR, DRAIN, GAP},
+    hub::names::event::{CURSOR, DRAIN, END, GAP},
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     output::Output,
     replay_buffer::ReplayBuffer,
     seen_ids::{Relation, order},
-    tab_state::TabState,
+    tab_state::{TabState, is_end},
 };
 use crate::{Delivery, Message, State};
 
@@ -80,13 +80,14 @@ impl Leader {
         if !stream.has_begun && is_of_later_epoch(tab, &event) && !own.text().is_empty() {
             return self.begin(tab, own, now);
         }
-        if !stream.has_begun && event.value.name.as_str() == DRAIN {
+        let is_drain = event.value.name.as_str() == DRAIN;
+        if !stream.has_begun && is_drain {
             // A stream that opens with its end was refused and has not begun. Its ID is only what was asked for.
             event.id = EventId::default();
         } else {
             stream.has_begun = true;
-            stream.is_hubs |= [CURSOR, GAP].contains(&event.value.name.as_str());
-            stream.is_catching_up = false;
+            stream.is_hubs |= [CURSOR, GAP, END].contains(&event.value.name.as_str());
+            stream.is_catching_up &= is_drain; // one that turns it away brings it no further
             for id in mem::take(&mut stream.early) {
                 // A hub tells its position first, so the tab begins there. Another server's events may be old or not:
                 // this tab gets them, so that none is lost.
@@ -118,8 +119,18 @@ impl Leader {
             Says::Here(here) => self.answer(tab, from, here, is_of_term, now),
             // Another tab has the lock. This one goes on until it is told, and its position counts meanwhile.
             Says::Call => tab.say(Says::Here(Here { id: tab.seen.last(), number: None, is_fresh: tab.fresh })),
-            // The stream was closed just before this tab got the lock, and the lock arrived first.
-            Says::Beat { state: state @ State::Closed { .. }, .. } if !self.has_stream() => tab.enter(state),
+            // The stream was closed just before this tab got the lock, and the lock arrived first. At its end that
+            // concerns a tab that has had everything; another one gets the rest by its own connection.
+            Says::Beat { state: state @ State::Closed { .. }, number }
+                if !self.has_stream() && (!state.has_ended() || self.had(tab) >= Some(number)) =>
+            {
+                tab.enter(state);
+            }
+            Says::Event { number, event }
+                if !self.has_stream() && is_end(&event) && self.had(tab) >= Some(number.saturating_sub(1)) =>
+            {
+                tab.take(event);
+            }
             // From the leader before, about another stream.
             Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
         }
@@ -153,6 +164,11 @@ impl Leader {
             tab.say(Says::Beat { number, state: tab.stream_state });
             self.beat_at = now.saturating_add(BEAT);
         }
+    }
+
+    /// The number up to which it had everything of the term before, which is the present one until it begins its own.
+    fn had(&self, tab: &TabState) -> Option<u64> {
+        self.was.filter(|(term, _)| *term == tab.term).map(|(_, number)| number)
     }
 
     fn call(&mut self, tab: &mut TabState, lowest: EventId, now: Duration) {

@@ -156,7 +156,7 @@ mod tests {
         let reasons = [
             CloseReason::ByApplication,
             CloseReason::GaveUp,
-            CloseReason::NoContent,
+            CloseReason::Ended,
             CloseReason::Status(401),
             CloseReason::NotAnEventStream,
         ];

@@ -115,6 +115,22 @@ fn perform(world: &mut World, deed: &Deed) {
     }
 }
 
+/// Lets everything settle after the end, and checks that all running pages have had everything, and ask for no more.
+fn settle_at_end(world: &mut World) -> Result<(), String> {
+    let late = Duration::from_millis(2 * world.slowest);
+    world.slow = USUAL;
+    world.pages.values_mut().for_each(|page| page.is_throttled = false);
+    world.run(Duration::from_secs(120));
+    for (tab, page) in world.pages.iter().filter(|(_, page)| page.frozen.is_none()) {
+        let has_gaps = world.server.gaps > 0;
+        page.check_end(&world.server, has_gaps, late)
+            .map_err(|fault| format!("tab {tab}: {fault}: {:?}", page.seen))?;
+    }
+    let asked = world.server.asked;
+    world.run(Duration::from_secs(120));
+    if world.server.asked == asked { Ok(()) } else { Err("the server is asked after the end".into()) }
+}
+
 /// Lets everything settle, and checks that all running pages have had everything, over one connection.
 fn settle(world: &mut World) -> Result<(), String> {
     let late = Duration::from_millis(2 * world.slowest); // on the connection, and in the channel
@@ -158,6 +174,29 @@ fn play(kind: Kind, seed: u64, deeds: &[Deed], fault: Option<Fault>) -> Result<(
     verdict.map_err(|fault| format!("{fault}\n{}", world.trace.join("\n")))
 }
 
+/// The topic ends amid deeds, the later of which are all but those of the server.
+fn play_to_the_end(seed: u64, before: &[Deed], after: &[Deed], fault: Option<Fault>) -> Result<(), String> {
+    let mut world = World::new(Kind::Hub, seed, fault);
+    world.join(None);
+    for deed in before {
+        perform(&mut world, deed);
+    }
+    world.end_topic();
+    for deed in after {
+        if !matches!(deed, Deed::Restart { loses: true, .. }) {
+            perform(&mut world, deed);
+        }
+    }
+    let verdict = settle_at_end(&mut world).and_then(|()| {
+        for tab in world.pages.keys().copied().collect::<Vec<_>>() {
+            world.thaw(tab);
+        }
+        world.join(None);
+        settle_at_end(&mut world)
+    });
+    verdict.map_err(|fault| format!("{fault}\n{}", world.trace.join("\n")))
+}
+
 /// The number of cases; `PROPTEST_CASES` sets it.
 fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(500)
@@ -183,6 +222,36 @@ fn every_tab_has_every_event_once_over_one_connection() {
 #[test]
 fn so_too_with_ids_that_do_not_compare() {
     holds(Kind::Foreign);
+}
+
+#[test]
+fn at_the_end_every_tab_has_had_everything_and_asks_for_no_more() {
+    let run = runner(cases()).run(&(deeds(), deeds()), |((seed, before), (_, after))| {
+        play_to_the_end(seed, &before, &after, None).map_err(TestCaseError::fail)
+    });
+    if let Err(error) = run {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn tabs_in_step_learn_of_the_end_together() {
+    for seed in 0..200 {
+        let mut world = World::new(Kind::Hub, seed, None);
+        world.slow = 100;
+        for _ in 0..TABS {
+            world.join(None);
+            world.publish();
+            let wait = world.draw(3000);
+            world.run(Duration::from_millis(wait));
+        }
+        world.run(Duration::from_secs(10));
+        let asked = world.server.asked;
+        world.end_topic();
+        world.run(Duration::from_secs(30));
+        let told = world.pages.values().filter(|page| page.tab.state.stream_state.has_ended()).count();
+        assert_eq!((told, world.server.asked), (TABS, asked), "seed {seed}\n{}", world.trace.join("\n"));
+    }
 }
 
 #[test]

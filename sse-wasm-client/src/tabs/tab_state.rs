@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use sse_core::{
     EventId, EventName, Text,
-    hub::names::event::{CURSOR, DRAIN, GAP},
+    hub::names::event::{CURSOR, DRAIN, END, GAP},
 };
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
     output::Output,
     seen_ids::{Relation, SeenIds},
 };
-use crate::{Delivery, Message, State};
+use crate::{CloseReason, Delivery, Message, State};
 
 #[derive(Debug)]
 pub(super) struct TabState {
@@ -47,8 +47,17 @@ impl TabState {
         }
     }
 
-    /// Hands an event of the stream to the program, unless that has had it.
+    /// Hands an event of the stream to the program, unless that has had it. After the end of all topics the stream is
+    /// closed for this tab, which has had everything.
     pub(super) fn take(&mut self, event: Delivery<Message>) {
+        let is_end = is_end(&event);
+        self.pass(event);
+        if is_end {
+            self.enter(State::Closed { why: CloseReason::Ended });
+        }
+    }
+
+    fn pass(&mut self, event: Delivery<Message>) {
         let is_drain = event.value.name.as_str() == DRAIN;
         let mut is_seen = is_drain && event.id.text().is_empty(); // a refusal, which has no position
         if !is_seen && self.ahead {
@@ -58,7 +67,7 @@ impl TabState {
             is_seen = matches!(relation, Relation::Behind | Relation::Last);
         }
         if is_seen {
-            if is_drain {
+            if is_drain || is_end(&event) {
                 // The end of the stream concerns this tab wherever it is.
                 self.output(Output::Event(Delivery { id: self.seen.last(), ..event }));
             }
@@ -108,4 +117,9 @@ impl TabState {
     pub(super) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
+}
+
+/// Returns true if nothing comes after this event of a hub's.
+pub(super) fn is_end(event: &Delivery<Message>) -> bool {
+    event.value.name.as_str() == END
 }

@@ -30,7 +30,7 @@ use crate::{
 
 /// The version of what tabs send each other, put before the name of what they share: pages that were built with another
 /// version keep to themselves.
-const VERSION: &str = "sse-wasm-client/1 ";
+const VERSION: &str = "sse-wasm-client/2 ";
 
 /// Takes what the shared stream has for this tab.
 pub(crate) trait Recipient {

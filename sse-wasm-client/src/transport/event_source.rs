@@ -4,7 +4,7 @@ use std::{borrow::Cow, rc::Weak};
 
 use sse_core::{
     EventId, EventName,
-    hub::names::event::{CURSOR, DRAIN, GAP},
+    hub::names::event::{CURSOR, DRAIN, END, GAP},
 };
 use wasm_bindgen::{JsCast, closure::Closure};
 use web_sys::{Event, EventSource, EventSourceInit, MessageEvent};
@@ -35,7 +35,7 @@ pub struct ByEventSource {
 
 impl Sealed for ByEventSource {
     fn dialer(self, url: String, names: &[EventName], _: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
-        let own = [OPEN, ERROR, MESSAGE, CURSOR, GAP, DRAIN];
+        let own = [OPEN, ERROR, MESSAGE, CURSOR, GAP, DRAIN, END];
         let others = names.iter().map(EventName::as_str).filter(|name| !own.contains(name));
         let names = own.into_iter().chain(others).map(String::from).collect();
         Ok(Box::new(EventSourceDialer { url, with_credentials: self.with_credentials, names }))

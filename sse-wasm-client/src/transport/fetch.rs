@@ -35,6 +35,9 @@ extern "C" {
     fn fetch(request: &Request) -> Result<Promise, JsValue>;
 }
 
+/// The status that tells a client not to connect again.
+const NO_CONTENT: u16 = 204;
+
 /// How many bytes of a refusal's body are read: problem details take a few lines.
 const MAX_PROBLEM: usize = 16 << 10;
 
@@ -209,6 +212,8 @@ impl Exchange {
                 self.feed(len, &origin).await;
             }
             self.ended();
+        } else if head.status == NO_CONTENT {
+            with(&self.driver, |driver| driver.change(|reconnect, _| reconnect.handle_last()));
         } else {
             let retry_after = header("retry-after").and_then(|value| retry_after(&value));
             let mut problem = None;

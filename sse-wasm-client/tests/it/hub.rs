@@ -191,7 +191,7 @@ async fn nothing_is_left_of_what_is_dropped() {
 
     let source = open(&topic).await;
     let mut signals = source.signals();
-    let own = 6; // the browser's two, the hub's three, and `message`
+    let own = 7; // the browser's two, the hub's four, and `message`
     let names = typed::Schema::<Any>::new().unwrap().names().len() as u32 - 2; // `error` and `open` count once
     assert_eq!((open_sources(), listeners()), (sources + 1, registered + own + names));
     assert_eq!((pending_timers(), page_listeners()), (timers + 1, of_page + 5));

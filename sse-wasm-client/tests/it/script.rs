@@ -6,8 +6,8 @@ use futures_util::{StreamExt, future::join};
 use js_sys::Date;
 use serde_json::{Value, json};
 use sse_wasm_client::{
-    Builder, CloseReason, Credentials, Drain, DrainReason, EventId, EventSource, GapReason, Message, Refusal, Signal,
-    State, States,
+    Builder, CloseReason, Credentials, Drain, DrainReason, End, EventId, EventSource, GapReason, Message, Refusal,
+    Signal, State, States,
 };
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -277,7 +277,7 @@ async fn over_fetch_the_head_tells_the_interval_and_comments_count() {
     let mut source = script.source().fetch().connect().unwrap();
     assert_eq!([data(&mut source).await, data(&mut source).await], [of("a", "e-1"), of("b", "e-2")]);
     assert!(within(source.next()).await.is_none());
-    assert_eq!(source.state(), State::Closed { why: CloseReason::NoContent });
+    assert_eq!(source.state(), State::Closed { why: CloseReason::Ended });
     script.finished().await;
 }
 
@@ -305,7 +305,8 @@ async fn over_fetch_the_server_says_when_to_come_back() {
         }
     }
     let second = Some(Duration::from_secs(1));
-    assert_eq!(refusals, [(503, second), (429, second), (204, None)]);
+    assert_eq!(refusals, [(503, second), (429, second)]); // the 204 is an end
+    assert!(source.state().has_ended());
 }
 
 #[wasm_bindgen_test]
@@ -395,6 +396,47 @@ async fn gaps_and_drains_are_signals_and_what_is_cut_off_is_no_event() {
     assert!(matches!(next(&mut signals).await, Signal::Gap(gap) if gap.reason == GapReason::Lost));
     assert!(matches!(next(&mut signals).await, Signal::Drain(Drain { reason: DrainReason::Shutdown, .. })));
     script.done_but(1).await;
+}
+
+/// The hub's last event, as a step.
+fn end_of(topic: &str, id: &str) -> Value {
+    json!({ "event": json!({ "topics": [topic] }).to_string(), "name": "sse-end", "id": id })
+}
+
+#[wasm_bindgen_test]
+async fn after_the_end_of_all_topics_nothing_is_asked_for_by_either_transport() {
+    // The server ends the stream, and an `EventSource` that is not closed by then comes again at once.
+    let steps = || json!(["accept", { "head": 200 }, { "retry": "1ms" }, { "event": "a", "id": "e-1" }, end_of("runs/42", "e-1"), "end"]);
+    let check = async |script: Script, mut source: EventSource<Message>| {
+        let mut signals = source.signals();
+        assert_eq!(data(&mut source).await, of("a", "e-1"));
+        assert!(within(source.next()).await.is_none());
+        let mut told = Vec::new();
+        while let Some(signal) = within(signals.next()).await {
+            told.push(signal);
+        }
+        let closed = State::Closed { why: CloseReason::Ended };
+        assert_eq!(told[told.len() - 2..], [Signal::End(End::new(["runs/42"])), Signal::State(closed)]);
+        assert!(!told.iter().any(|signal| matches!(signal, Signal::Refused(_))));
+        sleep(100).await;
+        script.finished().await; // and no request came after the last step
+    };
+    let [one, other] = [Script::new(steps()).await, Script::new(steps()).await];
+    let [native, fetched] = [one.source().connect().unwrap(), other.source().fetch().connect().unwrap()];
+    join(check(one, native), check(other, fetched)).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_204_is_an_end_whatever_may_pass() {
+    let script = Script::new(json!([{ "accept": { "last_event_id": "e-9" } }, { "status": 204 }])).await;
+    let builder = script.source().last_event_id(EventId::from_static("e-9"));
+    let mut source = builder.fetch().retry_if(|_| true).connect().unwrap();
+    let mut signals = source.signals();
+    assert!(within(source.next()).await.is_none());
+    let closed = State::Closed { why: CloseReason::Ended };
+    assert_eq!(take(&mut signals, 2).await, [State::Connecting, closed].map(Signal::State));
+    assert_eq!(within(signals.next()).await, None);
+    script.finished().await;
 }
 
 #[wasm_bindgen_test]

@@ -42,6 +42,11 @@ pub(crate) async fn publish(topic: &str, name: &str, data: &str) -> EventId {
     EventId::new(id).unwrap()
 }
 
+/// Ends a topic, without an event of its own.
+pub(crate) async fn end(topic: &str) {
+    request("POST", &format!("{HUB}/publish/{topic}?end"), "text/plain", "").await;
+}
+
 /// Publishes events with this data in one request.
 pub(crate) async fn publish_many(topic: &str, name: &str, data: impl Iterator<Item = String>) {
     let line = |data| format!("{}\n", serde_json::json!({ "topic": topic, "event": name, "data": data }));

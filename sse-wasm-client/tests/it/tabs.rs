@@ -5,14 +5,14 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use js_sys::{Object, Reflect};
 use serde::Deserialize;
-use sse_wasm_client::{Builder, CloseReason, ConnectError, EventId, EventSource, Refusal, Signal, Signals, State};
+use sse_wasm_client::{Builder, CloseReason, ConnectError, End, EventId, EventSource, Refusal, Signal, Signals, State};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{
-    events, hide, locks_of, next, page_listeners, pending_timers, publish, publish_many, reach, sleep, subscribers,
-    take, topic, until, within,
+    end, events, hide, locks_of, next, page_listeners, pending_timers, publish, publish_many, reach, sleep,
+    subscribers, take, topic, until, within,
 };
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -205,7 +205,7 @@ async fn over_fetch_too() {
 
 #[wasm_bindgen_test]
 async fn a_refusal_is_told_to_all_and_ends_all() {
-    let fetch = || EventSource::untyped(events("not%2Fa%2Ftopic//*")).fetch().across_tabs().connect().unwrap();
+    let fetch = || EventSource::untyped(events("not%0Aa%0Atopic")).fetch().across_tabs().connect().unwrap();
     let mut tabs = [fetch(), fetch()];
     let signals: Vec<Signals> = tabs.iter().map(EventSource::signals).collect();
     for signals in signals {
@@ -221,6 +221,30 @@ async fn a_refusal_is_told_to_all_and_ends_all() {
     for tab in &mut tabs {
         assert!(within(tab.next()).await.is_none());
     }
+}
+
+#[wasm_bindgen_test]
+async fn the_end_is_told_to_all_and_to_those_who_come_later() {
+    let topic = topic();
+    publish_count(&topic, 0).await;
+    let mut tabs = joined(&topic, 3).await;
+    let mut signals: Vec<Signals> = tabs.iter().map(EventSource::signals).collect();
+    for number in 1..=3 {
+        publish_count(&topic, number).await;
+    }
+    end(&topic).await;
+    let late = join(&topic);
+    signals.push(late.signals());
+    all_count(&mut tabs, 1..=3).await;
+    tabs.push(late);
+    let closed = Signal::State(State::Closed { why: CloseReason::Ended });
+    for (tab, signals) in tabs.iter_mut().zip(signals) {
+        assert!(within(tab.next()).await.is_none());
+        let all: Vec<_> = within(signals.collect()).await;
+        assert!(all.ends_with(&[Signal::End(End::new([&*topic])), closed.clone()]), "{all:?}");
+    }
+    locks_become(&topic, [0.0, 0.0]).await;
+    are_served(&topic, 0).await;
 }
 
 #[wasm_bindgen_test]

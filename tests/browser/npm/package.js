@@ -274,6 +274,32 @@ const tests = {
     equal(reported.length, 1); // with what is wrong muted, since a driver's script is no page's
   },
 
+  async a_loop_ends_when_its_topic_does() {
+    for (const options of [{}, { fetch: true }, { shared: true }, { fetch: true, shared: true }]) {
+      const name = topic();
+      const stream = await open(name, options);
+      const [told, read] = [[], []];
+      stream.onend = end => told.push(end);
+      await publish(name, "message", "That is");
+      await fetch(`/publish/${name}?end`, { method: "POST", body: "all." });
+      for await (const event of stream) read.push(event.data);
+      equal([read, stream.state], [["That is", "all."], { kind: "closed", why: "ended" }]);
+      while (told.length === 0) await new Promise(done => setTimeout(done, 5));
+      equal(told, [{ type: "end", topics: [name] }]);
+    }
+  },
+
+  async who_comes_back_after_the_end_is_told_over_fetch() {
+    const name = topic();
+    await fetch(`/publish/${name}?end`, { method: "POST", body: "all." });
+    const first = EventStream.connect(`${events(name)}&since=earliest`);
+    equal([(await first.next()).value.data, await first.next()], ["all.", { done: true }]);
+    const again = EventStream.connect(events(name), { lastEventId: first.lastEventId, fetch: { retryIf: () => true } });
+    const signals = [];
+    for await (const signal of again.signals()) signals.push(signal.state?.why ?? signal.type);
+    equal([signals, again.state], [["state", "ended"], { kind: "closed", why: "ended" }]);
+  },
+
   async what_waits_for_signals_can_be_left() {
     const stream = await open(topic());
     for (const kind of ["signals", "states"]) {

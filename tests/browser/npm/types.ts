@@ -48,10 +48,12 @@ export async function signals(stream: EventStream<Orders>) {
   stream.onstate = state => {
     if (state.kind === "waiting") [state.attempt.toFixed(), state.until.toFixed()];
     if (state.kind === "closed" && state.why === "status") state.status.toFixed();
+    if (state.kind === "closed" && state.why === "ended") return;
     // @ts-expect-error
     state.until;
   };
   stream.ongap = (gap: Gap) => gap.first satisfies string | null;
+  stream.onend = ({ topics }) => topics satisfies readonly string[];
   stream.onrefused = (refused: Refused) => refused.problem?.title satisfies string | null | undefined;
   stream.ontoolong = ({ limit }) => limit === "id";
   stream.ontoolong = null;

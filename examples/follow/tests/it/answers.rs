@@ -169,6 +169,18 @@ async fn an_id_to_begin_with_is_sent_and_one_that_no_header_can_hold_is_an_error
 }
 
 #[tokio::test]
+async fn after_the_end_of_all_topics_it_does_not_come_again() {
+    let script = script! {
+        accept, head(200), event("a").id("1"),
+        raw("event: sse-end\nid: 1\ndata: {\"topics\":[\"runs/42\"]}\n\ndata: none\n\n"), end,
+        expect_silence(100ms),
+    };
+    let followed = run(hasty(Policy::default()), script).await;
+    assert_eq!(followed.ended.unwrap(), Closed::Ended);
+    assert_eq!(followed.told, ["connecting", "open", "message 1 a", "sse-end 1 {\"topics\":[\"runs/42\"]}"]);
+}
+
+#[tokio::test]
 async fn break_ends_it_in_the_middle_of_what_came_and_leaves() {
     let script = script![accept, head(200), raw("data: a\n\ndata: enough\n\ndata: c\n\n"), stall];
     let followed = run(Session::default(), script).await;

@@ -22,12 +22,50 @@ async fn publish(client: &Client, hub: SocketAddr, text: &'static str) {
     answer.error_for_status().unwrap();
 }
 
-#[tokio::test]
-async fn what_is_published_while_the_connection_is_down_comes_afterwards() {
+async fn bind() -> Server {
     let mut config = Config::in_memory();
     config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.stream.retry = Duration::from_millis(10);
-    let server = Server::bind(config).await.unwrap();
+    Server::bind(config).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_topic_is_followed_to_its_end() {
+    let server = bind().await;
+    let hub = server.local_addr();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async { stopped.await.unwrap_or(()) }));
+    let client = client().no_proxy().build().unwrap();
+    let publish = async |path: &str, text: &'static str| {
+        let answer = client.post(format!("http://{hub}/publish/{path}")).body(text).send().await.unwrap();
+        answer.error_for_status().unwrap();
+    };
+    publish("runs/42", "That is").await;
+    publish("runs/42?end", "all.").await;
+    let (mut read, mut last_event_id) = (Vec::new(), String::new());
+    for expect in [Closed::Ended, Closed::NoContent] {
+        let url = format!("http://{hub}/events?topic=runs/42&since=earliest").parse().unwrap();
+        let mut session = Session::default();
+        session.set_last_event_id(&last_event_id).unwrap();
+        let on_item = |item: Item<'_>| {
+            if let Item::Event(event) = item {
+                read.push(format!("{}: {}", event.name(), event.data()));
+                event.id().clone_into(&mut last_event_id);
+            }
+            ControlFlow::Continue(())
+        };
+        let ended = timeout(DEADLINE, follow(&client, &url, session, on_item, |_| {})).await.unwrap();
+        assert_eq!(ended.unwrap(), expect);
+    }
+    let end = r#"sse-end: {"topics":["runs/42"]}"#;
+    assert_eq!(read, ["sse-cursor: {}", "message: That is", "message: all.", end]);
+    stop.send(()).unwrap();
+    assert_eq!(timeout(DEADLINE, serving).await.unwrap().unwrap(), Shutdown::Drained);
+}
+
+#[tokio::test]
+async fn what_is_published_while_the_connection_is_down_comes_afterwards() {
+    let server = bind().await;
     let hub = server.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async { stopped.await.unwrap_or(()) }));

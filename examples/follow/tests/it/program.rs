@@ -33,6 +33,22 @@ async fn events_go_to_stdout_and_the_rest_to_stderr() {
 }
 
 #[tokio::test]
+async fn the_end_of_all_topics_is_a_success() {
+    let script = script! {
+        accept, head(200), event("That is all.").id("41"),
+            event("{\"topics\":[\"runs/42\"]}").name("sse-end").id("41"), end,
+    };
+    let server = script.listen().await.unwrap();
+    let url = server.url("/stream");
+    let arguments = [url.as_str()];
+    let (output, ()) = tokio::join!(run(&arguments), server.expect_finished_within(DEADLINE));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(printed, "message\t41\tThat is all.\nsse-end\t41\t{\"topics\":[\"runs/42\"]}\n");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((said.as_str(), output.status.code()), ("connecting\nopen\nthe stream has ended for good\n", Some(0)));
+}
+
+#[tokio::test]
 async fn what_it_cannot_do_is_said_in_one_line() {
     for (arguments, expect) in [
         (&[][..], "follow: usage: follow URL [LAST_EVENT_ID]\n"),

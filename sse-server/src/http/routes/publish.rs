@@ -8,7 +8,7 @@ mod pour;
 mod receipt;
 mod upload;
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use sse_core::hub::names;
 use sse_engine::Topic;
 
@@ -48,15 +48,16 @@ async fn publish_body(
     wanted: Wanted,
     request: &mut Request,
 ) -> Result<Response<ResponseBody>, Problem> {
-    if media_type(&request.headers) == names::media_type::EVENT_STREAM {
-        return pour::publish(hub, topic, wanted, request).await;
+    if is_event_stream(&request.headers) {
+        // apart, since it is larger than what most requests need
+        return Box::pin(pour::publish(hub, topic, wanted, request)).await;
     }
     let key = key::of_request(&request.headers)?;
     let limit = one_event(&hub.config().publish);
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
     let draft = wanted.draft(topic, utf8(body.bytes.clone())?)?;
     if draft.end && draft.data.is_empty() {
-        return end_topic(hub, draft, key).await;
+        return Box::pin(end_topic(hub, draft, key)).await;
     }
     let key = key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
     publish_one(hub, draft, key).await
@@ -108,6 +109,14 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
         Some(coding) => Err(Problem::encoded(&coding)),
         None => Ok(()),
     }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    const NAME: &[u8] = names::media_type::EVENT_STREAM.as_bytes();
+    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let parameters =
+        value.get(..NAME.len()).filter(|name| name.eq_ignore_ascii_case(NAME)).map(|_| &value[NAME.len()..]);
+    parameters.is_some_and(|rest| rest.trim_ascii_start().first().is_none_or(|byte| *byte == b';'))
 }
 
 fn media_type(headers: &HeaderMap) -> String {

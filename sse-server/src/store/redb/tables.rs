@@ -36,6 +36,9 @@ pub(crate) const TOPICS: TableDefinition<'static, u32, &[u8]> = TableDefinition:
 pub(crate) const HOLES: TableDefinition<'static, u64, (u64, bool)> = TableDefinition::new("holes");
 pub(crate) const KEYS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("key_rows");
 
+/// The ID of no topic: there are never as many.
+pub(crate) const NO_TOPIC: u32 = u32::MAX;
+
 /// The names in `meta`.
 pub(crate) mod meta {
     pub(crate) const SCHEMA: &str = "schema";

@@ -11,16 +11,15 @@ use super::{
     Fault,
     loaded::{self, Loaded},
     queue::QueuedBatch,
-    tables::{self, ALIASES, Before, EVENTS, FileResult, INDEX, Indexed, KEYS, META, OTHERS, OtherTopic, TOPICS},
+    tables::{
+        self, ALIASES, Before, EVENTS, FileResult, INDEX, Indexed, KEYS, META, NO_TOPIC, OTHERS, OtherTopic, TOPICS,
+    },
 };
 use crate::store::{Entry, Key, Scope, StoredKey};
 use sse_engine::{Kind, Millis, StoredTopic, Topic, Trim};
 pub(super) use topics::TopicIndex;
 use trim::Cut;
 pub(super) use trim::Reason;
-
-/// The ID of no topic: there are never as many.
-const NO_TOPIC: u32 = u32::MAX;
 
 /// The tables of a transaction, and the part of the file that is kept in memory. If the transaction fails, that part is
 /// loaded again.

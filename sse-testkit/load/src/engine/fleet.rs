@@ -27,6 +27,8 @@ pub(super) struct Fleet<'a> {
     options: &'a Options,
     subscribers: Vec<Subscriber>,
     open: u32,
+    /// Those whose topics have all ended.
+    finished: u32,
     /// Connections on their way.
     connecting: u32,
     /// Those to connect, each at most once.
@@ -64,6 +66,7 @@ impl<'a> Fleet<'a> {
             options,
             subscribers: manners.into_iter().enumerate().map(new).collect(),
             open: 0,
+            finished: 0,
             connecting: 0,
             queue: (0..options.subscribers).collect(),
             ramp: Some((Beat::new(options.connect_rate), context.now())),
@@ -85,6 +88,11 @@ impl<'a> Fleet<'a> {
 
     pub(super) const fn open(&self) -> u32 {
         self.open
+    }
+
+    /// Whether all are connected, but for those that have had everything.
+    pub(super) fn is_all_there(&self) -> bool {
+        self.open + self.finished == self.len()
     }
 
     pub(super) fn subscribers(&self) -> &[Subscriber] {
@@ -194,6 +202,7 @@ impl<'a> Fleet<'a> {
         if mem::take(&mut subscriber.unread) {
             self.unread.retain(|other| *other != at);
         }
+        self.finished += u32::from(subscriber.is_finished());
         if let Some(time) = subscriber.end(self.random.next(), context) {
             self.timers.set(time, at, Purpose::Connect);
         }

@@ -51,6 +51,8 @@ pub(super) struct Counts {
     pub(super) gaps: u64,
     pub(super) drains: u64,
     pub(super) ends: u64,
+    /// Streams whose topics have all ended.
+    pub(super) finished: u64,
     pub(super) reconnects: u64,
     pub(super) heartbeats: u64,
     pub(super) bytes: u64,
@@ -192,6 +194,7 @@ impl Counts {
             gaps: 0,
             drains: 0,
             ends: 0,
+            finished: 0,
             reconnects: 0,
             heartbeats: 0,
             bytes: 0,

@@ -5,6 +5,8 @@
 //!   ▲                      │                                       │               │
 //!   └──────────────────────┴───────── refusal, error, end, churn ──┴───────────────┘
 //! ```
+//!
+//! When all its topics have ended it is away for good.
 
 use std::{
     io::{self, Read, Write},
@@ -186,6 +188,11 @@ impl Subscriber {
         matches!(self.link, Link::Connecting { .. } | Link::Asked { .. })
     }
 
+    /// Whether all its topics have ended, so that it does not come again.
+    pub(super) const fn is_finished(&self) -> bool {
+        matches!(self.session.closed(), Some(Closed::Ended | Closed::NoContent))
+    }
+
     /// Whether its last connection came to nothing.
     pub(super) const fn was_refused(&self) -> bool {
         !self.heard
@@ -253,7 +260,7 @@ impl Subscriber {
             }
         }
         let Self { answer, session, ledger, heard, set, manner, .. } = self;
-        let (set, slow) = (*set, *manner == Manner::Slow);
+        let (set, slow, mut finished) = (*set, *manner == Manner::Slow, false);
         let read = answer.body(bytes, |piece| {
             counts.bytes += piece.len() as u64;
             session.handle_bytes(piece, Duration::from_nanos(now), |item| match item {
@@ -265,6 +272,7 @@ impl Subscriber {
                     }
                     match event.name() {
                         names::event::CURSOR => counts.heartbeats += 1,
+                        names::event::END => finished = true,
                         names::event::DRAIN => counts.drains += u64::from(*heard),
                         names::event::GAP => {
                             counts.gaps += 1;
@@ -280,6 +288,10 @@ impl Subscriber {
         if self.back && self.heard {
             self.back = false;
             counts.reconnects += 1;
+        }
+        if finished {
+            self.session.finish();
+            return Ok(Step::Over);
         }
         match read {
             Err(malformed) => Err(self.unusable(malformed.to_string(), context)),
@@ -305,6 +317,8 @@ impl Subscriber {
                     format!("it is {}, not text/event-stream", head.content_type.unwrap_or("of no content type"));
                 return Err(self.unusable(detail, context));
             }
+            // it has had everything up to the end, but was gone before it was told
+            State::Closed(Closed::NoContent) if self.known => return Ok(Step::Over),
             State::Closed(_) => {
                 let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
                 return Err(self.unusable(format!("status {}. {}", head.status, shown.trim()), context));
@@ -334,7 +348,9 @@ impl Subscriber {
 
     /// Counts how the connection came to its end.
     fn over(&mut self, error: Option<&io::Error>, counts: &mut Counts) -> Step {
-        if self.heard {
+        if self.is_finished() {
+            counts.finished += 1;
+        } else if self.heard {
             counts.ends += 1;
         } else {
             counts.refused += 1;

@@ -31,6 +31,7 @@ impl Report {
                 "gaps": stream.gaps,
                 "drains": stream.drains,
                 "ends": stream.ends,
+                "finished": stream.finished,
                 "reconnects": stream.reconnects,
                 "heartbeats": stream.heartbeats,
                 "bytes": stream.bytes,

@@ -61,10 +61,14 @@ impl Report {
             published(publish, self, &mut lines);
         }
         let stream = &self.stream;
+        let finished = match stream.finished {
+            0 => String::new(),
+            finished => format!("{} finished, ", grouped(finished)),
+        };
         lines.add(
             "streams",
             &format!(
-                "{} gaps, {} drains, {} ended, {} reconnected, {} heartbeats; {} read",
+                "{} gaps, {} drains, {} ended, {finished}{} reconnected, {} heartbeats; {} read",
                 grouped(stream.gaps),
                 grouped(stream.drains),
                 grouped(stream.ends),

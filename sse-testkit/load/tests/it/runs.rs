@@ -177,6 +177,29 @@ async fn who_is_turned_away_comes_again() {
 }
 
 #[tokio::test]
+async fn a_stream_whose_topics_have_ended_is_finished_and_does_not_come_again() {
+    for chunked in [true, false] {
+        let fates = vec![(9, Fate::Last { told: true })];
+        let server = Server::start(Behaviour { fates, chunked, ..Behaviour::default() }).await;
+        let report = run(&server, "-n 5 --rate max --events 10").await.unwrap();
+        let json = report.to_json();
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(account(&json["publish"]), [0, 0, 0, 50]);
+        assert_eq!((&json["streams"]["ends"], &json["streams"]["reconnects"]), (&0.into(), &0.into()), "{report}");
+        assert_eq!(server.resumed(), 0);
+    }
+
+    // Without a word they come back, and are told that they have everything. What is published to nobody is lost.
+    let fates = vec![(8, Fate::Last { told: false })];
+    let server = Server::start(Behaviour { fates, ..Behaviour::default() }).await;
+    let report = run(&server, "-n 5 --rate max --events 10 --timeout 2s").await.unwrap();
+    let json = report.to_json();
+    assert_eq!(account(&json["publish"]), [5, 0, 0, 45], "{report}");
+    assert_eq!((&json["streams"]["ends"], &json["streams"]["finished"]), (&5.into(), &5.into()), "{report}");
+    assert!(report.to_string().contains("5 ended, 5 finished, 0 reconnected"), "{report}");
+}
+
+#[tokio::test]
 async fn what_can_not_be_loaded() {
     let server = Server::start(Behaviour { status: "404 Not Found", ..Behaviour::default() }).await;
     let error = run(&server, "-n 1").await.unwrap_err();

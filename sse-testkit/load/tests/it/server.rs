@@ -26,6 +26,10 @@ pub(crate) enum Fate {
     Swap,
     /// It is lost, and a gap says so.
     Gap,
+    /// It is the last of its topic, and the streams that take it end with it; if not `told`, without a word.
+    Last {
+        told: bool,
+    },
     /// It is not taken the first time.
     Refuse,
     /// It is taken, but the connection breaks before the answer.
@@ -77,6 +81,8 @@ struct Log {
     published: usize,
     refused: bool,
     held: Option<(String, String)>,
+    /// The length at which the topic ended.
+    ended_at: Option<usize>,
 }
 
 impl Server {
@@ -173,6 +179,11 @@ impl State {
         let held = log.held.take();
         match fate {
             Fate::Pass | Fate::Refuse | Fate::Cut => log.entries.push(entry),
+            Fate::Last { told } => {
+                let end = told.then(|| (topic.to_owned(), "event: sse-end\ndata: {\"topics\":[\"load\"]}\n".into()));
+                log.entries.extend([Some(entry), end].into_iter().flatten());
+                log.ended_at = Some(log.entries.len());
+            }
             Fate::Lose => {}
             Fate::Double => log.entries.extend([entry.clone(), entry]),
             Fate::Swap => log.held = Some(entry),
@@ -194,6 +205,11 @@ impl State {
         let mut at = after.unwrap_or(*grown.borrow_and_update());
         self.resumed.fetch_add(usize::from(after.is_some()), Ordering::Relaxed);
         let chunked = if self.behaviour.chunked { "transfer-encoding: chunked\r\n" } else { "" };
+        let ended_at = || self.log.lock().unwrap().ended_at;
+        if after.is_some() && after >= ended_at() && ended_at().is_some() {
+            socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
+            return socket.shutdown().await;
+        }
         let status = self.behaviour.status;
         let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/event-stream\r\n{chunked}\r\n");
         socket.write_all(head.as_bytes()).await?;
@@ -203,7 +219,11 @@ impl State {
             return socket.shutdown().await;
         }
         loop {
-            let new: Vec<_> = self.log.lock().unwrap().entries[at..].to_vec();
+            let end = ended_at();
+            let new: Vec<_> = {
+                let log = self.log.lock().unwrap();
+                log.entries[at..end.unwrap_or(log.entries.len())].to_vec()
+            };
             for (topic, block) in new {
                 at += 1;
                 if selectors.iter().any(|selector| takes(selector, &topic)) {
@@ -214,6 +234,10 @@ impl State {
                     self.write(&mut socket, other).await?;
                     self.written.fetch_add(1, Ordering::Relaxed);
                 }
+            }
+            if end.is_some() {
+                socket.write_all(if self.behaviour.chunked { b"0\r\n\r\n" } else { b"" }).await?;
+                return socket.shutdown().await;
             }
             socket.flush().await?;
             if grown.changed().await.is_err() {

@@ -156,7 +156,7 @@ pub(super) mod state {
         Paused,
         ByApplication,
         GaveUp,
-        NoContent,
+        Ended,
         Status(u16),
         NotAnEventStream,
     }
@@ -172,7 +172,7 @@ pub(super) mod state {
             State::Closed { why } => match why {
                 CloseReason::ByApplication => Form::ByApplication,
                 CloseReason::GaveUp => Form::GaveUp,
-                CloseReason::NoContent => Form::NoContent,
+                CloseReason::Ended => Form::Ended,
                 CloseReason::Status(status) => Form::Status(status),
                 CloseReason::NotAnEventStream => Form::NotAnEventStream,
             },
@@ -189,7 +189,7 @@ pub(super) mod state {
             Form::Paused => State::Paused,
             Form::ByApplication => closed(CloseReason::ByApplication),
             Form::GaveUp => closed(CloseReason::GaveUp),
-            Form::NoContent => closed(CloseReason::NoContent),
+            Form::Ended => closed(CloseReason::Ended),
             Form::Status(status) => closed(CloseReason::Status(status)),
             Form::NotAnEventStream => closed(CloseReason::NotAnEventStream),
         })

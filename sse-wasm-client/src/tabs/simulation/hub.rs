@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sse_core::{
     EventId, EventName,
-    hub::names::event::{CURSOR, DRAIN, GAP},
+    hub::names::event::{CURSOR, DRAIN, END, GAP},
 };
 
 use crate::{Delivery, Message, tabs::seen_ids::order};
@@ -35,6 +35,10 @@ pub(super) struct Server {
     pub(super) is_busy: bool,
     /// It tells all clients not to connect again.
     pub(super) refuses: bool,
+    /// The topic has ended: nothing more is published, and streams end after what there is.
+    pub(super) has_ended: bool,
+    /// How many requests have reached it.
+    pub(super) asked: usize,
     /// How many requests it has refused.
     pub(super) refused: usize,
     /// Gaps that were announced.
@@ -54,6 +58,8 @@ impl Server {
             is_up: true,
             is_busy: false,
             refuses: false,
+            has_ended: false,
+            asked: 0,
             refused: 0,
             gaps: 0,
             stray_gaps: 0,
@@ -99,6 +105,16 @@ impl Server {
             self.log.clear();
             self.trimmed = 0;
         }
+    }
+
+    /// The last event of every stream whose topics have ended.
+    pub(super) fn end(&self) -> Delivery<Message> {
+        event(EventName::from_static(END), r#"{"topics":["a"]}"#.into(), self.id(self.log.len()))
+    }
+
+    /// Whether a client with this ID has had everything, and nothing more will come.
+    pub(super) fn wants_no_more(&self, id: &EventId) -> bool {
+        self.refuses || (self.has_ended && *id == self.id(self.log.len()))
     }
 
     /// What a connection that resumes after `id` gets at once.

@@ -91,6 +91,18 @@ impl Page {
         }
     }
 
+    /// Checks that it knows of the end, and had everything before, as [`check`](Self::check) does. One that joined with
+    /// nothing, and knew no position before the last event, has nothing to have; nor has one after a last gap.
+    pub(super) fn check_end(&self, server: &Server, has_gaps: bool, late: Duration) -> Result<(), String> {
+        if !self.tab.state.stream_state.has_ended() || self.connection.is_some() {
+            return Err(format!("is not told of the end: {:?}", self.tab.state.stream_state));
+        }
+        let came_late = self.positioned_at.is_none_or(|at| at >= server.published());
+        let has_nothing_to_have = (self.seen.is_empty() && came_late) || self.seen.last() == Some(&Seen::Gap);
+        let (last, end) = (self.check_order(server, has_gaps, late)?, server.published().checked_sub(1));
+        if last == end || has_nothing_to_have { Ok(()) } else { Err(format!("ends with {last:?} of {end:?}")) }
+    }
+
     /// Checks that it has had what it should, in order: everything since it knew its position, nothing from before it
     /// joined, and no gap that the server did not announce. With IDs that do not compare, and a gap somewhere: that it
     /// has had nothing twice. `late` is how long an event may be on its way.
@@ -103,6 +115,12 @@ impl Page {
             let twice = own.iter().find(|seen| **seen != Seen::Gap && !once.insert(*seen));
             return twice.map_or(Ok(()), |seen| Err(format!("{seen:?} twice")));
         }
+        let (last, end) = (self.check_order(server, has_gaps, late)?, server.published().checked_sub(1));
+        if last == end { Ok(()) } else { Err(format!("ends with {last:?} of {end:?}")) }
+    }
+
+    /// Checks the order, and that there are no gaps that were not announced. Returns the last event.
+    fn check_order(&self, server: &Server, has_gaps: bool, late: Duration) -> Result<Option<usize>, String> {
         let mut last: Option<usize> = None;
         let mut gap = false;
         // With such IDs a tab that joined amid a resume may get the events of the resume too, and is not told.
@@ -133,7 +151,6 @@ impl Page {
                 }
             }
         }
-        let end = server.published().checked_sub(1);
-        if last == end { Ok(()) } else { Err(format!("ends with {last:?} of {end:?}")) }
+        Ok(last)
     }
 }

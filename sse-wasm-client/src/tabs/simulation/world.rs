@@ -141,11 +141,25 @@ impl World {
     }
 
     pub(super) fn publish(&mut self) {
-        if self.server.is_up {
+        if self.server.is_up && !self.server.has_ended {
             let event = self.server.publish(self.now);
             for (connection, tab) in self.open.clone() {
                 self.send(connection, tab, Happening::Event(connection, event.clone()));
             }
+        }
+    }
+
+    /// The topic ends, and with it every stream.
+    pub(super) fn end_topic(&mut self) {
+        self.server.has_ended = true;
+        self.end_streams();
+    }
+
+    fn end_streams(&mut self) {
+        let end = self.server.end();
+        for (connection, tab) in mem::take(&mut self.open) {
+            self.send(connection, tab, Happening::Event(connection, end.clone()));
+            self.send(connection, tab, Happening::Lost(connection));
         }
     }
 
@@ -231,7 +245,7 @@ impl World {
             }
             Happening::Refused(number) => {
                 if page.connection.as_ref().is_some_and(|connection| connection.number == number) {
-                    page.tab.handle_state(State::Closed { why: CloseReason::NoContent }, now);
+                    page.tab.handle_state(State::Closed { why: CloseReason::Ended }, now);
                 }
             }
         }
@@ -329,7 +343,8 @@ impl World {
         if !self.server.is_up {
             return self.connect_soon(tab);
         }
-        if self.server.refuses {
+        self.server.asked += 1;
+        if self.server.wants_no_more(&connection.last_event_id) {
             self.server.refused += 1;
             return self.send(number, tab, Happening::Refused(number));
         }
@@ -339,9 +354,12 @@ impl World {
             return self.send(number, tab, Happening::Lost(number));
         }
         let is_alone = page.is_alone;
-        self.open.insert(number, tab);
         for event in self.server.open(&connection.last_event_id) {
             self.send(number, tab, Happening::Event(number, event));
+        }
+        self.open.insert(number, tab);
+        if self.server.has_ended {
+            self.end_streams();
         }
         let until = self.arrived.get(&(number, tab)).copied().unwrap_or_default();
         self.repeated_until = self.repeated_until.max(if is_alone { Duration::ZERO } else { until });

@@ -63,13 +63,19 @@ impl Wanted {
     /// The event with `data` for the topic of the path, or for those of the query.
     pub(super) fn draft(self, topic: Option<Topic>, data: Text) -> Result<Draft, Problem> {
         let Self { topics, name, private, alias, end } = self;
-        let topics: Vec<_> = topic.into_iter().chain(topics).collect();
-        Ok(Draft { name, private, alias, end, ..of_topics(topics, data)? })
+        let draft = match topic {
+            Some(topic) => Draft::text(topic, data),
+            None => of_topics(topics, data)?,
+        };
+        Ok(Draft { name, private, alias, end, ..draft })
     }
 }
 
 /// An event with these topics, the first of which is the canonical one.
-pub(super) fn of_topics(topics: Vec<Topic>, data: Text) -> Result<Draft, Problem> {
+pub(super) fn of_topics(mut topics: Vec<Topic>, data: Text) -> Result<Draft, Problem> {
+    if topics.len() == 1 {
+        return Ok(Draft::text(topics.remove(0), data));
+    }
     let first = topics.first().cloned().ok_or_else(|| Problem::invalid("there is no topic; name at least one"))?;
     let mut draft = Draft::text(first, data);
     draft.set_topics(topics).map_err(Problem::invalid)?;

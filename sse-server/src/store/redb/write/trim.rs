@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use redb::{ReadableTable, StorageError};
 use sse_engine::{Kind, Loss, Millis, Stock, StoredTopic, Topic, Trim};
 
-use super::{LogTransaction, NO_TOPIC, topics};
+use super::{LogTransaction, topics};
 use crate::store::redb::{
     Fault,
-    tables::{self, FileResult, Indexed},
+    tables::{self, FileResult, Indexed, NO_TOPIC},
 };
 
 /// Why an event goes. It decides who misses it.

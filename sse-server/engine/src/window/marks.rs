@@ -1,0 +1,45 @@
+//! What events and topics are marked with: publishers' IDs, and ends.
+
+use crate::{Selectors, Stock, Topic};
+
+use super::Window;
+
+impl Window {
+    /// Ends a topic behind its last event, or goes on with it.
+    pub(crate) fn set_ended(&mut self, topic: &Topic, ended: u64) {
+        if ended == 0 {
+            self.go_on(topic);
+        }
+        match self.topics.id(topic) {
+            Some(id) => self.topics.set_ended(id, ended),
+            None if ended > 0 => {
+                let id = self.topics.enter(topic);
+                self.topics.set_ended(id, ended);
+                self.topics.set_retained(id, Stock::default());
+                self.topics.forget_surplus(); // no event goes for it
+            }
+            None => {}
+        }
+    }
+
+    /// What was the last event of `topic` is one like others.
+    fn go_on(&mut self, topic: &Topic) {
+        let Some(seq) = self.topics.id(topic).map(|id| self.topics.state(id).ended).filter(|seq| *seq > 0) else {
+            return;
+        };
+        let index = self.index(seq);
+        let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
+        if let Some(frame) = slot.and_then(|slot| slot.frame.as_mut()) {
+            self.envelopes.evict(frame.goes_on());
+        }
+    }
+
+    /// The first event in the window with this alias that a subscriber may read.
+    pub(crate) fn aliased(&self, alias: &str, selectors: &Selectors) -> Option<u64> {
+        let may_read = |seq: &u64| {
+            self.frame(*seq)
+                .is_some_and(|frame| selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), frame.private))
+        };
+        self.aliases.of(alias).find(may_read)
+    }
+}
