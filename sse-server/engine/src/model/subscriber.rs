@@ -81,7 +81,7 @@ impl Model {
                     && draft.topics().any(|one| *one == topic)
                     && selectors.may_read(draft.topics(), draft.private)
             };
-            self.events.iter().filter(of_topic).next_back().map(|event| event.seq)
+            self.events.iter().rfind(of_topic).map(|event| event.seq)
         };
         topics.filter_map(last).collect()
     }
