@@ -101,6 +101,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge,
     pub(crate) stalled_connections: Gauge,
     pub(crate) pinned: Gauge,
+    pub(crate) head_bytes: Gauge,
     pub(crate) cut_off: Counter,
     pub(crate) store_up: Gauge,
     pub(crate) damaged: Gauge,
@@ -131,6 +132,7 @@ impl Metrics {
             connections: Gauge::default(),
             stalled_connections: Gauge::default(),
             pinned: Gauge::default(),
+            head_bytes: Gauge::default(),
             cut_off: Counter::default(),
             store_up: Gauge::default(),
             damaged: Gauge::default(),
@@ -164,6 +166,11 @@ impl Metrics {
             "pinned_bytes",
             "Bytes kept for peers that have not taken them, those that many wait for counted once",
             metrics.pinned.clone(),
+        );
+        r.register(
+            "head_bytes",
+            "Bytes of requests' heads that are not whole, beyond 8 KiB of each",
+            metrics.head_bytes.clone(),
         );
         r.register(
             "cut_off",

@@ -6,6 +6,7 @@ mod error;
 mod frames;
 mod gone;
 mod half_close;
+mod heads;
 mod http2;
 mod idle;
 mod memory;

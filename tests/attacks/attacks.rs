@@ -36,6 +36,7 @@ mod groups;
 mod heads;
 mod life;
 mod pages;
+mod pours;
 mod readers;
 mod slow;
 mod storage;

@@ -2,13 +2,14 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 
 use sse_core::{Item, Parser};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    runtime::{Builder, Runtime},
     task::JoinHandle,
     time::{Instant, interval},
 };
@@ -17,6 +18,12 @@ use crate::{
     eventually,
     http1::{Chunks, OTHER, connect, exchange, request},
 };
+
+/// A thread of their own: they wait for the hub, and not for the attacker's tasks.
+fn apart() -> &'static Runtime {
+    static APART: OnceLock<Runtime> = OnceLock::new();
+    APART.get_or_init(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread"))
+}
 
 /// Between two publishes.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -68,9 +75,9 @@ impl Bystanders {
     /// Sets both going, and waits until the stream is open.
     pub(crate) async fn begin(hub: SocketAddr) -> Self {
         let record = Arc::new(Mutex::new(Record::default()));
-        let watcher = tokio::spawn(watch(hub, record.clone()));
+        let watcher = apart().spawn(watch(hub, record.clone()));
         eventually("the bystanders' stream opens", async || record.lock().unwrap().open).await;
-        let publisher = tokio::spawn(publish(hub, record.clone()));
+        let publisher = apart().spawn(publish(hub, record.clone()));
         let own = Self { record, publisher, watcher };
         own.after(3).await;
         own

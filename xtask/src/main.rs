@@ -136,6 +136,8 @@ enum Chore {
 enum Soak {
     /// Attack a release build at full size, and print what that costs it and those beside the attacker: some half an hour
     Attacks,
+    /// Pour a thousand streams into a release build at once, and kill it in the middle: a minute
+    Pours,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -163,6 +165,7 @@ impl Chore {
             Self::Bench { what: Bench::Compare(comparison) } => steps::bench(*comparison),
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
             Self::Soak { what: Some(Soak::Attacks), .. } => vec![Step::SoakAttacks],
+            Self::Soak { what: Some(Soak::Pours), .. } => vec![Step::SoakPours],
             Self::Soak { what: None, rounds } => vec![Step::Soak { rounds: *rounds }],
         }
     }
@@ -231,10 +234,11 @@ mod tests {
     }
 
     #[test]
-    fn soak_kills_hubs_or_attacks_them() {
+    fn soak_kills_hubs_attacks_them_or_pours_into_them() {
         assert_eq!(steps("xtask soak"), [Step::Soak { rounds: 200 }]);
         assert_eq!(steps("xtask soak --rounds 3"), [Step::Soak { rounds: 3 }]);
         assert_eq!(steps("xtask soak attacks"), [Step::SoakAttacks]);
+        assert_eq!(steps("xtask soak pours"), [Step::SoakPours]);
         assert!(Arguments::try_parse_from(["xtask", "soak", "--rounds", "3", "attacks"]).is_err(), "rounds of what");
     }
 

@@ -4,7 +4,7 @@
 //! packages that are selected. So every command here selects the whole workspace, and filters targets by their names.
 //! `tests/crash` and `tests/browser` depend on the libraries with all their features, which makes those the workspace's.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use crate::{command, context::Context, failure::Result, tools};
 
@@ -72,11 +72,23 @@ pub(crate) fn soak(context: &Context, rounds: u32) -> Result<()> {
 
 /// The attacks of the suite at full size, one after the other, on a release build.
 pub(crate) fn soak_attacks(context: &Context) -> Result<()> {
+    let mut test = on_release(context, "attacks")?;
+    command::run(test.args(["--nocapture", "--test-threads=1"]).env("SSE_ATTACKS", "large"))
+}
+
+/// The suite's test of poured streams with a thousand of them, on a release build.
+pub(crate) fn soak_pours(context: &Context) -> Result<()> {
+    let mut test = on_release(context, "crash")?;
+    command::run(test.args(["--nocapture", "poured"]).env("SSE_CRASH_POURS", "1000"))
+}
+
+/// A test of the workspace whose hubs are a release build; the test's own arguments are still to come.
+fn on_release(context: &Context, test: &str) -> Result<Command> {
     cargo(context, &["build", "--release", "--package", "sse-server", "--bin", "sse-server"])?;
-    let mut test = context.workspace.cargo();
-    test.args(["test", "--workspace", "--test", "attacks", "--", "--nocapture", "--test-threads=1"]);
-    test.env("SSE_TEST_HUB_PROGRAM", context.workspace.program("release", "sse-server"));
-    command::run(test.env("SSE_ATTACKS", "large"))
+    let mut cargo = context.workspace.cargo();
+    cargo.args(["test", "--workspace", "--test", test, "--"]);
+    cargo.env("SSE_TEST_HUB_PROGRAM", context.workspace.program("release", "sse-server"));
+    Ok(cargo)
 }
 
 fn cargo(context: &Context, arguments: &[&str]) -> Result<()> {

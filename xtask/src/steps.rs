@@ -132,6 +132,9 @@ pub(crate) enum Step {
     /// Attacks on the hub at full size
     #[value(skip)]
     SoakAttacks,
+    /// A thousand streams poured into the hub
+    #[value(skip)]
+    SoakPours,
 }
 
 impl Step {
@@ -169,6 +172,7 @@ impl Step {
             Self::FuzzTargets => "fuzz-targets",
             Self::Soak { .. } => "soak",
             Self::SoakAttacks => "soak-attacks",
+            Self::SoakPours => "soak-pours",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
             Self::Fuzz { target: Target::Session, .. } => "fuzz-session",
@@ -216,6 +220,7 @@ impl Step {
             Self::FuzzTargets => "look for cargo-fuzz, else build it; build the fuzz targets",
             Self::Soak { .. } => "kill hubs under load, and look at what their logs lost",
             Self::SoakAttacks => "attack the hub at full size, and measure what that costs",
+            Self::SoakPours => "pour a thousand streams into a hub that is killed",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
             Self::Fuzz { target: Target::Session, .. } => "a session's inputs in any order",
@@ -236,6 +241,7 @@ impl Step {
             Self::Fuzz { seconds, .. } => format!("cargo xtask fuzz --seconds {seconds}"),
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
             Self::SoakAttacks => "cargo xtask soak attacks".to_owned(),
+            Self::SoakPours => "cargo xtask soak pours".to_owned(),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
     }
@@ -294,6 +300,7 @@ impl Step {
             Self::Fuzz { target, seconds } => fuzz::run(context, target, seconds),
             Self::Soak { rounds } => native::soak(context, rounds).map(|()| None),
             Self::SoakAttacks => native::soak_attacks(context).map(|()| None),
+            Self::SoakPours => native::soak_pours(context).map(|()| None),
         }
     }
 }

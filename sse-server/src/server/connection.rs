@@ -71,8 +71,8 @@ pub(super) async fn serve(
     let streaming = Arc::new(AtomicBool::new(false));
     let is_streaming = streaming.clone();
     let limits = Limits::of(&hub.config().server);
-    let head = HeadTimer::new(limits, crowded);
-    let head_read = head.clone();
+    let head = HeadTimer::new(limits, crowded, hub.metrics().head_bytes.clone());
+    let (head_read, head_is_http2) = (head.clone(), head.clone());
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
         request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
@@ -129,6 +129,7 @@ pub(super) async fn serve(
     let io = io.into_inner();
     match served {
         Served::Closed(Err(error)) if error.is_parse_version_h2() => {
+            head_is_http2.on_request();
             // few connections are, and the others need no memory for it
             Box::pin(http2::serve(Rewound::new(read_buf, io), over_http2, &hub, peer, stopped)).await;
         }

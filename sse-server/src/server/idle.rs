@@ -20,6 +20,9 @@ use tokio::{
     time::{Instant, Sleep, sleep, sleep_until},
 };
 
+use prometheus_client::metrics::gauge::Gauge;
+
+use super::heads::Head;
 use crate::config::Server;
 
 /// How long a client may take to go away when it was told that its connection is closed.
@@ -49,6 +52,7 @@ pub(super) struct HeadTimer {
 
 #[derive(Debug)]
 struct HeadState {
+    head: Head,
     /// Whether bytes have come since the timer was last set.
     begun: AtomicBool,
     /// Whether there has been a request on the connection.
@@ -58,23 +62,31 @@ struct HeadState {
 }
 
 impl HeadTimer {
-    /// `crowded` says whether there are many connections.
-    pub(super) fn new(limits: Limits, crowded: bool) -> Self {
-        let state = HeadState { begun: AtomicBool::new(false), used: AtomicBool::new(false), may_wait: !crowded };
+    /// `crowded` says whether there are many connections. The head's bytes are counted in `bytes`, while it is not whole.
+    pub(super) fn new(limits: Limits, crowded: bool, bytes: Gauge) -> Self {
+        let state = HeadState {
+            head: Head::new(bytes),
+            begun: AtomicBool::new(false),
+            used: AtomicBool::new(false),
+            may_wait: !crowded,
+        };
         Self { limits, state: Arc::new(state) }
     }
 
-    /// Notes that bytes have come.
-    pub(super) fn on_input(&self) {
+    /// Notes that `bytes` bytes have come. Returns false if they are too many, of a head that is not whole.
+    pub(super) fn on_input(&self, bytes: usize) -> bool {
         self.state.begun.store(true, Ordering::Relaxed);
+        self.state.head.add(bytes)
     }
 
-    /// Notes that there is a request.
+    /// Notes that there is a request, or that there are no more heads of this kind.
     pub(super) fn on_request(&self) {
+        self.state.head.is_whole();
         self.state.used.store(true, Ordering::Relaxed);
     }
 
     fn set(&self, deadline: Instant) -> HeadSleep {
+        self.state.head.begin();
         let used = self.state.used.load(Ordering::Relaxed);
         // the first bytes of a connection may have come before its timer was set
         let begun = self.state.begun.swap(false, Ordering::Relaxed) && !used;
@@ -198,20 +210,20 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_head_has_its_time_and_later_ones_may_be_waited_for() {
-        let timer = HeadTimer::new(LIMITS, false);
+        let timer = HeadTimer::new(LIMITS, false, Gauge::default());
         assert_eq!(lasts(&mut timer.sleep_until(timer.now() + LIMITS.header)).await, 180, "there is room");
-        let timer = HeadTimer::new(LIMITS, true);
+        let timer = HeadTimer::new(LIMITS, true, Gauge::default());
         let head = || timer.sleep_until(timer.now() + LIMITS.header);
-        timer.on_input();
+        assert!(timer.on_input(1));
         let mut first = head();
-        timer.on_input();
+        assert!(timer.on_input(1));
         assert_eq!(lasts(&mut first).await, 10);
         timer.on_request();
         assert_eq!(lasts(&mut head()).await, 180);
         let mut begun = head();
         assert!(begun.as_mut().now_or_never().is_none());
         tokio::time::advance(Duration::from_secs(170)).await;
-        timer.on_input();
+        assert!(timer.on_input(1));
         assert_eq!(lasts(&mut begun).await, 10);
     }
 

@@ -101,8 +101,9 @@ impl AsyncRead for Watched {
             Some(held) => self.poll_first(cx, buf, held),
             None => Pin::new(&mut self.stream).poll_read(cx, buf),
         })?;
-        if buf.filled().len() > before {
-            self.head.on_input();
+        let more = buf.filled().len() - before;
+        if more > 0 && !self.head.on_input(more) {
+            return Poll::Ready(Err(io::Error::other("too many heads of requests are not whole")));
         }
         Poll::Ready(Ok(()))
     }
@@ -212,6 +213,7 @@ impl AsyncWrite for Rewound {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+    use prometheus_client::metrics::gauge::Gauge;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -225,7 +227,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         client.set_nodelay(true).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
-        let timer = HeadTimer::new(Limits::of(&Config::default().server), true);
+        let timer = HeadTimer::new(Limits::of(&Config::default().server), true, Gauge::default());
         (client, Watched::new(stream, Hub::new(Config::in_memory()).unwrap(), None, timer, Arc::default()))
     }
 

@@ -30,21 +30,21 @@ pub(crate) async fn subscribe(client: &TestClient, query: &str) -> TestStream {
     stream
 }
 
-async fn resume(client: &TestClient, query: &str, id: &str) -> TestStream {
+pub(crate) async fn resume(client: &TestClient, query: &str, id: &str) -> TestStream {
     client.get(&format!("/events?{query}")).last_event_id(id).skip_events(CURSOR).connect().await
 }
 
-async fn post(client: &TestClient, path: &str, body: &str) -> Response {
+pub(crate) async fn post(client: &TestClient, path: &str, body: &str) -> Response {
     client.post(path).body(body.to_owned()).send().await
 }
 
-async fn json_id(client: &TestClient, json: Value) -> String {
+pub(crate) async fn json_id(client: &TestClient, json: Value) -> String {
     let response = publish_json(client, json.to_string()).await;
     assert_eq!(response.status, 200, "{}", response.text());
     id(&response)
 }
 
-async fn delete(client: &TestClient, path: &str) -> Response {
+pub(crate) async fn delete(client: &TestClient, path: &str) -> Response {
     client.request(Method::DELETE, path).send().await
 }
 
@@ -120,46 +120,6 @@ async fn too_many_topics_and_none_are_refused() {
     assert_eq!(problem(&publish_json(&client, json!({ "topics": [], "data": 1 }).to_string()).await).0, 400);
     let (status, detail) = problem(&post(&client, "/publish/a?topic=b", "").await);
     assert!(status == 400 && detail.contains("in the path"), "{detail}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_private_event_reaches_nobody_without_a_grant() {
-    everywhere(async |client| {
-        let first = publish(client, "a", "public").await;
-        let mut live = subscribe(client, "topic=**&envelope=json").await;
-        json_id(client, json!({ "topics": ["a", "b"], "data": "secret", "private": true, "alias": "mine" })).await;
-        assert_eq!(post(client, "/publish/only?private", "secret").await.status, 200);
-        publish(client, "a", "public too").await;
-        live.expect_event(event("message").json(json!({ "topic": "a", "data": "public too" }))).await;
-
-        for query in ["topic=a", "topic=*", "topic=a&topic=b"] {
-            resume(client, query, &first).await.expect_event("public too").await;
-        }
-        // its alias is not known either
-        let mut stream = resume(client, "topic=a", "mine").await;
-        stream.expect_event(event("sse-gap").json_at("/reason", "unknown")).await;
-        assert_eq!(client.get("/topics/a").send().await.json()["events"], 2);
-        assert_eq!(
-            client.get("/topics/only").send().await.json()["events"],
-            0,
-            "there is a subscriber, as of any topic"
-        );
-        let page = client.get("/topics").send().await.text().to_owned();
-        assert!(!page.contains("only"), "{page}");
-        // not even where nothing is to come, and then the next one that may be read counts
-        assert_eq!(post(client, "/publish/over?private&alias=hidden", "secret").await.status, 200);
-        assert_eq!(post(client, "/publish/over?end", "last").await.status, 200);
-        let mut stream = resume(client, "topic=over", "hidden").await;
-        stream.expect_event(event("sse-gap").json_at("/reason", "unknown")).await;
-        json_id(client, json!({ "topic": "a", "data": "found", "alias": "mine" })).await;
-        let mut found = resume(client, "topic=a", "mine").await;
-        expect_nothing_before_now(client, &mut found, "a").await;
-        // nor is its loss
-        assert_eq!(delete(client, "/topics/only").await.status, 200);
-        let mut stream = resume(client, "topic=only", &first).await;
-        expect_nothing_before_now(client, &mut stream, "only").await;
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

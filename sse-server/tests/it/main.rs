@@ -8,6 +8,7 @@ mod http2;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
 mod pouring;
+mod privacy;
 #[cfg(target_os = "linux")] // it takes /dev/full and prlimit
 mod process_life;
 mod publishing;

@@ -110,7 +110,7 @@ pub enum Action<E> {
         /// Its kind.
         kind: ControlKind,
     },
-    /// Read this range from the store, and pass the page to [`Session::accept_page`].
+    /// Read this range from the store, and pass the page to [`Session::accept_page`](crate::Session::accept_page).
     ReadStore(StoreRead),
     /// Poll again after others have had their turn.
     Yield,

@@ -15,7 +15,10 @@ use super::{
 use crate::{
     http::{
         problem::Problem,
-        request::{Request, body::Room},
+        request::{
+            Request,
+            body::{BodyLimit, Room},
+        },
         response::ResponseBody,
     },
     hub::{AppendError, Hub},
@@ -70,20 +73,22 @@ struct Pour<'a> {
 struct Held {
     room: Room,
     bytes: usize,
-    most: usize,
+    limit: BodyLimit,
 }
 
 impl Held {
-    /// A piece was read, in which `events` events ended.
-    fn note(&mut self, piece: &[u8], events: usize) -> Result<(), Problem> {
-        if events > 0 {
+    /// A piece was read, in which `items` events, comments and the like were whole.
+    fn note(&mut self, piece: &[u8], items: usize) -> Result<(), Problem> {
+        if items > 0 {
             self.room.release();
             self.bytes = 0;
         }
-        let more = if events > 0 { tail(piece) } else { piece.len() };
-        let most = (self.bytes + more).min(self.most);
-        self.bytes = most;
-        self.room.reserve_all(most)
+        self.bytes += if items > 0 { tail(piece) } else { piece.len() };
+        // with the names of its fields, it is longer than its data
+        if self.bytes > 2 * self.limit.bytes {
+            return Err(self.limit.exceeded());
+        }
+        self.room.reserve_all(self.bytes)
     }
 }
 
@@ -102,27 +107,28 @@ impl<'a> Pour<'a> {
     }
 
     async fn read(&mut self, request: &mut Request) -> Result<(), Problem> {
-        let most = 2 * self.hub.config().publish.max_event_bytes;
-        let mut held = Held { room: request.body.room(), bytes: 0, most };
+        let limit = one_event(&self.hub.config().publish);
+        let mut held = Held { room: request.body.room(), bytes: 0, limit };
         while let Some(piece) = request.body.next().await? {
-            let mut events = 0;
+            let mut items = 0;
             // a piece may have thousands of events, and others have requests
             for part in parts(&piece) {
-                events += self.take(&part)?;
+                items += self.take(&part)?;
                 self.upload.flush().await?;
                 tokio::task::yield_now().await;
             }
-            held.note(&piece, events)?;
+            held.note(&piece, items)?;
         }
         Ok(())
     }
 
-    /// Takes the events that end in `piece`, and returns how many there are.
+    /// Takes the events that end in `piece`, and returns how many items of the stream do.
     fn take(&mut self, piece: &[u8]) -> Result<usize, Problem> {
         let Self { hub, pattern, parser, upload } = self;
         let limit = one_event(&hub.config().publish);
-        let (mut events, mut refused) = (0, None);
+        let (mut items, mut refused) = (0, None);
         parser.feed(piece, |item| {
+            items += 1;
             let draft = match item {
                 _ if refused.is_some() => return,
                 Item::Event(event) => match event.name() {
@@ -152,12 +158,11 @@ impl<'a> Pour<'a> {
                     let bytes = draft.weight();
                     upload.push(draft, None, bytes);
                     upload.number += 1;
-                    events += 1;
                 }
                 Err(problem) => refused = Some(problem),
             }
         });
-        refused.map_or(Ok(events), Err)
+        refused.map_or(Ok(items), Err)
     }
 }
 
