@@ -90,7 +90,7 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     /// The events of `trims` are about to be trimmed.
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
 
-    /// `topic` ends behind its last own event, without an event that says so. Returns where it ended: at that event, or if
+    /// `topic` ends behind its last event, without an event that says so. Returns where it ended: at that event, or if
     /// there is none at `at`.
     fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock);
 
@@ -187,7 +187,7 @@ impl Batch {
 pub(crate) struct Appended {
     /// The sequence numbers of the events.
     pub(crate) seqs: Vec<u64>,
-    /// Where the topic to end has ended: at its last own event, or if it has none at the last number assigned before.
+    /// Where the topic to end has ended: at its last event, or if it has none at the last number assigned before.
     pub(crate) ended: Option<u64>,
 }
 

@@ -289,11 +289,13 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
     let mut matches = |id: TopicId| *known.entry(id).or_insert_with(|| matcher.matches(window.topic_of(id)));
     let mut frames = Vec::new();
     let mut through = head;
-    for (scanned, frame) in window.frames_after(seq).enumerate() {
-        if scanned == SLICE || frames.len() == count {
+    let mut scanned = 0;
+    for frame in window.frames_after(seq) {
+        if scanned >= SLICE || frames.len() == count {
             through = frame.seq - 1;
             break;
         }
+        scanned += 1 + frame.others().len();
         steps.count(1 + frame.others().len());
         if (matches(frame.topic) || frame.others().iter().any(|id| matches(*id))) && readable.may_read(frame) {
             frames.push(frame);

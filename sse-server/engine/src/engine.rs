@@ -91,7 +91,7 @@ impl Engine {
     /// events ends at `at`.
     pub fn end(&mut self, topic: &Topic, at: u64) -> u64 {
         self.steps.count(1);
-        let known = self.window.topics().id(topic).map_or(0, |id| self.window.topics().state(id).retained.last_own());
+        let known = self.window.topics().id(topic).map_or(0, |id| self.window.topics().state(id).retained.last());
         let ended = if known > 0 { known } else { at };
         self.window.set_ended(topic, ended);
         self.hidden.push_back(Hidden::end(ended, topic));
@@ -100,6 +100,7 @@ impl Engine {
 
     /// Goes on with `topic`, if it has ended.
     pub fn reopen(&mut self, topic: &Topic) {
+        self.groups.forget_joined(); // some may say that there is an end
         self.window.set_ended(topic, 0);
     }
 

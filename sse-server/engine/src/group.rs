@@ -202,6 +202,11 @@ impl Groups {
         }
     }
 
+    /// Forgets all joined writes.
+    pub(crate) fn forget_joined(&self) {
+        self.cache().0.clear();
+    }
+
     /// The cache of joined writes. Only complete entries are added, so it stays valid after a panic.
     fn cache(&self) -> MutexGuard<'_, Joined> {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner)

@@ -122,7 +122,8 @@ impl Lasts {
         let mut latest = seqs.range(..in_window).rev();
         let readable = Readable::new(view.window, &group.selectors);
         let found = if kind.private {
-            latest.find(|seq| {
+            // one further back is passed over: what a client can't read must not cost more than what it can
+            latest.take(LOOK).find(|seq| {
                 view.steps.count(1);
                 view.window.frame(**seq).is_some_and(|frame| readable.may_read(frame))
             })

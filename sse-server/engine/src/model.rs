@@ -142,7 +142,8 @@ impl Model {
 
     fn end(&mut self, topic: &str) {
         let topic = Topic::new(topic).unwrap();
-        let last = self.events.iter().rfind(|event| event.draft.topic == topic && event.trimmed.is_none());
+        let last =
+            self.events.iter().rfind(|event| event.trimmed.is_none() && event.draft.topics().any(|one| *one == topic));
         let at = last.map_or(self.head(), |last| last.seq);
         if self.end_of(&topic).is_some() || at == 0 {
             return;

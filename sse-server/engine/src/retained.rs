@@ -88,6 +88,11 @@ impl Stock {
         self.0[0].events + self.0[1].events
     }
 
+    /// The number of events of any kind.
+    pub const fn all_events(&self) -> usize {
+        self.events() + self.0[2].events + self.0[3].events
+    }
+
     /// The bytes of the topic's own events.
     pub const fn bytes(&self) -> usize {
         self.0[0].bytes + self.0[1].bytes

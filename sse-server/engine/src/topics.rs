@@ -101,6 +101,11 @@ impl Topics {
         seqs.of(Kind::PLAIN).front().into_iter().chain(private).min().copied()
     }
 
+    /// The first of the topic's events in the window, of any kind.
+    pub(crate) fn first_of_any(&self, id: TopicId) -> Option<u64> {
+        self.state(id).seqs.seen(true).filter_map(|(seqs, _)| seqs.front()).min().copied()
+    }
+
     /// The trims after `generation` in order, each with its topic if it is the topic's last one.
     pub(crate) fn trimmed_since(&self, generation: u64) -> impl Iterator<Item = (u64, Option<&TopicState>)> {
         let from = self.trims.partition_point(|(known, _)| *known <= generation);
@@ -148,8 +153,8 @@ impl Topics {
     }
 
     /// The topic whose events go when there is no room for another topic, `new`.
-    pub(crate) fn smallest_but(&self, new: TopicId) -> Option<TopicId> {
-        self.by_events.first_but(Some(new))
+    pub(crate) fn smallest_but(&self, new: Option<TopicId>) -> Option<TopicId> {
+        self.by_events.first_but(new)
     }
 
     /// The topic whose event goes when there is no room for more: that of the oldest event, `oldest`, unless this has less
@@ -181,7 +186,7 @@ impl Topics {
     }
 
     fn resize(&mut self, id: TopicId, before: &Stock, after: &Stock) {
-        self.by_events.change(id, before.events(), after.events());
+        self.by_events.change(id, before.all_events(), after.all_events());
         self.by_bytes.change(id, before.bytes(), after.bytes());
     }
 
@@ -236,7 +241,8 @@ impl Topics {
     pub(crate) fn set_trimmed(&mut self, id: TopicId, kind: Kind, trimmed: Trimmed) {
         let state = &mut self.states[id.0];
         let was_empty = self.empty.remove(&key(state, id));
-        if kind.canonical {
+        // what a store says of several events together need not be in order
+        if kind.canonical && trimmed.through >= state.trimmed.own(kind.private).through {
             state.trimmed.set_own(kind.private, trimmed);
         } else {
             state.trimmed.add_other(kind.private, trimmed);
@@ -282,6 +288,7 @@ impl Topics {
         }
         self.set_retained(id, stored.retained);
         self.set_ended(id, stored.ended);
+        self.states[id.0].own_trimmed = 0; // nothing is announced
     }
 
     /// The latest trims of any forgotten topic, by a store that is being opened.

@@ -42,6 +42,8 @@ pub struct Window {
     published: u64,
     topics: Topics,
     aliases: Aliases,
+    /// The canonical topic of the last event.
+    newest: Option<TopicId>,
     /// The latest sequence number ever trimmed.
     trimmed: u64,
     /// The number of trims.
@@ -80,6 +82,7 @@ impl Window {
             published: 0,
             topics: Topics::new(bounds.topics),
             aliases: Aliases::default(),
+            newest: None,
             trimmed: 0,
             trims: 0,
             backed: false,
@@ -187,7 +190,12 @@ impl Window {
             self.evicted = self.evicted.min(seq - 1);
         }
         if draft.end {
-            self.topics.set_ended(topic, seq);
+            // one that was loaded may have been reopened since
+            if seq > self.found {
+                self.topics.set_ended(topic, seq);
+            } else if self.topics.state(topic).ended != seq {
+                frame.goes_on();
+            }
         }
         if let Some(alias) = frame.alias() {
             self.aliases.add(alias, seq);
@@ -196,27 +204,25 @@ impl Window {
         self.events += 1;
         self.slots.push_back(Slot { seq, time, before: self.published, frame: Some(frame) });
         self.published += cost as u64;
-        self.make_room_beside(topic);
-        Ok(())
-    }
-
-    /// Forgets topics beyond the bound, those without events first. Without a store, the smallest topics lose events for
-    /// it, but not `topic`, which has a new one.
-    fn make_room_beside(&mut self, topic: TopicId) {
+        self.newest = Some(topic);
         self.topics.forget_surplus();
-        while !self.backed && self.topics.is_too_large() && self.trim_smallest_but(topic) {
-            self.topics.forget_surplus();
-        }
+        Ok(())
     }
 
     /// Evicts the oldest events until the window is within its bounds, and takes one of `steps` for each. The newest event
     /// stays, since its size was bounded on arrival, and so do events that are not yet in the store, which bounds them
     /// itself.
     pub(crate) fn shrink(&mut self, steps: &mut usize) {
-        while self.is_too_large() && *steps > 0 && self.pop_front() {
-            *steps -= 1;
+        while self.is_too_large() && *steps > 0 && self.pop_front(steps) {}
+        // Topics beyond the bound are forgotten, those without events first. Without a store, the smallest lose events for it.
+        while self.has_too_many_topics() && *steps > 0 && self.trim_smallest(steps) {
+            self.topics.forget_surplus();
         }
         self.forget_envelopes(steps);
+    }
+
+    fn has_too_many_topics(&self) -> bool {
+        !self.backed && self.topics.is_too_large()
     }
 
     pub(crate) fn is_too_large(&self) -> bool {
@@ -296,7 +302,7 @@ impl Window {
     }
 
     /// Evicts the oldest event. Without a store it is thereby trimmed, or the oldest one of a loud topic instead.
-    fn pop_front(&mut self) -> bool {
+    fn pop_front(&mut self, steps: &mut usize) -> bool {
         // there are no empty slots in front
         let Some((seq, topic)) = self.slots.front().and_then(|slot| Some((slot.seq, slot.frame.as_ref()?.topic)))
         else {
@@ -306,36 +312,39 @@ impl Window {
             let loud = self.topics.first_in_window(self.topics.to_trim(topic, self.bytes));
             // what is new stays, however large
             let is_old = |seq: &u64| *seq <= self.head && self.bytes_after(*seq) >= self.bytes as u64 / 2;
-            self.trim(loud.filter(is_old).unwrap_or(seq));
+            self.trim(loud.filter(is_old).unwrap_or(seq), steps);
             return true;
         }
         if seq > self.settled {
             return false;
         }
-        self.evict(seq);
+        self.evict(seq, steps);
         self.evicted = seq;
         self.tidy();
         true
     }
 
-    /// Removes an event that the store retains, or trims.
-    fn evict(&mut self, seq: u64) {
+    /// Removes an event that the store retains, or trims. It takes one of `steps` for each of its topics.
+    fn evict(&mut self, seq: u64, steps: &mut usize) {
         if let Some((frame, _)) = self.remove(seq) {
+            *steps = steps.saturating_sub(1 + frame.others().len());
             frame.kinds().for_each(|(id, kind)| self.topics.note_evicted(id, kind, seq));
         }
     }
 
-    /// Trims the oldest event of one of the smallest topics, other than `topic`. It has at most about twice as many as
-    /// topics have on average.
-    fn trim_smallest_but(&mut self, topic: TopicId) -> bool {
-        let smallest = self.topics.smallest_but(topic);
-        let Some(seq) = smallest.and_then(|id| self.topics.first_in_window(id)) else { return false };
-        self.trim(seq);
+    /// Trims the oldest event of one of the smallest topics, other than the one with the newest event. It has at most about
+    /// twice as many as topics have on average.
+    fn trim_smallest(&mut self, steps: &mut usize) -> bool {
+        let smallest = self.topics.smallest_but(self.newest);
+        let Some(seq) = smallest.and_then(|id| self.topics.first_of_any(id)) else { return false };
+        self.trim(seq, steps);
         true
     }
 
-    fn trim(&mut self, seq: u64) {
+    /// Trims an event. It takes one of `steps` for each of its topics.
+    fn trim(&mut self, seq: u64, steps: &mut usize) {
         let Some((frame, time)) = self.remove(seq) else { return };
+        *steps = steps.saturating_sub(1 + frame.others().len());
         for (id, kind) in frame.kinds() {
             let trimmed = self.lose((seq, time));
             let cost = if kind.canonical { frame.cost() } else { 0 };
@@ -376,8 +385,7 @@ impl Window {
             if *steps == 0 {
                 return false;
             }
-            *steps -= 1;
-            self.trim(seq);
+            self.trim(seq, steps);
         }
         true
     }

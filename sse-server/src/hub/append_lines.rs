@@ -100,7 +100,11 @@ impl Hub {
         let stored = Key { scope: Scope::Lines, text: key.clone() };
         let keyed = KeyedRange { key: stored, content, events: 0..count, upload };
         let batch = Batch { drafts: new, keys: vec![keyed], ..Batch::default() };
-        let seqs = self.append_to_store(batch).await?.seqs;
+        let appended = self.append_to_store(batch).await.map_err(|error| match error {
+            AppendError::Ended(index, at) => AppendError::Ended(index + repeats, at), // among all lines
+            error => error,
+        });
+        let seqs = appended?.seqs;
         let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Err(AppendError::Draining) };
         let seqs = (before.map_or(*first, |before| before.seqs.0), *last);
         let progress = UploadProgress { lines: all, content, seqs };

@@ -89,8 +89,10 @@ impl Hub {
 
     /// Trims the retained events of `topic` through a sequence number. If it has ended, it goes on.
     pub(crate) async fn delete_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
-        self.noted(self.0.store.trim(topic, through, true).await)?;
-        self.trim_window(topic, through)
+        // not what is published because of it
+        let through = through.min(self.0.core.state().map_err(|_| StoreError::Gone)?.engine.window().last());
+        self.trim_window(topic, through)?;
+        self.noted(self.0.store.trim(topic, through, true).await)
     }
 
     /// Trims the retained events of `topic` through the one with the ID `through`. A subscriber that resumes before it

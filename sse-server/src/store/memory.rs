@@ -103,10 +103,10 @@ impl MemoryLog {
         Ok(Appended { seqs, ended })
     }
 
-    /// Ends `topic` behind its last own event, and returns where.
+    /// Ends `topic` behind its last event, and returns where.
     fn end(&mut self, topic: &Topic, after_unlock: &mut Vec<AfterUnlock>) -> u64 {
         self.last_seq = self.last_seq.max(1); // what ends at 0 has not ended
-        let own = self.entries.iter().rfind(|entry| entry.draft.topic == *topic);
+        let own = self.entries.iter().rfind(|entry| entry.draft.topics().any(|one| one == topic));
         let mut at = own.map_or(self.last_seq, |entry| entry.seq);
         for follower in &self.followers {
             let (ended, wake) = follower.ended(topic, at);

@@ -273,7 +273,8 @@ impl Inner {
         let names = self.names.read().map_err(|_| self.gone())?;
         let new_topic = Self::ROOM / self.options.retention.topics.max(1);
         let of = |topic: &Topic| if names.ids.contains_key(topic) { 0 } else { new_topic };
-        let weight = |draft: &Draft| draft.weight().max(draft.topics().map(of).sum());
+        let names = |draft: &Draft| draft.topics().map(|topic| topic.as_str().len()).sum::<usize>();
+        let weight = |draft: &Draft| (draft.weight() + names(draft)).max(draft.topics().map(of).sum());
         Ok(batch.drafts.iter().map(weight).sum::<usize>() + batch.end.as_ref().map_or(0, of))
     }
 

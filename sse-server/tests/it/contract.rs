@@ -337,3 +337,63 @@ async fn a_topic_is_deleted_whole_or_before_an_event() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_not_had_an_event_of_the_topic_is_not_told_that_all_is_over() {
+    everywhere(async |client| {
+        let first = publish(client, "runs/1", "a").await;
+        // an event of the topic, whose canonical topic is another
+        let second = json_id(client, json!({ "topics": ["log", "runs/1"], "data": "b" })).await;
+        assert_eq!(id(&post(client, "/publish/runs/1?end", "").await), second);
+        let mut stream = resume(client, "topic=runs/1", &first).await;
+        stream.expect_event("b").await;
+        stream.expect_event(event("sse-end").id(&second)).await;
+        assert_eq!(client.get("/events?topic=runs/1").last_event_id(&second).send().await.status, 204);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_goes_on_has_not_ended_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let hub = listen(directory.path(), true, |_| {}).await;
+    let last = id(&post(&hub.client, "/publish/runs/1?end", "last").await);
+    post(&hub.client, "/publish/runs/2?end", "over").await;
+    assert_eq!(delete(&hub.client, &format!("/topics/runs/1?before={last}")).await.status, 200);
+    let next = publish(&hub.client, "runs/1", "next").await;
+    hub.stop().await;
+
+    let hub = listen(directory.path(), true, |_| {}).await;
+    let mut stream = subscribe(&hub.client, "topic=runs/1&since=earliest&envelope=json").await;
+    for data in ["last", "next"] {
+        stream.expect_event(event("message").json(json!({ "topic": "runs/1", "data": data }))).await;
+    }
+    let mut stream = resume(&hub.client, "topic=runs/1", &next).await;
+    expect_nothing_before_now(&hub.client, &mut stream, "runs/1").await;
+    assert_eq!(problem(&post(&hub.client, "/publish/runs/2", "").await).0, 409, "the other has");
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_disk_has_is_read_after_a_restart_though_topics_were_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let few = |config: &mut sse_server::Config| {
+        config.window.topics = 3;
+        config.window.events = 2;
+    };
+    let hub = listen(directory.path(), true, few).await;
+    for data in ["1", "2", "3"] {
+        publish(&hub.client, "kept", data).await;
+    }
+    for run in 0..10 {
+        publish(&hub.client, &format!("run-{run}"), "x").await;
+    }
+    publish(&hub.client, "kept", "4").await;
+    hub.stop().await;
+    let hub = listen(directory.path(), true, few).await;
+    let mut stream = subscribe(&hub.client, "topic=kept&since=earliest").await;
+    for data in ["1", "2", "3", "4"] {
+        stream.expect_event(data).await;
+    }
+    hub.stop().await;
+}

@@ -61,6 +61,15 @@ async fn a_stream_poured_in_again_under_its_key_doubles_nothing() {
         );
         let refused = keyed("data: a\n\ndata: x\n\n").await;
         assert_eq!(problem(&refused).0, 422);
+        // what comes behind the end is refused, and it is said which that is
+        let refused = keyed("data: a\n\ndata: b\n\ndata: c\n\ndata: d\n\n").await;
+        let answer = refused.json();
+        assert_eq!(
+            (problem(&refused).0, &answer["event"], &answer["duplicates"]),
+            (409, &json!(4), &json!(3)),
+            "{answer}"
+        );
+        assert_eq!(problem(&pour(client, "/publish/runs/1?end", "").await).0, 409, "it is no repeat");
         // a body that is refused ends nothing
         let other = |end: &str, body: &str| {
             let request = client.post(&format!("/publish/runs/2{end}")).header("content-type", "text/event-stream");

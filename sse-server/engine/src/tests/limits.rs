@@ -97,3 +97,17 @@ fn a_loud_topic_pushes_out_its_own_events() {
     assert_eq!(events("quiet") + events("loud"), 100);
     assert!(events("loud") >= 10, "it is the quiet one now");
 }
+
+#[test]
+fn topics_that_only_other_topics_events_have_are_bounded_too() {
+    let topic = |number: u64| Topic::new(&number.to_string()).unwrap();
+    let bounds = Bounds { topics: 10, ..Bounds::default() };
+    let mut engine = Engine::new(Epoch::new(1), bounds);
+    for seq in 1..=100 {
+        let mut draft = Draft::text(topic(0), "x");
+        draft.set_topics([topic(0), topic(2 * seq), topic(2 * seq + 1)]).unwrap();
+        engine.publish(seq, 0, &draft, &mut Vec::new()).unwrap();
+        assert!(engine.window().size().2 <= 10, "{} topics after {seq} events", engine.window().size().2);
+    }
+    assert_eq!(engine.window().size().0, 4, "each has two topics besides the one that all have");
+}

@@ -78,8 +78,7 @@ impl Window {
                 self.tidy();
                 return false;
             }
-            *steps -= 1;
-            self.evict(seq);
+            self.evict(seq, steps);
         }
         self.topics.set_retained(id, trim.left);
         self.topics.forget_surplus();

@@ -201,7 +201,7 @@ impl<'t> LogTransaction<'t> {
     fn end(&mut self, topic: &Topic, at: u64) -> FileResult<()> {
         let id = self.topic(topic)?;
         if let Some(stored) = self.loaded.topics.get_mut(&id) {
-            let last = stored.retained.last_own();
+            let last = stored.retained.last();
             stored.ended = if last > 0 { last } else { at };
             self.ended.push(stored.ended);
             self.topics.note_empty(id, stored);

@@ -52,8 +52,9 @@ pub(super) async fn publish(
     }
     if ends {
         match hub.end_topic(canonical).await {
+            Ok(_) => upload.ended(true),
             // it had ended already, by an earlier request with the same events
-            Ok(_) | Err(AppendError::Ended(..)) => upload.ended(true),
+            Err(AppendError::Ended(..)) if upload.is_repeat() => upload.ended(true),
             Err(error) => return Err(upload.refused(refusal(error))),
         }
     } else {

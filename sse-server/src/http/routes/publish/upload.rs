@@ -81,6 +81,11 @@ impl<'a> Upload<'a> {
         self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES
     }
 
+    /// Returns true if all of it was published before, under its key.
+    pub(super) const fn is_repeat(&self) -> bool {
+        self.summary.published == 0 && self.summary.duplicates > 0
+    }
+
     /// Notes whether the topic has ended.
     pub(super) const fn ended(&mut self, ended: bool) {
         self.summary.ended = Some(ended);

@@ -53,21 +53,27 @@ impl LogTransaction<'_> {
         let Some(removed) = self.remove(seq)? else { return Ok(false) };
         let Removed { topic, private, .. } = removed;
         let weight = self.index.remove((topic, seq))?.map_or(0, |bits| Indexed::of(bits.value()).weight);
-        let by = self.superseding(&removed, reason);
+        let mut stands = Vec::with_capacity(removed.others.len());
+        let mut by = self.superseding(&removed, reason);
+        for other in &removed.others {
+            stands.push(match by {
+                Some(by) => self.others.get(self.transaction)?.get((*other, by))?.is_some(),
+                None => false,
+            });
+        }
+        // a grant for one of its topics need not be one for a private event that lacks it
+        if private && stands.contains(&false) {
+            by = None;
+        }
         if topic != NO_TOPIC {
             let lost = reason == Reason::Bounds || (reason == Reason::Superseded && by.is_none());
             self.note_trimmed(topic, Kind { canonical: true, private }, weight, &removed, (reason, lost));
             self.topics.events = self.topics.events.saturating_sub(1);
             self.topics.bytes = self.topics.bytes.saturating_sub(weight as u64);
         }
-        for other in &removed.others {
-            let others = self.others.get(self.transaction)?;
-            others.remove((*other, seq))?;
-            let stands = match by {
-                Some(by) => others.get((*other, by))?.is_some(),
-                None => false,
-            };
-            let lost = reason != Reason::Undone && !stands;
+        for (other, stands) in removed.others.iter().zip(stands) {
+            self.others.get(self.transaction)?.remove((*other, seq))?;
+            let lost = reason != Reason::Undone && !(stands && by.is_some());
             self.note_trimmed(*other, Kind { canonical: false, private }, 0, &removed, (reason, lost));
         }
         Ok(true)
