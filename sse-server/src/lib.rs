@@ -56,7 +56,7 @@
 #[cfg(test)]
 extern crate self as sse_server;
 
-// a module imports only from those below it
+// each block imports only from those below it
 mod server;
 
 mod http;

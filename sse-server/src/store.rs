@@ -94,8 +94,8 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     /// there is none at `at`.
     fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock);
 
-    /// `topic` had ended, and goes on.
-    fn went_on(&self, topic: &Topic);
+    /// `topic` had ended, and is open again.
+    fn topic_reopened(&self, topic: &Topic);
 
     /// Where `topic` ended, as far as the follower knows. One that it has forgotten has not ended.
     fn end_of(&self, topic: &Topic) -> Option<u64>;
@@ -108,7 +108,7 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
 
     /// The store has recovered from a failure. `topics` is what it retains through `through`, the last event that was
     /// reported. Trims of events through `undone` that were announced did not happen.
-    fn reopened(&self, through: u64, topics: &[StoredTopic], undone: u64);
+    fn recovered(&self, through: u64, topics: &[StoredTopic], undone: u64);
 }
 
 /// Wake-ups that are due once the store's locks are released.

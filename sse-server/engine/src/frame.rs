@@ -102,7 +102,7 @@ impl Frame {
     }
 
     /// The topic goes on: it is not the last event any more. Returns the length of the encoding that said so.
-    pub(crate) fn goes_on(&mut self) -> usize {
+    pub(crate) fn reopen(&mut self) -> usize {
         self.end = false;
         self.forget_envelope()
     }

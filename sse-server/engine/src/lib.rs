@@ -22,7 +22,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-// in the order in which data passes them: each module imports only from those above it
+// in the order in which data passes them: each imports from the blocks above, and within its block without a circle
 mod bounds;
 mod ids;
 mod order;

@@ -189,8 +189,10 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
     let window = view.window;
     let mut pending = Pending { after: 0, gap: None, check: None, survey: None, lasts: None };
     match start {
+        // behind all that is assigned: what is hidden was published before the subscriber came
         Start::Head => return exact(window, Cursor::new(id, window.last(), window.trims())),
         Start::Earliest => {}
+        // what is hidden comes live, behind these
         Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.head()))),
         Start::After(text) => match seq_of(view, id, text) {
             Err(reason) => pending.gap = Some((reason, text.clone())),

@@ -6,7 +6,7 @@ use crate::{Topic, TopicError, topic::check};
 
 /// The most segments of a pattern, and the most that may be `*`. The cost of matching a topic grows with both: without
 /// these bounds one subscriber could slow down every publish.
-const MAX_PATTERN_SEGMENTS: usize = 32;
+const MAX_SEGMENTS: usize = 32;
 const MAX_STARS: usize = 4;
 
 /// The approximate memory that a selector takes besides its text, and a set besides its selectors.
@@ -52,7 +52,7 @@ impl Selector {
                 _ => {}
             }
         }
-        if pattern && text.split('/').count() > MAX_PATTERN_SEGMENTS {
+        if pattern && text.split('/').count() > MAX_SEGMENTS {
             return Err(TopicError("a pattern can have 32 segments at most"));
         }
         if stars > MAX_STARS {

@@ -194,7 +194,7 @@ impl Window {
             if seq > self.found {
                 self.topics.set_ended(topic, seq);
             } else if self.topics.state(topic).ended != seq {
-                frame.goes_on();
+                frame.reopen();
             }
         }
         if let Some(alias) = frame.alias() {

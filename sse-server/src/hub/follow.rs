@@ -74,7 +74,7 @@ impl Follower for Following {
         self.core.settle(through);
     }
 
-    fn reopened(&self, _through: u64, topics: &[StoredTopic], undone: u64) {
+    fn recovered(&self, _through: u64, topics: &[StoredTopic], undone: u64) {
         self.change(|state| {
             state.engine.begin_again(undone);
             topics.iter().for_each(|stored| state.engine.restore(stored));
@@ -89,7 +89,7 @@ impl Follower for Following {
         (ended, AfterUnlock::call(move || core.wake(wake)))
     }
 
-    fn went_on(&self, topic: &Topic) {
+    fn topic_reopened(&self, topic: &Topic) {
         self.change(|state| state.engine.reopen(topic));
     }
 

@@ -105,8 +105,8 @@ impl Hub {
         Ok(page)
     }
 
-    /// The last event of a topic that goes on since is one like others.
-    fn as_it_is(&self, mut entry: Entry) -> Entry {
+    /// If the topic was reopened since, its former last event is no end any more.
+    fn without_stale_end(&self, mut entry: Entry) -> Entry {
         if entry.draft.end {
             let ended = self.0.core.state().ok().and_then(|state| state.engine.ended(&entry.draft.topic));
             entry.draft.end = ended == Some(entry.seq);
@@ -120,7 +120,7 @@ impl Hub {
         let first = entries.first().map(|entry| (entry.seq, entry.time));
         let encoded = entries
             .into_iter()
-            .map(|entry| self.as_it_is(entry))
+            .map(|entry| self.without_stale_end(entry))
             .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
         let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
         StorePage { write, first, through, lost }

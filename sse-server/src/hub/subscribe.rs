@@ -50,8 +50,10 @@ pub enum SubscribeError {
     Store,
 }
 
-impl From<StoreError> for SubscribeError {
-    fn from(error: StoreError) -> Self {
+impl SubscribeError {
+    /// Where the subscriber starts can't be read, which is logged now and then.
+    #[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    fn unreadable(error: StoreError) -> Self {
         static TURNED_AWAY: Seldom = Seldom::a_minute();
         if let Some(others) = TURNED_AWAY.due() {
             tracing::warn!(%error, others, "a subscriber is turned away, since where it starts can't be read");
@@ -102,7 +104,7 @@ impl Hub {
                 Joined::Ask => {}
             }
             if let Start::Since { time, before, .. } = &mut start {
-                *before = Some(self.noted(self.0.store.seek(*time).await)?);
+                *before = Some(self.noted(self.0.store.seek(*time).await).map_err(SubscribeError::unreadable)?);
             }
         };
         loop {
@@ -114,7 +116,9 @@ impl Hub {
                     return Ok(Entered::At(subscriber, cursor, opening));
                 }
                 Placement::NeedStore(cursor, read, pending) => {
-                    let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
+                    let page = self
+                        .noted(self.0.store.read(query(&read, 1, usize::MAX)).await)
+                        .map_err(SubscribeError::unreadable)?;
                     let found = match page.entries.first() {
                         // What can't be read any more is told by the cursor, which comes by it first.
                         _ if page.lost && !pending.has_gap() => StartRead::LostAfter(read.after),
@@ -137,7 +141,8 @@ impl Hub {
         let (began, now) = (cursor.progress(), self.clock().date());
         let step = self.0.core.state()?.engine.next(cursor, 1, now);
         if let Step::NeedStore(read) = step {
-            let page = self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await)?;
+            let page =
+                self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await).map_err(SubscribeError::unreadable)?;
             if page.lost
                 && let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, self.page(&read, page), now)
             {
@@ -158,7 +163,8 @@ impl Hub {
         if !self.0.backed || text.is_empty() || Position::parse(text).is_some() {
             return Ok(None);
         }
-        let found = self.noted(self.0.store.find(text.clone(), selectors.clone()).await)?;
+        let found =
+            self.noted(self.0.store.find(text.clone(), selectors.clone()).await).map_err(SubscribeError::unreadable)?;
         Ok(found.map(|entry| entry.seq))
     }
 

@@ -233,7 +233,7 @@ impl Store for Memory {
             let after_unlock = state.trim(|entry| entry.draft.topic == topic && entry.seq <= through);
             if reopen {
                 state.ends.forget(&topic);
-                state.followers.iter().for_each(|follower| follower.went_on(&topic));
+                state.followers.iter().for_each(|follower| follower.topic_reopened(&topic));
             }
             drop(state);
             after_unlock.into_iter().for_each(AfterUnlock::wake);

@@ -113,12 +113,12 @@ pub(crate) struct Heard {
     pub(crate) trims: Mutex<Vec<Trim>>,
     pub(crate) settled: Mutex<u64>,
     pub(crate) gone: Mutex<bool>,
-    pub(crate) reopened: Mutex<Option<(u64, Vec<StoredTopic>)>>,
+    pub(crate) recovered: Mutex<Option<(u64, Vec<StoredTopic>)>>,
     /// Where topics have ended.
     pub(crate) ends: Mutex<HashMap<Topic, u64>>,
     /// What was told of ends without an event, after how many events.
     pub(crate) ended: Mutex<Vec<(Topic, u64, usize)>>,
-    pub(crate) went_on: Mutex<Vec<Topic>>,
+    pub(crate) reopened_topics: Mutex<Vec<Topic>>,
 }
 
 impl Follower for Heard {
@@ -152,17 +152,17 @@ impl Follower for Heard {
         (at, AfterUnlock::default())
     }
 
-    fn went_on(&self, topic: &Topic) {
+    fn topic_reopened(&self, topic: &Topic) {
         self.ends.lock().unwrap().remove(topic);
-        self.went_on.lock().unwrap().push(topic.clone());
+        self.reopened_topics.lock().unwrap().push(topic.clone());
     }
 
     fn end_of(&self, topic: &Topic) -> Option<u64> {
         self.ends.lock().unwrap().get(topic).copied()
     }
 
-    fn reopened(&self, through: u64, topics: &[StoredTopic], _undone: u64) {
-        *self.reopened.lock().unwrap() = Some((through, topics.to_vec()));
+    fn recovered(&self, through: u64, topics: &[StoredTopic], _undone: u64) {
+        *self.recovered.lock().unwrap() = Some((through, topics.to_vec()));
     }
 }
 

@@ -71,7 +71,7 @@ enum Message {
     Join(Box<Joining>),
     /// There is an event for a group.
     Ready(GroupId),
-    /// A page read from the store for a connection; `None` if the store is closed.
+    /// A page read from the store for a connection, or the reason for which there is none.
     Read(Id, Result<StorePage, DrainReason>),
     /// A shutdown has started.
     Drain,

@@ -8,7 +8,7 @@ impl Window {
     /// Ends a topic behind its last event, or goes on with it.
     pub(crate) fn set_ended(&mut self, topic: &Topic, ended: u64) {
         if ended == 0 {
-            self.go_on(topic);
+            self.reopen(topic);
         }
         match self.topics.id(topic) {
             Some(id) => self.topics.set_ended(id, ended),
@@ -22,15 +22,15 @@ impl Window {
         }
     }
 
-    /// What was the last event of `topic` is one like others.
-    fn go_on(&mut self, topic: &Topic) {
+    /// The former last event of `topic` is not its last any more.
+    fn reopen(&mut self, topic: &Topic) {
         let Some(seq) = self.topics.id(topic).map(|id| self.topics.state(id).ended).filter(|seq| *seq > 0) else {
             return;
         };
         let index = self.index(seq);
         let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
         if let Some(frame) = slot.and_then(|slot| slot.frame.as_mut()) {
-            self.envelopes.evict(frame.goes_on());
+            self.envelopes.evict(frame.reopen());
         }
     }
 

@@ -139,9 +139,9 @@ impl Queue {
     }
 
     /// Tells that `topic`, which had ended, goes on.
-    pub(super) fn tell_went_on(&mut self, topic: &Topic) {
+    pub(super) fn tell_reopened(&mut self, topic: &Topic) {
         self.ends.remove(topic);
-        self.followers.iter().for_each(|follower| follower.went_on(topic));
+        self.followers.iter().for_each(|follower| follower.topic_reopened(topic));
     }
 
     /// The latest time for the next write.

@@ -40,7 +40,7 @@ pub(super) struct LogTransaction<'t> {
     /// Where the batches that end a topic without an event have ended it.
     ended: Vec<u64>,
     /// Topics that had ended, and go on or were forgotten.
-    went_on: Vec<Topic>,
+    reopened: Vec<Topic>,
     /// Keys were dropped.
     forgot: bool,
 }
@@ -51,7 +51,7 @@ pub(super) struct Outcome {
     /// Where each batch that ends a topic without an event has ended it, in order.
     pub(super) ended: Vec<u64>,
     /// Topics that had ended, and go on. One that was forgotten is as if it had never been.
-    pub(super) went_on: Vec<Topic>,
+    pub(super) reopened: Vec<Topic>,
 }
 
 /// A table that few transactions need, and that is opened if one does.
@@ -92,7 +92,7 @@ impl<'t> LogTransaction<'t> {
             trims: BTreeMap::new(),
             gone: Vec::new(),
             ended: Vec::new(),
-            went_on: Vec::new(),
+            reopened: Vec::new(),
             forgot: false,
         })
     }
@@ -216,7 +216,7 @@ impl<'t> LogTransaction<'t> {
         if let Some(stored) = self.loaded.topics.get_mut(id).filter(|stored| stored.ended > 0) {
             stored.ended = 0;
             self.touched.insert(*id);
-            self.went_on.push(topic.clone());
+            self.reopened.push(topic.clone());
         }
     }
 
@@ -280,6 +280,6 @@ impl<'t> LogTransaction<'t> {
         (self.loaded.reserved, self.loaded.behind) = (reserved, behind);
         (self.loaded.in_use, self.loaded.topic_rows) = (in_use, self.loaded.topics.len() as u64);
         loaded::write_numbers(&mut self.transaction.open_table(META)?, self.loaded)?;
-        Ok((trims, Outcome { ended: self.ended, went_on: self.went_on }))
+        Ok((trims, Outcome { ended: self.ended, reopened: self.reopened }))
     }
 }

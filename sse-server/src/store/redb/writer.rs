@@ -276,7 +276,7 @@ impl Writer {
 
     /// The job is committed: shows what was hidden, and answers.
     fn written(&mut self, job: Job) -> Result<(), StoreError> {
-        let Outcome { ended, went_on } = std::mem::take(&mut self.outcome);
+        let Outcome { ended, reopened } = std::mem::take(&mut self.outcome);
         let mut ended = ended.into_iter();
         let mut queue = self.shared.queue()?;
         if let Some(batch) = job.batches().last() {
@@ -297,8 +297,8 @@ impl Writer {
             }
             answers.push((answer, appended));
         }
-        for topic in &went_on {
-            queue.tell_went_on(topic);
+        for topic in &reopened {
+            queue.tell_reopened(topic);
         }
         if queue.behind {
             let (more, released) = queue.release();

@@ -77,7 +77,7 @@ pub(crate) async fn a_topic_goes_on_when_it_is_trimmed(store: &dyn Store) {
         append(store, name, "it goes on").await;
     }
     assert!(heard.ends.lock().unwrap().is_empty());
-    assert!(heard.went_on.lock().unwrap().starts_with(&[topic("a"), topic("empty")]));
+    assert!(heard.reopened_topics.lock().unwrap().starts_with(&[topic("a"), topic("empty")]));
     append_one(store, last_of("a")).await;
     assert!(store.append(batch(1, [("a", "3")])).await.is_err(), "it can end again");
 }

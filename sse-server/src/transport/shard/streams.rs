@@ -40,7 +40,7 @@ pub(super) struct Streams<S> {
     hub: Hub,
     reader: Reader,
     connections: Slab<Connection<S>>,
-    /// The number of times that each slot of the slab has been reused.
+    /// The number of connections that there have been, which tells those apart that had the same slot.
     uses: u32,
     groups: Groups,
     timers: Timers,
@@ -80,7 +80,7 @@ impl<S: Socket> Streams<S> {
         }
     }
 
-    /// The ID of the next connection.
+    /// The index of the next connection.
     pub(super) fn vacant(&self) -> usize {
         self.connections.vacant_key()
     }
@@ -203,7 +203,7 @@ impl<S: Socket> Streams<S> {
         self.act(index, action, now)
     }
 
-    /// Handles a page read from the store for a connection; `None` if the store is closed.
+    /// Handles a page read from the store for a connection, or the reason for which there is none.
     pub(super) fn on_read(&mut self, id: Id, page: Result<StorePage, DrainReason>, now: Millis) {
         let Some(index) = self.find(id) else { return };
         let connection = &mut self.connections[index];
@@ -345,7 +345,7 @@ impl<S: Socket> Streams<S> {
         self.connections.get(index).filter(|connection| connection.id == id).map(|_| index)
     }
 
-    /// Closes a connection, and removes its subscriber from the hub.
+    /// Removes the subscriber of a connection from the hub. The connection stays.
     fn leave(&mut self, index: usize, ended: EndReason) {
         let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
         if let Some(moved) = self.groups.leave(subscriber.group(), member)

@@ -119,7 +119,7 @@ async fn what_ended_and_is_forgotten_is_as_if_it_had_never_been() {
     append(&store, "end", "").await;
     for name in ["empty", "b"] {
         append(&store, name, "anew").await;
-        assert!(heard.went_on.lock().unwrap().contains(&topic(name)), "{name}");
+        assert!(heard.reopened_topics.lock().unwrap().contains(&topic(name)), "{name}");
     }
     assert_eq!(all(&store, &["b"], 0).await.len(), 1);
 }

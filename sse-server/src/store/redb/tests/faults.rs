@@ -142,7 +142,7 @@ async fn a_trim_that_did_not_come_to_pass_is_taken_back() {
     assert_eq!(heard.trims.lock().unwrap()[0].through, first, "it was told");
     faults.allow(i64::MAX);
     well(&store).await;
-    let (through, topics) = heard.reopened.lock().unwrap().clone().unwrap();
+    let (through, topics) = heard.recovered.lock().unwrap().clone().unwrap();
     assert_eq!((through, topics[0].retained.events(), topics[0].retained.last()), (first, 1, first));
     assert_eq!(texts(&all(&store, &["state"], 0).await), ["acknowledged"]);
 }

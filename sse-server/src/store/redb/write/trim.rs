@@ -276,7 +276,7 @@ impl LogTransaction<'_> {
         raise(&mut self.loaded.private_floor, stored.lost_private);
         self.touched.insert(id);
         if stored.ended > 0 {
-            self.went_on.push(stored.topic.clone());
+            self.reopened.push(stored.topic.clone());
         }
         if let Some(cut) = self.trims.remove(&id) {
             self.gone.push(cut.told(stored.topic, Stock::default()));

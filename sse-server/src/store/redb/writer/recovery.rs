@@ -128,10 +128,10 @@ impl Writer {
         queue.put_back(VecDeque::new());
         settle(&queue);
         let topics: Vec<_> = self.loaded.topics.values().cloned().collect();
-        queue.followers.iter().for_each(|follower| follower.reopened(queue.committed, &topics, self.told));
+        queue.followers.iter().for_each(|follower| follower.recovered(queue.committed, &topics, self.told));
         // those of topics that the file has forgotten after all
         let known = self.loaded.ends();
-        ends.keys().filter(|topic| !known.contains_key(*topic)).for_each(|topic| queue.tell_went_on(topic));
+        ends.keys().filter(|topic| !known.contains_key(*topic)).for_each(|topic| queue.tell_reopened(topic));
         drop(queue);
         (self.begun, self.told, self.place) = (true, 0, shared.directory.place());
         self.next_key = self.loaded.next_key;
