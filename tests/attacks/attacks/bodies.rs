@@ -42,7 +42,7 @@ attacks! {
             .seen_in("sse_keys");
     loud_publisher: loud,
         Attack::right("the readers of another topic keep their place").with(&[("SSE__STORE__KIND", "memory")])
-            .scaled(&[("SSE__WINDOW__EVENTS", "200")]).seen_in("sse_published_total");
+            .scaled(&[("SSE__WINDOW__EVENTS", "2000")]).seen_in("sse_published_total");
 }
 
 /// What is counted is held, and on each of some hundred connections what the HTTP library reads at once.
