@@ -17,7 +17,7 @@ use crate::{
 const PAGE: usize = 16_384;
 
 /// The topics that are looked at under one taking of the lock: others have more urgent things to do.
-const LOOK: usize = if SLICE < 512 { SLICE } else { 512 };
+const LOOK: usize = if SLICE < 128 { SLICE } else { 128 };
 
 /// The most of them that one step looks up.
 const AT_ONCE: usize = 256;

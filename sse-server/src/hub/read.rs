@@ -44,7 +44,12 @@ impl Hub {
 
     /// The next step of a stream that begins with the last event of each topic.
     pub(crate) fn next_lasts(&self, cursor: &mut Cursor, lasts: &mut Lasts, room: usize) -> Result<Step, Failed> {
-        Ok(self.0.core.state()?.engine.next_lasts(cursor, lasts, room))
+        let mut state = self.0.core.state()?;
+        let step = state.engine.next_lasts(cursor, lasts, room);
+        if step == Step::Yield {
+            state.give_way()?; // it goes on at once, and would be the first to take the lock again
+        }
+        Ok(step)
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
@@ -105,22 +110,28 @@ impl Hub {
         Ok(page)
     }
 
-    /// If the topic was reopened since, its former last event is no end any more.
-    fn without_stale_end(&self, mut entry: Entry) -> Entry {
-        if entry.draft.end {
-            let ended = self.0.core.state().ok().and_then(|state| state.engine.ended(&entry.draft.topic));
+    /// Where topics were reopened since, their former last events are no ends any more.
+    fn drop_stale_ends(&self, entries: &mut [Entry]) {
+        let mut ends = entries.iter_mut().filter(|entry| entry.draft.end).peekable();
+        if ends.peek().is_none() {
+            return;
+        }
+        let state = self.0.core.state().ok();
+        for entry in ends {
+            let ended = state.as_ref().and_then(|state| state.engine.ended(&entry.draft.topic));
             entry.draft.end = ended == Some(entry.seq);
         }
-        entry
     }
 
     pub(super) fn page(&self, read: &StoreRead, page: Page) -> StorePage {
-        let Page { entries, through, lost } = page;
+        let Page { mut entries, through, lost } = page;
+        if read.selectors.envelope {
+            self.drop_stale_ends(&mut entries); // nothing else tells of ends
+        }
         let events = entries.len();
         let first = entries.first().map(|entry| (entry.seq, entry.time));
         let encoded = entries
             .into_iter()
-            .map(|entry| self.without_stale_end(entry))
             .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
         let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
         StorePage { write, first, through, lost }

@@ -246,7 +246,10 @@ impl<S: Socket> Streams<S> {
                 connection.reading = Some(self.reader.read(&self.hub, connection.id, read));
                 (Stays::Yes, false)
             }
-            Action::Yield => (Stays::Yes, true),
+            Action::Yield => {
+                self.queue(index); // behind the others, whatever is left of its row
+                (Stays::Yes, false)
+            }
             Action::WaitUntil(_) => (Stays::Yes, false),
             Action::End { last_words, reason } => (self.end(index, &last_words, reason.into(), now), false),
             Action::Ended => (self.half_close(index, now), false),
