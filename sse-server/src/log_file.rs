@@ -14,7 +14,7 @@ use std::{fs, io, path::PathBuf};
 
 use redb::{AccessGuard, Database, ReadableDatabase, ReadableTable};
 use serde::Serialize;
-use sse_engine::{Kind, Millis, Position, StoredTopic};
+use sse_engine::{Millis, Position, StoredTopic};
 
 use crate::{
     config::{Config, ConfigError},
@@ -237,12 +237,12 @@ impl LogFile {
     /// Information on a topic, by the events whose canonical topic it is.
     fn topic(&self, stored: &StoredTopic) -> LogTopic {
         let StoredTopic { topic, retained, ended, .. } = stored;
-        let own = Kind::ALL.into_iter().filter(|kind| kind.canonical).map(|kind| retained.of(kind).first);
+        let firsts = retained.own().iter().map(|own| own.first).filter(|first| *first > 0);
         LogTopic {
             topic: topic.to_string(),
             events: retained.events() as u64,
             bytes: retained.bytes() as u64,
-            first_id: own.filter(|first| *first > 0).min().map(|first| self.id(first)),
+            first_id: firsts.min().map(|first| self.id(first)),
             last_id: self.event_id(retained.last_own()),
             ended_id: self.event_id(*ended),
         }

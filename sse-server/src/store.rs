@@ -150,6 +150,11 @@ impl Entry {
         let others = others.iter().map(move |other| (other, kind(false), 0));
         std::iter::once((topic, kind(true), self.draft.weight())).chain(others)
     }
+
+    /// Returns true if `selectors` may read the event, whether or not they select it.
+    pub(crate) fn is_for(&self, selectors: &Selectors) -> bool {
+        selectors.may_read(self.draft.topics(), self.draft.private)
+    }
 }
 
 /// Events to append, with the idempotency keys that identify repeats.

@@ -57,7 +57,7 @@ async fn rounds(durability: Durability, plans: &[Plan]) {
 }
 
 /// A number from the environment.
-pub(crate) fn setting<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
+fn setting<T: FromStr<Err: Display>>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }

@@ -4,7 +4,9 @@
 //! `Last-Event-ID` to send then. [`follow`] carries the one's news to the other, and has no opinion of its own.
 
 use std::{
+    error::Error,
     hash::{BuildHasher, RandomState},
+    iter,
     ops::ControlFlow,
     time::{Duration, Instant},
 };
@@ -121,6 +123,12 @@ async fn connect(
         }
     }
     Ok(())
+}
+
+/// An error with what caused it: reqwest's own words are the least of it.
+pub fn causes(error: &dyn Error) -> String {
+    let chain: Vec<_> = iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+    chain.join(": ")
 }
 
 /// `Retry-After` in seconds. As a date it is left out, and the session's own wait applies.

@@ -4,15 +4,13 @@
 
 use std::{
     env,
-    error::Error,
     ffi::OsString,
     io::{self, Write},
-    iter,
     ops::ControlFlow,
     process::ExitCode,
 };
 
-use follow::{Change, client, follow};
+use follow::{Change, causes, client, follow};
 use reqwest::Url;
 use sse_core::{
     Item, Limits,
@@ -75,10 +73,4 @@ fn tell(change: Change<'_>) {
         Change::Waiting(wait, None) => eprintln!("the stream ended; again in {wait:.1?}"),
         Change::Waiting(wait, Some(error)) => eprintln!("{}; again in {wait:.1?}", causes(error)),
     }
-}
-
-/// An error with what caused it: reqwest's own words are the least of it.
-fn causes(error: &dyn Error) -> String {
-    let chain: Vec<_> = iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
-    chain.join(": ")
 }

@@ -4,12 +4,12 @@
 //! passes over what it has. `?end` ends the topic with the body, but only if that ends as HTTP says it should.
 
 use std::{
-    error::Error,
-    io, iter,
+    io,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
+use follow::causes;
 use futures_util::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
@@ -104,10 +104,4 @@ fn is_final(response: &Response) -> bool {
 async fn words(response: Response) -> String {
     let status = response.status();
     format!("the hub answers {status}: {}", response.text().await.unwrap_or_default().trim())
-}
-
-/// An error with what caused it: reqwest's own words are the least of it.
-fn causes(error: &dyn Error) -> String {
-    let chain: Vec<_> = iter::successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
-    chain.join(": ")
 }

@@ -261,7 +261,6 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
         return Matching { frames, through: head };
     }
     let granted = !group.selectors.grants().is_empty();
-    let readable = Readable::new(window, &group.selectors);
     if let Some(topics) = group.selectors.topics_only() {
         let mut seqs = Vec::new();
         for id in topics.filter_map(|topic| window.topics().id(topic)) {
@@ -277,12 +276,9 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
         seqs.dedup();
         let through = seqs.get(count).map_or(head, |_| seqs[count - 1]);
         seqs.truncate(count);
-        let mut frames: Vec<_> = seqs.into_iter().filter_map(|seq| window.frame(seq)).collect();
-        if granted {
-            frames.retain(|frame| readable.may_read(frame));
-            return Matching { frames, through };
-        }
-        return Matching { frames, through: head };
+        let frames = seqs.into_iter().filter_map(|seq| window.frame(seq));
+        let frames = frames.filter(|frame| window.may_read(&group.selectors, frame)).collect();
+        return Matching { frames, through };
     }
     let matcher = Matcher::new(&group.selectors);
     let mut known: HashMap<TopicId, bool> = HashMap::new();
@@ -297,28 +293,13 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
         }
         scanned += 1 + frame.others().len();
         steps.count(1 + frame.others().len());
-        if (matches(frame.topic) || frame.others().iter().any(|id| matches(*id))) && readable.may_read(frame) {
+        if (matches(frame.topic) || frame.others().iter().any(|id| matches(*id)))
+            && window.may_read(&group.selectors, frame)
+        {
             frames.push(frame);
         }
     }
     Matching { frames, through }
-}
-
-/// Which private events a subscriber may read.
-pub(crate) struct Readable<'a> {
-    window: &'a Window,
-    selectors: &'a Selectors,
-}
-
-impl<'a> Readable<'a> {
-    pub(crate) const fn new(window: &'a Window, selectors: &'a Selectors) -> Self {
-        Self { window, selectors }
-    }
-
-    pub(crate) fn may_read(&self, frame: &Frame) -> bool {
-        let topics = || frame.kinds().map(|(id, _)| self.window.topic_of(id));
-        !frame.private || self.selectors.may_read(topics(), true)
-    }
 }
 
 /// The topics of the group, if it has only topics and all of them have ended for a subscriber served through `seq`.

@@ -54,27 +54,24 @@ impl Draft {
         }
     }
 
-    /// Sets the topics: the first of `topics` is the canonical one. Repeats are left out.
+    /// An event with these topics, the first of which is the canonical one. Repeats are left out.
     ///
     /// # Errors
     ///
     /// Returns a sentence if there is none, or more than [`MAX_TOPICS`].
-    pub fn set_topics(&mut self, topics: impl IntoIterator<Item = Topic>) -> Result<(), &'static str> {
-        let mut all: Vec<Topic> = Vec::new();
-        for topic in topics {
-            if all.len() == MAX_TOPICS {
+    pub fn of_topics(topics: impl IntoIterator<Item = Topic>, data: impl Into<Text>) -> Result<Self, &'static str> {
+        let mut topics = topics.into_iter();
+        let topic = topics.next().ok_or("there is no topic; name at least one")?;
+        let mut others = Vec::new();
+        for other in topics {
+            if others.len() + 1 == MAX_TOPICS {
                 return Err("an event can have 64 topics at most");
             }
-            if !all.contains(&topic) {
-                all.push(topic);
+            if other != topic && !others.contains(&other) {
+                others.push(other);
             }
         }
-        if all.is_empty() {
-            return Err("an event has at least one topic");
-        }
-        self.topic = all.remove(0);
-        self.others = all.into();
-        Ok(())
+        Ok(Self { others: others.into(), ..Self::text(topic, data) })
     }
 
     /// The topics, the canonical one first.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::{
-    Bounds, Cursor, Draft, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Position, Selectors,
-    Start, StartRead, Step, StorePage, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
+    Bounds, Cursor, Draft, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Selectors, Start,
+    StartRead, Step, StorePage, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
     cursor::{View, ended_by},
     group::Groups,
     hidden::Hidden,
@@ -113,19 +113,20 @@ impl Engine {
     /// Returns true if there is nothing to come for a subscriber that starts at `start`: it names only topics, all of which
     /// have ended, and has had everything.
     pub fn is_over(&self, selectors: &Selectors, start: &Start) -> bool {
+        // mostly no, and quick to tell
+        if ended_by(&self.window, selectors, self.window.last()).is_none() {
+            return false;
+        }
         let seq = match start {
-            Start::After(text) => match Position::parse(text) {
-                Some(position) if position.epoch() == self.window.epoch() => position.seq(),
-                Some(_) => return false,
-                None => match self.window.aliased(text, selectors) {
-                    Some(seq) => seq,
-                    None => return false,
-                },
-            },
-            Start::Alias { seq, .. } => *seq,
-            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => return false,
+            Start::After(text) => resume::seq_of(&self.window, selectors, text).ok(),
+            Start::Alias { seq, .. } => Some(*seq),
+            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => None,
         };
-        seq <= self.window.last() && self.window.hole(seq).is_none() && ended_by(&self.window, selectors, seq).is_some()
+        seq.is_some_and(|seq| {
+            seq <= self.window.last()
+                && self.window.hole(seq).is_none()
+                && ended_by(&self.window, selectors, seq).is_some()
+        })
     }
 
     /// Works off what earlier calls left: finds the groups that hidden events match, shows the events, evicts what is beyond

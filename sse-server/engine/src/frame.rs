@@ -249,9 +249,8 @@ mod tests {
 
     #[test]
     fn an_envelope_says_what_the_event_is_besides() {
-        let topic = |text: &str| Topic::new(text).unwrap();
-        let mut draft = Draft { private: true, end: true, ..Draft::text(topic("a"), "x") };
-        draft.set_topics(["a", "b", "a"].map(topic)).unwrap();
+        let draft = Draft::of_topics(["a", "b", "a"].map(|text| Topic::new(text).unwrap()), "x").unwrap();
+        let draft = Draft { private: true, end: true, ..draft };
         let position = Position::new(Epoch::new(0), 1);
         let expect = "id: 000000000000-00000000001\ndata: {\"topic\":\"a\",\"topics\":[\"a\",\"b\"],\"private\":true,\"end\":true,\"data\":\"x\"}\n\n";
         assert_eq!(encode(position, &draft, true), expect);

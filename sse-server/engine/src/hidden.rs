@@ -38,9 +38,8 @@ pub(crate) struct Search {
 
 impl Hidden {
     pub(crate) fn event(seq: u64, draft: &Draft) -> Self {
-        let Draft { topic, private, end, .. } = draft;
-        let others = if draft.others.is_empty() { Box::default() } else { draft.others.clone() };
-        Self { seq, topic: topic.clone(), others, private: *private, ends: *end, is_event: true }
+        let Draft { topic, others, private, end, .. } = draft;
+        Self { seq, topic: topic.clone(), others: others.clone(), private: *private, ends: *end, is_event: true }
     }
 
     /// The end of `topic` behind the event `seq`.

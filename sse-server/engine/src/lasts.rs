@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     Cursor, Kind, Matcher, Selection, Step, StorePage, StoreRead,
-    cursor::{Readable, View},
+    cursor::View,
     group::{Group, Groups},
     steps::SLICE,
     topic_state::TopicState,
@@ -103,10 +103,12 @@ impl Lasts {
     /// Takes the last event of a topic that the subscriber may read.
     fn look(&mut self, view: &View<'_>, group: &Group, state: &TopicState) {
         let granted = !group.selectors.grants().is_empty();
-        let kinds = Kind::ALL.into_iter().filter(|kind| granted || !kind.private);
-        let mut lasts: Vec<u64> = kinds.filter_map(|kind| self.last(view, group, state, kind)).collect();
-        lasts.sort_unstable_by(|a, b| b.cmp(a));
-        for seq in lasts {
+        let mut lasts = [None; 4];
+        for kind in Kind::seen(granted) {
+            lasts[kind.index()] = self.last(view, group, state, kind);
+        }
+        lasts.sort_unstable_by(|a, b| b.cmp(a)); // those that are not there come last
+        for seq in lasts.into_iter().flatten() {
             self.add(seq);
             // of one in the store it is not known whether it may be read
             if view.window.frame(seq).is_some() || !granted {
@@ -120,12 +122,11 @@ impl Lasts {
         let seqs = state.seqs.of(kind);
         let in_window = seqs.partition_point(|seq| *seq <= self.until);
         let mut latest = seqs.range(..in_window).rev();
-        let readable = Readable::new(view.window, &group.selectors);
         let found = if kind.private {
             // one further back is passed over: what a client can't read must not cost more than what it can
             latest.take(LOOK).find(|seq| {
                 view.steps.count(1);
-                view.window.frame(**seq).is_some_and(|frame| readable.may_read(frame))
+                view.window.frame(**seq).is_some_and(|frame| view.window.may_read(&group.selectors, frame))
             })
         } else {
             latest.next()

@@ -1,8 +1,8 @@
 //! Where a new stream starts, and whether events were lost before it.
 
 use crate::{
-    Cursor, Gap, GapReason, GroupId, Matcher, Millis, Position, Selection, StoreRead, Topic,
-    cursor::{Readable, View, is_intact, matching_after},
+    Cursor, Gap, GapReason, GroupId, Matcher, Millis, Position, Selection, Selectors, StoreRead, Topic,
+    cursor::{View, is_intact, matching_after},
     group::Group,
     lasts::Lasts,
     steps::SLICE,
@@ -129,7 +129,6 @@ impl Survey {
         let granted = !group.selectors.grants().is_empty();
         let is_lost = |trimmed: &Trimmed| check.is_some_and(|check| check.is_lost(after, trimmed));
         let is_lost = |trims: &Trims| trims.any(granted, is_lost);
-        let readable = Readable::new(view.window, &group.selectors);
         let mut look = |state: &TopicState| {
             self.lost |= is_lost(&state.trimmed);
             self.stored |= state.is_stored(after, granted);
@@ -137,7 +136,7 @@ impl Survey {
                 let mut next = seqs.range(seqs.partition_point(|seq| *seq <= after)..);
                 let may_read = |seq: &&u64| {
                     view.steps.count(1);
-                    view.window.frame(**seq).is_none_or(|frame| readable.may_read(frame))
+                    view.window.frame(**seq).is_none_or(|frame| view.window.may_read(&group.selectors, frame))
                 };
                 let next = if private { next.find(may_read) } else { next.next() };
                 self.first = self.first.into_iter().chain(next.copied()).min();
@@ -194,7 +193,7 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
         Start::Earliest => {}
         // what is hidden comes live, behind these
         Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.head()))),
-        Start::After(text) => match seq_of(view, id, text) {
+        Start::After(text) => match seq_of(window, &view.groups.get(id).selectors, text) {
             Err(reason) => pending.gap = Some((reason, text.clone())),
             Ok(seq) => pending.begin_after(window, seq, text),
         },
@@ -244,14 +243,13 @@ fn exact(window: &Window, cursor: Cursor) -> Placement {
     Placement::Placed(cursor, opening)
 }
 
-/// The sequence number of an event ID for a member of the group `id`, or the reason why it has none here.
-fn seq_of(view: &View<'_>, id: GroupId, text: &str) -> Result<u64, GapReason> {
-    let window = view.window;
+/// The sequence number of an event ID for a subscriber with `selectors`, or the reason why it has none here.
+pub(crate) fn seq_of(window: &Window, selectors: &Selectors, text: &str) -> Result<u64, GapReason> {
     match Position::parse(text) {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
         Some(position) if position.seq() <= window.last() => Ok(position.seq()),
         Some(_) => Err(GapReason::Unknown),
-        None => window.aliased(text, &view.groups.get(id).selectors).ok_or(GapReason::Unknown),
+        None => window.aliased(text, selectors).ok_or(GapReason::Unknown),
     }
 }
 

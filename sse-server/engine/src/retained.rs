@@ -57,6 +57,11 @@ impl Kind {
         Self { canonical: false, private: true },
     ];
 
+    /// The kinds that a subscriber sees, perhaps with private ones.
+    pub(crate) fn seen(private: bool) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |kind| private || !kind.private)
+    }
+
     /// The place of the kind among [all](Self::ALL).
     pub const fn index(self) -> usize {
         2 * !self.canonical as usize + self.private as usize
@@ -93,9 +98,19 @@ impl Stock {
         self.events() + self.0[2].events + self.0[3].events
     }
 
+    /// The number of events of any kind, and the bytes of the topic's own.
+    pub(crate) const fn sizes(&self) -> (usize, usize) {
+        (self.all_events(), self.bytes())
+    }
+
     /// The bytes of the topic's own events.
     pub const fn bytes(&self) -> usize {
         self.0[0].bytes + self.0[1].bytes
+    }
+
+    /// The topic's own events: those that are not private, and those that are.
+    pub fn own(&self) -> &[Retained] {
+        &self.0[..2]
     }
 
     /// The last of the topic's own events, 0 if there is none.

@@ -136,16 +136,15 @@ impl Seqs {
 
     /// The lists that a subscriber sees, perhaps with `private` events, and whether each is of private ones.
     pub(crate) fn seen(&self, private: bool) -> impl Iterator<Item = (&VecDeque<u64>, bool)> {
-        let rest = self.rest.iter().flat_map(|rest| rest.iter()).enumerate();
-        // those of the private kinds are the first and the last of the rest
-        let rest = rest.filter(move |(index, _)| private || *index == 1).map(|(index, list)| (list, index != 1));
-        std::iter::once((&self.plain, false)).chain(rest)
+        Kind::seen(private).map(|kind| (self.of(kind), kind.private)).filter(|(list, _)| !list.is_empty())
     }
 
     /// Removes an event, mostly the first one.
     pub(crate) fn remove(&mut self, kind: Kind, seq: u64) {
         let list = self.of_mut(kind);
-        if let Ok(index) = list.binary_search(&seq) {
+        if list.front() == Some(&seq) {
+            list.pop_front();
+        } else if let Ok(index) = list.binary_search(&seq) {
             list.remove(index);
         }
     }
@@ -177,7 +176,7 @@ impl TopicState {
     /// Returns true if an event after `seq` that a subscriber may see, perhaps with `private` ones, may be in the store but
     /// not in the window.
     pub(crate) fn is_stored(&self, seq: u64, private: bool) -> bool {
-        let kinds = Kind::ALL.into_iter().filter(|kind| private || !kind.private);
+        let kinds = Kind::seen(private);
         kinds
             .map(|kind| (self.retained.of(kind), self.seqs.of(kind)))
             .any(|(retained, seqs)| retained.events > seqs.len() && retained.last > seq)

@@ -178,16 +178,16 @@ impl Topics {
         if state.retained.is_empty() {
             self.empty.remove(&key(state, id));
         }
-        let before = state.retained;
+        let before = state.retained.sizes();
         state.retained.of_mut(kind).add(seq, cost);
         state.seqs.of_mut(kind).push_back(seq);
-        let after = state.retained;
-        self.resize(id, &before, &after);
+        let after = state.retained.sizes();
+        self.resize(id, before, after);
     }
 
-    fn resize(&mut self, id: TopicId, before: &Stock, after: &Stock) {
-        self.by_events.change(id, before.all_events(), after.all_events());
-        self.by_bytes.change(id, before.bytes(), after.bytes());
+    fn resize(&mut self, id: TopicId, before: (usize, usize), after: (usize, usize)) {
+        self.by_events.change(id, before.0, after.0);
+        self.by_bytes.change(id, before.1, after.1);
     }
 
     /// Records that a retained event entered the window.
@@ -228,19 +228,18 @@ impl Topics {
     pub(crate) fn set_retained(&mut self, id: TopicId, left: Stock) {
         let state = &mut self.states[id.0];
         let before = std::mem::replace(&mut state.retained, left);
-        let key = key(state, id);
         if left.is_empty() {
-            self.empty.insert(key);
-        } else {
-            self.empty.remove(&key);
+            self.empty.insert(key(state, id));
+        } else if before.is_empty() {
+            self.empty.remove(&key(state, id));
         }
-        self.resize(id, &before, &left);
+        self.resize(id, before.sizes(), left.sizes());
     }
 
     /// Records the last trim of an event of this kind.
     pub(crate) fn set_trimmed(&mut self, id: TopicId, kind: Kind, trimmed: Trimmed) {
         let state = &mut self.states[id.0];
-        let was_empty = self.empty.remove(&key(state, id));
+        let was_empty = state.retained.is_empty() && self.empty.remove(&key(state, id));
         // what a store says of several events together need not be in order
         if kind.canonical && trimmed.through >= state.trimmed.own(kind.private).through {
             state.trimmed.set_own(kind.private, trimmed);

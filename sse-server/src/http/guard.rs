@@ -105,8 +105,7 @@ impl Guard {
             Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail))
         };
         let Some(origin) = headers.get(header::ORIGIN) else {
-            let sites = headers.contains_key(FETCH_SITE).then(|| headers.get_all(FETCH_SITE));
-            let cross = sites.is_some_and(|sites| sites.iter().any(|site| site == "cross-site"));
+            let cross = headers.get_all(FETCH_SITE).iter().any(|site| site == "cross-site");
             let followed =
                 page && *method == Method::GET && headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
             return if cross && !followed { refused("a page of another site") } else { Ok(Caller::Own) };

@@ -90,9 +90,6 @@ impl Request {
                 return Err(Problem::invalid(detail));
             }
         }
-        if !self.headers.contains_key(header::TRANSFER_ENCODING) {
-            return Ok(called);
-        }
         // The one coding without which no body over HTTP/1.1 has an end is undone already.
         let codings: Vec<_> = tokens(&self.headers, &header::TRANSFER_ENCODING).collect();
         match &codings[..] {

@@ -9,7 +9,7 @@ use super::{
 use crate::store::{Batch, Fingerprint, Key, KeyedRange, Scope, UploadRange};
 
 /// An upload, as far as it was read.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct UploadedLines {
     key: String,
     lines: u64,
@@ -47,12 +47,13 @@ impl Hub {
             contents.push(through);
         }
         let lines = upload.lines;
-        upload.lines += drafts.len() as u64;
-        upload.content = contents[drafts.len()];
+        let further = (lines + drafts.len() as u64, contents[drafts.len()]);
         let (hub, key) = (self.clone(), upload.key.clone());
         // The append continues if the publisher leaves: otherwise its key would stay in flight forever.
         let task = tokio::spawn(async move { hub.append_next_lines(key, lines, &contents, drafts).await });
-        self.unless_stalled(async { task.await.unwrap_or(Err(AppendError::Draining)) }).await
+        let done = self.unless_stalled(async { task.await.unwrap_or(Err(AppendError::Draining)) }).await?;
+        (upload.lines, upload.content) = further;
+        Ok(done)
     }
 
     /// Refuses an upload that ends before the lines that an earlier request with its key has published.

@@ -147,7 +147,6 @@ impl Hub {
             "message" => None,
             name => Some(Name::new(name).map_err(|why| PublishError::Name { name: name.to_owned(), why })?),
         };
-        let topic = target.canonical()?;
         if event.id().is_some() {
             return Err(PublishError::HasId);
         }
@@ -161,9 +160,7 @@ impl Hub {
             return Err(PublishError::TooLarge { bytes: data.len(), most: config.max_event_bytes });
         }
         let retry = event.retry().map(|retry| retry.clamp(config.retry_min, config.retry_max));
-        let mut draft = Draft { name, retry, ..Draft::text(topic, data.clone()) };
-        target.apply(&mut draft)?;
-        Ok(draft)
+        Ok(Draft { name, retry, ..target.draft(data.clone())? })
     }
 }
 

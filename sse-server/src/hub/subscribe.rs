@@ -138,6 +138,9 @@ impl Hub {
 
     /// Finds out whether the store has lost something right behind where a stream opens, for one that can be told only then.
     pub(crate) async fn look_ahead(&self, cursor: &mut Cursor, opening: &mut Opening) -> Result<(), SubscribeError> {
+        if !self.0.backed {
+            return Ok(()); // nothing is read from it
+        }
         let (began, now) = (cursor.progress(), self.clock().date());
         let step = self.0.core.state()?.engine.next(cursor, 1, now);
         if let Step::NeedStore(read) = step {

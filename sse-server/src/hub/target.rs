@@ -1,5 +1,6 @@
 //! Where a program publishes an event, and how.
 
+use sse_core::Text;
 use sse_engine::{Alias, Draft, Topic};
 
 use super::PublishError;
@@ -60,19 +61,13 @@ impl Target {
         self
     }
 
-    /// Sets what `draft` is besides its data.
-    pub(super) fn apply(&self, draft: &mut Draft) -> Result<(), PublishError> {
+    /// The event with this data.
+    pub(super) fn draft(&self, data: Text) -> Result<Draft, PublishError> {
         let topics = self.topics.iter().map(|topic| named(topic)).collect::<Result<Vec<_>, _>>()?;
-        draft.set_topics(topics).map_err(PublishError::Topics)?;
         let checked = |text: &String| Alias::new(text).map_err(|why| PublishError::Alias { alias: text.clone(), why });
-        draft.alias = self.alias.as_ref().map(checked).transpose()?;
-        (draft.private, draft.end) = (self.private, self.end);
-        Ok(())
-    }
-
-    /// The first topic.
-    pub(super) fn canonical(&self) -> Result<Topic, PublishError> {
-        named(self.topics.first().map_or("", String::as_str))
+        let alias = self.alias.as_ref().map(checked).transpose()?;
+        let draft = Draft::of_topics(topics, data).map_err(PublishError::Topics)?;
+        Ok(Draft { alias, private: self.private, end: self.end, ..draft })
     }
 }
 

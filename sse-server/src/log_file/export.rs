@@ -68,7 +68,7 @@ struct ExportLine<'a> {
     data: Data<'a>,
 }
 
-/// A topic that has ended without an event that says so.
+/// A topic that has ended without an exported event that says so.
 #[derive(Serialize)]
 struct EndLine<'a> {
     topic: &'a str,
@@ -86,8 +86,8 @@ enum Data<'a> {
 impl LogFile {
     /// Writes all retained events in order, one JSON object a line: `id`, `time` (milliseconds since the Unix epoch),
     /// `topic`, if there are several all `topics`, `event`, `retry` (milliseconds), `alias`, `private` and `end` if set,
-    /// and `data`. Then comes a line for each topic that has ended without such an event: `topic`, and `ended`. What is to
-    /// be [published](Form::Publishable) has either `topic` or `topics`, and only lines of events.
+    /// and `data`. Then comes a line for each topic that has ended and of which no event there says so: `topic`, and `ended`.
+    /// What is to be [published](Form::Publishable) has either `topic` or `topics`, and only lines of events.
     ///
     /// `progress` is called from time to time with the number of events written and their total.
     ///
@@ -115,10 +115,8 @@ impl LogFile {
         form: Form,
         progress: &mut impl FnMut(u64, u64),
     ) -> FileResult<io::Result<Exported>> {
-        let ended = self.loaded.topics.values().filter(|stored| stored.ended > 0);
-        let ends: BTreeMap<&Topic, u64> = ended.map(|stored| (&stored.topic, stored.ended)).collect();
-        // those of which no event tells
-        let mut silent = ends.clone();
+        // those of which no line tells yet
+        let mut ends: BTreeMap<_, _> = self.loaded.ends().collect();
         let (total, last) = self.extent()?;
         let (names, damage) = Snapshot::beside(&self.loaded);
         let snapshot = Snapshot::new(&self.database, &names, &damage, last)?;
@@ -130,9 +128,6 @@ impl LogFile {
             for Entry { seq, time, draft } in &page.entries {
                 // one that a topic went on after is an event like others
                 let end = draft.end && ends.get(&draft.topic) == Some(seq);
-                if end {
-                    silent.remove(&draft.topic);
-                }
                 let Some(line) = self.line(form, (*seq, *time), draft, end) else {
                     gaps += 1;
                     continue;
@@ -140,13 +135,16 @@ impl LogFile {
                 if let Err(error) = write_line(out, &line) {
                     return Ok(Err(error));
                 }
+                if end {
+                    ends.remove(&draft.topic);
+                }
                 exported.events += 1;
             }
             progress(exported.events, total);
         }
         exported.left_out = total.saturating_sub(exported.events).max(gaps);
         if form == Form::Whole {
-            for topic in silent.into_keys() {
+            for topic in ends.into_keys() {
                 if let Err(error) = write_line(out, &EndLine { topic: topic.as_str(), ended: true }) {
                     return Ok(Err(error));
                 }

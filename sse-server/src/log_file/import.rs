@@ -223,15 +223,13 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
         })?;
         let topic = |text: &String| Topic::new(text).map_err(|why| format!("the topic {text:?} is not one: {why}"));
         let topics = line.topic.iter().chain(&line.topics).map(topic).collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = topics.first().cloned() else {
+        if topics.is_empty() {
             return Err("there is no member `topic`; give one, or several with `topics`".to_owned());
-        };
+        }
         if line.ended {
-            let alone = line.data.is_none() && topics.len() == 1;
-            return if alone {
-                Ok(Line::End(first))
-            } else {
-                Err("a line with `ended` has a topic and no data".into())
+            return match <[Topic; 1]>::try_from(topics) {
+                Ok([topic]) if line.data.is_none() => Ok(Line::End(topic)),
+                _ => Err("a line with `ended` has a topic and no data".into()),
             };
         }
         let raw = line.data.ok_or("there is no member `data`; give any JSON value, null included")?;
@@ -245,16 +243,15 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
         let alias =
             |alias: String| Alias::new(&alias).map_err(|why| format!("the alias {alias:?} is not allowed: {why}"));
         let retry = |ms| Duration::from_millis(ms).clamp(self.config.retry_min, self.config.retry_max);
-        let mut draft = Draft {
+        let draft = Draft {
             name: line.event.map(name).transpose()?,
             retry: line.retry.map(retry),
             json,
             private: line.private,
             alias: line.alias.map(alias).transpose()?,
             end: line.end,
-            ..Draft::text(first, data)
+            ..Draft::of_topics(topics, data)?
         };
-        draft.set_topics(topics)?;
         Ok(Line::Event(line.time, Box::new(draft)))
     }
 

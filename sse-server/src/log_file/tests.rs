@@ -17,7 +17,7 @@ use crate::{
         redb::{
             Durability,
             tables::{self, EVENTS, INDEX, META, TOPICS, meta},
-            tests::{NEVER, crashed, new, open},
+            tests::{self, NEVER, crashed, meddle, new, open},
         },
         suite::{all, append, batch, draft, topic},
     },
@@ -69,16 +69,8 @@ fn contents(entries: Vec<Entry>) -> Vec<(u64, Draft)> {
     entries.into_iter().map(|entry| (entry.time, entry.draft)).collect()
 }
 
-/// Damages the file in a way that no hub does.
-fn meddle(directory: &Path, meddle: impl FnOnce(&::redb::WriteTransaction)) {
-    let database = Database::open(directory.join("log.redb")).unwrap();
-    let write = database.begin_write().unwrap();
-    meddle(&write);
-    write.commit().unwrap();
-}
-
 fn findings(directory: &Path) -> String {
-    LogFile::open(&config(directory)).unwrap().verify(|_, _| {}).findings.join("\n")
+    tests::findings(directory).join("\n")
 }
 
 #[tokio::test]

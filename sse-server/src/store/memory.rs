@@ -184,7 +184,7 @@ impl Store for Memory {
             let state = self.state()?;
             let entry = |seq| state.entries.binary_search_by_key(&seq, |entry| entry.seq).map(|at| &state.entries[at]);
             let entries = seqs.into_iter().filter_map(|seq| entry(seq).ok());
-            Ok(entries.filter(|entry| selectors.may_read(entry.draft.topics(), entry.draft.private)).cloned().collect())
+            Ok(entries.filter(|entry| entry.is_for(&selectors)).cloned().collect())
         })
     }
 
@@ -192,8 +192,7 @@ impl Store for Memory {
         Box::pin(async move {
             let state = self.state()?;
             let has_it = |entry: &&Entry| entry.draft.alias.as_ref().is_some_and(|own| own.as_str() == alias);
-            let may_read = |entry: &&Entry| selectors.may_read(entry.draft.topics(), entry.draft.private);
-            Ok(state.entries.iter().filter(has_it).find(may_read).cloned())
+            Ok(state.entries.iter().filter(has_it).find(|entry| entry.is_for(&selectors)).cloned())
         })
     }
 

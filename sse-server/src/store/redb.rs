@@ -284,16 +284,14 @@ impl Inner {
         StoreError::Gone
     }
 
-    /// Why the writer dropped an answer without giving it.
+    /// Why the writer dropped an answer without giving it, or has taken the file away.
     fn ended(&self) -> StoreError {
         self.health.borrow().clone().err().unwrap_or(StoreError::Closed)
     }
 
     /// Runs `read` on a snapshot of the committed state.
     fn read<T>(&self, read: impl FnOnce(&Snapshot<'_>) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let Some(database) = self.database.get() else {
-            return Err(self.health.borrow().clone().err().unwrap_or(StoreError::Closed));
-        };
+        let Some(database) = self.database.get() else { return Err(self.ended()) };
         // Read before the snapshot is taken: a later commit may or may not be in the snapshot, an earlier one certainly
         // is.
         let committed = self.queue()?.committed;

@@ -179,11 +179,16 @@ impl Heard {
     }
 }
 
+/// A follower of what comes after `after`.
+pub(crate) fn followed(store: &dyn Store, after: u64) -> Arc<Heard> {
+    let heard = Arc::new(Heard::default());
+    store.follow(after, heard.clone()).unwrap();
+    heard
+}
+
 /// Waits until events through `through` can be read.
 pub(crate) async fn settled(store: &dyn Store, through: u64) {
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
-    heard.settled(through).await;
+    followed(store, 0).settled(through).await;
 }
 
 pub(crate) async fn an_append_begins_when_it_is_polled(store: &dyn Store) {
@@ -199,8 +204,7 @@ pub(crate) async fn an_append_begins_when_it_is_polled(store: &dyn Store) {
 }
 
 pub(crate) async fn positions_strictly_increase_and_times_never_go_back(store: &dyn Store) {
-    let heard = Arc::new(Heard::default());
-    store.follow(store.snapshot().head, heard.clone()).unwrap();
+    let heard = followed(store, store.snapshot().head);
     let mut seqs = Vec::new();
     for now in [5, 3, 9] {
         seqs.extend(store.append(batch(now, [("a", "x"), ("b", "y")])).await.unwrap().seqs);
@@ -266,7 +270,6 @@ pub(crate) async fn following_hands_over_from_stored_to_live(store: &dyn Store) 
     for _ in 0..50 {
         seqs.push(append(store, "a", "before").await);
     }
-    let heard = Arc::new(Heard::default());
     let (first, middle) = (seqs[0], seqs[20]);
     // Appends continue while the follower catches up.
     let appending = async {
@@ -279,14 +282,10 @@ pub(crate) async fn following_hands_over_from_stored_to_live(store: &dyn Store) 
     };
     let following = async {
         tokio::task::yield_now().await;
-        tokio::task::block_in_place(|| {
-            store.follow(first - 1, heard.clone()).unwrap();
-        });
-        let late = Arc::new(Heard::default());
-        tokio::task::block_in_place(|| store.follow(middle, late.clone()).unwrap());
-        late
+        let heard = tokio::task::block_in_place(|| followed(store, first - 1));
+        (heard, tokio::task::block_in_place(|| followed(store, middle)))
     };
-    let (meanwhile, late) = tokio::join!(appending, following);
+    let (meanwhile, (heard, late)) = tokio::join!(appending, following);
     seqs.extend(meanwhile);
     assert_eq!(heard.seqs(), seqs);
     assert_eq!(late.seqs(), seqs[21..]);
@@ -318,8 +317,7 @@ pub(crate) async fn a_trim_is_told_before_and_says_what_is_left(store: &dyn Stor
     let a = [append(store, "a", "1").await, append(store, "a", "2").await, append(store, "a", "3").await];
     let b = append(store, "b", "1").await;
     settled(store, b).await;
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
+    let heard = followed(store, 0);
     store.trim(&topic("a"), a[1], false).await.unwrap();
     store.trim(&topic("none"), a[1], false).await.unwrap();
     let weight = draft("a", "3").weight();

@@ -1,7 +1,7 @@
 //! Private events: nobody holds a grant until there is access control, so nobody gets one.
 
 use serde_json::json;
-use sse_testkit::event;
+use sse_testkit::{event, random::Random};
 
 use crate::{
     contract::{delete, everywhere, expect_nothing_before_now, json_id, post, resume, subscribe},
@@ -49,12 +49,11 @@ async fn a_private_event_reaches_nobody_without_a_grant() {
 }
 
 /// Numbers that look random, and are the same each time.
-struct Draw(u64);
+struct Draw(Random);
 
 impl Draw {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end
+        (self.0.next() % end as u64) as usize
     }
 
     fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
@@ -68,7 +67,7 @@ async fn no_byte_of_a_private_event_leaves_the_hub_for_those_without_a_grant() {
     const SELECTORS: [&str; 7] = ["a", "b", "a/*", "**", "*/x/**", "b/x/y", "*"];
     const STARTS: [&str; 5] = ["", "&since=earliest", "&since=last", "&since=1h", "&last_event_id=secret-alias"];
     everywhere(async |client| {
-        let mut draw = Draw(7);
+        let mut draw = Draw(Random::new(7));
         let query = |draw: &mut Draw| {
             let selectors: Vec<_> = (0..1 + draw.below(3)).map(|_| draw.pick(&SELECTORS)).collect();
             let form = draw.pick(&["", "&envelope=json", "&control=off"]);

@@ -100,8 +100,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
 impl What {
     pub(super) fn draft(&self) -> Draft {
         let topic = |index: &usize| Topic::new(TOPICS[*index]).unwrap();
-        let mut draft = Draft::text(topic(&self.topic), "x".repeat(self.size));
-        draft.set_topics([&self.topic].into_iter().chain(&self.others).map(topic)).unwrap();
+        let topics = [&self.topic].into_iter().chain(&self.others).map(topic);
+        let mut draft = Draft::of_topics(topics, "x".repeat(self.size)).unwrap();
         draft.private = self.private;
         draft.alias = self.alias.map(|alias| Alias::new(alias).unwrap());
         draft.end = self.end;

@@ -104,8 +104,7 @@ fn topics_that_only_other_topics_events_have_are_bounded_too() {
     let bounds = Bounds { topics: 10, ..Bounds::default() };
     let mut engine = Engine::new(Epoch::new(1), bounds);
     for seq in 1..=100 {
-        let mut draft = Draft::text(topic(0), "x");
-        draft.set_topics([topic(0), topic(2 * seq), topic(2 * seq + 1)]).unwrap();
+        let draft = Draft::of_topics([topic(0), topic(2 * seq), topic(2 * seq + 1)], "x").unwrap();
         engine.publish(seq, 0, &draft, &mut Vec::new()).unwrap();
         assert!(engine.window().size().2 <= 10, "{} topics after {seq} events", engine.window().size().2);
     }

@@ -1,6 +1,6 @@
 //! What events and topics are marked with: publishers' IDs, and ends.
 
-use crate::{Selectors, Stock, Topic};
+use crate::{Selectors, Stock, Topic, frame::Frame};
 
 use super::Window;
 
@@ -36,10 +36,11 @@ impl Window {
 
     /// The first event in the window with this alias that a subscriber may read.
     pub(crate) fn aliased(&self, alias: &str, selectors: &Selectors) -> Option<u64> {
-        let may_read = |seq: &u64| {
-            self.frame(*seq)
-                .is_some_and(|frame| selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), frame.private))
-        };
-        self.aliases.of(alias).find(may_read)
+        self.aliases.of(alias).find(|seq| self.frame(*seq).is_some_and(|frame| self.may_read(selectors, frame)))
+    }
+
+    /// Returns true if a subscriber with `selectors` may read this event of the window.
+    pub(crate) fn may_read(&self, selectors: &Selectors, frame: &Frame) -> bool {
+        !frame.private || selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), true)
     }
 }

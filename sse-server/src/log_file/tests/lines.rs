@@ -5,14 +5,10 @@ use crate::{
     LogTopic,
     store::{
         StoreError,
-        suite::{all_for, append_one, ending, granted, of, private},
+        suite::{all_for, append_one, ending, granted, last_of, of, private},
     },
 };
 use sse_engine::Alias;
-
-fn last_of(name: &str) -> Draft {
-    Draft { end: true, ..draft(name, "last") }
-}
 
 /// A log with events of several topics, ends of all kinds, and a topic that went on.
 async fn varied() -> TempDir {
@@ -117,6 +113,18 @@ async fn an_export_goes_on_behind_what_can_not_be_read() {
     let log = LogFile::open(&config(directory.path())).unwrap();
     let exported = log.export(std::io::sink(), Form::Whole, |_, _| {}).unwrap();
     assert_eq!((exported.events, exported.left_out), (595, 5), "one is missing");
+}
+
+#[tokio::test]
+async fn an_end_is_exported_without_its_event_if_that_can_not_be() {
+    let (store, directory) = new(Durability::Always);
+    append_one(&store, Draft { json: true, ..last_of("a") }).await; // which it is not
+    drop(store);
+    let mut out = Vec::new();
+    let log = LogFile::open(&config(directory.path())).unwrap();
+    let exported = log.export(&mut out, Form::Whole, |_, _| {}).unwrap();
+    assert_eq!((exported.events, exported.left_out), (0, 1));
+    assert_eq!(String::from_utf8(out).unwrap(), "{\"topic\":\"a\",\"ended\":true}\n");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The part of the file that is kept in memory: its numbers, holes, topics and keys.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use redb::{Database, ReadableDatabase, ReadableTable, Table};
 use sse_engine::{Epoch, Hole, Loss, Millis, StoredTopic, Topic};
@@ -48,9 +48,8 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// The topics that have ended, and where.
-    pub(super) fn ends(&self) -> HashMap<Topic, u64> {
-        let ended = self.topics.values().filter(|stored| stored.ended > 0);
-        ended.map(|stored| (stored.topic.clone(), stored.ended)).collect()
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (&Topic, u64)> {
+        self.topics.values().filter(|stored| stored.ended > 0).map(|stored| (&stored.topic, stored.ended))
     }
 }
 

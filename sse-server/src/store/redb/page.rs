@@ -104,17 +104,26 @@ impl Snapshot<'_> {
     /// each topic the first behind `through`, names the event of the topic before it.
     fn check_index(&self, after: u64, through: u64, found: &[Found]) -> FileResult<()> {
         let mut lasts: HashMap<(u32, bool, bool), u64> = HashMap::new();
-        for Found { seq, topic, canonical, private, .. } in found {
-            let before = lasts.insert((*topic, *canonical, *private), *seq).unwrap_or(after);
-            if before > through {
+        for found in found.chunk_by(|one, next| one.seq == next.seq) {
+            let seq = found[0].seq;
+            let mut due = Vec::new();
+            for Found { topic, canonical, private, .. } in found {
+                let before = lasts.insert((*topic, *canonical, *private), seq).unwrap_or(after);
+                if before <= through {
+                    due.push((*topic, *canonical, before));
+                }
+            }
+            if due.is_empty() {
                 continue;
             }
-            let Some(row) = self.events.get(*seq)? else { continue }; // told when it is read
-            let Ok(event) = tables::open_event(*seq, row.value()) else { continue };
-            let other = || event.others.iter().find(|other| other.id == *topic).map_or((0, 0), |other| other.before);
-            let linked = if *canonical { (event.head.before.of_topic, *topic) } else { other() };
-            if self.is_missing(linked, before)? {
-                return Err(Fault::Row(format!("the index of topic {topic} has lost event {}", linked.0)));
+            let Some(row) = self.events.get(seq)? else { continue }; // told when it is read
+            let Ok(event) = tables::open_event(seq, row.value()) else { continue };
+            for (topic, canonical, before) in due {
+                let other = || event.others.iter().find(|other| other.id == topic).map_or((0, 0), |other| other.before);
+                let linked = if canonical { (event.head.before.of_topic, topic) } else { other() };
+                if self.is_missing(linked, before)? {
+                    return Err(Fault::Row(format!("the index of topic {topic} has lost event {}", linked.0)));
+                }
             }
         }
         Ok(())
@@ -130,7 +139,7 @@ impl Snapshot<'_> {
                 self.entry(&tables::open_event(*seq, row.value())?)
             });
             let goes_on = match read {
-                Ok(entry) if !query.selectors.may_read(entry.draft.topics(), entry.draft.private) => true,
+                Ok(entry) if !entry.is_for(&query.selectors) => true,
                 Ok(entry) => page.push(entry),
                 Err(fault) if fault.is_damage() => {
                     self.damage.note(*seq, *seq, &fault);
@@ -213,7 +222,7 @@ impl Snapshot<'_> {
                 }
                 if wants && (granted || !head.private) {
                     let entry = self.entry(&event)?;
-                    if selectors.may_read(entry.draft.topics(), head.private) && !page.push(entry) {
+                    if entry.is_for(selectors) && !page.push(entry) {
                         return Ok(());
                     }
                 }

@@ -78,7 +78,7 @@ impl Queue {
             bytes: 0,
             behind: false,
             trims: Vec::new(),
-            ends: loaded.ends(),
+            ends: loaded.ends().map(|(topic, at)| (topic.clone(), at)).collect(),
             runtime: None,
             waiting_since: Instant::now(),
             crowd: (0, Duration::ZERO),

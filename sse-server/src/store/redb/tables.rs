@@ -116,8 +116,7 @@ impl Indexed {
 /// The events of a topic whose canonical topic it is and, by retention, the first of them go first: the event `seq` is one
 /// that is retained if it lies among them.
 pub(crate) fn has_own(retained: &Stock, seq: u64) -> bool {
-    let own = Kind::ALL.into_iter().filter(|kind| kind.canonical).map(|kind| retained.of(kind));
-    own.into_iter().any(|retained| retained.events > 0 && (retained.first..=retained.last).contains(&seq))
+    retained.own().iter().any(|own| own.events > 0 && (own.first..=own.last).contains(&seq))
 }
 
 pub(crate) fn topic_row(id: u32, stored: &StoredTopic) -> Vec<u8> {

@@ -11,10 +11,11 @@ mod retained;
 
 use std::{path::Path, time::Duration};
 
+use ::redb::{Database, WriteTransaction};
 use tempfile::TempDir;
 
 use super::{Durability, LogDir, Options, Redb, retention::Retention};
-use crate::store::suite;
+use crate::{Config, LogFile, store::suite};
 
 pub(crate) const NEVER: Durability = Durability::Interval(Duration::from_secs(3600));
 
@@ -49,6 +50,22 @@ pub(crate) fn crashed(directory: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     std::fs::copy(directory.join("log.redb"), copy.path().join("log.redb")).unwrap();
     copy
+}
+
+/// Changes the file in a way that no hub does.
+pub(crate) fn meddle(directory: &Path, change: impl FnOnce(&WriteTransaction)) {
+    let database = Database::open(directory.join("log.redb")).unwrap();
+    let write = database.begin_write().unwrap();
+    change(&write);
+    write.commit().unwrap();
+    database.close().unwrap();
+}
+
+/// What a verification of the log finds.
+pub(crate) fn findings(directory: &Path) -> Vec<String> {
+    let mut config = Config::default();
+    config.store.path = directory.to_owned();
+    LogFile::open(&config).unwrap().verify(|_, _| {}).findings
 }
 
 mod always {

@@ -140,20 +140,17 @@ impl<'t> LogTransaction<'t> {
     fn insert_event(&mut self, entry: &Entry) -> FileResult<()> {
         let Entry { seq, draft, .. } = entry;
         let private = draft.private;
-        let others = self.others_of(entry)?;
+        let others = self.note_others(entry)?;
         let id = self.topic(&draft.topic)?;
-        let kind = Kind { canonical: true, private };
-        let of_topic = self.loaded.topics.get(&id).map_or(0, |stored| stored.retained.of(kind).last);
+        let weight = draft.weight();
+        let of_topic = self.note(id, Kind { canonical: true, private }, *seq, weight);
         let before = Before { of_topic, of_log: self.topics.last };
         self.topics.last = (*seq, id);
-        let weight = draft.weight();
         let bits = Indexed { weight, private }.bits();
         self.events.insert(seq, &*tables::event_row(id, before, &others, entry))?;
         self.index.insert((id, *seq), bits)?;
-        self.note(id, kind, *seq, weight);
         for other in others {
             self.others.get(self.transaction)?.insert((other.id, *seq), (bits, id))?;
-            self.note(other.id, Kind { canonical: false, private }, *seq, 0);
         }
         if let Some(alias) = &draft.alias {
             self.aliases.get(self.transaction)?.insert((alias.as_str(), *seq), ())?;
@@ -168,13 +165,13 @@ impl<'t> LogTransaction<'t> {
         Ok(())
     }
 
-    /// The other topics of an event that is to be inserted.
-    fn others_of(&mut self, entry: &Entry) -> FileResult<Vec<OtherTopic>> {
+    /// Records a new event in its topics other than the canonical one, and returns them.
+    fn note_others(&mut self, entry: &Entry) -> FileResult<Vec<OtherTopic>> {
         let mut others = Vec::new();
         let kind = Kind { canonical: false, private: entry.draft.private };
         for topic in &entry.draft.others {
             let id = self.topic(topic)?;
-            let last = self.loaded.topics.get(&id).map_or(0, |stored| stored.retained.of(kind).last);
+            let last = self.note(id, kind, entry.seq, 0);
             let canonical = match last {
                 0 => NO_TOPIC,
                 // it is where the new one will be
@@ -185,16 +182,15 @@ impl<'t> LogTransaction<'t> {
         Ok(others)
     }
 
-    /// Records a new event of topic `id`.
-    fn note(&mut self, id: u32, kind: Kind, seq: u64, weight: usize) {
+    /// Records a new event of topic `id`, and returns the one of its kind before it, 0 if there is none.
+    fn note(&mut self, id: u32, kind: Kind, seq: u64, weight: usize) -> u64 {
         self.touched.insert(id);
-        let Some(stored) = self.loaded.topics.get_mut(&id) else { return };
+        let Some(stored) = self.loaded.topics.get_mut(&id) else { return 0 };
         self.topics.note_change(id, stored);
+        let (events, last) = (stored.retained.events(), stored.retained.of(kind).last);
         stored.retained.of_mut(kind).add(seq, weight);
-        let events = stored.retained.events();
-        if kind.canonical && events.is_power_of_two() {
-            self.topics.smallest.note(id, events);
-        }
+        self.topics.smallest.change(id, events, stored.retained.events());
+        last
     }
 
     /// Ends `topic` behind its last own event, or if it has none at `at`.

@@ -29,8 +29,8 @@ use super::{
     write::{LogTransaction, Outcome, TopicIndex},
 };
 use crate::base::seldom::Seldom;
-use crate::store::{AfterUnlock, Appended, Entry, StoreError};
-use sse_engine::{Kind, Millis, Stock, Topic, Trim};
+use crate::store::{AfterUnlock, Appended, StoreError};
+use sse_engine::{Millis, Retained, Stock, Topic, Trim};
 
 /// The most events trimmed on request in one transaction.
 const TRIMMED: usize = 4096;
@@ -251,20 +251,20 @@ impl Writer {
         }
         let queue = self.shared.queue()?;
         let mut left: HashMap<&Topic, Stock> = trims.iter().map(|trim| (&trim.topic, trim.left)).collect();
-        let mut each = |batch: &QueuedBatch, change: &dyn Fn(&mut Stock, &Entry, Kind, usize)| {
+        let mut each = |batch: &QueuedBatch, change: &dyn Fn(&mut Retained, u64, usize)| {
             for entry in &batch.entries {
                 for (topic, kind, bytes) in entry.kinds() {
                     if let Some(left) = left.get_mut(topic) {
-                        change(left, entry, kind, bytes);
+                        change(left.of_mut(kind), entry.seq, bytes);
                     }
                 }
             }
         };
         for waiting in &job.waiting {
-            each(&waiting.batch, &|left, _, kind, bytes| left.of_mut(kind).remove(bytes));
+            each(&waiting.batch, &|left, _, bytes| left.remove(bytes));
         }
         for batch in &queue.shown {
-            each(batch, &|left, entry, kind, bytes| left.of_mut(kind).add(entry.seq, bytes));
+            each(batch, &Retained::add);
         }
         let left: Vec<_> = trims.iter().map(|trim| left[&trim.topic]).collect();
         trims.iter_mut().zip(left).for_each(|(trim, left)| trim.left = left);

@@ -1,25 +1,17 @@
 //! Topics that end.
 
-use std::sync::Arc;
-
 use sse_engine::Draft;
 
-use super::{Heard, all, append, append_one, batch, draft, ending, settled, topic};
+use super::{all, append, append_one, batch, draft, ending, followed, settled, topic};
 use crate::store::{Appended, Batch, Fingerprint, Key, KeyedRange, Scope, Store, StoreError};
 
 /// The last event of a topic.
-fn last_of(name: &str) -> Draft {
+pub(crate) fn last_of(name: &str) -> Draft {
     Draft { end: true, ..draft(name, "last") }
 }
 
-fn follow(store: &dyn Store) -> Arc<Heard> {
-    let heard = Arc::new(Heard::default());
-    store.follow(store.snapshot().head, heard.clone()).unwrap();
-    heard
-}
-
 pub(crate) async fn nothing_gets_behind_an_end(store: &dyn Store) {
-    let heard = follow(store);
+    let heard = followed(store, store.snapshot().head);
     let first = append(store, "a", "1").await;
     let last = append_one(store, last_of("a")).await;
     let refused = store.append(batch(1, [("b", "x"), ("a", "2")])).await;
@@ -35,7 +27,7 @@ pub(crate) async fn nothing_gets_behind_an_end(store: &dyn Store) {
 }
 
 pub(crate) async fn nothing_gets_behind_an_end_in_its_own_batch(store: &dyn Store) {
-    let heard = follow(store);
+    let heard = followed(store, store.snapshot().head);
     let drafts = vec![draft("b", "x"), last_of("a"), draft("a", "behind")];
     let refused = store.append(Batch { drafts, now: 1, ..Batch::default() }).await;
     assert_eq!(refused, Err(StoreError::Ended { index: 2, at: 0 }));
@@ -46,7 +38,7 @@ pub(crate) async fn nothing_gets_behind_an_end_in_its_own_batch(store: &dyn Stor
 }
 
 pub(crate) async fn a_topic_ends_without_an_event(store: &dyn Store) {
-    let heard = follow(store);
+    let heard = followed(store, store.snapshot().head);
     let Appended { seqs, ended } = store.append(ending("early")).await.unwrap();
     let early = ended.unwrap();
     assert!(seqs.is_empty() && early > 0, "an end at 0 would be none");
@@ -65,7 +57,7 @@ pub(crate) async fn a_topic_ends_without_an_event(store: &dyn Store) {
 }
 
 pub(crate) async fn a_topic_goes_on_when_it_is_trimmed(store: &dyn Store) {
-    let heard = follow(store);
+    let heard = followed(store, store.snapshot().head);
     append(store, "a", "1").await;
     let last = append_one(store, last_of("a")).await;
     store.append(ending("empty")).await.unwrap();
@@ -83,7 +75,7 @@ pub(crate) async fn a_topic_goes_on_when_it_is_trimmed(store: &dyn Store) {
 }
 
 pub(crate) async fn an_end_comes_behind_its_batch(store: &dyn Store) {
-    let heard = follow(store);
+    let heard = followed(store, store.snapshot().head);
     let keyed = |text: &str, events| {
         let key = Key { scope: Scope::Request, text: text.into() };
         KeyedRange { key, content: Fingerprint::of([]), events, upload: None }

@@ -1,17 +1,13 @@
 //! Events of several topics, private ones, and those with an ID of their publisher's.
 
-use std::sync::Arc;
-
 use sse_engine::{Alias, Draft, Kind, Selectors, Stock, Trim};
 
-use super::{Heard, all, all_for, append, append_one, draft, query, selectors, settled, topic};
+use super::{all, all_for, append, append_one, draft, followed, query, selectors, settled, topic};
 use crate::store::{Entry, Query, Store};
 
 /// An event of these topics.
 pub(crate) fn of(topics: &[&str], data: &str) -> Draft {
-    let mut draft = draft(topics[0], data);
-    draft.set_topics(topics.iter().map(|name| topic(name))).unwrap();
-    draft
+    Draft::of_topics(topics.iter().map(|name| topic(name)), data).unwrap()
 }
 
 /// The same, but private.
@@ -125,8 +121,7 @@ pub(crate) async fn a_trim_is_told_for_each_topic(store: &dyn Store) {
     let left = append_one(store, of(&["a", "b"], "left")).await;
     let other = append_one(store, private(&["b", "a"], "other")).await;
     settled(store, other).await;
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
+    let heard = followed(store, 0);
     store.trim(&topic("a"), hidden, false).await.unwrap();
     let weight = of(&["a", "b"], "left").weight();
     let stock = |kinds: &[(bool, bool, u64, usize)]| {

@@ -65,21 +65,10 @@ impl Wanted {
         let Self { topics, name, private, alias, end } = self;
         let draft = match topic {
             Some(topic) => Draft::text(topic, data),
-            None => of_topics(topics, data)?,
+            None => Draft::of_topics(topics, data).map_err(Problem::invalid)?,
         };
         Ok(Draft { name, private, alias, end, ..draft })
     }
-}
-
-/// An event with these topics, the first of which is the canonical one.
-pub(super) fn of_topics(mut topics: Vec<Topic>, data: Text) -> Result<Draft, Problem> {
-    if topics.len() == 1 {
-        return Ok(Draft::text(topics.remove(0), data));
-    }
-    let first = topics.first().cloned().ok_or_else(|| Problem::invalid("there is no topic; name at least one"))?;
-    let mut draft = Draft::text(first, data);
-    draft.set_topics(topics).map_err(Problem::invalid)?;
-    Ok(draft)
 }
 
 pub(super) fn event_name(value: &str) -> Result<Name, Problem> {

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use sse_engine::{Draft, Topic, data_of};
 
 use super::{
-    event::{alias, event_name, not_utf8, of_topics, one_event},
+    event::{alias, event_name, not_utf8, one_event},
     key,
     receipt::{Receipt, publish_one, receipt, refusal},
 };
@@ -61,7 +61,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
             return Err(one_event(config).exceeded().with("index", i));
         }
         let (draft, own_key) = read(event.get(), config).map_err(at(i))?;
-        one_key(request_key.clone(), own_key.clone()).map_err(at(i))?;
+        one_key(request_key.as_ref(), own_key.as_ref()).map_err(at(i))?;
         keys.push(own_key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text }));
         drafts.push(draft);
     }
@@ -110,7 +110,10 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
     let key = event.key.as_deref().map(key::of_event).transpose()?;
     let alias = event.alias.as_deref().map(|text| alias(text, "the member `alias`")).transpose()?;
     let Event { private, end, .. } = event;
-    Ok((Draft { name, retry, json, alias, private, end, ..of_topics(topics, data)? }, key))
+    Ok((
+        Draft { name, retry, json, alias, private, end, ..Draft::of_topics(topics, data).map_err(Problem::invalid)? },
+        key,
+    ))
 }
 
 /// The key of the request or of the event, but not both.

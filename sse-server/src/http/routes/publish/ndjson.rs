@@ -30,7 +30,8 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
     let key = key::of_request(&request.headers)?;
     let mut lines = Lines { hub, upload: Upload::begin(hub, key, "lines", "line").await? };
     let read = lines.read(request).await;
-    lines.upload.finish(read).await
+    let done = lines.upload.complete(read).await;
+    lines.upload.respond(done)
 }
 
 struct Lines<'a> {

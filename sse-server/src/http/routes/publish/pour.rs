@@ -1,6 +1,5 @@
 //! `text/event-stream`: the events of another stream, published as they arrive.
 
-use bytes::Bytes;
 use http::Response;
 use memchr::memmem;
 use sse_core::{BlockPart, Item, Limit, Limits, NotUtf8, Parser};
@@ -47,20 +46,16 @@ pub(super) async fn publish(
     let read = pour.read(request).await;
     let mut upload = pour.upload;
     // what came before a break is published, and then it is not the end
-    if let Err(problem) = upload.flush().await.and(read).and_then(|()| upload.end()) {
-        return Err(upload.refused(problem));
-    }
-    if ends {
-        match hub.end_topic(canonical).await {
-            Ok(_) => upload.ended(true),
+    let mut done = upload.complete(read).await;
+    if ends && done.is_ok() {
+        done = match hub.end_topic(canonical).await {
             // it had ended already, by an earlier request with the same events
-            Err(AppendError::Ended(..)) if upload.is_repeat() => upload.ended(true),
-            Err(error) => return Err(upload.refused(refusal(error))),
-        }
-    } else {
-        upload.ended(false);
+            Err(AppendError::Ended(..)) if upload.is_repeat() => Ok(()),
+            ended => ended.map(drop).map_err(refusal),
+        };
     }
-    upload.finish(Ok(())).await
+    upload.ended(ends);
+    upload.respond(done)
 }
 
 struct Pour<'a> {
@@ -113,8 +108,8 @@ impl<'a> Pour<'a> {
         while let Some(piece) = request.body.next().await? {
             let mut items = 0;
             // a piece may have thousands of events, and others have requests
-            for part in parts(&piece) {
-                items += self.take(&part)?;
+            for part in piece.chunks(PART) {
+                items += self.take(part)?;
                 self.upload.flush().await?;
                 tokio::task::yield_now().await;
             }
@@ -169,10 +164,6 @@ impl<'a> Pour<'a> {
 
 /// The longest part of a piece that is parsed at once.
 const PART: usize = 16 << 10;
-
-fn parts(piece: &Bytes) -> impl Iterator<Item = Bytes> {
-    (0..piece.len()).step_by(PART).map(|from| piece.slice(from..piece.len().min(from + PART)))
-}
 
 #[cfg(test)]
 mod tests {

@@ -91,26 +91,26 @@ impl<'a> Upload<'a> {
         self.summary.ended = Some(ended);
     }
 
-    /// Publishes what is left, and responds. `read` is how reading went.
-    pub(super) async fn finish(mut self, read: Result<(), Problem>) -> Result<Response<ResponseBody>, Problem> {
-        match self.flush().await.and(read).and_then(|()| self.end()) {
+    /// Publishes what is left. `read` is how reading went.
+    pub(super) async fn complete(&mut self, read: Result<(), Problem>) -> Result<(), Problem> {
+        self.flush().await.and(read).and_then(|()| self.end())
+    }
+
+    /// Says what was published, also before it was refused.
+    pub(super) fn respond(self, done: Result<(), Problem>) -> Result<Response<ResponseBody>, Problem> {
+        match done {
             Ok(()) => Ok(json(&self.summary)),
-            Err(problem) => Err(self.refused(problem)),
+            Err(problem) => Err(problem
+                .with(self.unit, self.number)
+                .with("published", self.summary.published)
+                .with("duplicates", self.summary.duplicates)
+                .with("last_id", self.summary.last_id)
+                .closing()),
         }
     }
 
-    /// `problem`, with what was published before it.
-    pub(super) fn refused(self, problem: Problem) -> Problem {
-        problem
-            .with(self.unit, self.number)
-            .with("published", self.summary.published)
-            .with("duplicates", self.summary.duplicates)
-            .with("last_id", self.summary.last_id)
-            .closing()
-    }
-
     /// An upload that ends before what was published under its key is another one.
-    pub(super) fn end(&self) -> Result<(), Problem> {
+    fn end(&self) -> Result<(), Problem> {
         self.uploaded.as_ref().map_or(Ok(()), |uploaded| self.hub.end_lines(uploaded).map_err(refusal))
     }
 
@@ -157,9 +157,7 @@ impl<'a> Upload<'a> {
         let drafts = batch.iter().map(|event| event.draft.clone()).collect();
         match &mut self.uploaded {
             Some(uploaded) => {
-                let mut further = uploaded.clone();
-                let done = self.hub.append_lines(&mut further, drafts).await?;
-                *uploaded = further;
+                let done = self.hub.append_lines(uploaded, drafts).await?;
                 self.count_uploaded(&done);
             }
             None => {

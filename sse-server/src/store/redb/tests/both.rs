@@ -1,27 +1,22 @@
 //! Whatever is asked of it, and however often it is closed and opened, the log on disk does what the one in memory does.
 
-use std::sync::Arc;
-
 use super::*;
-use crate::{
-    Config, LogFile,
-    store::{
-        Batch, Store,
-        memory::Memory,
-        suite::{Heard, all_for, draft, granted, settled, topic},
-    },
+use crate::store::{
+    Batch, Store,
+    memory::Memory,
+    suite::{Heard, all_for, followed, granted, settled, topic},
 };
 use sse_engine::{Alias, Draft, Trim};
+use sse_testkit::random::Random;
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d/e", "f"];
 
 /// Numbers that look random, and are the same each time.
-struct Dice(u64);
+struct Dice(Random);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        self.0.next() % sides
     }
 
     fn name(&mut self) -> &'static str {
@@ -29,9 +24,9 @@ impl Dice {
     }
 
     fn draft(&mut self) -> Draft {
-        let mut draft = draft(self.name(), &"x".repeat(self.roll(50) as usize));
+        let data = "x".repeat(self.roll(50) as usize);
         let topics: Vec<_> = (0..=self.roll(4).saturating_sub(1)).map(|_| topic(self.name())).collect();
-        draft.set_topics(topics).unwrap();
+        let mut draft = Draft::of_topics(topics, data).unwrap();
         draft.private = self.roll(3) == 0;
         draft.alias = Alias::new(&self.roll(20).to_string()).ok().filter(|_| self.roll(3) == 0);
         draft.end = self.roll(25) == 0;
@@ -45,17 +40,11 @@ fn trims(heard: &Heard) -> Vec<Trim> {
     trims
 }
 
-fn followed(store: &dyn Store) -> Arc<Heard> {
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
-    heard
-}
-
 async fn both_do_the_same(seed: u64) {
-    let mut dice = Dice(seed);
+    let mut dice = Dice(Random::new(seed));
     let memory = Memory::new(1_000_000).unwrap();
     let (mut disk, directory) = new(Durability::Always);
-    let (heard, mut heard_too) = (followed(&memory), followed(&disk));
+    let (heard, mut heard_too) = (followed(&memory, 0), followed(&disk, 0));
     let mut last = 0;
     for step in 0..250 {
         match dice.roll(12) {
@@ -68,7 +57,7 @@ async fn both_do_the_same(seed: u64) {
             1 => {
                 drop(disk);
                 disk = open(directory.path(), Durability::Always);
-                heard_too = followed(&disk);
+                heard_too = followed(&disk, 0);
             }
             _ => {
                 let drafts: Vec<_> = (0..dice.roll(4)).map(|_| dice.draft()).collect();
@@ -100,9 +89,7 @@ async fn both_do_the_same(seed: u64) {
     }
     assert_eq!(disk.damaged(), 0, "{seed}");
     drop(disk);
-    let mut config = Config::default();
-    config.store.path = directory.path().to_owned();
-    assert_eq!(LogFile::open(&config).unwrap().verify(|_, _| {}).findings, [] as [String; 0], "{seed}");
+    assert_eq!(findings(directory.path()), [] as [String; 0], "{seed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

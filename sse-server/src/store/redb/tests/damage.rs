@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use redb::{Database, ReadableTable};
+use redb::ReadableTable;
 
 use super::*;
 use crate::store::{
@@ -11,7 +11,7 @@ use crate::store::{
         Fault,
         tables::{META, meta},
     },
-    suite::{append, query},
+    suite::{append, followed, query},
 };
 
 async fn written() -> TempDir {
@@ -65,11 +65,7 @@ async fn another_database_is_refused() {
 #[tokio::test]
 async fn a_later_schema_is_not_touched() {
     let directory = written().await;
-    let database = Database::open(directory.path().join("log.redb")).unwrap();
-    let write = database.begin_write().unwrap();
-    write.open_table(META).unwrap().insert(meta::SCHEMA, 99).unwrap();
-    write.commit().unwrap();
-    database.close().unwrap();
+    meddle(directory.path(), |write| drop(write.open_table(META).unwrap().insert(meta::SCHEMA, 99).unwrap()));
     let (fault, text) = refused(directory.path());
     assert!(matches!(fault, Fault::Later(99)));
     assert!(text.contains("later version"), "{text}");
@@ -153,9 +149,7 @@ async fn no_flipped_bit_makes_a_wrong_event_or_a_silent_loss() {
         opened += 1;
         // what the window is filled with is whole, and whoever comes from before it is told
         let tail = store.tail(usize::MAX, usize::MAX).unwrap();
-        let heard = std::sync::Arc::new(crate::store::suite::Heard::default());
-        store.follow(tail, heard.clone()).unwrap();
-        assert_eq!(heard.seqs(), (tail + 1..=data.len() as u64).collect::<Vec<_>>(), "byte {at}");
+        assert_eq!(followed(&store, tail).seqs(), (tail + 1..=data.len() as u64).collect::<Vec<_>>(), "byte {at}");
         for selectors in [&["**"][..], &["a", "b", "c"], &["b"]] {
             let (entries, gaps) = with_gaps(&store, selectors).await;
             for entry in &entries {

@@ -1,7 +1,5 @@
 //! Ends of topics: what survives, what a failing disk does to them, and what is forgotten.
 
-use std::sync::Arc;
-
 use super::{
     faults::{faulty, well},
     retained::keeping,
@@ -10,13 +8,8 @@ use super::{
 use crate::store::{
     Batch, Store, StoreError,
     redb::{faulty::Faults, retention::Bound},
-    suite::{Heard, all, append, append_one, batch, draft, ending, topic},
+    suite::{all, append, append_one, batch, ending, followed, last_of, topic},
 };
-use sse_engine::Draft;
-
-fn last_of(name: &str) -> Draft {
-    Draft { end: true, ..draft(name, "last") }
-}
 
 fn ends(store: &Redb) -> Vec<(String, u64)> {
     let mut ends: Vec<_> =
@@ -53,8 +46,7 @@ async fn ends_survive() {
 #[tokio::test]
 async fn an_end_waits_and_keeps_the_order() {
     let (store, _directory) = new(NEVER);
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
+    let heard = followed(&store, 0);
     append(&store, "a", "1").await; // from here on events are shown before they are written
     let before = store.append(batch(1, [("a", "2"), ("b", "3")]));
     let end = store.append(ending("a"));
@@ -76,8 +68,7 @@ async fn an_end_that_is_refused_has_not_come_to_pass() {
     for good in 0..12 {
         let faults = Faults::none();
         let store = faulty(directory.path(), Durability::Always, faults.clone());
-        let heard = Arc::new(Heard::default());
-        store.follow(store.snapshot().head, heard.clone()).unwrap();
+        let heard = followed(&store, store.snapshot().head);
         let goes_on = append(&store, "goes on", "1").await;
         store.append(ending("ended")).await.unwrap();
         faults.allow(good);

@@ -6,7 +6,7 @@ use super::*;
 use crate::store::{
     Entry, Store, StoreError,
     redb::faulty::Faults,
-    suite::{Heard, all, append, batch},
+    suite::{all, append, batch, followed},
 };
 
 pub(super) fn faulty(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
@@ -51,8 +51,7 @@ async fn with_always_a_failing_disk_refuses_and_then_goes_on() {
             drop(open(directory.path(), Durability::Always));
             let faults = Faults::after(i64::MAX, short);
             let store = faulty(directory.path(), Durability::Always, faults.clone());
-            let heard = Arc::new(Heard::default());
-            store.follow(store.snapshot().head, heard.clone()).unwrap();
+            let heard = followed(&store, store.snapshot().head);
             append(&store, "a", "before").await;
             faults.allow(nth);
             let refused = store.append(batch(1, [("a", "refused")])).await;
@@ -134,8 +133,7 @@ async fn a_trim_that_did_not_come_to_pass_is_taken_back() {
     let mut options = options(Durability::Always);
     options.retention.rules = vec![rule];
     let store = Redb::open(place, options).unwrap();
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
+    let heard = followed(&store, 0);
     let first = append(&store, "state", "acknowledged").await;
     faults.allow(0);
     assert!(store.append(batch(1, [("state", "refused")])).await.is_err());
@@ -231,8 +229,7 @@ async fn a_log_on_a_full_disk_can_be_read_and_is_written_when_there_is_room() {
     assert!(matches!(store.health(), Err(StoreError::Unavailable(_))));
     let snapshot = store.snapshot();
     assert_eq!((snapshot.holes[0].after, snapshot.holes[0].lossy), (first, true));
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
+    let heard = followed(&store, 0);
     assert_eq!(heard.seqs(), [first]);
     assert_eq!(texts(&all(&store, &["a"], 0).await), ["synced"]);
     assert!(matches!(store.append(batch(1, [("a", "refused")])).await, Err(StoreError::Unavailable(_))));

@@ -82,12 +82,7 @@ async fn a_file_of_schema_2_is_brought_up_to_date() {
         assert_eq!(texts, [r#"{"n":1}"#, "1", "2", "1", "2", "after a crash"]);
         check_keys(&snapshot, &entries, &entries[0], &entries[4..6]);
         drop(store);
-        let config = crate::Config {
-            store: crate::config::Store { path: directory.path().to_owned(), ..Default::default() },
-            ..Default::default()
-        };
-        let mut file = crate::LogFile::open(&config).unwrap();
-        assert_eq!(file.verify(|_, _| {}).findings, [] as [String; 0]);
+        assert_eq!(findings(directory.path()), [] as [String; 0]);
     }
     let store = open_then(directory.path());
     append(&store, "a", "goes on").await;
@@ -97,12 +92,8 @@ async fn a_file_of_schema_2_is_brought_up_to_date() {
 #[tokio::test]
 async fn what_was_damaged_before_is_not_brought_up_to_date_as_if_it_were_right() {
     let directory = kept(SCHEMA_2);
-    let database = ::redb::Database::open(directory.path().join("log.redb")).unwrap();
-    let write = database.begin_write().unwrap();
     let meta = ::redb::TableDefinition::<&str, u64>::new("meta");
-    write.open_table(meta).unwrap().insert("head", 3).unwrap();
-    write.commit().unwrap();
-    database.close().unwrap();
+    meddle(directory.path(), |write| drop(write.open_table(meta).unwrap().insert("head", 3).unwrap()));
     for _ in 1..=2 {
         let refused = Redb::open(place(directory.path()), options(Durability::Always)).unwrap_err().to_string();
         assert!(refused.contains("the checksum of the log's numbers"), "{refused}");

@@ -1,26 +1,17 @@
 //! Events of several topics and private ones: what is retained, what is lost, what survives, and damage.
 
-use std::{fs, sync::Arc};
+use std::fs;
 
 use super::{
     retained::{keeping, rule},
     *,
 };
-use crate::{
-    Config, LogFile,
-    store::{
-        Store,
-        redb::retention::Bound,
-        suite::{Heard, all, all_for, append, append_one, granted, of, private, topic},
-    },
+use crate::store::{
+    Store,
+    redb::retention::Bound,
+    suite::{Heard, all, all_for, append, append_one, followed, granted, of, private, topic},
 };
 use sse_engine::{Alias, Draft, Loss};
-
-fn findings(directory: &Path) -> Vec<String> {
-    let mut config = Config::default();
-    config.store.path = directory.to_owned();
-    LogFile::open(&config).unwrap().verify(|_, _| {}).findings
-}
 
 /// The losses of a topic, as the followers were told last: for all, and for those with a grant.
 fn told(heard: &Heard, name: &str) -> Option<(Loss, Loss)> {
@@ -220,8 +211,7 @@ async fn a_damaged_event_is_trimmed_from_all_tables() {
     let (directory, drafts) = varied().await;
     damage(directory.path(), &drafts, 24);
     let store = open(directory.path(), Durability::Always);
-    let heard = Arc::new(Heard::default());
-    store.follow(60, heard.clone()).unwrap();
+    let heard = followed(&store, 60);
     store.trim(&topic("c"), 25, false).await.unwrap();
     let trims = heard.trims.lock().unwrap().clone();
     let through: Vec<_> = trims.iter().map(|trim| (trim.topic.as_str(), trim.through, trim.own_through)).collect();
@@ -233,7 +223,7 @@ async fn a_damaged_event_is_trimmed_from_all_tables() {
 
 #[tokio::test]
 async fn an_index_that_has_lost_an_event_is_noticed() {
-    type Lose = fn(&::redb::WriteTransaction);
+    type Lose = fn(&WriteTransaction);
     use crate::store::redb::tables::{INDEX, OTHERS};
     let cases: [Lose; 4] = [
         |write| drop(write.open_table(OTHERS).unwrap().remove((1, 25)).unwrap()), // in the middle
@@ -243,11 +233,7 @@ async fn an_index_that_has_lost_an_event_is_noticed() {
     ];
     for (nth, lose) in cases.into_iter().enumerate() {
         let (directory, drafts) = varied().await;
-        let database = ::redb::Database::open(directory.path().join("log.redb")).unwrap();
-        let write = database.begin_write().unwrap();
-        lose(&write);
-        write.commit().unwrap();
-        database.close().unwrap();
+        meddle(directory.path(), lose);
         assert!(!findings(directory.path()).is_empty(), "{nth}");
         let store = open(directory.path(), Durability::Always);
         for (of, grants) in [(&["a", "b", "c"][..], &[][..]), (&["b"], &[]), (&["a"], &["**"]), (&["c"], &["**"])] {

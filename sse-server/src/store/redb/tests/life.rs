@@ -6,7 +6,7 @@ use super::*;
 use crate::store::{
     Batch, KeyedRange, Store,
     redb::{Fault, OpenError, loaded::BLOCK},
-    suite::{Heard, all, append, batch, draft, topic},
+    suite::{all, append, batch, draft, followed, topic},
 };
 use crate::store::{Fingerprint, Key, Scope, UploadRange};
 use sse_engine::Hole;
@@ -82,8 +82,7 @@ async fn numbers_are_reserved_before_they_are_used_up() {
     let (store, _directory) = new(NEVER);
     let first = append(&store, "a", "1").await;
     store.shared.queue().unwrap().skip(BLOCK);
-    let heard = Arc::new(Heard::default());
-    store.follow(first, heard.clone()).unwrap();
+    let heard = followed(&store, first);
     let beyond = append(&store, "a", "2").await;
     assert!(beyond > first + BLOCK);
     assert_eq!(heard.seqs(), [beyond]);
@@ -157,9 +156,8 @@ async fn two_can_not_have_one_directory() {
 #[tokio::test]
 async fn under_load_a_batch_is_one_transaction() {
     let (store, _directory) = new(Durability::Always);
+    let heard = followed(&store, store.snapshot().head);
     let store = Arc::new(store);
-    let heard = Arc::new(Heard::default());
-    store.follow(store.snapshot().head, heard.clone()).unwrap();
     let publishers = (0..64).map(|_| {
         let store = store.clone();
         tokio::spawn(async move { store.append(batch(1, [("a", "x"), ("b", "y")])).await.unwrap().seqs })
@@ -176,9 +174,8 @@ async fn under_load_a_batch_is_one_transaction() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_order_holds_when_the_file_begins_to_be_behind() {
     let (store, _directory) = new(Durability::Interval(Duration::from_millis(1)));
+    let heard = followed(&store, store.snapshot().head);
     let store = Arc::new(store);
-    let heard = Arc::new(Heard::default());
-    store.follow(store.snapshot().head, heard.clone()).unwrap();
     for _ in 0..30 {
         while store.shared.queue().unwrap().behind {
             tokio::task::yield_now().await;

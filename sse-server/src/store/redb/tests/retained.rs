@@ -8,7 +8,7 @@ use super::*;
 use crate::store::{
     Entry, Store,
     redb::retention::{Bound, Rule},
-    suite::{Heard, all, append, batch, draft},
+    suite::{Heard, all, append, batch, draft, followed},
 };
 use sse_engine::{Selector, Stock};
 
@@ -17,8 +17,7 @@ pub(super) fn keeping(most: Bound, topics: usize, rules: Vec<Rule>) -> (Redb, Ar
     let retention = Retention { most, topics, rules };
     let options = Options { retention, ..options(Durability::Always) };
     let store = Redb::open(place(directory.path()), options).unwrap();
-    let heard = Arc::new(Heard::default());
-    store.follow(0, heard.clone()).unwrap();
+    let heard = followed(&store, 0);
     (store, heard, directory)
 }
 

@@ -1,9 +1,9 @@
 //! Trimming: an event goes from all tables, and each of its topics is told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use redb::{ReadableTable, StorageError};
-use sse_engine::{Kind, Loss, Millis, Stock, StoredTopic, Topic, Trim};
+use sse_engine::{Kind, Loss, Millis, Stock, Topic, Trim};
 
 use super::{LogTransaction, topics};
 use crate::store::redb::{
@@ -92,13 +92,11 @@ impl LogTransaction<'_> {
         self.touched.insert(id);
         let Some(stored) = self.loaded.topics.get_mut(&id) else { return };
         self.topics.note_change(id, stored);
+        let events = stored.retained.events();
         stored.retained.of_mut(kind).remove(weight);
-        if kind.canonical {
-            self.topics.smallest.note(id, stored.retained.events());
-        }
-        let StoredTopic { lost: public_loss, lost_private, .. } = stored;
+        self.topics.smallest.change(id, events, stored.retained.events());
         if lost {
-            raise(if private { lost_private } else { public_loss }, (seq, time));
+            raise(if private { &mut stored.lost_private } else { &mut stored.lost }, (seq, time));
         }
         self.topics.note_empty(id, stored);
         if reason == Reason::Undone {
@@ -287,8 +285,7 @@ impl LogTransaction<'_> {
     /// What was trimmed, with what is left of each topic.
     pub(super) fn told(&mut self) -> FileResult<Vec<Trim>> {
         let mut trims = std::mem::take(&mut self.gone);
-        let cuts: BTreeMap<u32, Cut> = std::mem::take(&mut self.trims);
-        for (id, cut) in cuts {
+        for (id, cut) in std::mem::take(&mut self.trims) {
             self.mend(id, false)?;
             let Some(stored) = self.loaded.topics.get(&id) else { continue };
             trims.push(cut.told(stored.topic.clone(), stored.retained));

@@ -1,7 +1,7 @@
 //! What the writer does when the file can't be written: it waits, lets readers have the file meanwhile, and opens it again.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -130,8 +130,8 @@ impl Writer {
         let topics: Vec<_> = self.loaded.topics.values().cloned().collect();
         queue.followers.iter().for_each(|follower| follower.recovered(queue.committed, &topics, self.told));
         // those of topics that the file has forgotten after all
-        let known = self.loaded.ends();
-        ends.keys().filter(|topic| !known.contains_key(*topic)).for_each(|topic| queue.tell_reopened(topic));
+        let known: HashSet<_> = self.loaded.ends().map(|(topic, _)| topic).collect();
+        ends.keys().filter(|topic| !known.contains(topic)).for_each(|topic| queue.tell_reopened(topic));
         drop(queue);
         (self.begun, self.told, self.place) = (true, 0, shared.directory.place());
         self.next_key = self.loaded.next_key;
