@@ -22,6 +22,8 @@ pub(crate) struct Connections(Arc<Counts>);
 #[derive(Debug)]
 struct Counts {
     open: AtomicUsize,
+    /// All that were opened so far.
+    opened: AtomicUsize,
     /// The most that were open at once since this was last asked.
     most: AtomicUsize,
     /// Those with open connections.
@@ -46,12 +48,17 @@ pub(crate) struct OpenConnection(Arc<Client>);
 impl Connections {
     pub(crate) fn new(gauge: Gauge) -> Self {
         let clients = Mutex::default();
-        let (open, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self(Arc::new(Counts { open, most, clients, gauge, none: Notify::new() }))
+        let (open, opened, most) = <(AtomicUsize, AtomicUsize, AtomicUsize)>::default();
+        Self(Arc::new(Counts { open, opened, most, clients, gauge, none: Notify::new() }))
     }
 
     pub(crate) fn count(&self) -> usize {
         self.0.open.load(Ordering::Relaxed)
+    }
+
+    /// All that were opened so far.
+    pub(crate) fn opened(&self) -> usize {
+        self.0.opened.load(Ordering::Relaxed)
     }
 
     /// The most that were open at once since this was last asked.
@@ -73,6 +80,7 @@ impl Connections {
             .or_insert_with(|| Arc::new(Client { address, open: AtomicUsize::new(0), all: Arc::clone(all) }));
         client.open.fetch_add(1, Ordering::Relaxed);
         let before = self.0.open.fetch_add(1, Ordering::Relaxed);
+        self.0.opened.fetch_add(1, Ordering::Relaxed);
         self.0.most.fetch_max(before + 1, Ordering::Relaxed);
         self.0.gauge.inc();
         OpenConnection(Arc::clone(client))
