@@ -18,6 +18,7 @@ use crate::{
     Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Topic, Write,
     frame::Frame,
     group::{Group, Groups},
+    lasts::Pages,
     steps::{SLICE, Steps},
     topic_state::Trims,
     topics::TopicId,
@@ -242,6 +243,7 @@ pub(crate) struct View<'a> {
     pub(crate) groups: &'a Groups,
     pub(crate) bounds: &'a Bounds,
     pub(crate) steps: &'a Steps,
+    pub(crate) pages: &'a Pages,
 }
 
 /// Matching events in the window, and the sequence number through which nothing else matches.

@@ -8,6 +8,7 @@ use crate::{
     cursor::{View, ended_by},
     group::Groups,
     hidden::Hidden,
+    lasts::Pages,
     resume,
     steps::{MAX_STEPS, SLICE, Steps},
 };
@@ -26,6 +27,7 @@ pub struct Engine {
     /// The groups that hidden events match, and shown ones that have not been reported.
     matched: Vec<GroupId>,
     steps: Steps,
+    pages: Pages,
 }
 
 impl Engine {
@@ -38,6 +40,7 @@ impl Engine {
             hidden: VecDeque::new(),
             matched: Vec::new(),
             steps: Steps::default(),
+            pages: Pages::default(),
         }
     }
 
@@ -211,7 +214,13 @@ impl Engine {
     }
 
     const fn view(&self) -> View<'_> {
-        View { window: &self.window, groups: &self.groups, bounds: &self.bounds, steps: &self.steps }
+        View {
+            window: &self.window,
+            groups: &self.groups,
+            bounds: &self.bounds,
+            steps: &self.steps,
+            pages: &self.pages,
+        }
     }
 
     /// Removes a member from its group. Returns true if the group has no members left.

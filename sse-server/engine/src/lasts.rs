@@ -1,9 +1,12 @@
 //! The last event of each topic that a subscriber selects, with which its stream may begin.
 //!
-//! They are found in order of the log, a page of their numbers at a time: so a subscriber of very many topics takes no
-//! more memory than others, and its events come as it takes them.
+//! They are found in order of the log, a page of their numbers at a time: so the memory of a subscriber of very many topics
+//! is bounded, and its events come as it takes them. All topics are looked at for each page, so few pages are better.
 
-use std::collections::BTreeSet;
+mod page;
+
+use page::Page;
+pub(crate) use page::Pages;
 
 use crate::{
     Cursor, Kind, Matcher, Selection, Step, StorePage, StoreRead,
@@ -12,9 +15,6 @@ use crate::{
     steps::SLICE,
     topic_state::TopicState,
 };
-
-/// The events of one page: some 200 KB of numbers. All topics are looked at for each page, so few pages are better.
-const PAGE: usize = 16_384;
 
 /// The topics that are looked at under one taking of the lock: others have more urgent things to do.
 const LOOK: usize = if SLICE < 128 { SLICE } else { 128 };
@@ -27,23 +27,21 @@ const AT_ONCE: usize = 256;
 pub struct Lasts {
     /// The head when the stream was opened: what follows it comes as to everyone.
     until: u64,
-    /// The events of this page that are not delivered, in order.
-    page: BTreeSet<u64>,
+    /// The events that were found and are not delivered.
+    page: Page,
     /// Events through this one are delivered.
     after: u64,
     /// The topics that are still to be looked at for this page; `None` if there are none.
     search: Option<Selection>,
-    /// There may be others behind this page.
-    has_more: bool,
     /// Some of them are being read from the store.
     pub(crate) is_reading: bool,
 }
 
 impl Lasts {
     /// Those through the event `until`.
-    pub(crate) fn new(until: u64) -> Self {
-        let (page, search) = (BTreeSet::new(), Some(Selection::default()));
-        Self { until, page, after: 0, search, has_more: false, is_reading: false }
+    pub(crate) fn new(until: u64, pages: &Pages) -> Self {
+        let (page, search) = (Page::new(pages.clone()), Some(Selection::default()));
+        Self { until, page, after: 0, search, is_reading: false }
     }
 
     pub(crate) const fn until(&self) -> u64 {
@@ -52,26 +50,35 @@ impl Lasts {
 
     /// The next event to deliver.
     pub(crate) fn first(&self) -> Option<u64> {
-        self.page.first().copied()
+        self.page.iter().next()
     }
 
     /// The next `count` events to deliver.
     pub(crate) fn next(&self, count: usize) -> impl Iterator<Item = u64> {
-        self.page.iter().take(count).copied()
+        self.page.iter().take(count)
     }
 
     /// The events through `seq` are delivered, or gone.
     pub(crate) fn delivered(&mut self, seq: u64) {
         self.after = self.after.max(seq);
-        self.page = self.page.split_off(&(seq + 1));
+        self.page.remove_through(seq);
+    }
+
+    /// Puts in order what was found. The next step does it if nobody did; it may take a millisecond, so it is better done
+    /// before the engine is locked.
+    pub fn arrange(&mut self) {
+        if self.search.is_none() || self.page.is_full() {
+            self.page.arrange();
+        }
     }
 
     /// Looks for the next page, if this one is delivered, for a slice. Returns true if it is found; it is empty if there are
     /// no more.
     pub(crate) fn search(&mut self, view: &View<'_>, group: &Group) -> bool {
-        if self.page.is_empty() && self.has_more && self.search.is_none() {
+        self.arrange();
+        if self.search.is_none() && self.page.is_empty() && self.page.has_dropped() {
+            self.page.clear();
             self.search = Some(Selection::default());
-            self.has_more = false;
         }
         let Some(mut selection) = self.search.take() else { return true };
         let topics = view.window.topics();
@@ -97,7 +104,10 @@ impl Lasts {
         if !over {
             self.search = Some(selection);
         }
-        over
+        if over && self.page.len() <= LOOK {
+            self.page.arrange();
+        }
+        over && self.page.is_arranged()
     }
 
     /// Takes the last event of a topic that the subscriber may read.
@@ -137,13 +147,8 @@ impl Lasts {
     }
 
     fn add(&mut self, seq: u64) {
-        if seq <= self.after {
-            return;
-        }
-        self.page.insert(seq);
-        if self.page.len() > PAGE {
-            self.page.pop_last();
-            self.has_more = true;
+        if seq > self.after {
+            self.page.add(seq);
         }
     }
 }

@@ -93,6 +93,15 @@ pub struct Pending {
     lasts: Option<Box<Lasts>>,
 }
 
+impl Pending {
+    /// Puts in order what was found so far; see [`Lasts::arrange`].
+    pub fn arrange(&mut self) {
+        if let Some(lasts) = &mut self.lasts {
+            lasts.arrange();
+        }
+    }
+}
+
 /// Whether events were lost before a start.
 #[derive(Debug)]
 enum Check {
@@ -192,7 +201,7 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
         Start::Head => return exact(window, Cursor::new(id, window.last(), window.trims())),
         Start::Earliest => {}
         // what is hidden comes live, behind these
-        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.head()))),
+        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.head(), view.pages))),
         Start::After(text) => match seq_of(window, &view.groups.get(id).selectors, text) {
             Err(reason) => pending.gap = Some((reason, text.clone())),
             Ok(seq) => pending.begin_after(window, seq, text),

@@ -44,6 +44,7 @@ impl Hub {
 
     /// The next step of a stream that begins with the last event of each topic.
     pub(crate) fn next_lasts(&self, cursor: &mut Cursor, lasts: &mut Lasts, room: usize) -> Result<Step, Failed> {
+        lasts.arrange();
         let mut state = self.0.core.state()?;
         let step = state.engine.next_lasts(cursor, lasts, room);
         if step == Step::Yield {

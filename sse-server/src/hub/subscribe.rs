@@ -127,7 +127,8 @@ impl Hub {
                     };
                     (cursor, pending, Some(found))
                 }
-                Placement::Yield(cursor, pending) => {
+                Placement::Yield(cursor, mut pending) => {
+                    pending.arrange();
                     tokio::task::yield_now().await;
                     (cursor, pending, None)
                 }

@@ -1,0 +1,188 @@
+//! The first few of many sequence numbers.
+
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// The numbers that any page may hold, and the most that one may where there is [`ROOM`].
+const LEAST: usize = if cfg!(test) { 2 } else { 512 };
+const MOST: usize = if cfg!(test) { 8 } else { 65_536 };
+
+/// The most bytes that pages may take together beyond their least size.
+const ROOM: usize = if cfg!(test) { 256 } else { 16 << 20 };
+
+/// The bytes that the pages of all subscribers take.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pages(Arc<AtomicUsize>);
+
+/// The least of the sequence numbers added to it, to be taken in order: as many as there is room for.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Descending once they are [arranged](Self::arrange), so that the next one is at the end.
+    seqs: Vec<u64>,
+    is_arranged: bool,
+    /// How many are kept; up to twice as many are held until the others are dropped.
+    keeps: usize,
+    /// Those above are dropped.
+    bound: u64,
+    dropped: bool,
+    pages: Pages,
+    /// What this one counts for among `pages`.
+    bytes: usize,
+}
+
+impl Page {
+    pub(super) const fn new(pages: Pages) -> Self {
+        Self { seqs: Vec::new(), is_arranged: true, keeps: LEAST, bound: u64::MAX, dropped: false, pages, bytes: 0 }
+    }
+
+    pub(super) fn add(&mut self, seq: u64) {
+        if seq > self.bound {
+            self.dropped = true;
+        } else {
+            self.seqs.push(seq);
+            self.is_arranged = false;
+        }
+    }
+
+    /// Counts what was added, and returns true if the page has to be [arranged](Self::arrange) before more is.
+    pub(super) fn is_full(&mut self) -> bool {
+        let bytes = self.seqs.capacity() * size_of::<u64>();
+        if bytes > self.bytes {
+            self.pages.0.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            self.bytes = bytes;
+        }
+        while self.seqs.len() >= 2 * self.keeps && self.may_grow() {
+            self.keeps *= 2;
+        }
+        self.seqs.len() >= 2 * self.keeps
+    }
+
+    fn may_grow(&self) -> bool {
+        self.keeps < MOST && self.pages.0.load(Ordering::Relaxed) + 2 * self.bytes <= ROOM
+    }
+
+    /// Drops what the page can't keep, and sorts the others. It takes a millisecond for a large page, so it is not done
+    /// under a lock.
+    pub(super) fn arrange(&mut self) {
+        if mem::replace(&mut self.is_arranged, true) {
+            return;
+        }
+        // one that has several topics may be here several times
+        self.seqs.sort_unstable_by(|a, b| b.cmp(a));
+        self.seqs.dedup();
+        let over = self.seqs.len().saturating_sub(self.keeps);
+        self.seqs.drain(..over);
+        self.dropped |= over > 0;
+        if over > 0 {
+            self.bound = self.seqs[0];
+        }
+    }
+
+    pub(super) const fn is_arranged(&self) -> bool {
+        self.is_arranged
+    }
+
+    /// Returns true if numbers were dropped: they are found again when these have been taken.
+    pub(super) const fn has_dropped(&self) -> bool {
+        self.dropped
+    }
+
+    /// The numbers in order, from the first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
+        debug_assert!(self.is_arranged);
+        self.seqs.iter().rev().copied()
+    }
+
+    /// Removes the numbers through `seq`.
+    pub(super) fn remove_through(&mut self, seq: u64) {
+        debug_assert!(self.is_arranged);
+        let left = self.seqs.partition_point(|other| *other > seq);
+        self.seqs.truncate(left);
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.seqs.len()
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.seqs.is_empty()
+    }
+
+    /// An empty page again, which holds no memory.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.pages.clone());
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.pages.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Pages are equal if they hold the same.
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.seqs, self.dropped) == (&other.seqs, other.dropped)
+    }
+}
+
+impl Eq for Page {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::{LEAST, MOST, Ordering, Page, Pages, ROOM};
+
+    proptest! {
+        #[test]
+        fn a_page_is_the_first_of_what_was_added(added in vec(vec(1..100_u64, 0..5), 0..40), taken in 0..ROOM) {
+            let pages = Pages::default();
+            pages.0.store(taken, Ordering::Relaxed);
+            let mut page = Page::new(pages.clone());
+            for some in &added {
+                some.iter().for_each(|seq| page.add(*seq));
+                if page.is_full() {
+                    page.arrange();
+                }
+                prop_assert!(page.seqs.len() < 2 * MOST + 5);
+            }
+            page.arrange();
+            let mut all = added.concat();
+            all.sort_unstable();
+            all.dedup();
+            let kept: Vec<_> = page.iter().collect();
+            prop_assert_eq!(&kept[..], &all[..kept.len()]);
+            prop_assert_eq!(page.has_dropped(), kept.len() < all.len());
+            prop_assert!(kept.len() == all.len() || kept.len() >= LEAST);
+            drop(page);
+            prop_assert_eq!(pages.0.load(Ordering::Relaxed), taken);
+        }
+    }
+
+    #[test]
+    fn pages_are_small_where_others_take_the_room() {
+        let sizes: Vec<_> = [0, ROOM]
+            .map(|taken| {
+                let pages = Pages::default();
+                pages.0.store(taken, Ordering::Relaxed);
+                let mut page = Page::new(pages);
+                for seq in 0..100 {
+                    page.add(seq);
+                    if page.is_full() {
+                        page.arrange();
+                    }
+                }
+                page.arrange();
+                page.iter().count()
+            })
+            .into();
+        assert_eq!(sizes, [MOST, LEAST]);
+    }
+}
