@@ -18,7 +18,7 @@ use crate::{
     Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Topic, Write,
     frame::Frame,
     group::{Group, Groups},
-    lasts::Pages,
+    page::Pages,
     steps::{SLICE, Steps},
     topic_state::Trims,
     topics::TopicId,

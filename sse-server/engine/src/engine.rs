@@ -8,7 +8,7 @@ use crate::{
     cursor::{View, ended_by},
     group::Groups,
     hidden::Hidden,
-    lasts::Pages,
+    page::Pages,
     resume,
     steps::{MAX_STEPS, SLICE, Steps},
 };

@@ -3,15 +3,11 @@
 //! They are found in order of the log, a page of their numbers at a time: so the memory of a subscriber of very many topics
 //! is bounded, and its events come as it takes them. All topics are looked at for each page, so few pages are better.
 
-mod page;
-
-use page::Page;
-pub(crate) use page::Pages;
-
 use crate::{
     Cursor, Kind, Matcher, Selection, Step, StorePage, StoreRead,
     cursor::View,
     group::{Group, Groups},
+    page::{Page, Pages},
     steps::SLICE,
     topic_state::TopicState,
 };

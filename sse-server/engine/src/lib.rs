@@ -26,6 +26,7 @@
 mod bounds;
 mod ids;
 mod order;
+mod page;
 mod steps;
 
 mod matcher;

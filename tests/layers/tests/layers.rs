@@ -19,6 +19,7 @@ const ORDERS: &[Order<'_>] = &[
             "bounds",
             "ids",
             "order",
+            "page",
             "steps",
             "topic",
             "selector",

@@ -21,7 +21,7 @@ pub(crate) struct Pages(Arc<AtomicUsize>);
 
 /// The least of the sequence numbers added to it, to be taken in order: as many as there is room for.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     /// Descending once they are [arranged](Self::arrange), so that the next one is at the end.
     seqs: Vec<u64>,
     is_arranged: bool,
@@ -36,11 +36,11 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) const fn new(pages: Pages) -> Self {
+    pub(crate) const fn new(pages: Pages) -> Self {
         Self { seqs: Vec::new(), is_arranged: true, keeps: LEAST, bound: u64::MAX, dropped: false, pages, bytes: 0 }
     }
 
-    pub(super) fn add(&mut self, seq: u64) {
+    pub(crate) fn add(&mut self, seq: u64) {
         if seq > self.bound {
             self.dropped = true;
         } else {
@@ -50,7 +50,7 @@ impl Page {
     }
 
     /// Counts what was added, and returns true if the page has to be [arranged](Self::arrange) before more is.
-    pub(super) fn is_full(&mut self) -> bool {
+    pub(crate) fn is_full(&mut self) -> bool {
         let bytes = self.seqs.capacity() * size_of::<u64>();
         if bytes > self.bytes {
             self.pages.0.fetch_add(bytes - self.bytes, Ordering::Relaxed);
@@ -68,7 +68,7 @@ impl Page {
 
     /// Drops what the page can't keep, and sorts the others. It takes a millisecond for a large page, so it is not done
     /// under a lock.
-    pub(super) fn arrange(&mut self) {
+    pub(crate) fn arrange(&mut self) {
         if mem::replace(&mut self.is_arranged, true) {
             return;
         }
@@ -83,38 +83,38 @@ impl Page {
         }
     }
 
-    pub(super) const fn is_arranged(&self) -> bool {
+    pub(crate) const fn is_arranged(&self) -> bool {
         self.is_arranged
     }
 
     /// Returns true if numbers were dropped: they are found again when these have been taken.
-    pub(super) const fn has_dropped(&self) -> bool {
+    pub(crate) const fn has_dropped(&self) -> bool {
         self.dropped
     }
 
     /// The numbers in order, from the first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
         debug_assert!(self.is_arranged);
         self.seqs.iter().rev().copied()
     }
 
     /// Removes the numbers through `seq`.
-    pub(super) fn remove_through(&mut self, seq: u64) {
+    pub(crate) fn remove_through(&mut self, seq: u64) {
         debug_assert!(self.is_arranged);
         let left = self.seqs.partition_point(|other| *other > seq);
         self.seqs.truncate(left);
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.seqs.len()
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.seqs.is_empty()
     }
 
     /// An empty page again, which holds no memory.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::new(self.pages.clone());
     }
 }
