@@ -4,7 +4,7 @@
 //! is bounded, and its events come as it takes them. All topics are looked at for each page, so few pages are better.
 
 use crate::{
-    Cursor, Kind, Matcher, Selection, Step, StorePage, StoreRead,
+    Cursor, Kind, Matcher, Selection, Step, StorePage, StoreRead, Topic,
     cursor::View,
     group::{Group, Groups},
     page::{Page, Pages},
@@ -29,15 +29,35 @@ pub struct Lasts {
     after: u64,
     /// The topics that are still to be looked at for this page; `None` if there are none.
     search: Option<Selection>,
+    /// The topic at which the last slice ended.
+    walk: Option<Walk>,
     /// Some of them are being read from the store.
     pub(crate) is_reading: bool,
+}
+
+/// The way back in one topic to the last event that the subscriber may read, past private ones that it may not.
+#[derive(Debug, PartialEq, Eq)]
+struct Walk {
+    topic: Topic,
+    /// The kinds that are done.
+    kinds: usize,
+    /// Of the next kind, the events from this one on are done.
+    from: u64,
+    /// What was found, by kind.
+    lasts: [Option<u64>; 4],
+}
+
+impl Walk {
+    fn new(topic: &Topic) -> Self {
+        Self { topic: topic.clone(), kinds: 0, from: u64::MAX, lasts: [None; 4] }
+    }
 }
 
 impl Lasts {
     /// Those through the event `until`.
     pub(crate) fn new(until: u64, pages: &Pages) -> Self {
         let (page, search) = (Page::new(pages.clone()), Some(Selection::default()));
-        Self { until, page, after: 0, search, is_reading: false }
+        Self { until, page, after: 0, search, walk: None, is_reading: false }
     }
 
     pub(crate) const fn until(&self) -> u64 {
@@ -63,7 +83,7 @@ impl Lasts {
     /// Puts in order what was found. The next step does it if nobody did; it may take a millisecond, so it is better done
     /// before the engine is locked.
     pub fn arrange(&mut self) {
-        if self.search.is_none() || self.page.is_full() {
+        if self.search.is_none() && self.walk.is_none() || self.page.is_full() {
             self.page.arrange();
         }
     }
@@ -72,74 +92,122 @@ impl Lasts {
     /// no more.
     pub(crate) fn search(&mut self, view: &View<'_>, group: &Group) -> bool {
         self.arrange();
-        if self.search.is_none() && self.page.is_empty() && self.page.has_dropped() {
+        let is_over = self.search.is_none() && self.walk.is_none();
+        if is_over && !(self.page.is_empty() && self.page.has_dropped()) {
+            return true;
+        }
+        if is_over {
             self.page.clear();
             self.search = Some(Selection::default());
         }
-        let Some(mut selection) = self.search.take() else { return true };
-        let topics = view.window.topics();
-        let over = match group.selectors.topics_only() {
-            Some(names) => {
-                for id in names.filter_map(|name| topics.id(name)) {
-                    self.look(view, group, topics.state(id));
-                    view.steps.count(1);
-                }
-                true
-            }
-            None => {
-                let mut steps = LOOK;
-                let matcher = Matcher::new(&group.selectors);
-                let over = matcher.select(topics.names(), &mut selection, &mut steps, |_, id| {
-                    self.look(view, group, topics.state(*id));
-                    true
-                });
-                view.steps.count(LOOK - steps);
-                over
-            }
-        };
-        if !over {
-            self.search = Some(selection);
-        }
+        let mut looks = LOOK;
+        let over = self.walk_on(view, group, &mut looks) && self.select(view, group, &mut looks);
+        view.steps.count(LOOK - looks);
         if over && self.page.len() <= LOOK {
             self.page.arrange();
         }
         over && self.page.is_arranged()
     }
 
-    /// Takes the last event of a topic that the subscriber may read.
-    fn look(&mut self, view: &View<'_>, group: &Group, state: &TopicState) {
-        let granted = !group.selectors.grants().is_empty();
-        let mut lasts = [None; 4];
-        for kind in Kind::seen(granted) {
-            lasts[kind.index()] = self.last(view, group, state, kind);
+    /// Goes on with the topic at which the last slice ended. Returns true if it is done.
+    fn walk_on(&mut self, view: &View<'_>, group: &Group, looks: &mut usize) -> bool {
+        let Some(walk) = self.walk.take() else { return true };
+        let topics = view.window.topics();
+        // one that is forgotten has no events
+        topics.id(&walk.topic).is_none_or(|id| self.look(view, group, topics.state(id), walk, looks))
+    }
+
+    /// Looks at the topics that have not been looked at. Returns true if all have been.
+    fn select(&mut self, view: &View<'_>, group: &Group, looks: &mut usize) -> bool {
+        let Some(mut selection) = self.search.take() else { return true };
+        let topics = view.window.topics();
+        let mut look = |id, left: &mut usize| {
+            let state = topics.state(id);
+            self.look(view, group, state, Walk::new(&state.topic), left)
+        };
+        let over = match group.selectors.topics_only() {
+            Some(mut names) => {
+                let unfinished = names.find(|name| {
+                    view.steps.count(1);
+                    !selection.is_past(name.as_str()) && topics.id(name).is_some_and(|id| !look(id, looks))
+                });
+                if let Some(name) = unfinished {
+                    selection.pass(name.as_str());
+                }
+                unfinished.is_none()
+            }
+            None => {
+                let mut steps = *looks;
+                let matcher = Matcher::new(&group.selectors);
+                let over = matcher.select(topics.names(), &mut selection, &mut steps, |_, id| look(*id, looks));
+                *looks = steps.min(*looks);
+                over
+            }
+        };
+        if !over {
+            self.search = Some(selection);
         }
+        over
+    }
+
+    /// Takes the last event of a topic that the subscriber may read. Returns false if there are no `looks` left for it.
+    fn look(&mut self, view: &View<'_>, group: &Group, state: &TopicState, mut walk: Walk, looks: &mut usize) -> bool {
+        let granted = !group.selectors.grants().is_empty();
+        for kind in Kind::seen(granted).skip(walk.kinds) {
+            match self.last(view, group, state, (kind, walk.from), looks) {
+                Ok(last) => walk.lasts[kind.index()] = last,
+                Err(from) => {
+                    walk.from = from;
+                    self.walk = Some(walk);
+                    return false;
+                }
+            }
+            walk.kinds += 1;
+            walk.from = u64::MAX;
+        }
+        let mut lasts = walk.lasts;
         lasts.sort_unstable_by(|a, b| b.cmp(a)); // those that are not there come last
         for seq in lasts.into_iter().flatten() {
             self.add(seq);
             // of one in the store it is not known whether it may be read
             if view.window.frame(seq).is_some() || !granted {
-                return;
+                break;
             }
         }
+        true
     }
 
-    /// The last event of one kind, of private ones the last that the subscriber may read.
-    fn last(&self, view: &View<'_>, group: &Group, state: &TopicState, kind: Kind) -> Option<u64> {
+    /// The last event of one kind, of private ones the last before `from` that the subscriber may read. What a client
+    /// can't read must not cost more under one taking of the lock than what it can.
+    ///
+    /// # Errors
+    ///
+    /// There are no `looks` left: the event before which to go on.
+    fn last(
+        &self,
+        view: &View<'_>,
+        group: &Group,
+        state: &TopicState,
+        (kind, from): (Kind, u64),
+        looks: &mut usize,
+    ) -> Result<Option<u64>, u64> {
         let seqs = state.seqs.of(kind);
-        let in_window = seqs.partition_point(|seq| *seq <= self.until);
-        let mut latest = seqs.range(..in_window).rev();
-        let found = if kind.private {
-            // one further back is passed over: what a client can't read must not cost more than what it can
-            latest.take(LOOK).find(|seq| {
-                view.steps.count(1);
-                view.window.frame(**seq).is_some_and(|frame| view.window.may_read(&group.selectors, frame))
-            })
-        } else {
-            latest.next()
-        };
+        let end = seqs.partition_point(|seq| *seq <= self.until && *seq < from);
+        let mut found = None;
+        for seq in seqs.range(..end).rev() {
+            if kind.private {
+                let Some(left) = looks.checked_sub(1) else { return Err(seq + 1) };
+                *looks = left;
+            }
+            let may_read = |frame| view.window.may_read(&group.selectors, frame);
+            if !kind.private || view.window.frame(*seq).is_some_and(may_read) {
+                found = Some(*seq);
+                break;
+            }
+        }
         let stored = || Some(state.retained.of(kind).last).filter(|last| (1..=self.until).contains(last));
         let stored = || stored().filter(|last| view.window.frame(*last).is_none());
-        found.copied().or_else(stored)
+        Ok(found.or_else(stored))
     }
 
     fn add(&mut self, seq: u64) {

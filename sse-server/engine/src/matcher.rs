@@ -32,6 +32,19 @@ pub struct Selection {
     from: String,
 }
 
+impl Selection {
+    /// Returns true if `name` was looked at.
+    pub(crate) fn is_past(&self, name: &str) -> bool {
+        name < self.from.as_str()
+    }
+
+    /// All names through `name` have been looked at.
+    pub(crate) fn pass(&mut self, name: &str) {
+        self.from.clear();
+        self.from.extend([name, "\0"]);
+    }
+}
+
 /// Where a topic leads in the trie.
 #[derive(Debug, Default)]
 struct Path {
@@ -120,8 +133,7 @@ impl<'a> Matcher<'a> {
                 if each(topic, value) {
                     continue;
                 }
-                selection.from.clear();
-                selection.from.extend([topic.as_str(), "\0"]);
+                selection.pass(topic.as_str());
                 return false;
             }
             *steps = steps.saturating_sub(path.active.len());
