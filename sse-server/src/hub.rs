@@ -207,7 +207,13 @@ impl Hub {
 
     /// Up to `count` topics after `after`, ordered by name.
     pub(crate) async fn topics_after(&self, after: Option<&str>, count: usize) -> Result<Vec<TopicInfo>, Failure> {
-        let names = self.0.core.state()?.engine.names_after(after, count);
+        let (mut names, mut on) = self.0.core.state()?.engine.names_after(after, count);
+        while let Some(after) = on.take() {
+            tokio::task::yield_now().await;
+            let more = self.0.core.state()?.engine.names_after(Some(after.as_str()), count - names.len());
+            names.extend(more.0);
+            on = more.1;
+        }
         let mut infos = Vec::with_capacity(names.len());
         let mut names = names.iter();
         while self.0.core.state()?.engine.topics(&mut names, &mut infos) {

@@ -5,6 +5,9 @@ use std::{error, fmt, time::Duration};
 /// The most segments in all patterns of one subscriber, so that a single subscriber can't exhaust the nodes.
 pub const MAX_PATTERN_SEGMENTS: usize = 256;
 
+/// The most events with one alias among which the first that a subscriber may read is looked for: an alias is meant for one.
+pub const MAX_ALIASED: usize = 4096;
+
 /// The bounds of the engine's memory, and the policy for subscribers that lag.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {

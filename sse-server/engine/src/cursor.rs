@@ -266,7 +266,7 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
     if let Some(topics) = group.selectors.topics_only() {
         let mut seqs = Vec::new();
         for id in topics.filter_map(|topic| window.topics().id(topic)) {
-            for (list, _) in window.topics().state(id).seqs.seen(granted) {
+            for list in window.topics().state(id).seqs.seen(granted) {
                 let from = list.partition_point(|one| *one <= seq);
                 // one more says whether there are others
                 seqs.extend(list.range(from..).take_while(|seq| **seq <= head).take(count + 1));

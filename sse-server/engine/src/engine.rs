@@ -10,7 +10,7 @@ use crate::{
     hidden::Hidden,
     page::Pages,
     resume,
-    steps::{MAX_STEPS, SLICE, Steps},
+    steps::{SLICE, Steps},
 };
 
 /// The window of the log in memory, and the groups of subscribers that read it.
@@ -326,15 +326,31 @@ impl Engine {
         false
     }
 
-    /// Up to `count` names of topics after `after`, in order: those published to, and those that subscribers name.
-    pub fn names_after(&self, after: Option<&str>, count: usize) -> Vec<Topic> {
-        let published = self.window.topics().names_after(after, MAX_STEPS / 2).take(count);
-        let mut names: Vec<_> = published.chain(self.groups.names_after(after).take(count)).cloned().collect();
+    /// Up to `count` names of topics after `after`, in order: those published to, and those that subscribers name. If they
+    /// are fewer because the slice ended first, the name after which to go on comes with them.
+    pub fn names_after(&self, after: Option<&str>, count: usize) -> (Vec<Topic>, Option<Topic>) {
+        let (mut names, mut last, mut looks) = (Vec::new(), None, 0);
+        let mut published = self.window.topics().names_after(after);
+        while looks < SLICE && names.len() < count {
+            let Some((name, is_public)) = published.next() else {
+                last = None;
+                break;
+            };
+            last = Some(name);
+            looks += 1;
+            if is_public {
+                names.push(name.clone());
+            }
+        }
+        self.steps.count(looks);
+        let is_passed = |name: &&Topic| last.is_none_or(|last| *name <= last);
+        names.extend(self.groups.names_after(after).take_while(is_passed).take(count).cloned());
         self.steps.count(names.len());
         names.sort_unstable();
         names.dedup();
         names.truncate(count);
-        names
+        let on = last.filter(|_| names.len() < count).cloned();
+        (names, on)
     }
 }
 

@@ -177,8 +177,7 @@ impl Lasts {
         true
     }
 
-    /// The last event of one kind, of private ones the last before `from` that the subscriber may read. What a client
-    /// can't read must not cost more under one taking of the lock than what it can.
+    /// The last event of one kind before `from`, of private ones the last that the subscriber may read.
     ///
     /// # Errors
     ///
@@ -193,18 +192,8 @@ impl Lasts {
     ) -> Result<Option<u64>, u64> {
         let seqs = state.seqs.of(kind);
         let end = seqs.partition_point(|seq| *seq <= self.until && *seq < from);
-        let mut found = None;
-        for seq in seqs.range(..end).rev() {
-            if kind.private {
-                let Some(left) = looks.checked_sub(1) else { return Err(seq + 1) };
-                *looks = left;
-            }
-            let may_read = |frame| view.window.may_read(&group.selectors, frame);
-            if !kind.private || view.window.frame(*seq).is_some_and(may_read) {
-                found = Some(*seq);
-                break;
-            }
-        }
+        let back = seqs.range(..end).rev();
+        let found = view.window.first_readable(&group.selectors, kind.private, back, looks).map_err(|seq| seq + 1)?;
         let stored = || Some(state.retained.of(kind).last).filter(|last| (1..=self.until).contains(last));
         let stored = || stored().filter(|last| view.window.frame(*last).is_none());
         Ok(found.or_else(stored))

@@ -67,7 +67,7 @@ mod model;
 mod tests;
 
 pub use alias::Alias;
-pub use bounds::{Bounds, Full, LagPolicy, MAX_PATTERN_SEGMENTS};
+pub use bounds::{Bounds, Full, LagPolicy, MAX_ALIASED, MAX_PATTERN_SEGMENTS};
 pub use by_size::BySize;
 pub use chunk::{Chunk, Write};
 pub use cursor::{Cursor, Progress, Step, StorePage, StoreRead};

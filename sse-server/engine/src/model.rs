@@ -282,7 +282,12 @@ impl Model {
         for event in retained().filter(|event| !event.draft.private) {
             by_topic.entry(event.draft.topic.as_str()).or_insert_with(Vec::new).push(event.seq);
         }
-        let names = self.engine.names_after(None, 100);
+        let (mut names, mut on) = self.engine.names_after(None, 100);
+        while let Some(after) = on {
+            let more = self.engine.names_after(Some(after.as_str()), 100 - names.len());
+            names.extend(more.0);
+            on = more.1;
+        }
         let infos: Vec<_> = names.iter().filter_map(|name| self.engine.topic(name)).collect();
         prop_assert!(infos.is_sorted_by(|a, b| a.topic < b.topic));
         for info in infos {

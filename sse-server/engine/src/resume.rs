@@ -1,7 +1,7 @@
 //! Where a new stream starts, and whether events were lost before it.
 
 use crate::{
-    Cursor, Gap, GapReason, GroupId, Matcher, Millis, Position, Selection, Selectors, StoreRead, Topic,
+    Cursor, Gap, GapReason, GroupId, Kind, Matcher, Millis, Position, Selection, Selectors, StoreRead, Topic,
     cursor::{View, is_intact, matching_after},
     group::Group,
     lasts::Lasts,
@@ -123,61 +123,93 @@ impl Check {
 /// A look at all topics that a group matches.
 #[derive(Debug)]
 struct Survey {
+    /// Where the subscriber starts.
+    after: u64,
     /// The last event when it began. Of later ones, some may have been missed.
     through: u64,
     selection: Selection,
     lost: bool,
     stored: bool,
     first: Option<u64>,
+    /// The topic at which the last slice ended, the kinds of its events that are done, and of the next kind the events
+    /// through which they are.
+    walk: Option<(Topic, usize, u64)>,
 }
 
 impl Survey {
     /// Goes on for a slice. Returns true if all topics have been looked at.
-    fn go_on(&mut self, view: &View<'_>, group: &Group, after: u64, check: Option<&Check>) -> bool {
+    fn go_on(&mut self, view: &View<'_>, group: &Group, check: Option<&Check>) -> bool {
+        let after = self.after;
         let topics = view.window.topics();
         let granted = !group.selectors.grants().is_empty();
         let is_lost = |trimmed: &Trimmed| check.is_some_and(|check| check.is_lost(after, trimmed));
         let is_lost = |trims: &Trims| trims.any(granted, is_lost);
-        let mut look = |state: &TopicState| {
+        let mut looks = SLICE;
+        if let Some((topic, kinds, through)) = self.walk.take()
+            && let Some(id) = topics.id(&topic)
+            && !self.look(view, group, topics.state(id), (kinds, through), &mut looks)
+        {
+            return false;
+        }
+        let mut selection = std::mem::take(&mut self.selection);
+        let mut look = |id, looks: &mut usize| {
+            let state: &TopicState = topics.state(id);
             self.lost |= is_lost(&state.trimmed);
             self.stored |= state.is_stored(after, granted);
-            for (seqs, private) in state.seqs.seen(granted) {
-                let mut next = seqs.range(seqs.partition_point(|seq| *seq <= after)..);
-                let may_read = |seq: &&u64| {
-                    view.steps.count(1);
-                    view.window.frame(**seq).is_none_or(|frame| view.window.may_read(&group.selectors, frame))
-                };
-                let next = if private { next.find(may_read) } else { next.next() };
-                self.first = self.first.into_iter().chain(next.copied()).min();
-            }
+            self.look(view, group, state, (0, after), looks)
         };
-        let mut floor = true;
         let over = match group.selectors.topics_only() {
-            Some(names) => {
-                floor = false;
-                for name in names {
+            Some(mut names) => {
+                let unfinished = names.find(|name| {
                     view.steps.count(1);
-                    match topics.id(name) {
-                        Some(id) => look(topics.state(id)),
-                        None => floor = true,
-                    }
+                    !selection.is_past(name.as_str()) && topics.id(name).is_some_and(|id| !look(id, &mut looks))
+                });
+                if let Some(name) = unfinished {
+                    selection.pass(name.as_str());
                 }
-                true
+                unfinished.is_none()
             }
             None => {
                 let mut steps = SLICE;
                 let matcher = Matcher::new(&group.selectors);
-                let over = matcher.select(topics.names(), &mut self.selection, &mut steps, |_, id| {
-                    look(topics.state(*id));
-                    true
-                });
+                let over = matcher.select(topics.names(), &mut selection, &mut steps, |_, id| look(*id, &mut looks));
                 view.steps.count(SLICE - steps);
                 over
             }
         };
-        // a topic may have been forgotten since
-        self.lost |= over && floor && is_lost(topics.floor());
+        view.steps.count(SLICE - looks);
+        self.selection = selection;
+        if over && group.selectors.topics_only().is_none_or(|mut names| names.any(|name| topics.id(name).is_none())) {
+            // a topic may have been forgotten since
+            self.lost |= is_lost(topics.floor());
+        }
         over
+    }
+
+    /// Takes the first event of a topic that the subscriber may read, after the `kinds` that are done, and of the next one
+    /// behind `through`. Returns false if there are no `looks` left for it.
+    fn look(
+        &mut self,
+        view: &View<'_>,
+        group: &Group,
+        state: &TopicState,
+        (kinds, mut through): (usize, u64),
+        looks: &mut usize,
+    ) -> bool {
+        let granted = !group.selectors.grants().is_empty();
+        for (done, kind) in Kind::seen(granted).enumerate().skip(kinds) {
+            let seqs = state.seqs.of(kind);
+            let next = seqs.range(seqs.partition_point(|seq| *seq <= through)..);
+            match view.window.first_readable(&group.selectors, kind.private, next, looks) {
+                Ok(next) => self.first = self.first.into_iter().chain(next).min(),
+                Err(seq) => {
+                    self.walk = Some((state.topic.clone(), done, seq - 1));
+                    return false;
+                }
+            }
+            through = self.after;
+        }
+        true
     }
 }
 
@@ -295,14 +327,16 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
     }
     let mut survey = pending.survey.take().unwrap_or_else(|| {
         Box::new(Survey {
+            after,
             through: window.last(),
             selection: Selection::default(),
             lost: false,
             stored: false,
             first: None,
+            walk: None,
         })
     });
-    if !survey.go_on(view, group, after, pending.check.as_ref()) {
+    if !survey.go_on(view, group, pending.check.as_ref()) {
         pending.survey = Some(survey);
         return Placement::Yield(cursor, pending);
     }

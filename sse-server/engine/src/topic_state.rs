@@ -134,9 +134,9 @@ impl Seqs {
         }
     }
 
-    /// The lists that a subscriber sees, perhaps with `private` events, and whether each is of private ones.
-    pub(crate) fn seen(&self, private: bool) -> impl Iterator<Item = (&VecDeque<u64>, bool)> {
-        Kind::seen(private).map(|kind| (self.of(kind), kind.private)).filter(|(list, _)| !list.is_empty())
+    /// The lists that a subscriber sees, perhaps with `private` events.
+    pub(crate) fn seen(&self, private: bool) -> impl Iterator<Item = &VecDeque<u64>> {
+        Kind::seen(private).map(|kind| self.of(kind))
     }
 
     /// Removes an event, mostly the first one.

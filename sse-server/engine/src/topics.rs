@@ -103,7 +103,7 @@ impl Topics {
 
     /// The first of the topic's events in the window, of any kind.
     pub(crate) fn first_of_any(&self, id: TopicId) -> Option<u64> {
-        self.state(id).seqs.seen(true).filter_map(|(seqs, _)| seqs.front()).min().copied()
+        self.state(id).seqs.seen(true).filter_map(VecDeque::front).min().copied()
     }
 
     /// The trims after `generation` in order, each with its topic if it is the topic's last one.
@@ -311,9 +311,8 @@ impl Topics {
     }
 
     /// The names of topics that everyone may know of, at most of so many topics as are `looked_at`.
-    pub(crate) fn names_after(&self, after: Option<&str>, looked_at: usize) -> impl Iterator<Item = &Topic> {
-        let names = self.names.range::<str, _>(behind(after)).take(looked_at);
-        names.filter(|(_, id)| self.state(**id).is_public()).map(|(name, _)| name)
+    pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&Topic, bool)> {
+        self.names.range::<str, _>(behind(after)).map(|(name, id)| (name, self.state(*id).is_public()))
     }
 }
 

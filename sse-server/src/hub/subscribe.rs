@@ -86,17 +86,20 @@ enum Joined {
 }
 
 impl Hub {
+    /// Returns true if a subscriber that starts at `start` would be told that it has had everything.
+    pub(crate) async fn is_over(&self, selectors: &Selectors, start: Start) -> Result<bool, SubscribeError> {
+        let start = self.found(start, selectors).await?;
+        Ok(self.0.core.state()?.engine.is_over(selectors, &start))
+    }
+
     /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
     pub(crate) async fn enter(
         &self,
         selectors: Selectors,
-        mut start: Start,
+        start: Start,
         address: Option<IpAddr>,
     ) -> Result<Entered, SubscribeError> {
-        if let Some(seq) = self.aliased(&start, &selectors).await? {
-            let Start::After(asked) = start else { return Err(SubscribeError::Store) };
-            start = Start::Alias { asked, seq };
-        }
+        let mut start = self.found(start, &selectors).await?;
         let (subscriber, mut placement) = loop {
             match self.join(&selectors, &start, address)? {
                 Joined::As(subscriber, placement) => break (subscriber, placement),
@@ -160,16 +163,18 @@ impl Hub {
         Ok(())
     }
 
-    /// The first event in the store with the ID of its publisher's at which a subscriber starts. What only the window has is
-    /// found there.
-    async fn aliased(&self, start: &Start, selectors: &Selectors) -> Result<Option<u64>, SubscribeError> {
-        let Start::After(text) = start else { return Ok(None) };
-        if !self.0.backed || text.is_empty() || Position::parse(text).is_some() {
-            return Ok(None);
-        }
-        let found =
-            self.noted(self.0.store.find(text.clone(), selectors.clone()).await).map_err(SubscribeError::unreadable)?;
-        Ok(found.map(|entry| entry.seq))
+    /// The same start, at the first event in the store with the ID of its publisher's if it is given by one. What only the
+    /// window has is found there.
+    async fn found(&self, start: Start, selectors: &Selectors) -> Result<Start, SubscribeError> {
+        let asked = match start {
+            Start::After(text) if self.0.backed && !text.is_empty() && Position::parse(&text).is_none() => text,
+            start => return Ok(start),
+        };
+        let found = self.0.store.find(asked.clone(), selectors.clone()).await;
+        Ok(match self.noted(found).map_err(SubscribeError::unreadable)? {
+            Some(entry) => Start::Alias { asked, seq: entry.seq },
+            None => Start::After(asked),
+        })
     }
 
     /// Checks `selectors` against the limits of one stream, and makes a set of them.

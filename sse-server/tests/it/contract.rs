@@ -223,6 +223,10 @@ async fn a_stream_of_ended_topics_is_told_and_closed_and_then_is_answered_204() 
         let answer = client.get(&format!("/events?{all}")).last_event_id(&end.id).send().await;
         assert_eq!((answer.status.as_u16(), answer.text()), (204, ""));
         assert_eq!(client.get("/events?topic=runs/1").last_event_id(&one).send().await.status, 204);
+        for (position, status) in [(&one, 204), (&first, 200)] {
+            let head = client.request(Method::HEAD, "/events?topic=runs/1").last_event_id(position);
+            assert_eq!(head.send().await.status, status, "as GET answers");
+        }
         // who is behind gets first what it missed
         let mut behind = resume(client, "topic=runs/1", &first).await;
         behind.expect_event("b").await;

@@ -110,3 +110,21 @@ fn topics_that_only_other_topics_events_have_are_bounded_too() {
     }
     assert_eq!(engine.window().size().0, 4, "each has two topics besides the one that all have");
 }
+
+#[test]
+fn public_topics_are_listed_behind_many_private_ones() {
+    let mut engine = engine(bounds());
+    for (seq, name) in (1..).zip(["a", "b", "c", "d", "e", "f", "g", "z"]) {
+        let private = name != "z";
+        let draft = Draft { private, ..draft(name, "x") };
+        engine.publish(seq, 0, &draft, &mut Vec::new()).unwrap();
+    }
+    let (mut names, mut on) = engine.names_after(None, 5);
+    assert!(names.is_empty() && on.is_some(), "the slice ends first");
+    while let Some(after) = on {
+        let more = engine.names_after(Some(after.as_str()), 5 - names.len());
+        names.extend(more.0);
+        on = more.1;
+    }
+    assert_eq!(names, [Topic::new("z").unwrap()]);
+}

@@ -1,6 +1,6 @@
 //! What events and topics are marked with: publishers' IDs, and ends.
 
-use crate::{Selectors, Stock, Topic, frame::Frame};
+use crate::{MAX_ALIASED, Selectors, Stock, Topic, frame::Frame};
 
 use super::Window;
 
@@ -34,9 +34,38 @@ impl Window {
         }
     }
 
-    /// The first event in the window with this alias that a subscriber may read.
+    /// The first event in the window with this alias that a subscriber may read, if it is among the first [`MAX_ALIASED`].
     pub(crate) fn aliased(&self, alias: &str, selectors: &Selectors) -> Option<u64> {
-        self.aliases.of(alias).find(|seq| self.frame(*seq).is_some_and(|frame| self.may_read(selectors, frame)))
+        self.aliases
+            .of(alias)
+            .take(MAX_ALIASED)
+            .find(|seq| self.frame(*seq).is_some_and(|frame| self.may_read(selectors, frame)))
+    }
+
+    /// The first of these events of the window that a subscriber with `selectors` may read. Of `private` ones, each that is
+    /// looked at is taken from `looks`: what a client can't read must not cost more at once than what it can.
+    ///
+    /// # Errors
+    ///
+    /// There are no `looks` left: the event to go on with.
+    pub(crate) fn first_readable<'a>(
+        &self,
+        selectors: &Selectors,
+        private: bool,
+        seqs: impl IntoIterator<Item = &'a u64>,
+        looks: &mut usize,
+    ) -> Result<Option<u64>, u64> {
+        let mut seqs = seqs.into_iter().copied();
+        if !private {
+            return Ok(seqs.next());
+        }
+        for seq in seqs {
+            *looks = looks.checked_sub(1).ok_or(seq)?;
+            if self.frame(seq).is_none_or(|frame| self.may_read(selectors, frame)) {
+                return Ok(Some(seq));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns true if a subscriber with `selectors` may read this event of the window.

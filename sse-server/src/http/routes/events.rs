@@ -34,7 +34,11 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     }
     let wish = Wish::read(&request.query, &request.headers, hub)?;
     if request.method == Method::HEAD {
-        return Ok(head(hub, ResponseBody::no_events()));
+        return match hub.is_over(&wish.selectors, wish.start).await {
+            Ok(true) => Ok(over()),
+            Ok(false) => Ok(head(hub, ResponseBody::no_events())),
+            Err(error) => turn_away(hub, &error, accept, wish.control),
+        };
     }
     // over HTTP/2 one connection carries many
     let holds_connection = request.peer.is_some() && request.version != Version::HTTP_2;

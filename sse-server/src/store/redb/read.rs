@@ -3,7 +3,7 @@
 use std::sync::{RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
-use sse_engine::{Millis, Selectors, Stock, StoredTopic, Topic};
+use sse_engine::{MAX_ALIASED, Millis, Selectors, Stock, StoredTopic, Topic};
 
 use super::{
     Fault, TopicNames,
@@ -70,10 +70,11 @@ impl<'a> Snapshot<'a> {
         Ok(entries)
     }
 
-    /// The first event with this ID of its publisher's that `selectors` may read. Damaged ones are left out.
+    /// The first event with this ID of its publisher's that `selectors` may read, if it is among the first [`MAX_ALIASED`].
+    /// Damaged ones are left out.
     pub(super) fn aliased(&self, alias: &str, selectors: &Selectors) -> FileResult<Option<Entry>> {
         let aliases = self.transaction.open_table(ALIASES)?;
-        for row in aliases.range((alias, 0)..=(alias, self.committed))? {
+        for row in aliases.range((alias, 0)..=(alias, self.committed))?.take(MAX_ALIASED) {
             let entry = self.entry_at(row?.0.value().1)?;
             if let Some(entry) = entry.filter(|entry| entry.is_for(selectors)) {
                 return Ok(Some(entry));
