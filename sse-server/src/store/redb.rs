@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!  append ─▶ queue ─▶ writer: one thread, one transaction for all that waits ─▶ file
-//!              │         └─ told when it is written (durability always, and the first events after a pause)
-//!              └─ told at once (durability interval and none, while the file says that it may be behind)
+//!              │         └─ reported when it is written (durability always, and the first events after a pause)
+//!              └─ reported at once (durability interval and none, while the file says that it may be behind)
 //!  read ─▶ a few threads, each on a snapshot of what is committed
 //! ```
 //!
-//! Before an event is shown that is not yet in the file, the file durably records that it may be behind. So after a
+//! Before an event is reported that is not yet in the file, the file durably records that it may be behind. So after a
 //! crash the hub knows whether events may have been lost.
 
 mod damage;
@@ -67,7 +67,7 @@ use threads::Threads;
 /// The most concurrent reads. Each holds a page of events.
 const READS: usize = 8;
 
-/// When an event is acknowledged, and shown to subscribers.
+/// When an event is acknowledged, and reported to followers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// Once it is synced to the disk.

@@ -39,16 +39,16 @@ pub(super) struct Queue {
     /// The next sequence number, and the last publish time assigned.
     next: u64,
     time: Millis,
-    /// Sequence numbers through this one may be shown before they are written: the file has recorded the reservation.
+    /// Sequence numbers through this one may be reported before they are written: the file has recorded the reservation.
     pub(super) reserved: u64,
     /// Events through this one are committed to the file.
     pub(super) committed: u64,
-    /// Not yet shown: followers get these once they are written.
+    /// Not yet reported: followers get these once they are written.
     pub(super) waiting: Vec<PendingAppend>,
-    /// Already shown to followers. They precede those in `waiting`.
-    pub(super) shown: VecDeque<QueuedBatch>,
+    /// Already reported to followers. They precede those in `waiting`.
+    pub(super) reported: VecDeque<QueuedBatch>,
     bytes: usize,
-    /// The file records that it may be behind, so events may be shown before they are written.
+    /// The file records that it may be behind, so events may be reported before they are written.
     pub(super) behind: bool,
     pub(super) trims: Vec<PendingTrim>,
     /// The topics that have ended, and where, as far as that is known: those of the file and those of what is queued.
@@ -74,7 +74,7 @@ impl Queue {
             reserved: loaded.reserved,
             committed: loaded.head,
             waiting: Vec::new(),
-            shown: VecDeque::new(),
+            reported: VecDeque::new(),
             bytes: 0,
             behind: false,
             trims: Vec::new(),
@@ -127,19 +127,20 @@ impl Queue {
         }
     }
 
-    pub(super) fn tell(&self, entries: &[Entry]) -> Vec<AfterUnlock> {
+    /// Reports `entries` to all followers.
+    pub(super) fn report(&self, entries: &[Entry]) -> Vec<AfterUnlock> {
         self.followers.iter().map(|follower| follower.appended(entries, self.committed)).collect()
     }
 
-    /// Tells that `topic` has ended at `at`, without an event that says so.
-    pub(super) fn tell_end(&mut self, topic: Topic, at: u64) -> Vec<AfterUnlock> {
+    /// Reports that `topic` has ended at `at`, without an event that says so.
+    pub(super) fn report_end(&mut self, topic: Topic, at: u64) -> Vec<AfterUnlock> {
         let after_unlock = self.followers.iter().map(|follower| follower.ended(&topic, at).1).collect();
         self.ends.insert(topic, at);
         after_unlock
     }
 
-    /// Tells that `topic`, which had ended, goes on.
-    pub(super) fn tell_reopened(&mut self, topic: &Topic) {
+    /// Reports that `topic`, which had ended, goes on.
+    pub(super) fn report_reopened(&mut self, topic: &Topic) {
         self.ends.remove(topic);
         self.followers.iter().for_each(|follower| follower.topic_reopened(topic));
     }
@@ -157,7 +158,7 @@ impl Queue {
         } else if !self.waiting.is_empty() {
             let (crowd, took) = self.crowd;
             if self.waiting.len() >= crowd { last } else { self.waiting_since + took.min(LINGER) }
-        } else if !self.shown.is_empty() || quiet {
+        } else if !self.reported.is_empty() || quiet {
             last + period
         } else if chores {
             last + period.min(SWEEP)
@@ -172,18 +173,18 @@ impl Queue {
     }
 
     fn take(&mut self, durability: Durability) -> Job {
-        // Once everything is written, the file is no longer behind. It records that before more is shown.
+        // Once everything is written, the file is no longer behind. It records that before more is reported.
         let behind = match durability {
             Durability::Always => false,
-            Durability::Interval(_) => !self.shown.is_empty() || !self.waiting.is_empty(),
+            Durability::Interval(_) => !self.reported.is_empty() || !self.waiting.is_empty(),
             Durability::None => self.behind || !self.waiting.is_empty(),
         };
-        // No event is shown ahead of one that is still hidden.
+        // No event is reported ahead of one that still waits.
         self.behind &= behind && self.waiting.is_empty();
         self.bytes = 0;
         self.writing = true;
         Job {
-            shown: std::mem::take(&mut self.shown),
+            reported: std::mem::take(&mut self.reported),
             waiting: std::mem::take(&mut self.waiting),
             trims: std::mem::take(&mut self.trims),
             behind: behind && !self.closing,
@@ -191,29 +192,29 @@ impl Queue {
         }
     }
 
-    /// Shows the batches that arrived while the file recorded that it may be behind: they need not wait any longer. One that
+    /// Reports the batches that arrived while the file recorded that it may be behind: they need not wait any longer. One that
     /// ends a topic without an event has to, and those behind it.
     pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<PendingAppend>) {
         let reserved = self.reserved;
         let fits = |waiting: &PendingAppend| waiting.batch.end.is_none() && waiting.batch.at.0 <= reserved;
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
         let released: Vec<_> = self.waiting.drain(..count).collect();
-        let after_unlock = released.iter().flat_map(|waiting| self.tell(&waiting.batch.entries)).collect();
+        let after_unlock = released.iter().flat_map(|waiting| self.report(&waiting.batch.entries)).collect();
         (after_unlock, released)
     }
 
-    /// Puts back batches that were shown and could not be written, for the next attempt.
-    pub(super) fn put_back(&mut self, mut shown: VecDeque<QueuedBatch>) {
-        shown.append(&mut self.shown);
-        self.bytes = shown.iter().map(QueuedBatch::weight).sum();
-        self.shown = shown;
+    /// Puts back batches that were reported and could not be written, for the next attempt.
+    pub(super) fn put_back(&mut self, mut reported: VecDeque<QueuedBatch>) {
+        reported.append(&mut self.reported);
+        self.bytes = reported.iter().map(QueuedBatch::weight).sum();
+        self.reported = reported;
         self.behind = false;
         self.writing = false;
     }
 }
 
 impl Inner {
-    /// Queues `batch`, and shows it to followers if that is allowed before it is written.
+    /// Queues `batch`, and reports it to followers if that is allowed before it is written.
     pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Answer, StoreError> {
         let mut queue = self.queue()?;
         if queue.closing {
@@ -223,14 +224,14 @@ impl Inner {
         self.disk.writes()?;
         let batch = queue.place(batch, room)?;
         let seqs = batch.seqs();
-        let first = queue.shown.is_empty();
+        let first = queue.reported.is_empty();
         let before = queue.bytes;
         queue.bytes += batch.weight();
-        let may_show = queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved;
-        if may_show && batch.end.is_none() {
-            let after_unlock = queue.tell(&batch.entries);
+        let may_report = queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved;
+        if may_report && batch.end.is_none() {
+            let after_unlock = queue.report(&batch.entries);
             let wake = first || (before < EAGER && queue.bytes >= EAGER);
-            queue.shown.push_back(batch);
+            queue.reported.push_back(batch);
             drop(queue);
             if wake {
                 self.work.notify_one();
@@ -284,8 +285,9 @@ impl Inner {
             if queue.committed > committed.max(after) {
                 continue; // more was committed meanwhile
             }
-            let shown = queue.shown.iter().filter(|batch| batch.entries.iter().all(|entry| entry.seq > after));
-            let after_unlock: Vec<_> = shown.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
+            let reported = queue.reported.iter().filter(|batch| batch.entries.iter().all(|entry| entry.seq > after));
+            let after_unlock: Vec<_> =
+                reported.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
             follower.settled(queue.committed);
             queue.followers.push(follower);
             drop(queue);

@@ -51,7 +51,7 @@ pub(crate) mod meta {
     pub(crate) const RESERVED: &str = "reserved";
     /// 1 if the log is in use, or was not closed cleanly.
     pub(crate) const IN_USE: &str = "in_use";
-    /// 1 if events may have been shown that are not in the file.
+    /// 1 if events may have been reported that are not in the file.
     pub(crate) const BEHIND: &str = "behind";
     pub(crate) const FLOOR: &str = "floor";
     pub(crate) const FLOOR_TIME: &str = "floor_time";

@@ -264,7 +264,7 @@ impl<'t> LogTransaction<'t> {
         behind: bool,
         in_use: bool,
     ) -> FileResult<(Vec<Trim>, Outcome)> {
-        let trims = self.told()?;
+        let trims = self.take_trims()?;
         let mut rows = self.transaction.open_table(TOPICS)?;
         for id in &self.touched {
             match self.loaded.topics.get(id) {

@@ -47,10 +47,10 @@ pub(in super::super) enum Answer {
 /// The work of one transaction.
 #[derive(Debug, Default)]
 pub(in super::super) struct Job {
-    pub(in super::super) shown: VecDeque<QueuedBatch>,
+    pub(in super::super) reported: VecDeque<QueuedBatch>,
     pub(in super::super) waiting: Vec<PendingAppend>,
     pub(in super::super) trims: Vec<PendingTrim>,
-    /// Whether events may be shown before they are written from now on.
+    /// Whether events may be reported before they are written from now on.
     pub(in super::super) behind: bool,
     pub(in super::super) closing: bool,
 }
@@ -74,11 +74,11 @@ impl QueuedBatch {
 impl Job {
     /// Returns true if nobody asked for anything.
     pub(in super::super) fn is_idle(&self) -> bool {
-        self.shown.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
+        self.reported.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
     }
 
     /// All batches to write, in order.
     pub(in super::super) fn batches(&self) -> impl Iterator<Item = &QueuedBatch> {
-        self.shown.iter().chain(self.waiting.iter().map(|waiting| &waiting.batch))
+        self.reported.iter().chain(self.waiting.iter().map(|waiting| &waiting.batch))
     }
 }

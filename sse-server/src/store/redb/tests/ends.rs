@@ -47,7 +47,7 @@ async fn ends_survive() {
 async fn an_end_waits_and_keeps_the_order() {
     let (store, _directory) = new(NEVER);
     let heard = followed(&store, 0);
-    append(&store, "a", "1").await; // from here on events are shown before they are written
+    append(&store, "a", "1").await; // from here on events are reported before they are written
     let before = store.append(batch(1, [("a", "2"), ("b", "3")]));
     let end = store.append(ending("a"));
     let behind = store.append(batch(1, [("b", "4")]));

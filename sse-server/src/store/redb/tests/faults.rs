@@ -221,7 +221,7 @@ async fn a_log_on_a_full_disk_can_be_read_and_is_written_when_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), NEVER);
     let first = append(&store, "a", "synced").await;
-    append(&store, "a", "shown").await;
+    append(&store, "a", "reported").await;
     let crashed = crashed(directory.path());
     drop(store);
     let faults = Faults::after(0, false);

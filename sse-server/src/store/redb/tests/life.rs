@@ -29,9 +29,9 @@ async fn a_stop_in_good_order_loses_and_skips_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_crash_may_have_shown_is_never_given_out_again() {
+async fn what_a_crash_may_have_reported_is_never_given_out_again() {
     let (store, directory) = new(NEVER);
-    // The first event is synced before it is acknowledged; the next is shown at once.
+    // The first event is synced before it is acknowledged; the next is reported at once.
     let first = append(&store, "a", "1").await;
     let second = append(&store, "a", "2").await;
     let crashed = crashed(directory.path());
