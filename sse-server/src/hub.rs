@@ -218,8 +218,8 @@ impl Hub {
 }
 
 impl Surroundings for Hub {
-    fn head(&self) -> u64 {
-        self.0.core.head()
+    fn shown(&self) -> u64 {
+        self.0.core.shown()
     }
 
     fn position(&self, seq: u64) -> Position {

@@ -42,7 +42,7 @@ pub struct Progress {
     seq: u64,
     /// The last trim that was reported to the subscriber, or did not concern it.
     trims_seen: u64,
-    /// The subscriber has been at the head before, so it is responsible for any lag.
+    /// The subscriber has caught up before, so it is responsible for any lag.
     caught_up: bool,
 }
 
@@ -56,7 +56,7 @@ pub enum Step<W = Write> {
         /// How many they are.
         count: usize,
     },
-    /// Nothing to write until the group matches again. The cursor stands at the head.
+    /// Nothing to write until the group matches again. The cursor has passed all that is shown.
     CaughtUp,
     /// The next events are not in the window: read them from the store, and pass them to [`accept_page`](crate::Engine::accept_page).
     NeedStore(StoreRead),
@@ -161,7 +161,7 @@ impl Cursor {
             return Step::NeedStore(StoreRead {
                 selectors,
                 after: progress.seq,
-                until: window.evicted().min(window.head()),
+                until: window.evicted().min(window.shown()),
                 only: Vec::new(),
             });
         }
@@ -176,7 +176,7 @@ impl Cursor {
         }
         let Some(first) = found.frames.first() else {
             progress.seq = through;
-            if progress.seq < window.head() {
+            if progress.seq < window.shown() {
                 return Step::Yield;
             }
             progress.caught_up = true;
@@ -253,12 +253,12 @@ pub(crate) struct Matching<'a> {
 /// Up to `count` retained events after `seq` that match the group.
 pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count: usize) -> Matching<'a> {
     let View { window, steps, .. } = *view;
-    let head = window.head();
+    let shown = window.shown();
     if seq >= group.complete_after {
-        let seqs = group.seqs_after(seq).take_while(|seq| *seq <= head);
+        let seqs = group.seqs_after(seq).take_while(|seq| *seq <= shown);
         let frames: Vec<_> = seqs.filter_map(|seq| window.frame(seq)).take(count).collect();
         steps.count(frames.len());
-        return Matching { frames, through: head };
+        return Matching { frames, through: shown };
     }
     let granted = !group.selectors.grants().is_empty();
     if let Some(topics) = group.selectors.topics_only() {
@@ -267,14 +267,14 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
             for (list, _) in window.topics().state(id).seqs.seen(granted) {
                 let from = list.partition_point(|one| *one <= seq);
                 // one more says whether there are others
-                seqs.extend(list.range(from..).take_while(|seq| **seq <= head).take(count + 1));
+                seqs.extend(list.range(from..).take_while(|seq| **seq <= shown).take(count + 1));
                 steps.count(1);
             }
         }
         steps.count(seqs.len());
         seqs.sort_unstable();
         seqs.dedup();
-        let through = seqs.get(count).map_or(head, |_| seqs[count - 1]);
+        let through = seqs.get(count).map_or(shown, |_| seqs[count - 1]);
         seqs.truncate(count);
         let frames = seqs.into_iter().filter_map(|seq| window.frame(seq));
         let frames = frames.filter(|frame| window.may_read(&group.selectors, frame)).collect();
@@ -284,7 +284,7 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
     let mut known: HashMap<TopicId, bool> = HashMap::new();
     let mut matches = |id: TopicId| *known.entry(id).or_insert_with(|| matcher.matches(window.topic_of(id)));
     let mut frames = Vec::new();
-    let mut through = head;
+    let mut through = shown;
     let mut scanned = 0;
     for frame in window.frames_after(seq) {
         if scanned >= SLICE || frames.len() == count {
@@ -308,7 +308,7 @@ fn ended(window: &Window, group: &Group, seq: u64) -> Option<Vec<Topic>> {
         return None;
     }
     let ended = ended_by(window, &group.selectors, seq);
-    if ended.is_none() && seq >= window.last() {
+    if ended.is_none() && seq >= window.head() {
         group.may_have_ended.store(false, Ordering::Relaxed); // until another topic ends
     }
     ended
@@ -326,7 +326,7 @@ pub(crate) fn ended_by(window: &Window, selectors: &Selectors, seq: u64) -> Opti
 
 /// Returns true if an event after `seq` that matches the group, and is not hidden, may be in the store but not in the window.
 fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
-    if seq >= window.evicted().min(window.head()) || group.has_all(seq, window.start()) {
+    if seq >= window.evicted().min(window.shown()) || group.has_all(seq, window.start()) {
         return false;
     }
     let granted = !group.selectors.grants().is_empty();

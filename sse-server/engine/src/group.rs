@@ -212,12 +212,12 @@ impl Groups {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a member to the group of `selectors`, which is created if needed: it knows all matching events after `head`.
+    /// Adds a member to the group of `selectors`, which is created if needed: it knows all matching events after the last one `shown`.
     /// If it matches the event whose groups are being looked for, it is added to `matched`. The window begins at `start`.
     pub(crate) fn join(
         &mut self,
         selectors: Selectors,
-        (head, start): (u64, u64),
+        (shown, start): (u64, u64),
         bounds: &Bounds,
         matched: &mut Vec<GroupId>,
     ) -> Result<GroupId, Full> {
@@ -238,7 +238,7 @@ impl Groups {
                     selectors: selectors.clone(),
                     members: 0,
                     seqs: VecDeque::new(),
-                    complete_after: head,
+                    complete_after: shown,
                     evicted: 0,
                     may_have_ended: AtomicBool::new(selectors.topics_only().is_some()),
                     is_unused: false,

@@ -79,7 +79,7 @@ impl Model {
 
     /// The last event that subscribers may have.
     fn shown(&self) -> u64 {
-        self.engine.window().head()
+        self.engine.window().shown()
     }
 
     fn run(&mut self, op: Op) -> Result<(), TestCaseError> {

@@ -38,7 +38,7 @@ fn selectors(texts: &[&str]) -> Selectors {
 
 fn publish(engine: &mut Engine, topic: &str, time: Millis, data: &str) -> Vec<GroupId> {
     let mut matched = Vec::new();
-    engine.publish(engine.window().head() + 1, time, &draft(topic, data), &mut matched).unwrap();
+    engine.publish(engine.window().shown() + 1, time, &draft(topic, data), &mut matched).unwrap();
     matched
 }
 
@@ -354,7 +354,7 @@ fn an_event_that_is_not_above_the_last_is_refused() {
         let refused = engine.publish(seq, 0, &draft("a", "z"), &mut Vec::new());
         assert_eq!(refused, Err(OutOfOrder { seq, last: 2 }));
     }
-    assert_eq!((engine.window().size().0, engine.window().head()), (2, 2));
+    assert_eq!((engine.window().size().0, engine.window().shown()), (2, 2));
     assert_eq!(engine.publish(9, 0, &draft("a", "z"), &mut Vec::new()), Ok(()), "numbers may be left out");
 }
 
@@ -404,7 +404,7 @@ fn a_start_is_before_hidden_events_that_have_left_the_window() {
         engine.settle(seq);
     }
     engine.work(1, &mut Vec::new());
-    assert_eq!((engine.window().head(), engine.window().start()), (0, 2), "the first is hidden, and gone");
+    assert_eq!((engine.window().shown(), engine.window().start()), (0, 2), "the first is hidden, and gone");
     for start in [Start::Earliest, Start::Since { time: 1, asked: "1s".into(), before: Some(0) }] {
         let Placement::NeedStore(cursor, read, pending) = engine.subscribe(selectors(&["*"]), &start).unwrap() else {
             panic!("the store has it");

@@ -123,7 +123,7 @@ impl Hub {
             Entered::At(subscriber, cursor, opening) => (subscriber, cursor, opening),
             Entered::Over => {
                 let end = End::new(selectors.topics_only().into_iter().flatten().map(Topic::as_str));
-                let position = asked.unwrap_or_else(|| self.position(self.head()).id());
+                let position = asked.unwrap_or_else(|| self.position(self.shown()).id());
                 return Ok(Subscription {
                     body: None,
                     parser,

@@ -50,7 +50,7 @@ async fn an_event_for_many_groups_reaches_each_of_them() {
         streams.push(subscribe(&hub, &["a/b/c".to_owned(), format!("late/{own}")], Start::Earliest).await);
     }
     let shown = async {
-        while hub.head() < 50 {
+        while hub.shown() < 50 {
             tokio::task::yield_now().await;
         }
     };
