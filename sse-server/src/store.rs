@@ -2,6 +2,7 @@
 
 mod failure;
 mod key;
+mod page_builder;
 
 pub(crate) mod memory;
 #[cfg(feature = "redb")]
@@ -17,6 +18,7 @@ use sse_engine::{Draft, Epoch, Hole, Kind, Loss, Millis, Selectors, StoredTopic,
 pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
 pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey, UploadRange};
+pub(crate) use page_builder::{PageBuilder, PageRoom};
 
 /// A log of events in a total order. Many append to it, and every hub follows it.
 ///
@@ -221,7 +223,7 @@ pub(crate) struct Query {
     pub(crate) selectors: Selectors,
     pub(crate) after: u64,
     pub(crate) until: u64,
-    /// The most events to return, and the most bytes if there is more than one event.
+    /// The [room](PageRoom) of the page.
     pub(crate) events: usize,
     pub(crate) bytes: usize,
 }

@@ -10,7 +10,9 @@ use std::{
 
 use sse_engine::{Epoch, Millis, Retained, Selectors, Topic, Trim};
 
-use super::{AfterUnlock, Appended, Batch, Entry, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
+use super::{
+    AfterUnlock, Appended, Batch, Entry, Follower, Page, PageBuilder, Query, Store, StoreError, StoreSnapshot, Task,
+};
 use crate::base::lock::{Guard, Lock};
 use ends::Ends;
 
@@ -54,21 +56,10 @@ impl Memory {
     fn page(&self, query: &Query) -> Result<Page, StoreError> {
         let state = self.state()?;
         let until = query.until.min(state.head);
-        let mut page = Page { through: until, ..Page::default() };
-        let mut bytes = 0;
         let after = state.entries.partition_point(|entry| entry.seq <= query.after);
-        for entry in state.entries.range(after..).take_while(|entry| entry.seq <= until) {
-            if !query.selectors.accept(entry.draft.topics(), entry.draft.private) {
-                continue;
-            }
-            bytes += entry.draft.weight();
-            if page.entries.len() == query.events || (bytes > query.bytes && !page.entries.is_empty()) {
-                page.through = page.entries.last().map_or(query.after, |last| last.seq);
-                break;
-            }
-            page.entries.push(entry.clone());
-        }
-        Ok(page)
+        let entries = state.entries.range(after..).take_while(|entry| entry.seq <= until);
+        let matching = entries.filter(|entry| query.selectors.accept(entry.draft.topics(), entry.draft.private));
+        Ok(PageBuilder::new(query, until).fill(matching.cloned()))
     }
 }
 
