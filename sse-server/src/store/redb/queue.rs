@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Durability, Inner, loaded::Loaded};
 use crate::store::{AfterUnlock, Appended, Batch, Entry, Follower, StoreError};
-pub(super) use job::{Answer, AppendReply, Job, PendingAppend, PendingTrim, QueuedBatch};
+pub(super) use job::{Answer, AppendReply, BehindEnd, Job, PendingAppend, PendingTrim, QueuedBatch};
 use sse_engine::{Millis, Topic};
 
 /// Once this many bytes are queued, they are written without waiting for the interval to pass.
@@ -99,9 +99,17 @@ impl Queue {
         self.next += count;
     }
 
-    /// Assigns sequence numbers and a time to `batch`, unless something of it would get behind the end of a topic.
-    fn place(&mut self, batch: Batch, room: OwnedSemaphorePermit) -> Result<QueuedBatch, StoreError> {
-        batch.check_ends(|topic| self.ends.get(topic).copied())?;
+    /// Assigns sequence numbers and a time to `batch`, unless something of it would get behind the end of a topic. An end
+    /// that is not written yet may be taken back: the refusal waits until it is.
+    fn place(&mut self, mut batch: Batch, room: OwnedSemaphorePermit) -> Result<QueuedBatch, StoreError> {
+        let mut refused = None;
+        match batch.check_ends(|topic| self.ends.get(topic).copied()) {
+            Err(StoreError::Ended { index, at: at @ 1.. }) if self.has_unanswered() => {
+                refused = batch.topic(index).cloned().map(|topic| BehindEnd { index, topic, at });
+                batch = Batch { now: batch.now, ..Batch::default() };
+            }
+            checked => checked?,
+        }
         let Batch { drafts, end, keys, now } = batch;
         self.time = self.time.max(now);
         let (first, time) = (self.next, self.time);
@@ -110,7 +118,7 @@ impl Queue {
         if end.is_some() {
             self.next = self.next.max(2); // what ends at 0 has not ended
         }
-        let batch = QueuedBatch { entries, end, keys, at: self.head(), now, _room: room };
+        let batch = QueuedBatch { entries, end, keys, refused, at: self.head(), now, _room: room };
         for entry in batch.entries.iter().filter(|entry| entry.draft.end) {
             self.ends.insert(entry.draft.topic.clone(), entry.seq);
         }
@@ -118,6 +126,17 @@ impl Queue {
             self.ends.insert(topic.clone(), batch.at.0); // the writer knows better
         }
         Ok(batch)
+    }
+
+    /// Returns true if there are batches whose publishers wait: they may be refused still.
+    const fn has_unanswered(&self) -> bool {
+        !self.waiting.is_empty() || (self.writing && !self.behind)
+    }
+
+    /// Why a batch is refused, now that all before it is written.
+    pub(super) fn refusal(&self, refused: BehindEnd) -> StoreError {
+        let BehindEnd { index, topic, at } = refused;
+        StoreError::Ended { index, at: self.ends.get(&topic).copied().unwrap_or(at) }
     }
 
     /// Takes back the ends of a batch that is refused.
@@ -193,10 +212,12 @@ impl Queue {
     }
 
     /// Reports the batches that arrived while the file recorded that it may be behind: they need not wait any longer. One that
-    /// ends a topic without an event has to, and those behind it.
+    /// ends a topic without an event has to, or that is refused, and those behind it.
     pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<PendingAppend>) {
         let reserved = self.reserved;
-        let fits = |waiting: &PendingAppend| waiting.batch.end.is_none() && waiting.batch.at.0 <= reserved;
+        let fits = |PendingAppend { batch, .. }: &PendingAppend| {
+            batch.end.is_none() && batch.refused.is_none() && batch.at.0 <= reserved
+        };
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
         let released: Vec<_> = self.waiting.drain(..count).collect();
         let after_unlock = released.iter().flat_map(|waiting| self.report(&waiting.batch.entries)).collect();
@@ -300,12 +321,12 @@ impl Inner {
     /// system call.
     pub(super) fn answer(
         &self,
-        waiting: Vec<(AppendReply, Appended)>,
+        waiting: Vec<(AppendReply, Result<Appended, StoreError>)>,
         trims: Vec<PendingTrim>,
     ) -> Result<(), StoreError> {
         let answer = move || {
             for (answer, appended) in waiting {
-                let _ = answer.send(Ok(appended)); // the publisher may be gone
+                let _ = answer.send(appended); // the publisher may be gone
             }
             for trim in trims {
                 let _ = trim.answer.send(Ok(()));

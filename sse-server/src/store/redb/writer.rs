@@ -295,7 +295,7 @@ impl Writer {
             if let Some((topic, at)) = ended {
                 after_unlock.extend(queue.report_end(topic, at));
             }
-            answers.push((answer, appended));
+            answers.push((answer, batch.refused.map_or(Ok(appended), |refused| Err(queue.refusal(refused)))));
         }
         for topic in &reopened {
             queue.report_reopened(topic);
@@ -304,7 +304,7 @@ impl Writer {
             let (more, released) = queue.release();
             after_unlock.extend(more);
             for PendingAppend { batch, answer } in released {
-                answers.push((answer, Appended { seqs: batch.seqs(), ended: None }));
+                answers.push((answer, Ok(Appended { seqs: batch.seqs(), ended: None })));
                 queue.reported.push_back(batch);
             }
         }

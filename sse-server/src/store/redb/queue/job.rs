@@ -14,10 +14,22 @@ pub(in super::super) struct QueuedBatch {
     /// The topic that ends behind them, without an event of its own.
     pub(in super::super) end: Option<Topic>,
     pub(in super::super) keys: Vec<KeyedRange>,
+    /// Nothing is appended: this is why, once it is written.
+    pub(in super::super) refused: Option<BehindEnd>,
     /// The last sequence number, and the last publish time, assigned through this batch.
     pub(in super::super) at: (u64, Millis),
     pub(in super::super) now: Millis,
     pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// An event, or an end, that is behind the end of its topic.
+#[derive(Debug)]
+pub(in super::super) struct BehindEnd {
+    /// Its index in the batch.
+    pub(super) index: usize,
+    pub(super) topic: Topic,
+    /// Where the topic ends, as far as that was known when the batch came.
+    pub(super) at: u64,
 }
 
 #[derive(Debug)]
