@@ -5,10 +5,13 @@ mod state;
 mod work;
 
 mod idempotency;
+mod in_flight;
 mod limits;
+mod recent_keys;
 mod uploads;
 
 mod append;
+mod append_error;
 mod append_lines;
 mod publish;
 mod publish_error;
@@ -36,7 +39,8 @@ use crate::{
     metrics::Metrics,
     store::{Store, StoreError},
 };
-pub(crate) use append::{AppendError, Publication, Published};
+pub(crate) use append::{Publication, Published};
+pub(crate) use append_error::AppendError;
 pub(crate) use append_lines::{LinesPublished, UploadedLines};
 use core::Core;
 pub(crate) use core::Draining;

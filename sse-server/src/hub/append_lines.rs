@@ -3,8 +3,10 @@
 use sse_engine::Draft;
 
 use super::{
-    AppendError, Failure, Hub, Published,
-    uploads::{NextLines, UploadProgress, Uploads},
+    AppendError, Hub, Published,
+    idempotency::Keys,
+    in_flight::InFlight,
+    uploads::{NextLines, UploadProgress},
 };
 use crate::store::{Batch, Fingerprint, Key, KeyedRange, Scope, UploadRange};
 
@@ -49,16 +51,15 @@ impl Hub {
         let lines = upload.lines;
         let further = (lines + drafts.len() as u64, contents[drafts.len()]);
         let (hub, key) = (self.clone(), upload.key.clone());
-        // The append continues if the publisher leaves: otherwise its key would stay in flight forever.
-        let task = tokio::spawn(async move { hub.append_next_lines(key, lines, &contents, drafts).await });
-        let done = self.unless_stalled(async { task.await.unwrap_or(Err(AppendError::Draining)) }).await?;
+        let append = async move { hub.append_next_lines(key, lines, &contents, drafts).await };
+        let done = self.finish_keyed(append).await?;
         (upload.lines, upload.content) = further;
         Ok(done)
     }
 
     /// Refuses an upload that ends before the lines that an earlier request with its key has published.
     pub(crate) fn end_lines(&self, upload: &UploadedLines) -> Result<(), AppendError> {
-        if self.with_uploads(|uploads| uploads.has_more_than(&upload.key, upload.lines))? {
+        if self.with_keys(|keys| keys.uploads().has_more_than(&upload.key, upload.lines))? {
             return Err(AppendError::Conflict(None));
         }
         Ok(())
@@ -71,19 +72,12 @@ impl Hub {
         contents: &[Fingerprint],
         mut drafts: Vec<Draft>,
     ) -> Result<LinesPublished, AppendError> {
-        let (repeats, before) = loop {
-            let mut resolved = std::pin::pin!(self.0.keys_resolved.notified());
-            resolved.as_mut().enable();
-            let now = self.clock().date();
-            match self.with_uploads(|uploads| uploads.next(&key, lines, contents, now))? {
-                NextLines::Publish { repeats, before } => break (repeats, before),
-                NextLines::Conflict(index) => return Err(AppendError::Conflict(Some(index))),
-                NextLines::InFlight => tokio::select! {
-                    () = resolved => {}
-                    stalled = self.0.store.stalled() => return Err(AppendError::Store(stalled)),
-                },
-            }
+        let next = |keys: &mut Keys, now| match keys.uploads().next(&key, lines, contents, now) {
+            NextLines::Publish { repeats, before } => Ok(Some((repeats, before))),
+            NextLines::Conflict(index) => Err(AppendError::Conflict(Some(index))),
+            NextLines::InFlight => Ok(None),
         };
+        let (repeats, before) = self.begin_keyed(next).await?;
         self.metrics().duplicates.inc_by(repeats as u64);
         let ends = |progress: UploadProgress, duplicate| {
             let (first, last) = progress.seqs;
@@ -95,7 +89,7 @@ impl Hub {
         if count == 0 {
             return Ok(LinesPublished { duplicates, published: 0, ends: before.map(|before| ends(before, true)) });
         }
-        let in_flight = LinesInFlight { hub: self, key: &key, done: None };
+        let in_flight = InFlight::new(self, |keys| keys.uploads().failed(&key));
         let (all, content) = (lines + (repeats + count) as u64, contents[repeats + count]);
         let upload = Some(UploadRange { lines: all, first: before.map(|before| before.seqs.0) });
         let stored = Key { scope: Scope::Lines, text: key.clone() };
@@ -109,36 +103,7 @@ impl Hub {
         let (Some(first), Some(last)) = (seqs.first(), seqs.last()) else { return Err(AppendError::Draining) };
         let seqs = (before.map_or(*first, |before| before.seqs.0), *last);
         let progress = UploadProgress { lines: all, content, seqs };
-        in_flight.done(progress);
+        in_flight.resolve(|keys, now| keys.uploads().done(&key, progress, now))?;
         Ok(LinesPublished { published: count as u64, duplicates, ends: Some(ends(progress, false)) })
-    }
-
-    fn with_uploads<T>(&self, work: impl FnOnce(&mut Uploads) -> T) -> Result<T, Failure> {
-        self.with_keys(|keys| work(keys.uploads()))
-    }
-}
-
-/// Lines that are being published. They have failed if this is dropped before they are done.
-struct LinesInFlight<'a> {
-    hub: &'a Hub,
-    key: &'a str,
-    done: Option<UploadProgress>,
-}
-
-impl LinesInFlight<'_> {
-    fn done(mut self, progress: UploadProgress) {
-        self.done = Some(progress);
-    }
-}
-
-impl Drop for LinesInFlight<'_> {
-    fn drop(&mut self) {
-        let now = self.hub.clock().date();
-        // a hub that has failed refuses the repeats itself
-        let _ = self.hub.with_uploads(|uploads| match self.done {
-            Some(progress) => uploads.done(self.key, progress, now),
-            None => uploads.failed(self.key),
-        });
-        self.hub.0.keys_resolved.notify_waiters();
     }
 }
