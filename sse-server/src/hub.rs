@@ -12,7 +12,7 @@ mod uploads;
 
 mod append;
 mod append_error;
-mod append_lines;
+mod append_upload;
 mod publish;
 mod publish_error;
 mod target;
@@ -41,7 +41,7 @@ use crate::{
 };
 pub(crate) use append::{Publication, Published};
 pub(crate) use append_error::AppendError;
-pub(crate) use append_lines::{LinesPublished, UploadedLines};
+pub(crate) use append_upload::{KeyedUpload, UploadPublished};
 use core::Core;
 pub(crate) use core::Draining;
 pub(crate) use core::Failure;

@@ -191,7 +191,7 @@ fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<Option<
     for (at, range) in keyed.iter().enumerate() {
         let index = match range.key.scope {
             Scope::Request => None,
-            Scope::Topic(_) | Scope::Lines => Some(range.events.start),
+            Scope::Topic(_) | Scope::Upload => Some(range.events.start),
         };
         let first = *here.entry(&range.key).or_insert(at);
         if keyed[first].content != range.content {

@@ -77,10 +77,10 @@ impl Keys {
 
     /// Adds a key from the store. They are added in order of use.
     pub(super) fn remember(&mut self, stored: StoredKey) {
-        let StoredKey { key, content, seqs, lines, time } = stored;
+        let StoredKey { key, content, seqs, total, time } = stored;
         match (&key.scope, &*seqs) {
-            (Scope::Lines, [first, .., last]) => {
-                self.uploads.remember(&key.text, UploadProgress { lines, content, seqs: (*first, *last) }, time);
+            (Scope::Upload, [first, .., last]) => {
+                self.uploads.remember(&key.text, UploadProgress { total, content, seqs: (*first, *last) }, time);
             }
             _ => self.keys.add(Arc::new(key), (content, seqs), time),
         }
@@ -105,7 +105,7 @@ mod tests {
             assert_eq!(keys.look_up(&key("b"), hi, 0), KeyState::New);
             keys.done(&key("a"), [7].into(), 0);
         }
-        let stored = StoredKey { key: key("b"), content: ho, seqs: [8].into(), lines: 0, time: 0 };
+        let stored = StoredKey { key: key("b"), content: ho, seqs: [8].into(), total: 0, time: 0 };
         keys.remember(stored);
         assert_eq!(keys.look_up(&key("b"), ho, 0), KeyState::Used([8].into()));
         assert_eq!(keys.look_up(&key("b"), ho, 1001), KeyState::New, "too old");
