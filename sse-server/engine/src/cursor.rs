@@ -28,7 +28,7 @@ use crate::{
 const PAGE: usize = 256;
 
 /// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
-/// until [`Engine::leave`](crate::Engine::leave).
+/// until [`Engine::unsubscribe`](crate::Engine::unsubscribe).
 #[derive(Debug)]
 pub struct Cursor {
     group: GroupId,

@@ -180,7 +180,7 @@ impl Engine {
     pub fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placement, Full> {
         let window = (self.window.shown(), self.window.start());
         self.steps.count(REMOVAL);
-        let group = self.groups.join(selectors, window, &self.bounds, &mut self.matched)?;
+        let group = self.groups.add_member(selectors, window, &self.bounds, &mut self.matched)?;
         Ok(resume::start(&self.view(), group, start))
     }
 
@@ -215,9 +215,9 @@ impl Engine {
     }
 
     /// Removes a member from its group. Returns true if the group has no members left.
-    pub fn leave(&mut self, group: GroupId) -> bool {
+    pub fn unsubscribe(&mut self, group: GroupId) -> bool {
         self.steps.count(REMOVAL);
-        self.groups.leave(group)
+        self.groups.remove_member(group)
     }
 
     /// Returns true if there are subscribers with these `selectors`.

@@ -172,10 +172,10 @@ impl Window {
             return Err(OutOfOrder { seq, last: self.appended });
         }
         self.appended = seq;
-        let topic = self.topics.enter(&draft.topic);
+        let topic = self.topics.intern(&draft.topic);
         let mut frame = Frame::new(self.at(seq), topic, draft);
         if !draft.others.is_empty() {
-            frame.set_others(draft.others.iter().map(|other| self.topics.enter(other)).collect());
+            frame.set_others(draft.others.iter().map(|other| self.topics.intern(other)).collect());
         }
         let cost = frame.cost();
         for (id, kind) in frame.kinds() {

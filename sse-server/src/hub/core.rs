@@ -363,22 +363,22 @@ impl Core {
     }
 
     /// Counts a new stream in a group, which may be new with it. `state` is the locked state.
-    pub(super) fn enter(
+    pub(super) fn add_stream(
         &self,
         state: &mut State,
         (group, is_new): (GroupId, bool),
         address: Option<IpAddr>,
     ) -> SubscriberId {
-        let id = state.enter(group, is_new, address);
+        let id = state.add_stream(group, is_new, address);
         self.streams.fetch_add(1, Ordering::AcqRel);
         self.note_subscribers(state);
         id
     }
 
     /// Uncounts a stream that has ended.
-    pub(super) fn leave(&self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
+    pub(super) fn remove_stream(&self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
         if let Ok(mut state) = self.state() {
-            state.leave(id, group, address);
+            state.remove_stream(id, group, address);
             self.note_subscribers(&state);
         }
         if self.streams.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -85,8 +85,8 @@ impl<S: Socket> Streams<S> {
         self.connections.vacant_key()
     }
 
-    /// Starts a stream.
-    pub(super) fn join(&mut self, socket: S, taken: TakenStream, chunked: bool, open: OpenConnection, now: Millis) {
+    /// Adds a connection, and starts its stream.
+    pub(super) fn add(&mut self, socket: S, taken: TakenStream, chunked: bool, open: OpenConnection, now: Millis) {
         let TakenStream { subscriber, cursor, opening, control } = taken;
         let entry = self.connections.vacant_entry();
         let index = entry.key();
@@ -98,7 +98,7 @@ impl<S: Socket> Streams<S> {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
         }
         let due = session.due();
-        let member = self.groups.join(subscriber.group(), slot);
+        let member = self.groups.add(subscriber.group(), slot);
         entry.insert(Connection::new(socket, id, Stream { session, subscriber, member }, chunked, open));
         self.set_timer(index, due);
         self.serve(index, now);
@@ -283,7 +283,7 @@ impl<S: Socket> Streams<S> {
 
     /// Writes the last block, and closes our side.
     fn end(&mut self, index: usize, last_words: &Bytes, ended: EndReason, now: Millis) -> Stays {
-        self.leave(index, ended);
+        self.unsubscribe(index, ended);
         let words = (!last_words.is_empty()).then(|| Chunk::new(last_words));
         let bytes = match (self.connections[index].chunked, words) {
             (true, Some(words)) => [words.framed(), LAST_CHUNK].concat().into(),
@@ -349,9 +349,9 @@ impl<S: Socket> Streams<S> {
     }
 
     /// Removes the subscriber of a connection from the hub. The connection stays.
-    fn leave(&mut self, index: usize, ended: EndReason) {
+    fn unsubscribe(&mut self, index: usize, ended: EndReason) {
         let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
-        if let Some(moved) = self.groups.leave(subscriber.group(), member)
+        if let Some(moved) = self.groups.remove(subscriber.group(), member)
             && let Some(stream) = &mut self.connections[moved as usize].stream
         {
             stream.member = member;
@@ -360,7 +360,7 @@ impl<S: Socket> Streams<S> {
     }
 
     fn close(&mut self, index: usize, ended: EndReason) -> Stays {
-        self.leave(index, ended);
+        self.unsubscribe(index, ended);
         let connection = self.connections.remove(index);
         if connection.is_blocked() {
             self.hub.metrics().stalled_connections.dec();
