@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use slab::Slab;
-use sse_engine::{Action, Chunk, ControlKind, DrainReason, GroupId, Millis, Session, StorePage, Surroundings};
+use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Session, StorePage, Surroundings};
 
 use super::{
     Reader,
@@ -19,7 +19,7 @@ use crate::{
     base::connections::OpenConnection,
     hub::{Draining, Hub},
     metrics::EndReason,
-    transport::takeover::TakenStream,
+    transport::{deliveries::Deliveries, takeover::TakenStream},
 };
 
 /// The number of members of a group that are served before another group has its turn.
@@ -50,8 +50,7 @@ pub(super) struct Streams<S> {
     drain: Option<Draining>,
     /// How long a peer may take nothing, and how long it may take for the last bytes of a stream that has to end.
     write_stall: Millis,
-    delivered: u64,
-    bytes: u64,
+    deliveries: Deliveries,
 }
 
 /// Whether a connection still exists.
@@ -75,8 +74,7 @@ impl<S: Socket> Streams<S> {
             memo: Memo::default(),
             reader,
             drain: None,
-            delivered: 0,
-            bytes: 0,
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -162,9 +160,7 @@ impl<S: Socket> Streams<S> {
         if let Some(group) = self.groups.turn() {
             self.walk(group, now);
         }
-        let metrics = self.hub.metrics();
-        metrics.deliveries.inc_by(std::mem::take(&mut self.delivered));
-        metrics.bytes.inc_by(std::mem::take(&mut self.bytes));
+        self.deliveries.flush(self.hub.metrics());
         self.groups.is_ready() || !self.more.is_empty() || self.due().is_some_and(|due| due <= now)
     }
 
@@ -227,20 +223,10 @@ impl<S: Socket> Streams<S> {
     /// Performs an action of a session. Returns whether the connection still exists, and whether there may be more to
     /// do.
     fn act(&mut self, index: usize, action: Action<Chunk>, now: Millis) -> (Stays, bool) {
+        self.deliveries.count(&action, Chunk::len, self.hub.metrics());
         match action {
-            Action::Events { events, count } => {
-                self.delivered += count as u64;
-                self.bytes += events.len() as u64;
-                (self.write(index, &events, now), true)
-            }
-            Action::Control { block, kind } => {
-                match kind {
-                    ControlKind::Opening => {}
-                    ControlKind::Heartbeat => drop(self.hub.metrics().heartbeats.inc()),
-                    ControlKind::Gap(reason) => self.hub.metrics().gap(reason),
-                }
-                (self.write(index, &Chunk::new(&block), now), true)
-            }
+            Action::Events { events, .. } => (self.write(index, &events, now), true),
+            Action::Control { block, .. } => (self.write(index, &Chunk::new(&block), now), true),
             Action::ReadStore(read) => {
                 let connection = &mut self.connections[index];
                 connection.reading = Some(self.reader.read(&self.hub, connection.id, read));
