@@ -107,7 +107,7 @@ impl Acceptor {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }
-        if let Err(error) = prepare(&stream, self.hub.config().stream.patience()) {
+        if let Err(error) = prepare(&stream, self.hub.config().stream.user_timeout()) {
             tracing::debug!(%address, %error, "closed before it began");
             return;
         }
@@ -119,18 +119,18 @@ impl Acceptor {
     }
 }
 
-/// Sets the socket's options: send at once, drop peers that acknowledge nothing for `patience`, and bound the unsent
+/// Sets the socket's options: send at once, drop peers that acknowledge nothing for `user_timeout`, and bound the unsent
 /// bytes.
-fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+fn prepare(stream: &TcpStream, user_timeout: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
     {
         let socket = SockRef::from(stream);
-        socket.set_tcp_user_timeout(Some(patience))?;
+        socket.set_tcp_user_timeout(Some(user_timeout))?;
         socket.set_tcp_notsent_lowat(UNSENT)?;
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (SockRef::from(stream), patience);
+    let _ = (SockRef::from(stream), user_timeout);
     Ok(())
 }
 

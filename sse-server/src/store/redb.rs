@@ -91,7 +91,7 @@ pub(crate) struct Options {
     /// The system's clock. A log that is ahead of it goes by its own last time.
     pub(crate) wall: fn() -> Millis,
     /// How long the disk may take to answer before the store counts as down.
-    pub(crate) patience: Duration,
+    pub(crate) answer_timeout: Duration,
 }
 
 /// A log on disk.
@@ -135,7 +135,7 @@ pub(crate) struct TopicNames {
 }
 
 /// How long the disk may take to answer: longer than a busy one does, and shorter than publishers wait.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The delay before the file is opened again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
@@ -154,7 +154,7 @@ impl From<&Config> for Options {
             key_window: config.publish.key_window,
             retry: RETRY,
             wall: clock::wall,
-            patience: PATIENCE,
+            answer_timeout: ANSWER_TIMEOUT,
         }
     }
 }
@@ -192,7 +192,7 @@ impl Redb {
             names: RwLock::new(TopicNames::of(&loaded)),
             damage: Damage::default(),
             health: watch::Sender::new(health),
-            disk: Disk::new(options.patience),
+            disk: Disk::new(options.answer_timeout),
             room: Arc::new(Semaphore::new(Inner::ROOM)),
             reads: Arc::new(Semaphore::new(READS)),
             directory,

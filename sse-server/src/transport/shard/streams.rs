@@ -19,7 +19,7 @@ use crate::{
     base::connections::OpenConnection,
     hub::{Draining, Hub},
     metrics::EndReason,
-    transport::{deliveries::Deliveries, takeover::TakenStream},
+    transport::{HALF_CLOSE, deliveries::Deliveries, takeover::TakenStream},
 };
 
 /// The number of members of a group that are served before another group has its turn.
@@ -27,9 +27,6 @@ const TURN: usize = 512;
 
 /// The most writes in a row for a connection that is served alone.
 const ROW: usize = 16;
-
-/// How long a client may take to close its side.
-const PATIENCE: Millis = 1000;
 
 /// The last chunk of a body.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -258,7 +255,7 @@ impl<S: Socket> Streams<S> {
                 if self.hub.pinned().is_over() {
                     return self.close(index, EndReason::lag);
                 }
-                self.connections[index].be_patient(self.hub.config().stream.patience());
+                self.connections[index].extend_user_timeout(self.hub.config().stream.user_timeout());
                 let due = self.due_of(index);
                 self.set_timer(index, due);
                 Stays::Yes
@@ -279,7 +276,7 @@ impl<S: Socket> Streams<S> {
         if !bytes.is_empty() && self.send(index, &bytes, now) == Stays::No {
             return Stays::No;
         }
-        self.connections[index].patience_ends = now.saturating_add(self.write_stall);
+        self.connections[index].close_by = now.saturating_add(self.write_stall);
         // otherwise it is half closed once the last block is sent
         if self.connections[index].is_blocked() { Stays::Yes } else { self.half_close(index, now) }
     }
@@ -311,8 +308,8 @@ impl<S: Socket> Streams<S> {
         if !connection.shutdown() {
             return self.close(index, EndReason::client);
         }
-        connection.patience_ends = now + PATIENCE;
-        self.set_timer(index, now + PATIENCE);
+        connection.close_by = now + HALF_CLOSE;
+        self.set_timer(index, now + HALF_CLOSE);
         Stays::Yes
     }
 

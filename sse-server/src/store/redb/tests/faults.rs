@@ -19,7 +19,7 @@ pub(super) fn faulty(directory: &Path, durability: Durability, faults: Arc<Fault
 fn impatient(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
     let mut place = place(directory);
     place.faults = Some(faults);
-    Redb::open(place, Options { patience: Duration::from_millis(50), ..options(durability) }).unwrap()
+    Redb::open(place, Options { answer_timeout: Duration::from_millis(50), ..options(durability) }).unwrap()
 }
 
 fn texts(entries: &[Entry]) -> Vec<String> {
