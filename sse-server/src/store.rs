@@ -18,7 +18,7 @@ use sse_engine::{Draft, Epoch, Hole, Kind, Loss, Millis, Selectors, StoredTopic,
 pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
 pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey, UploadRange};
-pub(crate) use page_builder::{PageBuilder, PageRoom};
+pub(crate) use page_builder::{PAGE_EVENTS, PageBuilder, PageRoom};
 
 /// A log of events in a total order. Many append to it, and every hub follows it.
 ///

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The most events that one step looks up.
-const PAGE: usize = 256;
+const STEP_EVENTS: usize = 256;
 
 /// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
 /// until [`Engine::unsubscribe`](crate::Engine::unsubscribe).
@@ -165,7 +165,7 @@ impl Cursor {
                 only: Vec::new(),
             });
         }
-        let found = matching_after(view, group, progress.seq, if lost { 1 } else { PAGE });
+        let found = matching_after(view, group, progress.seq, if lost { 1 } else { STEP_EVENTS });
         let through = found.through.max(progress.seq);
         if lost {
             let requested = window.at(progress.seq).to_string();

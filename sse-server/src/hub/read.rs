@@ -6,10 +6,7 @@ use sse_engine::{Cursor, DrainReason, Failed, Lasts, Step, StorePage, StoreRead,
 
 use super::{Hub, Subscriber};
 use crate::base::seldom::Seldom;
-use crate::store::{Entry, Page, PageBuilder, Query, StoreError};
-
-/// The most events on one page.
-const PAGE: usize = 256;
+use crate::store::{Entry, PAGE_EVENTS, Page, PageBuilder, Query, StoreError};
 
 /// There may be thousands who wait.
 static WAITING: Seldom = Seldom::a_minute();
@@ -90,11 +87,11 @@ impl Hub {
 
     /// A range, or some events of it.
     async fn page_of(&self, read: &StoreRead, room: usize) -> Result<Page, StoreError> {
-        let query = query(read, PAGE, room);
+        let query = query(read, PAGE_EVENTS, room);
         if read.only.is_empty() {
             return self.0.store.read(query).await;
         }
-        let some: Vec<_> = read.only.iter().copied().take(PAGE).collect();
+        let some: Vec<_> = read.only.iter().copied().take(PAGE_EVENTS).collect();
         let through = some.last().copied().unwrap_or(read.until);
         let entries = self.0.store.read_at(some, query.selectors.clone()).await?;
         Ok(PageBuilder::new(&query, through).fill(entries))

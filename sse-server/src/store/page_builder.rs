@@ -2,6 +2,9 @@
 
 use super::{Entry, Page, Query};
 
+/// The most events of a page, for whoever reads one after the other.
+pub(crate) const PAGE_EVENTS: usize = 256;
+
 /// The room of a page: for so many events, of so many bytes together. The first event always has room.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PageRoom {

@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_millis(2);
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The number of events read at a time for a new follower.
-const PAGE: usize = 1024;
+const FOLLOWER_BATCH: usize = 1024;
 
 /// Batches that are appended and not yet written.
 #[derive(Debug)]
@@ -292,8 +292,8 @@ impl Inner {
     /// missed.
     pub(super) fn follow(&self, mut after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
         loop {
-            let (entries, committed) = self.read(|snapshot| snapshot.entries_after(after, PAGE))?;
-            let all = entries.len() < PAGE;
+            let (entries, committed) = self.read(|snapshot| snapshot.entries_after(after, FOLLOWER_BATCH))?;
+            let all = entries.len() < FOLLOWER_BATCH;
             after = entries.last().map_or(after, |last| last.seq);
             follower.appended(&entries, 0).wake();
             if !all {
