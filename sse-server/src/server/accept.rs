@@ -85,7 +85,7 @@ impl Acceptor {
     pub(super) async fn run(self: Arc<Self>, listener: TcpListener, service: HubService) {
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => self.take(stream, address, service.clone()),
+                Ok((stream, address)) => self.admit(stream, address, service.clone()),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, open = self.open(), "can't accept connections for the moment");
@@ -100,7 +100,7 @@ impl Acceptor {
         if share < self.limit { self.surplus.min((self.limit - share) / 2) } else { self.surplus }
     }
 
-    fn take(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
+    fn admit(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
         let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
         let share = self.hub.max_connections_of_one();
         if open >= self.limit + self.surplus || of_client >= share + self.surplus_of_one(share) {

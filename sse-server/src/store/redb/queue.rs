@@ -191,7 +191,8 @@ impl Queue {
         self.crowd = (batches, took);
     }
 
-    fn take(&mut self, durability: Durability) -> Job {
+    /// Takes all that is queued.
+    fn take_job(&mut self, durability: Durability) -> Job {
         // Once everything is written, the file is no longer behind. It records that before more is reported.
         let behind = match durability {
             Durability::Always => false,
@@ -347,7 +348,7 @@ impl Inner {
             let now = Instant::now();
             let due = queue.due(self.options.durability, last, chores);
             if due <= now {
-                return Ok(queue.take(self.options.durability));
+                return Ok(queue.take_job(self.options.durability));
             }
             queue.wait_for(&self.work, due - now).map_err(|_| self.gone())?;
         }
