@@ -5,11 +5,14 @@ mod state;
 mod work;
 
 mod idempotency;
+mod in_flight;
 mod limits;
+mod recent_keys;
 mod uploads;
 
 mod append;
-mod append_lines;
+mod append_error;
+mod append_upload;
 mod publish;
 mod publish_error;
 mod target;
@@ -36,8 +39,9 @@ use crate::{
     metrics::Metrics,
     store::{Store, StoreError},
 };
-pub(crate) use append::{AppendError, Publication, Published};
-pub(crate) use append_lines::{LinesPublished, UploadedLines};
+pub(crate) use append::{Publication, Published};
+pub(crate) use append_error::AppendError;
+pub(crate) use append_upload::{KeyedUpload, UploadPublished};
 use core::Core;
 pub(crate) use core::Draining;
 pub(crate) use core::Failure;
@@ -45,8 +49,8 @@ use idempotency::Keys;
 pub use open::HubError;
 pub use publish_error::PublishError;
 pub(crate) use read::Wakes;
-pub(crate) use subscribe::Entered;
 pub use subscribe::SubscribeError;
+pub(crate) use subscribe::Subscribed;
 pub(crate) use subscriber::Subscriber;
 pub use target::Target;
 pub(crate) use waiters::{ReadyGroup, Waiters};
@@ -224,8 +228,8 @@ impl Hub {
 }
 
 impl Surroundings for Hub {
-    fn head(&self) -> u64 {
-        self.0.core.head()
+    fn shown(&self) -> u64 {
+        self.0.core.shown()
     }
 
     fn position(&self, seq: u64) -> Position {

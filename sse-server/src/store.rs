@@ -2,6 +2,7 @@
 
 mod failure;
 mod key;
+mod page_builder;
 
 pub(crate) mod memory;
 #[cfg(feature = "redb")]
@@ -17,6 +18,7 @@ use sse_engine::{Draft, Epoch, Hole, Kind, Loss, Millis, Selectors, StoredTopic,
 pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
 pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey, UploadRange};
+pub(crate) use page_builder::{PAGE_EVENTS, PageBuilder, PageRoom};
 
 /// A log of events in a total order. Many append to it, and every hub follows it.
 ///
@@ -35,7 +37,7 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// even if the future is dropped.
     ///
     /// Nothing gets behind the end of a topic: a batch with an event whose canonical topic has ended, or that ends such a
-    /// topic, is [refused](StoreError::Ended).
+    /// topic, is [refused](StoreError::Ended). That is known only once the end is as durable as configured.
     fn append(&self, batch: Batch) -> Task<'_, Appended>;
 
     /// Reads a page of the retained events that match `query`, in order.
@@ -169,6 +171,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The canonical topic of the event at `index`. Behind the last event, it is the topic to end.
+    pub(crate) fn topic(&self, index: usize) -> Option<&Topic> {
+        self.drafts.get(index).map(|draft| &draft.topic).or(self.end.as_ref())
+    }
+
     /// Returns an error if an event, or the end of a topic, would come behind the end of its topic. `end_of` tells the ends
     /// in the log.
     pub(crate) fn check_ends(&self, mut end_of: impl FnMut(&Topic) -> Option<u64>) -> Result<(), StoreError> {
@@ -221,7 +228,7 @@ pub(crate) struct Query {
     pub(crate) selectors: Selectors,
     pub(crate) after: u64,
     pub(crate) until: u64,
-    /// The most events to return, and the most bytes if there is more than one event.
+    /// The [room](PageRoom) of the page.
     pub(crate) events: usize,
     pub(crate) bytes: usize,
 }

@@ -1,7 +1,11 @@
 //! Carrying the bytes of a session to its client.
 
 pub(crate) mod body;
+mod deliveries;
 pub(crate) mod in_process;
 pub(crate) mod shard;
 pub(crate) mod stall;
 pub(crate) mod takeover;
+
+/// How long a peer may take to close its side of a connection once ours is closed, in milliseconds.
+pub(crate) const HALF_CLOSE: u64 = 1000;

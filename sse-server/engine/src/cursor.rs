@@ -26,10 +26,10 @@ use crate::{
 };
 
 /// The most events that one step looks up.
-const PAGE: usize = 256;
+const STEP_EVENTS: usize = 256;
 
 /// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
-/// until [`Engine::leave`](crate::Engine::leave).
+/// until [`Engine::unsubscribe`](crate::Engine::unsubscribe).
 #[derive(Debug)]
 pub struct Cursor {
     group: GroupId,
@@ -43,7 +43,7 @@ pub struct Progress {
     seq: u64,
     /// The last trim that was reported to the subscriber, or did not concern it.
     trims_seen: u64,
-    /// The subscriber has been at the head before, so it is responsible for any lag.
+    /// The subscriber has caught up before, so it is responsible for any lag.
     caught_up: bool,
 }
 
@@ -57,7 +57,7 @@ pub enum Step<W = Write> {
         /// How many they are.
         count: usize,
     },
-    /// Nothing to write until the group matches again. The cursor stands at the head.
+    /// Nothing to write until the group matches again. The cursor has passed all that is shown.
     CaughtUp,
     /// The next events are not in the window: read them from the store, and pass them to [`accept_page`](crate::Engine::accept_page).
     NeedStore(StoreRead),
@@ -162,11 +162,11 @@ impl Cursor {
             return Step::NeedStore(StoreRead {
                 selectors,
                 after: progress.seq,
-                until: window.evicted().min(window.head()),
+                until: window.evicted().min(window.shown()),
                 only: Vec::new(),
             });
         }
-        let found = matching_after(view, group, progress.seq, if lost { 1 } else { PAGE });
+        let found = matching_after(view, group, progress.seq, if lost { 1 } else { STEP_EVENTS });
         let through = found.through.max(progress.seq);
         if lost {
             let requested = window.at(progress.seq).to_string();
@@ -177,7 +177,7 @@ impl Cursor {
         }
         let Some(first) = found.frames.first() else {
             progress.seq = through;
-            if progress.seq < window.head() {
+            if progress.seq < window.shown() {
                 return Step::Yield;
             }
             progress.caught_up = true;
@@ -255,12 +255,12 @@ pub(crate) struct Matching<'a> {
 /// Up to `count` retained events after `seq` that match the group.
 pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count: usize) -> Matching<'a> {
     let View { window, steps, .. } = *view;
-    let head = window.head();
+    let shown = window.shown();
     if seq >= group.complete_after {
-        let seqs = group.seqs_after(seq).take_while(|seq| *seq <= head);
+        let seqs = group.seqs_after(seq).take_while(|seq| *seq <= shown);
         let frames: Vec<_> = seqs.filter_map(|seq| window.frame(seq)).take(count).collect();
         steps.count(frames.len());
-        return Matching { frames, through: head };
+        return Matching { frames, through: shown };
     }
     let granted = !group.selectors.grants().is_empty();
     if let Some(topics) = group.selectors.topics_only() {
@@ -269,14 +269,14 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
             for list in window.topics().state(id).seqs.seen(granted) {
                 let from = list.partition_point(|one| *one <= seq);
                 // one more says whether there are others
-                seqs.extend(list.range(from..).take_while(|seq| **seq <= head).take(count + 1));
+                seqs.extend(list.range(from..).take_while(|seq| **seq <= shown).take(count + 1));
                 steps.count(1);
             }
         }
         steps.count(seqs.len());
         seqs.sort_unstable();
         seqs.dedup();
-        let through = seqs.get(count).map_or(head, |_| seqs[count - 1]);
+        let through = seqs.get(count).map_or(shown, |_| seqs[count - 1]);
         seqs.truncate(count);
         let frames = seqs.into_iter().filter_map(|seq| window.frame(seq));
         let frames = frames.filter(|frame| window.may_read(&group.selectors, frame)).collect();
@@ -286,7 +286,7 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
     let mut known: HashMap<TopicId, bool> = HashMap::new();
     let mut matches = |id: TopicId| *known.entry(id).or_insert_with(|| matcher.matches(window.topic_of(id)));
     let mut frames = Vec::new();
-    let mut through = head;
+    let mut through = shown;
     let mut scanned = 0;
     for frame in window.frames_after(seq) {
         if scanned >= SLICE || frames.len() == count {
@@ -310,7 +310,7 @@ fn ended(window: &Window, group: &Group, seq: u64) -> Option<Vec<Topic>> {
         return None;
     }
     let ended = ended_by(window, &group.selectors, seq);
-    if ended.is_none() && seq >= window.last() {
+    if ended.is_none() && seq >= window.head() {
         group.may_have_ended.store(false, Ordering::Relaxed); // until another topic ends
     }
     ended
@@ -328,7 +328,7 @@ pub(crate) fn ended_by(window: &Window, selectors: &Selectors, seq: u64) -> Opti
 
 /// Returns true if an event after `seq` that matches the group, and is not hidden, may be in the store but not in the window.
 fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
-    if seq >= window.evicted().min(window.head()) || group.has_all(seq, window.start()) {
+    if seq >= window.evicted().min(window.shown()) || group.has_all(seq, window.start()) {
         return false;
     }
     let granted = !group.selectors.grants().is_empty();

@@ -80,7 +80,7 @@ impl Engine {
     pub fn append(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
         self.window.push(seq, time, draft)?;
         self.steps.count(1);
-        if seq > self.window.head() {
+        if seq > self.window.shown() {
             self.hidden.push_back(Hidden::event(seq, draft));
             if draft.end && draft.private {
                 // the end is known to all
@@ -117,7 +117,7 @@ impl Engine {
     /// have ended, and has had everything.
     pub fn is_over(&self, selectors: &Selectors, start: &Start) -> bool {
         // mostly no, and quick to tell
-        if ended_by(&self.window, selectors, self.window.last()).is_none() {
+        if ended_by(&self.window, selectors, self.window.head()).is_none() {
             return false;
         }
         let seq = match start {
@@ -126,7 +126,7 @@ impl Engine {
             Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => None,
         };
         seq.is_some_and(|seq| {
-            seq <= self.window.last()
+            seq <= self.window.head()
                 && self.window.hole(seq).is_none()
                 && ended_by(&self.window, selectors, seq).is_some()
         })
@@ -181,9 +181,9 @@ impl Engine {
     ///
     /// [`Full`] if there is no room for another group.
     pub fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placement, Full> {
-        let window = (self.window.head(), self.window.start());
+        let window = (self.window.shown(), self.window.start());
         self.steps.count(REMOVAL);
-        let group = self.groups.join(selectors, window, &self.bounds, &mut self.matched)?;
+        let group = self.groups.add_member(selectors, window, &self.bounds, &mut self.matched)?;
         Ok(resume::start(&self.view(), group, start))
     }
 
@@ -224,9 +224,9 @@ impl Engine {
     }
 
     /// Removes a member from its group. Returns true if the group has no members left.
-    pub fn leave(&mut self, group: GroupId) -> bool {
+    pub fn unsubscribe(&mut self, group: GroupId) -> bool {
         self.steps.count(REMOVAL);
-        self.groups.leave(group)
+        self.groups.remove_member(group)
     }
 
     /// Returns true if there are subscribers with these `selectors`.

@@ -212,12 +212,12 @@ impl Groups {
         self.joined.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a member to the group of `selectors`, which is created if needed: it knows all matching events after `head`.
+    /// Adds a member to the group of `selectors`, which is created if needed: it knows all matching events after the last one `shown`.
     /// If it matches the event whose groups are being looked for, it is added to `matched`. The window begins at `start`.
-    pub(crate) fn join(
+    pub(crate) fn add_member(
         &mut self,
         selectors: Selectors,
-        (head, start): (u64, u64),
+        (shown, start): (u64, u64),
         bounds: &Bounds,
         matched: &mut Vec<GroupId>,
     ) -> Result<GroupId, Full> {
@@ -238,7 +238,7 @@ impl Groups {
                     selectors: selectors.clone(),
                     members: 0,
                     seqs: VecDeque::new(),
-                    complete_after: head,
+                    complete_after: shown,
                     evicted: 0,
                     may_have_ended: AtomicBool::new(selectors.topics_only().is_some()),
                     is_unused: false,
@@ -260,17 +260,17 @@ impl Groups {
         let group = &mut self.groups[id.index()];
         group.members += 1;
         self.members += 1;
-        self.interest.enter(group.selectors.all());
+        self.interest.add_member(group.selectors.all());
         Ok(id)
     }
 
     /// Removes a member, and with its last member the group, as soon as no groups are looked for. Returns true if it was the
     /// last.
-    pub(crate) fn leave(&mut self, id: GroupId) -> bool {
+    pub(crate) fn remove_member(&mut self, id: GroupId) -> bool {
         self.members -= 1;
         let group = &mut self.groups[id.index()];
         group.members -= 1;
-        self.interest.leave(group.selectors.all());
+        self.interest.remove_member(group.selectors.all());
         let is_empty = group.members == 0;
         if is_empty && !group.is_unused {
             group.is_unused = true;

@@ -38,11 +38,11 @@ impl GroupList {
         }
     }
 
-    pub(crate) const fn enter(&mut self) {
+    pub(crate) const fn add_member(&mut self) {
         self.members += 1;
     }
 
-    pub(crate) const fn leave(&mut self) {
+    pub(crate) const fn remove_member(&mut self) {
         self.members -= 1;
     }
 }

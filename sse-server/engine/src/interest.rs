@@ -110,13 +110,13 @@ impl Interest {
     }
 
     /// Counts a new member of the group with `selectors`.
-    pub(crate) fn enter(&mut self, selectors: &[Selector]) {
-        selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::enter).unwrap_or_default());
+    pub(crate) fn add_member(&mut self, selectors: &[Selector]) {
+        selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::add_member).unwrap_or_default());
     }
 
     /// Uncounts a member of the group with `selectors`.
-    pub(crate) fn leave(&mut self, selectors: &[Selector]) {
-        selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::leave).unwrap_or_default());
+    pub(crate) fn remove_member(&mut self, selectors: &[Selector]) {
+        selectors.iter().for_each(|selector| self.list_mut(selector).map(GroupList::remove_member).unwrap_or_default());
     }
 
     fn list_mut(&mut self, selector: &Selector) -> Option<&mut GroupList> {

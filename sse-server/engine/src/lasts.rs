@@ -21,7 +21,7 @@ const AT_ONCE: usize = 256;
 /// The last events that a stream begins with, as far as they are found and delivered.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lasts {
-    /// The head when the stream was opened: what follows it comes as to everyone.
+    /// The last event shown when the stream was opened: what follows it comes as to everyone.
     until: u64,
     /// The events that were found and are not delivered.
     page: Page,

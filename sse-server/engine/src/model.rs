@@ -79,7 +79,7 @@ impl Model {
 
     /// The last event that subscribers may have.
     fn shown(&self) -> u64 {
-        self.engine.window().head()
+        self.engine.window().shown()
     }
 
     fn run(&mut self, op: Op) -> Result<(), TestCaseError> {
@@ -97,7 +97,7 @@ impl Model {
                 let mut subscriber = self.subscribers.swap_remove(who);
                 for _ in 0..steps {
                     if !self.poll(&mut subscriber, room)? {
-                        self.engine.leave(subscriber.cursor.group());
+                        self.engine.unsubscribe(subscriber.cursor.group());
                         return Ok(());
                     }
                 }
@@ -105,9 +105,9 @@ impl Model {
             }
             Op::Resume { who } if who < self.subscribers.len() => {
                 let gone = self.subscribers.swap_remove(who);
-                self.engine.leave(gone.cursor.group());
+                self.engine.unsubscribe(gone.cursor.group());
                 let id = self.engine.window().at(gone.cursor.seq()).to_string();
-                return self.enter(gone.selectors, &Start::After(id), Ok(gone.cursor.seq()));
+                return self.subscribe_at(gone.selectors, &Start::After(id), Ok(gone.cursor.seq()));
             }
             Op::Poll { .. } | Op::Resume { .. } => {}
         }
@@ -264,7 +264,7 @@ impl Model {
         self.check_counts()?;
         while let Some(mut subscriber) = self.subscribers.pop() {
             while self.poll(&mut subscriber, 1 << 20)? && subscriber.seq < self.head() {}
-            self.engine.leave(subscriber.cursor.group());
+            self.engine.unsubscribe(subscriber.cursor.group());
         }
         prop_assert_eq!(self.engine.subscribers(), (0, 0, 1));
         Ok(())

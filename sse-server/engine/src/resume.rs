@@ -230,10 +230,10 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
     let mut pending = Pending { after: 0, gap: None, check: None, survey: None, lasts: None };
     match start {
         // behind all that is assigned: what is hidden was published before the subscriber came
-        Start::Head => return exact(window, Cursor::new(id, window.last(), window.trims())),
+        Start::Head => return exact(window, Cursor::new(id, window.head(), window.trims())),
         Start::Earliest => {}
         // what is hidden comes live, behind these
-        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.head(), view.pages))),
+        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.pages))),
         Start::After(text) => match seq_of(window, &view.groups.get(id).selectors, text) {
             Err(reason) => pending.gap = Some((reason, text.clone())),
             Ok(seq) => pending.begin_after(window, seq, text),
@@ -288,7 +288,7 @@ fn exact(window: &Window, cursor: Cursor) -> Placement {
 pub(crate) fn seq_of(window: &Window, selectors: &Selectors, text: &str) -> Result<u64, GapReason> {
     match Position::parse(text) {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
-        Some(position) if position.seq() <= window.last() => Ok(position.seq()),
+        Some(position) if position.seq() <= window.head() => Ok(position.seq()),
         Some(_) => Err(GapReason::Unknown),
         None => window.aliased(text, selectors).ok_or(GapReason::Unknown),
     }
@@ -309,7 +309,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
     }
     let after = pending.after;
     // a group doesn't know of hidden events, which may be trimmed already
-    let is_known = window.head() == window.last();
+    let is_known = window.shown() == window.head();
     if let Some(Check::After(_)) = pending.check
         && (window.trimmed() <= after || is_known && is_intact(view, group, after))
     {
@@ -320,7 +320,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
         // where matches are dense, the next one is near
         let near = matching_after(view, group, after, 1);
         let first = near.frames.first().map(|frame| frame.seq);
-        if first.is_some() || near.through == window.head() {
+        if first.is_some() || near.through == window.shown() {
             let opening = pending.open(window, &mut cursor, first, near.through);
             return Placement::Placed(cursor, opening);
         }
@@ -328,7 +328,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
     let mut survey = pending.survey.take().unwrap_or_else(|| {
         Box::new(Survey {
             after,
-            through: window.last(),
+            through: window.head(),
             selection: Selection::default(),
             lost: false,
             stored: false,

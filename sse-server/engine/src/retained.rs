@@ -173,7 +173,7 @@ pub struct Hole {
     pub after: u64,
     /// The last sequence number of the hole.
     pub through: u64,
-    /// Whether events that were shown to subscribers may be lost.
+    /// Whether events that subscribers have had may be lost.
     pub lossy: bool,
 }
 

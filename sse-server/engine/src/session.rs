@@ -177,7 +177,7 @@ impl Session {
             return;
         }
         match self.phase {
-            Phase::Live => self.phase = Phase::Ending { through: surroundings.head() },
+            Phase::Live => self.phase = Phase::Ending { through: surroundings.shown() },
             // There may be much left in the store; the client returns for it.
             Phase::Reading | Phase::Lasts(_) => self.phase = Phase::LastWords,
             Phase::Opening(_) | Phase::Ending { .. } | Phase::LastWords | Phase::Ended => {}

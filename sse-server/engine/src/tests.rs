@@ -38,7 +38,7 @@ fn selectors(texts: &[&str]) -> Selectors {
 
 fn publish(engine: &mut Engine, topic: &str, time: Millis, data: &str) -> Vec<GroupId> {
     let mut matched = Vec::new();
-    engine.publish(engine.window().head() + 1, time, &draft(topic, data), &mut matched).unwrap();
+    engine.publish(engine.window().shown() + 1, time, &draft(topic, data), &mut matched).unwrap();
     matched
 }
 
@@ -81,8 +81,8 @@ fn groups_are_shared_and_bounded() {
     engine.subscribe(selectors(&["c/*"]), &Start::Head).unwrap().placed().unwrap();
     assert_eq!(engine.subscribe(selectors(&["d"]), &Start::Head).unwrap_err(), Full);
     assert_eq!(engine.subscribers(), (4, 3, 3));
-    engine.leave(a.group());
-    engine.leave(b.group());
+    engine.unsubscribe(a.group());
+    engine.unsubscribe(b.group());
     assert_eq!(engine.subscribers(), (2, 2, 3));
     assert!(engine.subscribe(selectors(&["d"]), &Start::Head).is_ok());
 }
@@ -94,7 +94,7 @@ fn an_event_names_each_group_that_it_is_for_once() {
     engine.subscribe(selectors(&["c"]), &Start::Head).unwrap().placed().unwrap();
     assert_eq!(publish(&mut engine, "a/b", 0, "x"), [a.group()]);
     assert_eq!(publish(&mut engine, "nobody/here/x", 0, "x"), [a.group()]);
-    engine.leave(a.group());
+    engine.unsubscribe(a.group());
     assert_eq!(publish(&mut engine, "a/b", 0, "x"), []);
 }
 
@@ -164,7 +164,7 @@ fn trimming_one_topic_is_no_gap_to_readers_of_another() {
     let resume = |engine: &mut Engine, topic: &str| {
         let (cursor, opening) =
             engine.subscribe(selectors(&[topic]), &Start::After(id.clone())).unwrap().placed().unwrap();
-        engine.leave(cursor.group());
+        engine.unsubscribe(cursor.group());
         opening.gap.map(|gap| gap.reason)
     };
     assert_eq!(resume(&mut engine, "quiet"), None);
@@ -200,7 +200,7 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
             }
         }
         assert_eq!(seen, if engine.window().start() > 3000 { 2 } else { 3 });
-        engine.leave(cursor.group());
+        engine.unsubscribe(cursor.group());
     }
 }
 
@@ -354,7 +354,7 @@ fn an_event_that_is_not_above_the_last_is_refused() {
         let refused = engine.publish(seq, 0, &draft("a", "z"), &mut Vec::new());
         assert_eq!(refused, Err(OutOfOrder { seq, last: 2 }));
     }
-    assert_eq!((engine.window().size().0, engine.window().head()), (2, 2));
+    assert_eq!((engine.window().size().0, engine.window().shown()), (2, 2));
     assert_eq!(engine.publish(9, 0, &draft("a", "z"), &mut Vec::new()), Ok(()), "numbers may be left out");
 }
 
@@ -404,7 +404,7 @@ fn a_start_is_before_hidden_events_that_have_left_the_window() {
         engine.settle(seq);
     }
     engine.work(1, &mut Vec::new());
-    assert_eq!((engine.window().head(), engine.window().start()), (0, 2), "the first is hidden, and gone");
+    assert_eq!((engine.window().shown(), engine.window().start()), (0, 2), "the first is hidden, and gone");
     for start in [Start::Earliest, Start::Since { time: 1, asked: "1s".into(), before: Some(0) }] {
         let Placement::NeedStore(cursor, read, pending) = engine.subscribe(selectors(&["*"]), &start).unwrap() else {
             panic!("the store has it");

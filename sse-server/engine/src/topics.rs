@@ -127,7 +127,7 @@ impl Topics {
 
     /// The ID of `topic`, added if needed. An event of it has to be noted before [others are
     /// forgotten](Self::forget_surplus).
-    pub(crate) fn enter(&mut self, topic: &Topic) -> TopicId {
+    pub(crate) fn intern(&mut self, topic: &Topic) -> TopicId {
         self.id(topic).unwrap_or_else(|| self.insert(topic))
     }
 

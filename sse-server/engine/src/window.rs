@@ -35,8 +35,8 @@ pub struct Window {
     envelopes: Envelopes,
     events: usize,
     /// The last event that subscribers may have; 0 before the first. Later ones are hidden until their groups are known.
-    head: u64,
-    /// The last event appended here. It is below the head while the events of a store are being loaded.
+    shown: u64,
+    /// The last event appended here. It is below `shown` while the events of a store are being loaded.
     appended: u64,
     /// The total size of all events ever published.
     published: u64,
@@ -77,7 +77,7 @@ impl Window {
             bytes: 0,
             envelopes: Envelopes::new(bounds.bytes / 4),
             events: 0,
-            head: 0,
+            shown: 0,
             appended: 0,
             published: 0,
             topics: Topics::new(bounds.topics),
@@ -121,19 +121,19 @@ impl Window {
     }
 
     /// The sequence number of the last event that subscribers may have; 0 before the first.
-    pub const fn head(&self) -> u64 {
-        self.head
+    pub const fn shown(&self) -> u64 {
+        self.shown
     }
 
     /// The last sequence number assigned, perhaps to an event that is still hidden.
-    pub const fn last(&self) -> u64 {
-        if self.appended > self.head { self.appended } else { self.head }
+    pub const fn head(&self) -> u64 {
+        if self.appended > self.shown { self.appended } else { self.shown }
     }
 
     /// Subscribers may have the events through `seq`.
     pub(crate) const fn show(&mut self, seq: u64) {
-        if seq > self.head {
-            self.head = seq;
+        if seq > self.shown {
+            self.shown = seq;
         }
     }
 
@@ -162,7 +162,7 @@ impl Window {
 
     /// The first sequence number in the window, or the next one to be assigned.
     pub(crate) fn start(&self) -> u64 {
-        self.slots.front().map_or(self.last() + 1, |slot| slot.seq)
+        self.slots.front().map_or(self.head() + 1, |slot| slot.seq)
     }
 
     /// Appends an event, which is hidden until it is [shown](Self::show). Sequence numbers strictly increase, and may leave
@@ -172,10 +172,10 @@ impl Window {
             return Err(OutOfOrder { seq, last: self.appended });
         }
         self.appended = seq;
-        let topic = self.topics.enter(&draft.topic);
+        let topic = self.topics.intern(&draft.topic);
         let mut frame = Frame::new(self.at(seq), topic, draft);
         if !draft.others.is_empty() {
-            frame.set_others(draft.others.iter().map(|other| self.topics.enter(other)).collect());
+            frame.set_others(draft.others.iter().map(|other| self.topics.intern(other)).collect());
         }
         let cost = frame.cost();
         for (id, kind) in frame.kinds() {
@@ -281,14 +281,14 @@ impl Window {
 
     /// The frames after `seq` that are not hidden, in order.
     pub(crate) fn frames_after(&self, seq: u64) -> impl Iterator<Item = &Frame> {
-        let slots = self.slots.range(self.index(seq + 1)..).take_while(|slot| slot.seq <= self.head);
+        let slots = self.slots.range(self.index(seq + 1)..).take_while(|slot| slot.seq <= self.shown);
         slots.filter_map(|slot| slot.frame.as_ref())
     }
 
     /// The last sequence number published before `time`.
     pub(crate) fn before(&self, time: Millis) -> u64 {
         let index = self.slots.partition_point(|slot| slot.time < time);
-        self.slots.get(index).map_or(self.last(), |slot| slot.seq - 1)
+        self.slots.get(index).map_or(self.head(), |slot| slot.seq - 1)
     }
 
     /// The index of the first slot at or after `seq`. Without gaps, it follows by subtraction.
@@ -311,7 +311,7 @@ impl Window {
         if !self.backed {
             let loud = self.topics.first_in_window(self.topics.to_trim(topic, self.bytes));
             // what is new stays, however large
-            let is_old = |seq: &u64| *seq <= self.head && self.bytes_after(*seq) >= self.bytes as u64 / 2;
+            let is_old = |seq: &u64| *seq <= self.shown && self.bytes_after(*seq) >= self.bytes as u64 / 2;
             self.trim(loud.filter(is_old).unwrap_or(seq), steps);
             return true;
         }

@@ -82,10 +82,10 @@ impl LogLines {
         Ok(lines)
     }
 
-    /// Waits until all lines are written, for at most `patience`. Returns true if they are.
-    pub fn flush(&self, patience: Duration) -> bool {
+    /// Waits until all lines are written, for at most `within`. Returns true if they are.
+    pub fn flush(&self, within: Duration) -> bool {
         let busy = |waiting: &mut Waiting| waiting.writing || !waiting.lines.is_empty();
-        let waited = self.0.changed.wait_timeout_while(self.0.lock(), patience, busy);
+        let waited = self.0.changed.wait_timeout_while(self.0.lock(), within, busy);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const LONG: Duration = Duration::from_secs(30);
 
     /// Hands each line over, and waits until it is taken.
     struct Handed(SyncSender<Vec<u8>>);
@@ -216,11 +216,11 @@ mod tests {
         assert!((100..=101).contains(&dropped), "one may be in the thread's hands: {dropped}");
         assert!(!lines.flush(Duration::ZERO));
         for _ in 0..room + 101 - dropped as usize {
-            assert_eq!(taken.recv_timeout(PATIENCE).unwrap(), long);
+            assert_eq!(taken.recv_timeout(LONG).unwrap(), long);
         }
-        assert!(lines.flush(PATIENCE));
+        assert!(lines.flush(LONG));
         lines.write_all(b"there is room again\n").unwrap();
-        assert_eq!(taken.recv_timeout(PATIENCE).unwrap(), b"there is room again\n");
+        assert_eq!(taken.recv_timeout(LONG).unwrap(), b"there is room again\n");
     }
 
     #[test]
@@ -231,8 +231,8 @@ mod tests {
             let before = DROPPED.get();
             lines.write_all(bad).unwrap();
             lines.write_all(b"well\n").unwrap();
-            assert_eq!(taken.recv_timeout(PATIENCE).unwrap(), b"well\n");
-            assert!(lines.flush(PATIENCE));
+            assert_eq!(taken.recv_timeout(LONG).unwrap(), b"well\n");
+            assert!(lines.flush(LONG));
             assert_eq!(DROPPED.get() - before, 1);
         }
     }

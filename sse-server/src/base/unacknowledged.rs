@@ -32,20 +32,20 @@ pub(crate) const fn unacknowledged(_: &impl SystemSocket) -> Option<usize> {
 
 /// How many times as long as usual the system waits for a peer whose window is shut.
 #[cfg(target_os = "linux")]
-const PATIENCE: u32 = 4;
+const SHUT_WINDOW_FACTOR: u32 = 4;
 
 /// Has the system wait longer for the peer of a socket on which a write has stalled: its window may be shut though it
 /// reads, since its system opens the window in large steps only. Whoever stalled has a time-out of its own for it. A
 /// peer that has vanished is found later, too.
 #[cfg(target_os = "linux")]
-pub(crate) fn be_patient(socket: &impl SystemSocket, usual: std::time::Duration) {
+pub(crate) fn extend_user_timeout(socket: &impl SystemSocket, usual: std::time::Duration) {
     // a socket that refuses is closed in any case, only earlier
-    let _ = socket2::SockRef::from(socket).set_tcp_user_timeout(Some(usual * PATIENCE));
+    let _ = socket2::SockRef::from(socket).set_tcp_user_timeout(Some(usual * SHUT_WINDOW_FACTOR));
 }
 
-/// The system waits as long as it does.
+/// The system waits as long as usual.
 #[cfg(not(target_os = "linux"))]
-pub(crate) const fn be_patient(_: &impl SystemSocket, _: std::time::Duration) {}
+pub(crate) const fn extend_user_timeout(_: &impl SystemSocket, _: std::time::Duration) {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {

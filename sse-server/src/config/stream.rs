@@ -78,7 +78,7 @@ choices! {
 impl Stream {
     /// The time after which a peer that acknowledges nothing is considered gone: a heartbeat, or longer if it may stall
     /// for longer.
-    pub(crate) fn patience(&self) -> Duration {
+    pub(crate) fn user_timeout(&self) -> Duration {
         self.heartbeat.max(self.write_stall)
     }
 }

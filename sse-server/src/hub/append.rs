@@ -6,9 +6,10 @@ use futures_util::FutureExt;
 use sse_engine::{Draft, Millis, Position, Surroundings, Topic};
 
 use super::{
-    Failure, Hub,
-    core::set,
+    Hub,
+    append_error::AppendError,
     idempotency::{KeyState, Keys},
+    in_flight::InFlight,
 };
 use crate::store::{Appended, Batch, Fingerprint, Key, KeyedRange, Scope, StoreError};
 
@@ -48,32 +49,6 @@ pub(crate) struct Published {
     pub(crate) duplicate: bool,
 }
 
-/// Why a publication was refused as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AppendError {
-    /// The key of the event at this index, or of the whole request, was used with other content.
-    Conflict(Option<usize>),
-    /// The topic of the event at this index has ended at this position. Behind the last event, it is the topic to end.
-    Ended(usize, Position),
-    Draining,
-    /// The store does not accept it.
-    Store(StoreError),
-}
-
-impl From<Failure> for AppendError {
-    fn from(_: Failure) -> Self {
-        Self::Draining
-    }
-}
-
-/// The result of looking up a publication's keys.
-enum KeyLookup {
-    /// For each keyed range that is a repeat, the earlier events.
-    Repeats(Vec<Option<Earlier>>),
-    /// One of the keys is in flight.
-    InFlight,
-}
-
 /// The events that a repeat refers to.
 enum Earlier {
     /// The events with these sequence numbers.
@@ -88,7 +63,13 @@ impl Hub {
         if self.draining().is_some() {
             return Err(AppendError::Draining);
         }
-        self.unless_stalled(self.append_whatever_it_takes(publication)).await
+        if publication.keyed.is_empty() {
+            let batch = Batch { drafts: publication.drafts, ..Batch::default() };
+            let seqs = self.unless_stalled(self.append_to_store(batch)).await?.seqs;
+            return Ok(seqs.into_iter().map(|seq| self.published(seq, false)).collect());
+        }
+        let hub = self.clone();
+        self.finish_keyed(async move { hub.append_keyed(publication).await }).await
     }
 
     /// Waits for `append`, but not for a disk that does not answer: it may come to pass all the same, and its keys are kept
@@ -106,18 +87,6 @@ impl Hub {
             done = append => done,
             stalled = self.0.store.stalled() => Err(AppendError::Store(stalled)),
         }
-    }
-
-    async fn append_whatever_it_takes(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
-        if publication.keyed.is_empty() {
-            let batch = Batch { drafts: publication.drafts, ..Batch::default() };
-            let seqs = self.append_to_store(batch).await?.seqs;
-            return Ok(seqs.into_iter().map(|seq| self.published(seq, false)).collect());
-        }
-        // The append continues if the publisher leaves: otherwise its keys would stay in flight forever.
-        let hub = self.clone();
-        let appended = tokio::spawn(async move { hub.append_keyed(publication).await });
-        appended.await.unwrap_or(Err(AppendError::Store(StoreError::Closed)))
     }
 
     /// Ends `topic` without an event of its own, and returns where: at its last event, or if it has none where the log is.
@@ -148,18 +117,7 @@ impl Hub {
 
     async fn append_keyed(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
         let Publication { drafts, keyed } = publication;
-        let repeats = loop {
-            let mut resolved = std::pin::pin!(self.0.keys_resolved.notified());
-            resolved.as_mut().enable();
-            let known = self.with_keys(|keys| look_up(keys, &keyed, self.clock().date()))??;
-            match known {
-                KeyLookup::Repeats(repeats) => break repeats,
-                KeyLookup::InFlight => tokio::select! {
-                    () = resolved => {}
-                    stalled = self.0.store.stalled() => return Err(AppendError::Store(stalled)),
-                },
-            }
-        };
+        let repeats = self.begin_keyed(|keys, now| look_up(keys, &keyed, now)).await?;
         let mut range_of = vec![None; drafts.len()];
         for (index, range) in keyed.iter().enumerate() {
             range_of[range.events.clone()].fill(Some(index));
@@ -184,13 +142,12 @@ impl Hub {
                 ..range.clone()
             })
             .collect();
-        let in_flight = InFlight { hub: self, keys: &keys, resolved: false };
+        let in_flight = InFlight::new(self, |known| keys.iter().for_each(|range| known.failed(&range.key)));
         let appended = if new.is_empty() && keys.is_empty() {
             Ok(Appended::default())
         } else {
             self.append_to_store(Batch { drafts: new, keys: keys.clone(), ..Batch::default() }).await
         };
-        in_flight.resolve(appended.as_ref().ok().map(|appended| &*appended.seqs))?;
         let seqs = appended.map_err(|error| match error {
             // among all events, not among the new ones
             AppendError::Ended(index, at) => {
@@ -200,6 +157,7 @@ impl Hub {
             error => error,
         })?;
         let seqs = seqs.seqs;
+        in_flight.resolve(|known, now| done(known, &keys, &seqs, now))?;
         let mut published = Vec::with_capacity(new_index.len());
         let mut at = 0;
         while at < new_index.len() {
@@ -222,56 +180,18 @@ impl Hub {
         self.metrics().duplicates.inc_by(published.iter().filter(|event| event.duplicate).count() as u64);
         Ok(published)
     }
-
-    pub(super) fn with_keys<T>(&self, work: impl FnOnce(&mut Keys) -> T) -> Result<T, Failure> {
-        let mut keys = self.0.keys.lock().map_err(|_| self.0.core.fail_poisoned())?;
-        let done = work(&mut keys);
-        set(&self.metrics().keys, keys.len());
-        self.metrics().keys_evicted.inc_by(keys.take_evicted());
-        Ok(done)
-    }
 }
 
-/// The new keys of a publication, in flight until this is resolved. If it is dropped before, because its task panics or its
-/// runtime goes away, they are free again: otherwise a repeat would wait for ever.
-struct InFlight<'a> {
-    hub: &'a Hub,
-    keys: &'a [KeyedRange],
-    resolved: bool,
-}
-
-impl InFlight<'_> {
-    /// Records the outcome under the keys: the sequence numbers of what was appended with them, or that nothing was.
-    fn resolve(mut self, seqs: Option<&[u64]>) -> Result<(), Failure> {
-        self.resolved = true;
-        self.record(seqs)
-    }
-
-    fn record(&self, seqs: Option<&[u64]>) -> Result<(), Failure> {
-        let now = self.hub.clock().date();
-        let recorded = self.hub.with_keys(|keys| resolve(keys, self.keys, seqs, now));
-        self.hub.0.keys_resolved.notify_waiters();
-        recorded
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        if !self.resolved {
-            let _ = self.record(None); // a hub that has failed refuses the repeats itself
-        }
-    }
-}
-
-/// Looks up the keys of `keyed`. Unless one of them is in flight, the new ones are marked as in flight.
-fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLookup, AppendError> {
+/// Looks up the keys of `keyed`, and returns the earlier events of each that is a repeat. The new ones are in flight from
+/// then on. `None` if one of them is in flight already.
+fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<Option<Vec<Option<Earlier>>>, AppendError> {
     let mut here: HashMap<&Key, usize> = HashMap::new();
     let mut repeats = Vec::with_capacity(keyed.len());
     let mut in_flight = false;
     for (at, range) in keyed.iter().enumerate() {
         let index = match range.key.scope {
             Scope::Request => None,
-            Scope::Topic(_) | Scope::Lines => Some(range.events.start),
+            Scope::Topic(_) | Scope::Upload => Some(range.events.start),
         };
         let first = *here.entry(&range.key).or_insert(at);
         if keyed[first].content != range.content {
@@ -288,20 +208,20 @@ fn look_up(keys: &mut Keys, keyed: &[KeyedRange], now: Millis) -> Result<KeyLook
         });
     }
     if in_flight {
-        return Ok(KeyLookup::InFlight);
+        return Ok(None);
     }
     for (range, repeat) in keyed.iter().zip(&repeats) {
         if repeat.is_none() {
-            keys.begin(range.key.clone(), range.content, now);
+            keys.begin(range.key.clone(), range.content);
         }
     }
-    Ok(KeyLookup::Repeats(repeats))
+    Ok(Some(repeats))
 }
 
-/// Records the outcome for the new keys: the positions of their events, or that nothing was published.
-fn resolve(keys: &mut Keys, keyed: &[KeyedRange], seqs: Option<&[u64]>, now: Millis) {
+/// Records the events that were published under each of the new keys.
+fn done(keys: &mut Keys, keyed: &[KeyedRange], seqs: &[u64], now: Millis) {
     for range in keyed {
-        match seqs.and_then(|seqs| seqs.get(range.events.clone())) {
+        match seqs.get(range.events.clone()) {
             Some(seqs) => keys.done(&range.key, seqs.into(), now),
             None => keys.failed(&range.key),
         }

@@ -39,8 +39,8 @@ pub(super) struct Core {
     pub(super) metrics: Metrics,
     pub(super) clock: Clock,
     pub(super) epoch: Epoch,
-    /// The last published sequence number.
-    pub(super) head: AtomicU64,
+    /// The last event that the engine has shown, perhaps a moment ago.
+    pub(super) shown: AtomicU64,
     /// The number of open streams.
     streams: AtomicUsize,
     /// The number of streams that have a connection of their own.
@@ -53,8 +53,8 @@ pub(super) struct Core {
     pub(super) hidden: AtomicUsize,
     /// The number of events that are being appended.
     pub(super) in_flight: AtomicUsize,
-    /// Notified when there are fewer.
-    pub(super) shown: Notify,
+    /// Notified when there are fewer of both.
+    pub(super) room_made: Notify,
     /// The number of publishers that wait for the store.
     publishers: AtomicUsize,
     /// Notified when the last of them has been answered.
@@ -150,20 +150,20 @@ const STORE_GONE: Failure = Failure("the thread that writes the log is gone");
 
 impl Core {
     pub(super) fn new(engine: Engine) -> Self {
-        let (epoch, head) = (engine.window().epoch(), engine.window().head());
+        let (epoch, shown) = (engine.window().epoch(), engine.window().shown());
         Self {
             state: Lock::new(State::new(engine)),
             metrics: Metrics::new(),
             clock: Clock::new(),
             epoch,
-            head: AtomicU64::new(head),
+            shown: AtomicU64::new(shown),
             streams: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             connections: AtomicUsize::new(usize::MAX),
             empty: Notify::new(),
             hidden: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
-            shown: Notify::new(),
+            room_made: Notify::new(),
             publishers: AtomicUsize::new(0),
             answered: Notify::new(),
             drain: OnceLock::new(),
@@ -205,8 +205,8 @@ impl Core {
         self.state.takings()
     }
 
-    pub(super) fn head(&self) -> u64 {
-        self.head.load(Ordering::Acquire)
+    pub(super) fn shown(&self) -> u64 {
+        self.shown.load(Ordering::Acquire)
     }
 
     pub(super) fn attach(&self, waiters: Arc<dyn Waiters>) {
@@ -228,7 +228,7 @@ impl Core {
     pub(super) fn drain(&self, window: Duration, reason: DrainReason) {
         let _ = self.drain.set(Draining { began: self.clock.now(), window, reason });
         self.drain_began.notify_waiters();
-        self.shown.notify_waiters();
+        self.room_made.notify_waiters();
         if let Some(waiters) = self.waiters.get() {
             waiters.drain();
         }
@@ -363,22 +363,22 @@ impl Core {
     }
 
     /// Counts a new stream in a group, which may be new with it. `state` is the locked state.
-    pub(super) fn enter(
+    pub(super) fn add_stream(
         &self,
         state: &mut State,
         (group, is_new): (GroupId, bool),
         address: Option<IpAddr>,
     ) -> SubscriberId {
-        let id = state.enter(group, is_new, address);
+        let id = state.add_stream(group, is_new, address);
         self.streams.fetch_add(1, Ordering::AcqRel);
         self.note_subscribers(state);
         id
     }
 
     /// Uncounts a stream that has ended.
-    pub(super) fn leave(&self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
+    pub(super) fn remove_stream(&self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
         if let Ok(mut state) = self.state() {
-            state.leave(id, group, address);
+            state.remove_stream(id, group, address);
             self.note_subscribers(&state);
         }
         if self.streams.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -90,7 +90,7 @@ impl Hub {
     /// Trims the retained events of `topic` through a sequence number. If it has ended, it goes on.
     pub(crate) async fn delete_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
         // not what is published because of it
-        let through = through.min(self.0.core.state().map_err(|_| StoreError::Gone)?.engine.window().last());
+        let through = through.min(self.0.core.state().map_err(|_| StoreError::Gone)?.engine.window().head());
         self.trim_window(topic, through)?;
         self.noted(self.0.store.trim(topic, through, true).await)
     }
@@ -222,6 +222,6 @@ mod tests {
         }
         hub.drain();
         assert_eq!(hub.publish("a", Event::message("")).await, Err(PublishError::Draining));
-        assert_eq!(Surroundings::head(&hub), 0);
+        assert_eq!(Surroundings::shown(&hub), 0);
     }
 }

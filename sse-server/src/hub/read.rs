@@ -6,10 +6,7 @@ use sse_engine::{Cursor, DrainReason, Failed, Lasts, Step, StorePage, StoreRead,
 
 use super::{Hub, Subscriber};
 use crate::base::seldom::Seldom;
-use crate::store::{Entry, Page, Query, StoreError};
-
-/// The most events on one page.
-const PAGE: usize = 256;
+use crate::store::{Entry, PAGE_EVENTS, Page, PageBuilder, Query, StoreError};
 
 /// There may be thousands who wait.
 static WAITING: Seldom = Seldom::a_minute();
@@ -91,24 +88,14 @@ impl Hub {
 
     /// A range, or some events of it.
     async fn page_of(&self, read: &StoreRead, room: usize) -> Result<Page, StoreError> {
+        let query = query(read, PAGE_EVENTS, room);
         if read.only.is_empty() {
-            return self.0.store.read(query(read, PAGE, room)).await;
+            return self.0.store.read(query).await;
         }
-        let some: Vec<_> = read.only.iter().copied().take(PAGE).collect();
+        let some: Vec<_> = read.only.iter().copied().take(PAGE_EVENTS).collect();
         let through = some.last().copied().unwrap_or(read.until);
-        let mut page =
-            Page { entries: self.0.store.read_at(some, read.selectors.clone()).await?, through, lost: false };
-        let mut bytes = 0;
-        let fits = |entry: &&Entry| {
-            bytes += entry.draft.weight();
-            bytes <= room
-        };
-        let count = page.entries.iter().take_while(fits).count().max(1);
-        if count < page.entries.len() {
-            page.entries.truncate(count);
-            page.through = page.entries[count - 1].seq;
-        }
-        Ok(page)
+        let entries = self.0.store.read_at(some, query.selectors.clone()).await?;
+        Ok(PageBuilder::new(&query, through).fill(entries))
     }
 
     /// Where topics were reopened since, their former last events are no ends any more.
@@ -139,7 +126,7 @@ impl Hub {
     }
 }
 
-/// The read of a page: at most `events` events and, beyond the first, `bytes` bytes.
+/// The query for a page that has room for `events` events of `bytes` bytes.
 pub(super) fn query(read: &StoreRead, events: usize, bytes: usize) -> Query {
     let StoreRead { selectors, after, until, .. } = read;
     Query { selectors: selectors.clone(), after: *after, until: *until, events, bytes }

@@ -79,7 +79,7 @@ impl State {
     }
 
     /// Counts a new stream in `group`, which it brought if `is_new`.
-    pub(super) fn enter(&mut self, group: GroupId, is_new: bool, address: Option<IpAddr>) -> SubscriberId {
+    pub(super) fn add_stream(&mut self, group: GroupId, is_new: bool, address: Option<IpAddr>) -> SubscriberId {
         if let Some(client) = address.map(network) {
             let share = self.shares.entry(client).or_default();
             share.streams += 1;
@@ -142,8 +142,8 @@ impl State {
     }
 
     /// Uncounts a stream that has ended.
-    pub(super) fn leave(&mut self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
-        let is_last = self.engine.leave(group);
+    pub(super) fn remove_stream(&mut self, id: SubscriberId, group: GroupId, address: Option<IpAddr>) {
+        let is_last = self.engine.unsubscribe(group);
         if let Some(tasks) = self.waiting.get_mut(&group) {
             tasks.remove(&id);
             if tasks.is_empty() {

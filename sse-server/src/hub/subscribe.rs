@@ -70,7 +70,7 @@ impl From<Failure> for SubscribeError {
 
 /// What became of a subscriber.
 #[derive(Debug)]
-pub(crate) enum Entered {
+pub(crate) enum Subscribed {
     /// It is counted, and starts there.
     At(Subscriber, Cursor, Opening),
     /// All its topics have ended, and it has had everything.
@@ -78,10 +78,11 @@ pub(crate) enum Entered {
 }
 
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
-enum Joined {
-    As(Subscriber, Placement),
+enum Attempt {
+    /// It is counted, and its place is being looked for.
+    Begun(Subscriber, Placement),
     /// Where it starts depends on the store, which has to be asked first.
-    Ask,
+    AskStore,
     Over,
 }
 
@@ -93,18 +94,18 @@ impl Hub {
     }
 
     /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
-    pub(crate) async fn enter(
+    pub(crate) async fn add_subscriber(
         &self,
         selectors: Selectors,
         start: Start,
         address: Option<IpAddr>,
-    ) -> Result<Entered, SubscribeError> {
+    ) -> Result<Subscribed, SubscribeError> {
         let mut start = self.found(start, &selectors).await?;
         let (subscriber, mut placement) = loop {
-            match self.join(&selectors, &start, address)? {
-                Joined::As(subscriber, placement) => break (subscriber, placement),
-                Joined::Over => return Ok(Entered::Over),
-                Joined::Ask => {}
+            match self.try_subscribe(&selectors, &start, address)? {
+                Attempt::Begun(subscriber, placement) => break (subscriber, placement),
+                Attempt::Over => return Ok(Subscribed::Over),
+                Attempt::AskStore => {}
             }
             if let Start::Since { time, before, .. } = &mut start {
                 *before = Some(self.noted(self.0.store.seek(*time).await).map_err(SubscribeError::unreadable)?);
@@ -116,7 +117,7 @@ impl Hub {
                     if let Some(gap) = &opening.gap {
                         self.metrics().gap(gap.reason);
                     }
-                    return Ok(Entered::At(subscriber, cursor, opening));
+                    return Ok(Subscribed::At(subscriber, cursor, opening));
                 }
                 Placement::NeedStore(cursor, read, pending) => {
                     let page = self
@@ -201,7 +202,12 @@ impl Hub {
     }
 
     /// Counts a subscriber, and begins to place it.
-    fn join(&self, selectors: &Selectors, start: &Start, address: Option<IpAddr>) -> Result<Joined, SubscribeError> {
+    fn try_subscribe(
+        &self,
+        selectors: &Selectors,
+        start: &Start,
+        address: Option<IpAddr>,
+    ) -> Result<Attempt, SubscribeError> {
         if self.draining().is_some() {
             return Err(SubscribeError::Draining);
         }
@@ -210,10 +216,10 @@ impl Hub {
         if let Start::Since { time, before: None, .. } = start
             && !state.engine.reaches_back_to(*time)
         {
-            return Ok(Joined::Ask);
+            return Ok(Attempt::AskStore);
         }
         if state.engine.is_over(selectors, start) {
-            return Ok(Joined::Over);
+            return Ok(Attempt::Over);
         }
         let is_new = !state.engine.has_members(selectors);
         if let Some(share) = address.map(|address| state.share(address)) {
@@ -228,6 +234,6 @@ impl Hub {
         }
         let placement = state.engine.subscribe(selectors.clone(), start).map_err(|_| SubscribeError::Full)?;
         let group = (placement.cursor().group(), is_new);
-        Ok(Joined::As(Subscriber::enter(self, &mut state, group, address), placement))
+        Ok(Attempt::Begun(Subscriber::new(self, &mut state, group, address), placement))
     }
 }

@@ -24,8 +24,8 @@ pub(crate) struct Subscriber {
 
 impl Subscriber {
     /// Counts a new member of a group, which may be new with it. `state` is the locked state.
-    pub(super) fn enter(hub: &Hub, state: &mut State, group: (GroupId, bool), address: Option<IpAddr>) -> Self {
-        let id = hub.0.core.enter(state, group, address);
+    pub(super) fn new(hub: &Hub, state: &mut State, group: (GroupId, bool), address: Option<IpAddr>) -> Self {
+        let id = hub.0.core.add_stream(state, group, address);
         Self { hub: hub.clone(), id, group: group.0, address, ended: EndReason::client, holds_connection: false }
     }
 
@@ -56,6 +56,6 @@ impl Drop for Subscriber {
             self.hub.0.core.held.fetch_sub(1, Ordering::Relaxed);
         }
         self.hub.metrics().ended(self.ended);
-        self.hub.0.core.leave(self.id, self.group, self.address);
+        self.hub.0.core.remove_stream(self.id, self.group, self.address);
     }
 }

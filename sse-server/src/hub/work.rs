@@ -114,9 +114,9 @@ impl Core {
     /// what is returned is dropped.
     pub(super) async fn room(&self, count: usize) -> Appending<'_> {
         while !self.has_room() {
-            let shown = self.shown.notified();
+            let room_made = self.room_made.notified();
             if !self.has_room() {
-                shown.await;
+                room_made.await;
             }
         }
         self.in_flight.fetch_add(count, Ordering::AcqRel);
@@ -129,11 +129,11 @@ impl Core {
     }
 
     fn note_work(&self, state: &State) {
-        self.head.fetch_max(state.engine.window().head(), Ordering::Release);
+        self.shown.fetch_max(state.engine.window().shown(), Ordering::Release);
         let hidden = state.engine.hidden();
         let before = self.hidden.swap(hidden, Ordering::AcqRel);
         if before >= MAX_HIDDEN && hidden < MAX_HIDDEN {
-            self.shown.notify_waiters();
+            self.room_made.notify_waiters();
         }
         self.note_log(state);
     }
@@ -150,7 +150,7 @@ impl Drop for Appending<'_> {
         let before = self.core.in_flight.fetch_sub(self.count, Ordering::AcqRel);
         // otherwise nobody waits because of these
         if before + self.core.hidden.load(Ordering::Acquire) >= MAX_HIDDEN {
-            self.core.shown.notify_waiters();
+            self.core.room_made.notify_waiters();
         }
     }
 }

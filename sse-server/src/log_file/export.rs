@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::{LogError, LogFile, failed};
 use crate::store::{
-    Entry,
+    Entry, PAGE_EVENTS,
     redb::{
         Snapshot,
         fault::guarded,
@@ -21,8 +21,7 @@ use crate::store::{
 };
 use sse_engine::{Alias, Draft, Millis, Name, Topic};
 
-/// The most events read at a time, and the most bytes.
-const PAGE_EVENTS: usize = 256;
+/// The most bytes read at a time.
 const PAGE_BYTES: usize = 1 << 20;
 
 /// The members of an exported line.

@@ -203,7 +203,7 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
             let text = if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line) } else { &line };
             if !text.trim_ascii().is_empty() {
                 match self.line(text).map_err(|why| End::Line(number, why))? {
-                    Line::Event(time, draft) => self.take(number, time, *draft)?,
+                    Line::Event(time, draft) => self.add(number, time, *draft)?,
                     Line::End(topic) => self.take_end(number, topic)?,
                 }
             }
@@ -255,7 +255,7 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
         Ok(Line::Event(line.time, Box::new(draft)))
     }
 
-    fn take(&mut self, line: u64, said: Option<Millis>, draft: Draft) -> Result<(), End> {
+    fn add(&mut self, line: u64, said: Option<Millis>, draft: Draft) -> Result<(), End> {
         let now = wall();
         let time = said.unwrap_or(now).min(now).max(self.time);
         let full = self.batch.len() == BATCH_EVENTS || self.bytes >= BATCH_BYTES;

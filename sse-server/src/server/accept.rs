@@ -85,7 +85,7 @@ impl Acceptor {
     pub(super) async fn run(self: Arc<Self>, listener: TcpListener, service: HubService) {
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => self.take(stream, address, service.clone()),
+                Ok((stream, address)) => self.admit(stream, address, service.clone()),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, open = self.open(), "can't accept connections for the moment");
@@ -100,14 +100,14 @@ impl Acceptor {
         if share < self.limit { self.surplus.min((self.limit - share) / 2) } else { self.surplus }
     }
 
-    fn take(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
+    fn admit(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
         let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
         let share = self.hub.max_connections_of_one();
         if open >= self.limit + self.surplus || of_client >= share + self.surplus_of_one(share) {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;
         }
-        if let Err(error) = prepare(&stream, self.hub.config().stream.patience()) {
+        if let Err(error) = prepare(&stream, self.hub.config().stream.user_timeout()) {
             tracing::debug!(%address, %error, "closed before it began");
             return;
         }
@@ -119,18 +119,18 @@ impl Acceptor {
     }
 }
 
-/// Sets the socket's options: send at once, drop peers that acknowledge nothing for `patience`, and bound the unsent
+/// Sets the socket's options: send at once, drop peers that acknowledge nothing for `user_timeout`, and bound the unsent
 /// bytes.
-fn prepare(stream: &TcpStream, patience: Duration) -> io::Result<()> {
+fn prepare(stream: &TcpStream, user_timeout: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
     {
         let socket = SockRef::from(stream);
-        socket.set_tcp_user_timeout(Some(patience))?;
+        socket.set_tcp_user_timeout(Some(user_timeout))?;
         socket.set_tcp_notsent_lowat(UNSENT)?;
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (SockRef::from(stream), patience);
+    let _ = (SockRef::from(stream), user_timeout);
     Ok(())
 }
 

@@ -63,7 +63,7 @@ impl Frames {
                 let [a, b, c, kind, ..] = self.head;
                 self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
                 if is_control(kind) {
-                    self.take(now)?;
+                    self.spend(now)?;
                 }
             }
         }
@@ -75,7 +75,8 @@ impl Frames {
         self.written = self.written.saturating_add(bytes as u64);
     }
 
-    fn take(&mut self, now: Instant) -> Result<(), TooMany> {
+    /// Spends one of the frames that the client may send.
+    fn spend(&mut self, now: Instant) -> Result<(), TooMany> {
         if self.left == 0 {
             let millis = u64::try_from(now.saturating_duration_since(self.since).as_millis()).unwrap_or(u64::MAX);
             let more = millis.saturating_mul(A_SECOND) / 1000;

@@ -7,8 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-/// How long the peer may take to close its side.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::transport::HALF_CLOSE;
 
 /// Shuts down our side, then discards the peer's input until it closes, for at most a second. A socket that is closed
 /// with unread input sends a reset, which can overtake our last bytes.
@@ -20,5 +19,5 @@ pub(super) async fn half_close(mut io: impl AsyncRead + AsyncWrite + Unpin) {
         let mut dropped = [0; 4096];
         while let Ok(1..) = io.read(&mut dropped).await {}
     };
-    let _ = timeout(PATIENCE, drained).await;
+    let _ = timeout(Duration::from_millis(HALF_CLOSE), drained).await;
 }

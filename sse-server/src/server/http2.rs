@@ -46,7 +46,7 @@ const RECEIVED: u32 = 256 << 10;
 const SEND_BUFFER: usize = 64 << 10;
 
 /// How long the peer may take to acknowledge a ping.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the peer may take to take the last frames of a connection that is closed.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
@@ -124,7 +124,7 @@ async fn lost(pings: Option<PingPong>, every: Duration) {
     let Some(mut pings) = pings else { return std::future::pending().await };
     loop {
         sleep(every).await;
-        match timeout(PATIENCE, pings.ping(Ping::opaque())).await {
+        match timeout(PING_TIMEOUT, pings.ping(Ping::opaque())).await {
             Ok(Ok(_)) => {}
             Ok(Err(_)) => return std::future::pending().await, // the connection ends by itself
             Err(_) => return,

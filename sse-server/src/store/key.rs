@@ -18,8 +18,8 @@ pub(crate) enum Scope {
     Topic(Topic),
     /// A request of several events, as a whole.
     Request,
-    /// A request of lines, as far as it has come.
-    Lines,
+    /// A request of events one after the other, as far as it has come.
+    Upload,
 }
 
 /// A digest of the content a key was used with: half of a SHA-256, so that different contents never compare equal, not
@@ -67,15 +67,15 @@ pub(crate) struct KeyedRange {
     pub(crate) content: Fingerprint,
     /// The indexes of the events in the batch.
     pub(crate) events: Range<usize>,
-    /// With [`Scope::Lines`]: the key takes the place of the one before it.
+    /// With [`Scope::Upload`]: the key takes the place of the one before it.
     pub(crate) upload: Option<UploadRange>,
 }
 
-/// What a request of lines has published, with the events of a batch.
+/// What an upload has published, with the events of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UploadRange {
-    /// The number of lines.
-    pub(crate) lines: u64,
+    /// The number of events.
+    pub(crate) total: u64,
     /// The first event, unless it is in this batch.
     pub(crate) first: Option<u64>,
 }
@@ -85,10 +85,10 @@ pub(crate) struct UploadRange {
 pub(crate) struct StoredKey {
     pub(crate) key: Key,
     pub(crate) content: Fingerprint,
-    /// With [`Scope::Lines`] the first and the last one.
+    /// With [`Scope::Upload`] the first and the last one.
     pub(crate) seqs: Arc<[u64]>,
-    /// With [`Scope::Lines`] the number of lines, whose fingerprint the content is.
-    pub(crate) lines: u64,
+    /// With [`Scope::Upload`] the number of events, whose fingerprint the content is.
+    pub(crate) total: u64,
     pub(crate) time: Millis,
 }
 

@@ -10,7 +10,9 @@ use std::{
 
 use sse_engine::{Epoch, Millis, Retained, Selectors, Topic, Trim};
 
-use super::{AfterUnlock, Appended, Batch, Entry, Follower, Page, Query, Store, StoreError, StoreSnapshot, Task};
+use super::{
+    AfterUnlock, Appended, Batch, Entry, Follower, Page, PageBuilder, Query, Store, StoreError, StoreSnapshot, Task,
+};
 use crate::base::lock::{Guard, Lock};
 use ends::Ends;
 
@@ -25,8 +27,8 @@ pub(crate) struct Memory {
 
 #[derive(Debug, Default)]
 struct MemoryLog {
-    last_seq: u64,
-    last_time: Millis,
+    head: u64,
+    time: Millis,
     entries: VecDeque<Entry>,
     ends: Ends,
     followers: Vec<Arc<dyn Follower>>,
@@ -53,22 +55,11 @@ impl Memory {
     /// A page of the retained events that match.
     fn page(&self, query: &Query) -> Result<Page, StoreError> {
         let state = self.state()?;
-        let until = query.until.min(state.last_seq);
-        let mut page = Page { through: until, ..Page::default() };
-        let mut bytes = 0;
+        let until = query.until.min(state.head);
         let after = state.entries.partition_point(|entry| entry.seq <= query.after);
-        for entry in state.entries.range(after..).take_while(|entry| entry.seq <= until) {
-            if !query.selectors.accept(entry.draft.topics(), entry.draft.private) {
-                continue;
-            }
-            bytes += entry.draft.weight();
-            if page.entries.len() == query.events || (bytes > query.bytes && !page.entries.is_empty()) {
-                page.through = page.entries.last().map_or(query.after, |last| last.seq);
-                break;
-            }
-            page.entries.push(entry.clone());
-        }
-        Ok(page)
+        let entries = state.entries.range(after..).take_while(|entry| entry.seq <= until);
+        let matching = entries.filter(|entry| query.selectors.accept(entry.draft.topics(), entry.draft.private));
+        Ok(PageBuilder::new(query, until).fill(matching.cloned()))
     }
 }
 
@@ -83,14 +74,14 @@ impl MemoryLog {
             return Err(StoreError::Closed);
         }
         batch.check_ends(|topic| self.ends.of(topic, &self.followers))?;
-        self.last_time = self.last_time.max(batch.now);
-        let (first, time) = (self.last_seq + 1, self.last_time);
+        self.time = self.time.max(batch.now);
+        let (first, time) = (self.head + 1, self.time);
         let entries: Vec<_> =
             batch.drafts.into_iter().zip(first..).map(|(draft, seq)| Entry { seq, time, draft }).collect();
-        self.last_seq += entries.len() as u64;
-        let seqs = (first..=self.last_seq).collect();
+        self.head += entries.len() as u64;
+        let seqs = (first..=self.head).collect();
         for follower in &self.followers {
-            after_unlock.push(follower.appended(&entries, self.last_seq));
+            after_unlock.push(follower.appended(&entries, self.head));
         }
         for entry in entries.iter().filter(|entry| entry.draft.end) {
             self.ends.note(&entry.draft.topic, entry.seq, &self.followers);
@@ -105,9 +96,9 @@ impl MemoryLog {
 
     /// Ends `topic` behind its last event, and returns where.
     fn end(&mut self, topic: &Topic, after_unlock: &mut Vec<AfterUnlock>) -> u64 {
-        self.last_seq = self.last_seq.max(1); // what ends at 0 has not ended
+        self.head = self.head.max(1); // what ends at 0 has not ended
         let own = self.entries.iter().rfind(|entry| entry.draft.topics().any(|one| one == topic));
-        let mut at = own.map_or(self.last_seq, |entry| entry.seq);
+        let mut at = own.map_or(self.head, |entry| entry.seq);
         for follower in &self.followers {
             let (ended, wake) = follower.ended(topic, at);
             at = ended;
@@ -200,7 +191,7 @@ impl Store for Memory {
         Box::pin(async move {
             let state = self.state()?;
             let at = state.entries.partition_point(|entry| entry.time < time);
-            Ok(state.entries.get(at).map_or(state.last_seq, |entry| entry.seq - 1))
+            Ok(state.entries.get(at).map_or(state.head, |entry| entry.seq - 1))
         })
     }
 
@@ -217,8 +208,8 @@ impl Store for Memory {
     fn follow(&self, after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
         let mut state = self.state()?;
         let from = state.entries.partition_point(|entry| entry.seq <= after);
-        let last_seq = state.last_seq;
-        let after_unlock = follower.appended(&state.entries.make_contiguous()[from..], last_seq);
+        let head = state.head;
+        let after_unlock = follower.appended(&state.entries.make_contiguous()[from..], head);
         state.followers.push(follower);
         drop(state);
         after_unlock.wake();

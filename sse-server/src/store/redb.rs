@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!  append ─▶ queue ─▶ writer: one thread, one transaction for all that waits ─▶ file
-//!              │         └─ told when it is written (durability always, and the first events after a pause)
-//!              └─ told at once (durability interval and none, while the file says that it may be behind)
+//!              │         └─ reported when it is written (durability always, and the first events after a pause)
+//!              └─ reported at once (durability interval and none, while the file says that it may be behind)
 //!  read ─▶ a few threads, each on a snapshot of what is committed
 //! ```
 //!
-//! Before an event is shown that is not yet in the file, the file durably records that it may be behind. So after a
+//! Before an event is reported that is not yet in the file, the file durably records that it may be behind. So after a
 //! crash the hub knows whether events may have been lost.
 
 mod damage;
@@ -67,7 +67,7 @@ use threads::Threads;
 /// The most concurrent reads. Each holds a page of events.
 const READS: usize = 8;
 
-/// When an event is acknowledged, and shown to subscribers.
+/// When an event is acknowledged, and reported to followers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// Once it is synced to the disk.
@@ -91,7 +91,7 @@ pub(crate) struct Options {
     /// The system's clock. A log that is ahead of it goes by its own last time.
     pub(crate) wall: fn() -> Millis,
     /// How long the disk may take to answer before the store counts as down.
-    pub(crate) patience: Duration,
+    pub(crate) answer_timeout: Duration,
 }
 
 /// A log on disk.
@@ -135,7 +135,7 @@ pub(crate) struct TopicNames {
 }
 
 /// How long the disk may take to answer: longer than a busy one does, and shorter than publishers wait.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The delay before the file is opened again after a failure.
 const RETRY: Duration = Duration::from_secs(1);
@@ -154,7 +154,7 @@ impl From<&Config> for Options {
             key_window: config.publish.key_window,
             retry: RETRY,
             wall: clock::wall,
-            patience: PATIENCE,
+            answer_timeout: ANSWER_TIMEOUT,
         }
     }
 }
@@ -192,7 +192,7 @@ impl Redb {
             names: RwLock::new(TopicNames::of(&loaded)),
             damage: Damage::default(),
             health: watch::Sender::new(health),
-            disk: Disk::new(options.patience),
+            disk: Disk::new(options.answer_timeout),
             room: Arc::new(Semaphore::new(Inner::ROOM)),
             reads: Arc::new(Semaphore::new(READS)),
             directory,

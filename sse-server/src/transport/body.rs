@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
-    Action, Control, ControlKind, Cursor, DrainReason, Driver, Failed, Lasts, Millis, Opening, Session, Step,
-    StorePage, StoreRead, Surroundings, WRITE_BYTES, Write,
+    Action, Control, Cursor, DrainReason, Driver, Failed, Lasts, Millis, Opening, Session, Step, StorePage, StoreRead,
+    Surroundings, WRITE_BYTES, Write,
 };
 use tokio::{
     sync::{futures::OwnedNotified, oneshot},
@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     hub::{Hub, Subscriber, Wakes},
     metrics::EndReason,
+    transport::deliveries::Deliveries,
 };
 
 /// The body of a stream. It ends after the last block of the session, and never fails.
@@ -125,17 +126,9 @@ impl EventBody {
 
     fn count(&self, action: &Action<Bytes>) {
         let metrics = self.subscriber.hub().metrics();
-        match action {
-            Action::Events { events, count } => {
-                metrics.deliveries.inc_by(*count as u64);
-                metrics.bytes.inc_by(events.len() as u64);
-            }
-            Action::Control { kind: ControlKind::Heartbeat, .. } => {
-                metrics.heartbeats.inc();
-            }
-            Action::Control { kind: ControlKind::Gap(reason), .. } => metrics.gap(*reason),
-            _ => {}
-        }
+        let mut deliveries = Deliveries::default();
+        deliveries.count(action, Bytes::len, metrics);
+        deliveries.flush(metrics);
     }
 }
 

@@ -18,7 +18,7 @@ use sse_core::{
 use sse_engine::{Control, Position, Selector, Surroundings, Topic, data_of};
 
 use super::body::EventBody;
-use crate::hub::{Entered, Hub, SubscribeError};
+use crate::hub::{Hub, SubscribeError, Subscribed};
 
 /// Where a [`Subscription`] starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,11 +119,11 @@ impl Hub {
             Start::Since(time) => self.since(time, humantime::format_duration(time).to_string()),
         };
         let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
-        let (subscriber, cursor, opening) = match self.enter(selectors.clone(), start, None).await? {
-            Entered::At(subscriber, cursor, opening) => (subscriber, cursor, opening),
-            Entered::Over => {
+        let (subscriber, cursor, opening) = match self.add_subscriber(selectors.clone(), start, None).await? {
+            Subscribed::At(subscriber, cursor, opening) => (subscriber, cursor, opening),
+            Subscribed::Over => {
                 let end = End::new(selectors.topics_only().into_iter().flatten().map(Topic::as_str));
-                let position = asked.unwrap_or_else(|| self.position(self.head()).id());
+                let position = asked.unwrap_or_else(|| self.position(self.shown()).id());
                 return Ok(Subscription {
                     body: None,
                     parser,

@@ -68,7 +68,7 @@ impl Wake for Waker {
 
 #[derive(Debug)]
 enum Message {
-    Join(Box<Joining>),
+    Add(Box<NewConnection>),
     /// There is an event for a group.
     Ready(GroupId),
     /// A page read from the store for a connection, or the reason for which there is none.
@@ -128,7 +128,7 @@ impl Drop for Answer {
 
 /// A connection on its way to a shard.
 #[derive(Debug)]
-struct Joining {
+struct NewConnection {
     socket: TcpStream,
     stream: TakenStream,
     chunked: bool,
@@ -219,7 +219,7 @@ impl Shards {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.0.len();
         let (before, from) = self.inboxes.0.split_at(turn);
         if let Some(inbox) = from.iter().chain(before).find(|inbox| inbox.is_open()) {
-            inbox.put([Message::Join(Box::new(Joining { socket, stream, chunked, open }))]);
+            inbox.put([Message::Add(Box::new(NewConnection { socket, stream, chunked, open }))]);
         }
     }
 }
@@ -284,7 +284,7 @@ fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
         let Some(messages) = inbox.take() else { return };
         for message in messages {
             match message {
-                Message::Join(joining) => join(&poll, &mut streams, *joining, now),
+                Message::Add(connection) => add(&poll, &mut streams, *connection, now),
                 Message::Ready(group) => streams.ready(group),
                 Message::Read(id, page) => streams.on_read(id, page, now),
                 Message::Drain => streams.drain(now),
@@ -305,12 +305,12 @@ fn until(due: Millis, now: Millis) -> Duration {
     Duration::from_millis(due.saturating_sub(now))
 }
 
-fn join(poll: &Poll, streams: &mut Streams<mio::net::TcpStream>, joining: Joining, now: Millis) {
-    let Joining { socket, stream, chunked, open } = joining;
+fn add(poll: &Poll, streams: &mut Streams<mio::net::TcpStream>, connection: NewConnection, now: Millis) {
+    let NewConnection { socket, stream, chunked, open } = connection;
     let mut socket = mio::net::TcpStream::from_std(socket);
     let token = Token(streams.vacant());
     match poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE) {
-        Ok(()) => streams.join(socket, stream, chunked, open, now),
+        Ok(()) => streams.add(socket, stream, chunked, open, now),
         Err(error) => tracing::warn!(%error, "can't watch a connection; it is closed"),
     }
 }

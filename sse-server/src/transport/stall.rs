@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::{
     base::{
         pinned::Pin as Pinning,
-        unacknowledged::{SystemSocket, be_patient, unacknowledged},
+        unacknowledged::{SystemSocket, extend_user_timeout, unacknowledged},
     },
     hub::Hub,
 };
@@ -67,7 +67,7 @@ impl Stall {
         }
         let limit = self.hub.config().stream.write_stall;
         if self.buffer == 0 && self.stalled.is_none() {
-            be_patient(socket, self.hub.config().stream.patience()); // it has never stalled before
+            extend_user_timeout(socket, self.hub.config().stream.user_timeout()); // it has never stalled before
         }
         let grows = waiting > self.buffer;
         if grows {

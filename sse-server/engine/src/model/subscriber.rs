@@ -66,7 +66,7 @@ impl Model {
                 (Start::After(id), Err((GapReason::Epoch, 0)))
             }
         };
-        self.enter(selectors, &start, expect)
+        self.subscribe_at(selectors, &start, expect)
     }
 
     /// For each topic that a subscriber selects, the last event that it may read.
@@ -142,7 +142,7 @@ impl Model {
     }
 
     /// Adds a subscriber, and checks how its stream opens. `expect` is its position, or the reason for a gap.
-    pub(super) fn enter(
+    pub(super) fn subscribe_at(
         &mut self,
         selectors: Selectors,
         start: &Start,

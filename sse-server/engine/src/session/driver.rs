@@ -41,8 +41,8 @@ pub struct Timing {
 
 /// What all sessions of a hub share.
 pub trait Surroundings {
-    /// The last sequence number published.
-    fn head(&self) -> u64;
+    /// The last event that subscribers may have.
+    fn shown(&self) -> u64;
 
     /// The position of `seq` in this log.
     fn position(&self, seq: u64) -> Position;

@@ -30,7 +30,7 @@ impl Hub {
     }
 
     fn publish(&mut self, data: &str) {
-        let seq = self.engine.window().head() + 1;
+        let seq = self.engine.window().shown() + 1;
         self.engine.publish(seq, self.now, &draft(data), &mut Vec::new()).unwrap();
     }
 
@@ -58,8 +58,8 @@ impl Hub {
 }
 
 impl Surroundings for Hub {
-    fn head(&self) -> u64 {
-        self.engine.window().head()
+    fn shown(&self) -> u64 {
+        self.engine.window().shown()
     }
 
     fn position(&self, seq: u64) -> Position {

@@ -40,7 +40,7 @@ fn all_sets_of_selectors_together_have_a_bound_in_bytes() {
     assert!(engine.subscribe(long(0), &Start::Head).is_ok(), "a set that there is takes nothing");
     let first = groups[0];
     groups.push(first);
-    groups.into_iter().for_each(|group| assert!(engine.leave(group) || group == first));
+    groups.into_iter().for_each(|group| assert!(engine.unsubscribe(group) || group == first));
     assert_eq!(engine.selector_bytes(), 0);
 }
 

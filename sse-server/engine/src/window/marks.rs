@@ -13,7 +13,7 @@ impl Window {
         match self.topics.id(topic) {
             Some(id) => self.topics.set_ended(id, ended),
             None if ended > 0 => {
-                let id = self.topics.enter(topic);
+                let id = self.topics.intern(topic);
                 self.topics.set_ended(id, ended);
                 self.topics.set_retained(id, Stock::default());
                 self.topics.forget_surplus(); // no event goes for it

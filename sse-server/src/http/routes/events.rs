@@ -19,7 +19,7 @@ use crate::{
         },
         response::ResponseBody,
     },
-    hub::{Entered, Hub, SubscribeError},
+    hub::{Hub, SubscribeError, Subscribed},
     metrics::RefusalKind,
     transport::{body::EventBody, takeover::TakenStream},
 };
@@ -46,9 +46,10 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         return turn_away(hub, &SubscribeError::Full, accept, wish.control);
     }
     let address = request.peer.map(|peer| peer.address.ip());
-    let (mut subscriber, mut cursor, mut opening) = match hub.enter(wish.selectors, wish.start, address).await {
-        Ok(Entered::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
-        Ok(Entered::Over) => return Ok(over()),
+    let (mut subscriber, mut cursor, mut opening) = match hub.add_subscriber(wish.selectors, wish.start, address).await
+    {
+        Ok(Subscribed::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
+        Ok(Subscribed::Over) => return Ok(over()),
         Err(error) => return turn_away(hub, &error, accept, wish.control),
     };
     if holds_connection {

@@ -5,7 +5,7 @@ use http::{HeaderValue, Response, header};
 use crate::http::response::{ResponseBody, of_type};
 
 /// A single self-contained file, assembled at build time.
-const PAGE: &str = concat!(
+const HTML: &str = concat!(
     include_str!("page/head.html"),
     "<style>\n",
     include_str!("page/style.css"),
@@ -28,7 +28,7 @@ const POLICY: &str = "default-src 'none'; connect-src 'self'; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn page() -> Response<ResponseBody> {
-    let mut response = of_type(PAGE, "text/html; charset=utf-8");
+    let mut response = of_type(HTML, "text/html; charset=utf-8");
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -46,7 +46,7 @@ mod tests {
 
     /// The content of the only element with this start tag.
     fn content<'a>(start: &str, end: &str) -> &'a str {
-        let (before, rest) = PAGE.split_once(start).unwrap();
+        let (before, rest) = HTML.split_once(start).unwrap();
         let (content, after) = rest.split_once(end).unwrap();
         assert!(!before.contains(end) && !after.contains(&start[..6]), "one {start}");
         content
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_the_page_s_own_style_and_script_and_nothing_else() {
-        assert!(!PAGE.contains('\r'), "a browser would hash another text");
+        assert!(!HTML.contains('\r'), "a browser would hash another text");
         let hash = |content: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(content)));
         let style = hash(content("<style>", "</style>"));
         let script = hash(content("<script type=\"module\">", "</script>"));

@@ -19,8 +19,9 @@ use crate::{
     metrics::RefusalKind,
 };
 
-const PAGE: usize = 100;
-const MAX_PAGE: usize = 1000;
+/// The topics of one page, if the parameter `limit` says nothing else, and the most that it may say.
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
 
 /// The topics that are looked up at once, and written as one piece of a page: some KB, or 25 with the longest names.
 const AT_ONCE: usize = 16;
@@ -47,9 +48,9 @@ pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody
         match name.as_str() {
             "after" => once(&mut after, &name, value)?,
             "limit" => {
-                let number = value.parse().ok().filter(|number| (1..=MAX_PAGE).contains(number));
+                let number = value.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
                 let wrong =
-                    || Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_PAGE}"));
+                    || Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_LIMIT}"));
                 once(&mut limit, &name, number.ok_or_else(wrong)?)?;
             }
             names::query::TOPIC => once(&mut named, &name, topic_of(&value)?)?,
@@ -64,7 +65,7 @@ pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody
         }
         return described(hub, &topic);
     }
-    let mut page = Page { hub: hub.clone(), after, left: limit.unwrap_or(PAGE), written: Written::Nothing };
+    let mut page = Page { hub: hub.clone(), after, left: limit.unwrap_or(DEFAULT_LIMIT), written: Written::Nothing };
     let first = page.next().await.map_err(Problem::failed)?;
     let rest = stream::unfold(page, async |mut page| Some((page.next().await.ok()??, page)));
     let mut response = Response::new(ResponseBody::pieces(stream::iter(first).chain(rest)));

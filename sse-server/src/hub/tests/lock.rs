@@ -12,8 +12,8 @@ const MANY: usize = 5000;
 
 async fn subscribe(hub: &Hub, selectors: &[String], start: Start) -> (Subscriber, Cursor, Option<GapReason>) {
     let all = selectors.iter().map(|text| Selector::new(text).unwrap()).collect();
-    let entered = hub.enter(hub.selectors(all, false).unwrap(), start, None).await.unwrap();
-    let Entered::At(subscriber, cursor, opening) = entered else { panic!("no topic has ended") };
+    let subscribed = hub.add_subscriber(hub.selectors(all, false).unwrap(), start, None).await.unwrap();
+    let Subscribed::At(subscriber, cursor, opening) = subscribed else { panic!("no topic has ended") };
     (subscriber, cursor, opening.gap.map(|gap| gap.reason))
 }
 
@@ -50,7 +50,7 @@ async fn an_event_for_many_groups_reaches_each_of_them() {
         streams.push(subscribe(&hub, &["a/b/c".to_owned(), format!("late/{own}")], Start::Earliest).await);
     }
     let shown = async {
-        while hub.head() < 50 {
+        while hub.shown() < 50 {
             tokio::task::yield_now().await;
         }
     };

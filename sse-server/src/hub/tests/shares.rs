@@ -6,12 +6,12 @@ use sse_engine::{Selector, Start};
 
 use super::*;
 
-async fn enter(hub: &Hub, address: &str, topic: &str) -> Result<Subscriber, SubscribeError> {
+async fn subscribe(hub: &Hub, address: &str, topic: &str) -> Result<Subscriber, SubscribeError> {
     let selectors = hub.selectors(vec![Selector::new(topic).unwrap()], false).unwrap();
     let address: IpAddr = address.parse().unwrap();
-    match hub.enter(selectors, Start::Head, Some(address)).await? {
-        Entered::At(subscriber, ..) => Ok(subscriber),
-        Entered::Over => panic!("no topic has ended"),
+    match hub.add_subscriber(selectors, Start::Head, Some(address)).await? {
+        Subscribed::At(subscriber, ..) => Ok(subscriber),
+        Subscribed::Over => panic!("no topic has ended"),
     }
 }
 
@@ -23,15 +23,15 @@ async fn an_address_has_a_share_of_the_streams_and_of_the_groups() {
     let hub = Hub::new(config).unwrap();
     let [one, same, other] = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"];
     let mut held = Vec::new();
-    held.push(enter(&hub, one, "a").await.unwrap());
-    held.push(enter(&hub, same, "b").await.unwrap());
-    assert_eq!(enter(&hub, one, "c").await.unwrap_err(), SubscribeError::Address, "a third set");
-    held.push(enter(&hub, one, "a").await.unwrap());
-    let others = [enter(&hub, other, "c").await.unwrap(), enter(&hub, other, "d").await.unwrap()];
-    held.push(enter(&hub, one, "c").await.expect("a set that another brought"));
-    assert_eq!(enter(&hub, same, "a").await.unwrap_err(), SubscribeError::Address, "a fifth stream");
+    held.push(subscribe(&hub, one, "a").await.unwrap());
+    held.push(subscribe(&hub, same, "b").await.unwrap());
+    assert_eq!(subscribe(&hub, one, "c").await.unwrap_err(), SubscribeError::Address, "a third set");
+    held.push(subscribe(&hub, one, "a").await.unwrap());
+    let others = [subscribe(&hub, other, "c").await.unwrap(), subscribe(&hub, other, "d").await.unwrap()];
+    held.push(subscribe(&hub, one, "c").await.expect("a set that another brought"));
+    assert_eq!(subscribe(&hub, same, "a").await.unwrap_err(), SubscribeError::Address, "a fifth stream");
     held.truncate(1);
-    held.push(enter(&hub, one, "e").await.expect("what was given back is free"));
+    held.push(subscribe(&hub, one, "e").await.expect("what was given back is free"));
     drop((held, others));
     let state = hub.0.core.state().unwrap();
     assert_eq!((state.share(one.parse().unwrap()), state.share(other.parse().unwrap())), Default::default());

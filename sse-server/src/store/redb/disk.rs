@@ -20,7 +20,7 @@ pub(super) enum Asked {
 #[derive(Debug)]
 pub(super) struct Disk {
     /// How long it may take to answer.
-    patience: Duration,
+    timeout: Duration,
     open: Slot<Open>,
     stalls: watch::Sender<Stalls>,
 }
@@ -44,12 +44,12 @@ struct Stalls {
 pub(super) struct Question<'a>(&'a Disk, u64);
 
 impl Disk {
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { patience, open: Slot::default(), stalls: watch::Sender::default() }
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { timeout, open: Slot::default(), stalls: watch::Sender::default() }
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        self.patience
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     pub(super) fn ask(&self, asked: Asked) -> Question<'_> {
@@ -66,13 +66,13 @@ impl Disk {
         let stalls = self.open.with(|open| {
             let slow = |wanted| {
                 let mut waiting = open.asked.values().filter(|(asked, _)| *asked == wanted);
-                waiting.next().is_some_and(|(_, since)| since.elapsed() > self.patience)
+                waiting.next().is_some_and(|(_, since)| since.elapsed() > self.timeout)
             };
             Stalls { reads: slow(Asked::Read), writes: slow(Asked::Write) }
         });
         let changed = self.stalls.send_if_modified(|known| std::mem::replace(known, stalls) != stalls);
         if changed && stalls != Stalls::default() {
-            let (reads, writes, after_s) = (stalls.reads, stalls.writes, self.patience.as_secs());
+            let (reads, writes, after_s) = (stalls.reads, stalls.writes, self.timeout.as_secs());
             tracing::warn!(reads, writes, after_s, "the disk does not answer");
         } else if changed {
             tracing::info!("the disk answers again");
@@ -101,7 +101,7 @@ impl Disk {
     }
 
     fn error(&self) -> StoreError {
-        StoreError::Stalled(self.patience)
+        StoreError::Stalled(self.timeout)
     }
 }
 

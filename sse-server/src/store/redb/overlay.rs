@@ -13,7 +13,8 @@ use redb::{BackendError, StorageBackend, backends::FileBackend};
 
 use super::Fault;
 
-const PAGE: usize = 4096;
+/// The bytes that are kept together.
+const OVERLAY_PAGE: usize = 4096;
 
 /// The most bytes kept in memory. A repair writes few: headers, and which pages are in use.
 const MOST: usize = 64 << 20;
@@ -30,7 +31,7 @@ pub(super) struct Overlay {
 #[derive(Debug)]
 struct State {
     length: u64,
-    pages: BTreeMap<u64, Box<[u8; PAGE]>>,
+    pages: BTreeMap<u64, Box<[u8; OVERLAY_PAGE]>>,
 }
 
 impl Overlay {
@@ -59,11 +60,11 @@ fn pages(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::o
     let mut done = 0;
     std::iter::from_fn(move || {
         let at = offset + done as u64;
-        let within = (at % PAGE as u64) as usize;
-        let count = (PAGE - within).min(length - done);
+        let within = (at % OVERLAY_PAGE as u64) as usize;
+        let count = (OVERLAY_PAGE - within).min(length - done);
         (count > 0).then(|| {
             done += count;
-            (at / PAGE as u64, within, done - count..done)
+            (at / OVERLAY_PAGE as u64, within, done - count..done)
         })
     })
 }
@@ -98,11 +99,11 @@ impl StorageBackend for Overlay {
         let mut state = self.state();
         for (number, within, part) in pages(offset, data.len()) {
             if !state.pages.contains_key(&number) {
-                if state.pages.len() * PAGE >= MOST {
+                if state.pages.len() * OVERLAY_PAGE >= MOST {
                     return Err(ErrorKind::StorageFull.into());
                 }
-                let mut page = Box::new([0; PAGE]);
-                self.read_disk(number * PAGE as u64, &mut page[..])?;
+                let mut page = Box::new([0; OVERLAY_PAGE]);
+                self.read_disk(number * OVERLAY_PAGE as u64, &mut page[..])?;
                 state.pages.insert(number, page);
             }
             if let Some(page) = state.pages.get_mut(&number) {

@@ -19,7 +19,7 @@ use super::{
     read::Snapshot,
     tables::{self, FileResult, INDEX, OTHERS},
 };
-use crate::store::{Entry, Page, Query};
+use crate::store::{Page, PageBuilder, PageRoom, Query};
 use indexes::{Found, Indexes};
 
 /// The most events that one page scans.
@@ -87,13 +87,8 @@ impl Snapshot<'_> {
         found.sort_unstable_by_key(|found| (found.seq, found.topic));
         let mut events: Vec<_> = found.iter().map(|found| (found.seq, found.weight)).collect();
         events.dedup_by_key(|(seq, _)| *seq);
-        let mut bytes = 0_usize;
-        let fits = |(_, weight): &&(u64, usize)| {
-            bytes = bytes.saturating_add(*weight);
-            bytes <= query.bytes
-        };
-        // the first one always does
-        let count = events.iter().take(query.events).take_while(fits).count().max(1);
+        let mut room = PageRoom::of(query);
+        let count = events.iter().take_while(|(_, weight)| room.admit(*weight)).count();
         let through = events.get(count).map_or(until, |_| events[count - 1].0.min(until));
         self.check_index(query.after, through, &found)?;
         let seqs = events.into_iter().map(|(seq, _)| seq);
@@ -156,38 +151,38 @@ impl Snapshot<'_> {
 
     /// Scans all events for those that match.
     fn scanned(&self, query: &Query, until: u64) -> FileResult<Page> {
-        let mut page = PageBuilder::new(query, until);
+        let (mut page, mut scan) = (PageBuilder::new(query, until), Scan { at: query.after, events: 0 });
         loop {
-            let place = self.damage.after(page.at).filter(|(first, _)| *first <= until);
+            let place = self.damage.after(scan.at).filter(|(first, _)| *first <= until);
             let limit = place.map_or(until, |(first, _)| first - 1);
-            if page.at < limit {
-                match self.fill(&mut page, limit) {
-                    Ok(()) if page.ended => break,
-                    Ok(()) => page.at = page.at.max(limit),
+            if scan.at < limit {
+                match self.scan(query, limit, &mut scan, &mut page) {
+                    Ok(()) if page.is_over() => break,
+                    Ok(()) => scan.at = scan.at.max(limit),
                     Err(fault) if fault.is_damage() => {
-                        let last = self.end_of_damage(page.at, until);
-                        self.damage.note(page.at + 1, last, &fault);
-                        if !page.step_over(page.at) {
+                        let last = self.end_of_damage(scan.at, until);
+                        self.damage.note(scan.at + 1, last, &fault);
+                        if !page.step_over(scan.at) {
                             break;
                         }
-                        page.at = last;
+                        scan.at = last;
                     }
                     Err(fault) => return Err(fault),
                 }
                 continue;
             }
             let Some((_, last)) = place else { break };
-            if !page.step_over(page.at) {
+            if !page.step_over(scan.at) {
                 break;
             }
-            page.at = last.min(until);
+            scan.at = last.min(until);
         }
         Ok(page.done())
     }
 
-    /// Adds the matching events after `page.at`, through `limit`.
-    fn fill(&self, page: &mut PageBuilder<'_>, limit: u64) -> FileResult<()> {
-        let selectors = &page.query.selectors;
+    /// Adds the matching events after `scan.at`, through `limit`, to `page`.
+    fn scan(&self, query: &Query, limit: u64, scan: &mut Scan, page: &mut PageBuilder) -> FileResult<()> {
+        let selectors = &query.selectors;
         let granted = !selectors.grants().is_empty();
         let matcher = Matcher::new(selectors);
         let mut wanted: HashMap<u32, bool> = HashMap::new();
@@ -200,22 +195,22 @@ impl Snapshot<'_> {
             }
         };
         guarded(|| {
-            for row in self.events.range(page.at + 1..=limit)? {
+            for row in self.events.range(scan.at + 1..=limit)? {
                 let (seq, row) = row?;
                 let (seq, row) = (seq.value(), row.value());
                 let event = tables::open_event(seq, row)?;
                 let head = event.head;
-                if seq <= page.at || seq > limit {
+                if seq <= scan.at || seq > limit {
                     return Err(Fault::Row(format!("event {seq} is out of order")));
                 }
-                if self.is_missing(head.before.of_log, page.at)? {
+                if self.is_missing(head.before.of_log, scan.at)? {
                     return Err(Fault::Row(format!("event {} is missing", head.before.of_log.0)));
                 }
-                if page.scanned == SCAN {
-                    page.end(page.at);
+                if scan.events == SCAN {
+                    page.end(scan.at);
                     return Ok(());
                 }
-                page.scanned += 1;
+                scan.events += 1;
                 let mut wants = false;
                 for id in event.topics() {
                     wants |= is_wanted(id)?;
@@ -226,7 +221,7 @@ impl Snapshot<'_> {
                         return Ok(());
                     }
                 }
-                page.at = seq;
+                scan.at = seq;
             }
             Ok(())
         })
@@ -271,52 +266,10 @@ impl Snapshot<'_> {
     }
 }
 
-/// A page that is being filled.
-struct PageBuilder<'a> {
-    query: &'a Query,
-    entries: Vec<Entry>,
-    through: u64,
-    bytes: usize,
-    lost: bool,
-    /// The scan has come through this event.
+/// How far a scan has come.
+struct Scan {
+    /// Through this event.
     at: u64,
-    scanned: usize,
-    ended: bool,
-}
-
-impl<'a> PageBuilder<'a> {
-    const fn new(query: &'a Query, through: u64) -> Self {
-        Self { query, entries: Vec::new(), through, bytes: 0, lost: false, at: query.after, scanned: 0, ended: false }
-    }
-
-    /// Adds `entry` if it fits, and returns true if it did; otherwise the page ends before it.
-    fn push(&mut self, entry: Entry) -> bool {
-        self.bytes += entry.draft.weight();
-        let fits = self.bytes <= self.query.bytes || self.entries.is_empty();
-        if self.entries.len() == self.query.events || !fits {
-            self.end(self.entries.last().map_or(self.query.after, |last| last.seq));
-            return false;
-        }
-        self.entries.push(entry);
-        true
-    }
-
-    /// What follows `before` can't be read. Returns true if the page, which is empty, goes on behind it.
-    fn step_over(&mut self, before: u64) -> bool {
-        if !self.entries.is_empty() {
-            self.end(before);
-            return false;
-        }
-        self.lost = true;
-        true
-    }
-
-    const fn end(&mut self, through: u64) {
-        self.through = through;
-        self.ended = true;
-    }
-
-    fn done(self) -> Page {
-        Page { entries: self.entries, through: self.through, lost: self.lost }
-    }
+    /// The events that were looked at.
+    events: usize,
 }

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Durability, Inner, loaded::Loaded};
 use crate::store::{AfterUnlock, Appended, Batch, Entry, Follower, StoreError};
-pub(super) use job::{Answer, AppendReply, Job, PendingAppend, PendingTrim, QueuedBatch};
+pub(super) use job::{Answer, AppendReply, BehindEnd, Job, PendingAppend, PendingTrim, QueuedBatch};
 use sse_engine::{Millis, Topic};
 
 /// Once this many bytes are queued, they are written without waiting for the interval to pass.
@@ -31,7 +31,7 @@ const LINGER: Duration = Duration::from_millis(2);
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The number of events read at a time for a new follower.
-const PAGE: usize = 1024;
+const FOLLOWER_BATCH: usize = 1024;
 
 /// Batches that are appended and not yet written.
 #[derive(Debug)]
@@ -39,16 +39,16 @@ pub(super) struct Queue {
     /// The next sequence number, and the last publish time assigned.
     next: u64,
     time: Millis,
-    /// Sequence numbers through this one may be shown before they are written: the file has recorded the reservation.
+    /// Sequence numbers through this one may be reported before they are written: the file has recorded the reservation.
     pub(super) reserved: u64,
     /// Events through this one are committed to the file.
     pub(super) committed: u64,
-    /// Not yet shown: followers get these once they are written.
+    /// Not yet reported: followers get these once they are written.
     pub(super) waiting: Vec<PendingAppend>,
-    /// Already shown to followers. They precede those in `waiting`.
-    pub(super) shown: VecDeque<QueuedBatch>,
+    /// Already reported to followers. They precede those in `waiting`.
+    pub(super) reported: VecDeque<QueuedBatch>,
     bytes: usize,
-    /// The file records that it may be behind, so events may be shown before they are written.
+    /// The file records that it may be behind, so events may be reported before they are written.
     pub(super) behind: bool,
     pub(super) trims: Vec<PendingTrim>,
     /// The topics that have ended, and where, as far as that is known: those of the file and those of what is queued.
@@ -74,7 +74,7 @@ impl Queue {
             reserved: loaded.reserved,
             committed: loaded.head,
             waiting: Vec::new(),
-            shown: VecDeque::new(),
+            reported: VecDeque::new(),
             bytes: 0,
             behind: false,
             trims: Vec::new(),
@@ -99,9 +99,17 @@ impl Queue {
         self.next += count;
     }
 
-    /// Assigns sequence numbers and a time to `batch`, unless something of it would get behind the end of a topic.
-    fn place(&mut self, batch: Batch, room: OwnedSemaphorePermit) -> Result<QueuedBatch, StoreError> {
-        batch.check_ends(|topic| self.ends.get(topic).copied())?;
+    /// Assigns sequence numbers and a time to `batch`, unless something of it would get behind the end of a topic. An end
+    /// that is not written yet may be taken back: the refusal waits until it is.
+    fn place(&mut self, mut batch: Batch, room: OwnedSemaphorePermit) -> Result<QueuedBatch, StoreError> {
+        let mut refused = None;
+        match batch.check_ends(|topic| self.ends.get(topic).copied()) {
+            Err(StoreError::Ended { index, at: at @ 1.. }) if self.has_unanswered() => {
+                refused = batch.topic(index).cloned().map(|topic| BehindEnd { index, topic, at });
+                batch = Batch { now: batch.now, ..Batch::default() };
+            }
+            checked => checked?,
+        }
         let Batch { drafts, end, keys, now } = batch;
         self.time = self.time.max(now);
         let (first, time) = (self.next, self.time);
@@ -110,7 +118,7 @@ impl Queue {
         if end.is_some() {
             self.next = self.next.max(2); // what ends at 0 has not ended
         }
-        let batch = QueuedBatch { entries, end, keys, at: self.head(), now, _room: room };
+        let batch = QueuedBatch { entries, end, keys, refused, at: self.head(), now, _room: room };
         for entry in batch.entries.iter().filter(|entry| entry.draft.end) {
             self.ends.insert(entry.draft.topic.clone(), entry.seq);
         }
@@ -120,6 +128,17 @@ impl Queue {
         Ok(batch)
     }
 
+    /// Returns true if there are batches whose publishers wait: they may be refused still.
+    const fn has_unanswered(&self) -> bool {
+        !self.waiting.is_empty() || (self.writing && !self.behind)
+    }
+
+    /// Why a batch is refused, now that all before it is written.
+    pub(super) fn refusal(&self, refused: BehindEnd) -> StoreError {
+        let BehindEnd { index, topic, at } = refused;
+        StoreError::Ended { index, at: self.ends.get(&topic).copied().unwrap_or(at) }
+    }
+
     /// Takes back the ends of a batch that is refused.
     pub(super) fn take_back(&mut self, batch: &QueuedBatch) {
         for topic in batch.ends() {
@@ -127,19 +146,20 @@ impl Queue {
         }
     }
 
-    pub(super) fn tell(&self, entries: &[Entry]) -> Vec<AfterUnlock> {
+    /// Reports `entries` to all followers.
+    pub(super) fn report(&self, entries: &[Entry]) -> Vec<AfterUnlock> {
         self.followers.iter().map(|follower| follower.appended(entries, self.committed)).collect()
     }
 
-    /// Tells that `topic` has ended at `at`, without an event that says so.
-    pub(super) fn tell_end(&mut self, topic: Topic, at: u64) -> Vec<AfterUnlock> {
+    /// Reports that `topic` has ended at `at`, without an event that says so.
+    pub(super) fn report_end(&mut self, topic: Topic, at: u64) -> Vec<AfterUnlock> {
         let after_unlock = self.followers.iter().map(|follower| follower.ended(&topic, at).1).collect();
         self.ends.insert(topic, at);
         after_unlock
     }
 
-    /// Tells that `topic`, which had ended, goes on.
-    pub(super) fn tell_reopened(&mut self, topic: &Topic) {
+    /// Reports that `topic`, which had ended, goes on.
+    pub(super) fn report_reopened(&mut self, topic: &Topic) {
         self.ends.remove(topic);
         self.followers.iter().for_each(|follower| follower.topic_reopened(topic));
     }
@@ -157,7 +177,7 @@ impl Queue {
         } else if !self.waiting.is_empty() {
             let (crowd, took) = self.crowd;
             if self.waiting.len() >= crowd { last } else { self.waiting_since + took.min(LINGER) }
-        } else if !self.shown.is_empty() || quiet {
+        } else if !self.reported.is_empty() || quiet {
             last + period
         } else if chores {
             last + period.min(SWEEP)
@@ -171,19 +191,20 @@ impl Queue {
         self.crowd = (batches, took);
     }
 
-    fn take(&mut self, durability: Durability) -> Job {
-        // Once everything is written, the file is no longer behind. It records that before more is shown.
+    /// Takes all that is queued.
+    fn take_job(&mut self, durability: Durability) -> Job {
+        // Once everything is written, the file is no longer behind. It records that before more is reported.
         let behind = match durability {
             Durability::Always => false,
-            Durability::Interval(_) => !self.shown.is_empty() || !self.waiting.is_empty(),
+            Durability::Interval(_) => !self.reported.is_empty() || !self.waiting.is_empty(),
             Durability::None => self.behind || !self.waiting.is_empty(),
         };
-        // No event is shown ahead of one that is still hidden.
+        // No event is reported ahead of one that still waits.
         self.behind &= behind && self.waiting.is_empty();
         self.bytes = 0;
         self.writing = true;
         Job {
-            shown: std::mem::take(&mut self.shown),
+            reported: std::mem::take(&mut self.reported),
             waiting: std::mem::take(&mut self.waiting),
             trims: std::mem::take(&mut self.trims),
             behind: behind && !self.closing,
@@ -191,29 +212,31 @@ impl Queue {
         }
     }
 
-    /// Shows the batches that arrived while the file recorded that it may be behind: they need not wait any longer. One that
-    /// ends a topic without an event has to, and those behind it.
+    /// Reports the batches that arrived while the file recorded that it may be behind: they need not wait any longer. One that
+    /// ends a topic without an event has to, or that is refused, and those behind it.
     pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<PendingAppend>) {
         let reserved = self.reserved;
-        let fits = |waiting: &PendingAppend| waiting.batch.end.is_none() && waiting.batch.at.0 <= reserved;
+        let fits = |PendingAppend { batch, .. }: &PendingAppend| {
+            batch.end.is_none() && batch.refused.is_none() && batch.at.0 <= reserved
+        };
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
         let released: Vec<_> = self.waiting.drain(..count).collect();
-        let after_unlock = released.iter().flat_map(|waiting| self.tell(&waiting.batch.entries)).collect();
+        let after_unlock = released.iter().flat_map(|waiting| self.report(&waiting.batch.entries)).collect();
         (after_unlock, released)
     }
 
-    /// Puts back batches that were shown and could not be written, for the next attempt.
-    pub(super) fn put_back(&mut self, mut shown: VecDeque<QueuedBatch>) {
-        shown.append(&mut self.shown);
-        self.bytes = shown.iter().map(QueuedBatch::weight).sum();
-        self.shown = shown;
+    /// Puts back batches that were reported and could not be written, for the next attempt.
+    pub(super) fn put_back(&mut self, mut reported: VecDeque<QueuedBatch>) {
+        reported.append(&mut self.reported);
+        self.bytes = reported.iter().map(QueuedBatch::weight).sum();
+        self.reported = reported;
         self.behind = false;
         self.writing = false;
     }
 }
 
 impl Inner {
-    /// Queues `batch`, and shows it to followers if that is allowed before it is written.
+    /// Queues `batch`, and reports it to followers if that is allowed before it is written.
     pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Answer, StoreError> {
         let mut queue = self.queue()?;
         if queue.closing {
@@ -223,14 +246,14 @@ impl Inner {
         self.disk.writes()?;
         let batch = queue.place(batch, room)?;
         let seqs = batch.seqs();
-        let first = queue.shown.is_empty();
+        let first = queue.reported.is_empty();
         let before = queue.bytes;
         queue.bytes += batch.weight();
-        let may_show = queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved;
-        if may_show && batch.end.is_none() {
-            let after_unlock = queue.tell(&batch.entries);
+        let may_report = queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved;
+        if may_report && batch.end.is_none() {
+            let after_unlock = queue.report(&batch.entries);
             let wake = first || (before < EAGER && queue.bytes >= EAGER);
-            queue.shown.push_back(batch);
+            queue.reported.push_back(batch);
             drop(queue);
             if wake {
                 self.work.notify_one();
@@ -270,8 +293,8 @@ impl Inner {
     /// missed.
     pub(super) fn follow(&self, mut after: u64, follower: Arc<dyn Follower>) -> Result<(), StoreError> {
         loop {
-            let (entries, committed) = self.read(|snapshot| snapshot.entries_after(after, PAGE))?;
-            let all = entries.len() < PAGE;
+            let (entries, committed) = self.read(|snapshot| snapshot.entries_after(after, FOLLOWER_BATCH))?;
+            let all = entries.len() < FOLLOWER_BATCH;
             after = entries.last().map_or(after, |last| last.seq);
             follower.appended(&entries, 0).wake();
             if !all {
@@ -284,8 +307,9 @@ impl Inner {
             if queue.committed > committed.max(after) {
                 continue; // more was committed meanwhile
             }
-            let shown = queue.shown.iter().filter(|batch| batch.entries.iter().all(|entry| entry.seq > after));
-            let after_unlock: Vec<_> = shown.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
+            let reported = queue.reported.iter().filter(|batch| batch.entries.iter().all(|entry| entry.seq > after));
+            let after_unlock: Vec<_> =
+                reported.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
             follower.settled(queue.committed);
             queue.followers.push(follower);
             drop(queue);
@@ -298,12 +322,12 @@ impl Inner {
     /// system call.
     pub(super) fn answer(
         &self,
-        waiting: Vec<(AppendReply, Appended)>,
+        waiting: Vec<(AppendReply, Result<Appended, StoreError>)>,
         trims: Vec<PendingTrim>,
     ) -> Result<(), StoreError> {
         let answer = move || {
             for (answer, appended) in waiting {
-                let _ = answer.send(Ok(appended)); // the publisher may be gone
+                let _ = answer.send(appended); // the publisher may be gone
             }
             for trim in trims {
                 let _ = trim.answer.send(Ok(()));
@@ -324,7 +348,7 @@ impl Inner {
             let now = Instant::now();
             let due = queue.due(self.options.durability, last, chores);
             if due <= now {
-                return Ok(queue.take(self.options.durability));
+                return Ok(queue.take_job(self.options.durability));
             }
             queue.wait_for(&self.work, due - now).map_err(|_| self.gone())?;
         }

@@ -51,7 +51,7 @@ pub(crate) mod meta {
     pub(crate) const RESERVED: &str = "reserved";
     /// 1 if the log is in use, or was not closed cleanly.
     pub(crate) const IN_USE: &str = "in_use";
-    /// 1 if events may have been shown that are not in the file.
+    /// 1 if events may have been reported that are not in the file.
     pub(crate) const BEHIND: &str = "behind";
     pub(crate) const FLOOR: &str = "floor";
     pub(crate) const FLOOR_TIME: &str = "floor_time";
@@ -179,21 +179,21 @@ pub(crate) fn hole((after, (through, lossy)): (u64, (u64, bool))) -> Hole {
 }
 
 pub(crate) fn key_row(ordinal: u64, stored: &StoredKey) -> Vec<u8> {
-    let StoredKey { key, content, seqs, lines, time } = stored;
+    let StoredKey { key, content, seqs, total, time } = stored;
     let (kind, topic) = match &key.scope {
         Scope::Topic(topic) => (0, topic.as_str()),
         Scope::Request => (1, ""),
-        Scope::Lines => (3, ""), // 2 was a key for each line
+        Scope::Upload => (3, ""), // 2 was a key for each event of one
     };
     let seqs: Vec<u8> = seqs.iter().flat_map(|seq| seq.to_le_bytes()).collect();
-    let row = Row::with_room(topic.len() + key.text.len() + seqs.len() + 16).number(kind).number(*lines).number(*time);
+    let row = Row::with_room(topic.len() + key.text.len() + seqs.len() + 16).number(kind).number(*total).number(*time);
     let row = row.field(field::key::TOPIC, topic.as_bytes()).field(field::key::TEXT, key.text.as_bytes());
     row.field(field::key::CONTENT, &content.0.to_le_bytes()).field(field::key::SEQS, &seqs).seal(ordinal)
 }
 
 pub(crate) fn stored_key(ordinal: u64, row: &[u8]) -> FileResult<StoredKey> {
     let mut reader = RowReader::open("key", ordinal, row)?;
-    let (kind, lines, time) = (reader.number()?, reader.number()?, reader.number()?);
+    let (kind, total, time) = (reader.number()?, reader.number()?, reader.number()?);
     let (mut topic, mut text, mut content, mut seqs) = ("", String::new(), 0, Vec::new());
     while let Some((tag, bytes)) = reader.field()? {
         match tag {
@@ -210,15 +210,15 @@ pub(crate) fn stored_key(ordinal: u64, row: &[u8]) -> FileResult<StoredKey> {
     let scope = match kind {
         0 => Scope::Topic(Topic::new(topic).map_err(|why| reader.damaged(&format!("its topic: {why}")))?),
         1 => Scope::Request,
-        3 => Scope::Lines,
+        3 => Scope::Upload,
         other => return Err(reader.damaged(&format!("there is no scope {other}"))),
     };
-    Ok(StoredKey { key: Key { scope, text }, content: Fingerprint(content), seqs: seqs.into(), lines, time })
+    Ok(StoredKey { key: Key { scope, text }, content: Fingerprint(content), seqs: seqs.into(), total, time })
 }
 
 /// The time of a key, by which it is forgotten.
 pub(crate) fn key_time(ordinal: u64, row: &[u8]) -> FileResult<Millis> {
     let mut reader = RowReader::open("key", ordinal, row)?;
-    let (_kind, _lines) = (reader.number()?, reader.number()?);
+    let (_kind, _total) = (reader.number()?, reader.number()?);
     reader.number()
 }

@@ -28,7 +28,7 @@ pub(crate) fn options(durability: Durability) -> Options {
         key_window: Duration::from_secs(3600),
         retry: Duration::from_millis(5),
         wall: crate::base::clock::wall,
-        patience: Duration::from_secs(3600),
+        answer_timeout: Duration::from_secs(3600),
     }
 }
 

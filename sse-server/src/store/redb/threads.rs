@@ -31,7 +31,7 @@ impl Threads {
         let writer = Writer::new(shared.clone(), loaded, lock, ending);
         let disk = shared.clone();
         std::thread::Builder::new().name("sse-store-watch".into()).spawn(move || {
-            let pause = disk.disk.patience() / 5;
+            let pause = disk.disk.timeout() / 5;
             while watched.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
                 disk.disk.look();
             }
@@ -45,7 +45,7 @@ impl Threads {
         let began = Instant::now();
         loop {
             let left = within.saturating_sub(began.elapsed());
-            match self.ended.recv_timeout(left.min(disk.patience() / 5)) {
+            match self.ended.recv_timeout(left.min(disk.timeout() / 5)) {
                 Err(RecvTimeoutError::Timeout) if left.is_zero() => return Err(StoreError::Stalled(within)),
                 Err(RecvTimeoutError::Timeout) => disk.writes()?,
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => {

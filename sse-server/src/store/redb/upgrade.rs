@@ -139,7 +139,7 @@ fn key((kind, topic, _, text, content, time, seqs): OldKey<'_>) -> Option<Stored
         _ => return None,
     };
     let key = Key { scope, text: text.to_owned() };
-    Some(StoredKey { key, content: Fingerprint(content), seqs: seqs.into(), lines: 0, time })
+    Some(StoredKey { key, content: Fingerprint(content), seqs: seqs.into(), total: 0, time })
 }
 
 /// The scope of a key that stood for one line of a request. Now a request has one key.
@@ -154,17 +154,17 @@ fn add_line(
     let content = Fingerprint(content);
     match uploads.get_mut(text) {
         None if line == 0 => {
-            let key = Key { scope: Scope::Lines, text: text.to_owned() };
+            let key = Key { scope: Scope::Upload, text: text.to_owned() };
             let content = Fingerprint::of([]).then(content);
             uploads.insert(
                 text.to_owned(),
-                (ordinal, StoredKey { key, content, seqs: [seq, seq].into(), lines: 1, time }),
+                (ordinal, StoredKey { key, content, seqs: [seq, seq].into(), total: 1, time }),
             );
         }
-        Some((last, stored)) if stored.lines == line => {
+        Some((last, stored)) if stored.total == line => {
             stored.content = stored.content.then(content);
             stored.seqs = [stored.seqs[0], seq].into();
-            (stored.lines, stored.time, *last) = (line + 1, time, ordinal);
+            (stored.total, stored.time, *last) = (line + 1, time, ordinal);
         }
         _ => {} // some lines before it are forgotten already
     }

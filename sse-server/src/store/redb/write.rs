@@ -128,9 +128,9 @@ impl<'t> LogTransaction<'t> {
                     self.keys.remove(before)?;
                 }
             }
-            let lines = keyed.upload.map_or(0, |upload| upload.lines);
+            let total = keyed.upload.map_or(0, |upload| upload.total);
             let (key, content) = (keyed.key.clone(), keyed.content);
-            let stored = StoredKey { key, content, seqs: seqs.into(), lines, time: batch.now };
+            let stored = StoredKey { key, content, seqs: seqs.into(), total, time: batch.now };
             self.keys.insert(ordinal, &*tables::key_row(ordinal, &stored))?;
             self.loaded.next_key += 1;
         }
@@ -239,7 +239,7 @@ impl<'t> LogTransaction<'t> {
                 break;
             }
             let gone = self.keys.remove(ordinal)?.map(|row| tables::stored_key(ordinal, row.value()));
-            if let Some(Ok(StoredKey { key: Key { scope: Scope::Lines, text }, .. })) = gone
+            if let Some(Ok(StoredKey { key: Key { scope: Scope::Upload, text }, .. })) = gone
                 && self.topics.uploads.get(&text) == Some(&ordinal)
             {
                 self.topics.uploads.remove(&text);
@@ -264,7 +264,7 @@ impl<'t> LogTransaction<'t> {
         behind: bool,
         in_use: bool,
     ) -> FileResult<(Vec<Trim>, Outcome)> {
-        let trims = self.told()?;
+        let trims = self.take_trims()?;
         let mut rows = self.transaction.open_table(TOPICS)?;
         for id in &self.touched {
             match self.loaded.topics.get(id) {

@@ -52,8 +52,8 @@ pub(super) struct Writer {
     last: Instant,
     /// The file is marked as in use. Before that nothing is written, and nothing published.
     begun: bool,
-    /// The last event of which followers were told that it goes, in the transaction that is not committed yet.
-    told: u64,
+    /// The last event whose trim was announced to followers, in the transaction that is not committed yet.
+    announced: u64,
     /// Which file is the log's, and when it was last seen in its place.
     place: Option<(u64, u64)>,
     seen: Instant,
@@ -86,7 +86,7 @@ impl Writer {
             next_key,
             last: Instant::now(),
             begun,
-            told: 0,
+            announced: 0,
             place,
             seen: Instant::now(),
             untrimmed: None,
@@ -139,7 +139,7 @@ impl Writer {
     fn write(&mut self, job: &Job) -> FileResult<()> {
         let shared = self.shared.clone();
         let _question = shared.disk.ask(Asked::Write);
-        self.told = 0;
+        self.announced = 0;
         self.outcome = Outcome::default();
         if self.seen.elapsed() >= shared.options.retry {
             self.check_place()?;
@@ -158,9 +158,9 @@ impl Writer {
                 entered += batch.entries.len();
                 keys += batch.keys.len();
             }
-            // Hidden events are not trimmed: followers would hear of the trim before the event.
-            let shown = job.shown.iter().filter_map(|batch| batch.entries.last()).next_back();
-            let reported = match shown {
+            // Events that are not reported yet are not trimmed: followers would hear of the trim before the event.
+            let last = job.reported.iter().filter_map(|batch| batch.entries.last()).next_back();
+            let reported = match last {
                 Some(entry) => entry.seq,
                 None => shared.queue()?.committed,
             };
@@ -192,8 +192,8 @@ impl Writer {
             let (trims, outcome) = writing.finish(head, reserved, job.behind, !job.closing)?;
             self.outcome = outcome;
             self.name(&touched)?;
-            self.told = trims.iter().map(|trim| trim.through).max().unwrap_or(0);
-            self.tell_trims(trims, job)?;
+            self.announced = trims.iter().map(|trim| trim.through).max().unwrap_or(0);
+            self.announce_trims(trims, job)?;
             transaction.commit()?;
             Ok(())
         })
@@ -244,8 +244,8 @@ impl Writer {
     }
 
     /// Announces trims to followers before they are committed. What remains of each topic is reported from the
-    /// followers' point of view: without hidden events, and with those that were shown but are not yet written.
-    fn tell_trims(&self, mut trims: Vec<Trim>, job: &Job) -> Result<(), StoreError> {
+    /// followers' point of view: without events that were not reported to them yet, and with those that were but are not written.
+    fn announce_trims(&self, mut trims: Vec<Trim>, job: &Job) -> Result<(), StoreError> {
         if trims.is_empty() {
             return Ok(());
         }
@@ -263,7 +263,7 @@ impl Writer {
         for waiting in &job.waiting {
             each(&waiting.batch, &|left, _, bytes| left.remove(bytes));
         }
-        for batch in &queue.shown {
+        for batch in &queue.reported {
             each(batch, &Retained::add);
         }
         let left: Vec<_> = trims.iter().map(|trim| left[&trim.topic]).collect();
@@ -274,7 +274,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The job is committed: shows what was hidden, and answers.
+    /// The job is committed: reports what waited for that, and answers.
     fn written(&mut self, job: Job) -> Result<(), StoreError> {
         let Outcome { ended, reopened } = std::mem::take(&mut self.outcome);
         let mut ended = ended.into_iter();
@@ -288,24 +288,24 @@ impl Writer {
         queue.note_write(job.waiting.len(), self.last.elapsed());
         let (mut after_unlock, mut answers) = (Vec::new(), Vec::new());
         for PendingAppend { batch, answer } in job.waiting {
-            after_unlock.extend(queue.tell(&batch.entries));
+            after_unlock.extend(queue.report(&batch.entries));
             let seqs = batch.seqs();
             let ended = batch.end.and_then(|topic| Some((topic, ended.next()?)));
             let appended = Appended { seqs, ended: ended.as_ref().map(|(_, at)| *at) };
             if let Some((topic, at)) = ended {
-                after_unlock.extend(queue.tell_end(topic, at));
+                after_unlock.extend(queue.report_end(topic, at));
             }
-            answers.push((answer, appended));
+            answers.push((answer, batch.refused.map_or(Ok(appended), |refused| Err(queue.refusal(refused)))));
         }
         for topic in &reopened {
-            queue.tell_reopened(topic);
+            queue.report_reopened(topic);
         }
         if queue.behind {
             let (more, released) = queue.release();
             after_unlock.extend(more);
             for PendingAppend { batch, answer } in released {
-                answers.push((answer, Appended { seqs: batch.seqs(), ended: None }));
-                queue.shown.push_back(batch);
+                answers.push((answer, Ok(Appended { seqs: batch.seqs(), ended: None })));
+                queue.reported.push_back(batch);
             }
         }
         let mut trims = job.trims;
@@ -324,7 +324,7 @@ impl Writer {
         self.shared.answer(answers, trims)
     }
 
-    /// The job failed: publishers and trimmers get the error, and batches that were shown are kept.
+    /// The job failed: publishers and trimmers get the error, and batches that were reported are kept.
     fn refuse(&self, job: Job, fault: &Fault) -> Result<(), StoreError> {
         let error = StoreError::Unavailable(format!("{}: {fault}", self.shared.directory.path().display()).into());
         if self.failing.due().is_some() {
@@ -336,7 +336,7 @@ impl Writer {
         let waiting: Vec<_> = job.waiting.into_iter().chain(std::mem::take(&mut queue.waiting)).collect();
         let trims: Vec<_> = job.trims.into_iter().chain(std::mem::take(&mut queue.trims)).collect();
         waiting.iter().for_each(|waiting| queue.take_back(&waiting.batch));
-        queue.put_back(job.shown);
+        queue.put_back(job.reported);
         drop(queue);
         self.shared.work.notify_all();
         for waiting in waiting {
@@ -350,7 +350,7 @@ impl Writer {
 
     fn give_up(&self) {
         let queue = self.shared.queue.lock_even_so();
-        let events: usize = queue.shown.iter().map(|batch| batch.entries.len()).sum();
+        let events: usize = queue.reported.iter().map(|batch| batch.entries.len()).sum();
         if events == 0 {
             return;
         }

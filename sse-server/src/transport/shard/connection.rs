@@ -14,7 +14,7 @@ use crate::{
     base::{
         connections::OpenConnection,
         pinned::{Pin, Pinned},
-        unacknowledged::{be_patient, unacknowledged},
+        unacknowledged::{extend_user_timeout, unacknowledged},
     },
     hub::Subscriber,
 };
@@ -31,7 +31,7 @@ pub(crate) trait Socket: Read + Write {
     fn unacknowledged(&self) -> Option<usize>;
 
     /// Lets the peer keep its window shut for longer than `usual`.
-    fn be_patient(&self, usual: Duration);
+    fn extend_user_timeout(&self, usual: Duration);
 }
 
 impl Socket for mio::net::TcpStream {
@@ -43,8 +43,8 @@ impl Socket for mio::net::TcpStream {
         unacknowledged(self)
     }
 
-    fn be_patient(&self, usual: Duration) {
-        be_patient(self, usual);
+    fn extend_user_timeout(&self, usual: Duration) {
+        extend_user_timeout(self, usual);
     }
 }
 
@@ -59,14 +59,14 @@ pub(super) struct Connection<S> {
     pub(super) queued: bool,
     /// Whether there is more input to discard.
     pub(super) unread: bool,
-    /// Whether the system waits longer for its peer.
-    patient: bool,
+    /// Whether the system waits longer than usual for its peer.
+    timeout_extended: bool,
     /// The bytes of input that were discarded while the stream ran.
     discarded: u32,
     /// The time of its entry among the timers.
     pub(super) timer: Millis,
     /// Once its stream has ended: the deadline for the client to take the last block, and then to close.
-    pub(super) patience_ends: Millis,
+    pub(super) close_by: Millis,
     /// Present while the next page is being read from the store; dropping it cancels the read.
     pub(super) reading: Option<Arc<()>>,
     unsent: Option<Box<Unsent>>,
@@ -122,10 +122,10 @@ impl<S> Connection<S> {
             chunked,
             queued: false,
             unread: false,
-            patient: false,
+            timeout_extended: false,
             discarded: 0,
             timer: Millis::MAX,
-            patience_ends: Millis::MAX,
+            close_by: Millis::MAX,
             reading: None,
             unsent: None,
             _open: open,
@@ -190,9 +190,9 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Lets the peer keep its window shut for longer than `usual`.
-    pub(super) fn be_patient(&mut self, usual: Duration) {
-        if !std::mem::replace(&mut self.patient, true) {
-            self.socket.be_patient(usual);
+    pub(super) fn extend_user_timeout(&mut self, usual: Duration) {
+        if !std::mem::replace(&mut self.timeout_extended, true) {
+            self.socket.extend_user_timeout(usual);
         }
     }
 

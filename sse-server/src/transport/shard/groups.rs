@@ -24,7 +24,7 @@ struct Members {
 
 impl Groups {
     /// Adds a member, and returns its index.
-    pub(super) fn join(&mut self, group: GroupId, member: u32) -> usize {
+    pub(super) fn add(&mut self, group: GroupId, member: u32) -> usize {
         if self.members.len() <= group.index() {
             self.members.resize_with(group.index() + 1, Members::default);
         }
@@ -34,7 +34,7 @@ impl Groups {
     }
 
     /// Removes the member at `index`, and returns the member that moves to this index.
-    pub(super) fn leave(&mut self, group: GroupId, index: usize) -> Option<u32> {
+    pub(super) fn remove(&mut self, group: GroupId, index: usize) -> Option<u32> {
         let members = &mut self.members[group.index()];
         members.ids.swap_remove(index);
         members.again |= index <= members.next; // a member moves to an index that the walk has passed

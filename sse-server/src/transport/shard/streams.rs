@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use slab::Slab;
-use sse_engine::{Action, Chunk, ControlKind, DrainReason, GroupId, Millis, Session, StorePage, Surroundings};
+use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Session, StorePage, Surroundings};
 
 use super::{
     Reader,
@@ -19,7 +19,7 @@ use crate::{
     base::connections::OpenConnection,
     hub::{Draining, Hub},
     metrics::EndReason,
-    transport::takeover::TakenStream,
+    transport::{HALF_CLOSE, deliveries::Deliveries, takeover::TakenStream},
 };
 
 /// The number of members of a group that are served before another group has its turn.
@@ -27,9 +27,6 @@ const TURN: usize = 512;
 
 /// The most writes in a row for a connection that is served alone.
 const ROW: usize = 16;
-
-/// How long a client may take to close its side.
-const PATIENCE: Millis = 1000;
 
 /// The last chunk of a body.
 const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -50,8 +47,7 @@ pub(super) struct Streams<S> {
     drain: Option<Draining>,
     /// How long a peer may take nothing, and how long it may take for the last bytes of a stream that has to end.
     write_stall: Millis,
-    delivered: u64,
-    bytes: u64,
+    deliveries: Deliveries,
 }
 
 /// Whether a connection still exists.
@@ -75,8 +71,7 @@ impl<S: Socket> Streams<S> {
             memo: Memo::default(),
             reader,
             drain: None,
-            delivered: 0,
-            bytes: 0,
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -85,8 +80,8 @@ impl<S: Socket> Streams<S> {
         self.connections.vacant_key()
     }
 
-    /// Starts a stream.
-    pub(super) fn join(&mut self, socket: S, taken: TakenStream, chunked: bool, open: OpenConnection, now: Millis) {
+    /// Adds a connection, and starts its stream.
+    pub(super) fn add(&mut self, socket: S, taken: TakenStream, chunked: bool, open: OpenConnection, now: Millis) {
         let TakenStream { subscriber, cursor, opening, control } = taken;
         let entry = self.connections.vacant_entry();
         let index = entry.key();
@@ -98,7 +93,7 @@ impl<S: Socket> Streams<S> {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
         }
         let due = session.due();
-        let member = self.groups.join(subscriber.group(), slot);
+        let member = self.groups.add(subscriber.group(), slot);
         entry.insert(Connection::new(socket, id, Stream { session, subscriber, member }, chunked, open));
         self.set_timer(index, due);
         self.serve(index, now);
@@ -162,9 +157,7 @@ impl<S: Socket> Streams<S> {
         if let Some(group) = self.groups.turn() {
             self.walk(group, now);
         }
-        let metrics = self.hub.metrics();
-        metrics.deliveries.inc_by(std::mem::take(&mut self.delivered));
-        metrics.bytes.inc_by(std::mem::take(&mut self.bytes));
+        self.deliveries.flush(self.hub.metrics());
         self.groups.is_ready() || !self.more.is_empty() || self.due().is_some_and(|due| due <= now)
     }
 
@@ -227,20 +220,10 @@ impl<S: Socket> Streams<S> {
     /// Performs an action of a session. Returns whether the connection still exists, and whether there may be more to
     /// do.
     fn act(&mut self, index: usize, action: Action<Chunk>, now: Millis) -> (Stays, bool) {
+        self.deliveries.count(&action, Chunk::len, self.hub.metrics());
         match action {
-            Action::Events { events, count } => {
-                self.delivered += count as u64;
-                self.bytes += events.len() as u64;
-                (self.write(index, &events, now), true)
-            }
-            Action::Control { block, kind } => {
-                match kind {
-                    ControlKind::Opening => {}
-                    ControlKind::Heartbeat => drop(self.hub.metrics().heartbeats.inc()),
-                    ControlKind::Gap(reason) => self.hub.metrics().gap(reason),
-                }
-                (self.write(index, &Chunk::new(&block), now), true)
-            }
+            Action::Events { events, .. } => (self.write(index, &events, now), true),
+            Action::Control { block, .. } => (self.write(index, &Chunk::new(&block), now), true),
             Action::ReadStore(read) => {
                 let connection = &mut self.connections[index];
                 connection.reading = Some(self.reader.read(&self.hub, connection.id, read));
@@ -272,7 +255,7 @@ impl<S: Socket> Streams<S> {
                 if self.hub.pinned().is_over() {
                     return self.close(index, EndReason::lag);
                 }
-                self.connections[index].be_patient(self.hub.config().stream.patience());
+                self.connections[index].extend_user_timeout(self.hub.config().stream.user_timeout());
                 let due = self.due_of(index);
                 self.set_timer(index, due);
                 Stays::Yes
@@ -283,7 +266,7 @@ impl<S: Socket> Streams<S> {
 
     /// Writes the last block, and closes our side.
     fn end(&mut self, index: usize, last_words: &Bytes, ended: EndReason, now: Millis) -> Stays {
-        self.leave(index, ended);
+        self.unsubscribe(index, ended);
         let words = (!last_words.is_empty()).then(|| Chunk::new(last_words));
         let bytes = match (self.connections[index].chunked, words) {
             (true, Some(words)) => [words.framed(), LAST_CHUNK].concat().into(),
@@ -293,7 +276,7 @@ impl<S: Socket> Streams<S> {
         if !bytes.is_empty() && self.send(index, &bytes, now) == Stays::No {
             return Stays::No;
         }
-        self.connections[index].patience_ends = now.saturating_add(self.write_stall);
+        self.connections[index].close_by = now.saturating_add(self.write_stall);
         // otherwise it is half closed once the last block is sent
         if self.connections[index].is_blocked() { Stays::Yes } else { self.half_close(index, now) }
     }
@@ -325,8 +308,8 @@ impl<S: Socket> Streams<S> {
         if !connection.shutdown() {
             return self.close(index, EndReason::client);
         }
-        connection.patience_ends = now + PATIENCE;
-        self.set_timer(index, now + PATIENCE);
+        connection.close_by = now + HALF_CLOSE;
+        self.set_timer(index, now + HALF_CLOSE);
         Stays::Yes
     }
 
@@ -349,9 +332,9 @@ impl<S: Socket> Streams<S> {
     }
 
     /// Removes the subscriber of a connection from the hub. The connection stays.
-    fn leave(&mut self, index: usize, ended: EndReason) {
+    fn unsubscribe(&mut self, index: usize, ended: EndReason) {
         let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
-        if let Some(moved) = self.groups.leave(subscriber.group(), member)
+        if let Some(moved) = self.groups.remove(subscriber.group(), member)
             && let Some(stream) = &mut self.connections[moved as usize].stream
         {
             stream.member = member;
@@ -360,7 +343,7 @@ impl<S: Socket> Streams<S> {
     }
 
     fn close(&mut self, index: usize, ended: EndReason) -> Stays {
-        self.leave(index, ended);
+        self.unsubscribe(index, ended);
         let connection = self.connections.remove(index);
         if connection.is_blocked() {
             self.hub.metrics().stalled_connections.dec();

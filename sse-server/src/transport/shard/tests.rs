@@ -63,7 +63,7 @@ async fn last_words_that_wait_for_room_are_read_to_the_end() {
     let (hub, client) = hub_over(10, |config| config.stream.max_age = Duration::from_secs(10));
     let mut stream = client.get("/events?topic=a").skip_events(["sse-cursor"]).connect().await;
     stream.expect_retry().await;
-    // longer than the patience with a client that does not end its side
+    // longer than a client that does not end its side is waited for
     tokio::time::sleep(Duration::from_secs(14)).await;
     stream.expect_event(event("sse-drain")).await;
     stream.expect_closed().await;

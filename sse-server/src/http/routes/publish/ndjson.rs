@@ -88,9 +88,9 @@ impl Lines<'_> {
                     return Err(limit.exceeded());
                 }
                 if unfinished.bytes.is_empty() {
-                    self.take(&rest[..end])?;
+                    self.parse(&rest[..end])?;
                 } else {
-                    self.take(&unfinished.finish(&rest[..end]))?;
+                    self.parse(&unfinished.finish(&rest[..end]))?;
                 }
                 if self.upload.is_full() {
                     self.upload.flush().await?;
@@ -108,11 +108,11 @@ impl Lines<'_> {
             // A body that is always ready would keep this task from ever yielding.
             tokio::task::yield_now().await;
         }
-        self.take(&unfinished.bytes)
+        self.parse(&unfinished.bytes)
     }
 
     /// Parses a line, and adds it to those to publish.
-    fn take(&mut self, line: &[u8]) -> Result<(), Problem> {
+    fn parse(&mut self, line: &[u8]) -> Result<(), Problem> {
         let text = str::from_utf8(line).map_err(|error| not_utf8("the line", &error))?;
         let text = if self.upload.number == 1 { text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) } else { text };
         if text.trim_ascii().is_empty() {

@@ -109,7 +109,7 @@ impl<'a> Pour<'a> {
             let mut items = 0;
             // a piece may have thousands of events, and others have requests
             for part in piece.chunks(PART) {
-                items += self.take(part)?;
+                items += self.parse(part)?;
                 self.upload.flush().await?;
                 tokio::task::yield_now().await;
             }
@@ -118,8 +118,8 @@ impl<'a> Pour<'a> {
         Ok(())
     }
 
-    /// Takes the events that end in `piece`, and returns how many items of the stream do.
-    fn take(&mut self, piece: &[u8]) -> Result<usize, Problem> {
+    /// Adds the events that end in `piece` to those to publish, and returns how many items of the stream do.
+    fn parse(&mut self, piece: &[u8]) -> Result<usize, Problem> {
         let Self { hub, pattern, parser, upload } = self;
         let limit = one_event(&hub.config().publish);
         let (mut items, mut refused) = (0, None);

@@ -10,7 +10,7 @@ use crate::{
         problem::Problem,
         response::{ResponseBody, json},
     },
-    hub::{AppendError, Hub, LinesPublished, Publication, Published, UploadedLines},
+    hub::{AppendError, Hub, KeyedUpload, Publication, Published, UploadPublished},
     store::{Fingerprint, Key, Scope},
 };
 
@@ -35,8 +35,8 @@ pub(super) struct Upload<'a> {
     hub: &'a Hub,
     /// The key of the request.
     pub(super) key: Option<String>,
-    /// What was published under that key.
-    uploaded: Option<UploadedLines>,
+    /// The same events, as the hub knows them by that key.
+    keyed: Option<KeyedUpload>,
     /// What an event is called in a refusal, which gives the number of the one that is refused.
     unit: &'static str,
     /// The number of the event that is being read, from 1.
@@ -54,7 +54,8 @@ struct Numbered {
 }
 
 impl<'a> Upload<'a> {
-    /// Begins with a request that has this `key`. `form` tells the use of the key from that by other forms.
+    /// Begins with a request that has this `key`. `form` tells the use of the key from that by other forms: it is stored, and
+    /// never changes.
     pub(super) async fn begin(
         hub: &'a Hub,
         key: Option<String>,
@@ -67,8 +68,8 @@ impl<'a> Upload<'a> {
             let marker = Publication::whole(Vec::new(), key, Fingerprint::of([form.as_bytes()]));
             hub.append(marker).await.map_err(refusal)?;
         }
-        let uploaded = key.clone().map(UploadedLines::new);
-        Ok(Self { hub, key, uploaded, unit, number: 1, batch: Vec::new(), bytes: 0, summary: Summary::default() })
+        let keyed = key.clone().map(KeyedUpload::new);
+        Ok(Self { hub, key, keyed, unit, number: 1, batch: Vec::new(), bytes: 0, summary: Summary::default() })
     }
 
     /// Adds the event with the present number, of `bytes` bytes in the body, and the key that is its own.
@@ -93,7 +94,7 @@ impl<'a> Upload<'a> {
 
     /// Publishes what is left. `read` is how reading went.
     pub(super) async fn complete(&mut self, read: Result<(), Problem>) -> Result<(), Problem> {
-        self.flush().await.and(read).and_then(|()| self.end())
+        self.flush().await.and(read).and_then(|()| self.check_end())
     }
 
     /// Says what was published, also before it was refused.
@@ -110,8 +111,8 @@ impl<'a> Upload<'a> {
     }
 
     /// An upload that ends before what was published under its key is another one.
-    fn end(&self) -> Result<(), Problem> {
-        self.uploaded.as_ref().map_or(Ok(()), |uploaded| self.hub.end_lines(uploaded).map_err(refusal))
+    fn check_end(&self) -> Result<(), Problem> {
+        self.keyed.as_ref().map_or(Ok(()), |upload| self.hub.check_upload_end(upload).map_err(refusal))
     }
 
     /// Publishes the batch. If an event is refused for itself, those before it are published.
@@ -125,7 +126,7 @@ impl<'a> Upload<'a> {
         };
         let before = &batch[..index.min(batch.len())];
         // under the key of the request all that repeats is known before anything is published
-        let is_whole = self.uploaded.is_some() && matches!(error, AppendError::Conflict(_));
+        let is_whole = self.keyed.is_some() && matches!(error, AppendError::Conflict(_));
         if !before.is_empty()
             && !is_whole
             && let Err(error) = self.publish(before).await
@@ -155,10 +156,10 @@ impl<'a> Upload<'a> {
     /// Publishes all events of `batch`, or none.
     async fn publish(&mut self, batch: &[Numbered]) -> Result<(), AppendError> {
         let drafts = batch.iter().map(|event| event.draft.clone()).collect();
-        match &mut self.uploaded {
-            Some(uploaded) => {
-                let done = self.hub.append_lines(uploaded, drafts).await?;
-                self.count_uploaded(&done);
+        match &mut self.keyed {
+            Some(upload) => {
+                let done = self.hub.append_upload(upload, drafts).await?;
+                self.count_keyed(&done);
             }
             None => {
                 let keys = batch.iter().map(|event| event.key.clone()).collect();
@@ -169,7 +170,7 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    fn count_uploaded(&mut self, done: &LinesPublished) {
+    fn count_keyed(&mut self, done: &UploadPublished) {
         self.summary.published += done.published;
         self.summary.duplicates += done.duplicates;
         if let Some((first, last)) = &done.ends {

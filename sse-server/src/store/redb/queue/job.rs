@@ -14,10 +14,22 @@ pub(in super::super) struct QueuedBatch {
     /// The topic that ends behind them, without an event of its own.
     pub(in super::super) end: Option<Topic>,
     pub(in super::super) keys: Vec<KeyedRange>,
+    /// Nothing is appended: this is why, once it is written.
+    pub(in super::super) refused: Option<BehindEnd>,
     /// The last sequence number, and the last publish time, assigned through this batch.
     pub(in super::super) at: (u64, Millis),
     pub(in super::super) now: Millis,
     pub(super) _room: OwnedSemaphorePermit,
+}
+
+/// An event, or an end, that is behind the end of its topic.
+#[derive(Debug)]
+pub(in super::super) struct BehindEnd {
+    /// Its index in the batch.
+    pub(super) index: usize,
+    pub(super) topic: Topic,
+    /// Where the topic ends, as far as that was known when the batch came.
+    pub(super) at: u64,
 }
 
 #[derive(Debug)]
@@ -47,10 +59,10 @@ pub(in super::super) enum Answer {
 /// The work of one transaction.
 #[derive(Debug, Default)]
 pub(in super::super) struct Job {
-    pub(in super::super) shown: VecDeque<QueuedBatch>,
+    pub(in super::super) reported: VecDeque<QueuedBatch>,
     pub(in super::super) waiting: Vec<PendingAppend>,
     pub(in super::super) trims: Vec<PendingTrim>,
-    /// Whether events may be shown before they are written from now on.
+    /// Whether events may be reported before they are written from now on.
     pub(in super::super) behind: bool,
     pub(in super::super) closing: bool,
 }
@@ -74,11 +86,11 @@ impl QueuedBatch {
 impl Job {
     /// Returns true if nobody asked for anything.
     pub(in super::super) fn is_idle(&self) -> bool {
-        self.shown.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
+        self.reported.is_empty() && self.waiting.is_empty() && self.trims.is_empty() && !self.closing
     }
 
     /// All batches to write, in order.
     pub(in super::super) fn batches(&self) -> impl Iterator<Item = &QueuedBatch> {
-        self.shown.iter().chain(self.waiting.iter().map(|waiting| &waiting.batch))
+        self.reported.iter().chain(self.waiting.iter().map(|waiting| &waiting.batch))
     }
 }

@@ -1,5 +1,7 @@
 //! Ends of topics: what survives, what a failing disk does to them, and what is forgotten.
 
+use futures_util::FutureExt;
+
 use super::{
     faults::{faulty, well},
     retained::keeping,
@@ -47,7 +49,7 @@ async fn ends_survive() {
 async fn an_end_waits_and_keeps_the_order() {
     let (store, _directory) = new(NEVER);
     let heard = followed(&store, 0);
-    append(&store, "a", "1").await; // from here on events are shown before they are written
+    append(&store, "a", "1").await; // from here on events are reported before they are written
     let before = store.append(batch(1, [("a", "2"), ("b", "3")]));
     let end = store.append(ending("a"));
     let behind = store.append(batch(1, [("b", "4")]));
@@ -93,6 +95,35 @@ async fn an_end_that_is_refused_has_not_come_to_pass() {
             store.trim(&topic(name), u64::MAX, true).await.unwrap();
         }
         assert!(goes_on > 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_is_not_written_yet_refuses_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    for takes_it in [true, false] {
+        let faults = Faults::none();
+        let store = faulty(directory.path(), Durability::Always, faults.clone());
+        let own = append(&store, "a", "1").await;
+        faults.hang(true);
+        let mut first = store.append(ending("a"));
+        assert!(first.as_mut().now_or_never().is_none());
+        let behind = [store.append(ending("a")), store.append(batch(1, [("b", "x"), ("a", "2")]))];
+        let behind = behind.map(|mut behind| (behind.as_mut().now_or_never(), behind));
+        assert!(behind.iter().all(|(answer, _)| answer.is_none()), "the end may be taken back");
+        faults.allow(if takes_it { i64::MAX } else { 0 });
+        faults.hang(false);
+        assert_eq!(first.await.map(|appended| appended.ended).ok(), takes_it.then_some(Some(own)));
+        for (index, (_, behind)) in behind.into_iter().enumerate() {
+            let answer = behind.await;
+            assert_eq!(answer == Err(StoreError::Ended { index, at: own }), takes_it, "{answer:?}");
+            assert!(answer.is_err());
+        }
+        faults.allow(i64::MAX);
+        well(&store).await;
+        store.trim(&topic("a"), own, true).await.unwrap();
+        assert!(all(&store, &["b"], 0).await.is_empty());
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) fn faulty(directory: &Path, durability: Durability, faults: Arc<Fault
 fn impatient(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
     let mut place = place(directory);
     place.faults = Some(faults);
-    Redb::open(place, Options { patience: Duration::from_millis(50), ..options(durability) }).unwrap()
+    Redb::open(place, Options { answer_timeout: Duration::from_millis(50), ..options(durability) }).unwrap()
 }
 
 fn texts(entries: &[Entry]) -> Vec<String> {
@@ -221,7 +221,7 @@ async fn a_log_on_a_full_disk_can_be_read_and_is_written_when_there_is_room() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path(), NEVER);
     let first = append(&store, "a", "synced").await;
-    append(&store, "a", "shown").await;
+    append(&store, "a", "reported").await;
     let crashed = crashed(directory.path());
     drop(store);
     let faults = Faults::after(0, false);

@@ -30,16 +30,16 @@ fn lost(snapshot: &StoreSnapshot) -> Vec<(&str, u64)> {
     snapshot.topics.iter().map(|stored| (stored.topic.as_str(), stored.lost.0)).collect()
 }
 
-/// Checks the keys of a request of lines and of the first event.
+/// Checks the keys of an upload and of the first event.
 fn check_keys(snapshot: &StoreSnapshot, entries: &[Entry], first: &Entry, lines: &[Entry]) {
     let key = |is: &dyn Fn(&&StoredKey) -> bool| snapshot.keys.iter().find(is).unwrap();
     let named = key(&|key| key.key.text == "k");
     assert_eq!((named.content, &*named.seqs), (Fingerprint::of_draft(&first.draft), &[first.seq][..]));
-    let upload = key(&|key| key.key.scope == Scope::Lines);
+    let upload = key(&|key| key.key.scope == Scope::Upload);
     let content = lines.iter().map(|entry| Fingerprint::of_draft(&entry.draft));
     let content = content.fold(Fingerprint::of([]), Fingerprint::then);
     let ends = [lines[0].seq, lines[lines.len() - 1].seq];
-    assert_eq!((upload.lines, &*upload.seqs, upload.content), (lines.len() as u64, &ends[..], content));
+    assert_eq!((upload.total, &*upload.seqs, upload.content), (lines.len() as u64, &ends[..], content));
     let draft = &first.draft;
     assert_eq!(draft.name.as_ref().map(sse_engine::Name::as_str), Some("tick"));
     assert_eq!((draft.retry, entries[1].draft.json), (Some(Duration::from_millis(1500)), true));

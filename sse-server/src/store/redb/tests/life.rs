@@ -29,9 +29,9 @@ async fn a_stop_in_good_order_loses_and_skips_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_crash_may_have_shown_is_never_given_out_again() {
+async fn what_a_crash_may_have_reported_is_never_given_out_again() {
     let (store, directory) = new(NEVER);
-    // The first event is synced before it is acknowledged; the next is shown at once.
+    // The first event is synced before it is acknowledged; the next is reported at once.
     let first = append(&store, "a", "1").await;
     let second = append(&store, "a", "2").await;
     let crashed = crashed(directory.path());
@@ -214,14 +214,14 @@ async fn nobody_else_may_use_the_files() {
 }
 
 #[tokio::test]
-async fn a_request_of_lines_has_one_key_however_many_lines_it_has() {
+async fn an_upload_has_one_key_however_many_events_it_has() {
     let (store, directory) = new(Durability::Always);
     let wall = crate::base::clock::wall();
-    let mark = |text: &str, scope, lines, first| KeyedRange {
+    let mark = |text: &str, scope, total, first| KeyedRange {
         key: Key { scope, text: text.into() },
-        content: Fingerprint(u128::from(lines)),
+        content: Fingerprint(u128::from(total)),
         events: 0..1,
-        upload: (lines > 0).then_some(UploadRange { lines, first }),
+        upload: (total > 0).then_some(UploadRange { total, first }),
     };
     let append = async |keyed| {
         let drafts = vec![draft("a", "x")];
@@ -229,11 +229,11 @@ async fn a_request_of_lines_has_one_key_however_many_lines_it_has() {
     };
     let first = append(mark("kept", Scope::Request, 0, None)).await;
     let mut last = 0;
-    for lines in 1..=300 {
-        last = append(mark("upload", Scope::Lines, lines, (lines > 1).then_some(first + 1))).await;
+    for total in 1..=300 {
+        last = append(mark("upload", Scope::Upload, total, (total > 1).then_some(first + 1))).await;
     }
     drop(store);
     let keys = open(directory.path(), Durability::Always).snapshot().keys;
     assert_eq!((keys.len(), keys[0].key.text.as_str()), (2, "kept"), "the others' keys stay");
-    assert_eq!((keys[1].lines, &*keys[1].seqs, keys[1].content), (300, &[first + 1, last][..], Fingerprint(300)));
+    assert_eq!((keys[1].total, &*keys[1].seqs, keys[1].content), (300, &[first + 1, last][..], Fingerprint(300)));
 }

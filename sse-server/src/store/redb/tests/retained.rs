@@ -236,14 +236,14 @@ async fn publishers_of_new_topics_wait_while_the_file_is_behind() {
     let directory = tempfile::tempdir().unwrap();
     let retention = Retention { most: Bound::default(), topics: 10, rules: Vec::new() };
     let store = Redb::open(place(directory.path()), Options { retention, ..options(NEVER) }).unwrap();
-    append(&store, "first", "x").await; // from now on events are shown before they are written
+    append(&store, "first", "x").await; // from now on events are reported before they are written
     let mut waited = false;
     for at in 0..20 {
         waited |= store.append(batch(1, [(format!("new/{at}").as_str(), "x")])).now_or_never().is_none();
         if waited {
             break; // until the writer has caught up
         }
-        assert!(store.shared.queue().unwrap().shown.len() <= 10);
+        assert!(store.shared.queue().unwrap().reported.len() <= 10);
     }
     assert!(waited);
 }

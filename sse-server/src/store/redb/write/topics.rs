@@ -13,7 +13,7 @@ pub(in super::super) struct TopicIndex {
     /// Topics without events, ordered by their last lost event.
     pub(super) empty: BTreeSet<(u64, u32)>,
     pub(super) smallest: BySize<u32>,
-    /// The last key of each request of lines.
+    /// The last key of each upload.
     pub(super) uploads: HashMap<String, u64>,
     pub(in super::super) events: u64,
     pub(in super::super) bytes: u64,
@@ -32,7 +32,7 @@ impl TopicIndex {
             topics.note_empty(*id, stored);
         }
         topics.last = last(loaded);
-        let uploads = loaded.keys.iter().filter(|(_, key)| key.key.scope == Scope::Lines);
+        let uploads = loaded.keys.iter().filter(|(_, key)| key.key.scope == Scope::Upload);
         topics.uploads = uploads.map(|(ordinal, key)| (key.key.text.clone(), *ordinal)).collect();
         topics
     }

@@ -18,7 +18,7 @@ pub(in super::super) enum Reason {
     Bounds,
     /// A later event of its canonical topic stands for it: the last one.
     Superseded,
-    /// It was never shown.
+    /// It was never reported.
     Undone,
 }
 
@@ -41,7 +41,7 @@ struct Removed {
 }
 
 impl Cut {
-    pub(super) fn told(self, topic: Topic, left: Stock) -> Trim {
+    pub(super) fn into_trim(self, topic: Topic, left: Stock) -> Trim {
         let Self { through, own_through, lost, lost_private } = self;
         Trim { topic, through, own_through, lost, lost_private, left }
     }
@@ -277,18 +277,18 @@ impl LogTransaction<'_> {
             self.reopened.push(stored.topic.clone());
         }
         if let Some(cut) = self.trims.remove(&id) {
-            self.gone.push(cut.told(stored.topic, Stock::default()));
+            self.gone.push(cut.into_trim(stored.topic, Stock::default()));
         }
         Ok(Some(id))
     }
 
     /// What was trimmed, with what is left of each topic.
-    pub(super) fn told(&mut self) -> FileResult<Vec<Trim>> {
+    pub(super) fn take_trims(&mut self) -> FileResult<Vec<Trim>> {
         let mut trims = std::mem::take(&mut self.gone);
         for (id, cut) in std::mem::take(&mut self.trims) {
             self.mend(id, false)?;
             let Some(stored) = self.loaded.topics.get(&id) else { continue };
-            trims.push(cut.told(stored.topic.clone(), stored.retained));
+            trims.push(cut.into_trim(stored.topic.clone(), stored.retained));
         }
         Ok(trims)
     }

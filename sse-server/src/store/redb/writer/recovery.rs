@@ -26,7 +26,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Reopens the file until all shown batches are committed. Returns false if the store is closing and that failed.
+    /// Reopens the file until all reported batches are committed. Returns false if the store is closing and that failed.
     pub(super) fn recover(&mut self, fault: Option<&Fault>) -> bool {
         let moved = matches!(fault, Some(Fault::Moved));
         if fault.is_some() && !moved {
@@ -87,12 +87,12 @@ impl Writer {
         dropped(database);
     }
 
-    /// Reopens the file, and brings it up to date with what was shown. Nothing is appended meanwhile.
+    /// Reopens the file, and brings it up to date with what was reported. Nothing is appended meanwhile.
     fn reopen(&mut self) -> FileResult<()> {
         let shared = self.shared.clone();
-        let (shown, committed, head, ends) = {
+        let (reported, committed, head, ends) = {
             let mut queue = shared.queue()?;
-            (std::mem::take(&mut queue.shown), queue.committed, queue.head(), queue.ends.clone())
+            (std::mem::take(&mut queue.reported), queue.committed, queue.head(), queue.ends.clone())
         };
         let _question = shared.disk.ask(Asked::Write);
         let reopened = guarded(|| {
@@ -108,7 +108,7 @@ impl Writer {
             let transaction = database.begin_write()?;
             let mut writing = LogTransaction::begin(&transaction, &mut self.loaded, &mut self.topics)?;
             writing.cut_off(committed, self.next_key, &ends)?;
-            for batch in &shown {
+            for batch in &reported {
                 writing.insert(batch)?;
             }
             writing.finish(head, head.0 + BLOCK, false, true)?;
@@ -119,21 +119,21 @@ impl Writer {
         let database = match reopened {
             Ok(database) => database,
             Err(fault) => {
-                queue.put_back(shown);
+                queue.put_back(reported);
                 return Err(fault);
             }
         };
-        queue.committed = shown.back().map_or(committed, |batch| batch.at.0);
+        queue.committed = reported.back().map_or(committed, |batch| batch.at.0);
         queue.reserved = self.loaded.reserved;
         queue.put_back(VecDeque::new());
         settle(&queue);
         let topics: Vec<_> = self.loaded.topics.values().cloned().collect();
-        queue.followers.iter().for_each(|follower| follower.recovered(queue.committed, &topics, self.told));
+        queue.followers.iter().for_each(|follower| follower.recovered(queue.committed, &topics, self.announced));
         // those of topics that the file has forgotten after all
         let known: HashSet<_> = self.loaded.ends().map(|(topic, _)| topic).collect();
-        ends.keys().filter(|topic| !known.contains(topic)).for_each(|topic| queue.tell_reopened(topic));
+        ends.keys().filter(|topic| !known.contains(topic)).for_each(|topic| queue.report_reopened(topic));
         drop(queue);
-        (self.begun, self.told, self.place) = (true, 0, shared.directory.place());
+        (self.begun, self.announced, self.place) = (true, 0, shared.directory.place());
         self.next_key = self.loaded.next_key;
         *shared.names.write().map_err(|_| Fault::Gone)? = TopicNames::of(&self.loaded);
         shared.database.replace(Some(Arc::new(database)));

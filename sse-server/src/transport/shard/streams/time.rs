@@ -36,9 +36,9 @@ impl<S: Socket> Streams<S> {
                 let gone = session.overdue_at(self.write_stall).min(since.saturating_add(self.write_stall));
                 session.ends_at().min(gone)
             }
-            (Some(since), None) => connection.patience_ends.min(since.saturating_add(self.write_stall)),
+            (Some(since), None) => connection.close_by.min(since.saturating_add(self.write_stall)),
             (None, Some(stream)) => stream.session.due(),
-            (None, None) => connection.patience_ends,
+            (None, None) => connection.close_by,
         }
     }
 
@@ -93,7 +93,7 @@ impl<S: Socket> Streams<S> {
                 let reason = session.end_reason().into();
                 return self.close(index, reason);
             }
-            None if connection.patience_ends <= now => return self.close(index, EndReason::client),
+            None if connection.close_by <= now => return self.close(index, EndReason::client),
             _ => {}
         }
         if since.saturating_add(self.write_stall) <= now && !connection.has_moved(now) {

@@ -113,7 +113,7 @@ impl Write for Pipe {
 }
 
 impl Socket for Pipe {
-    fn be_patient(&self, _: Duration) {}
+    fn extend_user_timeout(&self, _: Duration) {}
 
     fn unacknowledged(&self) -> Option<usize> {
         Some(self.state().bytes.len())

@@ -47,7 +47,7 @@ impl Wake for Notified {
 }
 
 /// Streams on their way to the shard.
-type Joining = Mutex<Vec<(TakenStream, Pipe)>>;
+type TakenOver = Mutex<Vec<(TakenStream, Pipe)>>;
 
 pub(super) fn default_hub() -> TestClient {
     hub(|_| {}).1
@@ -68,16 +68,16 @@ pub(super) fn hub_on(wire: Wire, set: impl FnOnce(&mut Config)) -> (Hub, TestCli
     set(&mut config);
     let hub = Hub::new(config).unwrap();
     let notify = Arc::new(Notify::new());
-    let joining = Arc::new(Joining::default());
+    let taken_over = Arc::new(TakenOver::default());
     let inboxes = Inboxes([Inbox::new(Notified(notify.clone()))].into());
     hub.attach(Arc::new(inboxes.clone()));
-    tokio::spawn(run(hub.clone(), inboxes, notify.clone(), Arc::downgrade(&joining)));
+    tokio::spawn(run(hub.clone(), inboxes, notify.clone(), Arc::downgrade(&taken_over)));
     let service = HubService::new(hub.clone(), RouteSet::All);
     let client = TestClient::from_fn(move |mut request: Request<Body>| {
         let takeover = Takeover::default();
         request.extensions_mut().insert(takeover.clone());
         let mut service = service.clone();
-        let (joining, notify) = (joining.clone(), notify.clone());
+        let (taken_over, notify) = (taken_over.clone(), notify.clone());
         async move {
             let (head, body) = service.call(request).await.unwrap().into_parts();
             let body: UnsyncBoxBody<Bytes, BoxError> = match takeover.take() {
@@ -85,7 +85,7 @@ pub(super) fn hub_on(wire: Wire, set: impl FnOnce(&mut Config)) -> (Hub, TestCli
                 Some(stream) => {
                     let pipe = Pipe::new(wire, notify.clone());
                     let body = pipe.body().map_err(BoxError::from).boxed_unsync();
-                    joining.lock().unwrap().push((stream, pipe));
+                    taken_over.lock().unwrap().push((stream, pipe));
                     notify.notify_one();
                     body
                 }
@@ -97,37 +97,37 @@ pub(super) fn hub_on(wire: Wire, set: impl FnOnce(&mut Config)) -> (Hub, TestCli
 }
 
 /// The shard's loop, as a task, while there is a client.
-async fn run(hub: Hub, inboxes: Inboxes, notify: Arc<Notify>, joining: Weak<Joining>) {
+async fn run(hub: Hub, inboxes: Inboxes, notify: Arc<Notify>, taken_over: Weak<TakenOver>) {
     let reader = Reader { runtime: tokio::runtime::Handle::current(), inboxes: inboxes.clone(), shard: 0 };
     let mut streams = Streams::new(hub.clone(), reader);
     let mut pipes: Vec<(usize, Pipe)> = Vec::new();
-    while let Some(joining) = joining.upgrade() {
+    while let Some(taken_over) = taken_over.upgrade() {
         let now = hub.clock().now();
         for (index, pipe) in &pipes {
             if pipe.take_event() {
                 streams.on_event(*index, true, now);
             }
         }
-        let joined = std::mem::take(&mut *joining.lock().unwrap());
-        for (stream, pipe) in joined {
+        let taken = std::mem::take(&mut *taken_over.lock().unwrap());
+        for (stream, pipe) in taken {
             let index = streams.vacant();
             pipes.retain(|(other, _)| *other != index);
             pipes.push((index, pipe.clone()));
-            streams.join(pipe, stream, true, OpenConnection::uncounted(), now);
+            streams.add(pipe, stream, true, OpenConnection::uncounted(), now);
         }
         for message in inboxes.0[0].take().unwrap_or_default() {
             match message {
                 Message::Ready(group) => streams.ready(group),
                 Message::Read(id, page) => streams.on_read(id, page, now),
                 Message::Drain => streams.drain(now),
-                Message::Join(_) | Message::Stop | Message::Panic => unreachable!("nothing sends it here"),
+                Message::Add(_) | Message::Stop | Message::Panic => unreachable!("nothing sends it here"),
             }
         }
         if streams.turn(now) {
             tokio::task::yield_now().await;
             continue;
         }
-        drop(joining);
+        drop(taken_over);
         let due = streams
             .due()
             .map_or(Duration::from_secs(3600), |due| Duration::from_millis(due - hub.clock().now().min(due)));
