@@ -56,14 +56,22 @@ impl Page {
             self.pages.0.fetch_add(bytes - self.bytes, Ordering::Relaxed);
             self.bytes = bytes;
         }
-        while self.seqs.len() >= 2 * self.keeps && self.may_grow() {
-            self.keeps *= 2;
-        }
+        while self.seqs.len() >= 2 * self.keeps && self.keeps < MOST && self.grow() {}
         self.seqs.len() >= 2 * self.keeps
     }
 
-    fn may_grow(&self) -> bool {
-        self.keeps < MOST && self.pages.0.load(Ordering::Relaxed) + 2 * self.bytes <= ROOM
+    /// Keeps twice as many if there is room for them, which is counted at once. Returns true if there is.
+    fn grow(&mut self) -> bool {
+        let more = 4 * self.keeps * size_of::<u64>();
+        let bytes = self.bytes.max(more);
+        let grown = self.pages.0.fetch_add(bytes - self.bytes, Ordering::Relaxed) + bytes - self.bytes;
+        if grown > ROOM {
+            self.pages.0.fetch_sub(bytes - self.bytes, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes = bytes;
+        self.keeps *= 2;
+        true
     }
 
     /// Drops what the page can't keep, and sorts the others. It takes a millisecond for a large page, so it is not done

@@ -147,9 +147,14 @@ impl Survey {
         let mut looks = SLICE;
         if let Some((topic, kinds, through)) = self.walk.take()
             && let Some(id) = topics.id(&topic)
-            && !self.look(view, group, topics.state(id), (kinds, through), &mut looks)
         {
-            return false;
+            let state = topics.state(id);
+            // events that were not looked at may have left the window since
+            self.stored |= state.is_stored(after, granted);
+            if !self.look(view, group, state, (kinds, through), &mut looks) {
+                view.steps.count(SLICE);
+                return false;
+            }
         }
         let mut selection = std::mem::take(&mut self.selection);
         let mut look = |id, looks: &mut usize| {

@@ -310,7 +310,7 @@ impl Topics {
         })
     }
 
-    /// The names of topics that everyone may know of, at most of so many topics as are `looked_at`.
+    /// The names of topics after `after`, in order, each with whether everyone may know of it.
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&Topic, bool)> {
         self.names.range::<str, _>(behind(after)).map(|(name, id)| (name, self.state(*id).is_public()))
     }

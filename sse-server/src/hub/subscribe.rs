@@ -151,13 +151,14 @@ impl Hub {
         if let Step::NeedStore(read) = step {
             let page =
                 self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await).map_err(SubscribeError::unreadable)?;
-            if page.lost
-                && let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, self.page(&read, page), now)
-            {
-                self.metrics().gap(gap.reason);
-                opening.position = self.position(cursor.seq());
-                opening.gap = Some(gap);
-                return Ok(());
+            if page.lost {
+                let page = self.page(&read, page); // it takes the lock itself
+                if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, now) {
+                    self.metrics().gap(gap.reason);
+                    opening.position = self.position(cursor.seq());
+                    opening.gap = Some(gap);
+                    return Ok(());
+                }
             }
         }
         cursor.jump_to(began);

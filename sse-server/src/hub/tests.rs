@@ -169,7 +169,7 @@ impl Store for Broken {
 
     fn read(&self, query: Query) -> Task<'_, Page> {
         // whatever comes before the last event is lost
-        let draft = sse_engine::Draft::text(Topic::new("a").unwrap(), "9");
+        let draft = sse_engine::Draft { end: true, ..sse_engine::Draft::text(Topic::new("a").unwrap(), "9") };
         let entries = if query.after < 9 { vec![Entry { seq: 9, time: 0, draft }] } else { Vec::new() };
         Box::pin(async move { Ok(Page { lost: query.after < 8, entries, through: 9 }) })
     }
@@ -216,17 +216,19 @@ async fn a_stream_without_the_hub_s_own_events_is_told_in_its_head_what_the_disk
     let store = Broken { follower: Slot::default(), how: Breach::Lose, closing: Slot::default() };
     let hub = Hub::with(Config::in_memory(), Box::new(store), true).unwrap();
     let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
-    let from = async |seq| {
-        let id = hub.position(seq).to_string();
-        client.get("/events?topic=a&control=off").last_event_id(&id).connect().await
-    };
-    let mut stream = from(2).await;
-    assert_eq!(stream.headers()["sse-gap"], "lost");
-    stream.expect_event("9").await;
-    let mut stream = from(8).await;
-    assert_eq!(stream.headers().get("sse-gap"), None);
-    stream.expect_event("9").await;
-    assert_eq!(from(9).await.headers().get("sse-gap"), None);
+    for (envelope, expect) in [("", "9"), ("&envelope=json", r#"{"topic":"a","data":"9"}"#)] {
+        let from = async |seq| {
+            let id = hub.position(seq).to_string();
+            client.get(&format!("/events?topic=a&control=off{envelope}")).last_event_id(&id).connect().await
+        };
+        let mut stream = from(2).await;
+        assert_eq!(stream.headers()["sse-gap"], "lost");
+        stream.expect_event(expect).await;
+        let mut stream = from(8).await;
+        assert_eq!(stream.headers().get("sse-gap"), None);
+        stream.expect_event(expect).await;
+        assert_eq!(from(9).await.headers().get("sse-gap"), None);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -104,7 +104,7 @@ impl Queue {
     fn place(&mut self, mut batch: Batch, room: OwnedSemaphorePermit) -> Result<QueuedBatch, StoreError> {
         let mut refused = None;
         match batch.check_ends(|topic| self.ends.get(topic).copied()) {
-            Err(StoreError::Ended { index, at: at @ 1.. }) if self.has_unanswered() => {
+            Err(StoreError::Ended { index, at }) if at > 0 && at >= self.committed && self.has_unanswered() => {
                 refused = batch.topic(index).cloned().map(|topic| BehindEnd { index, topic, at });
                 batch = Batch { now: batch.now, ..Batch::default() };
             }

@@ -128,6 +128,23 @@ async fn an_end_that_is_not_written_yet_refuses_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_is_written_refuses_at_once_whatever_is_under_way() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), Durability::Always));
+    let faults = Faults::none();
+    let store = faulty(directory.path(), Durability::Always, faults.clone());
+    let last = append_one(&store, last_of("a")).await;
+    append(&store, "b", "x").await;
+    faults.hang(true);
+    let mut under_way = store.append(batch(1, [("b", "y")]));
+    assert!(under_way.as_mut().now_or_never().is_none());
+    let refused = store.append(batch(1, [("a", "2")])).now_or_never();
+    assert_eq!(refused, Some(Err(StoreError::Ended { index: 0, at: last })), "nothing is written for it");
+    faults.hang(false);
+    under_way.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_ended_and_is_forgotten_is_as_if_it_had_never_been() {
     let (store, heard, _directory) = keeping(Bound::default(), 3, Vec::new());
     append(&store, "a", "x").await;
