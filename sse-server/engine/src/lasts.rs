@@ -4,7 +4,7 @@
 //! is bounded, and its events come as it takes them. All topics are looked at for each page, so few pages are better.
 
 use crate::{
-    Cursor, Kind, Matcher, Selection, Step, StorePage, StoreRead, Topic,
+    Cursor, Kind, Selection, Step, StorePage, StoreRead, Topic,
     cursor::View,
     group::{Group, Groups},
     page::{Page, Pages},
@@ -29,28 +29,21 @@ pub struct Lasts {
     after: u64,
     /// The topics that are still to be looked at for this page; `None` if there are none.
     search: Option<Selection>,
-    /// The topic at which the last slice ended.
-    walk: Option<Walk>,
+    /// The topic at which the last slice ended, and how far it had come.
+    walk: Option<(Topic, Walk)>,
     /// Some of them are being read from the store.
     pub(crate) is_reading: bool,
 }
 
 /// The way back in one topic to the last event that the subscriber may read, past private ones that it may not.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Walk {
-    topic: Topic,
     /// The kinds that are done.
     kinds: usize,
     /// Of the next kind, the events from this one on are done.
-    from: u64,
+    from: Option<u64>,
     /// What was found, by kind.
     lasts: [Option<u64>; 4],
-}
-
-impl Walk {
-    fn new(topic: &Topic) -> Self {
-        Self { topic: topic.clone(), kinds: 0, from: u64::MAX, lasts: [None; 4] }
-    }
 }
 
 impl Lasts {
@@ -111,39 +104,20 @@ impl Lasts {
 
     /// Goes on with the topic at which the last slice ended. Returns true if it is done.
     fn walk_on(&mut self, view: &View<'_>, group: &Group, looks: &mut usize) -> bool {
-        let Some(walk) = self.walk.take() else { return true };
+        let Some((topic, walk)) = self.walk.take() else { return true };
         let topics = view.window.topics();
         // one that is forgotten has no events
-        topics.id(&walk.topic).is_none_or(|id| self.look(view, group, topics.state(id), walk, looks))
+        topics.id(&topic).is_none_or(|id| self.look(view, group, topics.state(id), walk, looks))
     }
 
     /// Looks at the topics that have not been looked at. Returns true if all have been.
     fn select(&mut self, view: &View<'_>, group: &Group, looks: &mut usize) -> bool {
         let Some(mut selection) = self.search.take() else { return true };
-        let topics = view.window.topics();
-        let mut look = |id, left: &mut usize| {
-            let state = topics.state(id);
-            self.look(view, group, state, Walk::new(&state.topic), left)
-        };
-        let over = match group.selectors.topics_only() {
-            Some(mut names) => {
-                let unfinished = names.find(|name| {
-                    view.steps.count(1);
-                    !selection.is_past(name.as_str()) && topics.id(name).is_some_and(|id| !look(id, looks))
-                });
-                if let Some(name) = unfinished {
-                    selection.pass(name.as_str());
-                }
-                unfinished.is_none()
-            }
-            None => {
-                let mut steps = *looks;
-                let matcher = Matcher::new(&group.selectors);
-                let over = matcher.select(topics.names(), &mut selection, &mut steps, |_, id| look(*id, looks));
-                *looks = steps.min(*looks);
-                over
-            }
-        };
+        let mut steps = LOOK;
+        let over = view.window.topics().select(&group.selectors, &mut selection, &mut steps, |state| {
+            self.look(view, group, state, Walk::default(), looks)
+        });
+        view.steps.count(LOOK - steps);
         if !over {
             self.search = Some(selection);
         }
@@ -157,13 +131,13 @@ impl Lasts {
             match self.last(view, group, state, (kind, walk.from), looks) {
                 Ok(last) => walk.lasts[kind.index()] = last,
                 Err(from) => {
-                    walk.from = from;
-                    self.walk = Some(walk);
+                    walk.from = Some(from);
+                    self.walk = Some((state.topic.clone(), walk));
                     return false;
                 }
             }
             walk.kinds += 1;
-            walk.from = u64::MAX;
+            walk.from = None;
         }
         let mut lasts = walk.lasts;
         lasts.sort_unstable_by(|a, b| b.cmp(a)); // those that are not there come last
@@ -187,11 +161,11 @@ impl Lasts {
         view: &View<'_>,
         group: &Group,
         state: &TopicState,
-        (kind, from): (Kind, u64),
+        (kind, from): (Kind, Option<u64>),
         looks: &mut usize,
     ) -> Result<Option<u64>, u64> {
         let seqs = state.seqs.of(kind);
-        let end = seqs.partition_point(|seq| *seq <= self.until && *seq < from);
+        let end = seqs.partition_point(|seq| *seq <= self.until && from.is_none_or(|from| *seq < from));
         let back = seqs.range(..end).rev();
         let found = view.window.first_readable(&group.selectors, kind.private, back, looks).map_err(|seq| seq + 1)?;
         let stored = || Some(state.retained.of(kind).last).filter(|last| (1..=self.until).contains(last));

@@ -1,7 +1,7 @@
 //! Where a new stream starts, and whether events were lost before it.
 
 use crate::{
-    Cursor, Gap, GapReason, GroupId, Kind, Matcher, Millis, Position, Selection, Selectors, StoreRead, Topic,
+    Cursor, Gap, GapReason, GroupId, Kind, Millis, Position, Selection, Selectors, StoreRead, Topic,
     cursor::{View, is_intact, matching_after},
     group::Group,
     lasts::Lasts,
@@ -157,31 +157,13 @@ impl Survey {
             }
         }
         let mut selection = std::mem::take(&mut self.selection);
-        let mut look = |id, looks: &mut usize| {
-            let state: &TopicState = topics.state(id);
+        let mut steps = SLICE;
+        let over = topics.select(&group.selectors, &mut selection, &mut steps, |state| {
             self.lost |= is_lost(&state.trimmed);
             self.stored |= state.is_stored(after, granted);
-            self.look(view, group, state, (0, after), looks)
-        };
-        let over = match group.selectors.topics_only() {
-            Some(mut names) => {
-                let unfinished = names.find(|name| {
-                    view.steps.count(1);
-                    !selection.is_past(name.as_str()) && topics.id(name).is_some_and(|id| !look(id, &mut looks))
-                });
-                if let Some(name) = unfinished {
-                    selection.pass(name.as_str());
-                }
-                unfinished.is_none()
-            }
-            None => {
-                let mut steps = SLICE;
-                let matcher = Matcher::new(&group.selectors);
-                let over = matcher.select(topics.names(), &mut selection, &mut steps, |_, id| look(*id, &mut looks));
-                view.steps.count(SLICE - steps);
-                over
-            }
-        };
+            self.look(view, group, state, (0, after), &mut looks)
+        });
+        view.steps.count(SLICE - steps);
         view.steps.count(SLICE - looks);
         self.selection = selection;
         if over && group.selectors.topics_only().is_none_or(|mut names| names.any(|name| topics.id(name).is_none())) {

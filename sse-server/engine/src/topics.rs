@@ -8,7 +8,7 @@ use std::{
 use slab::Slab;
 
 use crate::{
-    Kind, Stock, StoredTopic, Topic,
+    Kind, Matcher, Selection, Selectors, Stock, StoredTopic, Topic,
     by_size::BySize,
     topic_state::{TopicState, Trimmed, Trims},
 };
@@ -87,11 +87,6 @@ impl Topics {
 
     pub(crate) fn len(&self) -> usize {
         self.states.len()
-    }
-
-    /// The topics by name.
-    pub(crate) const fn names(&self) -> &BTreeMap<Topic, TopicId> {
-        &self.names
     }
 
     /// The first of the topic's own events in the window.
@@ -308,6 +303,29 @@ impl Topics {
             subscribers,
             ended: Some(state.ended).filter(|seq| *seq > 0),
         })
+    }
+
+    /// Calls `each` with the topics that `selectors` select, from where `selection` has come to, until it returns false or no
+    /// `steps` are left. Returns true if it was called with all.
+    pub(crate) fn select(
+        &self,
+        selectors: &Selectors,
+        selection: &mut Selection,
+        steps: &mut usize,
+        mut each: impl FnMut(&TopicState) -> bool,
+    ) -> bool {
+        let Some(mut names) = selectors.topics_only() else {
+            return Matcher::new(selectors).select(&self.names, selection, steps, |_, id| each(self.state(*id)));
+        };
+        // they are as many as one stream may have
+        let unfinished = names.find(|name| {
+            *steps = steps.saturating_sub(1);
+            !selection.is_past(name.as_str()) && self.id(name).is_some_and(|id| !each(self.state(id)))
+        });
+        if let Some(name) = unfinished {
+            selection.pass(name.as_str());
+        }
+        unfinished.is_none()
     }
 
     /// The names of topics after `after`, in order, each with whether everyone may know of it.

@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 
 use super::{
-    faults::{faulty, well},
+    faults::{failing, faulty, well},
     retained::keeping,
     *,
 };
@@ -129,10 +129,7 @@ async fn an_end_that_is_not_written_yet_refuses_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_that_is_written_refuses_at_once_whatever_is_under_way() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path(), Durability::Always));
-    let faults = Faults::none();
-    let store = faulty(directory.path(), Durability::Always, faults.clone());
+    let (store, faults, _directory) = failing(Durability::Always);
     let last = append_one(&store, last_of("a")).await;
     append(&store, "b", "x").await;
     faults.hang(true);

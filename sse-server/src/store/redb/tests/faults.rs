@@ -15,6 +15,14 @@ pub(super) fn faulty(directory: &Path, durability: Durability, faults: Arc<Fault
     Redb::open(place, options(durability)).unwrap()
 }
 
+/// A new store whose disk fails when it is told to.
+pub(super) fn failing(durability: Durability) -> (Redb, Arc<Faults>, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path(), durability));
+    let faults = Faults::none();
+    (faulty(directory.path(), durability, faults.clone()), faults, directory)
+}
+
 /// A store that soon finds that the disk does not answer.
 fn impatient(directory: &Path, durability: Durability, faults: Arc<Faults>) -> Redb {
     let mut place = place(directory);
@@ -33,10 +41,7 @@ pub(super) async fn well(store: &Redb) {
 
 /// An upper bound on the calls that an append makes to the file, any of which can fail.
 async fn calls(durability: Durability) -> i64 {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path(), durability));
-    let faults = Faults::none();
-    let store = faulty(directory.path(), durability, faults.clone());
+    let (store, faults, _directory) = failing(durability);
     append(&store, "a", "1").await;
     let before = faults.calls();
     append(&store, "a", "2").await;
@@ -102,10 +107,7 @@ async fn what_was_acknowledged_before_it_could_be_written_is_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_can_not_write_closes_all_the_same() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path(), NEVER));
-    let faults = Faults::none();
-    let store = faulty(directory.path(), NEVER, faults.clone());
+    let (store, faults, directory) = failing(NEVER);
     append(&store, "a", "synced").await;
     append(&store, "a", "not yet").await;
     faults.allow(0);
@@ -147,10 +149,7 @@ async fn a_trim_that_did_not_come_to_pass_is_taken_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_can_take_the_file_while_it_is_opened_again() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path(), Durability::Always));
-    let faults = Faults::none();
-    let store = faulty(directory.path(), Durability::Always, faults.clone());
+    let (store, faults, directory) = failing(Durability::Always);
     faults.allow(0);
     assert!(store.append(batch(1, [("a", "refused")])).await.is_err());
     while store.shared.database.get().is_some() {
@@ -245,10 +244,7 @@ async fn a_log_on_a_full_disk_can_be_read_and_is_written_when_there_is_room() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_can_be_read_while_the_disk_is_full() {
-    let directory = tempfile::tempdir().unwrap();
-    drop(open(directory.path(), Durability::Always));
-    let faults = Faults::none();
-    let store = faulty(directory.path(), Durability::Always, faults.clone());
+    let (store, faults, _directory) = failing(Durability::Always);
     append(&store, "a", "1").await;
     faults.allow(0);
     assert!(store.append(batch(1, [("a", "refused")])).await.is_err());
