@@ -10,6 +10,7 @@ pub(crate) mod network;
 pub(crate) mod pinned;
 pub(crate) mod random;
 pub(crate) mod seldom;
+pub(crate) mod turn;
 pub(crate) mod unacknowledged;
 
 /// What is said to those who come while the hub shuts down.

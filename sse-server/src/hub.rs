@@ -34,7 +34,7 @@ use sse_engine::{DrainReason, Position, Surroundings, Timing, Topic, TopicInfo};
 use tokio::sync::{Notify, Semaphore, futures::OwnedNotified};
 
 use crate::{
-    base::{clock::Clock, lock::Lock, pinned::Pinned, random},
+    base::{clock::Clock, lock::Lock, pinned::Pinned, random, turn},
     config::Config,
     metrics::Metrics,
     store::{Store, StoreError},
@@ -213,7 +213,7 @@ impl Hub {
     pub(crate) async fn topics_after(&self, after: Option<&str>, count: usize) -> Result<Vec<TopicInfo>, Failure> {
         let (mut names, mut on) = self.0.core.state()?.engine.names_after(after, count);
         while let Some(after) = on.take() {
-            tokio::task::yield_now().await;
+            turn::of_others().await;
             let more = self.0.core.state()?.engine.names_after(Some(after.as_str()), count - names.len());
             names.extend(more.0);
             on = more.1;
@@ -221,7 +221,7 @@ impl Hub {
         let mut infos = Vec::with_capacity(names.len());
         let mut names = names.iter();
         while self.0.core.state()?.engine.topics(&mut names, &mut infos) {
-            tokio::task::yield_now().await;
+            turn::of_others().await;
         }
         Ok(infos)
     }

@@ -9,7 +9,7 @@ use sse_engine::{
 
 use super::{Failure, Hub, Subscriber, read::query};
 use crate::{
-    base::{SHUTTING_DOWN, seldom::Seldom},
+    base::{SHUTTING_DOWN, seldom::Seldom, turn},
     store::StoreError,
 };
 
@@ -133,7 +133,7 @@ impl Hub {
                 }
                 Placement::Yield(cursor, mut pending) => {
                     pending.arrange();
-                    tokio::task::yield_now().await;
+                    turn::of_others().await;
                     (cursor, pending, None)
                 }
             };

@@ -11,7 +11,7 @@ use super::{
     core::{Core, Failure, OUT_OF_ORDER, StateGuard},
     state::{State, Wake},
 };
-use crate::store::Entry;
+use crate::{base::turn, store::Entry};
 
 /// The events that are appended under one taking of the lock.
 const ENTRIES: usize = 256;
@@ -104,6 +104,7 @@ impl Core {
             let gave_way = state.give_way();
             drop(state);
             self.wake(wake);
+            turn::of_threads();
             if over || gave_way.is_err() {
                 return;
             }

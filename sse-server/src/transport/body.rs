@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use crate::{
+    base::turn,
     hub::{Hub, Subscriber, Wakes},
     metrics::EndReason,
     transport::deliveries::Deliveries,
@@ -149,6 +150,7 @@ impl Stream for EventBody {
                 }
                 Action::ReadStore(read) => this.read(read),
                 Action::Yield => {
+                    turn::of_threads();
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }

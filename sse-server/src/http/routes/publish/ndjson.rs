@@ -14,6 +14,7 @@ use super::{
     upload::Upload,
 };
 use crate::{
+    base::turn,
     http::{
         problem::Problem,
         request::{
@@ -95,7 +96,7 @@ impl Lines<'_> {
                 if self.upload.is_full() {
                     self.upload.flush().await?;
                     // a piece may have thousands of lines, and others have requests
-                    tokio::task::yield_now().await;
+                    turn::of_others().await;
                 }
                 self.upload.number += 1;
                 rest = &rest[end + 1..];

@@ -12,6 +12,7 @@ use super::{
     upload::Upload,
 };
 use crate::{
+    base::turn,
     http::{
         problem::Problem,
         request::{
@@ -111,7 +112,7 @@ impl<'a> Pour<'a> {
             for part in piece.chunks(PART) {
                 items += self.parse(part)?;
                 self.upload.flush().await?;
-                tokio::task::yield_now().await;
+                turn::of_others().await;
             }
             held.note(&piece, items)?;
         }
