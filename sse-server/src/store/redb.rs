@@ -21,6 +21,7 @@ mod private;
 mod queue;
 mod read;
 mod retention;
+mod room;
 mod row;
 mod threads;
 mod upgrade;
@@ -62,6 +63,7 @@ use loaded::Loaded;
 use queue::{Answer, PendingTrim, Queue};
 pub(crate) use read::Snapshot;
 use retention::Retention;
+use room::{Room, Size};
 use threads::Threads;
 
 /// The most concurrent reads. Each holds a page of events.
@@ -115,14 +117,8 @@ struct Inner {
     damage: Damage,
     health: watch::Sender<Result<(), StoreError>>,
     disk: Disk,
-    /// A permit for each byte of events not yet written.
-    room: Arc<Semaphore>,
+    room: Room,
     reads: Arc<Semaphore>,
-}
-
-impl Inner {
-    /// The most bytes of events in memory that are not yet written. Beyond that, publishers wait.
-    const ROOM: usize = 32 << 20;
 }
 
 /// The topics by name and by ID.
@@ -185,15 +181,16 @@ impl Redb {
             private_floor: loaded.private_floor,
             keys: loaded.keys.iter().map(|(_, key)| key.clone()).collect(),
         };
+        let room = Room::new(options.retention.topics);
         let shared = Arc::new(Inner {
-            queue: Lock::new(Queue::new(&loaded)),
+            queue: Lock::new(Queue::new(&loaded, room.eager())),
             work: Condvar::new(),
             database: Slot::new(Some(Arc::new(database))),
             names: RwLock::new(TopicNames::of(&loaded)),
             damage: Damage::default(),
             health: watch::Sender::new(health),
             disk: Disk::new(options.answer_timeout),
-            room: Arc::new(Semaphore::new(Inner::ROOM)),
+            room,
             reads: Arc::new(Semaphore::new(READS)),
             directory,
             options,
@@ -267,15 +264,15 @@ impl Inner {
         self.queue.lock().map_err(|_| self.gone())
     }
 
-    /// The share of the room that `batch` takes. Topics that the file does not know yet take more of it, so that it is
-    /// never behind by more topics than [`Retention::topics`]: they are in memory until it has caught up.
-    fn weight(&self, batch: &Batch) -> Result<usize, StoreError> {
+    /// The size of `batch`, with the names of its topics and those that the file does not know yet. One that is there twice
+    /// counts twice.
+    fn size(&self, batch: &Batch) -> Result<Size, StoreError> {
         let names = self.names.read().map_err(|_| self.gone())?;
-        let new_topic = Self::ROOM / self.options.retention.topics.max(1);
-        let of = |topic: &Topic| if names.ids.contains_key(topic) { 0 } else { new_topic };
-        let names = |draft: &Draft| draft.topics().map(|topic| topic.as_str().len()).sum::<usize>();
-        let weight = |draft: &Draft| (draft.weight() + names(draft)).max(draft.topics().map(of).sum());
-        Ok(batch.drafts.iter().map(weight).sum::<usize>() + batch.end.as_ref().map_or(0, of))
+        let mut size = Size { bytes: batch.drafts.iter().map(Draft::weight).sum(), topics: 0 };
+        for topic in batch.drafts.iter().flat_map(Draft::topics).chain(&batch.end) {
+            size += Size { bytes: topic.as_str().len(), topics: usize::from(!names.ids.contains_key(topic)) };
+        }
+        Ok(size)
     }
 
     /// Marks the store as gone: it will write nothing more, though nobody closed it.
@@ -309,14 +306,13 @@ impl Store for Redb {
     fn append(&self, batch: Batch) -> Task<'_, Appended> {
         Box::pin(async move {
             let Inner { room, health, .. } = &*self.shared;
-            let weight = self.shared.weight(&batch)?;
-            let permits = u32::try_from(weight.min(Inner::ROOM)).unwrap_or(u32::MAX);
-            let room = match room.clone().try_acquire_many_owned(permits) {
-                Ok(room) => room,
-                Err(_) => {
+            let size = self.shared.size(&batch)?;
+            let share = match room.try_share(size) {
+                Some(share) => share,
+                None => {
                     let mut health = health.subscribe();
                     tokio::select! {
-                        room = room.clone().acquire_many_owned(permits) => room.map_err(|_| StoreError::Closed)?,
+                        share = room.share(size) => share?,
                         stalled = self.shared.disk.stalled(Asked::Write) => return Err(stalled),
                         failed = health.wait_for(Result::is_err) => {
                             return failed.map_or(Err(StoreError::Closed), |health| health.clone().map(|()| Appended::default()));
@@ -324,7 +320,7 @@ impl Store for Redb {
                     }
                 }
             };
-            match self.shared.append(batch, room)? {
+            match self.shared.append(batch, share)? {
                 Answer::Now(appended) => Ok(appended),
                 Answer::Later(answer) => answer.await.unwrap_or_else(|_| Err(self.shared.ended())),
             }

@@ -8,18 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    runtime::Handle,
-    sync::{OwnedSemaphorePermit, oneshot},
-};
+use tokio::{runtime::Handle, sync::oneshot};
 
-use super::{Durability, Inner, loaded::Loaded};
+use super::{
+    Durability, Inner,
+    loaded::Loaded,
+    room::{Share, Size},
+};
 use crate::store::{AfterUnlock, Appended, Batch, Entry, Follower, StoreError};
 pub(super) use job::{Answer, AppendReply, BehindEnd, Job, PendingAppend, PendingTrim, QueuedBatch};
 use sse_engine::{Millis, Topic};
-
-/// Once this many bytes are queued, they are written without waiting for the interval to pass.
-const EAGER: usize = Inner::ROOM / 4;
 
 /// With durability `none`, the longest time before queued events are written.
 const SELDOM: Duration = Duration::from_secs(10);
@@ -47,7 +45,9 @@ pub(super) struct Queue {
     pub(super) waiting: Vec<PendingAppend>,
     /// Already reported to followers. They precede those in `waiting`.
     pub(super) reported: VecDeque<QueuedBatch>,
-    bytes: usize,
+    size: Size,
+    /// Once this much is queued, it is written without waiting for the interval to pass.
+    eager: Size,
     /// The file records that it may be behind, so events may be reported before they are written.
     pub(super) behind: bool,
     pub(super) trims: Vec<PendingTrim>,
@@ -67,7 +67,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(loaded: &Loaded) -> Self {
+    pub(super) fn new(loaded: &Loaded, eager: Size) -> Self {
         Self {
             next: loaded.head + 1,
             time: loaded.time,
@@ -75,7 +75,8 @@ impl Queue {
             committed: loaded.head,
             waiting: Vec::new(),
             reported: VecDeque::new(),
-            bytes: 0,
+            size: Size::default(),
+            eager,
             behind: false,
             trims: Vec::new(),
             ends: loaded.ends().map(|(topic, at)| (topic.clone(), at)).collect(),
@@ -101,7 +102,7 @@ impl Queue {
 
     /// Assigns sequence numbers and a time to `batch`, unless something of it would get behind the end of a topic. An end
     /// that is not written yet may be taken back: the refusal waits until it is.
-    fn place(&mut self, mut batch: Batch, room: OwnedSemaphorePermit) -> Result<QueuedBatch, StoreError> {
+    fn place(&mut self, mut batch: Batch, share: Share) -> Result<QueuedBatch, StoreError> {
         let mut refused = None;
         match batch.check_ends(|topic| self.ends.get(topic).copied()) {
             Err(StoreError::Ended { index, at }) if at > 0 && at >= self.committed && self.has_unanswered() => {
@@ -118,7 +119,7 @@ impl Queue {
         if end.is_some() {
             self.next = self.next.max(2); // what ends at 0 has not ended
         }
-        let batch = QueuedBatch { entries, end, keys, refused, at: self.head(), now, _room: room };
+        let batch = QueuedBatch { entries, end, keys, refused, at: self.head(), now, share };
         for entry in batch.entries.iter().filter(|entry| entry.draft.end) {
             self.ends.insert(entry.draft.topic.clone(), entry.seq);
         }
@@ -164,6 +165,10 @@ impl Queue {
         self.followers.iter().for_each(|follower| follower.topic_reopened(topic));
     }
 
+    const fn is_eager(&self) -> bool {
+        self.size.reaches(self.eager)
+    }
+
     /// The latest time for the next write.
     fn due(&self, durability: Durability, last: Instant, chores: bool) -> Instant {
         let period = match durability {
@@ -172,7 +177,7 @@ impl Queue {
             Durability::None => SELDOM,
         };
         let quiet = self.behind && matches!(durability, Durability::Interval(_));
-        if !self.trims.is_empty() || self.bytes >= EAGER || self.closing {
+        if !self.trims.is_empty() || self.is_eager() || self.closing {
             last
         } else if !self.waiting.is_empty() {
             let (crowd, took) = self.crowd;
@@ -201,7 +206,7 @@ impl Queue {
         };
         // No event is reported ahead of one that still waits.
         self.behind &= behind && self.waiting.is_empty();
-        self.bytes = 0;
+        self.size = Size::default();
         self.writing = true;
         Job {
             reported: std::mem::take(&mut self.reported),
@@ -228,7 +233,7 @@ impl Queue {
     /// Puts back batches that were reported and could not be written, for the next attempt.
     pub(super) fn put_back(&mut self, mut reported: VecDeque<QueuedBatch>) {
         reported.append(&mut self.reported);
-        self.bytes = reported.iter().map(QueuedBatch::weight).sum();
+        self.size = reported.iter().map(QueuedBatch::size).sum();
         self.reported = reported;
         self.behind = false;
         self.writing = false;
@@ -237,22 +242,22 @@ impl Queue {
 
 impl Inner {
     /// Queues `batch`, and reports it to followers if that is allowed before it is written.
-    pub(super) fn append(&self, batch: Batch, room: OwnedSemaphorePermit) -> Result<Answer, StoreError> {
+    pub(super) fn append(&self, batch: Batch, share: Share) -> Result<Answer, StoreError> {
         let mut queue = self.queue()?;
         if queue.closing {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
         self.disk.writes()?;
-        let batch = queue.place(batch, room)?;
+        let batch = queue.place(batch, share)?;
         let seqs = batch.seqs();
         let first = queue.reported.is_empty();
-        let before = queue.bytes;
-        queue.bytes += batch.weight();
+        let was_eager = queue.is_eager();
+        queue.size += batch.size();
         let may_report = queue.behind && queue.waiting.is_empty() && queue.head().0 <= queue.reserved;
         if may_report && batch.end.is_none() {
             let after_unlock = queue.report(&batch.entries);
-            let wake = first || (before < EAGER && queue.bytes >= EAGER);
+            let wake = first || (!was_eager && queue.is_eager());
             queue.reported.push_back(batch);
             drop(queue);
             if wake {
@@ -268,7 +273,7 @@ impl Inner {
         queue.runtime = Handle::try_current().ok();
         queue.waiting.push(PendingAppend { batch, answer });
         let count = queue.waiting.len();
-        let wake = count == 1 || count == queue.crowd.0 || queue.bytes >= EAGER;
+        let wake = count == 1 || count == queue.crowd.0 || queue.is_eager();
         drop(queue);
         if wake {
             self.work.notify_one();

@@ -35,6 +35,9 @@ use sse_engine::{Millis, Retained, Stock, Topic, Trim};
 /// The most events trimmed on request in one transaction.
 const TRIMMED: usize = 4096;
 
+/// The trims announced under one taking of the queue's lock, which publishers need.
+const ANNOUNCED: usize = 64;
+
 /// The most idempotency keys dropped in one transaction, beyond the number added.
 const KEYS: usize = 64;
 
@@ -249,9 +252,8 @@ impl Writer {
         if trims.is_empty() {
             return Ok(());
         }
-        let queue = self.shared.queue()?;
-        let mut left: HashMap<&Topic, Stock> = trims.iter().map(|trim| (&trim.topic, trim.left)).collect();
-        let mut each = |batch: &QueuedBatch, change: &dyn Fn(&mut Retained, u64, usize)| {
+        let mut left: HashMap<Topic, Stock> = trims.iter().map(|trim| (trim.topic.clone(), trim.left)).collect();
+        let each = |left: &mut HashMap<Topic, Stock>, batch: &QueuedBatch, change: fn(&mut Retained, u64, usize)| {
             for entry in &batch.entries {
                 for (topic, kind, bytes) in entry.kinds() {
                     if let Some(left) = left.get_mut(topic) {
@@ -261,14 +263,18 @@ impl Writer {
             }
         };
         for waiting in &job.waiting {
-            each(&waiting.batch, &|left, _, bytes| left.remove(bytes));
+            each(&mut left, &waiting.batch, |left, _, bytes| left.remove(bytes));
         }
-        for batch in &queue.reported {
-            each(batch, &Retained::add);
+        let (mut counted, mut after_unlock) = (0, Vec::new());
+        let mut queue = self.shared.queue()?;
+        for trims in trims.chunks_mut(ANNOUNCED) {
+            // what was reported while the lock was given up comes last
+            queue.reported.iter().skip(counted).for_each(|batch| each(&mut left, batch, Retained::add));
+            counted = queue.reported.len();
+            trims.iter_mut().for_each(|trim| trim.left = left[&trim.topic]);
+            after_unlock.extend(queue.followers.iter().map(|follower| follower.trimming(trims)));
+            queue.give_way().map_err(|_| self.shared.gone())?;
         }
-        let left: Vec<_> = trims.iter().map(|trim| left[&trim.topic]).collect();
-        trims.iter_mut().zip(left).for_each(|(trim, left)| trim.left = left);
-        let after_unlock: Vec<_> = queue.followers.iter().map(|follower| follower.trimming(&trims)).collect();
         drop(queue);
         after_unlock.into_iter().for_each(AfterUnlock::wake);
         Ok(())

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use sse_engine::{Millis, Topic};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+use super::super::room::{Share, Size};
 use crate::store::{Appended, Entry, KeyedRange, StoreError};
 
 /// A batch with its positions in the log.
@@ -19,7 +20,7 @@ pub(in super::super) struct QueuedBatch {
     /// The last sequence number, and the last publish time, assigned through this batch.
     pub(in super::super) at: (u64, Millis),
     pub(in super::super) now: Millis,
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) share: Share,
 }
 
 /// An event, or an end, that is behind the end of its topic.
@@ -72,8 +73,8 @@ impl QueuedBatch {
         self.entries.iter().map(|entry| entry.seq).collect()
     }
 
-    pub(super) fn weight(&self) -> usize {
-        self.entries.iter().map(|entry| entry.draft.weight()).sum()
+    pub(super) const fn size(&self) -> Size {
+        self.share.size()
     }
 
     /// The topics that it ends.

@@ -246,4 +246,6 @@ async fn publishers_of_new_topics_wait_while_the_file_is_behind() {
         assert!(store.shared.queue().unwrap().reported.len() <= 10);
     }
     assert!(waited);
+    let known = store.append(batch(1, [("first", "x")])).now_or_never();
+    assert!(known.is_some(), "who publishes to a known topic waits behind new ones");
 }
