@@ -38,6 +38,9 @@ const TRIMMED: usize = 4096;
 /// The trims announced under one taking of the queue's lock, which publishers need.
 const ANNOUNCED: usize = 64;
 
+/// The topics whose names are updated under one taking of their lock, which publishers need.
+const NAMED: usize = 64;
+
 /// The most idempotency keys dropped in one transaction, beyond the number added.
 const KEYS: usize = 64;
 
@@ -235,12 +238,14 @@ impl Writer {
 
     /// Updates the topic names, before readers can see events of new topics.
     fn name(&self, touched: &[u32]) -> FileResult<()> {
-        let mut names = self.shared.names.write().map_err(|_| Fault::Gone)?;
-        for id in touched {
-            match self.loaded.topics.get(id) {
-                Some(stored) if !names.topics.contains_key(id) => names.add(*id, &stored.topic),
-                Some(_) => {}
-                None => names.remove(*id),
+        for touched in touched.chunks(NAMED) {
+            let mut names = self.shared.names.write().map_err(|_| Fault::Gone)?;
+            for id in touched {
+                match self.loaded.topics.get(id) {
+                    Some(stored) if !names.topics.contains_key(id) => names.add(*id, &stored.topic),
+                    Some(_) => {}
+                    None => names.remove(*id),
+                }
             }
         }
         Ok(())
