@@ -62,8 +62,11 @@ pub(crate) fn document(context: &Context) -> Result<()> {
     command::run(&mut doc)
 }
 
-/// The crash tests, many rounds of them.
+/// The crash tests, many rounds of them, and as many bits flipped in a log.
 pub(crate) fn soak(context: &Context, rounds: u32) -> Result<()> {
+    let mut flips = context.workspace.cargo();
+    flips.args(["test", "--package", "sse-server", "--lib", "no_flipped_bit", "--", "--nocapture"]);
+    command::run(flips.env("SSE_FLIPS", rounds.to_string()))?;
     programs(context)?;
     let mut test = context.workspace.cargo();
     test.args(["test", "--workspace", "--test", "crash", "--", "--nocapture", "with_"]);

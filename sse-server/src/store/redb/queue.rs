@@ -29,7 +29,7 @@ const LINGER: Duration = Duration::from_millis(2);
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// The number of events read at a time for a new follower.
-const FOLLOWER_BATCH: usize = 1024;
+pub(super) const FOLLOWER_BATCH: usize = 1024;
 
 /// Batches that are appended and not yet written.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use super::{
     damage::Damage,
     fault::guarded,
     loaded::Loaded,
+    queue::FOLLOWER_BATCH,
     tables::{self, ALIASES, EVENTS, FileResult, OpenedEvent, TOPICS},
 };
 use crate::store::Entry;
@@ -123,7 +124,36 @@ impl<'a> Snapshot<'a> {
     /// The lowest sequence number after which there are at most `events` events, of at most `bytes` bytes together, none of
     /// them damaged or missing. `last` is the last event that there has to be.
     pub(super) fn tail(&self, events: usize, bytes: usize, last: u64) -> u64 {
-        let mut tail = self.committed;
+        let (tail, count) = self.tail_backwards(events, bytes, last);
+        // Who reads on from there comes by other pages: one that is damaged may lead past all events.
+        match guarded(|| self.count_after(tail)) {
+            Ok(found) if found == count => tail,
+            _ => {
+                let fault = Fault::Row(format!("{count} events after {tail} are not found from there"));
+                self.damage.note(tail.max(1), self.committed.max(1), &fault);
+                self.committed
+            }
+        }
+    }
+
+    /// The number of events that are found after `after`, a batch at a time.
+    fn count_after(&self, after: u64) -> FileResult<usize> {
+        let (mut after, mut count) = (after, 0);
+        while after < self.committed {
+            let seqs = self.events.range(after + 1..=self.committed)?.take(FOLLOWER_BATCH);
+            let seqs = seqs.map(|row| Ok(row?.0.value())).collect::<FileResult<Vec<_>>>()?;
+            count += seqs.len();
+            match seqs.last() {
+                Some(last) if seqs.len() == FOLLOWER_BATCH => after = *last,
+                _ => break,
+            }
+        }
+        Ok(count)
+    }
+
+    /// [`tail`](Self::tail), found from the end of the log, and the number of events after it.
+    fn tail_backwards(&self, events: usize, bytes: usize, last: u64) -> (u64, usize) {
+        let (mut tail, mut whole) = (self.committed, 0);
         // A damaged page ends the search, whatever form its damage takes.
         let searched = guarded(|| {
             let (mut sum, mut due) = (0, None);
@@ -146,7 +176,7 @@ impl<'a> Snapshot<'a> {
                 let event = tables::open_event(seq, row)?;
                 due = Some(event.head.before.of_log);
                 self.entry(&event)?;
-                tail = seq - 1;
+                (tail, whole) = (seq - 1, count + 1);
             }
             match due {
                 Some(due) if self.is_missing(due, 0)? => tail = due.0,
@@ -157,7 +187,7 @@ impl<'a> Snapshot<'a> {
         if let Err(fault) = searched {
             self.damage.note(tail.max(1), tail.max(1), &fault);
         }
-        tail
+        (tail, whole)
     }
 
     /// Returns true if the event `before`, with its canonical topic, should be there and is not: it lies after `found`, the last event

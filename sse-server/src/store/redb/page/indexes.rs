@@ -17,6 +17,9 @@ pub(super) struct Indexes {
     pub(super) others: ReadOnlyTable<(u32, u64), (u32, u32)>,
 }
 
+/// A topic and an event of it, and what an index says of it in bits.
+type Row = Result<((u32, u64), u32), StorageError>;
+
 /// What an index says of an event.
 pub(super) struct Found {
     pub(super) seq: u64,
@@ -44,11 +47,11 @@ impl Indexes {
             return Ok(());
         }
         let range = (id, query.after + 1)..=(id, end);
-        let from = found.len();
-        let mut rows: Box<dyn Iterator<Item = Result<(u64, u32), StorageError>>> = if canonical {
-            Box::new(self.own.range(range)?.map(|row| row.map(|(key, bits)| (key.value().1, bits.value()))))
+        let (from, mut after) = (found.len(), query.after);
+        let mut rows: Box<dyn Iterator<Item = Row>> = if canonical {
+            Box::new(self.own.range(range)?.map(|row| row.map(|(key, bits)| (key.value(), bits.value()))))
         } else {
-            Box::new(self.others.range(range)?.map(|row| row.map(|(key, bits)| (key.value().1, bits.value().0))))
+            Box::new(self.others.range(range)?.map(|row| row.map(|(key, bits)| (key.value(), bits.value().0))))
         };
         while found.len() - from <= query.events {
             let Some(row) = rows.next() else {
@@ -60,7 +63,12 @@ impl Indexes {
                 let cut_short = || Fault::Row(format!("the index of topic {id} is cut short"));
                 return complete.then_some(()).ok_or_else(cut_short);
             };
-            let (seq, bits) = row?;
+            let ((topic, seq), bits) = row?;
+            // a damaged page may lead to others than those of the range
+            if topic != id || seq <= after || seq > end {
+                return Err(Fault::Row(format!("the index of topic {id} is out of order at event {seq}")));
+            }
+            after = seq;
             let Indexed { weight, private } = Indexed::of(bits);
             if seen(&private) {
                 found.push(Found { seq, topic: id, canonical, private, weight });

@@ -101,8 +101,19 @@ async fn with_gaps(store: &Redb, of: &[&str]) -> (Vec<Entry>, usize) {
             tokio::task::yield_now().await; // the file is being opened again
             continue;
         };
-        assert!(page.through > after, "it goes on");
-        assert!(page.entries.iter().all(|entry| entry.seq > after && entry.seq <= page.through));
+        assert!(
+            page.through > after,
+            "it goes on: after {after} through {}, {} events, lost {}",
+            page.through,
+            page.entries.len(),
+            page.lost
+        );
+        let seqs: Vec<_> = page.entries.iter().map(|entry| entry.seq).collect();
+        let through = page.through;
+        assert!(
+            seqs.iter().all(|seq| (after + 1..=through).contains(seq)),
+            "{of:?} after {after} through {through}: {seqs:?}"
+        );
         gaps += usize::from(page.lost);
         after = page.through;
         entries.extend(page.entries);
@@ -128,20 +139,43 @@ async fn a_damaged_row_is_stepped_over_and_told() {
     assert_eq!(store.damaged(), 1);
 }
 
+/// Some places of keys: one that is damaged leads to the wrong page, or to the wrong place in a page.
+fn keys(file: &[u8]) -> Vec<usize> {
+    let places = (4096..file.len()).step_by(4096).flat_map(|page| {
+        let keys = usize::from(u16::from_le_bytes([file[page + 2], file[page + 3]]));
+        let first = match file[page] {
+            1 => 4 + 4 * keys,        // behind the ends of the values
+            2 => 8 + 24 * (keys + 1), // behind the checksums and the numbers of the pages
+            _ => return Vec::new(),
+        };
+        (0..keys.min(64)).step_by(3).map(|key| page + first + 8 * key).collect()
+    });
+    places.filter(|place| *place < file.len()).collect()
+}
+
 #[tokio::test]
 async fn no_flipped_bit_makes_a_wrong_event_or_a_silent_loss() {
     let (directory, whole, data) = filled().await;
     let path = directory.path().join("log.redb");
-    let mut opened = 0;
-    // a page is 4 KiB: bits all over the file, in the heads of pages and in their middle
-    for (nth, at) in (4096..whole.len())
-        .step_by(4096)
-        .flat_map(|page| [page, page + 2, page + 9, page + 77, page + 2500])
-        .enumerate()
-    {
-        if whole[at] == 0 && whole[at - at % 4096..][..4096].iter().all(|byte| *byte == 0) {
+    let (mut flipped, mut opened, mut gapped) = (0, 0, 0);
+    // A page is 4 KiB. The soak asks for more: bits anywhere.
+    let more = std::env::var("SSE_FLIPS").ok().map(|flips| flips.parse::<usize>().unwrap());
+    let pages = (4096..whole.len()).step_by(4096);
+    let few = pages.flat_map(|page| [page, page + 2, page + 9, page + 77, page + 2500]);
+    let places: Vec<_> = match more {
+        Some(flips) => {
+            (0..flips * 8).map(|_| 4096 + getrandom::u64().unwrap() as usize % (whole.len() - 4096)).collect()
+        }
+        None => few.chain(keys(&whole)).collect(),
+    };
+    for (nth, at) in places.into_iter().enumerate() {
+        if whole[at - at % 4096..][..4096].iter().all(|byte| *byte == 0) {
             continue; // a page that is not in use
         }
+        if Some(flipped) == more {
+            break;
+        }
+        flipped += 1;
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (nth % 8);
         fs::write(&path, &bytes).unwrap();
@@ -162,9 +196,11 @@ async fn no_flipped_bit_makes_a_wrong_event_or_a_silent_loss() {
             // a topic whose name is gone counts as forgotten: whoever comes back for it is told by the floor
             let told = gaps > 0 || store.snapshot().floor.0 >= data.len() as u64;
             assert!(entries.len() == all || told, "byte {at}, {selectors:?}: {} events, no gap", entries.len());
+            gapped += usize::from(entries.len() < all);
         }
     }
-    assert!(opened > 20, "{opened}");
+    eprintln!("{flipped} bits flipped: {opened} files were opened, {gapped} reads had a gap");
+    assert!(opened > flipped / 2, "{opened} of {flipped}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
