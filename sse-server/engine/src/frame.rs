@@ -1,13 +1,13 @@
 //! An encoded event, shared by all subscribers that receive it.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sse_core::{Event, EventName, Item, Limits, Parser, Text};
+use sse_core::{Event, Item, Limits, Parser, Text};
 
-use crate::{Alias, Draft, Epoch, Kind, Position, Topic, topics::TopicId};
+use crate::{Alias, Draft, Epoch, Kind, Name, Position, Topic, topics::TopicId};
 
 /// An event with its position in the log.
 #[derive(Debug)]
@@ -117,25 +117,18 @@ impl Frame {
     fn enveloped<'t>(&self, epoch: Epoch, topic: impl Fn(TopicId) -> &'t Topic) -> Bytes {
         let topics: Vec<&Topic> = self.kinds().map(|(id, _)| topic(id)).collect();
         let marks = Marks { json: self.json, private: self.private, end: self.end };
-        let mut event = Event::builder().id(Position::new(epoch, self.seq).id());
         let mut data = Text::default();
         let mut retry = None;
         let mut name = None;
         Parser::with_limits(Limits::new(usize::MAX, usize::MAX)).feed(&self.plain, |item| match item {
             Item::Event(read) => {
                 data = envelope(&topics, read.data(), marks);
-                name = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
+                name = Name::of(read.name()).ok().flatten();
             }
             Item::Retry(time) => retry = Some(time),
             _ => {}
         });
-        if let Some(name) = name {
-            event = event.name(name);
-        }
-        if let Some(retry) = retry {
-            event = event.retry(retry);
-        }
-        event.data(data).build().to_bytes()
+        build(Position::new(epoch, self.seq), name.as_ref(), retry, data)
     }
 }
 
@@ -150,11 +143,15 @@ pub fn encode(position: Position, draft: &Draft, enveloped: bool) -> Bytes {
     } else {
         draft.data.clone()
     };
+    build(position, draft.name.as_ref(), draft.retry, data)
+}
+
+fn build(position: Position, name: Option<&Name>, retry: Option<Duration>, data: Text) -> Bytes {
     let mut event = Event::builder().id(position.id()).data(data);
-    if let Some(name) = &draft.name {
+    if let Some(name) = name {
         event = event.name(name.event_name());
     }
-    if let Some(retry) = draft.retry {
+    if let Some(retry) = retry {
         event = event.retry(retry);
     }
     event.build().to_bytes()
@@ -203,15 +200,12 @@ const fn is_false(mark: &bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::Name;
 
     fn frame(data: &str, json: bool) -> (Frame, Topic, Epoch) {
         let topic = Topic::new("a/\"b\"").unwrap();
         let draft = Draft {
-            name: Some(Name::new("tick").unwrap()),
+            name: Name::of("tick").unwrap(),
             retry: Some(Duration::from_secs(2)),
             json,
             ..Draft::text(topic.clone(), data)

@@ -143,10 +143,7 @@ impl Hub {
 
     fn draft(&self, target: &Target, event: &Event) -> Result<Draft, PublishError> {
         let config = &self.config().publish;
-        let name = match event.name() {
-            "message" => None,
-            name => Some(Name::new(name).map_err(|why| PublishError::Name { name: name.to_owned(), why })?),
-        };
+        let name = Name::of(event.name()).map_err(|why| PublishError::Name { name: event.name().to_owned(), why })?;
         if event.id().is_some() {
             return Err(PublishError::HasId);
         }

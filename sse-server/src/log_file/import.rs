@@ -239,12 +239,12 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
             return Err(format!("the data has {} bytes; publish.max_event_bytes allows {most}", data.len()));
         }
         let name =
-            |name: String| Name::new(&name).map_err(|why| format!("the event name {name:?} is not allowed: {why}"));
+            |name: String| Name::of(&name).map_err(|why| format!("the event name {name:?} is not allowed: {why}"));
         let alias =
             |alias: String| Alias::new(&alias).map_err(|why| format!("the alias {alias:?} is not allowed: {why}"));
         let retry = |ms| Duration::from_millis(ms).clamp(self.config.retry_min, self.config.retry_max);
         let draft = Draft {
-            name: line.event.map(name).transpose()?,
+            name: line.event.map(name).transpose()?.flatten(),
             retry: line.retry.map(retry),
             json,
             private: line.private,

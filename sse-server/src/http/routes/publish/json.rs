@@ -106,7 +106,7 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
     };
     let (data, json) = data_of(raw).map_err(|why| Problem::invalid(format!("the member `data` is no text: {why}")))?;
     let retry = event.retry.map(|ms| Duration::from_millis(ms).clamp(config.retry_min, config.retry_max));
-    let name = event.event.as_deref().map(event_name).transpose()?;
+    let name = event.event.as_deref().map(event_name).transpose()?.flatten();
     let key = event.key.as_deref().map(key::of_event).transpose()?;
     let alias = event.alias.as_deref().map(|text| alias(text, "the member `alias`")).transpose()?;
     let Event { private, end, .. } = event;

@@ -128,14 +128,9 @@ impl<'a> Pour<'a> {
             items += 1;
             let draft = match item {
                 _ if refused.is_some() => return,
-                Item::Event(event) => match event.name() {
-                    "message" => Ok(Draft { data: event.data().into(), ..pattern.clone() }),
-                    name => event_name(name).map(|name| Draft {
-                        name: Some(name),
-                        data: event.data().into(),
-                        ..pattern.clone()
-                    }),
-                },
+                Item::Event(event) => {
+                    event_name(event.name()).map(|name| Draft { name, data: event.data().into(), ..pattern.clone() })
+                }
                 Item::Dropped(Limit::Id) => Err(Problem::invalid("the event's ID is longer than 1024 bytes")),
                 Item::Dropped(Limit::Name) => Err(Problem::invalid("the event's name is longer than 128 bytes")),
                 Item::Dropped(_) => Err(limit.exceeded()),

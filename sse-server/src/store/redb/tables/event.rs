@@ -144,8 +144,8 @@ pub(crate) fn entry(event: &OpenedEvent<'_>, topic: Topic, others: Box<[Topic]>)
                 draft.retry = Some(Duration::from_millis(u64::from_le_bytes(millis)));
             }
             field::NAME => {
-                let name = Name::new(reader.text(bytes)?);
-                draft.name = Some(name.map_err(|why| reader.damaged(&format!("its name: {why}")))?);
+                let name = Name::of(reader.text(bytes)?);
+                draft.name = name.map_err(|why| reader.damaged(&format!("its name: {why}")))?;
             }
             field::DATA => {
                 let data = Text::try_from(Bytes::copy_from_slice(bytes));
