@@ -4,6 +4,7 @@ mod event;
 mod json;
 mod key;
 mod ndjson;
+mod one;
 mod pour;
 mod receipt;
 mod upload;
@@ -27,7 +28,8 @@ use crate::{
     store::{Key, Scope},
 };
 use event::{Wanted, one_event, utf8};
-use receipt::{draining, end_topic, publish_one};
+use one::{publish_end, publish_one};
+use receipt::draining;
 
 /// `POST /publish/{topic…}`: the body is the data, whatever its content type says, unless that is an event stream's.
 pub(super) async fn publish_text(
@@ -57,7 +59,7 @@ async fn publish_body(
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
     let draft = wanted.draft(topic, utf8(body.bytes.clone())?)?;
     if draft.end && draft.data.is_empty() {
-        return Box::pin(end_topic(hub, draft, key)).await;
+        return Box::pin(publish_end(hub, draft, key)).await;
     }
     let key = key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
     publish_one(hub, draft, key).await

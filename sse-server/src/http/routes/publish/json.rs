@@ -13,7 +13,8 @@ use sse_engine::{Draft, Topic, data_of};
 use super::{
     event::{alias, event_name, not_utf8, one_event},
     key,
-    receipt::{Receipt, publish_one, receipt, refusal},
+    one::publish_one,
+    receipt::{Receipt, receipt, refusal},
 };
 use crate::{
     config::Publish,

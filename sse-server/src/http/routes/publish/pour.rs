@@ -8,7 +8,7 @@ use sse_engine::{Draft, Topic};
 use super::{
     event::{Wanted, event_name, one_event},
     key,
-    receipt::refusal,
+    one::end_topic,
     upload::Upload,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
         },
         response::ResponseBody,
     },
-    hub::{AppendError, Hub},
+    hub::Hub,
 };
 
 /// Publishes the events of the body to the topic of the path, or to those of the query. Their names and data are taken,
@@ -49,11 +49,7 @@ pub(super) async fn publish(
     // what came before a break is published, and then it is not the end
     let mut done = upload.complete(read).await;
     if ends && done.is_ok() {
-        done = match hub.end_topic(canonical).await {
-            // it had ended already, by an earlier request with the same events
-            Err(AppendError::Ended(..)) if upload.is_repeat() => Ok(()),
-            ended => ended.map(drop).map_err(refusal),
-        };
+        done = end_topic(hub, canonical, upload.may_be_repeat()).await.map(drop);
     }
     upload.ended(ends);
     upload.respond(done)

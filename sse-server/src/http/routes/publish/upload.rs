@@ -82,9 +82,9 @@ impl<'a> Upload<'a> {
         self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES
     }
 
-    /// Returns true if all of it was published before, under its key.
-    pub(super) const fn is_repeat(&self) -> bool {
-        self.summary.published == 0 && self.summary.duplicates > 0
+    /// Returns true if it may be a repeat: it has a key, and nothing of it was new.
+    pub(super) const fn may_be_repeat(&self) -> bool {
+        self.key.is_some() && self.summary.published == 0
     }
 
     /// Notes whether the topic has ended.
