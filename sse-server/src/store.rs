@@ -93,7 +93,7 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
 
     /// `topic` ends behind its last event, without an event that says so. Returns where it ended: at that event, or if
-    /// there is none at `at`.
+    /// there is none at `at`. Only a store that retains nothing itself needs the answer.
     fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock);
 
     /// `topic` had ended, and is open again.

@@ -94,8 +94,8 @@ impl Engine {
     /// events ends at `at`.
     pub fn end(&mut self, topic: &Topic, at: u64) -> u64 {
         self.steps.count(1);
-        let known = self.window.topics().id(topic).map_or(0, |id| self.window.topics().state(id).retained.last());
-        let ended = if known > 0 { known } else { at };
+        let topics = self.window.topics();
+        let ended = topics.id(topic).map_or(at, |id| topics.state(id).retained.end_at(at));
         self.window.set_ended(topic, ended);
         self.hidden.push_back(Hidden::end(ended, topic));
         ended

@@ -123,6 +123,11 @@ impl Stock {
         self.0.iter().map(|retained| retained.last).max().unwrap_or(0)
     }
 
+    /// Where the topic ends if no event ends it: at its last event of any kind, or at `at` if there is none.
+    pub fn end_at(&self, at: u64) -> u64 {
+        Some(self.last()).filter(|last| *last > 0).unwrap_or(at)
+    }
+
     /// The first event of any kind, 0 if there is none.
     pub fn first(&self) -> u64 {
         self.0.iter().map(|retained| retained.first).filter(|first| *first > 0).min().unwrap_or(0)

@@ -97,8 +97,8 @@ impl MemoryLog {
     /// Ends `topic` behind its last event, and returns where.
     fn end(&mut self, topic: &Topic, after_unlock: &mut Vec<AfterUnlock>) -> u64 {
         self.head = self.head.max(1); // what ends at 0 has not ended
-        let own = self.entries.iter().rfind(|entry| entry.draft.topics().any(|one| one == topic));
-        let mut at = own.map_or(self.head, |entry| entry.seq);
+        let last = self.entries.iter().rfind(|entry| entry.draft.topics().any(|one| one == topic));
+        let mut at = last.map_or(self.head, |entry| entry.seq);
         for follower in &self.followers {
             let (ended, wake) = follower.ended(topic, at);
             at = ended;
