@@ -156,7 +156,7 @@ impl Hub {
         if data.len() > config.max_event_bytes {
             return Err(PublishError::TooLarge { bytes: data.len(), most: config.max_event_bytes });
         }
-        let retry = event.retry().map(|retry| retry.clamp(config.retry_min, config.retry_max));
+        let retry = event.retry().map(|retry| config.clamp_retry(retry));
         Ok(Draft { name, retry, ..target.draft(data.clone())? })
     }
 }

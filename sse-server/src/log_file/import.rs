@@ -242,7 +242,7 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
             |name: String| Name::of(&name).map_err(|why| format!("the event name {name:?} is not allowed: {why}"));
         let alias =
             |alias: String| Alias::new(&alias).map_err(|why| format!("the alias {alias:?} is not allowed: {why}"));
-        let retry = |ms| Duration::from_millis(ms).clamp(self.config.retry_min, self.config.retry_max);
+        let retry = |ms| self.config.clamp_retry(Duration::from_millis(ms));
         let draft = Draft {
             name: line.event.map(name).transpose()?.flatten(),
             retry: line.retry.map(retry),

@@ -25,7 +25,7 @@ use crate::{
     },
     hub::Hub,
     metrics::RefusalKind,
-    store::{Key, Scope},
+    store::Key,
 };
 use event::{Wanted, one_event, utf8};
 use one::{publish_end, publish_one};
@@ -61,7 +61,7 @@ async fn publish_body(
     if draft.end && draft.data.is_empty() {
         return Box::pin(publish_end(hub, draft, key)).await;
     }
-    let key = key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
+    let key = key.map(|text| Key::of_event(&draft, text));
     publish_one(hub, draft, key).await
 }
 
