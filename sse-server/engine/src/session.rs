@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Cursor, DrainReason, Lasts, Millis, Opening, Step, StorePage, Topic, wire};
+use crate::{Cursor, DrainReason, Lasts, Millis, Opening, Step, StorePage, Topic, millis, wire};
 pub use driver::{Action, Control, ControlKind, Driver, Failed, StreamEnd, Surroundings, Timing};
 
 /// How many bytes of events one write has at most, if it has more than one event.
@@ -343,10 +343,6 @@ pub fn reconnection_time(base: Duration, random: u32) -> Duration {
 /// A random part of `time`.
 fn part_of(time: Duration, random: u32) -> Duration {
     time.mul_f64(f64::from(random) / f64::from(u32::MAX))
-}
-
-fn millis(time: Duration) -> Millis {
-    Millis::try_from(time.as_millis()).unwrap_or(Millis::MAX)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use sse_engine::{
     Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Position, Selector, Selectors, Start, StartRead, Step,
-    Surroundings,
+    Surroundings, millis,
 };
 
 use super::{Failure, Hub, Subscriber, read::query};
@@ -198,8 +198,7 @@ impl Hub {
 
     /// The start `time` ago, which the client wrote as `asked`.
     pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
-        let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Start::Since { time: self.clock().date().saturating_sub(back), asked, before: None }
+        Start::Since { time: self.clock().date().saturating_sub(millis(time)), asked, before: None }
     }
 
     /// Counts a subscriber, and begins to place it.

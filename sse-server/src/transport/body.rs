@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
     Action, Control, Cursor, DrainReason, Driver, Failed, Lasts, Millis, Opening, Session, Step, StorePage, StoreRead,
-    Surroundings, WRITE_BYTES, Write,
+    Surroundings, WRITE_BYTES, Write, millis,
 };
 use tokio::{
     sync::{futures::OwnedNotified, oneshot},
@@ -57,8 +57,7 @@ impl EventBody {
     /// Waits, while nothing of the stream can be sent, until its end is overdue: it is past its age, or its moment of a
     /// shutdown, by `stream.write_stall`. What carries the stream cuts it off then.
     pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
-        let grace = self.subscriber.hub().config().stream.write_stall.as_millis();
-        let grace = Millis::try_from(grace).unwrap_or(Millis::MAX);
+        let grace = millis(self.subscriber.hub().config().stream.write_stall);
         loop {
             let hub = self.subscriber.hub();
             let drain_begins = self.drain_begins.get_or_insert_with(|| Box::pin(hub.drain_begins()));

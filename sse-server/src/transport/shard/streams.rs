@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use slab::Slab;
-use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Session, StorePage, Surroundings};
+use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Session, StorePage, Surroundings, millis};
 
 use super::{
     Reader,
@@ -59,7 +59,7 @@ enum Stays {
 
 impl<S: Socket> Streams<S> {
     pub(super) fn new(hub: Hub, reader: Reader) -> Self {
-        let write_stall = Millis::try_from(hub.config().stream.write_stall.as_millis()).unwrap_or(Millis::MAX);
+        let write_stall = millis(hub.config().stream.write_stall);
         Self {
             write_stall,
             hub,
