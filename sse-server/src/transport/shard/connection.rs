@@ -14,7 +14,7 @@ use crate::{
     base::{
         connections::OpenConnection,
         pinned::{Pin, Pinned},
-        unacknowledged::{extend_user_timeout, unacknowledged},
+        unacknowledged::{extend_user_timeout, has_taken, unacknowledged},
     },
     hub::Subscriber,
 };
@@ -181,7 +181,7 @@ impl<S: Socket> Connection<S> {
     pub(super) fn has_moved(&mut self, now: Millis) -> bool {
         let Some(unsent) = &mut self.unsent else { return true };
         let left = self.socket.unacknowledged();
-        let moved = matches!((left, unsent.unacknowledged), (Some(left), Some(before)) if left < before);
+        let moved = has_taken(unsent.unacknowledged, left);
         if moved {
             unsent.moved = now;
             unsent.unacknowledged = left;
