@@ -103,13 +103,8 @@ impl EventBody {
             Poll::Pending => session.poll(now, &mut task),
             Poll::Ready(answer) => {
                 *reading = None;
-                match answer {
-                    Ok(page) => session.accept_page(page, now, &mut task),
-                    Err(_) => {
-                        session.pass_over_page();
-                        session.poll(now, &mut task)
-                    }
-                }
+                // without an answer the read has panicked, and would again
+                session.accept_page(answer.unwrap_or(Err(DrainReason::Store)), now, &mut task)
             }
         }
     }
