@@ -196,7 +196,7 @@ impl Hub {
         }
     }
 
-    /// The start `time` ago, which the client wrote as `asked`.
+    /// The start `time` ago, or as far back as dates go, which the client wrote as `asked`.
     pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
         Start::Since { time: self.clock().date().saturating_sub(millis(time)), asked, before: None }
     }

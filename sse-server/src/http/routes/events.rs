@@ -8,7 +8,6 @@ use sse_core::hub::names;
 use sse_engine::{Control, DrainReason, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
 
 use crate::{
-    base::clock::wall,
     config::Overload,
     http::{
         problem::{Problem, quoted},
@@ -192,9 +191,8 @@ fn start_since(value: String) -> Result<Since, Problem> {
         "last" => return Ok(Since::Last),
         _ => {}
     }
-    let age = Duration::from_millis(wall());
     match humantime::parse_duration(&value) {
-        Ok(time) => Ok(Since::Back(time.min(age), value)),
+        Ok(time) => Ok(Since::Back(time, value)),
         Err(_) => Err(one_of("since", &value, "earliest, last or a time such as 10m")),
     }
 }
