@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Cursor, DrainReason, Lasts, Millis, Opening, Step, StorePage, Topic, millis, wire};
+use crate::{Cursor, DrainReason, GapReason, Lasts, Millis, Opening, Step, StorePage, Topic, millis, wire};
 pub use driver::{Action, Control, ControlKind, Driver, Failed, StreamEnd, Surroundings, Timing};
 
 /// How many bytes of events one write has at most, if it has more than one event.
@@ -249,8 +249,9 @@ impl Session {
                 self.wrote(now, driver.surroundings().timing());
                 Action::Events { events, count }
             }
-            Ok(Step::Gap(_)) if self.control == Control::Off => {
-                self.end(DrainReason::Lag, now);
+            Ok(Step::Gap(gap)) if self.control == Control::Off => {
+                let is_damage = gap.reason == GapReason::Lost;
+                self.end(if is_damage { DrainReason::Store } else { DrainReason::Lag }, now);
                 self.last_words(driver.surroundings())
             }
             Ok(Step::Gap(gap)) => {

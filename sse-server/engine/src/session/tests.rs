@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Bounds, Draft, Engine, Epoch, GapReason, LagPolicy, Placement, Position, Selector, Selectors, Start, StoreRead,
-    StoredHead, Topic, Write, encode,
+    Bounds, Draft, Engine, Epoch, LagPolicy, Placement, Position, Selector, Selectors, Start, StoreRead, StoredHead,
+    Topic, Write, encode,
 };
 
 const SECOND: Millis = 1000;
@@ -261,4 +261,19 @@ fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));
+}
+
+#[test]
+fn without_the_hub_s_own_events_a_gap_in_mid_stream_ends_the_stream_for_what_caused_it() {
+    let ends = |reason| Action::End { last_words: Bytes::new(), reason: StreamEnd::Drained(reason) };
+    let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Gap, ..Bounds::default() });
+    let mut session = hub.open(&Start::Head, Control::Off);
+    (0..3).for_each(|_| hub.publish("x"));
+    assert_eq!(hub.poll(&mut session), ends(DrainReason::Lag));
+    let mut hub = backed(10);
+    let start = Start::After(hub.position(1).to_string());
+    let mut session = hub.open(&start, Control::Off);
+    let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
+    let page = StorePage { lost: true, ..hub.page(&read) };
+    assert_eq!(session.accept_page(Ok(page), hub.now, &mut hub), ends(DrainReason::Store), "the disk is at fault");
 }
