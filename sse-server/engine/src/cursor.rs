@@ -148,14 +148,12 @@ impl Cursor {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
-        let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
-        let far = |bytes: u64| bounds.lag_bytes > 0 && bytes > bounds.lag_bytes as u64;
         let Some(lost) = lost(view, group, progress) else { return Step::Yield };
-        if lost && disconnects {
+        if lost && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }
         if is_stored(window, group, progress.seq) {
-            if progress.caught_up && far(window.bytes_held_since_start()) && disconnects {
+            if progress.lags(bounds, 0, window.bytes_held_since_start()) {
                 return Step::Lagged;
             }
             let selectors = group.selectors.clone();
@@ -169,11 +167,9 @@ impl Cursor {
         let found = matching_after(view, group, progress.seq, if lost { 1 } else { STEP_EVENTS });
         let through = found.through.max(progress.seq);
         if lost {
-            let requested = window.at(progress.seq).to_string();
-            let first = found.frames.first().map(|first| first.seq);
-            progress.seq = first.map_or(through, |first| first - 1);
             progress.trims_seen = window.trims();
-            return Step::Gap(Gap::new(GapReason::Lagged, requested, first.map(|first| window.at(first).id())));
+            let first = found.frames.first().map(|first| first.seq);
+            return progress.gap_before(window, first, through, GapReason::Lagged);
         }
         let Some(first) = found.frames.first() else {
             progress.seq = through;
@@ -184,8 +180,7 @@ impl Cursor {
             return ended(window, group, progress.seq).map_or(Step::CaughtUp, Step::Ended);
         };
         let waited = now.saturating_sub(window.time(first.seq).unwrap_or(now));
-        let late = u128::from(waited) > bounds.lag.as_millis();
-        if progress.caught_up && (late || far(window.bytes_after(first.seq))) && disconnects {
+        if progress.lags(bounds, waited, window.bytes_after(first.seq)) {
             return Step::Lagged;
         }
         let (events, count) = groups.joined(self.group, window, &found.frames, room);
@@ -198,22 +193,22 @@ impl Cursor {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
-        let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
+        let first = page.first.map(|(first, _)| first);
         // The store announces a trim before it trims, so any event missing from the page is already known.
         let Some(lost) = lost(view, group, progress) else { return Step::Yield };
         if lost {
-            if disconnects {
+            if bounds.lag_policy == LagPolicy::Disconnect {
                 return Step::Lagged;
             }
             progress.trims_seen = window.trims();
-            return progress.gap_before(window, &page, GapReason::Lagged);
+            return progress.gap_before(window, first, page.through, GapReason::Lagged);
         }
         // What the disk lost is not the subscriber's fault, whatever the policy for lag.
         if page.lost {
-            return progress.gap_before(window, &page, GapReason::Lost);
+            return progress.gap_before(window, first, page.through, GapReason::Lost);
         }
         let waited = page.first.map_or(0, |(_, time)| now.saturating_sub(time));
-        if disconnects && progress.caught_up && u128::from(waited) > bounds.lag.as_millis() {
+        if progress.lags(bounds, waited, 0) {
             return Step::Lagged;
         }
         progress.seq = page.through;
@@ -227,11 +222,19 @@ impl Progress {
         self.trims_seen
     }
 
-    /// Moves to just before the first event on `page`, and tells why there may be none in between.
-    fn gap_before(&mut self, window: &Window, page: &StorePage, reason: GapReason) -> Step {
+    /// Returns true if the stream has to end because its next event has `waited` for too long, or has too many bytes
+    /// after it.
+    fn lags(&self, bounds: &Bounds, waited: Millis, bytes_after: u64) -> bool {
+        let late = u128::from(waited) > bounds.lag.as_millis();
+        let far = bounds.lag_bytes > 0 && bytes_after > bounds.lag_bytes as u64;
+        self.caught_up && (late || far) && bounds.lag_policy == LagPolicy::Disconnect
+    }
+
+    /// Moves to just before the event `first`, or to `through` if there is none, and tells why events may be missing before
+    /// that.
+    fn gap_before(&mut self, window: &Window, first: Option<u64>, through: u64, reason: GapReason) -> Step {
         let requested = window.at(self.seq).to_string();
-        let first = page.first.map(|(first, _)| first);
-        self.seq = first.map_or(page.through, |first| first - 1);
+        self.seq = first.map_or(through, |first| first - 1);
         Step::Gap(Gap::new(reason, requested, first.map(|first| window.at(first).id())))
     }
 }
