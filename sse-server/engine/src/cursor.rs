@@ -265,11 +265,11 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
         steps.count(frames.len());
         return Matching { frames, through: shown };
     }
-    let granted = !group.selectors.grants().is_empty();
+    let sees_private = group.selectors.sees_private();
     if let Some(topics) = group.selectors.topics_only() {
         let mut seqs = Vec::new();
         for id in topics.filter_map(|topic| window.topics().id(topic)) {
-            for list in window.topics().state(id).seqs.seen(granted) {
+            for list in window.topics().state(id).seqs.seen(sees_private) {
                 let from = list.partition_point(|one| *one <= seq);
                 // one more says whether there are others
                 seqs.extend(list.range(from..).take_while(|seq| **seq <= shown).take(count + 1));
@@ -334,10 +334,12 @@ fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
     if seq >= window.evicted().min(window.shown()) || group.has_all(seq, window.start()) {
         return false;
     }
-    let granted = !group.selectors.grants().is_empty();
+    let sees_private = group.selectors.sees_private();
     // Without patterns, the counts of the topics give a sharper answer.
     group.selectors.topics_only().is_none_or(|topics| {
-        topics.filter_map(|topic| window.topics().id(topic)).any(|id| window.topics().state(id).is_stored(seq, granted))
+        topics
+            .filter_map(|topic| window.topics().id(topic))
+            .any(|id| window.topics().state(id).is_stored(seq, sees_private))
     })
 }
 
@@ -364,8 +366,8 @@ fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool>
         return Some(false);
     }
     let topics = window.topics();
-    let granted = !group.selectors.grants().is_empty();
-    let is_lost = |trims: &Trims| trims.any(granted, |trimmed| trimmed.affects(seq, trims_seen));
+    let sees_private = group.selectors.sees_private();
+    let is_lost = |trims: &Trims| trims.any(sees_private, |trimmed| trimmed.affects(seq, trims_seen));
     let floor = || is_lost(topics.floor());
     if let Some(mut names) = group.selectors.topics_only() {
         let lost = names.any(|name| {

@@ -126,8 +126,8 @@ impl Lasts {
 
     /// Takes the last event of a topic that the subscriber may read. Returns false if there are no `looks` left for it.
     fn look(&mut self, view: &View<'_>, group: &Group, state: &TopicState, mut walk: Walk, looks: &mut usize) -> bool {
-        let granted = !group.selectors.grants().is_empty();
-        for kind in Kind::seen(granted).skip(walk.kinds) {
+        let sees_private = group.selectors.sees_private();
+        for kind in Kind::seen(sees_private).skip(walk.kinds) {
             match self.last(view, group, state, (kind, walk.from), looks) {
                 Ok(last) => walk.lasts[kind.index()] = last,
                 Err(from) => {
@@ -144,7 +144,7 @@ impl Lasts {
         for seq in lasts.into_iter().flatten() {
             self.add(seq);
             // of one in the store it is not known whether it may be read
-            if view.window.frame(seq).is_some() || !granted {
+            if view.window.frame(seq).is_some() || !sees_private {
                 break;
             }
         }

@@ -141,16 +141,16 @@ impl Survey {
     fn go_on(&mut self, view: &View<'_>, group: &Group, check: Option<&Check>) -> bool {
         let after = self.after;
         let topics = view.window.topics();
-        let granted = !group.selectors.grants().is_empty();
+        let sees_private = group.selectors.sees_private();
         let is_lost = |trimmed: &Trimmed| check.is_some_and(|check| check.is_lost(after, trimmed));
-        let is_lost = |trims: &Trims| trims.any(granted, is_lost);
+        let is_lost = |trims: &Trims| trims.any(sees_private, is_lost);
         let mut looks = SLICE;
         if let Some((topic, kinds, through)) = self.walk.take()
             && let Some(id) = topics.id(&topic)
         {
             let state = topics.state(id);
             // events that were not looked at may have left the window since
-            self.stored |= state.is_stored(after, granted);
+            self.stored |= state.is_stored(after, sees_private);
             if !self.look(view, group, state, (kinds, through), &mut looks) {
                 view.steps.count(SLICE);
                 return false;
@@ -160,7 +160,7 @@ impl Survey {
         let mut steps = SLICE;
         let over = topics.select(&group.selectors, &mut selection, &mut steps, |state| {
             self.lost |= is_lost(&state.trimmed);
-            self.stored |= state.is_stored(after, granted);
+            self.stored |= state.is_stored(after, sees_private);
             self.look(view, group, state, (0, after), &mut looks)
         });
         view.steps.count(SLICE - steps);
@@ -183,8 +183,8 @@ impl Survey {
         (kinds, mut through): (usize, u64),
         looks: &mut usize,
     ) -> bool {
-        let granted = !group.selectors.grants().is_empty();
-        for (done, kind) in Kind::seen(granted).enumerate().skip(kinds) {
+        let sees_private = group.selectors.sees_private();
+        for (done, kind) in Kind::seen(sees_private).enumerate().skip(kinds) {
             let seqs = state.seqs.of(kind);
             let next = seqs.range(seqs.partition_point(|seq| *seq <= through)..);
             match view.window.first_readable(&group.selectors, kind.private, next, looks) {

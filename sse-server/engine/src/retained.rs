@@ -57,9 +57,10 @@ impl Kind {
         Self { canonical: false, private: true },
     ];
 
-    /// The kinds that a subscriber sees, perhaps with private ones.
-    pub(crate) fn seen(private: bool) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |kind| private || !kind.private)
+    /// The kinds that a subscriber sees; [`Selectors::sees_private`](crate::Selectors::sees_private) says whether private
+    /// ones are among them.
+    pub fn seen(sees_private: bool) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |kind| sees_private || !kind.private)
     }
 
     /// The place of the kind among [all](Self::ALL).

@@ -74,9 +74,9 @@ impl Trims {
         self.own.iter().zip([false, true]).chain(others)
     }
 
-    /// Returns true if a subscriber is affected by one of the trims; those of private events only if it has grants.
-    pub(crate) fn any(&self, granted: bool, is_affected: impl Fn(&Trimmed) -> bool) -> bool {
-        self.all().any(|(trimmed, private)| (granted || !private) && is_affected(trimmed))
+    /// Returns true if a subscriber is affected by one of the trims; those of private events only if it sees them.
+    pub(crate) fn any(&self, sees_private: bool, is_affected: impl Fn(&Trimmed) -> bool) -> bool {
+        self.all().any(|(trimmed, private)| (sees_private || !private) && is_affected(trimmed))
     }
 
     /// The last of the topic's own events.
@@ -134,9 +134,9 @@ impl Seqs {
         }
     }
 
-    /// The lists that a subscriber sees, perhaps with `private` events.
-    pub(crate) fn seen(&self, private: bool) -> impl Iterator<Item = &VecDeque<u64>> {
-        Kind::seen(private).map(|kind| self.of(kind))
+    /// The lists that a subscriber sees.
+    pub(crate) fn seen(&self, sees_private: bool) -> impl Iterator<Item = &VecDeque<u64>> {
+        Kind::seen(sees_private).map(|kind| self.of(kind))
     }
 
     /// Removes an event, mostly the first one.
@@ -173,10 +173,9 @@ impl TopicState {
         Self { topic, seqs: Seqs::default(), retained: Stock::default(), trimmed, own_trimmed, ended: 0 }
     }
 
-    /// Returns true if an event after `seq` that a subscriber may see, perhaps with `private` ones, may be in the store but
-    /// not in the window.
-    pub(crate) fn is_stored(&self, seq: u64, private: bool) -> bool {
-        let kinds = Kind::seen(private);
+    /// Returns true if an event after `seq` that a subscriber may see may be in the store but not in the window.
+    pub(crate) fn is_stored(&self, seq: u64, sees_private: bool) -> bool {
+        let kinds = Kind::seen(sees_private);
         kinds
             .map(|kind| (self.retained.of(kind), self.seqs.of(kind)))
             .any(|(retained, seqs)| retained.events > seqs.len() && retained.last > seq)

@@ -103,9 +103,9 @@ impl Model {
     /// Returns true if there may be a gap though nothing was lost that the subscriber could have had: of private events it
     /// is not known who had a grant for them.
     fn may_be_lost(&self, selectors: &Selectors, seq: u64) -> bool {
-        let granted = !selectors.grants().is_empty();
+        let sees_private = selectors.sees_private();
         self.forgetful
-            || granted
+            || sees_private
                 && self.events.iter().any(|event| {
                     event.seq > seq
                         && event.draft.private
@@ -210,7 +210,7 @@ impl Model {
     /// Returns true if the engine knows all last events: the store has to be asked who may read them, and what came before
     /// a hidden one, which comes next.
     fn knows_lasts(&self, selectors: &Selectors) -> bool {
-        !self.backed || selectors.grants().is_empty() && self.head() == self.shown()
+        !self.backed || !selectors.sees_private() && self.head() == self.shown()
     }
 
     /// Takes the last event of each topic.

@@ -183,7 +183,7 @@ impl Snapshot<'_> {
     /// Adds the matching events after `scan.at`, through `limit`, to `page`.
     fn scan(&self, query: &Query, limit: u64, scan: &mut Scan, page: &mut PageBuilder) -> FileResult<()> {
         let selectors = &query.selectors;
-        let granted = !selectors.grants().is_empty();
+        let sees_private = selectors.sees_private();
         let matcher = Matcher::new(selectors);
         let mut wanted: HashMap<u32, bool> = HashMap::new();
         let mut is_wanted = |id: u32| match wanted.get(&id) {
@@ -215,7 +215,7 @@ impl Snapshot<'_> {
                 for id in event.topics() {
                     wants |= is_wanted(id)?;
                 }
-                if wants && (granted || !head.private) {
+                if wants && (sees_private || !head.private) {
                     let entry = self.entry(&event)?;
                     if entry.is_for(selectors) && !page.push(entry) {
                         return Ok(());
