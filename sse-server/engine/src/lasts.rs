@@ -31,8 +31,6 @@ pub struct Lasts {
     search: Option<Selection>,
     /// The topic at which the last slice ended, and how far it had come.
     walk: Option<(Topic, Walk)>,
-    /// Some of them are being read from the store.
-    pub(crate) is_reading: bool,
 }
 
 /// The way back in one topic to the last event that the subscriber may read, past private ones that it may not.
@@ -50,7 +48,7 @@ impl Lasts {
     /// Those through the event `until`.
     pub(crate) fn new(until: u64, pages: &Pages) -> Self {
         let (page, search) = (Page::new(pages.clone()), Some(Selection::default()));
-        Self { until, page, after: 0, search, walk: None, is_reading: false }
+        Self { until, page, after: 0, search, walk: None }
     }
 
     pub(crate) const fn until(&self) -> u64 {
@@ -199,7 +197,6 @@ impl Cursor {
         if is_stored(&first) {
             let only: Vec<_> = seqs.iter().copied().take_while(is_stored).collect();
             let until = only.last().copied().unwrap_or(first);
-            lasts.is_reading = true;
             return Step::NeedStore(StoreRead { selectors: group.selectors.clone(), after: first - 1, until, only });
         }
         let seqs = seqs.into_iter().take_while(|seq| !is_stored(seq)).collect::<Vec<_>>();
@@ -218,7 +215,6 @@ impl Cursor {
 
     /// Continues with the page read for some of the last events.
     pub(crate) fn accept_lasts(&mut self, lasts: &mut Lasts, page: StorePage) -> Step {
-        lasts.is_reading = false;
         lasts.delivered(page.through);
         self.set_seq(page.through);
         page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })
