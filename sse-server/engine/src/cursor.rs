@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The most events that one step looks up.
-const STEP_EVENTS: usize = 256;
+pub(crate) const STEP_EVENTS: usize = 256;
 
 /// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
 /// until [`Engine::unsubscribe`](crate::Engine::unsubscribe).

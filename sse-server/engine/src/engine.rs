@@ -9,7 +9,7 @@ use crate::{
     group::Groups,
     hidden::Hidden,
     page::Pages,
-    resume,
+    resume::{self, Asked},
     steps::{SLICE, Steps},
 };
 
@@ -120,15 +120,8 @@ impl Engine {
         if ended_by(&self.window, selectors, self.window.head()).is_none() {
             return false;
         }
-        let seq = match start {
-            Start::After(text) => resume::seq_of(&self.window, selectors, text).ok(),
-            Start::Alias { seq, .. } => Some(*seq),
-            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => None,
-        };
-        seq.is_some_and(|seq| {
-            seq <= self.window.head()
-                && self.window.hole(seq).is_none()
-                && ended_by(&self.window, selectors, seq).is_some()
+        Asked::of(&self.window, selectors, start).is_some_and(|Asked { after, gap, .. }| {
+            gap.is_none() && after <= self.window.head() && ended_by(&self.window, selectors, after).is_some()
         })
     }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     Cursor, Kind, Selection, Step, StorePage, StoreRead, Topic,
-    cursor::View,
+    cursor::{STEP_EVENTS, View},
     group::{Group, Groups},
     page::{Page, Pages},
     steps::SLICE,
@@ -14,9 +14,6 @@ use crate::{
 
 /// The topics that are looked at under one taking of the lock: others have more urgent things to do.
 const LOOK: usize = if SLICE < 128 { SLICE } else { 128 };
-
-/// The most of them that one step looks up.
-const AT_ONCE: usize = 256;
 
 /// The last events that a stream begins with, as far as they are found and delivered.
 #[derive(Debug, PartialEq, Eq)]
@@ -191,7 +188,7 @@ impl Cursor {
             self.set_seq(lasts.until());
             return Step::CaughtUp;
         };
-        let seqs: Vec<_> = lasts.next(AT_ONCE).collect();
+        let seqs: Vec<_> = lasts.next(STEP_EVENTS).collect();
         view.steps.count(seqs.len());
         let is_stored = |seq: &u64| *seq <= window.evicted() && window.frame(*seq).is_none();
         if is_stored(&first) {

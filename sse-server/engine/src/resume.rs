@@ -215,17 +215,19 @@ pub struct Opening {
 pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
     let window = view.window;
     let mut pending = Pending { after: 0, gap: None, check: None, survey: None, lasts: None };
+    if let Some(Asked { text, after, gap }) = Asked::of(window, &view.groups.get(id).selectors, start) {
+        pending.after = after;
+        match gap {
+            Some(reason) => pending.gap = Some((reason, text.to_owned())),
+            None => pending.check = Some(Check::After(text.to_owned())),
+        }
+    }
     match start {
+        Start::Earliest | Start::After(_) | Start::Alias { .. } => {}
         // behind all that is assigned: what is hidden was published before the subscriber came
         Start::Head => return exact(window, Cursor::new(id, window.head(), window.trims())),
-        Start::Earliest => {}
         // what is hidden comes live, behind these
         Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.pages))),
-        Start::After(text) => match seq_of(window, &view.groups.get(id).selectors, text) {
-            Err(reason) => pending.gap = Some((reason, text.clone())),
-            Ok(seq) => pending.begin_after(window, seq, text),
-        },
-        Start::Alias { asked, seq } => pending.begin_after(window, *seq, asked),
         Start::Since { time, asked, before } => {
             pending.after = before.unwrap_or_else(|| window.before(*time));
             pending.check = Some(Check::Since(*time, asked.clone()));
@@ -271,8 +273,34 @@ fn exact(window: &Window, cursor: Cursor) -> Placement {
     Placement::Placed(cursor, opening)
 }
 
+/// The event after which a subscriber wants to start.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// How it asked for it.
+    text: &'a str,
+    /// The event; 0 if it is not known here.
+    pub(crate) after: u64,
+    /// Why the stream can't start exactly there, as far as the event alone tells.
+    pub(crate) gap: Option<GapReason>,
+}
+
+impl<'a> Asked<'a> {
+    /// What a subscriber with `selectors` asks for that starts at `start`; `None` if that is no event.
+    pub(crate) fn of(window: &Window, selectors: &Selectors, start: &'a Start) -> Option<Self> {
+        let (text, seq) = match start {
+            Start::After(text) => (text, seq_of(window, selectors, text)),
+            Start::Alias { asked, seq } => (asked, Ok(*seq)),
+            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => return None,
+        };
+        Some(match seq {
+            Ok(after) => Self { text, after, gap: window.hole(after).map(|_| GapReason::Lost) },
+            Err(reason) => Self { text, after: 0, gap: Some(reason) },
+        })
+    }
+}
+
 /// The sequence number of an event ID for a subscriber with `selectors`, or the reason why it has none here.
-pub(crate) fn seq_of(window: &Window, selectors: &Selectors, text: &str) -> Result<u64, GapReason> {
+fn seq_of(window: &Window, selectors: &Selectors, text: &str) -> Result<u64, GapReason> {
     match Position::parse(text) {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
         Some(position) if position.seq() <= window.head() => Ok(position.seq()),
@@ -344,16 +372,6 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
 }
 
 impl Pending {
-    /// The subscriber asked by `text` to start after the event `seq`.
-    fn begin_after(&mut self, window: &Window, seq: u64, text: &str) {
-        self.after = seq;
-        if window.hole(seq).is_some() {
-            self.gap = Some((GapReason::Lost, text.to_owned()));
-        } else {
-            self.check = Some(Check::After(text.to_owned()));
-        }
-    }
-
     /// Returns true if the stream opens with a gap, as far as is known.
     pub const fn has_gap(&self) -> bool {
         self.gap.is_some()

@@ -70,6 +70,6 @@ impl Window {
 
     /// Returns true if a subscriber with `selectors` may read this event of the window.
     pub(crate) fn may_read(&self, selectors: &Selectors, frame: &Frame) -> bool {
-        !frame.private || selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), true)
+        selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), frame.private)
     }
 }
