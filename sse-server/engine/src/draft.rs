@@ -120,7 +120,8 @@ impl Name {
         EventName::new(text).map(|name| Some(Self(name))).map_err(|_| "it can't hold CR or LF")
     }
 
-    pub(crate) fn event_name(&self) -> EventName {
+    /// The name, as an [`Event`](sse_core::Event) has it.
+    pub fn event_name(&self) -> EventName {
         self.0.clone()
     }
 

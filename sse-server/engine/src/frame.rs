@@ -3,11 +3,11 @@
 use std::{borrow::Cow, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sse_core::{Event, Item, Limits, Parser, Text};
 
-use crate::{Alias, Draft, Epoch, Kind, Name, Position, Topic, topics::TopicId};
+use crate::{Alias, Draft, Epoch, Kind, Name, Position, Topic, data_of, topics::TopicId};
 
 /// An event with its position in the log.
 #[derive(Debug)]
@@ -165,32 +165,49 @@ struct Marks {
     end: bool,
 }
 
+/// An envelope, as it is written and read.
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a, D> {
+    /// The canonical topic.
+    #[serde(borrow)]
+    topic: Cow<'a, str>,
+    /// All topics, if there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    topics: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    private: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    end: bool,
+    data: D,
+}
+
+impl<'a, D: Serialize> Envelope<'a, D> {
+    fn to_json(topics: &[&'a Topic], Marks { private, end, .. }: Marks, data: D) -> String {
+        let text = |topic: &&'a Topic| Cow::Borrowed(topic.as_str());
+        let topic = topics.first().map(text).unwrap_or_default();
+        let topics = if topics.len() > 1 { topics.iter().map(text).collect() } else { Vec::new() };
+        serde_json::to_string(&Self { topic, topics, private, end, data }).unwrap_or_default()
+    }
+}
+
 /// The data in its envelope. `topics` begins with the canonical one.
 fn envelope(topics: &[&Topic], data: &str, marks: Marks) -> Text {
-    #[derive(Serialize)]
-    struct Envelope<'a, D> {
-        topic: &'a str,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        topics: Vec<&'a str>,
-        #[serde(skip_serializing_if = "is_false")]
-        private: bool,
-        #[serde(skip_serializing_if = "is_false")]
-        end: bool,
-        data: D,
-    }
-    impl<'a, D: Serialize> Envelope<'a, D> {
-        fn to_json(topics: &[&'a Topic], Marks { private, end, .. }: Marks, data: D) -> String {
-            let topic = topics.first().map_or("", |topic| topic.as_str());
-            let topics =
-                if topics.len() > 1 { topics.iter().map(|topic| topic.as_str()).collect() } else { Vec::new() };
-            serde_json::to_string(&Self { topic, topics, private, end, data }).unwrap_or_default()
-        }
-    }
     let raw = if marks.json { serde_json::from_str::<&RawValue>(data).ok() } else { None };
     Text::from(match raw {
         Some(data) => Envelope::to_json(topics, marks, data),
         None => Envelope::to_json(topics, marks, data),
     })
+}
+
+/// The event called `name` that was [encoded](encode) in the envelope `data`. What an envelope does not say is missing: the
+/// reconnection time and the alias.
+pub fn decode(name: &str, data: &str) -> Option<Draft> {
+    let Envelope { topic, topics, private, end, data } = serde_json::from_str::<Envelope<'_, &RawValue>>(data).ok()?;
+    let topics = if topics.is_empty() { vec![topic] } else { topics };
+    let topics = topics.iter().map(|topic| Topic::new(topic)).collect::<Result<Vec<_>, _>>().ok()?;
+    let (data, json) = data_of(data).ok()?;
+    let draft = Draft::of_topics(topics, data).ok()?;
+    Some(Draft { name: Name::of(name).ok()?, json, private, end, ..draft })
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -248,5 +265,7 @@ mod tests {
         let position = Position::new(Epoch::new(0), 1);
         let expect = "id: 000000000000-00000000001\ndata: {\"topic\":\"a\",\"topics\":[\"a\",\"b\"],\"private\":true,\"end\":true,\"data\":\"x\"}\n\n";
         assert_eq!(encode(position, &draft, true), expect);
+        let json = expect.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+        assert_eq!(decode("message", json), Some(draft));
     }
 }

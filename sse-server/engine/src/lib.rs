@@ -73,7 +73,7 @@ pub use chunk::{Chunk, Write};
 pub use cursor::{Cursor, Progress, Step, StorePage, StoreRead};
 pub use draft::{Draft, MAX_TOPICS, Name, data_of};
 pub use engine::Engine;
-pub use frame::encode;
+pub use frame::{decode, encode};
 pub use ids::{GroupId, Millis, millis};
 pub use lasts::Lasts;
 pub use matcher::{Matcher, Selection};

@@ -1,7 +1,6 @@
 //! Subscriptions of the program that embeds the hub: what a subscriber gets over HTTP, without HTTP.
 
 use std::{
-    borrow::Cow,
     collections::VecDeque,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -9,13 +8,11 @@ use std::{
 };
 
 use futures_util::Stream;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sse_core::{
-    Event, EventId, EventName, EventRef, Item, Limits, Parser,
+    Event, EventId, EventRef, Item, Limits, Parser,
     hub::{ControlEvent, DrainReason, End, Gap},
 };
-use sse_engine::{Control, Position, Selector, Surroundings, Topic, data_of};
+use sse_engine::{Control, Draft, Position, Selector, Surroundings, Topic, decode};
 
 use super::body::EventBody;
 use crate::hub::{Hub, SubscribeError, Subscribed};
@@ -183,36 +180,20 @@ impl Stream for Subscription {
     }
 }
 
-/// Unwraps an event from the envelope that the hub's encoder made.
+/// An event out of the envelope that the hub's encoder made.
 fn published(read: &EventRef<'_>) -> Option<Delivery> {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        topic: Cow<'a, str>,
-        #[serde(default)]
-        topics: Vec<String>,
-        #[serde(default)]
-        private: bool,
-        #[serde(default)]
-        end: bool,
-        #[serde(borrow)]
-        data: &'a RawValue,
-    }
-    let envelope: Envelope<'_> = serde_json::from_str(read.data()).ok()?;
-    let (data, _) = data_of(envelope.data).ok()?;
+    let Draft { topic, others, name, data, private, end: last, .. } = decode(read.name(), read.data())?;
     let mut event = Event::builder().id(EventId::new(read.id()).ok()?).data(data);
-    if let Some(name) = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message") {
-        event = event.name(name);
+    if let Some(name) = name {
+        event = event.name(name.event_name());
     }
-    let Envelope { topic, topics, private, end: last, .. } = envelope;
-    let others = topics.iter().skip(1).filter_map(|topic| Topic::new(topic).ok()).collect();
-    Some(Delivery::Event { topic: Topic::new(&topic).ok()?, others, private, last, event: event.build() })
+    Some(Delivery::Event { topic, others: others.into_vec(), private, last, event: event.build() })
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt, StreamExt};
-    use sse_core::hub::GapReason;
+    use sse_core::{EventName, hub::GapReason};
 
     use super::*;
     use crate::Config;
