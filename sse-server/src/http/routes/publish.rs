@@ -32,7 +32,7 @@ use one::{publish_end, publish_one};
 use receipt::draining;
 
 /// `POST /publish/{topic…}`: the body is the data, whatever its content type says, unless that is an event stream's.
-pub(super) async fn publish_text(
+pub(super) async fn publish_to(
     hub: &Hub,
     path: &str,
     request: &mut Request,
@@ -50,7 +50,7 @@ async fn publish_body(
     wanted: Wanted,
     request: &mut Request,
 ) -> Result<Response<ResponseBody>, Problem> {
-    if is_event_stream(&request.headers) {
+    if media_type(&request.headers).eq_ignore_ascii_case(names::media_type::EVENT_STREAM.as_bytes()) {
         // apart, since it is larger than what most requests need
         return Box::pin(pour::publish(hub, topic, wanted, request)).await;
     }
@@ -80,7 +80,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
             "none at this address, since the event's members say it all; with `topic` the body is an event's data",
         )?;
     }
-    match media_type(&request.headers).as_str() {
+    match String::from_utf8_lossy(media_type(&request.headers)).to_ascii_lowercase().as_str() {
         names::media_type::JSON => json::publish(hub, request).await,
         names::media_type::NDJSON => ndjson::publish(hub, request).await,
         other => {
@@ -113,15 +113,8 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    const NAME: &[u8] = names::media_type::EVENT_STREAM.as_bytes();
+/// What `Content-Type` says, without its parameters.
+fn media_type(headers: &HeaderMap) -> &[u8] {
     let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let parameters =
-        value.get(..NAME.len()).filter(|name| name.eq_ignore_ascii_case(NAME)).map(|_| &value[NAME.len()..]);
-    parameters.is_some_and(|rest| rest.trim_ascii_start().first().is_none_or(|byte| *byte == b';'))
-}
-
-fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }
