@@ -16,6 +16,7 @@ mod append_upload;
 mod publish;
 mod publish_error;
 mod target;
+mod trim;
 
 mod read;
 mod subscribe;

@@ -37,8 +37,8 @@ use crate::{
     config::MAX_SHARDS,
     hub::{Hub, ReadyGroup, Waiters},
 };
+use connection::Id;
 use streams::Streams;
-use timers::Id;
 
 /// The number of readiness events taken at once.
 const EVENTS: usize = 1024;

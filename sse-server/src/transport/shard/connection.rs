@@ -9,7 +9,6 @@ use std::{
 use bytes::Bytes;
 use sse_engine::{Millis, Session};
 
-use super::timers::Id;
 use crate::{
     base::{
         connections::OpenConnection,
@@ -46,6 +45,13 @@ impl Socket for mio::net::TcpStream {
     fn extend_user_timeout(&self, usual: Duration) {
         extend_user_timeout(self, usual);
     }
+}
+
+/// A connection's index in the slab and the generation of that slot, which distinguishes it from later connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    pub(super) index: u32,
+    pub(super) generation: u32,
 }
 
 #[derive(Debug)]

@@ -10,10 +10,10 @@ use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Session, StorePage
 
 use super::{
     Reader,
-    connection::{Connection, Input, Sent, Socket, Stream},
+    connection::{Connection, Id, Input, Sent, Socket, Stream},
     groups::Groups,
     shared_steps::{Member, Memo},
-    timers::{Id, Timers},
+    timers::Timers,
 };
 use crate::{
     base::connections::OpenConnection,
@@ -37,8 +37,8 @@ pub(super) struct Streams<S> {
     hub: Hub,
     reader: Reader,
     connections: Slab<Connection<S>>,
-    /// The number of connections that there have been, which tells those apart that had the same slot.
-    uses: u32,
+    /// That of the last connection: the number of connections that there have been.
+    generation: u32,
     groups: Groups,
     timers: Timers,
     /// Connections with more to do than fitted into their last turn.
@@ -64,7 +64,7 @@ impl<S: Socket> Streams<S> {
             write_stall,
             hub,
             connections: Slab::new(),
-            uses: 0,
+            generation: 0,
             groups: Groups::default(),
             timers: Timers::default(),
             more: VecDeque::new(),
@@ -86,8 +86,8 @@ impl<S: Socket> Streams<S> {
         let entry = self.connections.vacant_entry();
         let index = entry.key();
         let Ok(slot) = u32::try_from(index) else { return };
-        self.uses = self.uses.wrapping_add(1);
-        let id = Id { index: slot, use_count: self.uses };
+        self.generation = self.generation.wrapping_add(1);
+        let id = Id { index: slot, generation: self.generation };
         let mut session = Session::new(cursor, opening, control, now, &self.hub);
         if let Some(drain) = self.drain {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
