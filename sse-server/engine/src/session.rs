@@ -170,7 +170,7 @@ impl Session {
     }
 
     /// Starts to end if it is time to. Polling does this, too; call it while the stream can't be polled because an
-    /// earlier write is still in flight.
+    /// earlier write is still unsent.
     pub fn end_if_due(&mut self, now: Millis, surroundings: &impl Surroundings) {
         if self.ends_at > now {
             return;

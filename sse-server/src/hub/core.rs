@@ -52,7 +52,7 @@ pub(super) struct Core {
     /// The number of events whose groups are being looked for.
     pub(super) hidden: AtomicUsize,
     /// The number of events that are being appended.
-    pub(super) in_flight: AtomicUsize,
+    pub(super) appending: AtomicUsize,
     /// Notified when there are fewer of both.
     pub(super) room_made: Notify,
     /// The number of publishers that wait for the store.
@@ -162,7 +162,7 @@ impl Core {
             connections: AtomicUsize::new(usize::MAX),
             empty: Notify::new(),
             hidden: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
+            appending: AtomicUsize::new(0),
             room_made: Notify::new(),
             publishers: AtomicUsize::new(0),
             answered: Notify::new(),
