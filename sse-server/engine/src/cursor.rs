@@ -18,8 +18,8 @@ use crate::{
     Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Topic, Write,
     frame::Frame,
     group::{Group, Groups},
+    looks::{Looks, SLICE},
     page::Pages,
-    steps::{SLICE, Steps},
     topic_state::Trims,
     topics::TopicId,
     window::Window,
@@ -245,7 +245,7 @@ pub(crate) struct View<'a> {
     pub(crate) window: &'a Window,
     pub(crate) groups: &'a Groups,
     pub(crate) bounds: &'a Bounds,
-    pub(crate) steps: &'a Steps,
+    pub(crate) looks: &'a Looks,
     pub(crate) pages: &'a Pages,
 }
 
@@ -257,12 +257,12 @@ pub(crate) struct Matching<'a> {
 
 /// Up to `count` retained events after `seq` that match the group.
 pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count: usize) -> Matching<'a> {
-    let View { window, steps, .. } = *view;
+    let View { window, looks, .. } = *view;
     let shown = window.shown();
     if seq >= group.complete_after {
         let seqs = group.seqs_after(seq).take_while(|seq| *seq <= shown);
         let frames: Vec<_> = seqs.filter_map(|seq| window.frame(seq)).take(count).collect();
-        steps.count(frames.len());
+        looks.count(frames.len());
         return Matching { frames, through: shown };
     }
     let sees_private = group.selectors.sees_private();
@@ -273,10 +273,10 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
                 let from = list.partition_point(|one| *one <= seq);
                 // one more says whether there are others
                 seqs.extend(list.range(from..).take_while(|seq| **seq <= shown).take(count + 1));
-                steps.count(1);
+                looks.count(1);
             }
         }
-        steps.count(seqs.len());
+        looks.count(seqs.len());
         seqs.sort_unstable();
         seqs.dedup();
         let through = seqs.get(count).map_or(shown, |_| seqs[count - 1]);
@@ -297,7 +297,7 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
             break;
         }
         scanned += 1 + frame.others().len();
-        steps.count(1 + frame.others().len());
+        looks.count(1 + frame.others().len());
         if (matches(frame.topic) || frame.others().iter().any(|id| matches(*id)))
             && window.may_read(&group.selectors, frame)
         {
@@ -345,9 +345,9 @@ fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
 
 /// Returns true if no event after `seq` that matches the group has been trimmed, as far as the group knows.
 pub(crate) fn is_intact(view: &View<'_>, group: &Group, seq: u64) -> bool {
-    let View { window, steps, .. } = *view;
+    let View { window, looks, .. } = *view;
     let present = |seq| {
-        steps.count(1);
+        looks.count(1);
         window.frame(seq).is_some()
     };
     group.has_all(seq, window.start()) && group.seqs_after(seq).all(present)
@@ -357,7 +357,7 @@ pub(crate) fn is_intact(view: &View<'_>, group: &Group, seq: u64) -> bool {
 /// that it has not seen, and `None` if more trims have to be looked at than one step does. Those that do not concern it
 /// are seen from then on.
 fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool> {
-    let View { window, steps, .. } = *view;
+    let View { window, looks, .. } = *view;
     let Progress { seq, trims_seen, .. } = *progress;
     if window.trimmed() <= seq || window.trims() <= trims_seen {
         return Some(false);
@@ -371,7 +371,7 @@ fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool>
     let floor = || is_lost(topics.floor());
     if let Some(mut names) = group.selectors.topics_only() {
         let lost = names.any(|name| {
-            steps.count(1);
+            looks.count(1);
             topics.id(name).map_or_else(floor, |id| is_lost(&topics.state(id).trimmed))
         });
         return Some(lost);
@@ -380,11 +380,11 @@ fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool>
         return Some(true);
     }
     let matcher = Matcher::new(&group.selectors);
-    for (looked_at, (generation, state)) in topics.trimmed_since(trims_seen).enumerate() {
-        if looked_at == SLICE {
+    for (at, (generation, state)) in topics.trimmed_since(trims_seen).enumerate() {
+        if at == SLICE {
             return None;
         }
-        steps.count(1);
+        looks.count(1);
         if state.is_some_and(|state| is_lost(&state.trimmed) && matcher.matches(&state.topic)) {
             return Some(true);
         }

@@ -7,8 +7,8 @@ use crate::{
     Cursor, Kind, Selection, Step, StorePage, StoreRead, Topic,
     cursor::{STEP_EVENTS, View},
     group::{Group, Groups},
+    looks::SLICE,
     page::{Page, Pages},
-    steps::SLICE,
     topic_state::TopicState,
 };
 
@@ -90,7 +90,7 @@ impl Lasts {
         }
         let mut looks = LOOK;
         let over = self.walk_on(view, group, &mut looks) && self.select(view, group, &mut looks);
-        view.steps.count(LOOK - looks);
+        view.looks.count(LOOK - looks);
         if over && self.page.len() <= LOOK {
             self.page.arrange();
         }
@@ -108,11 +108,11 @@ impl Lasts {
     /// Looks at the topics that have not been looked at. Returns true if all have been.
     fn select(&mut self, view: &View<'_>, group: &Group, looks: &mut usize) -> bool {
         let Some(mut selection) = self.search.take() else { return true };
-        let mut steps = LOOK;
-        let over = view.window.topics().select(&group.selectors, &mut selection, &mut steps, |state| {
+        let mut names_left = LOOK;
+        let over = view.window.topics().select(&group.selectors, &mut selection, &mut names_left, |state| {
             self.look(view, group, state, Walk::default(), looks)
         });
-        view.steps.count(LOOK - steps);
+        view.looks.count(LOOK - names_left);
         if !over {
             self.search = Some(selection);
         }
@@ -189,7 +189,7 @@ impl Cursor {
             return Step::CaughtUp;
         };
         let seqs: Vec<_> = lasts.next(STEP_EVENTS).collect();
-        view.steps.count(seqs.len());
+        view.looks.count(seqs.len());
         let is_stored = |seq: &u64| *seq <= window.evicted() && window.frame(*seq).is_none();
         if is_stored(&first) {
             let only: Vec<_> = seqs.iter().copied().take_while(is_stored).collect();

@@ -25,9 +25,9 @@
 // in the order in which data passes them: each imports from the blocks above, and within its block without a circle
 mod bounds;
 mod ids;
+mod looks;
 mod order;
 mod page;
-mod steps;
 
 mod matcher;
 mod selector;
@@ -76,6 +76,7 @@ pub use engine::Engine;
 pub use frame::{decode, encode};
 pub use ids::{GroupId, Millis, millis};
 pub use lasts::Lasts;
+pub use looks::MAX_LOOKS;
 pub use matcher::{Matcher, Selection};
 pub use order::OutOfOrder;
 pub use resume::{Opening, Pending, Placement, Start, StartRead};
@@ -86,7 +87,6 @@ pub use session::{
     reconnection_time,
 };
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
-pub use steps::MAX_STEPS;
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;
 pub use window::Window;

@@ -5,7 +5,7 @@ use crate::{
     cursor::{View, is_intact, matching_after},
     group::Group,
     lasts::Lasts,
-    steps::SLICE,
+    looks::SLICE,
     topic_state::{TopicState, Trimmed, Trims},
     window::Window,
 };
@@ -152,19 +152,19 @@ impl Survey {
             // events that were not looked at may have left the window since
             self.stored |= state.is_stored(after, sees_private);
             if !self.look(view, group, state, (kinds, through), &mut looks) {
-                view.steps.count(SLICE);
+                view.looks.count(SLICE);
                 return false;
             }
         }
         let mut selection = std::mem::take(&mut self.selection);
-        let mut steps = SLICE;
-        let over = topics.select(&group.selectors, &mut selection, &mut steps, |state| {
+        let mut names_left = SLICE;
+        let over = topics.select(&group.selectors, &mut selection, &mut names_left, |state| {
             self.lost |= is_lost(&state.trimmed);
             self.stored |= state.is_stored(after, sees_private);
             self.look(view, group, state, (0, after), &mut looks)
         });
-        view.steps.count(SLICE - steps);
-        view.steps.count(SLICE - looks);
+        view.looks.count(SLICE - names_left);
+        view.looks.count(SLICE - looks);
         self.selection = selection;
         if over && group.selectors.topics_only().is_none_or(|mut names| names.any(|name| topics.id(name).is_none())) {
             // a topic may have been forgotten since

@@ -306,20 +306,20 @@ impl Topics {
     }
 
     /// Calls `each` with the topics that `selectors` select, from where `selection` has come to, until it returns false or no
-    /// `steps` are left. Returns true if it was called with all.
+    /// `looks` are left. Returns true if it was called with all.
     pub(crate) fn select(
         &self,
         selectors: &Selectors,
         selection: &mut Selection,
-        steps: &mut usize,
+        looks: &mut usize,
         mut each: impl FnMut(&TopicState) -> bool,
     ) -> bool {
         let Some(mut names) = selectors.topics_only() else {
-            return Matcher::new(selectors).select(&self.names, selection, steps, |_, id| each(self.state(*id)));
+            return Matcher::new(selectors).select(&self.names, selection, looks, |_, id| each(self.state(*id)));
         };
         // they are as many as one stream may have
         let unfinished = names.find(|name| {
-            *steps = steps.saturating_sub(1);
+            *looks = looks.saturating_sub(1);
             !selection.is_past(name.as_str()) && self.id(name).is_some_and(|id| !each(self.state(id)))
         });
         if let Some(name) = unfinished {

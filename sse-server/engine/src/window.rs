@@ -209,16 +209,16 @@ impl Window {
         Ok(())
     }
 
-    /// Evicts the oldest events until the window is within its bounds, and takes one of `steps` for each. The newest event
+    /// Evicts the oldest events until the window is within its bounds, and takes one of `looks` for each. The newest event
     /// stays, since its size was bounded on arrival, and so do events that are not yet in the store, which bounds them
     /// itself.
-    pub(crate) fn shrink(&mut self, steps: &mut usize) {
-        while self.is_too_large() && *steps > 0 && self.pop_front(steps) {}
+    pub(crate) fn shrink(&mut self, looks: &mut usize) {
+        while self.is_too_large() && *looks > 0 && self.pop_front(looks) {}
         // Topics beyond the bound are forgotten, those without events first. Without a store, the smallest lose events for it.
-        while self.has_too_many_topics() && *steps > 0 && self.trim_smallest(steps) {
+        while self.has_too_many_topics() && *looks > 0 && self.trim_smallest(looks) {
             self.topics.forget_surplus();
         }
-        self.forget_envelopes(steps);
+        self.forget_envelopes(looks);
     }
 
     fn has_too_many_topics(&self) -> bool {
@@ -234,10 +234,10 @@ impl Window {
         self.envelopes.bytes()
     }
 
-    /// Forgets the oldest enveloped encodings, so that there is room for those of events to come, and takes one of `steps`
+    /// Forgets the oldest enveloped encodings, so that there is room for those of events to come, and takes one of `looks`
     /// for each.
-    fn forget_envelopes(&mut self, steps: &mut usize) {
-        while *steps > 0 {
+    fn forget_envelopes(&mut self, looks: &mut usize) {
+        while *looks > 0 {
             let Some((seq, is_full)) = self.envelopes.oldest(2 * self.events + SPARE_SLOTS) else { return };
             let index = self.index(seq);
             let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
@@ -246,7 +246,7 @@ impl Window {
                 return;
             }
             self.envelopes.forget_oldest(frame.map_or(0, Frame::forget_envelope));
-            *steps -= 1;
+            *looks -= 1;
         }
     }
 
@@ -302,7 +302,7 @@ impl Window {
     }
 
     /// Evicts the oldest event. Without a store it is thereby trimmed, or the oldest one of a loud topic instead.
-    fn pop_front(&mut self, steps: &mut usize) -> bool {
+    fn pop_front(&mut self, looks: &mut usize) -> bool {
         // there are no empty slots in front
         let Some((seq, topic)) = self.slots.front().and_then(|slot| Some((slot.seq, slot.frame.as_ref()?.topic)))
         else {
@@ -312,39 +312,39 @@ impl Window {
             let loud = self.topics.first_in_window(self.topics.to_trim(topic, self.bytes));
             // what is new stays, however large
             let is_old = |seq: &u64| *seq <= self.shown && self.bytes_after(*seq) >= self.bytes as u64 / 2;
-            self.trim(loud.filter(is_old).unwrap_or(seq), steps);
+            self.trim(loud.filter(is_old).unwrap_or(seq), looks);
             return true;
         }
         if seq > self.settled {
             return false;
         }
-        self.evict(seq, steps);
+        self.evict(seq, looks);
         self.evicted = seq;
         self.tidy();
         true
     }
 
-    /// Removes an event that the store retains, or trims. It takes one of `steps` for each of its topics.
-    fn evict(&mut self, seq: u64, steps: &mut usize) {
+    /// Removes an event that the store retains, or trims. It takes one of `looks` for each of its topics.
+    fn evict(&mut self, seq: u64, looks: &mut usize) {
         if let Some((frame, _)) = self.remove(seq) {
-            *steps = steps.saturating_sub(1 + frame.others().len());
+            *looks = looks.saturating_sub(1 + frame.others().len());
             frame.kinds().for_each(|(id, kind)| self.topics.note_evicted(id, kind, seq));
         }
     }
 
     /// Trims the oldest event of one of the smallest topics, other than the one with the newest event. It has at most about
     /// twice as many as topics have on average.
-    fn trim_smallest(&mut self, steps: &mut usize) -> bool {
+    fn trim_smallest(&mut self, looks: &mut usize) -> bool {
         let smallest = self.topics.smallest_but(self.newest);
         let Some(seq) = smallest.and_then(|id| self.topics.first_of_any(id)) else { return false };
-        self.trim(seq, steps);
+        self.trim(seq, looks);
         true
     }
 
-    /// Trims an event. It takes one of `steps` for each of its topics.
-    fn trim(&mut self, seq: u64, steps: &mut usize) {
+    /// Trims an event. It takes one of `looks` for each of its topics.
+    fn trim(&mut self, seq: u64, looks: &mut usize) {
         let Some((frame, time)) = self.remove(seq) else { return };
-        *steps = steps.saturating_sub(1 + frame.others().len());
+        *looks = looks.saturating_sub(1 + frame.others().len());
         for (id, kind) in frame.kinds() {
             let trimmed = self.lose((seq, time));
             let cost = if kind.canonical { frame.cost() } else { 0 };
@@ -378,14 +378,14 @@ impl Window {
         }
     }
 
-    /// Trims the events of `topic` through `through`, and takes one of `steps` for each. Returns true if there are no more.
-    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64, steps: &mut usize) -> bool {
+    /// Trims the events of `topic` through `through`, and takes one of `looks` for each. Returns true if there are no more.
+    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64, looks: &mut usize) -> bool {
         let Some(id) = self.topics.id(topic) else { return true };
         while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= through) {
-            if *steps == 0 {
+            if *looks == 0 {
                 return false;
             }
-            self.trim(seq, steps);
+            self.trim(seq, looks);
         }
         true
     }

@@ -175,7 +175,7 @@ impl Core {
         }
     }
 
-    /// Takes the lock. It is held for at most [`MAX_STEPS`](sse_engine::MAX_STEPS) steps, which debug builds count, and never
+    /// Takes the lock. It is held for at most [`MAX_LOOKS`](sse_engine::MAX_LOOKS) looks, which debug builds count, and never
     /// across an `.await`. A poisoned lock fails the hub.
     pub(super) fn state(&self) -> Result<StateGuard<'_>, Failure> {
         self.locked().map_err(|failure| self.fail(failure))

@@ -20,7 +20,7 @@ const ORDERS: &[Order<'_>] = &[
             "ids",
             "order",
             "page",
-            "steps",
+            "looks",
             "topic",
             "selector",
             "matcher",

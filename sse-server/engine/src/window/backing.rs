@@ -70,15 +70,15 @@ impl Window {
         }
     }
 
-    /// Removes the trimmed events from the window, and takes one of `steps` for each. Returns true if there are no more.
-    pub(crate) fn finish_trim(&mut self, trim: &Trim, steps: &mut usize) -> bool {
+    /// Removes the trimmed events from the window, and takes one of `looks` for each. Returns true if there are no more.
+    pub(crate) fn finish_trim(&mut self, trim: &Trim, looks: &mut usize) -> bool {
         let Some(id) = self.topics.id(&trim.topic) else { return true };
         while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= trim.own_through) {
-            if *steps == 0 {
+            if *looks == 0 {
                 self.tidy();
                 return false;
             }
-            self.evict(seq, steps);
+            self.evict(seq, looks);
         }
         self.topics.set_retained(id, trim.left);
         self.topics.forget_surplus();
