@@ -4,7 +4,7 @@
 //!             nothing after it matches
 //!        ┌──────────── CaughtUp ────────────┐
 //!        ▼                                  │
-//!   next(room, now) ──── matching ───▶ Events ──▶ further along
+//!   next(room, date) ─── matching ───▶ Events ──▶ further along
 //!        │
 //!        ├── not in the window any more ──▶ NeedStore ── accept_page(page) ──▶ Events, further along
 //!        ├── all its topics have ended ────▶ Ended
@@ -144,7 +144,7 @@ impl Cursor {
     }
 
     /// The next step: at most `room` bytes of events, but at least one event.
-    pub(crate) fn next(&mut self, view: &View<'_>, room: usize, now: Millis) -> Step {
+    pub(crate) fn next(&mut self, view: &View<'_>, room: usize, date: Millis) -> Step {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
@@ -179,7 +179,7 @@ impl Cursor {
             progress.caught_up = true;
             return ended(window, group, progress.seq).map_or(Step::CaughtUp, Step::Ended);
         };
-        let waited = now.saturating_sub(window.time(first.seq).unwrap_or(now));
+        let waited = date.saturating_sub(window.time(first.seq).unwrap_or(date));
         if progress.lags(bounds, waited, window.bytes_after(first.seq)) {
             return Step::Lagged;
         }
@@ -189,7 +189,7 @@ impl Cursor {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn accept_page(&mut self, view: &View<'_>, page: StorePage, now: Millis) -> Step {
+    pub(crate) fn accept_page(&mut self, view: &View<'_>, page: StorePage, date: Millis) -> Step {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
@@ -207,7 +207,7 @@ impl Cursor {
         if page.lost {
             return progress.gap_before(window, first, page.through, GapReason::Lost);
         }
-        let waited = page.first.map_or(0, |(_, time)| now.saturating_sub(time));
+        let waited = page.first.map_or(0, |(_, time)| date.saturating_sub(time));
         if progress.lags(bounds, waited, 0) {
             return Step::Lagged;
         }

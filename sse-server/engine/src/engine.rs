@@ -190,9 +190,10 @@ impl Engine {
         self.window.reaches_back_to(time)
     }
 
-    /// The next step of a subscriber: at most `room` bytes of events, but at least one event.
-    pub fn next(&self, cursor: &mut Cursor, room: usize, now: Millis) -> Step {
-        cursor.next(&self.view(), room, now)
+    /// The next step of a subscriber: at most `room` bytes of events, but at least one event. `date` is the publish time that
+    /// an event would have now.
+    pub fn next(&self, cursor: &mut Cursor, room: usize, date: Millis) -> Step {
+        cursor.next(&self.view(), room, date)
     }
 
     /// The next step of a subscriber that begins with the last event of each topic. It has [caught up](Step::CaughtUp) when
@@ -202,8 +203,8 @@ impl Engine {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub fn accept_page(&self, cursor: &mut Cursor, page: StorePage, now: Millis) -> Step {
-        cursor.accept_page(&self.view(), page, now)
+    pub fn accept_page(&self, cursor: &mut Cursor, page: StorePage, date: Millis) -> Step {
+        cursor.accept_page(&self.view(), page, date)
     }
 
     const fn view(&self) -> View<'_> {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A publish time in milliseconds since the Unix epoch. It never decreases along the log.
+/// A time in milliseconds since the Unix epoch, or a span of time in milliseconds. Publish times never decrease along the
+/// log.
 pub type Millis = u64;
 
 /// A time in milliseconds, or the longest if it is longer.

@@ -27,9 +27,9 @@ impl Hub {
     /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `wakes` is woken at the
     /// next event.
     pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, wakes: Wakes<'_>) -> Result<Step, Failed> {
-        let now = self.clock().date();
+        let date = self.clock().date();
         let mut state = self.0.core.state()?;
-        let step = state.engine.next(cursor, room, now);
+        let step = state.engine.next(cursor, room, date);
         if step == Step::CaughtUp {
             match wakes {
                 Wakes::Task(subscriber, waker) => state.wait(subscriber.group, subscriber.id, waker),
@@ -52,8 +52,8 @@ impl Hub {
 
     /// Continues with the page read for the last [`Step::NeedStore`].
     pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
-        let now = self.clock().date();
-        Ok(self.0.core.state()?.engine.accept_page(cursor, page, now))
+        let date = self.clock().date();
+        Ok(self.0.core.state()?.engine.accept_page(cursor, page, date))
     }
 
     /// Reads the next page for a subscriber: at most `room` bytes, but at least one event if there is one. A failed

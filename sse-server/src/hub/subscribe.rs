@@ -146,14 +146,14 @@ impl Hub {
         if !self.0.backed {
             return Ok(()); // nothing is read from it
         }
-        let (began, now) = (cursor.progress(), self.clock().date());
-        let step = self.0.core.state()?.engine.next(cursor, 1, now);
+        let (began, date) = (cursor.progress(), self.clock().date());
+        let step = self.0.core.state()?.engine.next(cursor, 1, date);
         if let Step::NeedStore(read) = step {
             let page =
                 self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await).map_err(SubscribeError::unreadable)?;
             if page.lost {
                 let page = self.page(&read, page); // it takes the lock itself
-                if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, now) {
+                if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, date) {
                     self.metrics().gap(gap.reason);
                     opening.position = self.position(cursor.seq());
                     opening.gap = Some(gap);
