@@ -97,14 +97,14 @@ impl EventBody {
     /// The next action of the session.
     fn poll_session(&mut self, now: Millis, cx: &mut Context<'_>) -> Action<Bytes> {
         let Self { session, subscriber, reading, .. } = self;
-        let mut task = Task { hub: subscriber.hub(), subscriber, waker: cx.waker() };
-        let Some(answer) = reading else { return session.poll(now, &mut task) };
+        let mut driver = BodyDriver { hub: subscriber.hub(), subscriber, waker: cx.waker() };
+        let Some(answer) = reading else { return session.poll(now, &mut driver) };
         match Pin::new(answer).poll(cx) {
-            Poll::Pending => session.poll(now, &mut task),
+            Poll::Pending => session.poll(now, &mut driver),
             Poll::Ready(answer) => {
                 *reading = None;
                 // without an answer the read has panicked, and would again
-                session.accept_page(answer.unwrap_or(Err(DrainReason::Store)), now, &mut task)
+                session.accept_page(answer.unwrap_or(Err(DrainReason::Store)), now, &mut driver)
             }
         }
     }
@@ -172,13 +172,13 @@ impl Stream for EventBody {
 }
 
 /// The session's driver for the task that polls the body.
-struct Task<'a> {
+struct BodyDriver<'a> {
     hub: &'a Hub,
     subscriber: &'a Subscriber,
     waker: &'a Waker,
 }
 
-impl Driver for Task<'_> {
+impl Driver for BodyDriver<'_> {
     type Events = Bytes;
 
     fn surroundings(&self) -> &impl Surroundings {

@@ -83,8 +83,8 @@ pub(super) struct Connection<S> {
 pub(super) struct Stream {
     pub(super) session: Session,
     pub(super) subscriber: Subscriber,
-    /// Its index among the shard's members of its group.
-    pub(super) member: usize,
+    /// Its place among the shard's members of its group.
+    pub(super) place: usize,
 }
 
 /// Bytes that the socket has not accepted yet.

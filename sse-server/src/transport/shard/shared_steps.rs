@@ -52,13 +52,13 @@ impl Memo {
 }
 
 /// The session's driver for one connection of a shard.
-pub(super) struct Member<'a> {
+pub(super) struct ShardDriver<'a> {
     pub(super) hub: &'a Hub,
     pub(super) shard: usize,
     pub(super) memo: &'a mut Memo,
 }
 
-impl Driver for Member<'_> {
+impl Driver for ShardDriver<'_> {
     type Events = Chunk;
 
     fn surroundings(&self) -> &impl Surroundings {

@@ -12,7 +12,7 @@ use super::{
     Reader,
     connection::{Connection, Id, Input, Sent, Socket, Stream},
     groups::Groups,
-    shared_steps::{Member, Memo},
+    shared_steps::{Memo, ShardDriver},
     timers::Timers,
 };
 use crate::{
@@ -93,8 +93,8 @@ impl<S: Socket> Streams<S> {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
         }
         let due = session.due();
-        let member = self.groups.add(subscriber.group(), slot);
-        entry.insert(Connection::new(socket, id, Stream { session, subscriber, member }, chunked, open));
+        let place = self.groups.add(subscriber.group(), slot);
+        entry.insert(Connection::new(socket, id, Stream { session, subscriber, place }, chunked, open));
         self.set_timer(index, due);
         self.serve(index, now);
     }
@@ -191,8 +191,8 @@ impl<S: Socket> Streams<S> {
         let connection = &mut self.connections[index];
         let blocked = connection.is_blocked();
         let Some(stream) = connection.stream.as_mut().filter(|_| !blocked) else { return (Stays::Yes, false) };
-        let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
-        let action = stream.session.poll(now, &mut member);
+        let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+        let action = stream.session.poll(now, &mut driver);
         self.act(index, action, now)
     }
 
@@ -207,8 +207,8 @@ impl<S: Socket> Streams<S> {
                 // A heartbeat is still partly unsent.
                 stream.session.pass_over_page();
             } else {
-                let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
-                let action = stream.session.accept_page(page, now, &mut member);
+                let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+                let action = stream.session.accept_page(page, now, &mut driver);
                 if self.act(index, action, now).0 == Stays::No {
                     return;
                 }
@@ -333,11 +333,11 @@ impl<S: Socket> Streams<S> {
 
     /// Removes the subscriber of a connection from the hub. The connection stays.
     fn unsubscribe(&mut self, index: usize, ended: EndReason) {
-        let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
-        if let Some(moved) = self.groups.remove(subscriber.group(), member)
+        let Some(Stream { mut subscriber, place, .. }) = self.connections[index].stream.take() else { return };
+        if let Some(moved) = self.groups.remove(subscriber.group(), place)
             && let Some(stream) = &mut self.connections[moved as usize].stream
         {
-            stream.member = member;
+            stream.place = place;
         }
         subscriber.ends(ended);
     }
