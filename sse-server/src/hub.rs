@@ -49,7 +49,7 @@ pub(crate) use core::Failure;
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish_error::PublishError;
-pub(crate) use read::Wakes;
+pub(crate) use read::Waiter;
 pub use subscribe::SubscribeError;
 pub(crate) use subscribe::Subscribed;
 pub(crate) use subscriber::Subscriber;

@@ -289,6 +289,7 @@ impl Core {
         }
     }
 
+    /// Tells the shards of their groups. The tasks are woken as `wake` is dropped.
     pub(super) fn wake(&self, mut wake: Wake) {
         if let Some(waiters) = self.waiters.get().filter(|_| !wake.ready.is_empty()) {
             waiters.ready(&mut wake.ready);

@@ -16,7 +16,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Whom to wake when there is an event for a group whose members have caught up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Wakes<'a> {
+pub(crate) enum Waiter<'a> {
     /// The task of the subscriber.
     Task(&'a Subscriber, &'a Waker),
     /// The shard with this number.
@@ -24,16 +24,16 @@ pub(crate) enum Wakes<'a> {
 }
 
 impl Hub {
-    /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `wakes` is woken at the
+    /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `waiter` is woken at the
     /// next event.
-    pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, wakes: Wakes<'_>) -> Result<Step, Failed> {
+    pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, waiter: Waiter<'_>) -> Result<Step, Failed> {
         let date = self.clock().date();
         let mut state = self.0.core.state()?;
         let step = state.engine.next(cursor, room, date);
         if step == Step::CaughtUp {
-            match wakes {
-                Wakes::Task(subscriber, waker) => state.wait(subscriber.group, subscriber.id, waker),
-                Wakes::Shard(shard) => state.arm(cursor.group(), shard),
+            match waiter {
+                Waiter::Task(subscriber, waker) => state.wait(subscriber.group, subscriber.id, waker),
+                Waiter::Shard(shard) => state.arm(cursor.group(), shard),
             }
         }
         Ok(step)

@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     base::turn,
-    hub::{Hub, Subscriber, Wakes},
+    hub::{Hub, Subscriber, Waiter},
     metrics::EndReason,
     transport::deliveries::Deliveries,
 };
@@ -186,8 +186,8 @@ impl Driver for BodyDriver<'_> {
     }
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Bytes>, Failed> {
-        let wakes = Wakes::Task(self.subscriber, self.waker);
-        Ok(self.hub.next(cursor, WRITE_BYTES, wakes)?.map(|write: Write| write.payload()))
+        let waiter = Waiter::Task(self.subscriber, self.waker);
+        Ok(self.hub.next(cursor, WRITE_BYTES, waiter)?.map(|write: Write| write.payload()))
     }
 
     fn next_lasts(&mut self, cursor: &mut Cursor, lasts: &mut Lasts) -> Result<Step<Bytes>, Failed> {

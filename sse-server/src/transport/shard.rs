@@ -52,15 +52,15 @@ pub(crate) struct Inbox {
     messages: Lock<Option<Vec<Message>>>,
     /// The shard has been woken and has not drained the inbox yet.
     woken: AtomicBool,
-    waker: Box<dyn Wake>,
+    waker: Box<dyn InboxWaker>,
 }
 
 /// Wakes a shard.
-trait Wake: fmt::Debug + Send + Sync {
+trait InboxWaker: fmt::Debug + Send + Sync {
     fn wake(&self) -> io::Result<()>;
 }
 
-impl Wake for Waker {
+impl InboxWaker for Waker {
     fn wake(&self) -> io::Result<()> {
         Self::wake(self)
     }
@@ -136,7 +136,7 @@ struct NewConnection {
 }
 
 impl Inbox {
-    fn new(waker: impl Wake + 'static) -> Self {
+    fn new(waker: impl InboxWaker + 'static) -> Self {
         Self { messages: Lock::new(Some(Vec::new())), woken: AtomicBool::new(false), waker: Box::new(waker) }
     }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sse_engine::{Chunk, Cursor, Driver, Failed, Lasts, Progress, Step, StorePage, Surroundings, WRITE_BYTES, Write};
 
-use crate::hub::{Hub, Wakes};
+use crate::hub::{Hub, Waiter};
 
 /// The number of steps remembered. The members of a group are mostly at one or two places.
 const PLACES: usize = 32;
@@ -71,7 +71,7 @@ impl Driver for ShardDriver<'_> {
             cursor.jump_to(known.to);
             return Ok(known.step.clone());
         }
-        let step = self.hub.next(cursor, WRITE_BYTES, Wakes::Shard(self.shard))?.map(|write| self.memo.frame(write));
+        let step = self.hub.next(cursor, WRITE_BYTES, Waiter::Shard(self.shard))?.map(|write| self.memo.frame(write));
         if self.memo.steps.len() == PLACES {
             self.memo.steps.remove(0);
         }
