@@ -54,8 +54,8 @@ impl Engine {
         self.looks.begin();
     }
 
-    /// Appends an event, and [works](Self::work) until nothing is left: the groups that it matches are added to `matched`,
-    /// each once.
+    /// Appends an event, and [works](Self::work) until nothing is left, for those who have no lock to give up: the groups that
+    /// it matches are added to `matched`, each once.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Engine {
     ///
     /// [`OutOfOrder`] if `seq` is not greater than that of every earlier event. Nothing is changed then.
     pub fn append(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
-        self.window.push(seq, time, draft)?;
+        self.window.append(seq, time, draft)?;
         self.looks.count(1);
         if seq > self.window.shown() {
             self.hidden.push_back(Hidden::event(seq, draft));

@@ -5,7 +5,7 @@
 //! through its [`Cursor`], so live delivery and replay are the same code.
 //!
 //! ```text
-//! Draft ── Engine::publish ──▶ Window ──▶ groups that match ──▶ Cursor ──▶ Session ──▶ bytes to write
+//! Draft ── Engine::append ──▶ Window ──▶ groups that match ──▶ Cursor ──▶ Session ──▶ bytes to write
 //! ```
 //!
 //! ```

@@ -167,7 +167,7 @@ impl Window {
 
     /// Appends an event, which is hidden until it is [shown](Self::show). Sequence numbers strictly increase, and may leave
     /// gaps.
-    pub(crate) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
+    pub(crate) fn append(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
         if seq <= self.appended {
             return Err(OutOfOrder { seq, last: self.appended });
         }
@@ -213,7 +213,7 @@ impl Window {
     /// stays, since its size was bounded on arrival, and so do events that are not yet in the store, which bounds them
     /// itself.
     pub(crate) fn shrink(&mut self, looks: &mut usize) {
-        while self.is_too_large() && *looks > 0 && self.pop_front(looks) {}
+        while self.is_too_large() && *looks > 0 && self.make_room(looks) {}
         // Topics beyond the bound are forgotten, those without events first. Without a store, the smallest lose events for it.
         while self.has_too_many_topics() && *looks > 0 && self.trim_smallest(looks) {
             self.topics.forget_surplus();
@@ -301,8 +301,9 @@ impl Window {
         self.slots.partition_point(|slot| slot.seq < seq)
     }
 
-    /// Evicts the oldest event. Without a store it is thereby trimmed, or the oldest one of a loud topic instead.
-    fn pop_front(&mut self, looks: &mut usize) -> bool {
+    /// Removes an event: with a store behind the window the oldest one, without the oldest one or one of a loud topic, which
+    /// is thereby trimmed. Returns false if none may go.
+    fn make_room(&mut self, looks: &mut usize) -> bool {
         // there are no empty slots in front
         let Some((seq, topic)) = self.slots.front().and_then(|slot| Some((slot.seq, slot.frame.as_ref()?.topic)))
         else {
@@ -318,14 +319,14 @@ impl Window {
         if seq > self.settled {
             return false;
         }
-        self.evict(seq, looks);
+        self.drop_frame(seq, looks);
         self.evicted = seq;
         self.tidy();
         true
     }
 
-    /// Removes an event that the store retains, or trims. It takes one of `looks` for each of its topics.
-    fn evict(&mut self, seq: u64, looks: &mut usize) {
+    /// Removes an event that the store retains, or that it trims. It takes one of `looks` for each of its topics.
+    fn drop_frame(&mut self, seq: u64, looks: &mut usize) {
         if let Some((frame, _)) = self.remove(seq) {
             *looks = looks.saturating_sub(1 + frame.others().len());
             frame.kinds().for_each(|(id, kind)| self.topics.note_evicted(id, kind, seq));

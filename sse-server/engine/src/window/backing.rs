@@ -8,7 +8,7 @@ use crate::{
 use super::Window;
 
 impl Window {
-    /// Puts a store behind the window. [Push](Self::push) the store's last events next, then new ones.
+    /// Puts a store behind the window. [Append](Self::append) the store's last events next, then new ones.
     pub(crate) fn back_by_store(&mut self, stored: StoredHead) {
         let StoredHead { head, holes, floor, private_floor } = stored;
         self.backed = true;
@@ -78,7 +78,7 @@ impl Window {
                 self.tidy();
                 return false;
             }
-            self.evict(seq, looks);
+            self.drop_frame(seq, looks);
         }
         self.topics.set_retained(id, trim.left);
         self.topics.forget_surplus();
