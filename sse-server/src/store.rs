@@ -154,7 +154,7 @@ impl Entry {
     }
 
     /// Returns true if `selectors` may read the event, whether or not they select it.
-    pub(crate) fn is_for(&self, selectors: &Selectors) -> bool {
+    pub(crate) fn may_be_read_by(&self, selectors: &Selectors) -> bool {
         selectors.may_read(self.draft.topics(), self.draft.private)
     }
 }

@@ -248,7 +248,7 @@ impl Groups {
                     .search
                     .as_ref()
                     .and_then(|search| search.hidden.as_ref())
-                    .filter(|hidden| hidden.is_for(&selectors))
+                    .filter(|hidden| hidden.is_accepted_by(&selectors))
                 {
                     group.note(hidden.seq, start);
                     matched.push(id);

@@ -57,7 +57,7 @@ impl Hidden {
     }
 
     /// Returns true if it is an event that a group with `selectors` gets.
-    pub(crate) fn is_for(&self, selectors: &Selectors) -> bool {
+    pub(crate) fn is_accepted_by(&self, selectors: &Selectors) -> bool {
         self.is_event && selectors.accept(self.topics(), self.private)
     }
 }

@@ -301,8 +301,8 @@ impl Window {
         self.slots.partition_point(|slot| slot.seq < seq)
     }
 
-    /// Removes an event: with a store behind the window the oldest one, without the oldest one or one of a loud topic, which
-    /// is thereby trimmed. Returns false if none may go.
+    /// Removes an event: the oldest one if there is a store behind the window, else the oldest one of all or of a loud topic,
+    /// which is thereby trimmed. Returns false if none may go.
     fn make_room(&mut self, looks: &mut usize) -> bool {
         // there are no empty slots in front
         let Some((seq, topic)) = self.slots.front().and_then(|slot| Some((slot.seq, slot.frame.as_ref()?.topic)))

@@ -175,7 +175,7 @@ impl Store for Memory {
             let state = self.state()?;
             let entry = |seq| state.entries.binary_search_by_key(&seq, |entry| entry.seq).map(|at| &state.entries[at]);
             let entries = seqs.into_iter().filter_map(|seq| entry(seq).ok());
-            Ok(entries.filter(|entry| entry.is_for(&selectors)).cloned().collect())
+            Ok(entries.filter(|entry| entry.may_be_read_by(&selectors)).cloned().collect())
         })
     }
 
@@ -183,7 +183,7 @@ impl Store for Memory {
         Box::pin(async move {
             let state = self.state()?;
             let has_it = |entry: &&Entry| entry.draft.alias.as_ref().is_some_and(|own| own.as_str() == alias);
-            Ok(state.entries.iter().filter(has_it).find(|entry| entry.is_for(&selectors)).cloned())
+            Ok(state.entries.iter().filter(has_it).find(|entry| entry.may_be_read_by(&selectors)).cloned())
         })
     }
 

@@ -134,7 +134,7 @@ impl Snapshot<'_> {
                 self.entry(&tables::open_event(*seq, row.value())?)
             });
             let goes_on = match read {
-                Ok(entry) if !entry.is_for(&query.selectors) => true,
+                Ok(entry) if !entry.may_be_read_by(&query.selectors) => true,
                 Ok(entry) => page.push(entry),
                 Err(fault) if fault.is_damage() => {
                     self.damage.note(*seq, *seq, &fault);
@@ -217,7 +217,7 @@ impl Snapshot<'_> {
                 }
                 if wants && (sees_private || !head.private) {
                     let entry = self.entry(&event)?;
-                    if entry.is_for(selectors) && !page.push(entry) {
+                    if entry.may_be_read_by(selectors) && !page.push(entry) {
                         return Ok(());
                     }
                 }
