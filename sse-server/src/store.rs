@@ -239,7 +239,7 @@ pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
     pub(crate) through: u64,
     /// Before the first of them there may have been others, which can't be read any more.
-    pub(crate) lost: bool,
+    pub(crate) damaged: bool,
 }
 
 /// Why an operation of a store failed.

@@ -110,7 +110,7 @@ pub struct StorePage {
     /// The sequence number through which nothing else matches.
     pub through: u64,
     /// Before the first of them there may have been others, which the store can't read any more.
-    pub lost: bool,
+    pub damaged: bool,
 }
 
 impl Cursor {
@@ -148,8 +148,8 @@ impl Cursor {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
-        let Some(lost) = lost(view, group, progress) else { return Step::Yield };
-        if lost && bounds.lag_policy == LagPolicy::Disconnect {
+        let Some(missed) = missed_a_trim(view, group, progress) else { return Step::Yield };
+        if missed && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }
         if is_stored(window, group, progress.seq) {
@@ -164,9 +164,9 @@ impl Cursor {
                 only: Vec::new(),
             });
         }
-        let found = matching_after(view, group, progress.seq, if lost { 1 } else { STEP_EVENTS });
+        let found = matching_after(view, group, progress.seq, if missed { 1 } else { STEP_EVENTS });
         let through = found.through.max(progress.seq);
-        if lost {
+        if missed {
             progress.trims_seen = window.trims();
             let first = found.frames.first().map(|first| first.seq);
             return progress.gap_before(window, first, through, GapReason::Lagged);
@@ -195,8 +195,8 @@ impl Cursor {
         let progress = &mut self.progress;
         let first = page.first.map(|(first, _)| first);
         // The store announces a trim before it trims, so any event missing from the page is already known.
-        let Some(lost) = lost(view, group, progress) else { return Step::Yield };
-        if lost {
+        let Some(missed) = missed_a_trim(view, group, progress) else { return Step::Yield };
+        if missed {
             if bounds.lag_policy == LagPolicy::Disconnect {
                 return Step::Lagged;
             }
@@ -204,7 +204,7 @@ impl Cursor {
             return progress.gap_before(window, first, page.through, GapReason::Lagged);
         }
         // What the disk lost is not the subscriber's fault, whatever the policy for lag.
-        if page.lost {
+        if page.damaged {
             return progress.gap_before(window, first, page.through, GapReason::Lost);
         }
         let waited = page.first.map_or(0, |(_, time)| date.saturating_sub(time));
@@ -356,7 +356,7 @@ pub(crate) fn is_intact(view: &View<'_>, group: &Group, seq: u64) -> bool {
 /// Returns true if an event that matches the group and that a subscriber with `progress` has not had was removed by a trim
 /// that it has not seen, and `None` if more trims have to be looked at than one step does. Those that do not concern it
 /// are seen from then on.
-fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool> {
+fn missed_a_trim(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool> {
     let View { window, looks, .. } = *view;
     let Progress { seq, trims_seen, .. } = *progress;
     if window.trimmed() <= seq || window.trims() <= trims_seen {
@@ -370,11 +370,11 @@ fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool>
     let is_lost = |trims: &Trims| trims.any(sees_private, |trimmed| trimmed.affects(seq, trims_seen));
     let floor = || is_lost(topics.floor());
     if let Some(mut names) = group.selectors.topics_only() {
-        let lost = names.any(|name| {
+        let missed = names.any(|name| {
             looks.count(1);
             topics.id(name).map_or_else(floor, |id| is_lost(&topics.state(id).trimmed))
         });
-        return Some(lost);
+        return Some(missed);
     }
     if floor() {
         return Some(true);

@@ -75,9 +75,9 @@ pub enum StartRead {
     First(u64, Topic),
     /// There is none through this sequence number.
     NoneThrough(u64),
-    /// There may have been one behind this sequence number, which the store can't read any more. The cursor comes by it
-    /// first, and tells.
-    LostAfter(u64),
+    /// There may have been one after this sequence number, which the store can't read any more. The cursor comes by it first,
+    /// and tells.
+    DamagedAfter(u64),
 }
 
 /// A placement that waits for the store, or for its turn.
@@ -128,7 +128,7 @@ struct Survey {
     /// The last event when it began. Of later ones, some may have been missed.
     through: u64,
     selection: Selection,
-    lost: bool,
+    trimmed: bool,
     stored: bool,
     first: Option<u64>,
     /// The topic at which the last slice ended, the kinds of its events that are done, and of the next kind the events
@@ -159,7 +159,7 @@ impl Survey {
         let mut selection = std::mem::take(&mut self.selection);
         let mut names_left = SLICE;
         let over = topics.select(&group.selectors, &mut selection, &mut names_left, |state| {
-            self.lost |= is_lost(&state.trimmed);
+            self.trimmed |= is_lost(&state.trimmed);
             self.stored |= state.is_stored(after, sees_private);
             self.look(view, group, state, (0, after), &mut looks)
         });
@@ -168,7 +168,7 @@ impl Survey {
         self.selection = selection;
         if over && group.selectors.topics_only().is_none_or(|mut names| names.any(|name| topics.id(name).is_none())) {
             // a topic may have been forgotten since
-            self.lost |= is_lost(topics.floor());
+            self.trimmed |= is_lost(topics.floor());
         }
         over
     }
@@ -259,7 +259,7 @@ pub(crate) fn continue_start(
             pending.after = pending.after.max(through);
             go_on(view, cursor, pending)
         }
-        Some(StartRead::LostAfter(seq)) => {
+        Some(StartRead::DamagedAfter(seq)) => {
             let opening = pending.open(view.window, &mut cursor, Some(seq + 1), seq);
             Placement::Placed(cursor, opening)
         }
@@ -345,7 +345,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
             after,
             through: window.head(),
             selection: Selection::default(),
-            lost: false,
+            trimmed: false,
             stored: false,
             first: None,
             walk: None,
@@ -356,8 +356,8 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
         return Placement::Yield(cursor, pending);
     }
     match pending.check.take() {
-        Some(Check::After(_)) if !survey.lost => return exact(window, cursor),
-        Some(Check::After(asked) | Check::Since(_, asked)) if survey.lost => {
+        Some(Check::After(_)) if !survey.trimmed => return exact(window, cursor),
+        Some(Check::After(asked) | Check::Since(_, asked)) if survey.trimmed => {
             pending.gap = Some((GapReason::Trimmed, asked));
         }
         _ => {}

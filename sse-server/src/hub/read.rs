@@ -112,7 +112,7 @@ impl Hub {
     }
 
     pub(super) fn page(&self, read: &StoreRead, page: Page) -> StorePage {
-        let Page { mut entries, through, lost } = page;
+        let Page { mut entries, through, damaged } = page;
         if read.selectors.envelope {
             self.drop_stale_ends(&mut entries); // nothing else tells of ends
         }
@@ -122,7 +122,7 @@ impl Hub {
             .into_iter()
             .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
         let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
-        StorePage { write, first, through, lost }
+        StorePage { write, first, through, damaged }
     }
 }
 

@@ -125,7 +125,7 @@ impl Hub {
                         .map_err(SubscribeError::unreadable)?;
                     let found = match page.entries.first() {
                         // What can't be read any more is told by the cursor, which comes by it first.
-                        _ if page.lost && !pending.has_gap() => StartRead::LostAfter(read.after),
+                        _ if page.damaged && !pending.has_gap() => StartRead::DamagedAfter(read.after),
                         Some(first) => StartRead::First(first.seq, first.draft.topic.clone()),
                         None => StartRead::NoneThrough(page.through),
                     };
@@ -151,7 +151,7 @@ impl Hub {
         if let Step::NeedStore(read) = step {
             let page =
                 self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await).map_err(SubscribeError::unreadable)?;
-            if page.lost {
+            if page.damaged {
                 let page = self.page(&read, page); // it takes the lock itself
                 if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, date) {
                     self.metrics().gap(gap.reason);

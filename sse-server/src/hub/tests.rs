@@ -175,7 +175,7 @@ impl Store for Broken {
         let entries = if query.after < 9 { vec![Entry { seq: 9, time: 0, draft }] } else { Vec::new() };
         Box::pin(async move {
             assert_ne!(self.how, Breach::Read, "the panic that the test asked for");
-            Ok(Page { lost: query.after < 8, entries, through: 9 })
+            Ok(Page { damaged: query.after < 8, entries, through: 9 })
         })
     }
 

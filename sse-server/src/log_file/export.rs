@@ -122,7 +122,7 @@ impl LogFile {
         let (mut exported, mut gaps, mut after) = (Exported::default(), 0, 0);
         while after < last {
             let page = snapshot.page_of_all(after, last, PAGE_EVENTS, PAGE_BYTES)?;
-            gaps += u64::from(page.lost);
+            gaps += u64::from(page.damaged);
             after = page.through;
             for Entry { seq, time, draft } in &page.entries {
                 // one that a topic went on after is an event like others

@@ -41,7 +41,7 @@ pub(crate) struct PageBuilder {
 impl PageBuilder {
     /// An empty page for `query`, which has come through `through` if all that is added has room.
     pub(crate) const fn new(query: &Query, through: u64) -> Self {
-        let page = Page { entries: Vec::new(), through, lost: false };
+        let page = Page { entries: Vec::new(), through, damaged: false };
         Self { room: PageRoom::of(query), page, is_over: false }
     }
 
@@ -63,7 +63,7 @@ impl PageBuilder {
             self.end(before);
             return false;
         }
-        self.page.lost = true;
+        self.page.damaged = true;
         true
     }
 

@@ -256,7 +256,7 @@ impl Model {
     fn page(&self, events: &[&Published], through: u64) -> StorePage {
         let encoded = events.iter().map(|event| encode(self.engine.window().at(event.seq), &event.draft, false));
         let write = (!events.is_empty()).then(|| (Write::of(encoded.collect()), events.len()));
-        StorePage { write, first: events.first().map(|event| (event.seq, event.time)), through, lost: false }
+        StorePage { write, first: events.first().map(|event| (event.seq, event.time)), through, damaged: false }
     }
 
     /// Takes one step, and returns false if the stream ended.

@@ -53,7 +53,7 @@ impl Hub {
         let seqs = read.after + 1..=read.until;
         let first = Some((*seqs.start(), 0));
         let events: Vec<_> = seqs.map(|seq| encode(self.engine.window().at(seq), &draft("x"), false)).collect();
-        StorePage { write: Some((Write::of(events.clone()), events.len())), first, through: read.until, lost: false }
+        StorePage { write: Some((Write::of(events.clone()), events.len())), first, through: read.until, damaged: false }
     }
 }
 
@@ -274,6 +274,6 @@ fn without_the_hub_s_own_events_a_gap_in_mid_stream_ends_the_stream_for_what_cau
     let start = Start::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Off);
     let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
-    let page = StorePage { lost: true, ..hub.page(&read) };
+    let page = StorePage { damaged: true, ..hub.page(&read) };
     assert_eq!(session.accept_page(Ok(page), hub.now, &mut hub), ends(DrainReason::Store), "the disk is at fault");
 }

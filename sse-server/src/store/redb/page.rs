@@ -4,7 +4,7 @@
 //!  read the next event ── good ──▶ on the page, if it matches and fits
 //!        │
 //!        └── damaged ── the page has events ──▶ it ends before the damage; the next page begins there
-//!                  └── it is empty ──▶ lost; go on behind the damage
+//!                  └── it is empty ──▶ damaged; go on behind the damage
 //! ```
 
 mod indexes;

@@ -82,7 +82,7 @@ pub(crate) async fn private_events_are_read_with_a_grant(store: &dyn Store) {
     assert_eq!(seqs(&all(store, &["inbox/1"], 0).await), [] as [u64; 0]);
     assert_eq!(seqs(&all_for(store, granted(&["inbox/*"], &["inbox/*"]), 0).await), hidden);
     let none = store.read(Query { until: after - 1, ..query(&["a"], open) }).await.unwrap();
-    assert_eq!((none.entries.len(), none.through, none.lost), (0, after - 1, false));
+    assert_eq!((none.entries.len(), none.through, none.damaged), (0, after - 1, false));
 }
 
 pub(crate) async fn the_first_event_with_an_alias_is_found(store: &dyn Store) {

@@ -103,7 +103,7 @@ async fn with_gaps(store: &Redb, of: &[&str]) -> (Vec<Entry>, usize) {
         };
         assert!(page.through > after, "it goes on");
         assert!(page.entries.iter().all(|entry| entry.seq > after && entry.seq <= page.through));
-        gaps += usize::from(page.lost);
+        gaps += usize::from(page.damaged);
         after = page.through;
         entries.extend(page.entries);
     }

@@ -191,7 +191,7 @@ async fn a_damaged_event_is_missed_by_those_who_select_one_of_its_topics() {
             let query =
                 crate::store::Query { selectors: granted(of, grants), after, until: 60, events: 9, bytes: 1 << 20 };
             let page = store.read(query).await.unwrap();
-            gaps += usize::from(page.lost);
+            gaps += usize::from(page.damaged);
             after = page.through;
             texts.extend(page.entries.into_iter().map(|entry| entry.draft.data.to_string()));
         }
