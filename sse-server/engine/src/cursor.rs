@@ -20,7 +20,7 @@ use crate::{
     group::{Group, Groups},
     looks::{Looks, SLICE},
     page::Pages,
-    topic_state::Trims,
+    topic_state::Losses,
     topics::TopicId,
     window::Window,
 };
@@ -41,8 +41,8 @@ pub struct Cursor {
 pub struct Progress {
     /// The sequence number through which the subscriber has been served.
     seq: u64,
-    /// The last trim that was reported to the subscriber, or did not concern it.
-    trims_seen: u64,
+    /// The generation of the last loss that was reported to the subscriber, or did not concern it.
+    generation_seen: u64,
     /// The subscriber has caught up before, so it is responsible for any lag.
     caught_up: bool,
 }
@@ -114,8 +114,8 @@ pub struct StorePage {
 }
 
 impl Cursor {
-    pub(crate) const fn new(group: GroupId, seq: u64, trims_seen: u64) -> Self {
-        Self { group, progress: Progress { seq, trims_seen, caught_up: false } }
+    pub(crate) const fn new(group: GroupId, seq: u64, generation_seen: u64) -> Self {
+        Self { group, progress: Progress { seq, generation_seen, caught_up: false } }
     }
 
     /// Moves to just before the first event that follows, while the subscriber is being placed.
@@ -167,7 +167,7 @@ impl Cursor {
         let found = matching_after(view, group, progress.seq, if missed { 1 } else { STEP_EVENTS });
         let through = found.through.max(progress.seq);
         if missed {
-            progress.trims_seen = window.trims();
+            progress.generation_seen = window.generation();
             let first = found.frames.first().map(|first| first.seq);
             return progress.gap_before(window, first, through, GapReason::Lagged);
         }
@@ -200,7 +200,7 @@ impl Cursor {
             if bounds.lag_policy == LagPolicy::Disconnect {
                 return Step::Lagged;
             }
-            progress.trims_seen = window.trims();
+            progress.generation_seen = window.generation();
             return progress.gap_before(window, first, page.through, GapReason::Lagged);
         }
         // What the disk lost is not the subscriber's fault, whatever the policy for lag.
@@ -217,9 +217,9 @@ impl Cursor {
 }
 
 impl Progress {
-    /// The last trim that was reported to the subscriber, or did not concern it.
-    pub(crate) const fn trims_seen(&self) -> u64 {
-        self.trims_seen
+    /// The generation of the last loss that was reported to the subscriber, or did not concern it.
+    pub(crate) const fn generation_seen(&self) -> u64 {
+        self.generation_seen
     }
 
     /// Returns true if the stream has to end because its next event has `waited` for too long, or has too many bytes
@@ -353,13 +353,13 @@ pub(crate) fn is_intact(view: &View<'_>, group: &Group, seq: u64) -> bool {
     group.has_all(seq, window.start()) && group.seqs_after(seq).all(present)
 }
 
-/// Returns true if an event that matches the group and that a subscriber with `progress` has not had was removed by a trim
-/// that it has not seen, and `None` if more trims have to be looked at than one step does. Those that do not concern it
+/// Returns true if an event that matches the group and that a subscriber with `progress` has not had was lost to a trim
+/// that it has not seen, and `None` if more losses have to be looked at than one step does. Those that do not concern it
 /// are seen from then on.
 fn missed_a_trim(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool> {
     let View { window, looks, .. } = *view;
-    let Progress { seq, trims_seen, .. } = *progress;
-    if window.trimmed() <= seq || window.trims() <= trims_seen {
+    let Progress { seq, generation_seen, .. } = *progress;
+    if window.lost_through() <= seq || window.generation() <= generation_seen {
         return Some(false);
     }
     if is_intact(view, group, seq) {
@@ -367,12 +367,12 @@ fn missed_a_trim(view: &View<'_>, group: &Group, progress: &mut Progress) -> Opt
     }
     let topics = window.topics();
     let sees_private = group.selectors.sees_private();
-    let is_lost = |trims: &Trims| trims.any(sees_private, |trimmed| trimmed.affects(seq, trims_seen));
+    let is_lost = |losses: &Losses| losses.any(sees_private, |loss| loss.affects(seq, generation_seen));
     let floor = || is_lost(topics.floor());
     if let Some(mut names) = group.selectors.topics_only() {
         let missed = names.any(|name| {
             looks.count(1);
-            topics.id(name).map_or_else(floor, |id| is_lost(&topics.state(id).trimmed))
+            topics.id(name).map_or_else(floor, |id| is_lost(&topics.state(id).losses))
         });
         return Some(missed);
     }
@@ -380,15 +380,15 @@ fn missed_a_trim(view: &View<'_>, group: &Group, progress: &mut Progress) -> Opt
         return Some(true);
     }
     let matcher = Matcher::new(&group.selectors);
-    for (at, (generation, state)) in topics.trimmed_since(trims_seen).enumerate() {
+    for (at, (generation, state)) in topics.losses_since(generation_seen).enumerate() {
         if at == SLICE {
             return None;
         }
         looks.count(1);
-        if state.is_some_and(|state| is_lost(&state.trimmed) && matcher.matches(&state.topic)) {
+        if state.is_some_and(|state| is_lost(&state.losses) && matcher.matches(&state.topic)) {
             return Some(true);
         }
-        progress.trims_seen = generation;
+        progress.generation_seen = generation;
     }
     Some(false)
 }

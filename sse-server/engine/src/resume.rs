@@ -6,7 +6,7 @@ use crate::{
     group::Group,
     lasts::Lasts,
     looks::SLICE,
-    topic_state::{TopicState, Trimmed, Trims},
+    topic_state::{Losses, TopicLoss, TopicState},
     window::Window,
 };
 
@@ -112,10 +112,10 @@ enum Check {
 }
 
 impl Check {
-    fn is_lost(&self, after: u64, trimmed: &Trimmed) -> bool {
+    fn is_lost(&self, after: u64, loss: &TopicLoss) -> bool {
         match self {
-            Self::After(_) => trimmed.affects(after, 0),
-            Self::Since(time, _) => trimmed.through > 0 && trimmed.time >= *time,
+            Self::After(_) => loss.affects(after, 0),
+            Self::Since(time, _) => loss.through > 0 && loss.time >= *time,
         }
     }
 }
@@ -142,8 +142,8 @@ impl Survey {
         let after = self.after;
         let topics = view.window.topics();
         let sees_private = group.selectors.sees_private();
-        let is_lost = |trimmed: &Trimmed| check.is_some_and(|check| check.is_lost(after, trimmed));
-        let is_lost = |trims: &Trims| trims.any(sees_private, is_lost);
+        let is_lost = |loss: &TopicLoss| check.is_some_and(|check| check.is_lost(after, loss));
+        let is_lost = |losses: &Losses| losses.any(sees_private, is_lost);
         let mut looks = SLICE;
         if let Some((topic, kinds, through)) = self.walk.take()
             && let Some(id) = topics.id(&topic)
@@ -159,7 +159,7 @@ impl Survey {
         let mut selection = std::mem::take(&mut self.selection);
         let mut names_left = SLICE;
         let over = topics.select(&group.selectors, &mut selection, &mut names_left, |state| {
-            self.trimmed |= is_lost(&state.trimmed);
+            self.trimmed |= is_lost(&state.losses);
             self.stored |= state.is_stored(after, sees_private);
             self.look(view, group, state, (0, after), &mut looks)
         });
@@ -225,7 +225,7 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
     match start {
         Start::Earliest | Start::After(_) | Start::Alias { .. } => {}
         // behind all that is assigned: what is hidden was published before the subscriber came
-        Start::Head => return exact(window, Cursor::new(id, window.head(), window.trims())),
+        Start::Head => return exact(window, Cursor::new(id, window.head(), window.generation())),
         // what is hidden comes live, behind these
         Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.pages))),
         Start::Since { time, asked, before } => {
@@ -233,7 +233,7 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
             pending.check = Some(Check::Since(*time, asked.clone()));
         }
     }
-    go_on(view, Cursor::new(id, pending.after, window.trims()), pending)
+    go_on(view, Cursor::new(id, pending.after, window.generation()), pending)
 }
 
 /// Continues a placement, with what was found in the store if that was read.
@@ -326,7 +326,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
     // a group doesn't know of hidden events, which may be trimmed already
     let is_known = window.shown() == window.head();
     if let Some(Check::After(_)) = pending.check
-        && (window.trimmed() <= after || is_known && is_intact(view, group, after))
+        && (window.lost_through() <= after || is_known && is_intact(view, group, after))
     {
         return exact(window, cursor);
     }
@@ -381,7 +381,7 @@ impl Pending {
     fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>, through: u64) -> Opening {
         let seq = match first {
             // The subscriber looks by itself what was trimmed while its start was looked for.
-            _ if self.gap.is_none() && window.trims() > cursor.progress().trims_seen() => self.after,
+            _ if self.gap.is_none() && window.generation() > cursor.progress().generation_seen() => self.after,
             Some(first) => first - 1,
             None => through.max(self.after),
         };

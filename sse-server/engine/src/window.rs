@@ -15,7 +15,7 @@ use crate::{
     aliases::Aliases,
     envelopes::Envelopes,
     frame::Frame,
-    topic_state::Trimmed,
+    topic_state::TopicLoss,
     topics::{TopicId, Topics},
 };
 
@@ -44,10 +44,10 @@ pub struct Window {
     aliases: Aliases,
     /// The canonical topic of the last event.
     newest: Option<TopicId>,
-    /// The latest sequence number ever trimmed.
-    trimmed: u64,
-    /// The number of trims.
-    trims: u64,
+    /// The last event ever lost.
+    lost_through: u64,
+    /// The number of losses, each of which has its own.
+    generation: u64,
     /// There is a store behind the window.
     backed: bool,
     /// Events through this one were in the store when it was opened.
@@ -83,8 +83,8 @@ impl Window {
             topics: Topics::new(bounds.topics),
             aliases: Aliases::default(),
             newest: None,
-            trimmed: 0,
-            trims: 0,
+            lost_through: 0,
+            generation: 0,
             backed: false,
             found: 0,
             settled: 0,
@@ -93,11 +93,11 @@ impl Window {
         }
     }
 
-    /// Numbers a trim by which an event was lost.
-    fn lose(&mut self, lost: Loss) -> Trimmed {
-        self.trims += 1;
-        self.trimmed = self.trimmed.max(lost.0);
-        Trimmed::of(lost, self.trims)
+    /// Numbers the loss of an event.
+    fn lose(&mut self, lost: Loss) -> TopicLoss {
+        self.generation += 1;
+        self.lost_through = self.lost_through.max(lost.0);
+        TopicLoss::of(lost, self.generation)
     }
 
     /// The last event that left the window, perhaps still hidden. Whatever is retained through it is in the store.
@@ -151,13 +151,14 @@ impl Window {
         &self.topics
     }
 
-    pub(crate) const fn trims(&self) -> u64 {
-        self.trims
+    /// The generation of the last loss.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
     }
 
-    /// The latest sequence number ever trimmed: nothing after it is lost.
-    pub(crate) const fn trimmed(&self) -> u64 {
-        self.trimmed
+    /// The last event ever lost: none after it is.
+    pub(crate) const fn lost_through(&self) -> u64 {
+        self.lost_through
     }
 
     /// The first sequence number in the window, or the next one to be assigned.
@@ -347,9 +348,9 @@ impl Window {
         let Some((frame, time)) = self.remove(seq) else { return };
         *looks = looks.saturating_sub(1 + frame.others().len());
         for (id, kind) in frame.kinds() {
-            let trimmed = self.lose((seq, time));
+            let loss = self.lose((seq, time));
             let cost = if kind.canonical { frame.cost() } else { 0 };
-            self.topics.note_trimmed(id, kind, cost, trimmed);
+            self.topics.note_trimmed(id, kind, cost, loss);
         }
         self.tidy();
     }
