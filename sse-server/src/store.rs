@@ -36,7 +36,7 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// configured and followers have them. The append starts when the future is first polled. From then on it completes
     /// even if the future is dropped.
     ///
-    /// Nothing gets behind the end of a topic: a batch with an event whose canonical topic has ended, or that ends such a
+    /// Nothing comes after the end of a topic: a batch with an event whose canonical topic has ended, or that ends such a
     /// topic, is [refused](StoreError::Ended). That is known only once the end is as durable as configured.
     fn append(&self, batch: Batch) -> Task<'_, Appended>;
 
@@ -92,7 +92,7 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     /// The events of `trims` are about to be trimmed.
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
 
-    /// `topic` ends behind its last event, without an event that says so. Returns where it ended: at that event, or if
+    /// `topic` ends after its last event, without an event that says so. Returns where it ended: at that event, or if
     /// there is none at `at`. Only a store that retains nothing itself needs the answer.
     fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock);
 
@@ -163,7 +163,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) drafts: Vec<Draft>,
-    /// A topic that ends behind them, without an event of its own.
+    /// A topic that ends after them, without an event of its own.
     pub(crate) end: Option<Topic>,
     pub(crate) keys: Vec<KeyedRange>,
     /// The publisher's time.
@@ -171,12 +171,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// The canonical topic of the event at `index`. Behind the last event, it is the topic to end.
+    /// The canonical topic of the event at `index`. After the last event, it is the topic to end.
     pub(crate) fn topic(&self, index: usize) -> Option<&Topic> {
         self.drafts.get(index).map(|draft| &draft.topic).or(self.end.as_ref())
     }
 
-    /// Returns an error if an event, or the end of a topic, would come behind the end of its topic. `end_of` tells the ends
+    /// Returns an error if an event, or the end of a topic, would come after the end of its topic. `end_of` tells the ends
     /// in the log.
     pub(crate) fn check_ends(&self, mut end_of: impl FnMut(&Topic) -> Option<u64>) -> Result<(), StoreError> {
         let mut here = HashSet::new();
@@ -252,7 +252,7 @@ pub(crate) enum StoreError {
     #[error("the store takes nothing at the moment: {0}")]
     Unavailable(Arc<str>),
     /// The canonical topic of the event at `index` has ended at the event `at`, which is 0 if it is one of the same batch.
-    /// Behind the last event, it is the topic to end.
+    /// After the last event, it is the topic to end.
     #[error("the topic has ended")]
     Ended { index: usize, at: u64 },
     #[error("the store is closed")]

@@ -50,7 +50,7 @@ pub struct Progress {
 /// What a subscriber gets next; `W` is the form in which its events are carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<W = Write> {
-    /// Events to write; the cursor stands behind them.
+    /// Events to write; the cursor stands after them.
     Events {
         /// The events.
         events: W,

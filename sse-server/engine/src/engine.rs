@@ -90,7 +90,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends `topic` behind its last event, which is returned: there is [work](Self::work) because of it. A topic without
+    /// Ends `topic` after its last event, which is returned: there is [work](Self::work) because of it. A topic without
     /// events ends at `at`.
     pub fn end(&mut self, topic: &Topic, at: u64) -> u64 {
         self.looks.count(1);

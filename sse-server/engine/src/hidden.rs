@@ -42,7 +42,7 @@ impl Hidden {
         Self { seq, topic: topic.clone(), others: others.clone(), private: *private, ends: *end, is_event: true }
     }
 
-    /// The end of `topic` behind the event `seq`.
+    /// The end of `topic` after the event `seq`.
     pub(crate) fn end(seq: u64, topic: &Topic) -> Self {
         let others = Box::default();
         Self { seq, topic: topic.clone(), others, private: false, ends: true, is_event: false }

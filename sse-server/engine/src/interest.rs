@@ -153,6 +153,6 @@ impl Interest {
     }
 
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
-        self.names.range::<str, _>(topics::behind(after))
+        self.names.range::<str, _>(topics::names_after(after))
     }
 }

@@ -1,7 +1,7 @@
 //! A set of selectors prepared for matching many topics.
 //!
 //! Selectors are tried together, segment by segment, whatever their number. Topics that are sorted by name are not even
-//! looked at where no selector can match: behind each name that doesn't match, [`Matcher::select`] goes on with the next
+//! looked at where no selector can match: after each name that doesn't match, [`Matcher::select`] goes on with the next
 //! one that may.
 
 use std::{collections::BTreeMap, ops::Bound};
@@ -210,7 +210,7 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// The character after `/`: what begins a name behind all that begin with a segment and `/`.
+/// The character after `/`: what begins a name after all that begin with a segment and `/`.
 const AFTER_SLASH: &str = "0";
 
 impl<'a> Node<'a> {

@@ -174,7 +174,7 @@ impl Survey {
     }
 
     /// Takes the first event of a topic that the subscriber may read, after the `kinds` that are done, and of the next one
-    /// behind `through`. Returns false if there are no `looks` left for it.
+    /// after `through`. Returns false if there are no `looks` left for it.
     fn look(
         &mut self,
         view: &View<'_>,
@@ -224,9 +224,9 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
     }
     match start {
         Start::Earliest | Start::After(_) | Start::Alias { .. } => {}
-        // behind all that is assigned: what is hidden was published before the subscriber came
+        // after all that is assigned: what is hidden was published before the subscriber came
         Start::Head => return exact(window, Cursor::new(id, window.head(), window.generation())),
-        // what is hidden comes live, behind these
+        // what is hidden comes live, after these
         Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.pages))),
         Start::Since { time, asked, before } => {
             pending.after = before.unwrap_or_else(|| window.before(*time));

@@ -255,7 +255,7 @@ impl Topics {
         }
     }
 
-    /// The topic ends with the event `seq`, or behind it; with 0 it goes on after all.
+    /// The topic ends with the event `seq`, or after it; with 0 it goes on after all.
     pub(crate) fn set_ended(&mut self, id: TopicId, seq: u64) {
         self.states[id.0].ended = seq;
     }
@@ -330,7 +330,7 @@ impl Topics {
 
     /// The names of topics after `after`, in order, each with whether everyone may know of it.
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&Topic, bool)> {
-        self.names.range::<str, _>(behind(after)).map(|(name, id)| (name, self.state(*id).is_public()))
+        self.names.range::<str, _>(names_after(after)).map(|(name, id)| (name, self.state(*id).is_public()))
     }
 }
 
@@ -339,7 +339,7 @@ fn key(state: &TopicState, id: TopicId) -> (u64, TopicId) {
     (state.lost_through(), id)
 }
 
-/// The range of names behind `after`.
-pub(crate) fn behind(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
+/// The range of names after `after`.
+pub(crate) fn names_after(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
     (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }

@@ -137,7 +137,7 @@ impl Window {
         }
     }
 
-    /// The position just behind the event `seq`.
+    /// The position just after the event `seq`.
     pub const fn at(&self, seq: u64) -> Position {
         Position::new(self.epoch, seq)
     }

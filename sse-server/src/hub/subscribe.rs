@@ -141,7 +141,7 @@ impl Hub {
         }
     }
 
-    /// Finds out whether the store has lost something right behind where a stream opens, for one that can be told only then.
+    /// Finds out whether the store has lost something right after where a stream opens, for one that can be told only then.
     pub(crate) async fn look_ahead(&self, cursor: &mut Cursor, opening: &mut Opening) -> Result<(), SubscribeError> {
         if !self.0.backed {
             return Ok(()); // nothing is read from it

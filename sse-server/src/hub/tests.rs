@@ -344,7 +344,7 @@ async fn an_upload_of_more_lines_than_keys_is_not_published_twice() {
     let (status, again) = upload(&client, &lines.concat()).await;
     assert_eq!((status, &again["published"], &again["duplicates"]), (200, &0.into(), &3000.into()), "{again}");
     assert_eq!((&again["first_id"], &again["last_id"]), (&whole["first_id"], &whole["last_id"]));
-    // other lines, fewer lines, and others behind the same ones
+    // other lines, fewer lines, and others after the same ones
     assert_eq!(upload(&client, &lines.concat().replace("\"data\":2000}", "\"data\":-1}")).await.0, 422);
     assert_eq!(upload(&client, &lines[..2999].concat()).await.0, 422);
     let (status, more) = upload(&client, &(lines.concat() + "{\"topic\":\"b\",\"data\":1}\n")).await;

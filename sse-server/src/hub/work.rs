@@ -58,7 +58,7 @@ impl Core {
         applied.map_err(|_| OUT_OF_ORDER)
     }
 
-    /// Ends `topic` behind its last event, which is returned, or at `at` if it has none. `wake` gets those who wait for it.
+    /// Ends `topic` after its last event, which is returned, or at `at` if it has none. `wake` gets those who wait for it.
     pub(super) fn end(self: &Arc<Self>, topic: &Topic, at: u64, wake: &mut Wake) -> u64 {
         // a poisoned lock is left to whoever takes it next
         let Ok(mut state) = self.locked() else { return at };

@@ -163,7 +163,7 @@ struct Import<'a, A> {
     time: Millis,
     /// Events with the same time, since a batch has one, and the numbers of their lines.
     batch: Vec<(u64, Draft)>,
-    /// Topics to end behind the batch. It is empty if there are any.
+    /// Topics to end after the batch. It is empty if there are any.
     ends: Vec<(u64, Topic)>,
     bytes: usize,
     imported: Imported,
@@ -293,7 +293,7 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
         Ok(())
     }
 
-    /// Appends events, or those before the one that comes behind the end of its topic.
+    /// Appends events, or those before the one that comes after the end of its topic.
     fn append_events(&mut self, lines: &[u64], mut drafts: Vec<Draft>) -> Result<(), End> {
         if drafts.is_empty() {
             return Ok(());

@@ -94,7 +94,7 @@ impl MemoryLog {
         Ok(Appended { seqs, ended })
     }
 
-    /// Ends `topic` behind its last event, and returns where.
+    /// Ends `topic` after its last event, and returns where.
     fn end(&mut self, topic: &Topic, after_unlock: &mut Vec<AfterUnlock>) -> u64 {
         self.head = self.head.max(1); // what ends at 0 has not ended
         let last = self.entries.iter().rfind(|entry| entry.draft.topics().any(|one| one == topic));

@@ -57,7 +57,7 @@ impl PageBuilder {
         false
     }
 
-    /// What follows `before` can't be read. Returns true if the page, which is empty, goes on behind it.
+    /// What follows `before` can't be read. Returns true if the page, which is empty, goes on after it.
     pub(crate) fn step_over(&mut self, before: u64) -> bool {
         if !self.page.entries.is_empty() {
             self.end(before);

@@ -61,7 +61,7 @@ async fn a_stream_poured_in_again_under_its_key_doubles_nothing() {
         );
         let refused = keyed("data: a\n\ndata: x\n\n").await;
         assert_eq!(problem(&refused).0, 422);
-        // what comes behind the end is refused, and it is said which that is
+        // what comes after the end is refused, and it is said which that is
         let refused = keyed("data: a\n\ndata: b\n\ndata: c\n\ndata: d\n\n").await;
         let answer = refused.json();
         assert_eq!(

@@ -5,7 +5,7 @@ use crate::{MAX_ALIASED, Selectors, Stock, Topic, frame::Frame};
 use super::Window;
 
 impl Window {
-    /// Ends a topic behind its last event, or goes on with it.
+    /// Ends a topic after its last event, or goes on with it.
     pub(crate) fn set_ended(&mut self, topic: &Topic, ended: u64) {
         if ended == 0 {
             self.reopen(topic);

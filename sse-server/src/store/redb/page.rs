@@ -4,7 +4,7 @@
 //!  read the next event ── good ──▶ on the page, if it matches and fits
 //!        │
 //!        └── damaged ── the page has events ──▶ it ends before the damage; the next page begins there
-//!                  └── it is empty ──▶ damaged; go on behind the damage
+//!                  └── it is empty ──▶ damaged; go on after the damage
 //! ```
 
 mod indexes;
@@ -96,7 +96,7 @@ impl Snapshot<'_> {
     }
 
     /// Checks that the indexes have lost none of the events after `after`, through `through`: each of those `found`, and of
-    /// each topic the first behind `through`, names the event of the topic before it.
+    /// each topic the first after `through`, names the event of the topic before it.
     fn check_index(&self, after: u64, through: u64, found: &[Found]) -> FileResult<()> {
         let mut lasts: HashMap<(u32, bool, bool), u64> = HashMap::new();
         for found in found.chunk_by(|one, next| one.seq == next.seq) {

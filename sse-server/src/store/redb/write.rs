@@ -193,7 +193,7 @@ impl<'t> LogTransaction<'t> {
         last
     }
 
-    /// Ends `topic` behind its last event of any kind, or if it has none at `at`.
+    /// Ends `topic` after its last event of any kind, or if it has none at `at`.
     fn end(&mut self, topic: &Topic, at: u64) -> FileResult<()> {
         let id = self.topic(topic)?;
         if let Some(stored) = self.loaded.topics.get_mut(&id) {
