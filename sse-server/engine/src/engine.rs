@@ -115,7 +115,7 @@ impl Engine {
 
     /// Returns true if there is nothing to come for a subscriber that starts at `start`: it names only topics, all of which
     /// have ended, and has had everything.
-    pub fn is_over(&self, selectors: &Selectors, start: &Start) -> bool {
+    pub fn has_ended(&self, selectors: &Selectors, start: &Start) -> bool {
         // mostly no, and quick to tell
         if ended_by(&self.window, selectors, self.window.head()).is_none() {
             return false;

@@ -190,8 +190,8 @@ impl Model {
         for one in self.subscribers.iter().filter(|one| one.waits) {
             let missed: Vec<_> = self.retained(&one.selectors, one.seq);
             prop_assert!(missed.first().is_none_or(|first| *first > self.shown()), "nobody was woken for {missed:?}");
-            let is_over = self.engine.hidden() == 0 && self.is_over(&one.selectors, self.shown());
-            prop_assert!(!is_over, "nobody was woken for the end");
+            let has_ended = self.engine.hidden() == 0 && self.has_ended(&one.selectors, self.shown());
+            prop_assert!(!has_ended, "nobody was woken for the end");
         }
         Ok(())
     }

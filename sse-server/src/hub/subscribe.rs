@@ -74,7 +74,7 @@ pub(crate) enum Subscribed {
     /// It is counted, and starts there.
     At(Subscriber, Cursor, Opening),
     /// All its topics have ended, and it has had everything.
-    Over,
+    Ended,
 }
 
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
@@ -83,14 +83,14 @@ enum Attempt {
     Begun(Subscriber, Placement),
     /// Where it starts depends on the store, which has to be asked first.
     AskStore,
-    Over,
+    Ended,
 }
 
 impl Hub {
     /// Returns true if a subscriber that starts at `start` would be told that it has had everything.
-    pub(crate) async fn is_over(&self, selectors: &Selectors, start: Start) -> Result<bool, SubscribeError> {
+    pub(crate) async fn has_ended(&self, selectors: &Selectors, start: Start) -> Result<bool, SubscribeError> {
         let start = self.found(start, selectors).await?;
-        Ok(self.0.core.state()?.engine.is_over(selectors, &start))
+        Ok(self.0.core.state()?.engine.has_ended(selectors, &start))
     }
 
     /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
@@ -104,7 +104,7 @@ impl Hub {
         let (subscriber, mut placement) = loop {
             match self.try_subscribe(&selectors, &start, address)? {
                 Attempt::Begun(subscriber, placement) => break (subscriber, placement),
-                Attempt::Over => return Ok(Subscribed::Over),
+                Attempt::Ended => return Ok(Subscribed::Ended),
                 Attempt::AskStore => {}
             }
             if let Start::Since { time, before, .. } = &mut start {
@@ -218,8 +218,8 @@ impl Hub {
         {
             return Ok(Attempt::AskStore);
         }
-        if state.engine.is_over(selectors, start) {
-            return Ok(Attempt::Over);
+        if state.engine.has_ended(selectors, start) {
+            return Ok(Attempt::Ended);
         }
         let is_new = !state.engine.has_members(selectors);
         if let Some(share) = address.map(|address| state.share(address)) {

@@ -47,17 +47,17 @@ pub enum Delivery {
         others: Vec<Topic>,
         /// Whether it is private.
         private: bool,
-        /// Whether it is the last event of its topic.
-        last: bool,
+        /// Whether it is the last event of its topic, which has ended with it.
+        end: bool,
         /// Its ID, name and data.
         event: Event,
     },
     /// Events of its topics may have been lost. What follows is complete from `first` on.
     Gap(Gap),
     /// The hub ends the subscription. Nothing follows; subscribe again after its [position](Subscription::position).
-    End(DrainReason),
+    Drain(DrainReason),
     /// All topics of the subscription have ended, and everything was delivered. Nothing follows, nor would it later.
-    TopicsEnded(End),
+    End(End),
 }
 
 /// A stream of the events of a set of topics, in the order of the log, each once. Made by [`Hub::subscribe`].
@@ -118,15 +118,10 @@ impl Hub {
         let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
         let (subscriber, cursor, opening) = match self.add_subscriber(selectors.clone(), start, None).await? {
             Subscribed::At(subscriber, cursor, opening) => (subscriber, cursor, opening),
-            Subscribed::Over => {
+            Subscribed::Ended => {
                 let end = End::new(selectors.topics_only().into_iter().flatten().map(Topic::as_str));
                 let position = asked.unwrap_or_else(|| self.position(self.shown()).id());
-                return Ok(Subscription {
-                    body: None,
-                    parser,
-                    ready: [(Delivery::TopicsEnded(end), None)].into(),
-                    position,
-                });
+                return Ok(Subscription { body: None, parser, ready: [(Delivery::End(end), None)].into(), position });
             }
         };
         // What was lost is told first: until then the place is where it will be told again.
@@ -169,8 +164,8 @@ impl Stream for Subscription {
                 match ControlEvent::decode(read.name(), read.data()) {
                     None => ready.extend(published(&read).map(|event| (event, id))),
                     Some(ControlEvent::Gap(gap)) => ready.push_back((Delivery::Gap(gap), id)),
-                    Some(ControlEvent::End(end)) => ready.push_back((Delivery::TopicsEnded(end), id)),
-                    Some(ControlEvent::Drain(drain)) => ready.push_back((Delivery::End(drain.reason), id)),
+                    Some(ControlEvent::End(end)) => ready.push_back((Delivery::End(end), id)),
+                    Some(ControlEvent::Drain(drain)) => ready.push_back((Delivery::Drain(drain.reason), id)),
                     // a cursor; everything before it was delivered
                     Some(_) if ready.is_empty() => *position = id.unwrap_or_else(|| position.clone()),
                     Some(_) => {}
@@ -182,12 +177,12 @@ impl Stream for Subscription {
 
 /// An event out of the envelope that the hub's encoder made.
 fn published(read: &EventRef<'_>) -> Option<Delivery> {
-    let Draft { topic, others, name, data, private, end: last, .. } = decode(read.name(), read.data())?;
+    let Draft { topic, others, name, data, private, end, .. } = decode(read.name(), read.data())?;
     let mut event = Event::builder().id(EventId::new(read.id()).ok()?).data(data);
     if let Some(name) = name {
         event = event.name(name.event_name());
     }
-    Some(Delivery::Event { topic, others: others.into_vec(), private, last, event: event.build() })
+    Some(Delivery::Event { topic, others: others.into_vec(), private, end, event: event.build() })
 }
 
 #[cfg(test)]
@@ -279,7 +274,7 @@ mod tests {
         let day = tokio::time::timeout(Duration::from_secs(24 * 3600), subscription.next());
         assert!(day.await.is_err(), "nothing but heartbeats, which are not told");
         hub.drain();
-        assert_eq!(next(&mut subscription).await, Delivery::End(DrainReason::Shutdown));
+        assert_eq!(next(&mut subscription).await, Delivery::Drain(DrainReason::Shutdown));
         assert_eq!(subscription.next().await, None);
         assert_eq!(hub.subscribe(all(), Start::Head).await.unwrap_err(), SubscribeError::Draining);
     }

@@ -95,7 +95,7 @@ impl Model {
     }
 
     /// Returns true if nothing can come any more for a subscriber that has been served through `seq`.
-    pub(super) fn is_over(&self, selectors: &Selectors, seq: u64) -> bool {
+    pub(super) fn has_ended(&self, selectors: &Selectors, seq: u64) -> bool {
         let has_ended = |topic: &Topic| self.end_of(topic).is_some_and(|end| end <= seq);
         selectors.topics_only().is_some_and(|mut topics| topics.all(has_ended))
     }
@@ -155,7 +155,7 @@ impl Model {
             (_, expect) => expect,
         };
         if let (Start::After(_) | Start::Alias { .. }, Ok(seq)) = (start, expect) {
-            prop_assert_eq!(self.engine.is_over(&selectors, start), self.is_over(&selectors, seq));
+            prop_assert_eq!(self.engine.has_ended(&selectors, start), self.has_ended(&selectors, seq));
         }
         let mut placed = self.engine.subscribe(selectors.clone(), start).unwrap();
         let (cursor, opening) = loop {
@@ -278,7 +278,7 @@ impl Model {
         match step {
             Step::Ended(topics) => {
                 prop_assert!(!lost && expect.is_empty(), "an end before {expect:?} or a loss");
-                prop_assert!(self.is_over(&subscriber.selectors, shown.max(subscriber.seq)));
+                prop_assert!(self.has_ended(&subscriber.selectors, shown.max(subscriber.seq)));
                 let all = subscriber.selectors.topics_only().into_iter().flatten();
                 prop_assert_eq!(topics, all.cloned().collect::<Vec<_>>());
                 return Ok(false);
@@ -314,8 +314,8 @@ impl Model {
             }
             Step::CaughtUp => {
                 prop_assert!(!lost && expect.is_empty(), "waiting while there is {expect:?} or a loss");
-                let is_over = self.engine.hidden() == 0 && self.is_over(&subscriber.selectors, shown);
-                prop_assert!(!is_over, "waiting for topics that have ended");
+                let has_ended = self.engine.hidden() == 0 && self.has_ended(&subscriber.selectors, shown);
+                prop_assert!(!has_ended, "waiting for topics that have ended");
                 subscriber.seq = shown.max(subscriber.seq);
                 subscriber.waits = true;
             }

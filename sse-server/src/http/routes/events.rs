@@ -33,8 +33,8 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     }
     let wish = Wish::read(&request.query, &request.headers, hub)?;
     if request.method == Method::HEAD {
-        return match hub.is_over(&wish.selectors, wish.start).await {
-            Ok(true) => Ok(over()),
+        return match hub.has_ended(&wish.selectors, wish.start).await {
+            Ok(true) => Ok(ended()),
             Ok(false) => Ok(head(hub, ResponseBody::no_events())),
             Err(error) => turn_away(hub, &error, accept, wish.control),
         };
@@ -48,7 +48,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     let (mut subscriber, mut cursor, mut opening) = match hub.add_subscriber(wish.selectors, wish.start, address).await
     {
         Ok(Subscribed::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
-        Ok(Subscribed::Over) => return Ok(over()),
+        Ok(Subscribed::Ended) => return Ok(ended()),
         Err(error) => return turn_away(hub, &error, accept, wish.control),
     };
     if holds_connection {
@@ -73,7 +73,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
 }
 
 /// All topics have ended, and the client has had everything: an `EventSource` that is told so does not come back.
-fn over() -> Response<ResponseBody> {
+fn ended() -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
