@@ -19,7 +19,7 @@ use crate::{
     frame::Frame,
     group::{Group, Groups},
     looks::{Looks, SLICE},
-    page::Pages,
+    portion::PortionBytes,
     topic_state::Losses,
     topics::TopicId,
     window::Window,
@@ -102,7 +102,7 @@ pub struct StoreRead {
 
 /// The result of a [`StoreRead`].
 #[derive(Debug)]
-pub struct StorePage {
+pub struct EncodedPage {
     /// The encoded events and their number, or `None` if there were none.
     pub write: Option<(Write, usize)>,
     /// The sequence number and the publish time of the first of them.
@@ -189,7 +189,7 @@ impl Cursor {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn accept_page(&mut self, view: &View<'_>, page: StorePage, date: Millis) -> Step {
+    pub(crate) fn accept_page(&mut self, view: &View<'_>, page: EncodedPage, date: Millis) -> Step {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
@@ -246,7 +246,7 @@ pub(crate) struct View<'a> {
     pub(crate) groups: &'a Groups,
     pub(crate) bounds: &'a Bounds,
     pub(crate) looks: &'a Looks,
-    pub(crate) pages: &'a Pages,
+    pub(crate) portion_bytes: &'a PortionBytes,
 }
 
 /// Matching events in the window, and the sequence number through which nothing else matches.

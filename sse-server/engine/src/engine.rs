@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use crate::{
-    Bounds, Cursor, Draft, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Selectors, Start,
-    StartRead, Step, StorePage, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
+    Bounds, Cursor, Draft, EncodedPage, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Selectors,
+    Start, StartRead, Step, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
     cursor::{View, ended_by},
     group::Groups,
     hidden::Hidden,
     looks::{Looks, SLICE},
-    page::Pages,
+    portion::PortionBytes,
     resume::{self, Asked},
 };
 
@@ -27,7 +27,7 @@ pub struct Engine {
     /// The groups that hidden events match, and shown ones that have not been reported.
     matched: Vec<GroupId>,
     looks: Looks,
-    pages: Pages,
+    portion_bytes: PortionBytes,
 }
 
 impl Engine {
@@ -40,7 +40,7 @@ impl Engine {
             hidden: VecDeque::new(),
             matched: Vec::new(),
             looks: Looks::default(),
-            pages: Pages::default(),
+            portion_bytes: PortionBytes::default(),
         }
     }
 
@@ -203,7 +203,7 @@ impl Engine {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub fn accept_page(&self, cursor: &mut Cursor, page: StorePage, date: Millis) -> Step {
+    pub fn accept_page(&self, cursor: &mut Cursor, page: EncodedPage, date: Millis) -> Step {
         cursor.accept_page(&self.view(), page, date)
     }
 
@@ -213,7 +213,7 @@ impl Engine {
             groups: &self.groups,
             bounds: &self.bounds,
             looks: &self.looks,
-            pages: &self.pages,
+            portion_bytes: &self.portion_bytes,
         }
     }
 

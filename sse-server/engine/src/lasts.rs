@@ -1,14 +1,14 @@
 //! The last event of each topic that a subscriber selects, with which its stream may begin.
 //!
-//! They are found in order of the log, a page of their numbers at a time: so the memory of a subscriber of very many topics
-//! is bounded, and its events come as it takes them. All topics are looked at for each page, so few pages are better.
+//! They are found in order of the log, a portion of their numbers at a time: so the memory of a subscriber of very many topics
+//! is bounded, and its events come as it takes them. All topics are looked at for each portion, so few portions are better.
 
 use crate::{
-    Cursor, Kind, Selection, Step, StorePage, StoreRead, Topic,
+    Cursor, EncodedPage, Kind, Selection, Step, StoreRead, Topic,
     cursor::{STEP_EVENTS, View},
     group::{Group, Groups},
     looks::SLICE,
-    page::{Page, Pages},
+    portion::{Portion, PortionBytes},
     topic_state::TopicState,
 };
 
@@ -21,10 +21,10 @@ pub struct Lasts {
     /// The last event shown when the stream was opened: what follows it comes as to everyone.
     until: u64,
     /// The events that were found and are not delivered.
-    page: Page,
+    portion: Portion,
     /// Events through this one are delivered.
     after: u64,
-    /// The topics that are still to be looked at for this page; `None` if there are none.
+    /// The topics that are still to be looked at for this portion; `None` if there are none.
     search: Option<Selection>,
     /// The topic at which the last slice ended, and how far it had come.
     walk: Option<(Topic, Walk)>,
@@ -43,9 +43,9 @@ struct Walk {
 
 impl Lasts {
     /// Those through the event `until`.
-    pub(crate) fn new(until: u64, pages: &Pages) -> Self {
-        let (page, search) = (Page::new(pages.clone()), Some(Selection::default()));
-        Self { until, page, after: 0, search, walk: None }
+    pub(crate) fn new(until: u64, all: &PortionBytes) -> Self {
+        let (portion, search) = (Portion::new(all.clone()), Some(Selection::default()));
+        Self { until, portion, after: 0, search, walk: None }
     }
 
     pub(crate) const fn until(&self) -> u64 {
@@ -54,47 +54,47 @@ impl Lasts {
 
     /// The next event to deliver.
     pub(crate) fn first(&self) -> Option<u64> {
-        self.page.iter().next()
+        self.portion.iter().next()
     }
 
     /// The next `count` events to deliver.
     pub(crate) fn next(&self, count: usize) -> impl Iterator<Item = u64> {
-        self.page.iter().take(count)
+        self.portion.iter().take(count)
     }
 
     /// The events through `seq` are delivered, or gone.
     pub(crate) fn delivered(&mut self, seq: u64) {
         self.after = self.after.max(seq);
-        self.page.remove_through(seq);
+        self.portion.remove_through(seq);
     }
 
     /// Puts in order what was found. The next step does it if nobody did; it may take a millisecond, so it is better done
     /// before the engine is locked.
     pub fn arrange(&mut self) {
-        if self.search.is_none() && self.walk.is_none() || self.page.is_full() {
-            self.page.arrange();
+        if self.search.is_none() && self.walk.is_none() || self.portion.is_full() {
+            self.portion.arrange();
         }
     }
 
-    /// Looks for the next page, if this one is delivered, for a slice. Returns true if it is found; it is empty if there are
+    /// Looks for the next portion, if this one is delivered, for a slice. Returns true if it is found; it is empty if there are
     /// no more.
     pub(crate) fn search(&mut self, view: &View<'_>, group: &Group) -> bool {
         self.arrange();
         let is_over = self.search.is_none() && self.walk.is_none();
-        if is_over && !(self.page.is_empty() && self.page.has_dropped()) {
+        if is_over && !(self.portion.is_empty() && self.portion.has_dropped()) {
             return true;
         }
         if is_over {
-            self.page.clear();
+            self.portion.clear();
             self.search = Some(Selection::default());
         }
         let mut looks = LOOK;
         let over = self.walk_on(view, group, &mut looks) && self.select(view, group, &mut looks);
         view.looks.count(LOOK - looks);
-        if over && self.page.len() <= LOOK {
-            self.page.arrange();
+        if over && self.portion.len() <= LOOK {
+            self.portion.arrange();
         }
-        over && self.page.is_arranged()
+        over && self.portion.is_arranged()
     }
 
     /// Goes on with the topic at which the last slice ended. Returns true if it is done.
@@ -170,7 +170,7 @@ impl Lasts {
 
     fn add(&mut self, seq: u64) {
         if seq > self.after {
-            self.page.add(seq);
+            self.portion.add(seq);
         }
     }
 }
@@ -211,7 +211,7 @@ impl Cursor {
     }
 
     /// Continues with the page read for some of the last events.
-    pub(crate) fn accept_lasts(&mut self, lasts: &mut Lasts, page: StorePage) -> Step {
+    pub(crate) fn accept_lasts(&mut self, lasts: &mut Lasts, page: EncodedPage) -> Step {
         lasts.delivered(page.through);
         self.set_seq(page.through);
         page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })

@@ -27,7 +27,7 @@ mod bounds;
 mod ids;
 mod looks;
 mod order;
-mod page;
+mod portion;
 
 mod matcher;
 mod selector;
@@ -70,7 +70,7 @@ pub use alias::Alias;
 pub use bounds::{Bounds, Full, LagPolicy, MAX_ALIASED, MAX_PATTERN_SEGMENTS};
 pub use by_size::BySize;
 pub use chunk::{Chunk, Write};
-pub use cursor::{Cursor, Progress, Step, StorePage, StoreRead};
+pub use cursor::{Cursor, EncodedPage, Progress, Step, StoreRead};
 pub use draft::{Draft, MAX_TOPICS, Name, data_of};
 pub use engine::Engine;
 pub use frame::{decode, encode};

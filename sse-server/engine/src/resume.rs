@@ -227,7 +227,7 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
         // after all that is assigned: what is hidden was published before the subscriber came
         Start::Head => return exact(window, Cursor::new(id, window.head(), window.generation())),
         // what is hidden comes live, after these
-        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.pages))),
+        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.portion_bytes))),
         Start::Since { time, asked, before } => {
             pending.after = before.unwrap_or_else(|| window.before(*time));
             pending.check = Some(Check::Since(*time, asked.clone()));

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Cursor, DrainReason, GapReason, Lasts, Millis, Opening, Step, StorePage, Topic, millis, wire};
+use crate::{Cursor, DrainReason, EncodedPage, GapReason, Lasts, Millis, Opening, Step, Topic, millis, wire};
 pub use driver::{Action, Control, ControlKind, Driver, Failed, StreamEnd, Surroundings, Timing};
 
 /// How many bytes of events one write has at most, if it has more than one event.
@@ -124,7 +124,7 @@ impl Session {
     /// Continues with the page read for the last [`Action::ReadStore`], or ends because there is none to be had.
     pub fn accept_page<D: Driver>(
         &mut self,
-        page: Result<StorePage, DrainReason>,
+        page: Result<EncodedPage, DrainReason>,
         now: Millis,
         driver: &mut D,
     ) -> Action<D::Events> {

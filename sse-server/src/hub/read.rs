@@ -2,7 +2,7 @@
 
 use std::{task::Waker, time::Duration};
 
-use sse_engine::{Cursor, DrainReason, Failed, Lasts, Step, StorePage, StoreRead, Surroundings, Write};
+use sse_engine::{Cursor, DrainReason, EncodedPage, Failed, Lasts, Step, StoreRead, Surroundings, Write};
 
 use super::{Hub, Subscriber};
 use crate::base::seldom::Seldom;
@@ -51,7 +51,7 @@ impl Hub {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
+    pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step, Failed> {
         let date = self.clock().date();
         Ok(self.0.core.state()?.engine.accept_page(cursor, page, date))
     }
@@ -67,10 +67,10 @@ impl Hub {
         read: StoreRead,
         room: usize,
         is_wanted: impl Fn() -> bool,
-    ) -> Result<StorePage, DrainReason> {
+    ) -> Result<EncodedPage, DrainReason> {
         loop {
-            match self.noted(self.page_of(&read, room).await) {
-                Ok(page) => return Ok(self.page(&read, page)),
+            match self.noted(self.read_once(&read, room).await) {
+                Ok(page) => return Ok(self.encode_page(&read, page)),
                 Err(StoreError::Gone) => return Err(DrainReason::Store),
                 Err(StoreError::Closed) => return Err(DrainReason::Shutdown),
                 Err(error) => {
@@ -86,8 +86,8 @@ impl Hub {
         }
     }
 
-    /// A range, or some events of it.
-    async fn page_of(&self, read: &StoreRead, room: usize) -> Result<Page, StoreError> {
+    /// Reads a page of a range, or some events of it.
+    async fn read_once(&self, read: &StoreRead, room: usize) -> Result<Page, StoreError> {
         let query = query(read, PAGE_EVENTS, room);
         if read.only.is_empty() {
             return self.0.store.read(query).await;
@@ -111,7 +111,7 @@ impl Hub {
         }
     }
 
-    pub(super) fn page(&self, read: &StoreRead, page: Page) -> StorePage {
+    pub(super) fn encode_page(&self, read: &StoreRead, page: Page) -> EncodedPage {
         let Page { mut entries, through, damaged } = page;
         if read.selectors.envelope {
             self.drop_stale_ends(&mut entries); // nothing else tells of ends
@@ -122,7 +122,7 @@ impl Hub {
             .into_iter()
             .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
         let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
-        StorePage { write, first, through, damaged }
+        EncodedPage { write, first, through, damaged }
     }
 }
 

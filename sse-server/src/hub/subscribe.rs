@@ -152,7 +152,7 @@ impl Hub {
             let page =
                 self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await).map_err(SubscribeError::unreadable)?;
             if page.damaged {
-                let page = self.page(&read, page); // it takes the lock itself
+                let page = self.encode_page(&read, page); // it takes the lock itself
                 if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, date) {
                     self.metrics().gap(gap.reason);
                     opening.position = self.position(cursor.seq());

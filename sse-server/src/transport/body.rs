@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
-    Action, Control, Cursor, DrainReason, Driver, Failed, Lasts, Millis, Opening, Session, Step, StorePage, StoreRead,
-    Surroundings, WRITE_BYTES, Write, millis,
+    Action, Control, Cursor, DrainReason, Driver, EncodedPage, Failed, Lasts, Millis, Opening, Session, Step,
+    StoreRead, Surroundings, WRITE_BYTES, Write, millis,
 };
 use tokio::{
     sync::{futures::OwnedNotified, oneshot},
@@ -32,7 +32,7 @@ pub(crate) struct EventBody {
     subscriber: Subscriber,
     draining: bool,
     /// The next page, while it is being read from the store.
-    reading: Option<oneshot::Receiver<Result<StorePage, DrainReason>>>,
+    reading: Option<oneshot::Receiver<Result<EncodedPage, DrainReason>>>,
     /// Fires when the session has to be polled.
     timer: Pin<Box<Sleep>>,
     /// Completes when a shutdown starts; only while the stream is not polled, because its client takes nothing.
@@ -198,7 +198,7 @@ impl Driver for BodyDriver<'_> {
         write.payload()
     }
 
-    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Bytes>, Failed> {
+    fn accept_page(&mut self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step<Bytes>, Failed> {
         Ok(self.hub.accept_page(cursor, page)?.map(|write: Write| write.payload()))
     }
 }

@@ -28,7 +28,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use sse_engine::{DrainReason, GroupId, Millis, StorePage, StoreRead, WRITE_BYTES};
+use sse_engine::{DrainReason, EncodedPage, GroupId, Millis, StoreRead, WRITE_BYTES};
 use tokio::runtime::Handle;
 
 use super::takeover::TakenStream;
@@ -72,7 +72,7 @@ enum Message {
     /// There is an event for a group.
     Ready(GroupId),
     /// A page read from the store for a connection, or the reason for which there is none.
-    Read(Id, Result<StorePage, DrainReason>),
+    Read(Id, Result<EncodedPage, DrainReason>),
     /// A shutdown has started.
     Drain,
     Stop,
@@ -108,11 +108,11 @@ impl Reader {
 struct Answer {
     reader: Reader,
     id: Id,
-    page: Result<StorePage, DrainReason>,
+    page: Result<EncodedPage, DrainReason>,
 }
 
 impl Answer {
-    fn set(&mut self, page: Result<StorePage, DrainReason>) {
+    fn set(&mut self, page: Result<EncodedPage, DrainReason>) {
         self.page = page;
     }
 }

@@ -19,7 +19,7 @@ const ORDERS: &[Order<'_>] = &[
             "bounds",
             "ids",
             "order",
-            "page",
+            "portion",
             "looks",
             "topic",
             "selector",

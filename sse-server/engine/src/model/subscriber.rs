@@ -253,10 +253,10 @@ impl Model {
         Ok(())
     }
 
-    fn page(&self, events: &[&Published], through: u64) -> StorePage {
+    fn page(&self, events: &[&Published], through: u64) -> EncodedPage {
         let encoded = events.iter().map(|event| encode(self.engine.window().at(event.seq), &event.draft, false));
         let write = (!events.is_empty()).then(|| (Write::of(encoded.collect()), events.len()));
-        StorePage { write, first: events.first().map(|event| (event.seq, event.time)), through, damaged: false }
+        EncodedPage { write, first: events.first().map(|event| (event.seq, event.time)), through, damaged: false }
     }
 
     /// Takes one step, and returns false if the stream ended.
@@ -331,7 +331,7 @@ impl Model {
     }
 
     /// Reads a page like a store: a few events at a time.
-    fn find(&self, span: &StoreRead, room: usize) -> StorePage {
+    fn find(&self, span: &StoreRead, room: usize) -> EncodedPage {
         let mut seqs = self.retained(&span.selectors, span.after);
         seqs.retain(|seq| *seq <= span.until);
         let most = 1 + room % 4;

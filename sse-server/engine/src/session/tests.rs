@@ -49,11 +49,16 @@ impl Hub {
     }
 
     /// Reads a page from a store that has everything published.
-    fn page(&self, read: &StoreRead) -> StorePage {
+    fn page(&self, read: &StoreRead) -> EncodedPage {
         let seqs = read.after + 1..=read.until;
         let first = Some((*seqs.start(), 0));
         let events: Vec<_> = seqs.map(|seq| encode(self.engine.window().at(seq), &draft("x"), false)).collect();
-        StorePage { write: Some((Write::of(events.clone()), events.len())), first, through: read.until, damaged: false }
+        EncodedPage {
+            write: Some((Write::of(events.clone()), events.len())),
+            first,
+            through: read.until,
+            damaged: false,
+        }
     }
 }
 
@@ -94,7 +99,7 @@ impl Driver for Hub {
         write
     }
 
-    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
+    fn accept_page(&mut self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step, Failed> {
         Ok(self.engine.accept_page(cursor, page, self.now))
     }
 }
@@ -274,6 +279,6 @@ fn without_the_hub_s_own_events_a_gap_in_mid_stream_ends_the_stream_for_what_cau
     let start = Start::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Off);
     let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
-    let page = StorePage { damaged: true, ..hub.page(&read) };
+    let page = EncodedPage { damaged: true, ..hub.page(&read) };
     assert_eq!(session.accept_page(Ok(page), hub.now, &mut hub), ends(DrainReason::Store), "the disk is at fault");
 }

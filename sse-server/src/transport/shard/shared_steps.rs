@@ -1,7 +1,7 @@
 //! Steps of a group that are computed once and shared by all members with the same progress.
 
 use bytes::Bytes;
-use sse_engine::{Chunk, Cursor, Driver, Failed, Lasts, Progress, Step, StorePage, Surroundings, WRITE_BYTES, Write};
+use sse_engine::{Chunk, Cursor, Driver, EncodedPage, Failed, Lasts, Progress, Step, Surroundings, WRITE_BYTES, Write};
 
 use crate::hub::{Hub, Waiter};
 
@@ -87,7 +87,7 @@ impl Driver for ShardDriver<'_> {
         write.into_chunk()
     }
 
-    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Chunk>, Failed> {
+    fn accept_page(&mut self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step<Chunk>, Failed> {
         Ok(self.hub.accept_page(cursor, page)?.map(Write::into_chunk))
     }
 }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use slab::Slab;
-use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Session, StorePage, Surroundings, millis};
+use sse_engine::{Action, Chunk, DrainReason, EncodedPage, GroupId, Millis, Session, Surroundings, millis};
 
 use super::{
     Reader,
@@ -197,7 +197,7 @@ impl<S: Socket> Streams<S> {
     }
 
     /// Handles a page read from the store for a connection, or the reason for which there is none.
-    pub(super) fn on_read(&mut self, id: Id, page: Result<StorePage, DrainReason>, now: Millis) {
+    pub(super) fn on_read(&mut self, id: Id, page: Result<EncodedPage, DrainReason>, now: Millis) {
         let Some(index) = self.find(id) else { return };
         let connection = &mut self.connections[index];
         connection.reading = None;
