@@ -47,10 +47,10 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     fn read_at(&self, seqs: Vec<u64>, selectors: Selectors) -> Task<'_, Vec<Entry>>;
 
     /// The first retained event with this ID of its publisher's that `selectors` may read.
-    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>>;
+    fn aliased(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>>;
 
     /// The last sequence number published before `time`.
-    fn seek(&self, time: Millis) -> Task<'_, u64>;
+    fn before(&self, time: Millis) -> Task<'_, u64>;
 
     /// The lowest sequence number after which at most `events` events, of at most `bytes` bytes together, are retained.
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError>;

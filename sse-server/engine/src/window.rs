@@ -51,7 +51,7 @@ pub struct Window {
     /// There is a store behind the window.
     backed: bool,
     /// Events through this one were in the store when it was opened.
-    found: u64,
+    head_at_open: u64,
     /// Events through this one are in the store, and need not be in the window.
     settled: u64,
     /// Events through this one have left the window, and may be in the store.
@@ -86,7 +86,7 @@ impl Window {
             lost_through: 0,
             generation: 0,
             backed: false,
-            found: 0,
+            head_at_open: 0,
             settled: 0,
             evicted: 0,
             holes: Vec::new(),
@@ -180,19 +180,19 @@ impl Window {
         }
         let cost = frame.cost();
         for (id, kind) in frame.kinds() {
-            if seq <= self.found {
+            if seq <= self.head_at_open {
                 self.topics.note_again(id, kind, seq);
                 continue;
             }
             let counted = if self.backed { draft.weight() } else { cost };
             self.topics.note(id, kind, seq, if kind.canonical { counted } else { 0 });
         }
-        if seq <= self.found {
+        if seq <= self.head_at_open {
             self.evicted = self.evicted.min(seq - 1);
         }
         if draft.end {
             // one that was loaded may have been reopened since
-            if seq > self.found {
+            if seq > self.head_at_open {
                 self.topics.set_ended(topic, seq);
             } else if self.topics.state(topic).ended != seq {
                 frame.reopen();

@@ -89,7 +89,7 @@ enum Attempt {
 impl Hub {
     /// Returns true if a subscriber that starts at `start` would be told that it has had everything.
     pub(crate) async fn has_ended(&self, selectors: &Selectors, start: Start) -> Result<bool, SubscribeError> {
-        let start = self.found(start, selectors).await?;
+        let start = self.resolve(start, selectors).await?;
         Ok(self.0.core.state()?.engine.has_ended(selectors, &start))
     }
 
@@ -100,7 +100,7 @@ impl Hub {
         start: Start,
         address: Option<IpAddr>,
     ) -> Result<Subscribed, SubscribeError> {
-        let mut start = self.found(start, &selectors).await?;
+        let mut start = self.resolve(start, &selectors).await?;
         let (subscriber, mut placement) = loop {
             match self.try_subscribe(&selectors, &start, address)? {
                 Attempt::Begun(subscriber, placement) => break (subscriber, placement),
@@ -108,7 +108,7 @@ impl Hub {
                 Attempt::AskStore => {}
             }
             if let Start::Since { time, before, .. } = &mut start {
-                *before = Some(self.noted(self.0.store.seek(*time).await).map_err(SubscribeError::unreadable)?);
+                *before = Some(self.noted(self.0.store.before(*time).await).map_err(SubscribeError::unreadable)?);
             }
         };
         loop {
@@ -167,12 +167,12 @@ impl Hub {
 
     /// The same start, at the first event in the store with the ID of its publisher's if it is given by one. What only the
     /// window has is found there.
-    async fn found(&self, start: Start, selectors: &Selectors) -> Result<Start, SubscribeError> {
+    async fn resolve(&self, start: Start, selectors: &Selectors) -> Result<Start, SubscribeError> {
         let asked = match start {
             Start::After(text) if self.0.backed && !text.is_empty() && Position::parse(&text).is_none() => text,
             start => return Ok(start),
         };
-        let found = self.0.store.find(asked.clone(), selectors.clone()).await;
+        let found = self.0.store.aliased(asked.clone(), selectors.clone()).await;
         Ok(match self.noted(found).map_err(SubscribeError::unreadable)? {
             Some(entry) => Start::Alias { asked, seq: entry.seq },
             None => Start::After(asked),

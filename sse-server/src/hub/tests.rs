@@ -183,11 +183,11 @@ impl Store for Broken {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn find(&self, _: String, _: Selectors) -> Task<'_, Option<Entry>> {
+    fn aliased(&self, _: String, _: Selectors) -> Task<'_, Option<Entry>> {
         Box::pin(async { Ok(None) })
     }
 
-    fn seek(&self, _: u64) -> Task<'_, u64> {
+    fn before(&self, _: u64) -> Task<'_, u64> {
         Box::pin(async { Ok(0) })
     }
 

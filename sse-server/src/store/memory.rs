@@ -179,7 +179,7 @@ impl Store for Memory {
         })
     }
 
-    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
+    fn aliased(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
         Box::pin(async move {
             let state = self.state()?;
             let has_it = |entry: &&Entry| entry.draft.alias.as_ref().is_some_and(|own| own.as_str() == alias);
@@ -187,7 +187,7 @@ impl Store for Memory {
         })
     }
 
-    fn seek(&self, time: Millis) -> Task<'_, u64> {
+    fn before(&self, time: Millis) -> Task<'_, u64> {
         Box::pin(async move {
             let state = self.state()?;
             let at = state.entries.partition_point(|entry| entry.time < time);

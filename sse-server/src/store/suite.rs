@@ -298,7 +298,7 @@ pub(crate) async fn a_place_is_found_by_time(store: &dyn Store) {
     }
     settled(store, seqs[3]).await;
     for (time, before) in [(10, seqs[0] - 1), (11, seqs[1]), (20, seqs[1]), (30, seqs[2]), (31, seqs[3])] {
-        assert_eq!(store.seek(time).await.unwrap(), before, "{time}");
+        assert_eq!(store.before(time).await.unwrap(), before, "{time}");
     }
 }
 

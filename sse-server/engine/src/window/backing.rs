@@ -12,7 +12,7 @@ impl Window {
     pub(crate) fn back_by_store(&mut self, stored: StoredHead) {
         let StoredHead { head, holes, floor, private_floor } = stored;
         self.backed = true;
-        (self.shown, self.found, self.evicted) = (head, head, head);
+        (self.shown, self.head_at_open, self.evicted) = (head, head, head);
         self.holes = holes;
         let public = self.lose(floor);
         let private = self.lose(private_floor);

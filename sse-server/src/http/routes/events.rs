@@ -136,8 +136,8 @@ impl Wish {
             match name.as_str() {
                 names::query::TOPIC => selectors.push(selector(&value)?),
                 // Clients append it at each reconnection, some to an address that has one: the last is the newest.
-                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS if value.is_empty() => {}
-                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS => id = Some(value),
+                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_CAMEL if value.is_empty() => {}
+                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_CAMEL => id = Some(value),
                 names::query::SINCE => once(&mut since, &name, start_since(value)?)?,
                 names::query::HEARTBEAT => {
                     let are_comments = match value.as_str() {
