@@ -150,7 +150,7 @@ impl Session {
     }
 
     /// Abandons the page that is being read: it will be requested again.
-    pub fn pass_over_page(&mut self) {
+    pub fn abandon_page(&mut self) {
         if let Phase::Reading(lasts) = &mut self.phase {
             self.phase = lasts.take().map_or(Phase::Live, Phase::Lasts);
         }

@@ -283,7 +283,7 @@ impl Core {
     }
 
     /// Fails the hub if the store is gone for good.
-    pub(super) fn note_error(&self, error: &StoreError) {
+    pub(super) fn fail_if_gone(&self, error: &StoreError) {
         if *error == StoreError::Gone {
             self.fail(STORE_GONE);
         }

@@ -69,7 +69,7 @@ impl Hub {
         is_wanted: impl Fn() -> bool,
     ) -> Result<EncodedPage, DrainReason> {
         loop {
-            match self.noted(self.read_once(&read, room).await) {
+            match self.fail_if_gone(self.read_once(&read, room).await) {
                 Ok(page) => return Ok(self.encode_page(&read, page)),
                 Err(StoreError::Gone) => return Err(DrainReason::Store),
                 Err(StoreError::Closed) => return Err(DrainReason::Shutdown),

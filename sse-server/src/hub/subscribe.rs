@@ -108,7 +108,8 @@ impl Hub {
                 Attempt::AskStore => {}
             }
             if let Start::Since { time, before, .. } = &mut start {
-                *before = Some(self.noted(self.0.store.before(*time).await).map_err(SubscribeError::unreadable)?);
+                *before =
+                    Some(self.fail_if_gone(self.0.store.before(*time).await).map_err(SubscribeError::unreadable)?);
             }
         };
         loop {
@@ -121,7 +122,7 @@ impl Hub {
                 }
                 Placement::NeedStore(cursor, read, pending) => {
                     let page = self
-                        .noted(self.0.store.read(query(&read, 1, usize::MAX)).await)
+                        .fail_if_gone(self.0.store.read(query(&read, 1, usize::MAX)).await)
                         .map_err(SubscribeError::unreadable)?;
                     let found = match page.entries.first() {
                         // What can't be read any more is told by the cursor, which comes by it first.
@@ -149,8 +150,9 @@ impl Hub {
         let (began, date) = (cursor.progress(), self.clock().date());
         let step = self.0.core.state()?.engine.next(cursor, 1, date);
         if let Step::NeedStore(read) = step {
-            let page =
-                self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await).map_err(SubscribeError::unreadable)?;
+            let page = self
+                .fail_if_gone(self.0.store.read(query(&read, 1, usize::MAX)).await)
+                .map_err(SubscribeError::unreadable)?;
             if page.damaged {
                 let page = self.encode_page(&read, page); // it takes the lock itself
                 if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, date) {
@@ -173,7 +175,7 @@ impl Hub {
             start => return Ok(start),
         };
         let found = self.0.store.aliased(asked.clone(), selectors.clone()).await;
-        Ok(match self.noted(found).map_err(SubscribeError::unreadable)? {
+        Ok(match self.fail_if_gone(found).map_err(SubscribeError::unreadable)? {
             Some(entry) => Start::Alias { asked, seq: entry.seq },
             None => Start::After(asked),
         })

@@ -32,7 +32,7 @@ impl Hub {
         // not what is published because of it
         let through = through.min(self.0.core.state().map_err(|_| StoreError::Gone)?.engine.window().head());
         self.trim_window(topic, through)?;
-        self.noted(self.0.store.trim(topic, through, true).await)
+        self.fail_if_gone(self.0.store.trim(topic, through, true).await)
     }
 
     /// Trims the retained events of `topic` through the one with the ID `through`. A subscriber that resumes before it
@@ -63,7 +63,7 @@ impl Hub {
     /// Trims the retained events of `topic` through a sequence number.
     async fn trim_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
         if self.0.backed {
-            return self.noted(self.0.store.trim(topic, through, false).await);
+            return self.fail_if_gone(self.0.store.trim(topic, through, false).await);
         }
         self.trim_window(topic, through)
     }

@@ -209,12 +209,12 @@ fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
 }
 
 #[test]
-fn a_page_that_was_passed_over_is_asked_for_again() {
+fn a_page_that_was_abandoned_is_asked_for_again() {
     let mut hub = backed(10);
     let start = Start::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Events);
     let first = hub.poll(&mut session);
-    session.pass_over_page();
+    session.abandon_page();
     assert!(matches!(first, Action::ReadStore(_)));
     assert_eq!(hub.poll(&mut session), first);
 }

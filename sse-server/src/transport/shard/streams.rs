@@ -205,7 +205,7 @@ impl<S: Socket> Streams<S> {
         if let Some(stream) = &mut connection.stream {
             if blocked {
                 // A heartbeat is still partly unsent.
-                stream.session.pass_over_page();
+                stream.session.abandon_page();
             } else {
                 let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
                 let action = stream.session.accept_page(page, now, &mut driver);
