@@ -118,7 +118,7 @@ impl Cursor {
         Self { group, progress: Progress { seq, generation_seen, caught_up: false } }
     }
 
-    /// Moves to just before the first event that follows, while the subscriber is being placed.
+    /// Moves to `seq`, where the subscriber starts or through which it has been served.
     pub(crate) const fn set_seq(&mut self, seq: u64) {
         self.progress.seq = seq;
     }
@@ -138,7 +138,7 @@ impl Cursor {
         self.progress
     }
 
-    /// Moves to `progress`, which another member of the group made from the same one.
+    /// Moves to `progress`, to which another member of the group has come from where this one is.
     pub const fn jump_to(&mut self, progress: Progress) {
         self.progress = progress;
     }

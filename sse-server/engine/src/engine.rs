@@ -163,7 +163,7 @@ impl Engine {
         true
     }
 
-    /// The number of hidden events.
+    /// The number of hidden events, and of ends that are not known to subscribers yet.
     pub fn hidden(&self) -> usize {
         self.hidden.len()
     }

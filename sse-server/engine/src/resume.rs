@@ -105,7 +105,7 @@ impl Pending {
 /// Whether events were lost before a start.
 #[derive(Debug)]
 enum Check {
-    /// After the event that was asked for by this ID. If none was, the subscriber starts exactly there.
+    /// After the event that was asked for by this ID. If nothing was lost, the subscriber starts exactly there.
     After(String),
     /// At or after a time, which was asked for in these words.
     Since(Millis, String),
@@ -131,9 +131,18 @@ struct Survey {
     trimmed: bool,
     stored: bool,
     first: Option<u64>,
-    /// The topic at which the last slice ended, the kinds of its events that are done, and of the next kind the events
-    /// through which they are.
-    walk: Option<(Topic, usize, u64)>,
+    /// Where the last slice ended.
+    walk: Option<Walk>,
+}
+
+/// The way through the events of one topic to the first that the subscriber may read.
+#[derive(Debug)]
+struct Walk {
+    topic: Topic,
+    /// The kinds that are done.
+    kinds: usize,
+    /// Of the next kind, the events through this one are done.
+    through: u64,
 }
 
 impl Survey {
@@ -145,7 +154,7 @@ impl Survey {
         let is_lost = |loss: &TopicLoss| check.is_some_and(|check| check.is_lost(after, loss));
         let is_lost = |losses: &Losses| losses.any(sees_private, is_lost);
         let mut looks = SLICE;
-        if let Some((topic, kinds, through)) = self.walk.take()
+        if let Some(Walk { topic, kinds, through }) = self.walk.take()
             && let Some(id) = topics.id(&topic)
         {
             let state = topics.state(id);
@@ -190,7 +199,7 @@ impl Survey {
             match view.window.first_readable(&group.selectors, kind.private, next, looks) {
                 Ok(next) => self.first = self.first.into_iter().chain(next).min(),
                 Err(seq) => {
-                    self.walk = Some((state.topic.clone(), done, seq - 1));
+                    self.walk = Some(Walk { topic: state.topic.clone(), kinds: done, through: seq - 1 });
                     return false;
                 }
             }

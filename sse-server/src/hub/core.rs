@@ -49,7 +49,7 @@ pub(super) struct Core {
     connections: AtomicUsize,
     /// Notified when the last stream has ended.
     empty: Notify,
-    /// The number of events whose groups are being looked for.
+    /// The number of events, and of ends of topics, whose groups are being looked for.
     pub(super) hidden: AtomicUsize,
     /// The number of events that are being appended.
     pub(super) appending: AtomicUsize,

@@ -8,7 +8,7 @@ use super::{Hub, Subscriber};
 use crate::base::seldom::Seldom;
 use crate::store::{Entry, PAGE_EVENTS, Page, PageBuilder, Query, StoreError};
 
-/// There may be thousands who wait.
+/// Thousands may wait for the store, and it is logged now and then.
 static WAITING: Seldom = Seldom::a_minute();
 
 /// The delay before a failed read of the store is retried.

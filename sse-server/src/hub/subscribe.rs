@@ -231,7 +231,7 @@ impl Hub {
             }
         }
         // over HTTP/2 one connection carries many
-        if self.subscribers() >= self.max_streams() {
+        if self.0.core.streams() >= self.max_streams() {
             return Err(SubscribeError::Full);
         }
         let placement = state.engine.subscribe(selectors.clone(), start).map_err(|_| SubscribeError::Full)?;

@@ -109,7 +109,7 @@ fn turn_away(
         other => return Err(Problem::invalid(other.to_string())),
     };
     // An EventSource gives up for good at any status other than 200. Who takes every event for one that was published has to
-    // do with the status.
+    // make do with the status.
     let events = control != Control::Off;
     if events && accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
         hub.metrics().refused(kind);

@@ -72,7 +72,7 @@ impl<'a> Upload<'a> {
         Ok(Self { hub, key, keyed, unit, number: 1, batch: Vec::new(), bytes: 0, summary: Summary::default() })
     }
 
-    /// Adds the event with the present number, of `bytes` bytes in the body, and the key that is its own.
+    /// Adds the event with the present number and the key that is its own. It takes about `bytes` bytes until it is published.
     pub(super) fn push(&mut self, draft: Draft, key: Option<Key>, bytes: usize) {
         self.bytes += bytes;
         self.batch.push(Numbered { number: self.number, draft, key });
