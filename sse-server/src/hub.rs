@@ -16,6 +16,7 @@ mod append_upload;
 mod publish;
 mod publish_error;
 mod target;
+mod trim;
 
 mod read;
 mod subscribe;
@@ -48,7 +49,7 @@ pub(crate) use core::Failure;
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish_error::PublishError;
-pub(crate) use read::Wakes;
+pub(crate) use read::Waiter;
 pub use subscribe::SubscribeError;
 pub(crate) use subscribe::Subscribed;
 pub(crate) use subscriber::Subscriber;
@@ -177,7 +178,7 @@ impl Hub {
 
     /// Returns an error if the store does not accept events at the moment.
     pub(crate) fn store_health(&self) -> Result<(), StoreError> {
-        self.noted(self.0.store.health())
+        self.fail_if_gone(self.0.store.health())
     }
 
     /// Sets the metrics that tell of the store.
@@ -187,9 +188,9 @@ impl Hub {
         core::set(&metrics.damaged, self.0.store.damaged());
     }
 
-    /// The result of something that the store did. A store that is gone takes the hub along.
-    fn noted<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
-        result.inspect_err(|error| self.0.core.note_error(error))
+    /// Returns the result of something that the store did. A store that is gone takes the hub along.
+    fn fail_if_gone<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        result.inspect_err(|error| self.0.core.fail_if_gone(error))
     }
 
     /// The sequence number of `position`, if it is of this log.

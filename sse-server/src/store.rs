@@ -36,7 +36,7 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     /// configured and followers have them. The append starts when the future is first polled. From then on it completes
     /// even if the future is dropped.
     ///
-    /// Nothing gets behind the end of a topic: a batch with an event whose canonical topic has ended, or that ends such a
+    /// Nothing comes after the end of a topic: a batch with an event whose canonical topic has ended, or that ends such a
     /// topic, is [refused](StoreError::Ended). That is known only once the end is as durable as configured.
     fn append(&self, batch: Batch) -> Task<'_, Appended>;
 
@@ -47,10 +47,10 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
     fn read_at(&self, seqs: Vec<u64>, selectors: Selectors) -> Task<'_, Vec<Entry>>;
 
     /// The first retained event with this ID of its publisher's that `selectors` may read.
-    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>>;
+    fn aliased(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>>;
 
     /// The last sequence number published before `time`.
-    fn seek(&self, time: Millis) -> Task<'_, u64>;
+    fn before(&self, time: Millis) -> Task<'_, u64>;
 
     /// The lowest sequence number after which at most `events` events, of at most `bytes` bytes together, are retained.
     fn tail(&self, events: usize, bytes: usize) -> Result<u64, StoreError>;
@@ -92,8 +92,8 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     /// The events of `trims` are about to be trimmed.
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
 
-    /// `topic` ends behind its last event, without an event that says so. Returns where it ended: at that event, or if
-    /// there is none at `at`.
+    /// `topic` ends after its last event, without an event that says so. Returns where it ended: at that event, or if
+    /// there is none at `at`. Only a store that retains nothing itself needs the answer.
     fn ended(&self, topic: &Topic, at: u64) -> (u64, AfterUnlock);
 
     /// `topic` had ended, and is open again.
@@ -154,7 +154,7 @@ impl Entry {
     }
 
     /// Returns true if `selectors` may read the event, whether or not they select it.
-    pub(crate) fn is_for(&self, selectors: &Selectors) -> bool {
+    pub(crate) fn may_be_read_by(&self, selectors: &Selectors) -> bool {
         selectors.may_read(self.draft.topics(), self.draft.private)
     }
 }
@@ -163,7 +163,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) drafts: Vec<Draft>,
-    /// A topic that ends behind them, without an event of its own.
+    /// A topic that ends after them, without an event of its own.
     pub(crate) end: Option<Topic>,
     pub(crate) keys: Vec<KeyedRange>,
     /// The publisher's time.
@@ -171,12 +171,12 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// The canonical topic of the event at `index`. Behind the last event, it is the topic to end.
+    /// The canonical topic of the event at `index`. After the last event, it is the topic to end.
     pub(crate) fn topic(&self, index: usize) -> Option<&Topic> {
         self.drafts.get(index).map(|draft| &draft.topic).or(self.end.as_ref())
     }
 
-    /// Returns an error if an event, or the end of a topic, would come behind the end of its topic. `end_of` tells the ends
+    /// Returns an error if an event, or the end of a topic, would come after the end of its topic. `end_of` tells the ends
     /// in the log.
     pub(crate) fn check_ends(&self, mut end_of: impl FnMut(&Topic) -> Option<u64>) -> Result<(), StoreError> {
         let mut here = HashSet::new();
@@ -239,7 +239,7 @@ pub(crate) struct Page {
     pub(crate) entries: Vec<Entry>,
     pub(crate) through: u64,
     /// Before the first of them there may have been others, which can't be read any more.
-    pub(crate) lost: bool,
+    pub(crate) damaged: bool,
 }
 
 /// Why an operation of a store failed.
@@ -252,7 +252,7 @@ pub(crate) enum StoreError {
     #[error("the store takes nothing at the moment: {0}")]
     Unavailable(Arc<str>),
     /// The canonical topic of the event at `index` has ended at the event `at`, which is 0 if it is one of the same batch.
-    /// Behind the last event, it is the topic to end.
+    /// After the last event, it is the topic to end.
     #[error("the topic has ended")]
     Ended { index: usize, at: u64 },
     #[error("the store is closed")]

@@ -57,7 +57,7 @@ pub async fn follow(mut orders: Subscription, mut tell: impl FnMut(String)) {
         match delivery {
             Delivery::Event { event, .. } => tell(event.data().map_or("", |data| data.as_str()).to_owned()),
             Delivery::Gap(gap) => tell(format!("orders may be missing: {}", gap.reason.as_str())),
-            Delivery::End(reason) => tell(format!("the hub ends it: {}", reason.as_str())),
+            Delivery::Drain(reason) => tell(format!("the hub ends it: {}", reason.as_str())),
             _ => {}
         }
     }

@@ -58,7 +58,7 @@ reasons! {
         Epoch = "epoch",
         /// The hub never gave that ID. All that it retains follows.
         Unknown = "unknown",
-        /// A crash took events that were acknowledged but not yet on the disk.
+        /// A crash took events that were acknowledged but not yet on the disk, or a part of the log can't be read.
         Lost = "lost",
         /// In the middle of a stream: the subscriber was too slow for the hub to keep its events.
         Lagged = "lagged",

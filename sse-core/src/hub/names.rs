@@ -33,7 +33,7 @@ pub mod query {
     /// The ID of the last event that the client had, where it can't send the header.
     pub const LAST_EVENT_ID: &str = "last_event_id";
     /// Another spelling of [`LAST_EVENT_ID`], which some polyfills use.
-    pub const LAST_EVENT_ID_ALIAS: &str = "lastEventId";
+    pub const LAST_EVENT_ID_CAMEL: &str = "lastEventId";
     /// Where a stream without a last event ID begins.
     pub const SINCE: &str = "since";
     /// The kind of the heartbeats: `cursor` or `comment`.

@@ -40,7 +40,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// A place in a hub's log: just behind the event of this sequence number. Sequence number 0 is before the first event.
+/// A place in a hub's log: just after the event of this sequence number. Sequence number 0 is before the first event.
 ///
 /// It is the ID of that event. As text, `<epoch>-<seq>` in a fixed width, so that within an epoch the order of the bytes
 /// is the order of the log. Positions of different epochs do not compare:
@@ -66,7 +66,7 @@ impl Position {
     /// The highest sequence number that has a text: 55 bits, which last a thousand years at a million events a second.
     pub const MAX_SEQ: u64 = (1 << (5 * SEQ_DIGITS)) - 1;
 
-    /// The place just behind the event `seq` of an epoch. A `seq` above [`MAX_SEQ`](Self::MAX_SEQ) is taken as
+    /// The place just after the event `seq` of an epoch. A `seq` above [`MAX_SEQ`](Self::MAX_SEQ) is taken as
     /// `MAX_SEQ`.
     #[must_use]
     pub const fn new(epoch: Epoch, seq: u64) -> Self {

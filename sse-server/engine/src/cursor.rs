@@ -4,7 +4,7 @@
 //!             nothing after it matches
 //!        ┌──────────── CaughtUp ────────────┐
 //!        ▼                                  │
-//!   next(room, now) ──── matching ───▶ Events ──▶ further along
+//!   next(room, date) ─── matching ───▶ Events ──▶ further along
 //!        │
 //!        ├── not in the window any more ──▶ NeedStore ── accept_page(page) ──▶ Events, further along
 //!        ├── all its topics have ended ────▶ Ended
@@ -18,15 +18,15 @@ use crate::{
     Bounds, Gap, GapReason, GroupId, LagPolicy, Matcher, Millis, Selectors, Topic, Write,
     frame::Frame,
     group::{Group, Groups},
-    page::Pages,
-    steps::{SLICE, Steps},
-    topic_state::Trims,
+    looks::{Looks, SLICE},
+    portion::PortionBytes,
+    topic_state::Losses,
     topics::TopicId,
     window::Window,
 };
 
 /// The most events that one step looks up.
-const STEP_EVENTS: usize = 256;
+pub(crate) const STEP_EVENTS: usize = 256;
 
 /// A subscriber's group and the position through which it has been served. The engine counts it as a member of the group
 /// until [`Engine::unsubscribe`](crate::Engine::unsubscribe).
@@ -41,8 +41,8 @@ pub struct Cursor {
 pub struct Progress {
     /// The sequence number through which the subscriber has been served.
     seq: u64,
-    /// The last trim that was reported to the subscriber, or did not concern it.
-    trims_seen: u64,
+    /// The generation of the last loss that was reported to the subscriber, or did not concern it.
+    generation_seen: u64,
     /// The subscriber has caught up before, so it is responsible for any lag.
     caught_up: bool,
 }
@@ -50,7 +50,7 @@ pub struct Progress {
 /// What a subscriber gets next; `W` is the form in which its events are carried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<W = Write> {
-    /// Events to write; the cursor stands behind them.
+    /// Events to write; the cursor stands after them.
     Events {
         /// The events.
         events: W,
@@ -102,7 +102,7 @@ pub struct StoreRead {
 
 /// The result of a [`StoreRead`].
 #[derive(Debug)]
-pub struct StorePage {
+pub struct EncodedPage {
     /// The encoded events and their number, or `None` if there were none.
     pub write: Option<(Write, usize)>,
     /// The sequence number and the publish time of the first of them.
@@ -110,15 +110,15 @@ pub struct StorePage {
     /// The sequence number through which nothing else matches.
     pub through: u64,
     /// Before the first of them there may have been others, which the store can't read any more.
-    pub lost: bool,
+    pub damaged: bool,
 }
 
 impl Cursor {
-    pub(crate) const fn new(group: GroupId, seq: u64, trims_seen: u64) -> Self {
-        Self { group, progress: Progress { seq, trims_seen, caught_up: false } }
+    pub(crate) const fn new(group: GroupId, seq: u64, generation_seen: u64) -> Self {
+        Self { group, progress: Progress { seq, generation_seen, caught_up: false } }
     }
 
-    /// Moves to just before the first event that follows, while the subscriber is being placed.
+    /// Moves to `seq`, where the subscriber starts or through which it has been served.
     pub(crate) const fn set_seq(&mut self, seq: u64) {
         self.progress.seq = seq;
     }
@@ -138,24 +138,22 @@ impl Cursor {
         self.progress
     }
 
-    /// Moves to `progress`, which another member of the group made from the same one.
+    /// Moves to `progress`, to which another member of the group has come from where this one is.
     pub const fn jump_to(&mut self, progress: Progress) {
         self.progress = progress;
     }
 
     /// The next step: at most `room` bytes of events, but at least one event.
-    pub(crate) fn next(&mut self, view: &View<'_>, room: usize, now: Millis) -> Step {
+    pub(crate) fn next(&mut self, view: &View<'_>, room: usize, date: Millis) -> Step {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
-        let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
-        let far = |bytes: u64| bounds.lag_bytes > 0 && bytes > bounds.lag_bytes as u64;
-        let Some(lost) = lost(view, group, progress) else { return Step::Yield };
-        if lost && disconnects {
+        let Some(missed) = missed_a_trim(view, group, progress) else { return Step::Yield };
+        if missed && bounds.lag_policy == LagPolicy::Disconnect {
             return Step::Lagged;
         }
         if is_stored(window, group, progress.seq) {
-            if progress.caught_up && far(window.bytes_held_since_start()) && disconnects {
+            if progress.lags(bounds, 0, window.bytes_held_since_start()) {
                 return Step::Lagged;
             }
             let selectors = group.selectors.clone();
@@ -166,14 +164,12 @@ impl Cursor {
                 only: Vec::new(),
             });
         }
-        let found = matching_after(view, group, progress.seq, if lost { 1 } else { STEP_EVENTS });
+        let found = matching_after(view, group, progress.seq, if missed { 1 } else { STEP_EVENTS });
         let through = found.through.max(progress.seq);
-        if lost {
-            let requested = window.at(progress.seq).to_string();
+        if missed {
+            progress.generation_seen = window.generation();
             let first = found.frames.first().map(|first| first.seq);
-            progress.seq = first.map_or(through, |first| first - 1);
-            progress.trims_seen = window.trims();
-            return Step::Gap(Gap::new(GapReason::Lagged, requested, first.map(|first| window.at(first).id())));
+            return progress.gap_before(window, first, through, GapReason::Lagged);
         }
         let Some(first) = found.frames.first() else {
             progress.seq = through;
@@ -183,9 +179,8 @@ impl Cursor {
             progress.caught_up = true;
             return ended(window, group, progress.seq).map_or(Step::CaughtUp, Step::Ended);
         };
-        let waited = now.saturating_sub(window.time(first.seq).unwrap_or(now));
-        let late = u128::from(waited) > bounds.lag.as_millis();
-        if progress.caught_up && (late || far(window.bytes_after(first.seq))) && disconnects {
+        let waited = date.saturating_sub(window.time(first.seq).unwrap_or(date));
+        if progress.lags(bounds, waited, window.bytes_after(first.seq)) {
             return Step::Lagged;
         }
         let (events, count) = groups.joined(self.group, window, &found.frames, room);
@@ -194,26 +189,26 @@ impl Cursor {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn accept_page(&mut self, view: &View<'_>, page: StorePage, now: Millis) -> Step {
+    pub(crate) fn accept_page(&mut self, view: &View<'_>, page: EncodedPage, date: Millis) -> Step {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);
         let progress = &mut self.progress;
-        let disconnects = bounds.lag_policy == LagPolicy::Disconnect;
+        let first = page.first.map(|(first, _)| first);
         // The store announces a trim before it trims, so any event missing from the page is already known.
-        let Some(lost) = lost(view, group, progress) else { return Step::Yield };
-        if lost {
-            if disconnects {
+        let Some(missed) = missed_a_trim(view, group, progress) else { return Step::Yield };
+        if missed {
+            if bounds.lag_policy == LagPolicy::Disconnect {
                 return Step::Lagged;
             }
-            progress.trims_seen = window.trims();
-            return progress.gap_before(window, &page, GapReason::Lagged);
+            progress.generation_seen = window.generation();
+            return progress.gap_before(window, first, page.through, GapReason::Lagged);
         }
         // What the disk lost is not the subscriber's fault, whatever the policy for lag.
-        if page.lost {
-            return progress.gap_before(window, &page, GapReason::Lost);
+        if page.damaged {
+            return progress.gap_before(window, first, page.through, GapReason::Lost);
         }
-        let waited = page.first.map_or(0, |(_, time)| now.saturating_sub(time));
-        if disconnects && progress.caught_up && u128::from(waited) > bounds.lag.as_millis() {
+        let waited = page.first.map_or(0, |(_, time)| date.saturating_sub(time));
+        if progress.lags(bounds, waited, 0) {
             return Step::Lagged;
         }
         progress.seq = page.through;
@@ -222,16 +217,24 @@ impl Cursor {
 }
 
 impl Progress {
-    /// The last trim that was reported to the subscriber, or did not concern it.
-    pub(crate) const fn trims_seen(&self) -> u64 {
-        self.trims_seen
+    /// The generation of the last loss that was reported to the subscriber, or did not concern it.
+    pub(crate) const fn generation_seen(&self) -> u64 {
+        self.generation_seen
     }
 
-    /// Moves to just before the first event on `page`, and tells why there may be none in between.
-    fn gap_before(&mut self, window: &Window, page: &StorePage, reason: GapReason) -> Step {
+    /// Returns true if the stream has to end because its next event has `waited` for too long, or has too many bytes
+    /// after it.
+    fn lags(&self, bounds: &Bounds, waited: Millis, bytes_after: u64) -> bool {
+        let late = u128::from(waited) > bounds.lag.as_millis();
+        let far = bounds.lag_bytes > 0 && bytes_after > bounds.lag_bytes as u64;
+        self.caught_up && (late || far) && bounds.lag_policy == LagPolicy::Disconnect
+    }
+
+    /// Moves to just before the event `first`, or to `through` if there is none, and tells why events may be missing before
+    /// that.
+    fn gap_before(&mut self, window: &Window, first: Option<u64>, through: u64, reason: GapReason) -> Step {
         let requested = window.at(self.seq).to_string();
-        let first = page.first.map(|(first, _)| first);
-        self.seq = first.map_or(page.through, |first| first - 1);
+        self.seq = first.map_or(through, |first| first - 1);
         Step::Gap(Gap::new(reason, requested, first.map(|first| window.at(first).id())))
     }
 }
@@ -242,8 +245,8 @@ pub(crate) struct View<'a> {
     pub(crate) window: &'a Window,
     pub(crate) groups: &'a Groups,
     pub(crate) bounds: &'a Bounds,
-    pub(crate) steps: &'a Steps,
-    pub(crate) pages: &'a Pages,
+    pub(crate) looks: &'a Looks,
+    pub(crate) portion_bytes: &'a PortionBytes,
 }
 
 /// Matching events in the window, and the sequence number through which nothing else matches.
@@ -254,26 +257,26 @@ pub(crate) struct Matching<'a> {
 
 /// Up to `count` retained events after `seq` that match the group.
 pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count: usize) -> Matching<'a> {
-    let View { window, steps, .. } = *view;
+    let View { window, looks, .. } = *view;
     let shown = window.shown();
     if seq >= group.complete_after {
         let seqs = group.seqs_after(seq).take_while(|seq| *seq <= shown);
         let frames: Vec<_> = seqs.filter_map(|seq| window.frame(seq)).take(count).collect();
-        steps.count(frames.len());
+        looks.count(frames.len());
         return Matching { frames, through: shown };
     }
-    let granted = !group.selectors.grants().is_empty();
+    let sees_private = group.selectors.sees_private();
     if let Some(topics) = group.selectors.topics_only() {
         let mut seqs = Vec::new();
         for id in topics.filter_map(|topic| window.topics().id(topic)) {
-            for list in window.topics().state(id).seqs.seen(granted) {
+            for list in window.topics().state(id).seqs.seen(sees_private) {
                 let from = list.partition_point(|one| *one <= seq);
                 // one more says whether there are others
                 seqs.extend(list.range(from..).take_while(|seq| **seq <= shown).take(count + 1));
-                steps.count(1);
+                looks.count(1);
             }
         }
-        steps.count(seqs.len());
+        looks.count(seqs.len());
         seqs.sort_unstable();
         seqs.dedup();
         let through = seqs.get(count).map_or(shown, |_| seqs[count - 1]);
@@ -294,7 +297,7 @@ pub(crate) fn matching_after<'a>(view: &View<'a>, group: &Group, seq: u64, count
             break;
         }
         scanned += 1 + frame.others().len();
-        steps.count(1 + frame.others().len());
+        looks.count(1 + frame.others().len());
         if (matches(frame.topic) || frame.others().iter().any(|id| matches(*id)))
             && window.may_read(&group.selectors, frame)
         {
@@ -331,59 +334,61 @@ fn is_stored(window: &Window, group: &Group, seq: u64) -> bool {
     if seq >= window.evicted().min(window.shown()) || group.has_all(seq, window.start()) {
         return false;
     }
-    let granted = !group.selectors.grants().is_empty();
+    let sees_private = group.selectors.sees_private();
     // Without patterns, the counts of the topics give a sharper answer.
     group.selectors.topics_only().is_none_or(|topics| {
-        topics.filter_map(|topic| window.topics().id(topic)).any(|id| window.topics().state(id).is_stored(seq, granted))
+        topics
+            .filter_map(|topic| window.topics().id(topic))
+            .any(|id| window.topics().state(id).is_stored(seq, sees_private))
     })
 }
 
 /// Returns true if no event after `seq` that matches the group has been trimmed, as far as the group knows.
 pub(crate) fn is_intact(view: &View<'_>, group: &Group, seq: u64) -> bool {
-    let View { window, steps, .. } = *view;
+    let View { window, looks, .. } = *view;
     let present = |seq| {
-        steps.count(1);
+        looks.count(1);
         window.frame(seq).is_some()
     };
     group.has_all(seq, window.start()) && group.seqs_after(seq).all(present)
 }
 
-/// Returns true if an event that matches the group and that a subscriber with `progress` has not had was removed by a trim
-/// that it has not seen, and `None` if more trims have to be looked at than one step does. Those that do not concern it
+/// Returns true if an event that matches the group and that a subscriber with `progress` has not had was lost to a trim
+/// that it has not seen, and `None` if more losses have to be looked at than one step does. Those that do not concern it
 /// are seen from then on.
-fn lost(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool> {
-    let View { window, steps, .. } = *view;
-    let Progress { seq, trims_seen, .. } = *progress;
-    if window.trimmed() <= seq || window.trims() <= trims_seen {
+fn missed_a_trim(view: &View<'_>, group: &Group, progress: &mut Progress) -> Option<bool> {
+    let View { window, looks, .. } = *view;
+    let Progress { seq, generation_seen, .. } = *progress;
+    if window.lost_through() <= seq || window.generation() <= generation_seen {
         return Some(false);
     }
     if is_intact(view, group, seq) {
         return Some(false);
     }
     let topics = window.topics();
-    let granted = !group.selectors.grants().is_empty();
-    let is_lost = |trims: &Trims| trims.any(granted, |trimmed| trimmed.affects(seq, trims_seen));
+    let sees_private = group.selectors.sees_private();
+    let is_lost = |losses: &Losses| losses.any(sees_private, |loss| loss.affects(seq, generation_seen));
     let floor = || is_lost(topics.floor());
     if let Some(mut names) = group.selectors.topics_only() {
-        let lost = names.any(|name| {
-            steps.count(1);
-            topics.id(name).map_or_else(floor, |id| is_lost(&topics.state(id).trimmed))
+        let missed = names.any(|name| {
+            looks.count(1);
+            topics.id(name).map_or_else(floor, |id| is_lost(&topics.state(id).losses))
         });
-        return Some(lost);
+        return Some(missed);
     }
     if floor() {
         return Some(true);
     }
     let matcher = Matcher::new(&group.selectors);
-    for (looked_at, (generation, state)) in topics.trimmed_since(trims_seen).enumerate() {
-        if looked_at == SLICE {
+    for (at, (generation, state)) in topics.losses_since(generation_seen).enumerate() {
+        if at == SLICE {
             return None;
         }
-        steps.count(1);
-        if state.is_some_and(|state| is_lost(&state.trimmed) && matcher.matches(&state.topic)) {
+        looks.count(1);
+        if state.is_some_and(|state| is_lost(&state.losses) && matcher.matches(&state.topic)) {
             return Some(true);
         }
-        progress.trims_seen = generation;
+        progress.generation_seen = generation;
     }
     Some(false)
 }

@@ -9,6 +9,9 @@ use crate::{Alias, Topic};
 
 const MAX_NAME_BYTES: usize = 128;
 
+/// What readers call an event without a name.
+const UNNAMED: &str = "message";
+
 /// The most topics of one event.
 pub const MAX_TOPICS: usize = 64;
 
@@ -93,12 +96,15 @@ impl Draft {
 pub struct Name(EventName);
 
 impl Name {
-    /// Checks the text of a name.
+    /// Checks the text of a name. An event called `message` is one without a name, so that gives `None`.
     ///
     /// # Errors
     ///
     /// Returns a sentence that says what is allowed.
-    pub fn new(text: &str) -> Result<Self, &'static str> {
+    pub fn of(text: &str) -> Result<Option<Self>, &'static str> {
+        if text == UNNAMED {
+            return Ok(None);
+        }
         if text.is_empty() || text.len() > MAX_NAME_BYTES {
             return Err("it must have 1 to 128 bytes");
         }
@@ -111,10 +117,11 @@ impl Name {
         if text.contains('\0') {
             return Err("it can't hold NUL");
         }
-        EventName::new(text).map(Self).map_err(|_| "it can't hold CR or LF")
+        EventName::new(text).map(|name| Some(Self(name))).map_err(|_| "it can't hold CR or LF")
     }
 
-    pub(crate) fn event_name(&self) -> EventName {
+    /// The name, as an [`Event`](sse_core::Event) has it.
+    pub fn event_name(&self) -> EventName {
         self.0.clone()
     }
 
@@ -211,14 +218,15 @@ mod tests {
 
     #[test]
     fn no_name_looks_like_one_of_the_hub_s() {
-        for name in ["message", "a b", "sse", "ssé-x", "assess-e", "\u{202e}x", "日本語"] {
-            assert!(Name::new(name).is_ok(), "{name:?}");
+        for name in ["a b", "sse", "ssé-x", "assess-e", "\u{202e}x", "日本語"] {
+            assert!(Name::of(name).is_ok_and(|name| name.is_some()), "{name:?}");
         }
+        assert_eq!(Name::of("message"), Ok(None));
         for name in ["sse-cursor", "SSE-gap", "Sse-x", "\u{17f}se-x", "ße-x", "sse-"] {
-            assert!(Name::new(name).is_err_and(|why| why.contains("hub's own")), "{name:?}");
+            assert!(Name::of(name).is_err_and(|why| why.contains("hub's own")), "{name:?}");
         }
         for name in [" sse-cursor", "\tx", "x ", "x\u{a0}", "\u{feff}x", "x\u{2028}", " "] {
-            assert!(Name::new(name).is_err_and(|why| why.contains("white space")), "{name:?}");
+            assert!(Name::of(name).is_err_and(|why| why.contains("white space")), "{name:?}");
         }
     }
 

@@ -3,19 +3,19 @@
 use std::collections::VecDeque;
 
 use crate::{
-    Bounds, Cursor, Draft, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Selectors, Start,
-    StartRead, Step, StorePage, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
+    Bounds, Cursor, Draft, EncodedPage, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Selectors,
+    Start, StartRead, Step, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
     cursor::{View, ended_by},
     group::Groups,
     hidden::Hidden,
-    page::Pages,
-    resume,
-    steps::{SLICE, Steps},
+    looks::{Looks, SLICE},
+    portion::PortionBytes,
+    resume::{self, Asked},
 };
 
 /// The window of the log in memory, and the groups of subscribers that read it.
 ///
-/// Nothing takes more than [`MAX_STEPS`](crate::MAX_STEPS) at once, whatever the number of groups, selectors, topics and
+/// Nothing takes more than [`MAX_LOOKS`](crate::MAX_LOOKS) at once, whatever the number of groups, selectors, topics and
 /// events: what may take longer says so, and is continued by another call.
 #[derive(Debug)]
 pub struct Engine {
@@ -26,8 +26,8 @@ pub struct Engine {
     hidden: VecDeque<Hidden>,
     /// The groups that hidden events match, and shown ones that have not been reported.
     matched: Vec<GroupId>,
-    steps: Steps,
-    pages: Pages,
+    looks: Looks,
+    portion_bytes: PortionBytes,
 }
 
 impl Engine {
@@ -39,8 +39,8 @@ impl Engine {
             bounds,
             hidden: VecDeque::new(),
             matched: Vec::new(),
-            steps: Steps::default(),
-            pages: Pages::default(),
+            looks: Looks::default(),
+            portion_bytes: PortionBytes::default(),
         }
     }
 
@@ -49,13 +49,13 @@ impl Engine {
         &self.window
     }
 
-    /// Begins what is done at once, under one taking of a lock: from here on, debug builds count the steps.
+    /// Begins what is done at once, under one taking of a lock: from here on, debug builds count the looks.
     pub fn begin(&mut self) {
-        self.steps.begin();
+        self.looks.begin();
     }
 
-    /// Appends an event, and [works](Self::work) until nothing is left: the groups that it matches are added to `matched`,
-    /// each once.
+    /// Appends an event, and [works](Self::work) until nothing is left, for those who have no lock to give up: the groups that
+    /// it matches are added to `matched`, each once.
     ///
     /// # Errors
     ///
@@ -78,8 +78,8 @@ impl Engine {
     ///
     /// [`OutOfOrder`] if `seq` is not greater than that of every earlier event. Nothing is changed then.
     pub fn append(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
-        self.window.push(seq, time, draft)?;
-        self.steps.count(1);
+        self.window.append(seq, time, draft)?;
+        self.looks.count(1);
         if seq > self.window.shown() {
             self.hidden.push_back(Hidden::event(seq, draft));
             if draft.end && draft.private {
@@ -90,12 +90,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends `topic` behind its last event, which is returned: there is [work](Self::work) because of it. A topic without
+    /// Ends `topic` after its last event, which is returned: there is [work](Self::work) because of it. A topic without
     /// events ends at `at`.
     pub fn end(&mut self, topic: &Topic, at: u64) -> u64 {
-        self.steps.count(1);
-        let known = self.window.topics().id(topic).map_or(0, |id| self.window.topics().state(id).retained.last());
-        let ended = if known > 0 { known } else { at };
+        self.looks.count(1);
+        let topics = self.window.topics();
+        let ended = topics.id(topic).map_or(at, |id| topics.state(id).retained.end_at(at));
         self.window.set_ended(topic, ended);
         self.hidden.push_back(Hidden::end(ended, topic));
         ended
@@ -115,62 +115,55 @@ impl Engine {
 
     /// Returns true if there is nothing to come for a subscriber that starts at `start`: it names only topics, all of which
     /// have ended, and has had everything.
-    pub fn is_over(&self, selectors: &Selectors, start: &Start) -> bool {
+    pub fn has_ended(&self, selectors: &Selectors, start: &Start) -> bool {
         // mostly no, and quick to tell
         if ended_by(&self.window, selectors, self.window.head()).is_none() {
             return false;
         }
-        let seq = match start {
-            Start::After(text) => resume::seq_of(&self.window, selectors, text).ok(),
-            Start::Alias { seq, .. } => Some(*seq),
-            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => None,
-        };
-        seq.is_some_and(|seq| {
-            seq <= self.window.head()
-                && self.window.hole(seq).is_none()
-                && ended_by(&self.window, selectors, seq).is_some()
+        Asked::of(&self.window, selectors, start).is_some_and(|Asked { after, gap, .. }| {
+            gap.is_none() && after <= self.window.head() && ended_by(&self.window, selectors, after).is_some()
         })
     }
 
     /// Works off what earlier calls left: finds the groups that hidden events match, shows the events, evicts what is beyond
     /// the bounds, and removes groups without members. Groups with events that were shown are added to `matched`. It takes
-    /// `steps` and a few more at most, and returns true if nothing is left.
-    pub fn work(&mut self, mut steps: usize, matched: &mut Vec<GroupId>) -> bool {
-        let allowed = steps;
-        let over = self.work_on(&mut steps, matched);
-        self.steps.count(allowed - steps);
+    /// `looks` and a few more at most, and returns true if nothing is left.
+    pub fn work(&mut self, mut looks: usize, matched: &mut Vec<GroupId>) -> bool {
+        let allowed = looks;
+        let over = self.work_on(&mut looks, matched);
+        self.looks.count(allowed - looks);
         over
     }
 
-    fn work_on(&mut self, steps: &mut usize, matched: &mut Vec<GroupId>) -> bool {
-        self.window.shrink(steps);
+    fn work_on(&mut self, looks: &mut usize, matched: &mut Vec<GroupId>) -> bool {
+        self.window.shrink(looks);
         while let Some(hidden) = self.hidden.front() {
-            if !self.groups.note(hidden, self.window.start(), steps, &mut self.matched) {
+            if !self.groups.note(hidden, self.window.start(), looks, &mut self.matched) {
                 return false;
             }
             self.window.show(hidden.seq);
             self.hidden.pop_front();
             matched.append(&mut self.matched);
             // no group waits longer than for the walk that it was in
-            if !self.remove_unused(steps) {
+            if !self.remove_unused(looks) {
                 return false;
             }
         }
-        self.remove_unused(steps) && *steps > 0
+        self.remove_unused(looks) && *looks > 0
     }
 
-    fn remove_unused(&mut self, steps: &mut usize) -> bool {
+    fn remove_unused(&mut self, looks: &mut usize) -> bool {
         while self.groups.unused() > 0 {
-            if *steps == 0 {
+            if *looks == 0 {
                 return false;
             }
-            *steps = steps.saturating_sub(REMOVAL);
+            *looks = looks.saturating_sub(REMOVAL);
             self.groups.remove_unused(1);
         }
         true
     }
 
-    /// The number of hidden events.
+    /// The number of hidden events, and of ends that are not known to subscribers yet.
     pub fn hidden(&self) -> usize {
         self.hidden.len()
     }
@@ -182,7 +175,7 @@ impl Engine {
     /// [`Full`] if there is no room for another group.
     pub fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placement, Full> {
         let window = (self.window.shown(), self.window.start());
-        self.steps.count(REMOVAL);
+        self.looks.count(REMOVAL);
         let group = self.groups.add_member(selectors, window, &self.bounds, &mut self.matched)?;
         Ok(resume::start(&self.view(), group, start))
     }
@@ -197,9 +190,10 @@ impl Engine {
         self.window.reaches_back_to(time)
     }
 
-    /// The next step of a subscriber: at most `room` bytes of events, but at least one event.
-    pub fn next(&self, cursor: &mut Cursor, room: usize, now: Millis) -> Step {
-        cursor.next(&self.view(), room, now)
+    /// The next step of a subscriber: at most `room` bytes of events, but at least one event. `date` is the publish time that
+    /// an event would have now.
+    pub fn next(&self, cursor: &mut Cursor, room: usize, date: Millis) -> Step {
+        cursor.next(&self.view(), room, date)
     }
 
     /// The next step of a subscriber that begins with the last event of each topic. It has [caught up](Step::CaughtUp) when
@@ -209,8 +203,8 @@ impl Engine {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub fn accept_page(&self, cursor: &mut Cursor, page: StorePage, now: Millis) -> Step {
-        cursor.accept_page(&self.view(), page, now)
+    pub fn accept_page(&self, cursor: &mut Cursor, page: EncodedPage, date: Millis) -> Step {
+        cursor.accept_page(&self.view(), page, date)
     }
 
     const fn view(&self) -> View<'_> {
@@ -218,14 +212,14 @@ impl Engine {
             window: &self.window,
             groups: &self.groups,
             bounds: &self.bounds,
-            steps: &self.steps,
-            pages: &self.pages,
+            looks: &self.looks,
+            portion_bytes: &self.portion_bytes,
         }
     }
 
     /// Removes a member from its group. Returns true if the group has no members left.
     pub fn unsubscribe(&mut self, group: GroupId) -> bool {
-        self.steps.count(REMOVAL);
+        self.looks.count(REMOVAL);
         self.groups.remove_member(group)
     }
 
@@ -271,23 +265,23 @@ impl Engine {
     /// [finish](Self::finish_trim) it.
     pub fn begin_trim(&mut self, trim: &Trim) {
         self.window.begin_trim(trim);
-        self.steps.count(1);
+        self.looks.count(1);
     }
 
     /// Removes trimmed events from the window. Returns true if there are no more.
     pub fn finish_trim(&mut self, trim: &Trim) -> bool {
-        let mut steps = SLICE;
-        let over = self.window.finish_trim(trim, &mut steps);
-        self.steps.count(SLICE - steps);
+        let mut looks = SLICE;
+        let over = self.window.finish_trim(trim, &mut looks);
+        self.looks.count(SLICE - looks);
         over
     }
 
     /// Trims the events of `topic` through `through`, if there is no store behind the window. Returns true if there are no
     /// more to trim.
     pub fn trim_topic(&mut self, topic: &Topic, through: u64) -> bool {
-        let mut steps = SLICE;
-        let over = self.window.trim_topic(topic, through, &mut steps);
-        self.steps.count(SLICE - steps);
+        let mut looks = SLICE;
+        let over = self.window.trim_topic(topic, through, &mut looks);
+        self.looks.count(SLICE - looks);
         over
     }
 
@@ -299,8 +293,8 @@ impl Engine {
     /// The retained events and the live subscribers of `topic`. A subscriber with several selectors that match it, none of
     /// which covers another, is counted for each.
     pub fn topic(&self, topic: &Topic) -> Option<TopicInfo> {
-        let (subscribers, looked_at) = self.groups.members_of(topic);
-        self.steps.count(looked_at);
+        let (subscribers, looks) = self.groups.members_of(topic);
+        self.looks.count(looks);
         self.info(topic, subscribers)
     }
 
@@ -312,17 +306,17 @@ impl Engine {
     /// Adds the [information](Self::topic) on the next of `names` to `infos`. Returns true if there are more: call it again
     /// after others have had their turn.
     pub fn topics<'a>(&self, names: &mut impl Iterator<Item = &'a Topic>, infos: &mut Vec<TopicInfo>) -> bool {
-        let mut looked_at = 0;
+        let mut looks = 0;
         for name in names {
             let (subscribers, more) = self.groups.members_of(name);
             infos.extend(self.info(name, subscribers));
-            looked_at += more;
-            if looked_at >= SLICE {
-                self.steps.count(looked_at);
+            looks += more;
+            if looks >= SLICE {
+                self.looks.count(looks);
                 return true;
             }
         }
-        self.steps.count(looked_at);
+        self.looks.count(looks);
         false
     }
 
@@ -342,10 +336,10 @@ impl Engine {
                 names.push(name.clone());
             }
         }
-        self.steps.count(looks);
+        self.looks.count(looks);
         let is_passed = |name: &&Topic| last.is_none_or(|last| *name <= last);
         names.extend(self.groups.names_after(after).take_while(is_passed).take(count).cloned());
-        self.steps.count(names.len());
+        self.looks.count(names.len());
         names.sort_unstable();
         names.dedup();
         names.truncate(count);

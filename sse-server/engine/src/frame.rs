@@ -1,13 +1,13 @@
 //! An encoded event, shared by all subscribers that receive it.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{borrow::Cow, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sse_core::{Event, EventName, Item, Limits, Parser, Text};
+use sse_core::{Event, Item, Limits, Parser, Text};
 
-use crate::{Alias, Draft, Epoch, Kind, Position, Topic, topics::TopicId};
+use crate::{Alias, Draft, Epoch, Kind, Name, Position, Topic, data_of, topics::TopicId};
 
 /// An event with its position in the log.
 #[derive(Debug)]
@@ -117,25 +117,18 @@ impl Frame {
     fn enveloped<'t>(&self, epoch: Epoch, topic: impl Fn(TopicId) -> &'t Topic) -> Bytes {
         let topics: Vec<&Topic> = self.kinds().map(|(id, _)| topic(id)).collect();
         let marks = Marks { json: self.json, private: self.private, end: self.end };
-        let mut event = Event::builder().id(Position::new(epoch, self.seq).id());
         let mut data = Text::default();
         let mut retry = None;
         let mut name = None;
         Parser::with_limits(Limits::new(usize::MAX, usize::MAX)).feed(&self.plain, |item| match item {
             Item::Event(read) => {
                 data = envelope(&topics, read.data(), marks);
-                name = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message");
+                name = Name::of(read.name()).ok().flatten();
             }
             Item::Retry(time) => retry = Some(time),
             _ => {}
         });
-        if let Some(name) = name {
-            event = event.name(name);
-        }
-        if let Some(retry) = retry {
-            event = event.retry(retry);
-        }
-        event.data(data).build().to_bytes()
+        build(Position::new(epoch, self.seq), name.as_ref(), retry, data)
     }
 }
 
@@ -150,11 +143,15 @@ pub fn encode(position: Position, draft: &Draft, enveloped: bool) -> Bytes {
     } else {
         draft.data.clone()
     };
+    build(position, draft.name.as_ref(), draft.retry, data)
+}
+
+fn build(position: Position, name: Option<&Name>, retry: Option<Duration>, data: Text) -> Bytes {
     let mut event = Event::builder().id(position.id()).data(data);
-    if let Some(name) = &draft.name {
+    if let Some(name) = name {
         event = event.name(name.event_name());
     }
-    if let Some(retry) = draft.retry {
+    if let Some(retry) = retry {
         event = event.retry(retry);
     }
     event.build().to_bytes()
@@ -168,32 +165,49 @@ struct Marks {
     end: bool,
 }
 
+/// An envelope, as it is written and read.
+#[derive(Serialize, Deserialize)]
+struct Envelope<'a, D> {
+    /// The canonical topic.
+    #[serde(borrow)]
+    topic: Cow<'a, str>,
+    /// All topics, if there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    topics: Vec<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    private: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    end: bool,
+    data: D,
+}
+
+impl<'a, D: Serialize> Envelope<'a, D> {
+    fn to_json(topics: &[&'a Topic], Marks { private, end, .. }: Marks, data: D) -> String {
+        let text = |topic: &&'a Topic| Cow::Borrowed(topic.as_str());
+        let topic = topics.first().map(text).unwrap_or_default();
+        let topics = if topics.len() > 1 { topics.iter().map(text).collect() } else { Vec::new() };
+        serde_json::to_string(&Self { topic, topics, private, end, data }).unwrap_or_default()
+    }
+}
+
 /// The data in its envelope. `topics` begins with the canonical one.
 fn envelope(topics: &[&Topic], data: &str, marks: Marks) -> Text {
-    #[derive(Serialize)]
-    struct Envelope<'a, D> {
-        topic: &'a str,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        topics: Vec<&'a str>,
-        #[serde(skip_serializing_if = "is_false")]
-        private: bool,
-        #[serde(skip_serializing_if = "is_false")]
-        end: bool,
-        data: D,
-    }
-    impl<'a, D: Serialize> Envelope<'a, D> {
-        fn to_json(topics: &[&'a Topic], Marks { private, end, .. }: Marks, data: D) -> String {
-            let topic = topics.first().map_or("", |topic| topic.as_str());
-            let topics =
-                if topics.len() > 1 { topics.iter().map(|topic| topic.as_str()).collect() } else { Vec::new() };
-            serde_json::to_string(&Self { topic, topics, private, end, data }).unwrap_or_default()
-        }
-    }
     let raw = if marks.json { serde_json::from_str::<&RawValue>(data).ok() } else { None };
     Text::from(match raw {
         Some(data) => Envelope::to_json(topics, marks, data),
         None => Envelope::to_json(topics, marks, data),
     })
+}
+
+/// The event called `name` that was [encoded](encode) in the envelope `data`. What an envelope does not say is missing: the
+/// reconnection time and the alias.
+pub fn decode(name: &str, data: &str) -> Option<Draft> {
+    let Envelope { topic, topics, private, end, data } = serde_json::from_str::<Envelope<'_, &RawValue>>(data).ok()?;
+    let topics = if topics.is_empty() { vec![topic] } else { topics };
+    let topics = topics.iter().map(|topic| Topic::new(topic)).collect::<Result<Vec<_>, _>>().ok()?;
+    let (data, json) = data_of(data).ok()?;
+    let draft = Draft::of_topics(topics, data).ok()?;
+    Some(Draft { name: Name::of(name).ok()?, json, private, end, ..draft })
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -203,15 +217,12 @@ const fn is_false(mark: &bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::Name;
 
     fn frame(data: &str, json: bool) -> (Frame, Topic, Epoch) {
         let topic = Topic::new("a/\"b\"").unwrap();
         let draft = Draft {
-            name: Some(Name::new("tick").unwrap()),
+            name: Name::of("tick").unwrap(),
             retry: Some(Duration::from_secs(2)),
             json,
             ..Draft::text(topic.clone(), data)
@@ -254,5 +265,7 @@ mod tests {
         let position = Position::new(Epoch::new(0), 1);
         let expect = "id: 000000000000-00000000001\ndata: {\"topic\":\"a\",\"topics\":[\"a\",\"b\"],\"private\":true,\"end\":true,\"data\":\"x\"}\n\n";
         assert_eq!(encode(position, &draft, true), expect);
+        let json = expect.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+        assert_eq!(decode("message", json), Some(draft));
     }
 }

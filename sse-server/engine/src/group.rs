@@ -248,7 +248,7 @@ impl Groups {
                     .search
                     .as_ref()
                     .and_then(|search| search.hidden.as_ref())
-                    .filter(|hidden| hidden.is_for(&selectors))
+                    .filter(|hidden| hidden.is_accepted_by(&selectors))
                 {
                     group.note(hidden.seq, start);
                     matched.push(id);
@@ -306,17 +306,17 @@ impl Groups {
         self.unused.len()
     }
 
-    /// Records the event `hidden` in the groups that it matches, and adds these to `matched`, each once, until no `steps`
+    /// Records the event `hidden` in the groups that it matches, and adds these to `matched`, each once, until no `looks`
     /// are left. The window begins at `start`. Returns true if no more groups match; otherwise call it again with the same
     /// event.
-    pub(crate) fn note(&mut self, hidden: &Hidden, start: u64, steps: &mut usize, matched: &mut Vec<GroupId>) -> bool {
+    pub(crate) fn note(&mut self, hidden: &Hidden, start: u64, looks: &mut usize, matched: &mut Vec<GroupId>) -> bool {
         let Self { groups, interest, readers, search, memory, .. } = self;
         let begin = || Search::begin(hidden, interest, readers, std::mem::take(memory));
         let mut current = search.take().unwrap_or_else(begin);
-        while let Some(id) = current.next(hidden, interest, readers, steps) {
+        while let Some(id) = current.next(hidden, interest, readers, looks) {
             groups[id.index()].tell(id, hidden, start, matched);
         }
-        let over = Walk::is_over(*steps);
+        let over = Walk::is_over(*looks);
         if over {
             self.memory = current.into_memory();
         } else {

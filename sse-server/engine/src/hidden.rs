@@ -42,7 +42,7 @@ impl Hidden {
         Self { seq, topic: topic.clone(), others: others.clone(), private: *private, ends: *end, is_event: true }
     }
 
-    /// The end of `topic` behind the event `seq`.
+    /// The end of `topic` after the event `seq`.
     pub(crate) fn end(seq: u64, topic: &Topic) -> Self {
         let others = Box::default();
         Self { seq, topic: topic.clone(), others, private: false, ends: true, is_event: false }
@@ -57,7 +57,7 @@ impl Hidden {
     }
 
     /// Returns true if it is an event that a group with `selectors` gets.
-    pub(crate) fn is_for(&self, selectors: &Selectors) -> bool {
+    pub(crate) fn is_accepted_by(&self, selectors: &Selectors) -> bool {
         self.is_event && selectors.accept(self.topics(), self.private)
     }
 }
@@ -71,26 +71,26 @@ impl Search {
         Self { hidden: None, walk, at: 0, readers, is_known: !private }
     }
 
-    /// The next group for `hidden`, which is always the same; a group may come several times. Each list that is opened and each group takes one of `steps`. `None`
-    /// if there are no steps left, or no more groups.
+    /// The next group for `hidden`: call it with the same one until the search is over. A group may come several times. Each
+    /// list that is opened and each group takes one of `looks`. `None` if there are no looks left, or no more groups.
     pub(crate) fn next(
         &mut self,
         hidden: &Hidden,
         interest: &Interest,
         readers: &Interest,
-        steps: &mut usize,
+        looks: &mut usize,
     ) -> Option<GroupId> {
         loop {
             let topic = hidden.topic(self.at)?;
             let index = if self.is_known { interest } else { readers };
-            match self.walk.next(index, topic, steps) {
+            match self.walk.next(index, topic, looks) {
                 Some(id) if !self.is_known => {
                     self.readers.get_or_insert_default().insert(id);
                     continue;
                 }
                 Some(id) if self.readers.as_ref().is_none_or(|readers| readers.contains(&id)) => return Some(id),
                 Some(_) => continue,
-                None if !Walk::is_over(*steps) => return None,
+                None if !Walk::is_over(*looks) => return None,
                 None => {}
             }
             // the walk is over

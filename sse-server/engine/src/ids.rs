@@ -1,7 +1,15 @@
 //! Times, and the IDs of groups.
 
-/// A publish time in milliseconds since the Unix epoch. It never decreases along the log.
+use std::time::Duration;
+
+/// A time in milliseconds since the Unix epoch, or a span of time in milliseconds. Publish times never decrease along the
+/// log.
 pub type Millis = u64;
+
+/// A time in milliseconds, or the longest if it is longer.
+pub fn millis(time: Duration) -> Millis {
+    Millis::try_from(time.as_millis()).unwrap_or(Millis::MAX)
+}
 
 /// The ID of a group, valid while the group has members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

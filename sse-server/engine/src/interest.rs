@@ -20,8 +20,8 @@ pub(crate) struct Interest {
     patterns: Patterns,
 }
 
-/// A walk through the groups that match a topic, which sees a group once for every selector that matches. Between two steps
-/// groups may be added, but none removed.
+/// A walk through the groups that match a topic, which sees a group once for every selector that matches. Between two
+/// calls groups may be added, but none removed.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     list: List,
@@ -38,11 +38,11 @@ enum List {
 }
 
 impl Walk {
-    /// The next group for `topic`, which is always the same; each list that is opened and each group takes one of `steps`. `None` if there are no steps left, or
-    /// no more groups: then nothing [is left](Self::is_over).
-    pub(crate) fn next(&mut self, interest: &Interest, topic: &Topic, steps: &mut usize) -> Option<GroupId> {
-        while *steps > 0 {
-            *steps -= 1;
+    /// The next group for `topic`: call it with the same one until the walk is over. Each list that is opened and each group
+    /// takes one of `looks`. `None` if there are no looks left, or no more groups: then the walk [is over](Self::is_over).
+    pub(crate) fn next(&mut self, interest: &Interest, topic: &Topic, looks: &mut usize) -> Option<GroupId> {
+        while *looks > 0 {
+            *looks -= 1;
             let list = match self.list {
                 List::Topic => interest.topics.get(topic),
                 List::Pattern(visit) => Some(interest.patterns.list(visit)),
@@ -64,9 +64,9 @@ impl Walk {
         self.ahead
     }
 
-    /// Returns true if the last [`next`](Self::next) found no more groups. `steps` is what it left.
-    pub(crate) const fn is_over(steps: usize) -> bool {
-        steps > 0
+    /// Returns true if the last [`next`](Self::next) found no more groups. `looks` is what it left.
+    pub(crate) const fn is_over(looks: usize) -> bool {
+        looks > 0
     }
 }
 
@@ -134,17 +134,17 @@ impl Interest {
     }
 
     /// The number of members whose selectors match `topic`, each counted once for every selector that does, as far as
-    /// [`MAX_LOOKED_AT`] nodes of patterns go, and the number of nodes looked at.
+    /// [`MAX_LOOKED_AT`] nodes of patterns go, and the number of looks.
     pub(crate) fn members(&self, topic: &Topic) -> (usize, usize) {
         let mut members = self.topics.get(topic).map_or(0, GroupList::members);
         let mut ahead = vec![self.patterns.first()];
-        let mut looked_at = 1;
-        while let Some(visit) = ahead.pop().filter(|_| looked_at < MAX_LOOKED_AT) {
+        let mut looks = 1;
+        while let Some(visit) = ahead.pop().filter(|_| looks < MAX_LOOKED_AT) {
             members += self.patterns.list(visit).members();
             self.patterns.go_on(visit, topic.as_str(), &mut ahead);
-            looked_at += 1;
+            looks += 1;
         }
-        (members, looked_at)
+        (members, looks)
     }
 
     /// The number of nodes in the patterns.
@@ -153,6 +153,6 @@ impl Interest {
     }
 
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = &Topic> {
-        self.names.range::<str, _>(topics::behind(after))
+        self.names.range::<str, _>(topics::names_after(after))
     }
 }

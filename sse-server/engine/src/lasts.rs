@@ -1,22 +1,19 @@
 //! The last event of each topic that a subscriber selects, with which its stream may begin.
 //!
-//! They are found in order of the log, a page of their numbers at a time: so the memory of a subscriber of very many topics
-//! is bounded, and its events come as it takes them. All topics are looked at for each page, so few pages are better.
+//! They are found in order of the log, a portion of their numbers at a time: so the memory of a subscriber of very many topics
+//! is bounded, and its events come as it takes them. All topics are looked at for each portion, so few portions are better.
 
 use crate::{
-    Cursor, Kind, Selection, Step, StorePage, StoreRead, Topic,
-    cursor::View,
+    Cursor, EncodedPage, Kind, Selection, Step, StoreRead, Topic,
+    cursor::{STEP_EVENTS, View},
     group::{Group, Groups},
-    page::{Page, Pages},
-    steps::SLICE,
+    looks::SLICE,
+    portion::{Portion, PortionBytes},
     topic_state::TopicState,
 };
 
 /// The topics that are looked at under one taking of the lock: others have more urgent things to do.
 const LOOK: usize = if SLICE < 128 { SLICE } else { 128 };
-
-/// The most of them that one step looks up.
-const AT_ONCE: usize = 256;
 
 /// The last events that a stream begins with, as far as they are found and delivered.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,15 +21,13 @@ pub struct Lasts {
     /// The last event shown when the stream was opened: what follows it comes as to everyone.
     until: u64,
     /// The events that were found and are not delivered.
-    page: Page,
+    portion: Portion,
     /// Events through this one are delivered.
     after: u64,
-    /// The topics that are still to be looked at for this page; `None` if there are none.
+    /// The topics that are still to be looked at for this portion; `None` if there are none.
     search: Option<Selection>,
     /// The topic at which the last slice ended, and how far it had come.
     walk: Option<(Topic, Walk)>,
-    /// Some of them are being read from the store.
-    pub(crate) is_reading: bool,
 }
 
 /// The way back in one topic to the last event that the subscriber may read, past private ones that it may not.
@@ -48,9 +43,9 @@ struct Walk {
 
 impl Lasts {
     /// Those through the event `until`.
-    pub(crate) fn new(until: u64, pages: &Pages) -> Self {
-        let (page, search) = (Page::new(pages.clone()), Some(Selection::default()));
-        Self { until, page, after: 0, search, walk: None, is_reading: false }
+    pub(crate) fn new(until: u64, all: &PortionBytes) -> Self {
+        let (portion, search) = (Portion::new(all.clone()), Some(Selection::default()));
+        Self { until, portion, after: 0, search, walk: None }
     }
 
     pub(crate) const fn until(&self) -> u64 {
@@ -59,47 +54,47 @@ impl Lasts {
 
     /// The next event to deliver.
     pub(crate) fn first(&self) -> Option<u64> {
-        self.page.iter().next()
+        self.portion.iter().next()
     }
 
     /// The next `count` events to deliver.
     pub(crate) fn next(&self, count: usize) -> impl Iterator<Item = u64> {
-        self.page.iter().take(count)
+        self.portion.iter().take(count)
     }
 
     /// The events through `seq` are delivered, or gone.
     pub(crate) fn delivered(&mut self, seq: u64) {
         self.after = self.after.max(seq);
-        self.page.remove_through(seq);
+        self.portion.remove_through(seq);
     }
 
     /// Puts in order what was found. The next step does it if nobody did; it may take a millisecond, so it is better done
     /// before the engine is locked.
     pub fn arrange(&mut self) {
-        if self.search.is_none() && self.walk.is_none() || self.page.is_full() {
-            self.page.arrange();
+        if self.search.is_none() && self.walk.is_none() || self.portion.is_full() {
+            self.portion.arrange();
         }
     }
 
-    /// Looks for the next page, if this one is delivered, for a slice. Returns true if it is found; it is empty if there are
+    /// Looks for the next portion, if this one is delivered, for a slice. Returns true if it is found; it is empty if there are
     /// no more.
     pub(crate) fn search(&mut self, view: &View<'_>, group: &Group) -> bool {
         self.arrange();
         let is_over = self.search.is_none() && self.walk.is_none();
-        if is_over && !(self.page.is_empty() && self.page.has_dropped()) {
+        if is_over && !(self.portion.is_empty() && self.portion.has_dropped()) {
             return true;
         }
         if is_over {
-            self.page.clear();
+            self.portion.clear();
             self.search = Some(Selection::default());
         }
         let mut looks = LOOK;
         let over = self.walk_on(view, group, &mut looks) && self.select(view, group, &mut looks);
-        view.steps.count(LOOK - looks);
-        if over && self.page.len() <= LOOK {
-            self.page.arrange();
+        view.looks.count(LOOK - looks);
+        if over && self.portion.len() <= LOOK {
+            self.portion.arrange();
         }
-        over && self.page.is_arranged()
+        over && self.portion.is_arranged()
     }
 
     /// Goes on with the topic at which the last slice ended. Returns true if it is done.
@@ -113,11 +108,11 @@ impl Lasts {
     /// Looks at the topics that have not been looked at. Returns true if all have been.
     fn select(&mut self, view: &View<'_>, group: &Group, looks: &mut usize) -> bool {
         let Some(mut selection) = self.search.take() else { return true };
-        let mut steps = LOOK;
-        let over = view.window.topics().select(&group.selectors, &mut selection, &mut steps, |state| {
+        let mut names_left = LOOK;
+        let over = view.window.topics().select(&group.selectors, &mut selection, &mut names_left, |state| {
             self.look(view, group, state, Walk::default(), looks)
         });
-        view.steps.count(LOOK - steps);
+        view.looks.count(LOOK - names_left);
         if !over {
             self.search = Some(selection);
         }
@@ -126,8 +121,8 @@ impl Lasts {
 
     /// Takes the last event of a topic that the subscriber may read. Returns false if there are no `looks` left for it.
     fn look(&mut self, view: &View<'_>, group: &Group, state: &TopicState, mut walk: Walk, looks: &mut usize) -> bool {
-        let granted = !group.selectors.grants().is_empty();
-        for kind in Kind::seen(granted).skip(walk.kinds) {
+        let sees_private = group.selectors.sees_private();
+        for kind in Kind::seen(sees_private).skip(walk.kinds) {
             match self.last(view, group, state, (kind, walk.from), looks) {
                 Ok(last) => walk.lasts[kind.index()] = last,
                 Err(from) => {
@@ -144,7 +139,7 @@ impl Lasts {
         for seq in lasts.into_iter().flatten() {
             self.add(seq);
             // of one in the store it is not known whether it may be read
-            if view.window.frame(seq).is_some() || !granted {
+            if view.window.frame(seq).is_some() || !sees_private {
                 break;
             }
         }
@@ -175,7 +170,7 @@ impl Lasts {
 
     fn add(&mut self, seq: u64) {
         if seq > self.after {
-            self.page.add(seq);
+            self.portion.add(seq);
         }
     }
 }
@@ -193,13 +188,12 @@ impl Cursor {
             self.set_seq(lasts.until());
             return Step::CaughtUp;
         };
-        let seqs: Vec<_> = lasts.next(AT_ONCE).collect();
-        view.steps.count(seqs.len());
+        let seqs: Vec<_> = lasts.next(STEP_EVENTS).collect();
+        view.looks.count(seqs.len());
         let is_stored = |seq: &u64| *seq <= window.evicted() && window.frame(*seq).is_none();
         if is_stored(&first) {
             let only: Vec<_> = seqs.iter().copied().take_while(is_stored).collect();
             let until = only.last().copied().unwrap_or(first);
-            lasts.is_reading = true;
             return Step::NeedStore(StoreRead { selectors: group.selectors.clone(), after: first - 1, until, only });
         }
         let seqs = seqs.into_iter().take_while(|seq| !is_stored(seq)).collect::<Vec<_>>();
@@ -217,8 +211,7 @@ impl Cursor {
     }
 
     /// Continues with the page read for some of the last events.
-    pub(crate) fn accept_lasts(&mut self, lasts: &mut Lasts, page: StorePage) -> Step {
-        lasts.is_reading = false;
+    pub(crate) fn accept_lasts(&mut self, lasts: &mut Lasts, page: EncodedPage) -> Step {
         lasts.delivered(page.through);
         self.set_seq(page.through);
         page.write.map_or(Step::Yield, |(events, count)| Step::Events { events, count })

@@ -5,7 +5,7 @@
 //! through its [`Cursor`], so live delivery and replay are the same code.
 //!
 //! ```text
-//! Draft ── Engine::publish ──▶ Window ──▶ groups that match ──▶ Cursor ──▶ Session ──▶ bytes to write
+//! Draft ── Engine::append ──▶ Window ──▶ groups that match ──▶ Cursor ──▶ Session ──▶ bytes to write
 //! ```
 //!
 //! ```
@@ -25,9 +25,9 @@
 // in the order in which data passes them: each imports from the blocks above, and within its block without a circle
 mod bounds;
 mod ids;
+mod looks;
 mod order;
-mod page;
-mod steps;
+mod portion;
 
 mod matcher;
 mod selector;
@@ -70,12 +70,13 @@ pub use alias::Alias;
 pub use bounds::{Bounds, Full, LagPolicy, MAX_ALIASED, MAX_PATTERN_SEGMENTS};
 pub use by_size::BySize;
 pub use chunk::{Chunk, Write};
-pub use cursor::{Cursor, Progress, Step, StorePage, StoreRead};
+pub use cursor::{Cursor, EncodedPage, Progress, Step, StoreRead};
 pub use draft::{Draft, MAX_TOPICS, Name, data_of};
 pub use engine::Engine;
-pub use frame::encode;
-pub use ids::{GroupId, Millis};
+pub use frame::{decode, encode};
+pub use ids::{GroupId, Millis, millis};
 pub use lasts::Lasts;
+pub use looks::MAX_LOOKS;
 pub use matcher::{Matcher, Selection};
 pub use order::OutOfOrder;
 pub use resume::{Opening, Pending, Placement, Start, StartRead};
@@ -86,7 +87,6 @@ pub use session::{
     reconnection_time,
 };
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
-pub use steps::MAX_STEPS;
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;
 pub use window::Window;

@@ -1,7 +1,7 @@
 //! A set of selectors prepared for matching many topics.
 //!
 //! Selectors are tried together, segment by segment, whatever their number. Topics that are sorted by name are not even
-//! looked at where no selector can match: behind each name that doesn't match, [`Matcher::select`] goes on with the next
+//! looked at where no selector can match: after each name that doesn't match, [`Matcher::select`] goes on with the next
 //! one that may.
 
 use std::{collections::BTreeMap, ops::Bound};
@@ -108,14 +108,14 @@ impl<'a> Matcher<'a> {
         self.follow(topic.as_str(), &mut Path::default())
     }
 
-    /// Calls `each` for topics of `names` that the selectors select, in order, until it returns false or `steps` names have
+    /// Calls `each` for topics of `names` that the selectors select, in order, until it returns false or `looks` names have
     /// been looked at. Returns true if there are no more; otherwise call it again with the same `selection`, also if the
     /// names have changed.
     pub fn select<T>(
         &self,
         names: &BTreeMap<Topic, T>,
         selection: &mut Selection,
-        steps: &mut usize,
+        looks: &mut usize,
         mut each: impl FnMut(&Topic, &T) -> bool,
     ) -> bool {
         let mut path = Path::default();
@@ -123,12 +123,12 @@ impl<'a> Matcher<'a> {
         let mut ahead = seek(&selection.from);
         loop {
             let Some((topic, value)) = ahead.next() else { return true };
-            if *steps == 0 {
+            if *looks == 0 {
                 selection.from.clear();
                 selection.from.push_str(topic.as_str());
                 return false;
             }
-            *steps -= 1;
+            *looks -= 1;
             if self.follow(topic.as_str(), &mut path) {
                 if each(topic, value) {
                     continue;
@@ -136,7 +136,7 @@ impl<'a> Matcher<'a> {
                 selection.pass(topic.as_str());
                 return false;
             }
-            *steps = steps.saturating_sub(path.active.len());
+            *looks = looks.saturating_sub(path.active.len());
             if !self.next_after(topic.as_str(), &path, &mut selection.from) {
                 return true;
             }
@@ -210,7 +210,7 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// The character after `/`: what begins a name behind all that begin with a segment and `/`.
+/// The character after `/`: what begins a name after all that begin with a segment and `/`.
 const AFTER_SLASH: &str = "0";
 
 impl<'a> Node<'a> {
@@ -256,7 +256,7 @@ mod tests {
         fn it_selects_what_the_selectors_match(
             selectors in vec("([a-c0.-]{0,2}|\\*)(/([a-c0.-]?|\\*)){0,3}(/\\*\\*)?|\\*\\*", 1..6),
             topics in vec("[a-c0.-]{0,2}(/[a-c0.-]?){0,3}", 0..40),
-            steps in 1..5_usize,
+            looks in 1..5_usize,
         ) {
             let selectors = selectors.iter().filter_map(|text| Selector::new(text).ok()).collect::<Vec<_>>();
             prop_assume!(!selectors.is_empty());
@@ -268,7 +268,7 @@ mod tests {
                 prop_assert_eq!(matcher.matches(topic), selectors.matches(topic));
             }
             let (mut found, mut selection) = (Vec::new(), Selection::default());
-            while !matcher.select(&names, &mut selection, &mut { steps }, |topic, ()| {
+            while !matcher.select(&names, &mut selection, &mut { looks }, |topic, ()| {
                 found.push(topic.clone());
                 !found.len().is_multiple_of(3)
             }) {}
@@ -287,10 +287,10 @@ mod tests {
             (all((0..64).map(|i| format!("user/*/n{i}")).collect()), 100_000),
             (all((0..64).map(|i| format!("other/{i}/*")).collect()), 4),
         ] {
-            let mut steps = usize::MAX;
+            let mut looks = usize::MAX;
             let matcher = Matcher::new(&selectors);
-            assert!(matcher.select(&names, &mut Selection::default(), &mut steps, |_, ()| true));
-            assert!(usize::MAX - steps <= most, "{} steps for {:?}", usize::MAX - steps, selectors);
+            assert!(matcher.select(&names, &mut Selection::default(), &mut looks, |_, ()| true));
+            assert!(usize::MAX - looks <= most, "{} looks for {:?}", usize::MAX - looks, selectors);
         }
     }
 }

@@ -84,7 +84,7 @@ impl Model {
 
     fn run(&mut self, op: Op) -> Result<(), TestCaseError> {
         match op {
-            Op::Publish { what, steps } => self.publish(&what, steps),
+            Op::Publish { what, looks } => self.publish(&what, looks),
             Op::End { topic } => self.end(TOPICS[topic]),
             Op::Trim { topic, back, reopen } => {
                 self.trim(TOPICS[topic], self.head().saturating_sub(back));
@@ -114,7 +114,7 @@ impl Model {
         self.check_waiting()
     }
 
-    fn publish(&mut self, what: &What, steps: Option<usize>) {
+    fn publish(&mut self, what: &What, looks: Option<usize>) {
         let size = what.size;
         let draft = what.draft();
         if self.end_of(&draft.topic).is_some() {
@@ -126,9 +126,9 @@ impl Model {
         if self.backed {
             self.engine.settle(seq.saturating_sub(size as u64 % 4)); // the last ones are not in the file yet
         }
-        match steps {
+        match looks {
             None => while !self.work(3) {},
-            Some(steps) => drop(self.work(steps)),
+            Some(looks) => drop(self.work(looks)),
         }
         if draft.end {
             self.ended.insert(draft.topic.clone(), seq);
@@ -176,9 +176,9 @@ impl Model {
     }
 
     /// Works off what is left, and wakes those who wait for the groups that matched.
-    fn work(&mut self, steps: usize) -> bool {
+    fn work(&mut self, looks: usize) -> bool {
         let mut matched = Vec::new();
-        let over = self.engine.work(steps, &mut matched);
+        let over = self.engine.work(looks, &mut matched);
         for subscriber in self.subscribers.iter_mut().filter(|one| matched.contains(&one.cursor.group())) {
             subscriber.waits = false;
         }
@@ -190,8 +190,8 @@ impl Model {
         for one in self.subscribers.iter().filter(|one| one.waits) {
             let missed: Vec<_> = self.retained(&one.selectors, one.seq);
             prop_assert!(missed.first().is_none_or(|first| *first > self.shown()), "nobody was woken for {missed:?}");
-            let is_over = self.engine.hidden() == 0 && self.is_over(&one.selectors, self.shown());
-            prop_assert!(!is_over, "nobody was woken for the end");
+            let has_ended = self.engine.hidden() == 0 && self.has_ended(&one.selectors, self.shown());
+            prop_assert!(!has_ended, "nobody was woken for the end");
         }
         Ok(())
     }

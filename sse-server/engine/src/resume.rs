@@ -5,8 +5,8 @@ use crate::{
     cursor::{View, is_intact, matching_after},
     group::Group,
     lasts::Lasts,
-    steps::SLICE,
-    topic_state::{TopicState, Trimmed, Trims},
+    looks::SLICE,
+    topic_state::{Losses, TopicLoss, TopicState},
     window::Window,
 };
 
@@ -75,9 +75,9 @@ pub enum StartRead {
     First(u64, Topic),
     /// There is none through this sequence number.
     NoneThrough(u64),
-    /// There may have been one behind this sequence number, which the store can't read any more. The cursor comes by it
-    /// first, and tells.
-    LostAfter(u64),
+    /// There may have been one after this sequence number, which the store can't read any more. The cursor comes by it first,
+    /// and tells.
+    DamagedAfter(u64),
 }
 
 /// A placement that waits for the store, or for its turn.
@@ -105,17 +105,17 @@ impl Pending {
 /// Whether events were lost before a start.
 #[derive(Debug)]
 enum Check {
-    /// After the event that was asked for by this ID. If none was, the subscriber starts exactly there.
+    /// After the event that was asked for by this ID. If nothing was lost, the subscriber starts exactly there.
     After(String),
     /// At or after a time, which was asked for in these words.
     Since(Millis, String),
 }
 
 impl Check {
-    fn is_lost(&self, after: u64, trimmed: &Trimmed) -> bool {
+    fn is_lost(&self, after: u64, loss: &TopicLoss) -> bool {
         match self {
-            Self::After(_) => trimmed.affects(after, 0),
-            Self::Since(time, _) => trimmed.through > 0 && trimmed.time >= *time,
+            Self::After(_) => loss.affects(after, 0),
+            Self::Since(time, _) => loss.through > 0 && loss.time >= *time,
         }
     }
 }
@@ -128,12 +128,21 @@ struct Survey {
     /// The last event when it began. Of later ones, some may have been missed.
     through: u64,
     selection: Selection,
-    lost: bool,
+    trimmed: bool,
     stored: bool,
     first: Option<u64>,
-    /// The topic at which the last slice ended, the kinds of its events that are done, and of the next kind the events
-    /// through which they are.
-    walk: Option<(Topic, usize, u64)>,
+    /// Where the last slice ended.
+    walk: Option<Walk>,
+}
+
+/// The way through the events of one topic to the first that the subscriber may read.
+#[derive(Debug)]
+struct Walk {
+    topic: Topic,
+    /// The kinds that are done.
+    kinds: usize,
+    /// Of the next kind, the events through this one are done.
+    through: u64,
 }
 
 impl Survey {
@@ -141,40 +150,40 @@ impl Survey {
     fn go_on(&mut self, view: &View<'_>, group: &Group, check: Option<&Check>) -> bool {
         let after = self.after;
         let topics = view.window.topics();
-        let granted = !group.selectors.grants().is_empty();
-        let is_lost = |trimmed: &Trimmed| check.is_some_and(|check| check.is_lost(after, trimmed));
-        let is_lost = |trims: &Trims| trims.any(granted, is_lost);
+        let sees_private = group.selectors.sees_private();
+        let is_lost = |loss: &TopicLoss| check.is_some_and(|check| check.is_lost(after, loss));
+        let is_lost = |losses: &Losses| losses.any(sees_private, is_lost);
         let mut looks = SLICE;
-        if let Some((topic, kinds, through)) = self.walk.take()
+        if let Some(Walk { topic, kinds, through }) = self.walk.take()
             && let Some(id) = topics.id(&topic)
         {
             let state = topics.state(id);
             // events that were not looked at may have left the window since
-            self.stored |= state.is_stored(after, granted);
+            self.stored |= state.is_stored(after, sees_private);
             if !self.look(view, group, state, (kinds, through), &mut looks) {
-                view.steps.count(SLICE);
+                view.looks.count(SLICE);
                 return false;
             }
         }
         let mut selection = std::mem::take(&mut self.selection);
-        let mut steps = SLICE;
-        let over = topics.select(&group.selectors, &mut selection, &mut steps, |state| {
-            self.lost |= is_lost(&state.trimmed);
-            self.stored |= state.is_stored(after, granted);
+        let mut names_left = SLICE;
+        let over = topics.select(&group.selectors, &mut selection, &mut names_left, |state| {
+            self.trimmed |= is_lost(&state.losses);
+            self.stored |= state.is_stored(after, sees_private);
             self.look(view, group, state, (0, after), &mut looks)
         });
-        view.steps.count(SLICE - steps);
-        view.steps.count(SLICE - looks);
+        view.looks.count(SLICE - names_left);
+        view.looks.count(SLICE - looks);
         self.selection = selection;
         if over && group.selectors.topics_only().is_none_or(|mut names| names.any(|name| topics.id(name).is_none())) {
             // a topic may have been forgotten since
-            self.lost |= is_lost(topics.floor());
+            self.trimmed |= is_lost(topics.floor());
         }
         over
     }
 
     /// Takes the first event of a topic that the subscriber may read, after the `kinds` that are done, and of the next one
-    /// behind `through`. Returns false if there are no `looks` left for it.
+    /// after `through`. Returns false if there are no `looks` left for it.
     fn look(
         &mut self,
         view: &View<'_>,
@@ -183,14 +192,14 @@ impl Survey {
         (kinds, mut through): (usize, u64),
         looks: &mut usize,
     ) -> bool {
-        let granted = !group.selectors.grants().is_empty();
-        for (done, kind) in Kind::seen(granted).enumerate().skip(kinds) {
+        let sees_private = group.selectors.sees_private();
+        for (done, kind) in Kind::seen(sees_private).enumerate().skip(kinds) {
             let seqs = state.seqs.of(kind);
             let next = seqs.range(seqs.partition_point(|seq| *seq <= through)..);
             match view.window.first_readable(&group.selectors, kind.private, next, looks) {
                 Ok(next) => self.first = self.first.into_iter().chain(next).min(),
                 Err(seq) => {
-                    self.walk = Some((state.topic.clone(), done, seq - 1));
+                    self.walk = Some(Walk { topic: state.topic.clone(), kinds: done, through: seq - 1 });
                     return false;
                 }
             }
@@ -215,23 +224,25 @@ pub struct Opening {
 pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
     let window = view.window;
     let mut pending = Pending { after: 0, gap: None, check: None, survey: None, lasts: None };
+    if let Some(Asked { text, after, gap }) = Asked::of(window, &view.groups.get(id).selectors, start) {
+        pending.after = after;
+        match gap {
+            Some(reason) => pending.gap = Some((reason, text.to_owned())),
+            None => pending.check = Some(Check::After(text.to_owned())),
+        }
+    }
     match start {
-        // behind all that is assigned: what is hidden was published before the subscriber came
-        Start::Head => return exact(window, Cursor::new(id, window.head(), window.trims())),
-        Start::Earliest => {}
-        // what is hidden comes live, behind these
-        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.pages))),
-        Start::After(text) => match seq_of(window, &view.groups.get(id).selectors, text) {
-            Err(reason) => pending.gap = Some((reason, text.clone())),
-            Ok(seq) => pending.begin_after(window, seq, text),
-        },
-        Start::Alias { asked, seq } => pending.begin_after(window, *seq, asked),
+        Start::Earliest | Start::After(_) | Start::Alias { .. } => {}
+        // after all that is assigned: what is hidden was published before the subscriber came
+        Start::Head => return exact(window, Cursor::new(id, window.head(), window.generation())),
+        // what is hidden comes live, after these
+        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.portion_bytes))),
         Start::Since { time, asked, before } => {
             pending.after = before.unwrap_or_else(|| window.before(*time));
             pending.check = Some(Check::Since(*time, asked.clone()));
         }
     }
-    go_on(view, Cursor::new(id, pending.after, window.trims()), pending)
+    go_on(view, Cursor::new(id, pending.after, window.generation()), pending)
 }
 
 /// Continues a placement, with what was found in the store if that was read.
@@ -257,7 +268,7 @@ pub(crate) fn continue_start(
             pending.after = pending.after.max(through);
             go_on(view, cursor, pending)
         }
-        Some(StartRead::LostAfter(seq)) => {
+        Some(StartRead::DamagedAfter(seq)) => {
             let opening = pending.open(view.window, &mut cursor, Some(seq + 1), seq);
             Placement::Placed(cursor, opening)
         }
@@ -271,8 +282,34 @@ fn exact(window: &Window, cursor: Cursor) -> Placement {
     Placement::Placed(cursor, opening)
 }
 
+/// The event after which a subscriber wants to start.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// How it asked for it.
+    text: &'a str,
+    /// The event; 0 if it is not known here.
+    pub(crate) after: u64,
+    /// Why the stream can't start exactly there, as far as the event alone tells.
+    pub(crate) gap: Option<GapReason>,
+}
+
+impl<'a> Asked<'a> {
+    /// What a subscriber with `selectors` asks for that starts at `start`; `None` if that is no event.
+    pub(crate) fn of(window: &Window, selectors: &Selectors, start: &'a Start) -> Option<Self> {
+        let (text, seq) = match start {
+            Start::After(text) => (text, seq_of(window, selectors, text)),
+            Start::Alias { asked, seq } => (asked, Ok(*seq)),
+            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => return None,
+        };
+        Some(match seq {
+            Ok(after) => Self { text, after, gap: window.hole(after).map(|_| GapReason::Lost) },
+            Err(reason) => Self { text, after: 0, gap: Some(reason) },
+        })
+    }
+}
+
 /// The sequence number of an event ID for a subscriber with `selectors`, or the reason why it has none here.
-pub(crate) fn seq_of(window: &Window, selectors: &Selectors, text: &str) -> Result<u64, GapReason> {
+fn seq_of(window: &Window, selectors: &Selectors, text: &str) -> Result<u64, GapReason> {
     match Position::parse(text) {
         Some(position) if position.epoch() != window.epoch() => Err(GapReason::Epoch),
         Some(position) if position.seq() <= window.head() => Ok(position.seq()),
@@ -298,7 +335,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
     // a group doesn't know of hidden events, which may be trimmed already
     let is_known = window.shown() == window.head();
     if let Some(Check::After(_)) = pending.check
-        && (window.trimmed() <= after || is_known && is_intact(view, group, after))
+        && (window.lost_through() <= after || is_known && is_intact(view, group, after))
     {
         return exact(window, cursor);
     }
@@ -317,7 +354,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
             after,
             through: window.head(),
             selection: Selection::default(),
-            lost: false,
+            trimmed: false,
             stored: false,
             first: None,
             walk: None,
@@ -328,8 +365,8 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
         return Placement::Yield(cursor, pending);
     }
     match pending.check.take() {
-        Some(Check::After(_)) if !survey.lost => return exact(window, cursor),
-        Some(Check::After(asked) | Check::Since(_, asked)) if survey.lost => {
+        Some(Check::After(_)) if !survey.trimmed => return exact(window, cursor),
+        Some(Check::After(asked) | Check::Since(_, asked)) if survey.trimmed => {
             pending.gap = Some((GapReason::Trimmed, asked));
         }
         _ => {}
@@ -344,16 +381,6 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
 }
 
 impl Pending {
-    /// The subscriber asked by `text` to start after the event `seq`.
-    fn begin_after(&mut self, window: &Window, seq: u64, text: &str) {
-        self.after = seq;
-        if window.hole(seq).is_some() {
-            self.gap = Some((GapReason::Lost, text.to_owned()));
-        } else {
-            self.check = Some(Check::After(text.to_owned()));
-        }
-    }
-
     /// Returns true if the stream opens with a gap, as far as is known.
     pub const fn has_gap(&self) -> bool {
         self.gap.is_some()
@@ -363,7 +390,7 @@ impl Pending {
     fn open(self, window: &Window, cursor: &mut Cursor, first: Option<u64>, through: u64) -> Opening {
         let seq = match first {
             // The subscriber looks by itself what was trimmed while its start was looked for.
-            _ if self.gap.is_none() && window.trims() > cursor.progress().trims_seen() => self.after,
+            _ if self.gap.is_none() && window.generation() > cursor.progress().generation_seen() => self.after,
             Some(first) => first - 1,
             None => through.max(self.after),
         };

@@ -57,9 +57,10 @@ impl Kind {
         Self { canonical: false, private: true },
     ];
 
-    /// The kinds that a subscriber sees, perhaps with private ones.
-    pub(crate) fn seen(private: bool) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |kind| private || !kind.private)
+    /// The kinds that a subscriber sees; [`Selectors::sees_private`](crate::Selectors::sees_private) says whether private
+    /// ones are among them.
+    pub fn seen(sees_private: bool) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |kind| sees_private || !kind.private)
     }
 
     /// The place of the kind among [all](Self::ALL).
@@ -121,6 +122,11 @@ impl Stock {
     /// The last event of any kind, 0 if there is none.
     pub fn last(&self) -> u64 {
         self.0.iter().map(|retained| retained.last).max().unwrap_or(0)
+    }
+
+    /// Where the topic ends if no event ends it: at its last event of any kind, or at `at` if there is none.
+    pub fn end_at(&self, at: u64) -> u64 {
+        Some(self.last()).filter(|last| *last > 0).unwrap_or(at)
     }
 
     /// The first event of any kind, 0 if there is none.

@@ -148,6 +148,11 @@ impl Selectors {
         self.grants.as_deref().unwrap_or_default()
     }
 
+    /// Returns true if a subscriber may get private events at all.
+    pub fn sees_private(&self) -> bool {
+        self.grants.is_some()
+    }
+
     /// Returns true if a subscriber gets an event with these topics.
     pub fn accept<'a>(&self, topics: impl Iterator<Item = &'a Topic> + Clone, private: bool) -> bool {
         self.may_read(topics.clone(), private) && { topics }.any(|topic| self.matches(topic))

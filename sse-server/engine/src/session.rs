@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Cursor, DrainReason, Lasts, Millis, Opening, Step, StorePage, Topic, wire};
+use crate::{Cursor, DrainReason, EncodedPage, GapReason, Lasts, Millis, Opening, Step, Topic, millis, wire};
 pub use driver::{Action, Control, ControlKind, Driver, Failed, StreamEnd, Surroundings, Timing};
 
 /// How many bytes of events one write has at most, if it has more than one event.
@@ -60,8 +60,8 @@ enum Phase {
     Live,
     /// The last event of each topic is written.
     Lasts(Box<Lasts>),
-    /// The next events are being read from the store.
-    Reading,
+    /// The next events are being read from the store; among the last ones of each topic if these are still written.
+    Reading(Option<Box<Lasts>>),
     /// Events are written through this sequence number, then the last block.
     Ending { through: u64 },
     /// The last block comes next.
@@ -105,7 +105,6 @@ impl Session {
         self.end_if_due(now, driver.surroundings());
         match &mut self.phase {
             Phase::Ended => return Action::Ended,
-            Phase::Lasts(lasts) if lasts.is_reading => return self.beat_or_wait(now, driver.surroundings()),
             Phase::Lasts(lasts) => {
                 let step = driver.next_lasts(&mut self.cursor, lasts);
                 return self.act_on_lasts(step, now, driver);
@@ -115,7 +114,7 @@ impl Session {
             Phase::Ending { through } if self.cursor.seq() >= *through => {
                 return self.last_words(driver.surroundings());
             }
-            Phase::Reading => return self.beat_or_wait(now, driver.surroundings()),
+            Phase::Reading(_) => return self.beat_or_wait(now, driver.surroundings()),
             Phase::Live | Phase::Ending { .. } => {}
         }
         let step = driver.next(&mut self.cursor);
@@ -125,13 +124,14 @@ impl Session {
     /// Continues with the page read for the last [`Action::ReadStore`], or ends because there is none to be had.
     pub fn accept_page<D: Driver>(
         &mut self,
-        page: Result<StorePage, DrainReason>,
+        page: Result<EncodedPage, DrainReason>,
         now: Millis,
         driver: &mut D,
     ) -> Action<D::Events> {
-        if !self.is_reading() {
+        let Phase::Reading(lasts) = &mut self.phase else {
             return self.poll(now, driver); // the stream ended meanwhile
-        }
+        };
+        let lasts = lasts.take();
         let page = match page {
             Ok(page) => page,
             Err(reason) => {
@@ -139,8 +139,9 @@ impl Session {
                 return self.last_words(driver.surroundings());
             }
         };
-        if let Phase::Lasts(lasts) = &mut self.phase {
-            let step = self.cursor.accept_lasts(lasts, page).map(|write| driver.carry(write));
+        if let Some(mut lasts) = lasts {
+            let step = self.cursor.accept_lasts(&mut lasts, page).map(|write| driver.carry(write));
+            self.phase = Phase::Lasts(lasts);
             return self.act_on_lasts(Ok(step), now, driver);
         }
         self.phase = Phase::Live;
@@ -149,11 +150,9 @@ impl Session {
     }
 
     /// Abandons the page that is being read: it will be requested again.
-    pub fn pass_over_page(&mut self) {
-        match &mut self.phase {
-            Phase::Reading => self.phase = Phase::Live,
-            Phase::Lasts(lasts) => lasts.is_reading = false,
-            _ => {}
+    pub fn abandon_page(&mut self) {
+        if let Phase::Reading(lasts) = &mut self.phase {
+            self.phase = lasts.take().map_or(Phase::Live, Phase::Lasts);
         }
     }
 
@@ -171,7 +170,7 @@ impl Session {
     }
 
     /// Starts to end if it is time to. Polling does this, too; call it while the stream can't be polled because an
-    /// earlier write is still in flight.
+    /// earlier write is still unsent.
     pub fn end_if_due(&mut self, now: Millis, surroundings: &impl Surroundings) {
         if self.ends_at > now {
             return;
@@ -179,7 +178,7 @@ impl Session {
         match self.phase {
             Phase::Live => self.phase = Phase::Ending { through: surroundings.shown() },
             // There may be much left in the store; the client returns for it.
-            Phase::Reading | Phase::Lasts(_) => self.phase = Phase::LastWords,
+            Phase::Reading(_) | Phase::Lasts(_) => self.phase = Phase::LastWords,
             Phase::Opening(_) | Phase::Ending { .. } | Phase::LastWords | Phase::Ended => {}
         }
     }
@@ -212,11 +211,7 @@ impl Session {
 
     /// Returns true if the next events are being read from the store.
     pub const fn is_reading(&self) -> bool {
-        match &self.phase {
-            Phase::Reading => true,
-            Phase::Lasts(lasts) => lasts.is_reading,
-            _ => false,
-        }
+        matches!(self.phase, Phase::Reading(_))
     }
 
     const fn is_ending(&self) -> bool {
@@ -249,8 +244,9 @@ impl Session {
                 self.wrote(now, driver.surroundings().timing());
                 Action::Events { events, count }
             }
-            Ok(Step::Gap(_)) if self.control == Control::Off => {
-                self.end(DrainReason::Lag, now);
+            Ok(Step::Gap(gap)) if self.control == Control::Off => {
+                let is_damage = gap.reason == GapReason::Lost;
+                self.end(if is_damage { DrainReason::Store } else { DrainReason::Lag }, now);
                 self.last_words(driver.surroundings())
             }
             Ok(Step::Gap(gap)) => {
@@ -269,7 +265,11 @@ impl Session {
             Ok(Step::Ended(topics)) => self.end_with_topics(&topics, driver.surroundings()),
             Ok(Step::NeedStore(_) | Step::CaughtUp) if self.is_ending() => self.last_words(driver.surroundings()),
             Ok(Step::NeedStore(read)) => {
-                self.phase = Phase::Reading;
+                let lasts = match std::mem::replace(&mut self.phase, Phase::Live) {
+                    Phase::Lasts(lasts) => Some(lasts),
+                    _ => None,
+                };
+                self.phase = Phase::Reading(lasts);
                 Action::ReadStore(read)
             }
             Ok(Step::CaughtUp) => self.beat_or_wait(now, driver.surroundings()),
@@ -288,7 +288,6 @@ impl Session {
                 self.phase = Phase::Live;
                 self.poll(now, driver)
             }
-            Ok(Step::NeedStore(read)) => Action::ReadStore(read),
             step => self.act(step, now, driver),
         }
     }
@@ -343,10 +342,6 @@ pub fn reconnection_time(base: Duration, random: u32) -> Duration {
 /// A random part of `time`.
 fn part_of(time: Duration, random: u32) -> Duration {
     time.mul_f64(f64::from(random) / f64::from(u32::MAX))
-}
-
-fn millis(time: Duration) -> Millis {
-    Millis::try_from(time.as_millis()).unwrap_or(Millis::MAX)
 }
 
 #[cfg(test)]

@@ -216,11 +216,11 @@ fn backed(policy: LagPolicy, events: u64) -> Engine {
     engine
 }
 
-fn found(engine: &Engine, seqs: std::ops::RangeInclusive<u64>) -> StorePage {
+fn found(engine: &Engine, seqs: std::ops::RangeInclusive<u64>) -> EncodedPage {
     let (first, through) = (*seqs.start(), *seqs.end());
     let events: Vec<_> = seqs.map(|seq| encode(engine.window().at(seq), &draft("a", "x"), false)).collect();
     let count = events.len();
-    StorePage { write: Some((Write::of(events), count)), first: Some((first, 0)), through, lost: false }
+    EncodedPage { write: Some((Write::of(events), count)), first: Some((first, 0)), through, damaged: false }
 }
 
 fn do_trim(engine: &mut Engine, trim: &Trim) {

@@ -10,31 +10,31 @@ use slab::Slab;
 use crate::{
     Kind, Matcher, Selection, Selectors, Stock, StoredTopic, Topic,
     by_size::BySize,
-    topic_state::{TopicState, Trimmed, Trims},
+    topic_state::{Losses, TopicLoss, TopicState},
 };
 
-/// The most stale trims before they are removed, apart from one for each topic.
-const SPARE_TRIMS: usize = 1024;
+/// The most stale losses before they are removed, apart from one for each topic.
+const SPARE_LOSSES: usize = 1024;
 
 /// The ID of a topic in the table, valid while the topic is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TopicId(usize);
 
-/// The known topics, at most `limit`. A topic without events may be forgotten; then only the floor remembers its trims.
+/// The known topics, at most `limit`. A topic without events may be forgotten; then only the floor remembers its losses.
 #[derive(Debug)]
 pub(crate) struct Topics {
     limit: usize,
     states: Slab<TopicState>,
     ids: HashMap<Topic, TopicId>,
     names: BTreeMap<Topic, TopicId>,
-    /// The topics without events, ordered by their last trimmed event.
+    /// The topics without events, ordered by their last lost event.
     empty: BTreeSet<(u64, TopicId)>,
-    /// The trims by generation. Those that are no longer the last one of their topic are stale.
-    trims: VecDeque<(u64, TopicId)>,
+    /// The losses by generation. Those that are no longer the last one of their topic are stale.
+    losses: VecDeque<(u64, TopicId)>,
     by_events: BySize<TopicId>,
     by_bytes: BySize<TopicId>,
-    /// The latest trims of any forgotten topic.
-    floor: Trims,
+    /// The latest losses of any forgotten topic.
+    floor: Losses,
 }
 
 /// Information on a topic, for operators.
@@ -70,10 +70,10 @@ impl Topics {
             ids: HashMap::new(),
             names: BTreeMap::new(),
             empty: BTreeSet::new(),
-            trims: VecDeque::new(),
+            losses: VecDeque::new(),
             by_events: BySize::default(),
             by_bytes: BySize::default(),
-            floor: Trims::default(),
+            floor: Losses::default(),
         }
     }
 
@@ -101,17 +101,17 @@ impl Topics {
         self.state(id).seqs.seen(true).filter_map(VecDeque::front).min().copied()
     }
 
-    /// The trims after `generation` in order, each with its topic if it is the topic's last one.
-    pub(crate) fn trimmed_since(&self, generation: u64) -> impl Iterator<Item = (u64, Option<&TopicState>)> {
-        let from = self.trims.partition_point(|(known, _)| *known <= generation);
-        self.trims.range(from..).map(|(generation, id)| {
-            let state = self.states.get(id.0).filter(|state| state.trimmed.has(*generation));
+    /// The losses after `generation` in order, each with its topic if it is the topic's last one.
+    pub(crate) fn losses_since(&self, generation: u64) -> impl Iterator<Item = (u64, Option<&TopicState>)> {
+        let from = self.losses.partition_point(|(known, _)| *known <= generation);
+        self.losses.range(from..).map(|(generation, id)| {
+            let state = self.states.get(id.0).filter(|state| state.losses.has(*generation));
             (*generation, state)
         })
     }
 
-    /// The latest trims of any forgotten topic.
-    pub(crate) const fn floor(&self) -> &Trims {
+    /// The latest losses of any forgotten topic.
+    pub(crate) const fn floor(&self) -> &Losses {
         &self.floor
     }
 
@@ -143,7 +143,7 @@ impl Topics {
             debug_assert!(state.seqs.is_empty(), "it has events in the window");
             self.ids.remove(&state.topic);
             self.names.remove(&state.topic);
-            self.floor.raise(&state.trimmed);
+            self.floor.raise(&state.losses);
         }
     }
 
@@ -160,11 +160,11 @@ impl Topics {
         self.by_bytes.largest().filter(|_| is_quiet).unwrap_or(oldest)
     }
 
-    /// Records a trim of a forgotten topic.
-    pub(crate) fn raise_floor(&mut self, private: bool, trimmed: Trimmed) {
-        let mut trims = Trims::default();
-        trims.set_own(private, trimmed);
-        self.floor.raise(&trims);
+    /// Records a loss of a forgotten topic.
+    pub(crate) fn raise_floor(&mut self, private: bool, loss: TopicLoss) {
+        let mut losses = Losses::default();
+        losses.set_own(private, loss);
+        self.floor.raise(&losses);
     }
 
     /// Records a new event.
@@ -196,9 +196,9 @@ impl Topics {
     }
 
     /// Records that an event was trimmed, one of the topic's first.
-    pub(crate) fn note_trimmed(&mut self, id: TopicId, kind: Kind, cost: usize, trimmed: Trimmed) {
+    pub(crate) fn note_trimmed(&mut self, id: TopicId, kind: Kind, cost: usize, loss: TopicLoss) {
         let state = &mut self.states[id.0];
-        let seq = trimmed.through;
+        let seq = loss.through;
         state.seqs.remove(kind, seq);
         if kind.canonical {
             state.own_trimmed = state.own_trimmed.max(seq);
@@ -209,7 +209,7 @@ impl Topics {
         let seqs = state.seqs.of(kind);
         retained.first = seqs.front().copied().unwrap_or(0);
         retained.last = seqs.back().copied().unwrap_or(0);
-        self.set_trimmed(id, kind, trimmed);
+        self.set_loss(id, kind, loss);
         self.set_retained(id, left);
     }
 
@@ -231,31 +231,31 @@ impl Topics {
         self.resize(id, before.sizes(), left.sizes());
     }
 
-    /// Records the last trim of an event of this kind.
-    pub(crate) fn set_trimmed(&mut self, id: TopicId, kind: Kind, trimmed: Trimmed) {
+    /// Records the last loss of an event of this kind.
+    pub(crate) fn set_loss(&mut self, id: TopicId, kind: Kind, loss: TopicLoss) {
         let state = &mut self.states[id.0];
         let was_empty = state.retained.is_empty() && self.empty.remove(&key(state, id));
         // what a store says of several events together need not be in order
-        if kind.canonical && trimmed.through >= state.trimmed.own(kind.private).through {
-            state.trimmed.set_own(kind.private, trimmed);
+        if kind.canonical && loss.through >= state.losses.own(kind.private).through {
+            state.losses.set_own(kind.private, loss);
         } else {
-            state.trimmed.add_other(kind.private, trimmed);
+            state.losses.add_other(kind.private, loss);
         }
         if was_empty {
             self.empty.insert(key(state, id));
         }
         // one that is known already is restored
-        if self.trims.back().is_none_or(|(last, _)| *last < trimmed.generation) {
-            self.trims.push_back((trimmed.generation, id));
+        if self.losses.back().is_none_or(|(last, _)| *last < loss.generation) {
+            self.losses.push_back((loss.generation, id));
         }
         // each topic has ten at most that are not stale
-        if self.trims.len() > 16 * self.states.len() + SPARE_TRIMS {
+        if self.losses.len() > 16 * self.states.len() + SPARE_LOSSES {
             let states = &self.states;
-            self.trims.retain(|(generation, id)| states.get(id.0).is_some_and(|state| state.trimmed.has(*generation)));
+            self.losses.retain(|(generation, id)| states.get(id.0).is_some_and(|state| state.losses.has(*generation)));
         }
     }
 
-    /// The topic ends with the event `seq`, or behind it; with 0 it goes on after all.
+    /// The topic ends with the event `seq`, or after it; with 0 it goes on after all.
     pub(crate) fn set_ended(&mut self, id: TopicId, seq: u64) {
         self.states[id.0].ended = seq;
     }
@@ -274,19 +274,19 @@ impl Topics {
     }
 
     /// Restores a topic from a store that is being opened.
-    pub(crate) fn restore(&mut self, stored: &StoredTopic, trimmed: &Trims) {
+    pub(crate) fn restore(&mut self, stored: &StoredTopic, losses: &Losses) {
         // Others look empty that are not restored yet: none is forgotten before all are.
         let id = self.id(&stored.topic).unwrap_or_else(|| self.insert(&stored.topic));
         for private in [false, true] {
-            self.set_trimmed(id, Kind { canonical: true, private }, trimmed.own(private));
+            self.set_loss(id, Kind { canonical: true, private }, losses.own(private));
         }
         self.set_retained(id, stored.retained);
         self.set_ended(id, stored.ended);
         self.states[id.0].own_trimmed = 0; // nothing is announced
     }
 
-    /// The latest trims of any forgotten topic, by a store that is being opened.
-    pub(crate) fn set_floor(&mut self, floor: Trims) {
+    /// The latest losses of any forgotten topic, by a store that is being opened.
+    pub(crate) fn set_floor(&mut self, floor: Losses) {
         self.floor = floor;
     }
 
@@ -306,20 +306,20 @@ impl Topics {
     }
 
     /// Calls `each` with the topics that `selectors` select, from where `selection` has come to, until it returns false or no
-    /// `steps` are left. Returns true if it was called with all.
+    /// `looks` are left. Returns true if it was called with all.
     pub(crate) fn select(
         &self,
         selectors: &Selectors,
         selection: &mut Selection,
-        steps: &mut usize,
+        looks: &mut usize,
         mut each: impl FnMut(&TopicState) -> bool,
     ) -> bool {
         let Some(mut names) = selectors.topics_only() else {
-            return Matcher::new(selectors).select(&self.names, selection, steps, |_, id| each(self.state(*id)));
+            return Matcher::new(selectors).select(&self.names, selection, looks, |_, id| each(self.state(*id)));
         };
         // they are as many as one stream may have
         let unfinished = names.find(|name| {
-            *steps = steps.saturating_sub(1);
+            *looks = looks.saturating_sub(1);
             !selection.is_past(name.as_str()) && self.id(name).is_some_and(|id| !each(self.state(id)))
         });
         if let Some(name) = unfinished {
@@ -330,7 +330,7 @@ impl Topics {
 
     /// The names of topics after `after`, in order, each with whether everyone may know of it.
     pub(crate) fn names_after(&self, after: Option<&str>) -> impl Iterator<Item = (&Topic, bool)> {
-        self.names.range::<str, _>(behind(after)).map(|(name, id)| (name, self.state(*id).is_public()))
+        self.names.range::<str, _>(names_after(after)).map(|(name, id)| (name, self.state(*id).is_public()))
     }
 }
 
@@ -339,7 +339,7 @@ fn key(state: &TopicState, id: TopicId) -> (u64, TopicId) {
     (state.lost_through(), id)
 }
 
-/// The range of names behind `after`.
-pub(crate) fn behind(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
+/// The range of names after `after`.
+pub(crate) fn names_after(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
     (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
 }

@@ -15,7 +15,7 @@ use crate::{
     aliases::Aliases,
     envelopes::Envelopes,
     frame::Frame,
-    topic_state::Trimmed,
+    topic_state::TopicLoss,
     topics::{TopicId, Topics},
 };
 
@@ -44,14 +44,14 @@ pub struct Window {
     aliases: Aliases,
     /// The canonical topic of the last event.
     newest: Option<TopicId>,
-    /// The latest sequence number ever trimmed.
-    trimmed: u64,
-    /// The number of trims.
-    trims: u64,
+    /// The last event ever lost.
+    lost_through: u64,
+    /// The number of losses, each of which has its own.
+    generation: u64,
     /// There is a store behind the window.
     backed: bool,
     /// Events through this one were in the store when it was opened.
-    found: u64,
+    head_at_open: u64,
     /// Events through this one are in the store, and need not be in the window.
     settled: u64,
     /// Events through this one have left the window, and may be in the store.
@@ -83,21 +83,21 @@ impl Window {
             topics: Topics::new(bounds.topics),
             aliases: Aliases::default(),
             newest: None,
-            trimmed: 0,
-            trims: 0,
+            lost_through: 0,
+            generation: 0,
             backed: false,
-            found: 0,
+            head_at_open: 0,
             settled: 0,
             evicted: 0,
             holes: Vec::new(),
         }
     }
 
-    /// Numbers a trim by which an event was lost.
-    fn lose(&mut self, lost: Loss) -> Trimmed {
-        self.trims += 1;
-        self.trimmed = self.trimmed.max(lost.0);
-        Trimmed::of(lost, self.trims)
+    /// Numbers the loss of an event.
+    fn lose(&mut self, lost: Loss) -> TopicLoss {
+        self.generation += 1;
+        self.lost_through = self.lost_through.max(lost.0);
+        TopicLoss::of(lost, self.generation)
     }
 
     /// The last event that left the window, perhaps still hidden. Whatever is retained through it is in the store.
@@ -137,7 +137,7 @@ impl Window {
         }
     }
 
-    /// The position just behind the event `seq`.
+    /// The position just after the event `seq`.
     pub const fn at(&self, seq: u64) -> Position {
         Position::new(self.epoch, seq)
     }
@@ -151,13 +151,14 @@ impl Window {
         &self.topics
     }
 
-    pub(crate) const fn trims(&self) -> u64 {
-        self.trims
+    /// The generation of the last loss.
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
     }
 
-    /// The latest sequence number ever trimmed: nothing after it is lost.
-    pub(crate) const fn trimmed(&self) -> u64 {
-        self.trimmed
+    /// The last event ever lost: none after it is.
+    pub(crate) const fn lost_through(&self) -> u64 {
+        self.lost_through
     }
 
     /// The first sequence number in the window, or the next one to be assigned.
@@ -167,7 +168,7 @@ impl Window {
 
     /// Appends an event, which is hidden until it is [shown](Self::show). Sequence numbers strictly increase, and may leave
     /// gaps.
-    pub(crate) fn push(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
+    pub(crate) fn append(&mut self, seq: u64, time: Millis, draft: &Draft) -> Result<(), OutOfOrder> {
         if seq <= self.appended {
             return Err(OutOfOrder { seq, last: self.appended });
         }
@@ -179,19 +180,19 @@ impl Window {
         }
         let cost = frame.cost();
         for (id, kind) in frame.kinds() {
-            if seq <= self.found {
+            if seq <= self.head_at_open {
                 self.topics.note_again(id, kind, seq);
                 continue;
             }
             let counted = if self.backed { draft.weight() } else { cost };
             self.topics.note(id, kind, seq, if kind.canonical { counted } else { 0 });
         }
-        if seq <= self.found {
+        if seq <= self.head_at_open {
             self.evicted = self.evicted.min(seq - 1);
         }
         if draft.end {
             // one that was loaded may have been reopened since
-            if seq > self.found {
+            if seq > self.head_at_open {
                 self.topics.set_ended(topic, seq);
             } else if self.topics.state(topic).ended != seq {
                 frame.reopen();
@@ -209,16 +210,16 @@ impl Window {
         Ok(())
     }
 
-    /// Evicts the oldest events until the window is within its bounds, and takes one of `steps` for each. The newest event
+    /// Evicts the oldest events until the window is within its bounds, and takes one of `looks` for each. The newest event
     /// stays, since its size was bounded on arrival, and so do events that are not yet in the store, which bounds them
     /// itself.
-    pub(crate) fn shrink(&mut self, steps: &mut usize) {
-        while self.is_too_large() && *steps > 0 && self.pop_front(steps) {}
+    pub(crate) fn shrink(&mut self, looks: &mut usize) {
+        while self.is_too_large() && *looks > 0 && self.make_room(looks) {}
         // Topics beyond the bound are forgotten, those without events first. Without a store, the smallest lose events for it.
-        while self.has_too_many_topics() && *steps > 0 && self.trim_smallest(steps) {
+        while self.has_too_many_topics() && *looks > 0 && self.trim_smallest(looks) {
             self.topics.forget_surplus();
         }
-        self.forget_envelopes(steps);
+        self.forget_envelopes(looks);
     }
 
     fn has_too_many_topics(&self) -> bool {
@@ -234,10 +235,10 @@ impl Window {
         self.envelopes.bytes()
     }
 
-    /// Forgets the oldest enveloped encodings, so that there is room for those of events to come, and takes one of `steps`
+    /// Forgets the oldest enveloped encodings, so that there is room for those of events to come, and takes one of `looks`
     /// for each.
-    fn forget_envelopes(&mut self, steps: &mut usize) {
-        while *steps > 0 {
+    fn forget_envelopes(&mut self, looks: &mut usize) {
+        while *looks > 0 {
             let Some((seq, is_full)) = self.envelopes.oldest(2 * self.events + SPARE_SLOTS) else { return };
             let index = self.index(seq);
             let slot = self.slots.get_mut(index).filter(|slot| slot.seq == seq);
@@ -246,7 +247,7 @@ impl Window {
                 return;
             }
             self.envelopes.forget_oldest(frame.map_or(0, Frame::forget_envelope));
-            *steps -= 1;
+            *looks -= 1;
         }
     }
 
@@ -301,8 +302,9 @@ impl Window {
         self.slots.partition_point(|slot| slot.seq < seq)
     }
 
-    /// Evicts the oldest event. Without a store it is thereby trimmed, or the oldest one of a loud topic instead.
-    fn pop_front(&mut self, steps: &mut usize) -> bool {
+    /// Removes an event: the oldest one if there is a store behind the window, else the oldest one of all or of a loud topic,
+    /// which is thereby trimmed. Returns false if none may go.
+    fn make_room(&mut self, looks: &mut usize) -> bool {
         // there are no empty slots in front
         let Some((seq, topic)) = self.slots.front().and_then(|slot| Some((slot.seq, slot.frame.as_ref()?.topic)))
         else {
@@ -312,43 +314,43 @@ impl Window {
             let loud = self.topics.first_in_window(self.topics.to_trim(topic, self.bytes));
             // what is new stays, however large
             let is_old = |seq: &u64| *seq <= self.shown && self.bytes_after(*seq) >= self.bytes as u64 / 2;
-            self.trim(loud.filter(is_old).unwrap_or(seq), steps);
+            self.trim(loud.filter(is_old).unwrap_or(seq), looks);
             return true;
         }
         if seq > self.settled {
             return false;
         }
-        self.evict(seq, steps);
+        self.drop_frame(seq, looks);
         self.evicted = seq;
         self.tidy();
         true
     }
 
-    /// Removes an event that the store retains, or trims. It takes one of `steps` for each of its topics.
-    fn evict(&mut self, seq: u64, steps: &mut usize) {
+    /// Removes an event that the store retains, or that it trims. It takes one of `looks` for each of its topics.
+    fn drop_frame(&mut self, seq: u64, looks: &mut usize) {
         if let Some((frame, _)) = self.remove(seq) {
-            *steps = steps.saturating_sub(1 + frame.others().len());
+            *looks = looks.saturating_sub(1 + frame.others().len());
             frame.kinds().for_each(|(id, kind)| self.topics.note_evicted(id, kind, seq));
         }
     }
 
     /// Trims the oldest event of one of the smallest topics, other than the one with the newest event. It has at most about
     /// twice as many as topics have on average.
-    fn trim_smallest(&mut self, steps: &mut usize) -> bool {
+    fn trim_smallest(&mut self, looks: &mut usize) -> bool {
         let smallest = self.topics.smallest_but(self.newest);
         let Some(seq) = smallest.and_then(|id| self.topics.first_of_any(id)) else { return false };
-        self.trim(seq, steps);
+        self.trim(seq, looks);
         true
     }
 
-    /// Trims an event. It takes one of `steps` for each of its topics.
-    fn trim(&mut self, seq: u64, steps: &mut usize) {
+    /// Trims an event. It takes one of `looks` for each of its topics.
+    fn trim(&mut self, seq: u64, looks: &mut usize) {
         let Some((frame, time)) = self.remove(seq) else { return };
-        *steps = steps.saturating_sub(1 + frame.others().len());
+        *looks = looks.saturating_sub(1 + frame.others().len());
         for (id, kind) in frame.kinds() {
-            let trimmed = self.lose((seq, time));
+            let loss = self.lose((seq, time));
             let cost = if kind.canonical { frame.cost() } else { 0 };
-            self.topics.note_trimmed(id, kind, cost, trimmed);
+            self.topics.note_trimmed(id, kind, cost, loss);
         }
         self.tidy();
     }
@@ -378,14 +380,14 @@ impl Window {
         }
     }
 
-    /// Trims the events of `topic` through `through`, and takes one of `steps` for each. Returns true if there are no more.
-    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64, steps: &mut usize) -> bool {
+    /// Trims the events of `topic` through `through`, and takes one of `looks` for each. Returns true if there are no more.
+    pub(crate) fn trim_topic(&mut self, topic: &Topic, through: u64, looks: &mut usize) -> bool {
         let Some(id) = self.topics.id(topic) else { return true };
         while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= through) {
-            if *steps == 0 {
+            if *looks == 0 {
                 return false;
             }
-            self.trim(seq, steps);
+            self.trim(seq, looks);
         }
         true
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use sse_engine::Millis;
+use sse_engine::{Millis, millis};
 use tokio::time::Instant;
 
 /// A wall clock that is ahead by less than this has not been set, only read at another moment.
@@ -30,8 +30,7 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> Millis {
-        let since = self.started.elapsed();
-        self.millis.saturating_add(u64::try_from(since.as_millis()).unwrap_or(Millis::MAX))
+        self.millis.saturating_add(millis(self.started.elapsed()))
     }
 
     /// The date for an event that is published now.
@@ -61,8 +60,7 @@ impl Clock {
 
 /// The system's clock, in milliseconds since the Unix epoch; 0 before that.
 pub(crate) fn wall() -> Millis {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(Millis::MAX)
+    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 /// The first millisecond of the year 10000.

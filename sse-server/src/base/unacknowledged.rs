@@ -30,6 +30,11 @@ pub(crate) const fn unacknowledged(_: &impl SystemSocket) -> Option<usize> {
     None
 }
 
+/// Returns true if the peer has taken bytes: fewer are unacknowledged now than before, where both are known.
+pub(crate) fn has_taken(before: Option<usize>, now: Option<usize>) -> bool {
+    matches!((before, now), (Some(before), Some(now)) if now < before)
+}
+
 /// How many times as long as usual the system waits for a peer whose window is shut.
 #[cfg(target_os = "linux")]
 const SHUT_WINDOW_FACTOR: u32 = 4;

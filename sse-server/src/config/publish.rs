@@ -49,4 +49,9 @@ impl Publish {
         }
         Ok(())
     }
+
+    /// The reconnection time that an event sets which asks for `retry`.
+    pub(crate) fn clamp_retry(&self, retry: Duration) -> Duration {
+        retry.clamp(self.retry_min, self.retry_max)
+    }
 }

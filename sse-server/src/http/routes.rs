@@ -102,7 +102,7 @@ async fn respond(hub: &Hub, route: Route, request: &mut Request) -> Result<Respo
         Route::Page => Ok(page::page()),
         Route::Events => events::subscribe(hub, request).await,
         Route::Publish => publish::publish(hub, request).await,
-        Route::PublishTo(topic) => publish::publish_text(hub, &topic, request).await,
+        Route::PublishTo(topic) => publish::publish_to(hub, &topic, request).await,
         Route::Topics if request.method == Method::DELETE => topics::delete(hub, None, &request.query).await,
         Route::Topic(topic) if request.method == Method::DELETE => {
             topics::delete(hub, Some(&topic), &request.query).await

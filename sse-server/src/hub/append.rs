@@ -103,7 +103,7 @@ impl Hub {
         let _waits = self.0.core.publisher();
         let _appending = self.0.core.room(batch.drafts.len()).await;
         batch.now = self.clock().date();
-        let appended = self.noted(self.0.store.append(batch).await).map_err(|error| match error {
+        let appended = self.fail_if_gone(self.0.store.append(batch).await).map_err(|error| match error {
             StoreError::Ended { index, at } => AppendError::Ended(index, self.position(at)),
             error => AppendError::Store(error),
         })?;

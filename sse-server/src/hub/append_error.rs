@@ -10,7 +10,7 @@ use crate::store::StoreError;
 pub(crate) enum AppendError {
     /// The key of the event at this index, or of the whole request, was used with other content.
     Conflict(Option<usize>),
-    /// The topic of the event at this index has ended at this position. Behind the last event, it is the topic to end.
+    /// The topic of the event at this index has ended at this position. After the last event, it is the topic to end.
     Ended(usize, Position),
     Draining,
     /// The store does not accept it.

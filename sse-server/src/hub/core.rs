@@ -49,10 +49,10 @@ pub(super) struct Core {
     connections: AtomicUsize,
     /// Notified when the last stream has ended.
     empty: Notify,
-    /// The number of events whose groups are being looked for.
+    /// The number of events, and of ends of topics, whose groups are being looked for.
     pub(super) hidden: AtomicUsize,
     /// The number of events that are being appended.
-    pub(super) in_flight: AtomicUsize,
+    pub(super) appending: AtomicUsize,
     /// Notified when there are fewer of both.
     pub(super) room_made: Notify,
     /// The number of publishers that wait for the store.
@@ -162,7 +162,7 @@ impl Core {
             connections: AtomicUsize::new(usize::MAX),
             empty: Notify::new(),
             hidden: AtomicUsize::new(0),
-            in_flight: AtomicUsize::new(0),
+            appending: AtomicUsize::new(0),
             room_made: Notify::new(),
             publishers: AtomicUsize::new(0),
             answered: Notify::new(),
@@ -175,7 +175,7 @@ impl Core {
         }
     }
 
-    /// Takes the lock. It is held for at most [`MAX_STEPS`](sse_engine::MAX_STEPS) steps, which debug builds count, and never
+    /// Takes the lock. It is held for at most [`MAX_LOOKS`](sse_engine::MAX_LOOKS) looks, which debug builds count, and never
     /// across an `.await`. A poisoned lock fails the hub.
     pub(super) fn state(&self) -> Result<StateGuard<'_>, Failure> {
         self.locked().map_err(|failure| self.fail(failure))
@@ -283,12 +283,13 @@ impl Core {
     }
 
     /// Fails the hub if the store is gone for good.
-    pub(super) fn note_error(&self, error: &StoreError) {
+    pub(super) fn fail_if_gone(&self, error: &StoreError) {
         if *error == StoreError::Gone {
             self.fail(STORE_GONE);
         }
     }
 
+    /// Tells the shards of their groups. The tasks are woken as `wake` is dropped.
     pub(super) fn wake(&self, mut wake: Wake) {
         if let Some(waiters) = self.waiters.get().filter(|_| !wake.ready.is_empty()) {
             waiters.ready(&mut wake.ready);

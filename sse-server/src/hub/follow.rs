@@ -18,12 +18,12 @@ const TRIMS: usize = 8;
 pub(super) struct Following {
     core: Arc<Core>,
     /// The last event in the store when it was opened. Later ones are published by this process.
-    found: u64,
+    head_at_open: u64,
 }
 
 impl Following {
-    pub(super) const fn new(core: Arc<Core>, found: u64) -> Self {
-        Self { core, found }
+    pub(super) const fn new(core: Arc<Core>, head_at_open: u64) -> Self {
+        Self { core, head_at_open }
     }
 
     /// Changes the state. A poisoned lock is left to whoever takes it next: the store holds locks of its own now.
@@ -37,7 +37,7 @@ impl Following {
 
 impl Follower for Following {
     fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock {
-        let published = entries.iter().filter(|entry| entry.seq > self.found).count();
+        let published = entries.iter().filter(|entry| entry.seq > self.head_at_open).count();
         self.core.metrics.published.inc_by(published as u64);
         let mut wake = Wake::default();
         let failed = self.core.apply(entries, settled, &mut wake).err();

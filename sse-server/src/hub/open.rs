@@ -56,12 +56,12 @@ impl Hub {
     /// Opens a hub with `store`. `backed` says that events that leave the hub's window are still in the store.
     pub(crate) fn with(config: Config, store: Box<dyn Store>, backed: bool) -> Result<Self, HubError> {
         let snapshot = store.snapshot();
-        let found = snapshot.head;
+        let head_at_open = snapshot.head;
         let mut engine = Engine::new(snapshot.epoch, bounds(&config));
         let mut keys = Keys::new(config.publish.keys, config.publish.key_window);
         if backed {
             let (floor, private_floor) = (snapshot.floor, snapshot.private_floor);
-            engine.back_by_store(StoredHead { head: found, holes: snapshot.holes, floor, private_floor });
+            engine.back_by_store(StoredHead { head: head_at_open, holes: snapshot.holes, floor, private_floor });
             snapshot.topics.iter().for_each(|stored| engine.restore(stored));
             engine.restored();
             snapshot.keys.into_iter().for_each(|key| keys.remember(key));
@@ -78,7 +78,7 @@ impl Hub {
         }
         let follow = || -> Result<(), StoreError> {
             let after = store.tail(config.window.events, config.window.bytes)?;
-            store.follow(after, Arc::new(Following::new(core.clone(), found)))
+            store.follow(after, Arc::new(Following::new(core.clone(), head_at_open)))
         };
         follow().map_err(|error| HubError::Store(error.into()))?;
         let timing =

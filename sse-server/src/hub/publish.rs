@@ -1,13 +1,12 @@
 //! Publishing from the program that embeds the hub.
 
 use sse_core::{Event, EventId};
-use sse_engine::{Draft, Name, Position, Topic};
+use sse_engine::{Draft, Name};
 
 use super::{
     Hub, Publication, PublishError,
     target::{Target, named},
 };
-use crate::store::StoreError;
 
 impl Hub {
     /// Publishes `event` to a topic, or to [several](Target), and returns its ID in the log. Subscribers receive its name,
@@ -67,86 +66,9 @@ impl Hub {
         Ok(self.end_topic(named(topic)?).await?.id())
     }
 
-    /// Drops what is retained of `topic`, or only what is before the event with the ID `before`. A topic that has ended
-    /// goes on. Events of other canonical topics stay.
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError::Topic`], [`PublishError::ForeignId`], or [`PublishError::Store`].
-    pub async fn delete(&self, topic: &str, before: Option<&EventId>) -> Result<(), PublishError> {
-        let topic = named(topic)?;
-        let through = match before {
-            Some(id) => self.seq_of(id)?.saturating_sub(1),
-            None => u64::MAX,
-        };
-        self.delete_topic(&topic, through).await.map_err(|error| PublishError::Store(error.into()))
-    }
-
-    fn seq_of(&self, id: &EventId) -> Result<u64, PublishError> {
-        let seq = Position::parse(id.as_str()).and_then(|position| self.seq(position));
-        seq.ok_or(PublishError::ForeignId)
-    }
-
-    /// Trims the retained events of `topic` through a sequence number. If it has ended, it goes on.
-    pub(crate) async fn delete_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
-        // not what is published because of it
-        let through = through.min(self.0.core.state().map_err(|_| StoreError::Gone)?.engine.window().head());
-        self.trim_window(topic, through)?;
-        self.noted(self.0.store.trim(topic, through, true).await)
-    }
-
-    /// Trims the retained events of `topic` through the one with the ID `through`. A subscriber that resumes before it
-    /// receives a gap.
-    ///
-    /// ```
-    /// use sse_core::Event;
-    /// use sse_server::{Config, Hub};
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let hub = Hub::new(Config::in_memory())?;
-    /// let secret = hub.publish("news", Event::message("not for everyone")).await?;
-    /// hub.trim("news", &secret).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`PublishError`] if `topic` is not a topic, if `through` is not an ID of this log, or if the store fails.
-    pub async fn trim(&self, topic: &str, through: &EventId) -> Result<(), PublishError> {
-        let topic = named(topic)?;
-        let seq = self.seq_of(through)?;
-        self.trim_topic(&topic, seq).await.map_err(|error| PublishError::Store(error.into()))
-    }
-
-    /// Trims the retained events of `topic` through a sequence number.
-    async fn trim_topic(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
-        if self.0.backed {
-            return self.noted(self.0.store.trim(topic, through, false).await);
-        }
-        self.trim_window(topic, through)
-    }
-
-    /// Trims what only the window retains.
-    fn trim_window(&self, topic: &Topic, through: u64) -> Result<(), StoreError> {
-        if self.0.backed {
-            return Ok(());
-        }
-        let mut state = self.0.core.state().map_err(|_| StoreError::Gone)?;
-        while !state.engine.trim_topic(topic, through) {
-            state.give_way().map_err(|_| StoreError::Gone)?;
-        }
-        self.0.core.note_log(&state);
-        Ok(())
-    }
-
     fn draft(&self, target: &Target, event: &Event) -> Result<Draft, PublishError> {
         let config = &self.config().publish;
-        let name = match event.name() {
-            "message" => None,
-            name => Some(Name::new(name).map_err(|why| PublishError::Name { name: name.to_owned(), why })?),
-        };
+        let name = Name::of(event.name()).map_err(|why| PublishError::Name { name: event.name().to_owned(), why })?;
         if event.id().is_some() {
             return Err(PublishError::HasId);
         }
@@ -159,7 +81,7 @@ impl Hub {
         if data.len() > config.max_event_bytes {
             return Err(PublishError::TooLarge { bytes: data.len(), most: config.max_event_bytes });
         }
-        let retry = event.retry().map(|retry| retry.clamp(config.retry_min, config.retry_max));
+        let retry = event.retry().map(|retry| config.clamp_retry(retry));
         Ok(Draft { name, retry, ..target.draft(data.clone())? })
     }
 }
@@ -185,22 +107,6 @@ mod tests {
         stream.expect_retry().await;
         assert_eq!(stream.expect_retry().await, Duration::from_millis(100), "clamped");
         stream.expect_event(event("e").data("x\ny").id(id.as_str())).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_trimmed_is_a_gap() {
-        let hub = Hub::new(Config::in_memory()).unwrap();
-        let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
-        let mut ids = Vec::new();
-        for data in ["1", "2", "3"] {
-            ids.push(hub.publish("a", Event::message(data)).await.unwrap());
-        }
-        hub.trim("a", &ids[1]).await.unwrap();
-        let mut stream = client.get("/events?topic=a").last_event_id(ids[0].as_str()).connect().await;
-        stream.expect_event(event("sse-gap").id(ids[1].as_str())).await;
-        stream.expect_event("3").await;
-        assert!(hub.trim("a", &EventId::from_static("nonsense")).await.is_err());
-        assert!(hub.trim("a*b", &ids[0]).await.is_err());
     }
 
     #[tokio::test]

@@ -2,13 +2,13 @@
 
 use std::{task::Waker, time::Duration};
 
-use sse_engine::{Cursor, DrainReason, Failed, Lasts, Step, StorePage, StoreRead, Surroundings, Write};
+use sse_engine::{Cursor, DrainReason, EncodedPage, Failed, Lasts, Step, StoreRead, Surroundings, Write};
 
 use super::{Hub, Subscriber};
 use crate::base::seldom::Seldom;
 use crate::store::{Entry, PAGE_EVENTS, Page, PageBuilder, Query, StoreError};
 
-/// There may be thousands who wait.
+/// Thousands may wait for the store, and it is logged now and then.
 static WAITING: Seldom = Seldom::a_minute();
 
 /// The delay before a failed read of the store is retried.
@@ -16,7 +16,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Whom to wake when there is an event for a group whose members have caught up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Wakes<'a> {
+pub(crate) enum Waiter<'a> {
     /// The task of the subscriber.
     Task(&'a Subscriber, &'a Waker),
     /// The shard with this number.
@@ -24,16 +24,16 @@ pub(crate) enum Wakes<'a> {
 }
 
 impl Hub {
-    /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `wakes` is woken at the
+    /// The next step of `cursor`, with at most `room` bytes of events. If it has caught up, `waiter` is woken at the
     /// next event.
-    pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, wakes: Wakes<'_>) -> Result<Step, Failed> {
-        let now = self.clock().date();
+    pub(crate) fn next(&self, cursor: &mut Cursor, room: usize, waiter: Waiter<'_>) -> Result<Step, Failed> {
+        let date = self.clock().date();
         let mut state = self.0.core.state()?;
-        let step = state.engine.next(cursor, room, now);
+        let step = state.engine.next(cursor, room, date);
         if step == Step::CaughtUp {
-            match wakes {
-                Wakes::Task(subscriber, waker) => state.wait(subscriber.group, subscriber.id, waker),
-                Wakes::Shard(shard) => state.arm(cursor.group(), shard),
+            match waiter {
+                Waiter::Task(subscriber, waker) => state.wait(subscriber.group, subscriber.id, waker),
+                Waiter::Shard(shard) => state.arm(cursor.group(), shard),
             }
         }
         Ok(step)
@@ -51,9 +51,9 @@ impl Hub {
     }
 
     /// Continues with the page read for the last [`Step::NeedStore`].
-    pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
-        let now = self.clock().date();
-        Ok(self.0.core.state()?.engine.accept_page(cursor, page, now))
+    pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step, Failed> {
+        let date = self.clock().date();
+        Ok(self.0.core.state()?.engine.accept_page(cursor, page, date))
     }
 
     /// Reads the next page for a subscriber: at most `room` bytes, but at least one event if there is one. A failed
@@ -67,10 +67,10 @@ impl Hub {
         read: StoreRead,
         room: usize,
         is_wanted: impl Fn() -> bool,
-    ) -> Result<StorePage, DrainReason> {
+    ) -> Result<EncodedPage, DrainReason> {
         loop {
-            match self.noted(self.page_of(&read, room).await) {
-                Ok(page) => return Ok(self.page(&read, page)),
+            match self.fail_if_gone(self.read_once(&read, room).await) {
+                Ok(page) => return Ok(self.encode_page(&read, page)),
                 Err(StoreError::Gone) => return Err(DrainReason::Store),
                 Err(StoreError::Closed) => return Err(DrainReason::Shutdown),
                 Err(error) => {
@@ -86,8 +86,8 @@ impl Hub {
         }
     }
 
-    /// A range, or some events of it.
-    async fn page_of(&self, read: &StoreRead, room: usize) -> Result<Page, StoreError> {
+    /// Reads a page of a range, or some events of it.
+    async fn read_once(&self, read: &StoreRead, room: usize) -> Result<Page, StoreError> {
         let query = query(read, PAGE_EVENTS, room);
         if read.only.is_empty() {
             return self.0.store.read(query).await;
@@ -111,8 +111,8 @@ impl Hub {
         }
     }
 
-    pub(super) fn page(&self, read: &StoreRead, page: Page) -> StorePage {
-        let Page { mut entries, through, lost } = page;
+    pub(super) fn encode_page(&self, read: &StoreRead, page: Page) -> EncodedPage {
+        let Page { mut entries, through, damaged } = page;
         if read.selectors.envelope {
             self.drop_stale_ends(&mut entries); // nothing else tells of ends
         }
@@ -122,7 +122,7 @@ impl Hub {
             .into_iter()
             .map(|entry| sse_engine::encode(self.position(entry.seq), &entry.draft, read.selectors.envelope));
         let write = (events > 0).then(|| (Write::of(encoded.collect()), events));
-        StorePage { write, first, through, lost }
+        EncodedPage { write, first, through, damaged }
     }
 }
 

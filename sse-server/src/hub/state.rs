@@ -7,7 +7,7 @@ use sse_engine::{Engine, GroupId, OutOfOrder};
 use super::waiters::ReadyGroup;
 use crate::{base::network::network, store::Entry};
 
-/// The steps of the engine's work that are done under one taking of the lock.
+/// The looks of the engine's work that are done under one taking of the lock.
 const SLICE: usize = 4096;
 
 /// The state behind the hub's lock.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use sse_engine::{
     Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Position, Selector, Selectors, Start, StartRead, Step,
-    Surroundings,
+    Surroundings, millis,
 };
 
 use super::{Failure, Hub, Subscriber, read::query};
@@ -74,7 +74,7 @@ pub(crate) enum Subscribed {
     /// It is counted, and starts there.
     At(Subscriber, Cursor, Opening),
     /// All its topics have ended, and it has had everything.
-    Over,
+    Ended,
 }
 
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
@@ -83,14 +83,14 @@ enum Attempt {
     Begun(Subscriber, Placement),
     /// Where it starts depends on the store, which has to be asked first.
     AskStore,
-    Over,
+    Ended,
 }
 
 impl Hub {
     /// Returns true if a subscriber that starts at `start` would be told that it has had everything.
-    pub(crate) async fn is_over(&self, selectors: &Selectors, start: Start) -> Result<bool, SubscribeError> {
-        let start = self.found(start, selectors).await?;
-        Ok(self.0.core.state()?.engine.is_over(selectors, &start))
+    pub(crate) async fn has_ended(&self, selectors: &Selectors, start: Start) -> Result<bool, SubscribeError> {
+        let start = self.resolve(start, selectors).await?;
+        Ok(self.0.core.state()?.engine.has_ended(selectors, &start))
     }
 
     /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
@@ -100,15 +100,16 @@ impl Hub {
         start: Start,
         address: Option<IpAddr>,
     ) -> Result<Subscribed, SubscribeError> {
-        let mut start = self.found(start, &selectors).await?;
+        let mut start = self.resolve(start, &selectors).await?;
         let (subscriber, mut placement) = loop {
             match self.try_subscribe(&selectors, &start, address)? {
                 Attempt::Begun(subscriber, placement) => break (subscriber, placement),
-                Attempt::Over => return Ok(Subscribed::Over),
+                Attempt::Ended => return Ok(Subscribed::Ended),
                 Attempt::AskStore => {}
             }
             if let Start::Since { time, before, .. } = &mut start {
-                *before = Some(self.noted(self.0.store.seek(*time).await).map_err(SubscribeError::unreadable)?);
+                *before =
+                    Some(self.fail_if_gone(self.0.store.before(*time).await).map_err(SubscribeError::unreadable)?);
             }
         };
         loop {
@@ -121,11 +122,11 @@ impl Hub {
                 }
                 Placement::NeedStore(cursor, read, pending) => {
                     let page = self
-                        .noted(self.0.store.read(query(&read, 1, usize::MAX)).await)
+                        .fail_if_gone(self.0.store.read(query(&read, 1, usize::MAX)).await)
                         .map_err(SubscribeError::unreadable)?;
                     let found = match page.entries.first() {
                         // What can't be read any more is told by the cursor, which comes by it first.
-                        _ if page.lost && !pending.has_gap() => StartRead::LostAfter(read.after),
+                        _ if page.damaged && !pending.has_gap() => StartRead::DamagedAfter(read.after),
                         Some(first) => StartRead::First(first.seq, first.draft.topic.clone()),
                         None => StartRead::NoneThrough(page.through),
                     };
@@ -141,19 +142,20 @@ impl Hub {
         }
     }
 
-    /// Finds out whether the store has lost something right behind where a stream opens, for one that can be told only then.
+    /// Finds out whether the store has lost something right after where a stream opens, for one that can be told only then.
     pub(crate) async fn look_ahead(&self, cursor: &mut Cursor, opening: &mut Opening) -> Result<(), SubscribeError> {
         if !self.0.backed {
             return Ok(()); // nothing is read from it
         }
-        let (began, now) = (cursor.progress(), self.clock().date());
-        let step = self.0.core.state()?.engine.next(cursor, 1, now);
+        let (began, date) = (cursor.progress(), self.clock().date());
+        let step = self.0.core.state()?.engine.next(cursor, 1, date);
         if let Step::NeedStore(read) = step {
-            let page =
-                self.noted(self.0.store.read(query(&read, 1, usize::MAX)).await).map_err(SubscribeError::unreadable)?;
-            if page.lost {
-                let page = self.page(&read, page); // it takes the lock itself
-                if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, now) {
+            let page = self
+                .fail_if_gone(self.0.store.read(query(&read, 1, usize::MAX)).await)
+                .map_err(SubscribeError::unreadable)?;
+            if page.damaged {
+                let page = self.encode_page(&read, page); // it takes the lock itself
+                if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, date) {
                     self.metrics().gap(gap.reason);
                     opening.position = self.position(cursor.seq());
                     opening.gap = Some(gap);
@@ -167,13 +169,13 @@ impl Hub {
 
     /// The same start, at the first event in the store with the ID of its publisher's if it is given by one. What only the
     /// window has is found there.
-    async fn found(&self, start: Start, selectors: &Selectors) -> Result<Start, SubscribeError> {
+    async fn resolve(&self, start: Start, selectors: &Selectors) -> Result<Start, SubscribeError> {
         let asked = match start {
             Start::After(text) if self.0.backed && !text.is_empty() && Position::parse(&text).is_none() => text,
             start => return Ok(start),
         };
-        let found = self.0.store.find(asked.clone(), selectors.clone()).await;
-        Ok(match self.noted(found).map_err(SubscribeError::unreadable)? {
+        let found = self.0.store.aliased(asked.clone(), selectors.clone()).await;
+        Ok(match self.fail_if_gone(found).map_err(SubscribeError::unreadable)? {
             Some(entry) => Start::Alias { asked, seq: entry.seq },
             None => Start::After(asked),
         })
@@ -196,10 +198,9 @@ impl Hub {
         }
     }
 
-    /// The start `time` ago, which the client wrote as `asked`.
+    /// The start `time` ago, or as far back as dates go, which the client wrote as `asked`.
     pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
-        let back = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Start::Since { time: self.clock().date().saturating_sub(back), asked, before: None }
+        Start::Since { time: self.clock().date().saturating_sub(millis(time)), asked, before: None }
     }
 
     /// Counts a subscriber, and begins to place it.
@@ -219,8 +220,8 @@ impl Hub {
         {
             return Ok(Attempt::AskStore);
         }
-        if state.engine.is_over(selectors, start) {
-            return Ok(Attempt::Over);
+        if state.engine.has_ended(selectors, start) {
+            return Ok(Attempt::Ended);
         }
         let is_new = !state.engine.has_members(selectors);
         if let Some(share) = address.map(|address| state.share(address)) {
@@ -230,7 +231,7 @@ impl Hub {
             }
         }
         // over HTTP/2 one connection carries many
-        if self.subscribers() >= self.max_streams() {
+        if self.0.core.streams() >= self.max_streams() {
             return Err(SubscribeError::Full);
         }
         let placement = state.engine.subscribe(selectors.clone(), start).map_err(|_| SubscribeError::Full)?;

@@ -122,6 +122,8 @@ enum Breach {
     Hang,
     /// It has lost all but the last of its events.
     Lose,
+    /// It panics when events are read.
+    Read,
 }
 
 fn broken(how: Breach) -> Hub {
@@ -141,13 +143,13 @@ impl Store for Broken {
         let epoch = Epoch::new(1);
         let retained = Retained { events: 9, bytes: 9, first: 1, last: 9 };
         let topic = StoredTopic { retained: retained.into(), ..StoredTopic::new(Topic::new("a").unwrap()) };
-        let loses = self.how == Breach::Lose;
+        let has_events = matches!(self.how, Breach::Lose | Breach::Read);
         StoreSnapshot {
             epoch,
-            head: if loses { 9 } else { 0 },
+            head: if has_events { 9 } else { 0 },
             time: 0,
             holes: Vec::new(),
-            topics: loses.then_some(topic).into_iter().collect(),
+            topics: has_events.then_some(topic).into_iter().collect(),
             floor: (0, 0),
             private_floor: (0, 0),
             keys: Vec::new(),
@@ -171,18 +173,21 @@ impl Store for Broken {
         // whatever comes before the last event is lost
         let draft = sse_engine::Draft { end: true, ..sse_engine::Draft::text(Topic::new("a").unwrap(), "9") };
         let entries = if query.after < 9 { vec![Entry { seq: 9, time: 0, draft }] } else { Vec::new() };
-        Box::pin(async move { Ok(Page { lost: query.after < 8, entries, through: 9 }) })
+        Box::pin(async move {
+            assert_ne!(self.how, Breach::Read, "the panic that the test asked for");
+            Ok(Page { damaged: query.after < 8, entries, through: 9 })
+        })
     }
 
     fn read_at(&self, _: Vec<u64>, _: Selectors) -> Task<'_, Vec<Entry>> {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn find(&self, _: String, _: Selectors) -> Task<'_, Option<Entry>> {
+    fn aliased(&self, _: String, _: Selectors) -> Task<'_, Option<Entry>> {
         Box::pin(async { Ok(None) })
     }
 
-    fn seek(&self, _: u64) -> Task<'_, u64> {
+    fn before(&self, _: u64) -> Task<'_, u64> {
         Box::pin(async { Ok(0) })
     }
 
@@ -229,6 +234,17 @@ async fn a_stream_without_the_hub_s_own_events_is_told_in_its_head_what_the_disk
         stream.expect_event(expect).await;
         assert_eq!(from(9).await.headers().get("sse-gap"), None);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_whose_read_of_the_store_panics_ends() {
+    let store = Broken { follower: Slot::default(), how: Breach::Read, closing: Slot::default() };
+    let hub = Hub::with(Config::in_memory(), Box::new(store), true).unwrap();
+    let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
+    let id = hub.position(2).to_string();
+    let mut stream = client.get("/events?topic=a").last_event_id(&id).skip_events(["sse-cursor"]).connect().await;
+    stream.expect_event(event("sse-drain").data(r#"{"reason":"store"}"#)).await;
+    stream.expect_closed().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,7 +344,7 @@ async fn an_upload_of_more_lines_than_keys_is_not_published_twice() {
     let (status, again) = upload(&client, &lines.concat()).await;
     assert_eq!((status, &again["published"], &again["duplicates"]), (200, &0.into(), &3000.into()), "{again}");
     assert_eq!((&again["first_id"], &again["last_id"]), (&whole["first_id"], &whole["last_id"]));
-    // other lines, fewer lines, and others behind the same ones
+    // other lines, fewer lines, and others after the same ones
     assert_eq!(upload(&client, &lines.concat().replace("\"data\":2000}", "\"data\":-1}")).await.0, 422);
     assert_eq!(upload(&client, &lines[..2999].concat()).await.0, 422);
     let (status, more) = upload(&client, &(lines.concat() + "{\"topic\":\"b\",\"data\":1}\n")).await;

@@ -1,6 +1,6 @@
 //! How far uploads have come, by their idempotency keys: one entry each, however many events they have.
 //!
-//! A repeat passes over the events that are published, as long as they are the same ones, and goes on behind them. So two
+//! A repeat passes over the events that are published, as long as they are the same ones, and goes on after them. So two
 //! requests with one key can take turns: each finds what the other has published.
 
 use std::time::Duration;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_goes_on_behind_what_is_published() {
+    fn a_repeat_goes_on_after_what_is_published() {
         let mut uploads = Uploads::new(10, Duration::from_secs(1));
         let all = ["a", "b", "c", "d"];
         assert_eq!(uploads.next("k", 0, &contents(&all[..2], 0), 0), NextEvents::Publish { repeats: 0, before: None });

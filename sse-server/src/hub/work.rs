@@ -58,7 +58,7 @@ impl Core {
         applied.map_err(|_| OUT_OF_ORDER)
     }
 
-    /// Ends `topic` behind its last event, which is returned, or at `at` if it has none. `wake` gets those who wait for it.
+    /// Ends `topic` after its last event, which is returned, or at `at` if it has none. `wake` gets those who wait for it.
     pub(super) fn end(self: &Arc<Self>, topic: &Topic, at: u64, wake: &mut Wake) -> u64 {
         // a poisoned lock is left to whoever takes it next
         let Ok(mut state) = self.locked() else { return at };
@@ -120,12 +120,12 @@ impl Core {
                 room_made.await;
             }
         }
-        self.in_flight.fetch_add(count, Ordering::AcqRel);
+        self.appending.fetch_add(count, Ordering::AcqRel);
         Appending { core: self, count }
     }
 
     fn has_room(&self) -> bool {
-        let under_way = self.hidden.load(Ordering::Acquire) + self.in_flight.load(Ordering::Acquire);
+        let under_way = self.hidden.load(Ordering::Acquire) + self.appending.load(Ordering::Acquire);
         under_way < MAX_HIDDEN || self.draining().is_some()
     }
 
@@ -148,7 +148,7 @@ pub(super) struct Appending<'a> {
 
 impl Drop for Appending<'_> {
     fn drop(&mut self) {
-        let before = self.core.in_flight.fetch_sub(self.count, Ordering::AcqRel);
+        let before = self.core.appending.fetch_sub(self.count, Ordering::AcqRel);
         // otherwise nobody waits because of these
         if before + self.core.hidden.load(Ordering::Acquire) >= MAX_HIDDEN {
             self.core.room_made.notify_waiters();

@@ -19,7 +19,7 @@ use crate::store::{
         tables::{EVENTS, FileResult},
     },
 };
-use sse_engine::{Alias, Draft, Millis, Name, Topic};
+use sse_engine::{Alias, Draft, Millis, Name, Topic, millis};
 
 /// The most bytes read at a time.
 const PAGE_BYTES: usize = 1 << 20;
@@ -122,7 +122,7 @@ impl LogFile {
         let (mut exported, mut gaps, mut after) = (Exported::default(), 0, 0);
         while after < last {
             let page = snapshot.page_of_all(after, last, PAGE_EVENTS, PAGE_BYTES)?;
-            gaps += u64::from(page.lost);
+            gaps += u64::from(page.damaged);
             after = page.through;
             for Entry { seq, time, draft } in &page.entries {
                 // one that a topic went on after is an event like others
@@ -174,7 +174,7 @@ impl LogFile {
             topic: (whole || !several).then_some(draft.topic.as_str()),
             topics: if several { draft.topics().map(Topic::as_str).collect() } else { Vec::new() },
             event: draft.name.as_ref().map(Name::as_str),
-            retry: draft.retry.map(|retry| u64::try_from(retry.as_millis()).unwrap_or(u64::MAX)),
+            retry: draft.retry.map(millis),
             alias: draft.alias.as_ref().map(Alias::as_str),
             private: draft.private,
             end,

@@ -163,7 +163,7 @@ struct Import<'a, A> {
     time: Millis,
     /// Events with the same time, since a batch has one, and the numbers of their lines.
     batch: Vec<(u64, Draft)>,
-    /// Topics to end behind the batch. It is empty if there are any.
+    /// Topics to end after the batch. It is empty if there are any.
     ends: Vec<(u64, Topic)>,
     bytes: usize,
     imported: Imported,
@@ -239,12 +239,12 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
             return Err(format!("the data has {} bytes; publish.max_event_bytes allows {most}", data.len()));
         }
         let name =
-            |name: String| Name::new(&name).map_err(|why| format!("the event name {name:?} is not allowed: {why}"));
+            |name: String| Name::of(&name).map_err(|why| format!("the event name {name:?} is not allowed: {why}"));
         let alias =
             |alias: String| Alias::new(&alias).map_err(|why| format!("the alias {alias:?} is not allowed: {why}"));
-        let retry = |ms| Duration::from_millis(ms).clamp(self.config.retry_min, self.config.retry_max);
+        let retry = |ms| self.config.clamp_retry(Duration::from_millis(ms));
         let draft = Draft {
-            name: line.event.map(name).transpose()?,
+            name: line.event.map(name).transpose()?.flatten(),
             retry: line.retry.map(retry),
             json,
             private: line.private,
@@ -293,7 +293,7 @@ impl<A: FnMut(Vec<Batch>) -> Vec<Result<Appended, StoreError>>> Import<'_, A> {
         Ok(())
     }
 
-    /// Appends events, or those before the one that comes behind the end of its topic.
+    /// Appends events, or those before the one that comes after the end of its topic.
     fn append_events(&mut self, lines: &[u64], mut drafts: Vec<Draft>) -> Result<(), End> {
         if drafts.is_empty() {
             return Ok(());

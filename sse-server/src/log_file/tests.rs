@@ -34,7 +34,7 @@ async fn varied() -> TempDir {
     let (store, directory) = new(Durability::Always);
     let json = |data: &str| Draft { json: true, ..draft("b/c", data) };
     let named = Draft {
-        name: Some(Name::new("tick").unwrap()),
+        name: Name::of("tick").unwrap(),
         retry: Some(Duration::from_millis(1500)),
         ..draft("a", "x\n\"y\" \u{0}ä")
     };

@@ -4,6 +4,7 @@
 //! costs less than what the client pays for it, but they keep a core from everyone else. A client needs few of them, and
 //! the more the more it is sent: so there is an allowance for a second, and what is written to it adds to that.
 
+use sse_engine::millis;
 use tokio::time::Instant;
 
 /// The length of the client's preface.
@@ -78,8 +79,8 @@ impl Frames {
     /// Spends one of the frames that the client may send.
     fn spend(&mut self, now: Instant) -> Result<(), TooMany> {
         if self.left == 0 {
-            let millis = u64::try_from(now.saturating_duration_since(self.since).as_millis()).unwrap_or(u64::MAX);
-            let more = millis.saturating_mul(A_SECOND) / 1000;
+            let passed = millis(now.saturating_duration_since(self.since));
+            let more = passed.saturating_mul(A_SECOND) / 1000;
             if more > 0 {
                 self.since = now;
             }

@@ -12,9 +12,16 @@ pub(crate) struct Key {
     pub(crate) text: String,
 }
 
+impl Key {
+    /// The key `text` of the event `draft`.
+    pub(crate) fn of_event(draft: &Draft, text: String) -> Self {
+        Self { scope: Scope::Topic(draft.topic.clone()), text }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Scope {
-    /// One event: keys are unique within its topic.
+    /// One event: keys are unique within its canonical topic.
     Topic(Topic),
     /// A request of several events, as a whole.
     Request,

@@ -94,11 +94,11 @@ impl MemoryLog {
         Ok(Appended { seqs, ended })
     }
 
-    /// Ends `topic` behind its last event, and returns where.
+    /// Ends `topic` after its last event, and returns where.
     fn end(&mut self, topic: &Topic, after_unlock: &mut Vec<AfterUnlock>) -> u64 {
         self.head = self.head.max(1); // what ends at 0 has not ended
-        let own = self.entries.iter().rfind(|entry| entry.draft.topics().any(|one| one == topic));
-        let mut at = own.map_or(self.head, |entry| entry.seq);
+        let last = self.entries.iter().rfind(|entry| entry.draft.topics().any(|one| one == topic));
+        let mut at = last.map_or(self.head, |entry| entry.seq);
         for follower in &self.followers {
             let (ended, wake) = follower.ended(topic, at);
             at = ended;
@@ -175,19 +175,19 @@ impl Store for Memory {
             let state = self.state()?;
             let entry = |seq| state.entries.binary_search_by_key(&seq, |entry| entry.seq).map(|at| &state.entries[at]);
             let entries = seqs.into_iter().filter_map(|seq| entry(seq).ok());
-            Ok(entries.filter(|entry| entry.is_for(&selectors)).cloned().collect())
+            Ok(entries.filter(|entry| entry.may_be_read_by(&selectors)).cloned().collect())
         })
     }
 
-    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
+    fn aliased(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
         Box::pin(async move {
             let state = self.state()?;
             let has_it = |entry: &&Entry| entry.draft.alias.as_ref().is_some_and(|own| own.as_str() == alias);
-            Ok(state.entries.iter().filter(has_it).find(|entry| entry.is_for(&selectors)).cloned())
+            Ok(state.entries.iter().filter(has_it).find(|entry| entry.may_be_read_by(&selectors)).cloned())
         })
     }
 
-    fn seek(&self, time: Millis) -> Task<'_, u64> {
+    fn before(&self, time: Millis) -> Task<'_, u64> {
         Box::pin(async move {
             let state = self.state()?;
             let at = state.entries.partition_point(|entry| entry.time < time);

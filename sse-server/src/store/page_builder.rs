@@ -41,7 +41,7 @@ pub(crate) struct PageBuilder {
 impl PageBuilder {
     /// An empty page for `query`, which has come through `through` if all that is added has room.
     pub(crate) const fn new(query: &Query, through: u64) -> Self {
-        let page = Page { entries: Vec::new(), through, lost: false };
+        let page = Page { entries: Vec::new(), through, damaged: false };
         Self { room: PageRoom::of(query), page, is_over: false }
     }
 
@@ -57,13 +57,13 @@ impl PageBuilder {
         false
     }
 
-    /// What follows `before` can't be read. Returns true if the page, which is empty, goes on behind it.
+    /// What follows `before` can't be read. Returns true if the page, which is empty, goes on after it.
     pub(crate) fn step_over(&mut self, before: u64) -> bool {
         if !self.page.entries.is_empty() {
             self.end(before);
             return false;
         }
-        self.page.lost = true;
+        self.page.damaged = true;
         true
     }
 

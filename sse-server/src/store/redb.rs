@@ -335,11 +335,11 @@ impl Store for Redb {
         self.reading(move |snapshot| snapshot.entries_at(&seqs, &selectors))
     }
 
-    fn find(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
+    fn aliased(&self, alias: String, selectors: Selectors) -> Task<'_, Option<Entry>> {
         self.reading(move |snapshot| snapshot.aliased(&alias, &selectors))
     }
 
-    fn seek(&self, time: Millis) -> Task<'_, u64> {
+    fn before(&self, time: Millis) -> Task<'_, u64> {
         self.reading(move |snapshot| snapshot.before(time))
     }
 

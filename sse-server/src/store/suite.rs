@@ -217,7 +217,7 @@ pub(crate) async fn positions_strictly_increase_and_times_never_go_back(store: &
 
 pub(crate) async fn what_is_appended_is_read_back(store: &dyn Store) {
     let mut drafts = vec![draft("a", "plain\nlines"), draft("a", "")];
-    drafts[0].name = Some(Name::new("tick").unwrap());
+    drafts[0].name = Name::of("tick").unwrap();
     drafts[1].retry = Some(Duration::from_millis(1500));
     drafts[1].json = true;
     let key = Key { scope: Scope::Topic(topic("a")), text: "k".into() };
@@ -298,7 +298,7 @@ pub(crate) async fn a_place_is_found_by_time(store: &dyn Store) {
     }
     settled(store, seqs[3]).await;
     for (time, before) in [(10, seqs[0] - 1), (11, seqs[1]), (20, seqs[1]), (30, seqs[2]), (31, seqs[3])] {
-        assert_eq!(store.seek(time).await.unwrap(), before, "{time}");
+        assert_eq!(store.before(time).await.unwrap(), before, "{time}");
     }
 }
 

@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
-    Action, Control, Cursor, DrainReason, Driver, Failed, Lasts, Millis, Opening, Session, Step, StorePage, StoreRead,
-    Surroundings, WRITE_BYTES, Write,
+    Action, Control, Cursor, DrainReason, Driver, EncodedPage, Failed, Lasts, Millis, Opening, Session, Step,
+    StoreRead, Surroundings, WRITE_BYTES, Write, millis,
 };
 use tokio::{
     sync::{futures::OwnedNotified, oneshot},
@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     base::turn,
-    hub::{Hub, Subscriber, Wakes},
+    hub::{Hub, Subscriber, Waiter},
     metrics::EndReason,
     transport::deliveries::Deliveries,
 };
@@ -32,7 +32,7 @@ pub(crate) struct EventBody {
     subscriber: Subscriber,
     draining: bool,
     /// The next page, while it is being read from the store.
-    reading: Option<oneshot::Receiver<Result<StorePage, DrainReason>>>,
+    reading: Option<oneshot::Receiver<Result<EncodedPage, DrainReason>>>,
     /// Fires when the session has to be polled.
     timer: Pin<Box<Sleep>>,
     /// Completes when a shutdown starts; only while the stream is not polled, because its client takes nothing.
@@ -57,8 +57,7 @@ impl EventBody {
     /// Waits, while nothing of the stream can be sent, until its end is overdue: it is past its age, or its moment of a
     /// shutdown, by `stream.write_stall`. What carries the stream cuts it off then.
     pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
-        let grace = self.subscriber.hub().config().stream.write_stall.as_millis();
-        let grace = Millis::try_from(grace).unwrap_or(Millis::MAX);
+        let grace = millis(self.subscriber.hub().config().stream.write_stall);
         loop {
             let hub = self.subscriber.hub();
             let drain_begins = self.drain_begins.get_or_insert_with(|| Box::pin(hub.drain_begins()));
@@ -98,19 +97,14 @@ impl EventBody {
     /// The next action of the session.
     fn poll_session(&mut self, now: Millis, cx: &mut Context<'_>) -> Action<Bytes> {
         let Self { session, subscriber, reading, .. } = self;
-        let mut task = Task { hub: subscriber.hub(), subscriber, waker: cx.waker() };
-        let Some(answer) = reading else { return session.poll(now, &mut task) };
+        let mut driver = BodyDriver { hub: subscriber.hub(), subscriber, waker: cx.waker() };
+        let Some(answer) = reading else { return session.poll(now, &mut driver) };
         match Pin::new(answer).poll(cx) {
-            Poll::Pending => session.poll(now, &mut task),
+            Poll::Pending => session.poll(now, &mut driver),
             Poll::Ready(answer) => {
                 *reading = None;
-                match answer {
-                    Ok(page) => session.accept_page(page, now, &mut task),
-                    Err(_) => {
-                        session.pass_over_page();
-                        session.poll(now, &mut task)
-                    }
-                }
+                // without an answer the read has panicked, and would again
+                session.accept_page(answer.unwrap_or(Err(DrainReason::Store)), now, &mut driver)
             }
         }
     }
@@ -178,13 +172,13 @@ impl Stream for EventBody {
 }
 
 /// The session's driver for the task that polls the body.
-struct Task<'a> {
+struct BodyDriver<'a> {
     hub: &'a Hub,
     subscriber: &'a Subscriber,
     waker: &'a Waker,
 }
 
-impl Driver for Task<'_> {
+impl Driver for BodyDriver<'_> {
     type Events = Bytes;
 
     fn surroundings(&self) -> &impl Surroundings {
@@ -192,8 +186,8 @@ impl Driver for Task<'_> {
     }
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Bytes>, Failed> {
-        let wakes = Wakes::Task(self.subscriber, self.waker);
-        Ok(self.hub.next(cursor, WRITE_BYTES, wakes)?.map(|write: Write| write.payload()))
+        let waiter = Waiter::Task(self.subscriber, self.waker);
+        Ok(self.hub.next(cursor, WRITE_BYTES, waiter)?.map(|write: Write| write.payload()))
     }
 
     fn next_lasts(&mut self, cursor: &mut Cursor, lasts: &mut Lasts) -> Result<Step<Bytes>, Failed> {
@@ -204,7 +198,7 @@ impl Driver for Task<'_> {
         write.payload()
     }
 
-    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Bytes>, Failed> {
+    fn accept_page(&mut self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step<Bytes>, Failed> {
         Ok(self.hub.accept_page(cursor, page)?.map(|write: Write| write.payload()))
     }
 }

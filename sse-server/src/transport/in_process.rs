@@ -1,7 +1,6 @@
 //! Subscriptions of the program that embeds the hub: what a subscriber gets over HTTP, without HTTP.
 
 use std::{
-    borrow::Cow,
     collections::VecDeque,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -9,13 +8,11 @@ use std::{
 };
 
 use futures_util::Stream;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sse_core::{
-    Event, EventId, EventName, EventRef, Item, Limits, Parser,
+    Event, EventId, EventRef, Item, Limits, Parser,
     hub::{ControlEvent, DrainReason, End, Gap},
 };
-use sse_engine::{Control, Position, Selector, Surroundings, Topic, data_of};
+use sse_engine::{Control, Draft, Position, Selector, Surroundings, Topic, decode};
 
 use super::body::EventBody;
 use crate::hub::{Hub, SubscribeError, Subscribed};
@@ -50,17 +47,17 @@ pub enum Delivery {
         others: Vec<Topic>,
         /// Whether it is private.
         private: bool,
-        /// Whether it is the last event of its topic.
-        last: bool,
+        /// Whether it is the last event of its topic, which has ended with it.
+        end: bool,
         /// Its ID, name and data.
         event: Event,
     },
     /// Events of its topics may have been lost. What follows is complete from `first` on.
     Gap(Gap),
     /// The hub ends the subscription. Nothing follows; subscribe again after its [position](Subscription::position).
-    End(DrainReason),
+    Drain(DrainReason),
     /// All topics of the subscription have ended, and everything was delivered. Nothing follows, nor would it later.
-    TopicsEnded(End),
+    End(End),
 }
 
 /// A stream of the events of a set of topics, in the order of the log, each once. Made by [`Hub::subscribe`].
@@ -121,15 +118,10 @@ impl Hub {
         let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
         let (subscriber, cursor, opening) = match self.add_subscriber(selectors.clone(), start, None).await? {
             Subscribed::At(subscriber, cursor, opening) => (subscriber, cursor, opening),
-            Subscribed::Over => {
+            Subscribed::Ended => {
                 let end = End::new(selectors.topics_only().into_iter().flatten().map(Topic::as_str));
                 let position = asked.unwrap_or_else(|| self.position(self.shown()).id());
-                return Ok(Subscription {
-                    body: None,
-                    parser,
-                    ready: [(Delivery::TopicsEnded(end), None)].into(),
-                    position,
-                });
+                return Ok(Subscription { body: None, parser, ready: [(Delivery::End(end), None)].into(), position });
             }
         };
         // What was lost is told first: until then the place is where it will be told again.
@@ -172,8 +164,8 @@ impl Stream for Subscription {
                 match ControlEvent::decode(read.name(), read.data()) {
                     None => ready.extend(published(&read).map(|event| (event, id))),
                     Some(ControlEvent::Gap(gap)) => ready.push_back((Delivery::Gap(gap), id)),
-                    Some(ControlEvent::End(end)) => ready.push_back((Delivery::TopicsEnded(end), id)),
-                    Some(ControlEvent::Drain(drain)) => ready.push_back((Delivery::End(drain.reason), id)),
+                    Some(ControlEvent::End(end)) => ready.push_back((Delivery::End(end), id)),
+                    Some(ControlEvent::Drain(drain)) => ready.push_back((Delivery::Drain(drain.reason), id)),
                     // a cursor; everything before it was delivered
                     Some(_) if ready.is_empty() => *position = id.unwrap_or_else(|| position.clone()),
                     Some(_) => {}
@@ -183,36 +175,20 @@ impl Stream for Subscription {
     }
 }
 
-/// Unwraps an event from the envelope that the hub's encoder made.
+/// An event out of the envelope that the hub's encoder made.
 fn published(read: &EventRef<'_>) -> Option<Delivery> {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        topic: Cow<'a, str>,
-        #[serde(default)]
-        topics: Vec<String>,
-        #[serde(default)]
-        private: bool,
-        #[serde(default)]
-        end: bool,
-        #[serde(borrow)]
-        data: &'a RawValue,
-    }
-    let envelope: Envelope<'_> = serde_json::from_str(read.data()).ok()?;
-    let (data, _) = data_of(envelope.data).ok()?;
+    let Draft { topic, others, name, data, private, end, .. } = decode(read.name(), read.data())?;
     let mut event = Event::builder().id(EventId::new(read.id()).ok()?).data(data);
-    if let Some(name) = EventName::new(read.name()).ok().filter(|name| name.as_str() != "message") {
-        event = event.name(name);
+    if let Some(name) = name {
+        event = event.name(name.event_name());
     }
-    let Envelope { topic, topics, private, end: last, .. } = envelope;
-    let others = topics.iter().skip(1).filter_map(|topic| Topic::new(topic).ok()).collect();
-    Some(Delivery::Event { topic: Topic::new(&topic).ok()?, others, private, last, event: event.build() })
+    Some(Delivery::Event { topic, others: others.into_vec(), private, end, event: event.build() })
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::{FutureExt, StreamExt};
-    use sse_core::hub::GapReason;
+    use sse_core::{EventName, hub::GapReason};
 
     use super::*;
     use crate::Config;
@@ -298,7 +274,7 @@ mod tests {
         let day = tokio::time::timeout(Duration::from_secs(24 * 3600), subscription.next());
         assert!(day.await.is_err(), "nothing but heartbeats, which are not told");
         hub.drain();
-        assert_eq!(next(&mut subscription).await, Delivery::End(DrainReason::Shutdown));
+        assert_eq!(next(&mut subscription).await, Delivery::Drain(DrainReason::Shutdown));
         assert_eq!(subscription.next().await, None);
         assert_eq!(hub.subscribe(all(), Start::Head).await.unwrap_err(), SubscribeError::Draining);
     }

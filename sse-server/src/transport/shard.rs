@@ -28,7 +28,7 @@ use std::{
 };
 
 use mio::{Events, Interest, Poll, Token, Waker};
-use sse_engine::{DrainReason, GroupId, Millis, StorePage, StoreRead, WRITE_BYTES};
+use sse_engine::{DrainReason, EncodedPage, GroupId, Millis, StoreRead, WRITE_BYTES};
 use tokio::runtime::Handle;
 
 use super::takeover::TakenStream;
@@ -37,8 +37,8 @@ use crate::{
     config::MAX_SHARDS,
     hub::{Hub, ReadyGroup, Waiters},
 };
+use connection::Id;
 use streams::Streams;
-use timers::Id;
 
 /// The number of readiness events taken at once.
 const EVENTS: usize = 1024;
@@ -52,15 +52,15 @@ pub(crate) struct Inbox {
     messages: Lock<Option<Vec<Message>>>,
     /// The shard has been woken and has not drained the inbox yet.
     woken: AtomicBool,
-    waker: Box<dyn Wake>,
+    waker: Box<dyn InboxWaker>,
 }
 
 /// Wakes a shard.
-trait Wake: fmt::Debug + Send + Sync {
+trait InboxWaker: fmt::Debug + Send + Sync {
     fn wake(&self) -> io::Result<()>;
 }
 
-impl Wake for Waker {
+impl InboxWaker for Waker {
     fn wake(&self) -> io::Result<()> {
         Self::wake(self)
     }
@@ -72,7 +72,7 @@ enum Message {
     /// There is an event for a group.
     Ready(GroupId),
     /// A page read from the store for a connection, or the reason for which there is none.
-    Read(Id, Result<StorePage, DrainReason>),
+    Read(Id, Result<EncodedPage, DrainReason>),
     /// A shutdown has started.
     Drain,
     Stop,
@@ -108,11 +108,11 @@ impl Reader {
 struct Answer {
     reader: Reader,
     id: Id,
-    page: Result<StorePage, DrainReason>,
+    page: Result<EncodedPage, DrainReason>,
 }
 
 impl Answer {
-    fn set(&mut self, page: Result<StorePage, DrainReason>) {
+    fn set(&mut self, page: Result<EncodedPage, DrainReason>) {
         self.page = page;
     }
 }
@@ -136,7 +136,7 @@ struct NewConnection {
 }
 
 impl Inbox {
-    fn new(waker: impl Wake + 'static) -> Self {
+    fn new(waker: impl InboxWaker + 'static) -> Self {
         Self { messages: Lock::new(Some(Vec::new())), woken: AtomicBool::new(false), waker: Box::new(waker) }
     }
 

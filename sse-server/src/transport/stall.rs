@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use crate::{
     base::{
         pinned::Pin as Pinning,
-        unacknowledged::{SystemSocket, extend_user_timeout, unacknowledged},
+        unacknowledged::{SystemSocket, extend_user_timeout, has_taken, unacknowledged},
     },
     hub::Hub,
 };
@@ -118,7 +118,7 @@ impl Stalled {
     fn is_over(&mut self, left: impl Fn() -> Option<usize>, limit: Duration, cx: &mut Context<'_>) -> bool {
         while self.timer.as_mut().poll(cx).is_ready() {
             let left = left();
-            if !matches!((left, self.unacknowledged), (Some(left), Some(before)) if left < before) {
+            if !has_taken(self.unacknowledged, left) {
                 return true;
             }
             self.unacknowledged = left;

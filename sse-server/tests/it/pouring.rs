@@ -61,7 +61,7 @@ async fn a_stream_poured_in_again_under_its_key_doubles_nothing() {
         );
         let refused = keyed("data: a\n\ndata: x\n\n").await;
         assert_eq!(problem(&refused).0, 422);
-        // what comes behind the end is refused, and it is said which that is
+        // what comes after the end is refused, and it is said which that is
         let refused = keyed("data: a\n\ndata: b\n\ndata: c\n\ndata: d\n\n").await;
         let answer = refused.json();
         assert_eq!(
@@ -78,6 +78,26 @@ async fn a_stream_poured_in_again_under_its_key_doubles_nothing() {
         assert_eq!(other("", "data: a\n\ndata: b\n\n").await.status, 200);
         assert_eq!(problem(&other("?end", "data: a\n\n").await).0, 422);
         publish(client, "runs/2", "it goes on").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_without_events_may_end_its_topic_again_under_its_key() {
+    everywhere(async |client| {
+        publish(client, "runs/1", "a").await;
+        let end = |key: &str| {
+            let request = client.post("/publish/runs/1?end").header("content-type", "text/event-stream");
+            request.header("idempotency-key", key).body(": nothing\n").send()
+        };
+        for _ in 0..2 {
+            let answer = end("run-1").await;
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!((&answer.json()["published"], &answer.json()["ended"]), (&json!(0), &json!(true)));
+        }
+        let other = client.post("/publish/runs/1?end").header("idempotency-key", "run-2").body("").send().await;
+        assert_eq!(other.status, 200, "as with an empty body of any other type");
+        assert_eq!(problem(&pour(client, "/publish/runs/1?end", ": nothing\n").await).0, 409, "without a key");
     })
     .await;
 }

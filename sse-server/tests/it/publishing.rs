@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{default_hub, hub, id, metric, problem, publish, publish_json, publish_ndjson};
+use crate::{
+    contract::{everywhere, resume, subscribe},
+    support::{default_hub, hub, id, metric, problem, publish, publish_json, publish_ndjson},
+};
 use serde_json::json;
-use sse_testkit::event;
+use sse_testkit::{TestStream, event};
 
 #[tokio::test(start_paused = true)]
 async fn any_text_is_data_whatever_its_content_type_says() {
@@ -40,6 +43,40 @@ async fn json_values_arrive_as_they_were_written() {
     publish_json(&client, r#"{"topic":"a","data":1,"event":"e","retry":5000}"#).await;
     assert_eq!(stream.expect_retry().await, Duration::from_secs(5));
     stream.expect_event(event("e").data("1")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_called_message_has_no_name_however_it_comes_and_wherever_it_is_read() {
+    /// The events of a stream, as they came.
+    fn events(stream: &TestStream) -> Vec<String> {
+        let raw = String::from_utf8(stream.raw().to_vec()).unwrap();
+        raw.split_inclusive("\n\n")
+            .filter(|block| block.contains("data: ") && !block.contains("sse-"))
+            .map(String::from)
+            .collect()
+    }
+    everywhere(async |client| {
+        let before = publish(client, "a", "before").await;
+        for query in ["topic=a", "topic=a&envelope=json"] {
+            let mut live = subscribe(client, query).await;
+            assert_eq!(publish_json(client, r#"{"topic":"a","event":"message","data":1}"#).await.status, 200);
+            assert_eq!(publish_ndjson(client, r#"{"topic":"a","event":"message","data":2}"#).await.status, 200);
+            assert_eq!(client.post("/publish/a?event=message").body("3").send().await.status, 200);
+            let pour = client.post("/publish/a").header("content-type", "text/event-stream");
+            assert_eq!(pour.body("event: message\ndata: 4\n\n").send().await.status, 200);
+            for _ in 0..4 {
+                live.expect_event(event("message")).await;
+            }
+            let live = events(&live);
+            assert!(live.len() == 4 && live.iter().all(|event| event.starts_with("id: ")), "{live:?}");
+            let mut again = resume(client, query, &before).await;
+            while events(&again).last() != live.last() {
+                again.expect_event(event("message")).await;
+            }
+            assert!(events(&again).ends_with(&live), "{:?}", events(&again));
+        }
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

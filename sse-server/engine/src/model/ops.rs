@@ -13,8 +13,8 @@ const ALIASES: [&str; 2] = ["first", "second"];
 pub(super) enum Op {
     Publish {
         what: What,
-        /// The steps of work that are done on it at once, as by a hub that is busy; all if `None`.
-        steps: Option<usize>,
+        /// The looks that are taken at once for it, as by a hub that is busy; all if `None`.
+        looks: Option<usize>,
     },
     /// The end of a topic without an event.
     End {
@@ -85,8 +85,8 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
     ];
     let grants = prop_oneof![2 => Just(Vec::new()), 1 => vec(select(&GRANTS[..]), 1..3)];
     prop_oneof![
-        7 => what().prop_map(|what| Op::Publish { what, steps: None }),
-        3 => (what(), 0..6_usize).prop_map(|(what, steps)| Op::Publish { what, steps: Some(steps) }),
+        7 => what().prop_map(|what| Op::Publish { what, looks: None }),
+        3 => (what(), 0..6_usize).prop_map(|(what, looks)| Op::Publish { what, looks: Some(looks) }),
         1 => (0..TOPICS.len()).prop_map(|topic| Op::End { topic }),
         1 => (0..TOPICS.len(), 0..20_u64, any::<bool>())
             .prop_map(|(topic, back, reopen)| Op::Trim { topic, back, reopen }),

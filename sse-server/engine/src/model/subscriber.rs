@@ -95,7 +95,7 @@ impl Model {
     }
 
     /// Returns true if nothing can come any more for a subscriber that has been served through `seq`.
-    pub(super) fn is_over(&self, selectors: &Selectors, seq: u64) -> bool {
+    pub(super) fn has_ended(&self, selectors: &Selectors, seq: u64) -> bool {
         let has_ended = |topic: &Topic| self.end_of(topic).is_some_and(|end| end <= seq);
         selectors.topics_only().is_some_and(|mut topics| topics.all(has_ended))
     }
@@ -103,9 +103,9 @@ impl Model {
     /// Returns true if there may be a gap though nothing was lost that the subscriber could have had: of private events it
     /// is not known who had a grant for them.
     fn may_be_lost(&self, selectors: &Selectors, seq: u64) -> bool {
-        let granted = !selectors.grants().is_empty();
+        let sees_private = selectors.sees_private();
         self.forgetful
-            || granted
+            || sees_private
                 && self.events.iter().any(|event| {
                     event.seq > seq
                         && event.draft.private
@@ -155,7 +155,7 @@ impl Model {
             (_, expect) => expect,
         };
         if let (Start::After(_) | Start::Alias { .. }, Ok(seq)) = (start, expect) {
-            prop_assert_eq!(self.engine.is_over(&selectors, start), self.is_over(&selectors, seq));
+            prop_assert_eq!(self.engine.has_ended(&selectors, start), self.has_ended(&selectors, seq));
         }
         let mut placed = self.engine.subscribe(selectors.clone(), start).unwrap();
         let (cursor, opening) = loop {
@@ -210,7 +210,7 @@ impl Model {
     /// Returns true if the engine knows all last events: the store has to be asked who may read them, and what came before
     /// a hidden one, which comes next.
     fn knows_lasts(&self, selectors: &Selectors) -> bool {
-        !self.backed || selectors.grants().is_empty() && self.head() == self.shown()
+        !self.backed || !selectors.sees_private() && self.head() == self.shown()
     }
 
     /// Takes the last event of each topic.
@@ -253,10 +253,10 @@ impl Model {
         Ok(())
     }
 
-    fn page(&self, events: &[&Published], through: u64) -> StorePage {
+    fn page(&self, events: &[&Published], through: u64) -> EncodedPage {
         let encoded = events.iter().map(|event| encode(self.engine.window().at(event.seq), &event.draft, false));
         let write = (!events.is_empty()).then(|| (Write::of(encoded.collect()), events.len()));
-        StorePage { write, first: events.first().map(|event| (event.seq, event.time)), through, lost: false }
+        EncodedPage { write, first: events.first().map(|event| (event.seq, event.time)), through, damaged: false }
     }
 
     /// Takes one step, and returns false if the stream ended.
@@ -278,7 +278,7 @@ impl Model {
         match step {
             Step::Ended(topics) => {
                 prop_assert!(!lost && expect.is_empty(), "an end before {expect:?} or a loss");
-                prop_assert!(self.is_over(&subscriber.selectors, shown.max(subscriber.seq)));
+                prop_assert!(self.has_ended(&subscriber.selectors, shown.max(subscriber.seq)));
                 let all = subscriber.selectors.topics_only().into_iter().flatten();
                 prop_assert_eq!(topics, all.cloned().collect::<Vec<_>>());
                 return Ok(false);
@@ -314,8 +314,8 @@ impl Model {
             }
             Step::CaughtUp => {
                 prop_assert!(!lost && expect.is_empty(), "waiting while there is {expect:?} or a loss");
-                let is_over = self.engine.hidden() == 0 && self.is_over(&subscriber.selectors, shown);
-                prop_assert!(!is_over, "waiting for topics that have ended");
+                let has_ended = self.engine.hidden() == 0 && self.has_ended(&subscriber.selectors, shown);
+                prop_assert!(!has_ended, "waiting for topics that have ended");
                 subscriber.seq = shown.max(subscriber.seq);
                 subscriber.waits = true;
             }
@@ -331,7 +331,7 @@ impl Model {
     }
 
     /// Reads a page like a store: a few events at a time.
-    fn find(&self, span: &StoreRead, room: usize) -> StorePage {
+    fn find(&self, span: &StoreRead, room: usize) -> EncodedPage {
         let mut seqs = self.retained(&span.selectors, span.after);
         seqs.retain(|seq| *seq <= span.until);
         let most = 1 + room % 4;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Cursor, DrainReason, GapReason, Lasts, Millis, Position, Step, StorePage, StoreRead, Write};
+use crate::{Cursor, DrainReason, EncodedPage, GapReason, Lasts, Millis, Position, Step, StoreRead, Write};
 
 /// What the hub itself says on a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub trait Driver {
     /// # Errors
     ///
     /// [`Failed`] if the log has failed for good.
-    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Self::Events>, Failed>;
+    fn accept_page(&mut self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step<Self::Events>, Failed>;
 }
 
 /// The log has failed for good.

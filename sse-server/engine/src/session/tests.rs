@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Bounds, Draft, Engine, Epoch, GapReason, LagPolicy, Placement, Position, Selector, Selectors, Start, StoreRead,
-    StoredHead, Topic, Write, encode,
+    Bounds, Draft, Engine, Epoch, LagPolicy, Placement, Position, Selector, Selectors, Start, StoreRead, StoredHead,
+    Topic, Write, encode,
 };
 
 const SECOND: Millis = 1000;
@@ -49,11 +49,16 @@ impl Hub {
     }
 
     /// Reads a page from a store that has everything published.
-    fn page(&self, read: &StoreRead) -> StorePage {
+    fn page(&self, read: &StoreRead) -> EncodedPage {
         let seqs = read.after + 1..=read.until;
         let first = Some((*seqs.start(), 0));
         let events: Vec<_> = seqs.map(|seq| encode(self.engine.window().at(seq), &draft("x"), false)).collect();
-        StorePage { write: Some((Write::of(events.clone()), events.len())), first, through: read.until, lost: false }
+        EncodedPage {
+            write: Some((Write::of(events.clone()), events.len())),
+            first,
+            through: read.until,
+            damaged: false,
+        }
     }
 }
 
@@ -94,7 +99,7 @@ impl Driver for Hub {
         write
     }
 
-    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step, Failed> {
+    fn accept_page(&mut self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step, Failed> {
         Ok(self.engine.accept_page(cursor, page, self.now))
     }
 }
@@ -204,12 +209,12 @@ fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
 }
 
 #[test]
-fn a_page_that_was_passed_over_is_asked_for_again() {
+fn a_page_that_was_abandoned_is_asked_for_again() {
     let mut hub = backed(10);
     let start = Start::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Events);
     let first = hub.poll(&mut session);
-    session.pass_over_page();
+    session.abandon_page();
     assert!(matches!(first, Action::ReadStore(_)));
     assert_eq!(hub.poll(&mut session), first);
 }
@@ -261,4 +266,19 @@ fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
         other => panic!("{other:?}"),
     }
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 2, .. }));
+}
+
+#[test]
+fn without_the_hub_s_own_events_a_gap_in_mid_stream_ends_the_stream_for_what_caused_it() {
+    let ends = |reason| Action::End { last_words: Bytes::new(), reason: StreamEnd::Drained(reason) };
+    let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Gap, ..Bounds::default() });
+    let mut session = hub.open(&Start::Head, Control::Off);
+    (0..3).for_each(|_| hub.publish("x"));
+    assert_eq!(hub.poll(&mut session), ends(DrainReason::Lag));
+    let mut hub = backed(10);
+    let start = Start::After(hub.position(1).to_string());
+    let mut session = hub.open(&start, Control::Off);
+    let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
+    let page = EncodedPage { damaged: true, ..hub.page(&read) };
+    assert_eq!(session.accept_page(Ok(page), hub.now, &mut hub), ends(DrainReason::Store), "the disk is at fault");
 }

@@ -2,34 +2,34 @@
 
 use crate::{
     Kind, Loss, StoredHead, StoredTopic, Trim,
-    topic_state::{Trimmed, Trims},
+    topic_state::{Losses, TopicLoss},
 };
 
 use super::Window;
 
 impl Window {
-    /// Puts a store behind the window. [Push](Self::push) the store's last events next, then new ones.
+    /// Puts a store behind the window. [Append](Self::append) the store's last events next, then new ones.
     pub(crate) fn back_by_store(&mut self, stored: StoredHead) {
         let StoredHead { head, holes, floor, private_floor } = stored;
         self.backed = true;
-        (self.shown, self.found, self.evicted) = (head, head, head);
+        (self.shown, self.head_at_open, self.evicted) = (head, head, head);
         self.holes = holes;
         let public = self.lose(floor);
         let private = self.lose(private_floor);
-        self.topics.set_floor(Trims::new(public, private));
+        self.topics.set_floor(Losses::new(public, private));
     }
 
     /// Restores a topic from a store that is being opened.
     pub(crate) fn restore(&mut self, stored: &StoredTopic) {
-        let known = self.topics.id(&stored.topic).map(|id| self.topics.state(id).trimmed.clone()).unwrap_or_default();
+        let known = self.topics.id(&stored.topic).map(|id| self.topics.state(id).losses.clone()).unwrap_or_default();
         // A trim that was announced and did not happen causes a needless gap; the other way round would be a silent
         // loss.
-        let mut later = |known: Trimmed, lost: Loss| {
+        let mut later = |known: TopicLoss, lost: Loss| {
             if known.generation > 0 && known.through >= lost.0 { known } else { self.lose(lost) }
         };
         let public = later(known.own(false), stored.lost);
         let private = later(known.own(true), stored.lost_private);
-        self.topics.restore(stored, &Trims::new(public, private));
+        self.topics.restore(stored, &Losses::new(public, private));
     }
 
     /// Starts over after a failure: everything is in the store, and each topic is restored next. What lies through `undone` has
@@ -54,15 +54,15 @@ impl Window {
     pub(crate) fn begin_trim(&mut self, trim: &Trim) {
         for (private, lost) in [(false, trim.lost), (true, trim.lost_private)] {
             if lost.0 == 0 {
-                continue;
+                continue; // nobody misses anything
             }
-            let trimmed = self.lose(lost);
+            let loss = self.lose(lost);
             match self.topics.id(&trim.topic) {
                 Some(id) => {
                     let kind = Kind { canonical: lost.0 <= trim.own_through, private };
-                    self.topics.set_trimmed(id, kind, trimmed);
+                    self.topics.set_loss(id, kind, loss);
                 }
-                None => self.topics.raise_floor(private, trimmed),
+                None => self.topics.raise_floor(private, loss),
             }
         }
         if let Some(id) = self.topics.id(&trim.topic) {
@@ -70,15 +70,15 @@ impl Window {
         }
     }
 
-    /// Removes the trimmed events from the window, and takes one of `steps` for each. Returns true if there are no more.
-    pub(crate) fn finish_trim(&mut self, trim: &Trim, steps: &mut usize) -> bool {
+    /// Removes the trimmed events from the window, and takes one of `looks` for each. Returns true if there are no more.
+    pub(crate) fn finish_trim(&mut self, trim: &Trim, looks: &mut usize) -> bool {
         let Some(id) = self.topics.id(&trim.topic) else { return true };
         while let Some(seq) = self.topics.first_in_window(id).filter(|seq| *seq <= trim.own_through) {
-            if *steps == 0 {
+            if *looks == 0 {
                 self.tidy();
                 return false;
             }
-            self.evict(seq, steps);
+            self.drop_frame(seq, looks);
         }
         self.topics.set_retained(id, trim.left);
         self.topics.forget_surplus();

@@ -5,7 +5,7 @@ use crate::{MAX_ALIASED, Selectors, Stock, Topic, frame::Frame};
 use super::Window;
 
 impl Window {
-    /// Ends a topic behind its last event, or goes on with it.
+    /// Ends a topic after its last event, or goes on with it.
     pub(crate) fn set_ended(&mut self, topic: &Topic, ended: u64) {
         if ended == 0 {
             self.reopen(topic);
@@ -70,6 +70,6 @@ impl Window {
 
     /// Returns true if a subscriber with `selectors` may read this event of the window.
     pub(crate) fn may_read(&self, selectors: &Selectors, frame: &Frame) -> bool {
-        !frame.private || selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), true)
+        selectors.may_read(frame.kinds().map(|(id, _)| self.topic_of(id)), frame.private)
     }
 }

@@ -8,7 +8,6 @@ use sse_core::hub::names;
 use sse_engine::{Control, DrainReason, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
 
 use crate::{
-    base::clock::wall,
     config::Overload,
     http::{
         problem::{Problem, quoted},
@@ -34,8 +33,8 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     }
     let wish = Wish::read(&request.query, &request.headers, hub)?;
     if request.method == Method::HEAD {
-        return match hub.is_over(&wish.selectors, wish.start).await {
-            Ok(true) => Ok(over()),
+        return match hub.has_ended(&wish.selectors, wish.start).await {
+            Ok(true) => Ok(ended()),
             Ok(false) => Ok(head(hub, ResponseBody::no_events())),
             Err(error) => turn_away(hub, &error, accept, wish.control),
         };
@@ -49,7 +48,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     let (mut subscriber, mut cursor, mut opening) = match hub.add_subscriber(wish.selectors, wish.start, address).await
     {
         Ok(Subscribed::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
-        Ok(Subscribed::Over) => return Ok(over()),
+        Ok(Subscribed::Ended) => return Ok(ended()),
         Err(error) => return turn_away(hub, &error, accept, wish.control),
     };
     if holds_connection {
@@ -74,7 +73,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
 }
 
 /// All topics have ended, and the client has had everything: an `EventSource` that is told so does not come back.
-fn over() -> Response<ResponseBody> {
+fn ended() -> Response<ResponseBody> {
     let mut response = Response::new(ResponseBody::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
@@ -110,7 +109,7 @@ fn turn_away(
         other => return Err(Problem::invalid(other.to_string())),
     };
     // An EventSource gives up for good at any status other than 200. Who takes every event for one that was published has to
-    // do with the status.
+    // make do with the status.
     let events = control != Control::Off;
     if events && accept == Accept::Named && hub.config().stream.overload == Overload::Retry {
         hub.metrics().refused(kind);
@@ -137,8 +136,8 @@ impl Wish {
             match name.as_str() {
                 names::query::TOPIC => selectors.push(selector(&value)?),
                 // Clients append it at each reconnection, some to an address that has one: the last is the newest.
-                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS if value.is_empty() => {}
-                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_ALIAS => id = Some(value),
+                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_CAMEL if value.is_empty() => {}
+                names::query::LAST_EVENT_ID | names::query::LAST_EVENT_ID_CAMEL => id = Some(value),
                 names::query::SINCE => once(&mut since, &name, start_since(value)?)?,
                 names::query::HEARTBEAT => {
                     let are_comments = match value.as_str() {
@@ -192,9 +191,8 @@ fn start_since(value: String) -> Result<Since, Problem> {
         "last" => return Ok(Since::Last),
         _ => {}
     }
-    let age = Duration::from_millis(wall());
     match humantime::parse_duration(&value) {
-        Ok(time) => Ok(Since::Back(time.min(age), value)),
+        Ok(time) => Ok(Since::Back(time, value)),
         Err(_) => Err(one_of("since", &value, "earliest, last or a time such as 10m")),
     }
 }

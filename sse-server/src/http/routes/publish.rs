@@ -4,6 +4,7 @@ mod event;
 mod json;
 mod key;
 mod ndjson;
+mod one;
 mod pour;
 mod receipt;
 mod upload;
@@ -24,13 +25,14 @@ use crate::{
     },
     hub::Hub,
     metrics::RefusalKind,
-    store::{Key, Scope},
+    store::Key,
 };
 use event::{Wanted, one_event, utf8};
-use receipt::{draining, end_topic, publish_one};
+use one::{publish_end, publish_one};
+use receipt::draining;
 
 /// `POST /publish/{topic…}`: the body is the data, whatever its content type says, unless that is an event stream's.
-pub(super) async fn publish_text(
+pub(super) async fn publish_to(
     hub: &Hub,
     path: &str,
     request: &mut Request,
@@ -48,7 +50,7 @@ async fn publish_body(
     wanted: Wanted,
     request: &mut Request,
 ) -> Result<Response<ResponseBody>, Problem> {
-    if is_event_stream(&request.headers) {
+    if media_type(&request.headers).eq_ignore_ascii_case(names::media_type::EVENT_STREAM.as_bytes()) {
         // apart, since it is larger than what most requests need
         return Box::pin(pour::publish(hub, topic, wanted, request)).await;
     }
@@ -57,9 +59,9 @@ async fn publish_body(
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
     let draft = wanted.draft(topic, utf8(body.bytes.clone())?)?;
     if draft.end && draft.data.is_empty() {
-        return Box::pin(end_topic(hub, draft, key)).await;
+        return Box::pin(publish_end(hub, draft, key)).await;
     }
-    let key = key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
+    let key = key.map(|text| Key::of_event(&draft, text));
     publish_one(hub, draft, key).await
 }
 
@@ -78,7 +80,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
             "none at this address, since the event's members say it all; with `topic` the body is an event's data",
         )?;
     }
-    match media_type(&request.headers).as_str() {
+    match String::from_utf8_lossy(media_type(&request.headers)).to_ascii_lowercase().as_str() {
         names::media_type::JSON => json::publish(hub, request).await,
         names::media_type::NDJSON => ndjson::publish(hub, request).await,
         other => {
@@ -111,15 +113,8 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    const NAME: &[u8] = names::media_type::EVENT_STREAM.as_bytes();
+/// What `Content-Type` says, without its parameters.
+fn media_type(headers: &HeaderMap) -> &[u8] {
     let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let parameters =
-        value.get(..NAME.len()).filter(|name| name.eq_ignore_ascii_case(NAME)).map(|_| &value[NAME.len()..]);
-    parameters.is_some_and(|rest| rest.trim_ascii_start().first().is_none_or(|byte| *byte == b';'))
-}
-
-fn media_type(headers: &HeaderMap) -> String {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }

@@ -27,7 +27,7 @@ async fn publish(hub: &Hub, topics: impl Iterator<Item = String>) {
 /// The next step of a cursor that is not only a turn for others.
 async fn step(hub: &Hub, cursor: &mut Cursor) -> Step {
     loop {
-        let step = hub.next(cursor, usize::MAX, Wakes::Shard(0)).unwrap();
+        let step = hub.next(cursor, usize::MAX, Waiter::Shard(0)).unwrap();
         if step != Step::Yield {
             return step;
         }

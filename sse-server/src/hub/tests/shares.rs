@@ -11,7 +11,7 @@ async fn subscribe(hub: &Hub, address: &str, topic: &str) -> Result<Subscriber, 
     let address: IpAddr = address.parse().unwrap();
     match hub.add_subscriber(selectors, Start::Head, Some(address)).await? {
         Subscribed::At(subscriber, ..) => Ok(subscriber),
-        Subscribed::Over => panic!("no topic has ended"),
+        Subscribed::Ended => panic!("no topic has ended"),
     }
 }
 

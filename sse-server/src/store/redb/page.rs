@@ -4,7 +4,7 @@
 //!  read the next event ── good ──▶ on the page, if it matches and fits
 //!        │
 //!        └── damaged ── the page has events ──▶ it ends before the damage; the next page begins there
-//!                  └── it is empty ──▶ lost; go on behind the damage
+//!                  └── it is empty ──▶ damaged; go on after the damage
 //! ```
 
 mod indexes;
@@ -96,7 +96,7 @@ impl Snapshot<'_> {
     }
 
     /// Checks that the indexes have lost none of the events after `after`, through `through`: each of those `found`, and of
-    /// each topic the first behind `through`, names the event of the topic before it.
+    /// each topic the first after `through`, names the event of the topic before it.
     fn check_index(&self, after: u64, through: u64, found: &[Found]) -> FileResult<()> {
         let mut lasts: HashMap<(u32, bool, bool), u64> = HashMap::new();
         for found in found.chunk_by(|one, next| one.seq == next.seq) {
@@ -134,7 +134,7 @@ impl Snapshot<'_> {
                 self.entry(&tables::open_event(*seq, row.value())?)
             });
             let goes_on = match read {
-                Ok(entry) if !entry.is_for(&query.selectors) => true,
+                Ok(entry) if !entry.may_be_read_by(&query.selectors) => true,
                 Ok(entry) => page.push(entry),
                 Err(fault) if fault.is_damage() => {
                     self.damage.note(*seq, *seq, &fault);
@@ -183,7 +183,7 @@ impl Snapshot<'_> {
     /// Adds the matching events after `scan.at`, through `limit`, to `page`.
     fn scan(&self, query: &Query, limit: u64, scan: &mut Scan, page: &mut PageBuilder) -> FileResult<()> {
         let selectors = &query.selectors;
-        let granted = !selectors.grants().is_empty();
+        let sees_private = selectors.sees_private();
         let matcher = Matcher::new(selectors);
         let mut wanted: HashMap<u32, bool> = HashMap::new();
         let mut is_wanted = |id: u32| match wanted.get(&id) {
@@ -215,9 +215,9 @@ impl Snapshot<'_> {
                 for id in event.topics() {
                     wants |= is_wanted(id)?;
                 }
-                if wants && (granted || !head.private) {
+                if wants && (sees_private || !head.private) {
                     let entry = self.entry(&event)?;
-                    if entry.is_for(selectors) && !page.push(entry) {
+                    if entry.may_be_read_by(selectors) && !page.push(entry) {
                         return Ok(());
                     }
                 }

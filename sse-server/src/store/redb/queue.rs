@@ -100,7 +100,7 @@ impl Queue {
         self.next += count;
     }
 
-    /// Assigns sequence numbers and a time to `batch`, unless something of it would get behind the end of a topic. An end
+    /// Assigns sequence numbers and a time to `batch`, unless something of it would come after the end of a topic. An end
     /// that is not written yet may be taken back: the refusal waits until it is.
     fn place(&mut self, mut batch: Batch, share: Share) -> Result<QueuedBatch, StoreError> {
         let mut refused = None;
@@ -218,7 +218,7 @@ impl Queue {
     }
 
     /// Reports the batches that arrived while the file recorded that it may be behind: they need not wait any longer. One that
-    /// ends a topic without an event has to, or that is refused, and those behind it.
+    /// ends a topic without an event has to, or that is refused, and those after it.
     pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<PendingAppend>) {
         let reserved = self.reserved;
         let fits = |PendingAppend { batch, .. }: &PendingAppend| {

@@ -66,7 +66,7 @@ impl<'a> Snapshot<'a> {
         let mut entries = Vec::new();
         for seq in seqs.iter().filter(|seq| **seq <= self.committed) {
             let entry = self.entry_at(*seq)?;
-            entries.extend(entry.filter(|entry| entry.is_for(selectors)));
+            entries.extend(entry.filter(|entry| entry.may_be_read_by(selectors)));
         }
         Ok(entries)
     }
@@ -77,7 +77,7 @@ impl<'a> Snapshot<'a> {
         let aliases = self.transaction.open_table(ALIASES)?;
         for row in aliases.range((alias, 0)..=(alias, self.committed))?.take(MAX_ALIASED) {
             let entry = self.entry_at(row?.0.value().1)?;
-            if let Some(entry) = entry.filter(|entry| entry.is_for(selectors)) {
+            if let Some(entry) = entry.filter(|entry| entry.may_be_read_by(selectors)) {
                 return Ok(Some(entry));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sse_engine::{Millis, Selector, Topic};
+use sse_engine::{Millis, Selector, Topic, millis};
 
 use super::{
     loaded::Loaded,
@@ -72,7 +72,7 @@ impl Bound {
 
     /// The time before which an event is too old.
     fn cutoff(&self, now: Millis) -> Option<Millis> {
-        let age = u64::try_from(self.age.as_millis()).unwrap_or(Millis::MAX);
+        let age = millis(self.age);
         (age > 0).then(|| now.saturating_sub(age))
     }
 }

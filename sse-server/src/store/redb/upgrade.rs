@@ -119,7 +119,7 @@ fn copy_rows(write: &WriteTransaction) -> FileResult<u64> {
 fn entry(seq: u64, row: OldEvent<'_>, topic: Topic) -> FileResult<Entry> {
     let (time, _, json, retry, name, data) = row;
     let damaged = |what: &str| Fault::Row(format!("event {seq}: {what}"));
-    let name = name.map(Name::new).transpose().map_err(|why| damaged(&format!("its name: {why}")))?;
+    let name = name.map(Name::of).transpose().map_err(|why| damaged(&format!("its name: {why}")))?.flatten();
     let data = Text::try_from(Bytes::copy_from_slice(data)).map_err(|_| damaged("its data is no UTF-8"))?;
     let draft = Draft { name, retry: retry.map(Duration::from_millis), json, ..Draft::text(topic, data) };
     Ok(Entry { seq, time, draft })

@@ -193,12 +193,11 @@ impl<'t> LogTransaction<'t> {
         last
     }
 
-    /// Ends `topic` behind its last own event, or if it has none at `at`.
+    /// Ends `topic` after its last event of any kind, or if it has none at `at`.
     fn end(&mut self, topic: &Topic, at: u64) -> FileResult<()> {
         let id = self.topic(topic)?;
         if let Some(stored) = self.loaded.topics.get_mut(&id) {
-            let last = stored.retained.last();
-            stored.ended = if last > 0 { last } else { at };
+            stored.ended = stored.retained.end_at(at);
             self.ended.push(stored.ended);
             self.topics.note_empty(id, stored);
             self.touched.insert(id);

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::base::seldom::Seldom;
 use crate::store::{AfterUnlock, Appended, StoreError};
-use sse_engine::{Millis, Retained, Stock, Topic, Trim};
+use sse_engine::{Millis, Retained, Stock, Topic, Trim, millis};
 
 /// The most events trimmed on request in one transaction.
 const TRIMMED: usize = 4096;
@@ -184,7 +184,7 @@ impl Writer {
             self.chores = false;
             if trims {
                 self.chores = options.retention.step(&mut writing, entered, reported, now, &mut self.round)?;
-                let window = u64::try_from(options.key_window.as_millis()).unwrap_or(Millis::MAX);
+                let window = millis(options.key_window);
                 writing.forget_keys(options.keys, now.saturating_sub(window), keys + KEYS)?;
             }
             if job.is_idle() && job.behind == writing.loaded.behind && !writing.is_changed() {

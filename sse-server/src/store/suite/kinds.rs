@@ -82,7 +82,7 @@ pub(crate) async fn private_events_are_read_with_a_grant(store: &dyn Store) {
     assert_eq!(seqs(&all(store, &["inbox/1"], 0).await), [] as [u64; 0]);
     assert_eq!(seqs(&all_for(store, granted(&["inbox/*"], &["inbox/*"]), 0).await), hidden);
     let none = store.read(Query { until: after - 1, ..query(&["a"], open) }).await.unwrap();
-    assert_eq!((none.entries.len(), none.through, none.lost), (0, after - 1, false));
+    assert_eq!((none.entries.len(), none.through, none.damaged), (0, after - 1, false));
 }
 
 pub(crate) async fn the_first_event_with_an_alias_is_found(store: &dyn Store) {
@@ -91,8 +91,9 @@ pub(crate) async fn the_first_event_with_an_alias_is_found(store: &dyn Store) {
     let second = append_one(store, aliased("b", "2", "x")).await;
     let other = append_one(store, aliased("a", "3", "x\u{1}")).await;
     settled(store, other).await;
-    let find =
-        async |alias: &str| store.find(alias.to_owned(), super::reader_of_all()).await.unwrap().map(|entry| entry.seq);
+    let find = async |alias: &str| {
+        store.aliased(alias.to_owned(), super::reader_of_all()).await.unwrap().map(|entry| entry.seq)
+    };
     assert_eq!((find("x").await, find("x\u{1}").await), (Some(first), Some(other)));
     assert_eq!((find("").await, find("X").await, find("x\u{0}").await), (None, None, None));
     store.trim(&topic("a"), first, false).await.unwrap();

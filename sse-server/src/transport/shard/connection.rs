@@ -9,12 +9,11 @@ use std::{
 use bytes::Bytes;
 use sse_engine::{Millis, Session};
 
-use super::timers::Id;
 use crate::{
     base::{
         connections::OpenConnection,
         pinned::{Pin, Pinned},
-        unacknowledged::{extend_user_timeout, unacknowledged},
+        unacknowledged::{extend_user_timeout, has_taken, unacknowledged},
     },
     hub::Subscriber,
 };
@@ -48,6 +47,13 @@ impl Socket for mio::net::TcpStream {
     }
 }
 
+/// A connection's index in the slab and the generation of that slot, which distinguishes it from later connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Id {
+    pub(super) index: u32,
+    pub(super) generation: u32,
+}
+
 #[derive(Debug)]
 pub(super) struct Connection<S> {
     socket: S,
@@ -77,8 +83,8 @@ pub(super) struct Connection<S> {
 pub(super) struct Stream {
     pub(super) session: Session,
     pub(super) subscriber: Subscriber,
-    /// Its index among the shard's members of its group.
-    pub(super) member: usize,
+    /// Its place among the shard's members of its group.
+    pub(super) place: usize,
 }
 
 /// Bytes that the socket has not accepted yet.
@@ -181,7 +187,7 @@ impl<S: Socket> Connection<S> {
     pub(super) fn has_moved(&mut self, now: Millis) -> bool {
         let Some(unsent) = &mut self.unsent else { return true };
         let left = self.socket.unacknowledged();
-        let moved = matches!((left, unsent.unacknowledged), (Some(left), Some(before)) if left < before);
+        let moved = has_taken(unsent.unacknowledged, left);
         if moved {
             unsent.moved = now;
             unsent.unacknowledged = left;

@@ -1,9 +1,9 @@
 //! Steps of a group that are computed once and shared by all members with the same progress.
 
 use bytes::Bytes;
-use sse_engine::{Chunk, Cursor, Driver, Failed, Lasts, Progress, Step, StorePage, Surroundings, WRITE_BYTES, Write};
+use sse_engine::{Chunk, Cursor, Driver, EncodedPage, Failed, Lasts, Progress, Step, Surroundings, WRITE_BYTES, Write};
 
-use crate::hub::{Hub, Wakes};
+use crate::hub::{Hub, Waiter};
 
 /// The number of steps remembered. The members of a group are mostly at one or two places.
 const PLACES: usize = 32;
@@ -52,13 +52,13 @@ impl Memo {
 }
 
 /// The session's driver for one connection of a shard.
-pub(super) struct Member<'a> {
+pub(super) struct ShardDriver<'a> {
     pub(super) hub: &'a Hub,
     pub(super) shard: usize,
     pub(super) memo: &'a mut Memo,
 }
 
-impl Driver for Member<'_> {
+impl Driver for ShardDriver<'_> {
     type Events = Chunk;
 
     fn surroundings(&self) -> &impl Surroundings {
@@ -71,7 +71,7 @@ impl Driver for Member<'_> {
             cursor.jump_to(known.to);
             return Ok(known.step.clone());
         }
-        let step = self.hub.next(cursor, WRITE_BYTES, Wakes::Shard(self.shard))?.map(|write| self.memo.frame(write));
+        let step = self.hub.next(cursor, WRITE_BYTES, Waiter::Shard(self.shard))?.map(|write| self.memo.frame(write));
         if self.memo.steps.len() == PLACES {
             self.memo.steps.remove(0);
         }
@@ -87,7 +87,7 @@ impl Driver for Member<'_> {
         write.into_chunk()
     }
 
-    fn accept_page(&mut self, cursor: &mut Cursor, page: StorePage) -> Result<Step<Chunk>, Failed> {
+    fn accept_page(&mut self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step<Chunk>, Failed> {
         Ok(self.hub.accept_page(cursor, page)?.map(Write::into_chunk))
     }
 }

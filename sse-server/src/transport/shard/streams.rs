@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use slab::Slab;
-use sse_engine::{Action, Chunk, DrainReason, GroupId, Millis, Session, StorePage, Surroundings};
+use sse_engine::{Action, Chunk, DrainReason, EncodedPage, GroupId, Millis, Session, Surroundings, millis};
 
 use super::{
     Reader,
-    connection::{Connection, Input, Sent, Socket, Stream},
+    connection::{Connection, Id, Input, Sent, Socket, Stream},
     groups::Groups,
-    shared_steps::{Member, Memo},
-    timers::{Id, Timers},
+    shared_steps::{Memo, ShardDriver},
+    timers::Timers,
 };
 use crate::{
     base::connections::OpenConnection,
@@ -37,8 +37,8 @@ pub(super) struct Streams<S> {
     hub: Hub,
     reader: Reader,
     connections: Slab<Connection<S>>,
-    /// The number of connections that there have been, which tells those apart that had the same slot.
-    uses: u32,
+    /// That of the last connection: the number of connections that there have been.
+    generation: u32,
     groups: Groups,
     timers: Timers,
     /// Connections with more to do than fitted into their last turn.
@@ -59,12 +59,12 @@ enum Stays {
 
 impl<S: Socket> Streams<S> {
     pub(super) fn new(hub: Hub, reader: Reader) -> Self {
-        let write_stall = Millis::try_from(hub.config().stream.write_stall.as_millis()).unwrap_or(Millis::MAX);
+        let write_stall = millis(hub.config().stream.write_stall);
         Self {
             write_stall,
             hub,
             connections: Slab::new(),
-            uses: 0,
+            generation: 0,
             groups: Groups::default(),
             timers: Timers::default(),
             more: VecDeque::new(),
@@ -86,15 +86,15 @@ impl<S: Socket> Streams<S> {
         let entry = self.connections.vacant_entry();
         let index = entry.key();
         let Ok(slot) = u32::try_from(index) else { return };
-        self.uses = self.uses.wrapping_add(1);
-        let id = Id { index: slot, use_count: self.uses };
+        self.generation = self.generation.wrapping_add(1);
+        let id = Id { index: slot, generation: self.generation };
         let mut session = Session::new(cursor, opening, control, now, &self.hub);
         if let Some(drain) = self.drain {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
         }
         let due = session.due();
-        let member = self.groups.add(subscriber.group(), slot);
-        entry.insert(Connection::new(socket, id, Stream { session, subscriber, member }, chunked, open));
+        let place = self.groups.add(subscriber.group(), slot);
+        entry.insert(Connection::new(socket, id, Stream { session, subscriber, place }, chunked, open));
         self.set_timer(index, due);
         self.serve(index, now);
     }
@@ -191,13 +191,13 @@ impl<S: Socket> Streams<S> {
         let connection = &mut self.connections[index];
         let blocked = connection.is_blocked();
         let Some(stream) = connection.stream.as_mut().filter(|_| !blocked) else { return (Stays::Yes, false) };
-        let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
-        let action = stream.session.poll(now, &mut member);
+        let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+        let action = stream.session.poll(now, &mut driver);
         self.act(index, action, now)
     }
 
     /// Handles a page read from the store for a connection, or the reason for which there is none.
-    pub(super) fn on_read(&mut self, id: Id, page: Result<StorePage, DrainReason>, now: Millis) {
+    pub(super) fn on_read(&mut self, id: Id, page: Result<EncodedPage, DrainReason>, now: Millis) {
         let Some(index) = self.find(id) else { return };
         let connection = &mut self.connections[index];
         connection.reading = None;
@@ -205,10 +205,10 @@ impl<S: Socket> Streams<S> {
         if let Some(stream) = &mut connection.stream {
             if blocked {
                 // A heartbeat is still partly unsent.
-                stream.session.pass_over_page();
+                stream.session.abandon_page();
             } else {
-                let mut member = Member { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
-                let action = stream.session.accept_page(page, now, &mut member);
+                let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+                let action = stream.session.accept_page(page, now, &mut driver);
                 if self.act(index, action, now).0 == Stays::No {
                     return;
                 }
@@ -333,11 +333,11 @@ impl<S: Socket> Streams<S> {
 
     /// Removes the subscriber of a connection from the hub. The connection stays.
     fn unsubscribe(&mut self, index: usize, ended: EndReason) {
-        let Some(Stream { mut subscriber, member, .. }) = self.connections[index].stream.take() else { return };
-        if let Some(moved) = self.groups.remove(subscriber.group(), member)
+        let Some(Stream { mut subscriber, place, .. }) = self.connections[index].stream.take() else { return };
+        if let Some(moved) = self.groups.remove(subscriber.group(), place)
             && let Some(stream) = &mut self.connections[moved as usize].stream
         {
-            stream.member = member;
+            stream.place = place;
         }
         subscriber.ends(ended);
     }

@@ -248,7 +248,7 @@ async fn a_read_that_panics_ends_its_stream() {
     let waker = Waker::new(Poll::new().unwrap().registry(), WAKE).unwrap();
     let inboxes = Inboxes([Inbox::new(waker)].into());
     let reader = Reader { runtime: Handle::current(), inboxes: inboxes.clone(), shard: 0 };
-    let answer = Answer { reader, id: Id { index: 7, use_count: 1 }, page: Err(DrainReason::Store) };
+    let answer = Answer { reader, id: Id { index: 7, generation: 1 }, page: Err(DrainReason::Store) };
     let panicked = tokio::spawn(async move {
         let _answer = answer;
         panic!("while the store is read");

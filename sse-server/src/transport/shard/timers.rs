@@ -4,15 +4,10 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 
 use sse_engine::Millis;
 
+use super::connection::Id;
+
 /// The most stale entries before they are removed.
 const SPARE: usize = 1024;
-
-/// A connection's index in the slab and the generation of that slot, which distinguishes it from later connections.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Id {
-    pub(super) index: u32,
-    pub(super) use_count: u32,
-}
 
 /// A heap with one valid entry for each connection, at or before the time it is due. If a connection becomes due later,
 /// its entry is renewed only when it fires, so a write moves nothing. If it becomes due earlier, another entry is

@@ -23,7 +23,8 @@ use crate::{
 pub(super) struct Wanted {
     /// The topics, if the path has none.
     pub(super) topics: Vec<Topic>,
-    pub(super) name: Option<Name>,
+    /// The name that is given, if any is.
+    pub(super) name: Option<Option<Name>>,
     pub(super) private: bool,
     pub(super) alias: Option<Alias>,
     pub(super) end: bool,
@@ -67,12 +68,12 @@ impl Wanted {
             Some(topic) => Draft::text(topic, data),
             None => Draft::of_topics(topics, data).map_err(Problem::invalid)?,
         };
-        Ok(Draft { name, private, alias, end, ..draft })
+        Ok(Draft { name: name.flatten(), private, alias, end, ..draft })
     }
 }
 
-pub(super) fn event_name(value: &str) -> Result<Name, Problem> {
-    Name::new(value).map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
+pub(super) fn event_name(value: &str) -> Result<Option<Name>, Problem> {
+    Name::of(value).map_err(|why| Problem::invalid(format!("the event name {value:?} can't be used: {why}")))
 }
 
 pub(super) fn alias(value: &str, what: &str) -> Result<Alias, Problem> {

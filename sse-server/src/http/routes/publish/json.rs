@@ -13,7 +13,8 @@ use sse_engine::{Draft, Topic, data_of};
 use super::{
     event::{alias, event_name, not_utf8, one_event},
     key,
-    receipt::{Receipt, publish_one, receipt, refusal},
+    one::publish_one,
+    receipt::{Receipt, receipt, refusal},
 };
 use crate::{
     config::Publish,
@@ -45,7 +46,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
     if !text.starts_with('[') {
         let (draft, own_key) = read(text, config)?;
         let text = one_key(request_key, own_key)?;
-        let key = text.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
+        let key = text.map(|text| Key::of_event(&draft, text));
         return publish_one(hub, draft, key).await;
     }
     let events: Array<'_> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
@@ -62,7 +63,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
         }
         let (draft, own_key) = read(event.get(), config).map_err(at(i))?;
         one_key(request_key.as_ref(), own_key.as_ref()).map_err(at(i))?;
-        keys.push(own_key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text }));
+        keys.push(own_key.map(|text| Key::of_event(&draft, text)));
         drafts.push(draft);
     }
     let topics: Vec<_> = drafts.iter().map(|draft| draft.topic.to_string()).collect();
@@ -105,8 +106,8 @@ pub(super) fn read(text: &str, config: &Publish) -> Result<(Draft, Option<String
         return Err(Problem::invalid("there is no member `data`; give any JSON value, null included"));
     };
     let (data, json) = data_of(raw).map_err(|why| Problem::invalid(format!("the member `data` is no text: {why}")))?;
-    let retry = event.retry.map(|ms| Duration::from_millis(ms).clamp(config.retry_min, config.retry_max));
-    let name = event.event.as_deref().map(event_name).transpose()?;
+    let retry = event.retry.map(|ms| config.clamp_retry(Duration::from_millis(ms)));
+    let name = event.event.as_deref().map(event_name).transpose()?.flatten();
     let key = event.key.as_deref().map(key::of_event).transpose()?;
     let alias = event.alias.as_deref().map(|text| alias(text, "the member `alias`")).transpose()?;
     let Event { private, end, .. } = event;

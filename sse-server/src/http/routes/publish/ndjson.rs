@@ -24,7 +24,7 @@ use crate::{
         response::ResponseBody,
     },
     hub::Hub,
-    store::{Key, Scope},
+    store::Key,
 };
 
 pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
@@ -121,7 +121,7 @@ impl Lines<'_> {
         }
         let (draft, own_key) = read(text, &self.hub.config().publish)?;
         one_key(self.upload.key.as_ref(), own_key.as_ref())?;
-        let key = own_key.map(|text| Key { scope: Scope::Topic(draft.topic.clone()), text });
+        let key = own_key.map(|text| Key::of_event(&draft, text));
         self.upload.push(draft, key, line.len());
         Ok(())
     }

@@ -8,7 +8,7 @@ use sse_engine::{Draft, Topic};
 use super::{
     event::{Wanted, event_name, one_event},
     key,
-    receipt::refusal,
+    one::end_topic,
     upload::Upload,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
         },
         response::ResponseBody,
     },
-    hub::{AppendError, Hub},
+    hub::Hub,
 };
 
 /// Publishes the events of the body to the topic of the path, or to those of the query. Their names and data are taken,
@@ -49,11 +49,7 @@ pub(super) async fn publish(
     // what came before a break is published, and then it is not the end
     let mut done = upload.complete(read).await;
     if ends && done.is_ok() {
-        done = match hub.end_topic(canonical).await {
-            // it had ended already, by an earlier request with the same events
-            Err(AppendError::Ended(..)) if upload.is_repeat() => Ok(()),
-            ended => ended.map(drop).map_err(refusal),
-        };
+        done = end_topic(hub, canonical, upload.may_be_repeat()).await.map(drop);
     }
     upload.ended(ends);
     upload.respond(done)
@@ -128,14 +124,9 @@ impl<'a> Pour<'a> {
             items += 1;
             let draft = match item {
                 _ if refused.is_some() => return,
-                Item::Event(event) => match event.name() {
-                    "message" => Ok(Draft { data: event.data().into(), ..pattern.clone() }),
-                    name => event_name(name).map(|name| Draft {
-                        name: Some(name),
-                        data: event.data().into(),
-                        ..pattern.clone()
-                    }),
-                },
+                Item::Event(event) => {
+                    event_name(event.name()).map(|name| Draft { name, data: event.data().into(), ..pattern.clone() })
+                }
                 Item::Dropped(Limit::Id) => Err(Problem::invalid("the event's ID is longer than 1024 bytes")),
                 Item::Dropped(Limit::Name) => Err(Problem::invalid("the event's name is longer than 128 bytes")),
                 Item::Dropped(_) => Err(limit.exceeded()),

@@ -72,7 +72,7 @@ impl<'a> Upload<'a> {
         Ok(Self { hub, key, keyed, unit, number: 1, batch: Vec::new(), bytes: 0, summary: Summary::default() })
     }
 
-    /// Adds the event with the present number, of `bytes` bytes in the body, and the key that is its own.
+    /// Adds the event with the present number and the key that is its own. It takes about `bytes` bytes until it is published.
     pub(super) fn push(&mut self, draft: Draft, key: Option<Key>, bytes: usize) {
         self.bytes += bytes;
         self.batch.push(Numbered { number: self.number, draft, key });
@@ -82,9 +82,9 @@ impl<'a> Upload<'a> {
         self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES
     }
 
-    /// Returns true if all of it was published before, under its key.
-    pub(super) const fn is_repeat(&self) -> bool {
-        self.summary.published == 0 && self.summary.duplicates > 0
+    /// Returns true if it may be a repeat: it has a key, and nothing of it was new.
+    pub(super) const fn may_be_repeat(&self) -> bool {
+        self.key.is_some() && self.summary.published == 0
     }
 
     /// Notes whether the topic has ended.

@@ -40,9 +40,10 @@ impl Indexes {
         stock: &Stock,
         found: &mut Vec<Found>,
     ) -> FileResult<()> {
-        let seen = |private: &bool| !private || !query.selectors.grants().is_empty();
-        let last = |private| stock.of(Kind { canonical, private }).last;
-        let end = [false, true].into_iter().filter(seen).map(last).max().unwrap_or(0);
+        let sees_private = query.selectors.sees_private();
+        let seen = || Kind::seen(sees_private).filter(|kind| kind.canonical == canonical);
+        let last = |kind| stock.of(kind).last;
+        let end = seen().map(last).max().unwrap_or(0);
         if end <= query.after {
             return Ok(());
         }
@@ -55,11 +56,11 @@ impl Indexes {
         };
         while found.len() - from <= query.events {
             let Some(row) = rows.next() else {
-                let is_last = |private: &bool| {
-                    let found = found[from..].iter().rfind(|found| found.private == *private);
-                    last(*private) <= query.after || found.is_some_and(|found| found.seq == last(*private))
+                let is_last = |kind: Kind| {
+                    let found = found[from..].iter().rfind(|found| found.private == kind.private);
+                    last(kind) <= query.after || found.is_some_and(|found| found.seq == last(kind))
                 };
-                let complete = [false, true].iter().filter(|private| seen(private)).all(is_last);
+                let complete = seen().all(is_last);
                 let cut_short = || Fault::Row(format!("the index of topic {id} is cut short"));
                 return complete.then_some(()).ok_or_else(cut_short);
             };
@@ -70,7 +71,7 @@ impl Indexes {
             }
             after = seq;
             let Indexed { weight, private } = Indexed::of(bits);
-            if seen(&private) {
+            if sees_private || !private {
                 found.push(Found { seq, topic: id, canonical, private, weight });
             }
         }

@@ -12,7 +12,7 @@ use crate::store::{Appended, Entry, KeyedRange, StoreError};
 #[derive(Debug)]
 pub(in super::super) struct QueuedBatch {
     pub(in super::super) entries: Vec<Entry>,
-    /// The topic that ends behind them, without an event of its own.
+    /// The topic that ends after them, without an event of its own.
     pub(in super::super) end: Option<Topic>,
     pub(in super::super) keys: Vec<KeyedRange>,
     /// Nothing is appended: this is why, once it is written.
@@ -23,7 +23,7 @@ pub(in super::super) struct QueuedBatch {
     pub(super) share: Share,
 }
 
-/// An event, or an end, that is behind the end of its topic.
+/// An event, or an end, that comes after the end of its topic.
 #[derive(Debug)]
 pub(in super::super) struct BehindEnd {
     /// Its index in the batch.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sse_core::Text;
-use sse_engine::{Alias, Draft, Millis, Name, Topic};
+use sse_engine::{Alias, Draft, Millis, Name, Topic, millis};
 
 use super::{FileResult, Row, RowReader, varints};
 use crate::store::Entry;
@@ -74,8 +74,7 @@ pub(crate) fn event_row(topic: u32, before: Before, others: &[OtherTopic], entry
         row = row.field(field::JSON, &[]);
     }
     if let Some(retry) = draft.retry {
-        let millis = u64::try_from(retry.as_millis()).unwrap_or(u64::MAX);
-        row = row.field(field::RETRY, &millis.to_le_bytes());
+        row = row.field(field::RETRY, &millis(retry).to_le_bytes());
     }
     if let Some(name) = &draft.name {
         row = row.field(field::NAME, name.as_str().as_bytes());
@@ -144,8 +143,8 @@ pub(crate) fn entry(event: &OpenedEvent<'_>, topic: Topic, others: Box<[Topic]>)
                 draft.retry = Some(Duration::from_millis(u64::from_le_bytes(millis)));
             }
             field::NAME => {
-                let name = Name::new(reader.text(bytes)?);
-                draft.name = Some(name.map_err(|why| reader.damaged(&format!("its name: {why}")))?);
+                let name = Name::of(reader.text(bytes)?);
+                draft.name = name.map_err(|why| reader.damaged(&format!("its name: {why}")))?;
             }
             field::DATA => {
                 let data = Text::try_from(Bytes::copy_from_slice(bytes));

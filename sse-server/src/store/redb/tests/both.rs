@@ -79,8 +79,8 @@ async fn both_do_the_same(seed: u64) {
         }
         let alias = dice.roll(20).to_string();
         assert_eq!(
-            memory.find(alias.clone(), suite::reader_of_all()).await,
-            disk.find(alias, suite::reader_of_all()).await,
+            memory.aliased(alias.clone(), suite::reader_of_all()).await,
+            disk.aliased(alias, suite::reader_of_all()).await,
             "{seed}, {step}"
         );
         let seqs: Vec<_> = (0..10).map(|_| dice.roll(last + 2)).collect();

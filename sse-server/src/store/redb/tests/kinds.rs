@@ -64,7 +64,7 @@ async fn all_of_it_survives() {
             assert_eq!(texts, expected(&drafts, of, grants), "{of:?} {grants:?}");
         }
     }
-    assert_eq!(store.find("alias 10".to_owned(), suite::reader_of_all()).await.unwrap().unwrap().seq, 21);
+    assert_eq!(store.aliased("alias 10".to_owned(), suite::reader_of_all()).await.unwrap().unwrap().seq, 21);
     assert_eq!(store.damaged(), 0);
     drop(store);
     assert_eq!(findings(directory.path()), [] as [String; 0]);
@@ -191,7 +191,7 @@ async fn a_damaged_event_is_missed_by_those_who_select_one_of_its_topics() {
             let query =
                 crate::store::Query { selectors: granted(of, grants), after, until: 60, events: 9, bytes: 1 << 20 };
             let page = store.read(query).await.unwrap();
-            gaps += usize::from(page.lost);
+            gaps += usize::from(page.damaged);
             after = page.through;
             texts.extend(page.entries.into_iter().map(|entry| entry.draft.data.to_string()));
         }
@@ -199,7 +199,7 @@ async fn a_damaged_event_is_missed_by_those_who_select_one_of_its_topics() {
     }
     assert_eq!(store.read_at(vec![24, 25, 26], granted(&["a"], &["**"])).await.unwrap().len(), 2);
     assert_eq!(
-        store.find("alias 12".to_owned(), suite::reader_of_all()).await.unwrap().map(|entry| entry.seq),
+        store.aliased("alias 12".to_owned(), suite::reader_of_all()).await.unwrap().map(|entry| entry.seq),
         Some(26),
         "the next one with it"
     );

@@ -20,7 +20,7 @@ use tower_service::Service;
 pub(super) use shared::{metric, publish, publish_json};
 
 use super::{
-    super::{Inbox, Inboxes, Message, Reader, Wake, streams::Streams},
+    super::{Inbox, InboxWaker, Inboxes, Message, Reader, streams::Streams},
     pipe::{Pipe, Wire},
 };
 use crate::{
@@ -39,7 +39,7 @@ const ROOM: usize = 300;
 #[derive(Debug)]
 struct Notified(Arc<Notify>);
 
-impl Wake for Notified {
+impl InboxWaker for Notified {
     fn wake(&self) -> io::Result<()> {
         self.0.notify_one();
         Ok(())

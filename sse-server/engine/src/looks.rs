@@ -3,8 +3,8 @@
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The steps after which work that can be continued is left for later. A step is a group, a node of the patterns, a
-/// topic or an event that is looked at: some 20 to 200 ns.
+/// The looks after which work that can be continued is left for later. A look is at a group, a node of the patterns, a
+/// topic or an event: some 20 to 200 ns.
 #[cfg(not(test))]
 pub(crate) const SLICE: usize = 4096;
 
@@ -12,13 +12,13 @@ pub(crate) const SLICE: usize = 4096;
 #[cfg(test)]
 pub(crate) const SLICE: usize = 3;
 
-/// The most steps between two calls of [`Engine::begin`](crate::Engine::begin), whatever the number of groups,
+/// The most looks between two calls of [`Engine::begin`](crate::Engine::begin), whatever the number of groups,
 /// selectors, topics and events: what is done under one lock. Debug builds panic beyond it.
-pub const MAX_STEPS: usize = 1 << 16;
+pub const MAX_LOOKS: usize = 1 << 16;
 
-/// Counts steps in debug builds.
+/// Counts looks in debug builds.
 #[derive(Debug, Default)]
-pub(crate) struct Steps {
+pub(crate) struct Looks {
     #[cfg(debug_assertions)]
     taken: AtomicUsize,
     /// Nothing is checked until the first beginning: who has no lock may do all at once.
@@ -27,7 +27,7 @@ pub(crate) struct Steps {
 }
 
 #[cfg_attr(not(debug_assertions), allow(clippy::unused_self))]
-impl Steps {
+impl Looks {
     pub(crate) fn begin(&mut self) {
         #[cfg(debug_assertions)]
         {
@@ -36,12 +36,12 @@ impl Steps {
         }
     }
 
-    pub(crate) fn count(&self, steps: usize) {
+    pub(crate) fn count(&self, looks: usize) {
         #[cfg(debug_assertions)]
         {
-            let before = self.taken.fetch_add(steps, Ordering::Relaxed);
-            assert!(!self.counts || before + steps <= MAX_STEPS, "{} steps at once", before + steps);
+            let before = self.taken.fetch_add(looks, Ordering::Relaxed);
+            assert!(!self.counts || before + looks <= MAX_LOOKS, "{} looks at once", before + looks);
         }
-        let _ = steps;
+        let _ = looks;
     }
 }

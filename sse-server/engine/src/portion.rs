@@ -8,20 +8,20 @@ use std::{
     },
 };
 
-/// The numbers that any page may hold, and the most that one may where there is [`ROOM`].
+/// The numbers that any portion may hold, and the most that one may where there is [`ROOM`].
 const LEAST: usize = if cfg!(test) { 2 } else { 512 };
 const MOST: usize = if cfg!(test) { 8 } else { 65_536 };
 
-/// The most bytes that pages may take together beyond their least size.
+/// The most bytes that portions may take together beyond their least size.
 const ROOM: usize = if cfg!(test) { 256 } else { 16 << 20 };
 
-/// The bytes that the pages of all subscribers take.
+/// The bytes that the portions of all subscribers take.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pages(Arc<AtomicUsize>);
+pub(crate) struct PortionBytes(Arc<AtomicUsize>);
 
 /// The least of the sequence numbers added to it, to be taken in order: as many as there is room for.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct Portion {
     /// Descending once they are [arranged](Self::arrange), so that the next one is at the end.
     seqs: Vec<u64>,
     is_arranged: bool,
@@ -30,14 +30,14 @@ pub(crate) struct Page {
     /// Those above are dropped.
     bound: u64,
     dropped: bool,
-    pages: Pages,
-    /// What this one counts for among `pages`.
+    all: PortionBytes,
+    /// What this one counts for among `all`.
     bytes: usize,
 }
 
-impl Page {
-    pub(crate) const fn new(pages: Pages) -> Self {
-        Self { seqs: Vec::new(), is_arranged: true, keeps: LEAST, bound: u64::MAX, dropped: false, pages, bytes: 0 }
+impl Portion {
+    pub(crate) const fn new(all: PortionBytes) -> Self {
+        Self { seqs: Vec::new(), is_arranged: true, keeps: LEAST, bound: u64::MAX, dropped: false, all, bytes: 0 }
     }
 
     pub(crate) fn add(&mut self, seq: u64) {
@@ -49,11 +49,11 @@ impl Page {
         }
     }
 
-    /// Counts what was added, and returns true if the page has to be [arranged](Self::arrange) before more is.
+    /// Counts what was added, and returns true if the portion has to be [arranged](Self::arrange) before more is.
     pub(crate) fn is_full(&mut self) -> bool {
         let bytes = self.seqs.capacity() * size_of::<u64>();
         if bytes > self.bytes {
-            self.pages.0.fetch_add(bytes - self.bytes, Ordering::Relaxed);
+            self.all.0.fetch_add(bytes - self.bytes, Ordering::Relaxed);
             self.bytes = bytes;
         }
         while self.seqs.len() >= 2 * self.keeps && self.keeps < MOST && self.grow() {}
@@ -64,9 +64,9 @@ impl Page {
     fn grow(&mut self) -> bool {
         let more = 4 * self.keeps * size_of::<u64>();
         let bytes = self.bytes.max(more);
-        let grown = self.pages.0.fetch_add(bytes - self.bytes, Ordering::Relaxed) + bytes - self.bytes;
+        let grown = self.all.0.fetch_add(bytes - self.bytes, Ordering::Relaxed) + bytes - self.bytes;
         if grown > ROOM {
-            self.pages.0.fetch_sub(bytes - self.bytes, Ordering::Relaxed);
+            self.all.0.fetch_sub(bytes - self.bytes, Ordering::Relaxed);
             return false;
         }
         self.bytes = bytes;
@@ -74,7 +74,7 @@ impl Page {
         true
     }
 
-    /// Drops what the page can't keep, and sorts the others. It takes a millisecond for a large page, so it is not done
+    /// Drops what the portion can't keep, and sorts the others. It takes a millisecond for a large portion, so it is not done
     /// under a lock.
     pub(crate) fn arrange(&mut self) {
         if mem::replace(&mut self.is_arranged, true) {
@@ -121,74 +121,74 @@ impl Page {
         self.seqs.is_empty()
     }
 
-    /// An empty page again, which holds no memory.
+    /// An empty portion again, which holds no memory.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.pages.clone());
+        *self = Self::new(self.all.clone());
     }
 }
 
-impl Drop for Page {
+impl Drop for Portion {
     fn drop(&mut self) {
-        self.pages.0.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.all.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-/// Pages are equal if they hold the same.
-impl PartialEq for Page {
+/// Portions are equal if they hold the same.
+impl PartialEq for Portion {
     fn eq(&self, other: &Self) -> bool {
         (&self.seqs, self.dropped) == (&other.seqs, other.dropped)
     }
 }
 
-impl Eq for Page {}
+impl Eq for Portion {}
 
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
 
-    use super::{LEAST, MOST, Ordering, Page, Pages, ROOM};
+    use super::{LEAST, MOST, Ordering, Portion, PortionBytes, ROOM};
 
     proptest! {
         #[test]
-        fn a_page_is_the_first_of_what_was_added(added in vec(vec(1..100_u64, 0..5), 0..40), taken in 0..ROOM) {
-            let pages = Pages::default();
-            pages.0.store(taken, Ordering::Relaxed);
-            let mut page = Page::new(pages.clone());
+        fn a_portion_is_the_first_of_what_was_added(added in vec(vec(1..100_u64, 0..5), 0..40), taken in 0..ROOM) {
+            let all_bytes = PortionBytes::default();
+            all_bytes.0.store(taken, Ordering::Relaxed);
+            let mut portion = Portion::new(all_bytes.clone());
             for some in &added {
-                some.iter().for_each(|seq| page.add(*seq));
-                if page.is_full() {
-                    page.arrange();
+                some.iter().for_each(|seq| portion.add(*seq));
+                if portion.is_full() {
+                    portion.arrange();
                 }
-                prop_assert!(page.seqs.len() < 2 * MOST + 5);
+                prop_assert!(portion.seqs.len() < 2 * MOST + 5);
             }
-            page.arrange();
+            portion.arrange();
             let mut all = added.concat();
             all.sort_unstable();
             all.dedup();
-            let kept: Vec<_> = page.iter().collect();
+            let kept: Vec<_> = portion.iter().collect();
             prop_assert_eq!(&kept[..], &all[..kept.len()]);
-            prop_assert_eq!(page.has_dropped(), kept.len() < all.len());
+            prop_assert_eq!(portion.has_dropped(), kept.len() < all.len());
             prop_assert!(kept.len() == all.len() || kept.len() >= LEAST);
-            drop(page);
-            prop_assert_eq!(pages.0.load(Ordering::Relaxed), taken);
+            drop(portion);
+            prop_assert_eq!(all_bytes.0.load(Ordering::Relaxed), taken);
         }
     }
 
     #[test]
-    fn pages_are_small_where_others_take_the_room() {
+    fn portions_are_small_where_others_take_the_room() {
         let sizes: Vec<_> = [0, ROOM]
             .map(|taken| {
-                let pages = Pages::default();
-                pages.0.store(taken, Ordering::Relaxed);
-                let mut page = Page::new(pages);
+                let all_bytes = PortionBytes::default();
+                all_bytes.0.store(taken, Ordering::Relaxed);
+                let mut portion = Portion::new(all_bytes);
                 for seq in 0..100 {
-                    page.add(seq);
-                    if page.is_full() {
-                        page.arrange();
+                    portion.add(seq);
+                    if portion.is_full() {
+                        portion.arrange();
                     }
                 }
-                page.arrange();
-                page.iter().count()
+                portion.arrange();
+                portion.iter().count()
             })
             .into();
         assert_eq!(sizes, [MOST, LEAST]);
