@@ -8,7 +8,11 @@ use std::{
 };
 
 use sse_server::{Config, LogFormat, LogLines};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// Logs to standard error as `config` says.
 ///
@@ -23,17 +27,17 @@ pub(crate) fn start(config: &Config) -> io::Result<LogLines> {
         _ => !terminal,
     };
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let filter = EnvFilter::try_new(&telemetry.log).unwrap_or_default();
+    let filter: Targets = telemetry.log.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_writer(move || writer.clone())
         .with_ansi(colours)
         .log_internal_errors(false);
     if json {
-        subscriber.json().init();
+        subscriber.json().finish().with(filter).init();
     } else {
-        subscriber.init();
+        subscriber.finish().with(filter).init();
     }
     // The standard library's own would write to standard error from the thread that panics, and wait there for its reader.
     panic::set_hook(Box::new(log_panic));

@@ -291,6 +291,7 @@ mod tests {
                        https://*.app.example; null; or *";
         let hosts = "a host name or address without port, such as hub.example or [2001:db8::7], or one leading `*.` \
                      before a name of two labels or more, such as *.hub.example";
+        let log = "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug";
         for (key, value, allowed) in [
             ("server.listen", "8080", "an address and port, such as 127.0.0.1:8080"),
             ("stream.heartbeat", "0s", "a time such as 15s, from 1s to 5m"),
@@ -304,11 +305,8 @@ mod tests {
             ("cors.headers", "x-*", "names of request headers, such as x-request-id, without wildcards"),
             ("server.ignore_parameters", "utm_*", "names of query parameters, such as token, without wildcards"),
             ("cors.credentials", "yes", "true or false"),
-            (
-                "telemetry.log",
-                "sse=loud",
-                "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
-            ),
+            ("telemetry.log", "sse=loud", log),
+            ("telemetry.log", "inof", log),
         ] {
             let expect = format!("{key} = {value:?} (from a flag): not allowed; it takes {allowed}");
             assert_eq!(flags(&[(key, value)]).unwrap_err().to_string(), expect);

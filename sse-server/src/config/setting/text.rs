@@ -1,6 +1,7 @@
 //! Texts that something else has to understand.
 
 use http::HeaderName;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Given, Setting};
 use crate::config::{host::HostPattern, origin::OriginPattern};
@@ -31,7 +32,7 @@ impl TextRule {
                 let allowed = |character: char| !character.is_whitespace() && !character.is_control();
                 (!text.contains(['*', '&', '=', '#']) && text.chars().all(allowed)).then(|| text.to_owned())
             }
-            Self::LogFilter => tracing_subscriber::EnvFilter::try_new(text).is_ok().then(|| text.to_owned()),
+            Self::LogFilter => is_log_filter(text).then(|| text.to_owned()),
         }
     }
 
@@ -63,6 +64,13 @@ impl TextRule {
             Self::LogFilter => "a level or a filter",
         }
     }
+}
+
+/// Returns true if `text` is a level or a list of filters. A word alone that is no level would be the name of a target, which
+/// most likely nothing has.
+fn is_log_filter(text: &str) -> bool {
+    let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    text.parse::<Targets>().is_ok() && text.split(',').all(is_known)
 }
 
 impl Setting for String {
