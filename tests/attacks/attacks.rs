@@ -34,6 +34,7 @@ mod bodies;
 mod frames;
 mod groups;
 mod heads;
+mod hours;
 mod life;
 mod pages;
 mod pours;
