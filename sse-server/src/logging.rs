@@ -10,6 +10,7 @@ use std::{
 use sse_server::{Config, LogFormat, LogLines};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
+    fmt,
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
@@ -29,15 +30,12 @@ pub(crate) fn start(config: &Config) -> io::Result<LogLines> {
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let filter: Targets = telemetry.log.parse().unwrap_or_else(|_| Targets::new().with_default(LevelFilter::INFO));
     let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_writer(move || writer.clone())
-        .with_ansi(colours)
-        .log_internal_errors(false);
+    let layer = fmt::layer().with_writer(move || writer.clone()).with_ansi(colours).log_internal_errors(false);
+    let registry = tracing_subscriber::registry().with(filter);
     if json {
-        subscriber.json().finish().with(filter).init();
+        registry.with(layer.json()).init();
     } else {
-        subscriber.finish().with(filter).init();
+        registry.with(layer).init();
     }
     // The standard library's own would write to standard error from the thread that panics, and wait there for its reader.
     panic::set_hook(Box::new(log_panic));

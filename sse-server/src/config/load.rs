@@ -307,6 +307,10 @@ mod tests {
             ("cors.credentials", "yes", "true or false"),
             ("telemetry.log", "sse=loud", log),
             ("telemetry.log", "inof", log),
+            ("telemetry.log", "info,", log),
+            ("telemetry.log", "warn, sse_server=debug", log),
+            ("telemetry.log", "sse_server=", log),
+            ("telemetry.log", "sse_server[request]=debug", log),
         ] {
             let expect = format!("{key} = {value:?} (from a flag): not allowed; it takes {allowed}");
             assert_eq!(flags(&[(key, value)]).unwrap_err().to_string(), expect);

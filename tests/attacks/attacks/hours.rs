@@ -26,7 +26,7 @@ attacks! {
 
 /// Turns: a publish and a resume each, over a connection of its own each. The soak has as many as ten hours of fifty a second.
 const TURNS: usize = 1_800_000;
-const FEW_TURNS: usize = 1_600;
+const FEW_TURNS: usize = 400;
 
 const CLIENTS: usize = 50;
 
@@ -45,6 +45,10 @@ async fn hours(stage: &Stage) {
         let begun = Instant::now();
         let assault = (part % 2 == 1).then(|| tokio::spawn(assault(hub)));
         let tasks = clients.into_iter().map(|client| tokio::spawn(client.turns(turns)));
+        if assault.is_some() {
+            let is_seen = async || stage.hub.metric("sse_connections").await >= ASSAULT as u64 / 2;
+            eventually("the attack is under way", is_seen).await;
+        }
         let ended = try_join_all(tasks).await.expect("no client panics");
         clients = ended.into_iter().collect::<Result<_>>().expect("nothing is lost, doubled or out of order");
         if let Some(assault) = assault {
@@ -57,6 +61,7 @@ async fn hours(stage: &Stage) {
         resident.push(stage.hub.resident());
         if stage.size == Size::Large {
             let (took, megabytes) = (begun.elapsed().as_secs(), stage.hub.resident() / MB);
+            let descriptors = stage.hub.descriptors();
             eprintln!(
                 "  part {part}: {} turns in {took} s, {megabytes} MB, {descriptors} descriptors",
                 turns * CLIENTS

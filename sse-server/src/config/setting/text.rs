@@ -66,11 +66,16 @@ impl TextRule {
     }
 }
 
-/// Returns true if `text` is a level or a list of filters. A word alone that is no level would be the name of a target, which
-/// most likely nothing has.
+/// Returns true if `text` is a level or a list of levels of targets. What else [`Targets`] takes most likely matches nothing: a
+/// word that is no level, a target with white space, a span.
 fn is_log_filter(text: &str) -> bool {
-    let is_known = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
-    text.parse::<Targets>().is_ok() && text.split(',').all(is_known)
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let is_known = |part: &str| match part.split_once('=') {
+        Some((target, level)) => !target.is_empty() && is_level(level),
+        None => is_level(part),
+    };
+    let is_odd = |character: char| character.is_whitespace() || character == '[';
+    !text.contains(is_odd) && text.split(',').all(is_known) && text.parse::<Targets>().is_ok()
 }
 
 impl Setting for String {

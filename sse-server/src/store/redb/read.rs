@@ -114,7 +114,8 @@ impl<'a> Snapshot<'a> {
                 Ok(Some((seq.value(), tables::event_head(seq.value(), row.value())?.time)))
             });
             match next {
-                Ok(Some((seq, at))) if at < time => low = seq + 1,
+                // a damaged page may lead elsewhere
+                Ok(Some((seq, at))) if at < time && (middle..high).contains(&seq) => low = seq + 1,
                 _ => high = middle,
             }
         }
@@ -128,9 +129,14 @@ impl<'a> Snapshot<'a> {
         // Who reads on from there comes by other pages: one that is damaged may lead past all events.
         match guarded(|| self.count_after(tail)) {
             Ok(found) if found == count => tail,
-            _ => {
-                let fault = Fault::Row(format!("{count} events after {tail} are not found from there"));
-                self.damage.note(tail.max(1), self.committed.max(1), &fault);
+            // where the damage is, its readers find out
+            found => {
+                tracing::warn!(
+                    tail,
+                    count,
+                    ?found,
+                    "the events of the window are not found in the log; it starts empty"
+                );
                 self.committed
             }
         }
@@ -140,12 +146,16 @@ impl<'a> Snapshot<'a> {
     fn count_after(&self, after: u64) -> FileResult<usize> {
         let (mut after, mut count) = (after, 0);
         while after < self.committed {
-            let seqs = self.events.range(after + 1..=self.committed)?.take(FOLLOWER_BATCH);
-            let seqs = seqs.map(|row| Ok(row?.0.value())).collect::<FileResult<Vec<_>>>()?;
-            count += seqs.len();
-            match seqs.last() {
-                Some(last) if seqs.len() == FOLLOWER_BATCH => after = *last,
-                _ => break,
+            let before = count;
+            for row in self.events.range(after + 1..=self.committed)?.take(FOLLOWER_BATCH) {
+                let seq = row?.0.value();
+                if seq <= after || seq > self.committed {
+                    return Err(Fault::Row(format!("event {seq} is out of order")));
+                }
+                (after, count) = (seq, count + 1);
+            }
+            if count - before < FOLLOWER_BATCH {
+                break;
             }
         }
         Ok(count)

@@ -197,9 +197,9 @@ impl Writer {
             let touched = writing.touched();
             let (trims, outcome) = writing.finish(head, reserved, job.behind, !job.closing)?;
             self.outcome = outcome;
-            self.name(&touched)?;
             self.announced = trims.iter().map(|trim| trim.through).max().unwrap_or(0);
             self.announce_trims(trims, job)?;
+            self.name(&touched)?; // who reads a topic that is forgotten by now has been told of its trims
             transaction.commit()?;
             Ok(())
         })

@@ -11,7 +11,7 @@ use crate::store::{
         Fault,
         tables::{META, meta},
     },
-    suite::{append, followed, query},
+    suite::{append, batch, followed, query},
 };
 
 async fn written() -> TempDir {
@@ -191,6 +191,32 @@ async fn no_flipped_bit_makes_a_wrong_event_or_a_silent_loss() {
     }
     eprintln!("{flipped} bits flipped: {opened} files were opened, {gapped} reads had a gap");
     assert!(opened > flipped / 2, "{opened} of {flipped}");
+}
+
+#[tokio::test]
+async fn a_key_that_leads_back_over_many_events_ends_no_reading_in_a_circle() {
+    const EVENTS: usize = 4_000;
+    let (store, directory) = new(Durability::Always);
+    for part in 0..EVENTS / 500 {
+        let data: Vec<_> = (1..=500).map(|event| (part * 500 + event).to_string()).collect();
+        store.append(batch(1, data.iter().map(|data| ("a", data.as_str())))).await.unwrap();
+    }
+    drop(store);
+    let path = directory.path().join("log.redb");
+    let whole = fs::read(&path).unwrap();
+    for (at, bit) in keys(&whole).into_iter().filter(|at| whole[at - at % 4096] == 2).zip([3, 4].into_iter().cycle()) {
+        let mut bytes = whole.clone();
+        bytes[at + 1] ^= 1 << bit; // 2,048 or 4,096 further, or back
+        fs::write(&path, &bytes).unwrap();
+        let Ok(store) = Redb::open(place(directory.path()), options(Durability::Always)) else { continue };
+        let tail = store.tail(usize::MAX, usize::MAX).unwrap();
+        assert_eq!(followed(&store, tail).seqs(), (tail + 1..=EVENTS as u64).collect::<Vec<_>>(), "byte {at}");
+        store.before(2).await.unwrap();
+        let (entries, gaps) = with_gaps(&store, &["**"]).await;
+        assert!(entries.iter().all(|entry| *entry.draft.data == *entry.seq.to_string()), "byte {at}");
+        assert!(entries.is_sorted_by(|a, b| a.seq < b.seq), "byte {at}");
+        assert!(entries.len() == EVENTS || gaps > 0, "byte {at}: {} events, no gap", entries.len());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
