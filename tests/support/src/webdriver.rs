@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a driver may take to end its browsers.
 const LAST_MOMENTS: Duration = Duration::from_secs(15);
 
+/// How often a driver is started: it wants the same port of IPv4 and IPv6, and ends if the one that it found is taken there.
+const STARTS: usize = 10;
+
 /// Between two looks at a condition.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -61,22 +64,33 @@ impl Driver {
 
     /// On a port that the driver finds free itself.
     async fn start(browser: Browser, program: &str) -> Self {
-        let mut process =
-            Command::new(program).arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap_or_else(
-                |error| panic!("can't start {program}: {error}; `cargo xtask test` finds or installs one"),
-            );
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let before = match browser {
             Browser::Chromium => "started successfully on port ",
             Browser::Firefox { .. } => "Listening on 127.0.0.1:",
         };
-        let address = lines.find_map(|line| {
-            let (_, port) = line.split_once(before)?;
-            Some(SocketAddr::from(([127, 0, 0, 1], port.trim_end_matches('.').parse().ok()?)))
+        let started = (0..STARTS).find_map(|_| {
+            let mut process = Command::new(program)
+                .arg("--port=0")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap_or_else(|error| {
+                    panic!("can't start {program}: {error}; `cargo xtask test` finds or installs one")
+                });
+            let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
+            let address = lines.find_map(|line| {
+                let (_, port) = line.split_once(before)?;
+                Some(SocketAddr::from(([127, 0, 0, 1], port.trim_end_matches('.').parse().ok()?)))
+            });
+            if address.is_none() {
+                let _ = process.wait(); // it has closed its output, and ends
+            }
+            Some((process, lines, address?))
         });
+        let (process, lines, address) = started.expect("the driver says its port");
         // a full pipe would stop the driver
         thread::spawn(move || lines.for_each(drop));
-        let driver = Self { browser, process, address: address.expect("the driver says its port") };
+        let driver = Self { browser, process, address };
         let client = TestClient::tcp(driver.address);
         let ready = async || client.get("/status").send().await.json()["value"]["ready"] == true;
         eventually("the driver is ready", ready).await;
