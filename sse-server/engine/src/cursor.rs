@@ -153,7 +153,7 @@ impl Cursor {
             return Step::Lagged;
         }
         if is_stored(window, group, progress.seq) {
-            if progress.lags(bounds, 0, window.bytes_held_since_start()) {
+            if progress.lags(bounds, 0, || window.bytes_held_since_start()) {
                 return Step::Lagged;
             }
             let selectors = group.selectors.clone();
@@ -180,7 +180,7 @@ impl Cursor {
             return ended(window, group, progress.seq).map_or(Step::CaughtUp, Step::Ended);
         };
         let waited = date.saturating_sub(window.time(first.seq).unwrap_or(date));
-        if progress.lags(bounds, waited, window.bytes_after(first.seq)) {
+        if progress.lags(bounds, waited, || window.bytes_after(first.seq)) {
             return Step::Lagged;
         }
         let (events, count) = groups.joined(self.group, window, &found.frames, room);
@@ -208,7 +208,7 @@ impl Cursor {
             return progress.gap_before(window, first, page.through, GapReason::Lost);
         }
         let waited = page.first.map_or(0, |(_, time)| date.saturating_sub(time));
-        if progress.lags(bounds, waited, 0) {
+        if progress.lags(bounds, waited, || 0) {
             return Step::Lagged;
         }
         progress.seq = page.through;
@@ -224,10 +224,10 @@ impl Progress {
 
     /// Returns true if the stream has to end because its next event has `waited` for too long, or has too many bytes
     /// after it.
-    fn lags(&self, bounds: &Bounds, waited: Millis, bytes_after: u64) -> bool {
+    fn lags(&self, bounds: &Bounds, waited: Millis, bytes_after: impl FnOnce() -> u64) -> bool {
         let late = u128::from(waited) > bounds.lag.as_millis();
-        let far = bounds.lag_bytes > 0 && bytes_after > bounds.lag_bytes as u64;
-        self.caught_up && (late || far) && bounds.lag_policy == LagPolicy::Disconnect
+        let far = || bounds.lag_bytes > 0 && bytes_after() > bounds.lag_bytes as u64;
+        self.caught_up && bounds.lag_policy == LagPolicy::Disconnect && (late || far())
     }
 
     /// Moves to just before the event `first`, or to `through` if there is none, and tells why events may be missing before

@@ -104,10 +104,10 @@ impl Core {
             let gave_way = state.give_way();
             drop(state);
             self.wake(wake);
-            turn::of_threads();
             if over || gave_way.is_err() {
                 return;
             }
+            turn::of_threads();
         }
     }
 

@@ -42,6 +42,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use parking_lot::Condvar;
 use redb::Database;
 use sse_engine::{Draft, Millis, Selectors, Topic};
@@ -307,8 +308,8 @@ impl Store for Redb {
         Box::pin(async move {
             let Inner { room, health, .. } = &*self.shared;
             let size = self.shared.size(&batch)?;
-            let share = match room.try_share(size) {
-                Some(share) => share,
+            let share = match room.share(size).now_or_never() {
+                Some(share) => share?,
                 None => {
                     let mut health = health.subscribe();
                     tokio::select! {

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 /// What the file may be behind by: bytes of events, and topics that it does not know yet.
 ///
 /// They are apart: who publishes to known topics does not wait behind those who make new ones.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Room {
     bytes: Arc<Semaphore>,
     topics: Arc<Semaphore>,
@@ -47,33 +47,16 @@ impl Room {
         Size { bytes: Self::BYTES / 4, topics: self.most_topics.div_ceil(4) }
     }
 
-    /// Takes a share, if there is room for it. What is larger than all the room takes all.
-    pub(super) fn try_share(&self, size: Size) -> Option<Share> {
-        let (bytes, topics) = self.permits(size);
-        let topics = match topics {
-            0 => None,
-            permits => Some(self.topics.clone().try_acquire_many_owned(permits).ok()?),
-        };
-        let bytes = self.bytes.clone().try_acquire_many_owned(bytes).ok()?;
-        Some(Share { size, _topics: topics, _bytes: bytes })
-    }
-
-    /// Waits for a share.
+    /// Waits for a share. What is larger than all the room takes all.
     pub(super) async fn share(&self, size: Size) -> Result<Share, StoreError> {
-        let (bytes, topics) = self.permits(size);
+        let permits = |size: usize, most: usize| u32::try_from(size.min(most)).unwrap_or(u32::MAX);
         // the topics first: who waits for them holds no bytes that others could have
-        let topics = match topics {
+        let topics = match permits(size.topics, self.most_topics) {
             0 => None,
             permits => Some(self.topics.clone().acquire_many_owned(permits).await.map_err(|_| StoreError::Closed)?),
         };
-        let bytes = self.bytes.clone().acquire_many_owned(bytes).await;
+        let bytes = self.bytes.clone().acquire_many_owned(permits(size.bytes, Self::BYTES)).await;
         Ok(Share { size, _topics: topics, _bytes: bytes.map_err(|_| StoreError::Closed)? })
-    }
-
-    /// The permits for `size`: for bytes, and for topics.
-    fn permits(&self, size: Size) -> (u32, u32) {
-        let permits = |size: usize, most: usize| u32::try_from(size.min(most)).unwrap_or(u32::MAX);
-        (permits(size.bytes, Self::BYTES), permits(size.topics, self.most_topics))
     }
 }
 
