@@ -7,6 +7,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -23,7 +24,6 @@ use crate::{
         SHUTTING_DOWN,
         clock::Clock,
         lock::{Guard, Lock},
-        turn,
     },
     metrics::Metrics,
     store::StoreError,
@@ -237,7 +237,7 @@ impl Core {
             if self.swept.load(Ordering::Acquire) {
                 return;
             }
-            turn::of_threads(); // whoever holds the lock does it then
+            thread::yield_now(); // whoever holds the lock does it then
         }
     }
 

@@ -33,7 +33,7 @@ use tokio::runtime::Handle;
 
 use super::takeover::TakenStream;
 use crate::{
-    base::{connections::OpenConnection, lock::Lock, turn},
+    base::{connections::OpenConnection, lock::Lock},
     config::MAX_SHARDS,
     hub::{Hub, ReadyGroup, Waiters},
 };
@@ -297,9 +297,6 @@ fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
             }
         }
         busy = streams.turn(now);
-        if busy {
-            turn::of_threads();
-        }
     }
 }
 

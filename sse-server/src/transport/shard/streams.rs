@@ -16,7 +16,7 @@ use super::{
     timers::Timers,
 };
 use crate::{
-    base::connections::OpenConnection,
+    base::{connections::OpenConnection, turn},
     hub::{Draining, Hub},
     metrics::EndReason,
     transport::{HALF_CLOSE, deliveries::Deliveries, takeover::TakenStream},
@@ -230,6 +230,7 @@ impl<S: Socket> Streams<S> {
                 (Stays::Yes, false)
             }
             Action::Yield => {
+                turn::of_threads();
                 self.queue(index); // behind the others, whatever is left of its row
                 (Stays::Yes, false)
             }
