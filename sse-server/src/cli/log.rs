@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use sse_server::{Config, Exported, Form, Imported, LogFile};
 
 use crate::exit::{fail, tell};
-use progress::{Bar, Unit};
+use progress::{Progress, Unit};
 
 /// The log on disk is that of --data, or of store.path in the configuration.
 #[derive(Debug, Args)]
@@ -99,9 +99,9 @@ fn info(config: &Config, json: bool) -> Done {
 fn export(config: &Config, file: Option<&Path>, form: Form) -> Done {
     let log = open(config)?;
     let Some(path) = file else {
-        let bar = Bar::new(Unit::Events, None, !io::stdout().is_terminal());
-        let exported = log.export(io::stdout().lock(), form, |done, total| bar.at(done, total)).map_err(line)?;
-        bar.end();
+        let progress = Progress::new(Unit::Events, !io::stdout().is_terminal());
+        let exported = log.export(io::stdout().lock(), form, |done, total| progress.at(done, total)).map_err(line)?;
+        drop(progress);
         tell(&format!("events exported: {}", exported.events));
         return Ok(left_out(exported));
     };
@@ -110,9 +110,9 @@ fn export(config: &Config, file: Option<&Path>, form: Form) -> Done {
         io::ErrorKind::AlreadyExists => format!("{} exists; give the name of a new file", path.display()),
         _ => failed(error),
     })?;
-    let bar = Bar::new(Unit::Events, None, true);
-    let exported = log.export(&mut out, form, |done, total| bar.at(done, total)).map_err(line);
-    bar.end();
+    let progress = Progress::new(Unit::Events, true);
+    let exported = log.export(&mut out, form, |done, total| progress.at(done, total)).map_err(line);
+    drop(progress);
     let exported = exported.and_then(|exported| out.sync_all().map(|()| exported).map_err(failed));
     match exported {
         Ok(exported) => {
@@ -151,26 +151,26 @@ fn import(config: &Config, file: Option<&Path>) -> Done {
 }
 
 fn read_in(config: &Config, lines: impl BufRead, bytes: Option<u64>) -> Result<Imported, String> {
-    let bar = Bar::new(Unit::Bytes, bytes, true);
-    let imported = LogFile::import(config, lines, |done| bar.at(done, bytes.unwrap_or_default()));
-    bar.end();
+    let progress = Progress::new(Unit::Bytes, true);
+    let imported = LogFile::import(config, lines, |done| progress.at(done, bytes.unwrap_or_default()));
+    drop(progress);
     imported.map_err(line)
 }
 
 fn verify(config: &Config) -> Done {
     let mut log = open(config)?;
-    let bar = Bar::new(Unit::Rows, None, true);
-    let verified = log.verify(|done, total| bar.at(done, total));
-    bar.end();
+    let progress = Progress::new(Unit::Rows, true);
+    let verified = log.verify(|done, total| progress.at(done, total));
+    drop(progress);
     say(&words::verified(&verified))?;
     Ok(if verified.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn compact(config: &Config) -> Done {
     let log = open(config)?;
-    let bar = Bar::new(Unit::Unknown, None, true);
+    let progress = Progress::new(Unit::Unknown, true);
     let compacted = log.compact();
-    bar.end();
+    drop(progress);
     let (before, after) = compacted.map_err(line)?;
     say(&format!("{} before, {} after\n", words::bytes(before), words::bytes(after)))
 }

@@ -58,7 +58,9 @@ pub(super) fn bytes(bytes: u64) -> String {
     match bytes {
         1 => "1 byte".to_owned(),
         0..10_000 => format!("{bytes} bytes"),
-        _ => format!("{}", indicatif::BinaryBytes(bytes)),
+        10_000..0x10_0000 => format!("{:.2} KiB", bytes as f64 / 1024.0),
+        0x10_0000..0x4000_0000 => format!("{:.2} MiB", bytes as f64 / 1024.0_f64.powi(2)),
+        _ => format!("{:.2} GiB", bytes as f64 / 1024.0_f64.powi(3)),
     }
 }
 
