@@ -21,6 +21,7 @@ use crate::{
 attacks! {
     hours_of_comers: hours,
         Attack::right("nothing is lost, doubled or out of order, and nothing stays of those who left")
+            .megabytes(96)
             .seen_in("sse_ends_total{reason=\"client\"}");
 }
 
