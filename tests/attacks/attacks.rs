@@ -7,9 +7,9 @@ macro_rules! attacks {
             use super::*;
 
             $(
-                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                async fn $name() {
-                    crate::stage::perform(stringify!($name), $attack, super::$send).await;
+                #[test]
+                fn $name() {
+                    crate::stage::perform(stringify!($name), $attack, super::$send);
                 }
             )+
         }

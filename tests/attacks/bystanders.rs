@@ -1,4 +1,4 @@
-//! Those beside the attacker, from another address: one who publishes twenty times a second, and one who watches.
+//! Those beside the attacker, from another address: one who publishes again and again, and one who watches.
 
 use std::{
     net::SocketAddr,
@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// A thread of their own: they wait for the hub, and not for the attacker's tasks.
-fn apart() -> &'static Runtime {
+pub(crate) fn apart() -> &'static Runtime {
     static APART: OnceLock<Runtime> = OnceLock::new();
     APART.get_or_init(|| Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread"))
 }
 
 /// Between two publishes.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes of an event, so that it needs room where bytes are counted.
 const PADDING: usize = 1_000;
@@ -72,12 +72,12 @@ pub(crate) struct Mark {
 }
 
 impl Bystanders {
-    /// Sets both going, and waits until the stream is open.
-    pub(crate) async fn begin(hub: SocketAddr) -> Self {
+    /// Sets both going, with a `pause` between two publishes, and waits until the stream is open.
+    pub(crate) async fn begin(hub: SocketAddr, pause: Duration) -> Self {
         let record = Arc::new(Mutex::new(Record::default()));
         let watcher = apart().spawn(watch(hub, record.clone()));
         eventually("the bystanders' stream opens", async || record.lock().unwrap().open).await;
-        let publisher = apart().spawn(publish(hub, record.clone()));
+        let publisher = apart().spawn(publish(hub, record.clone(), pause));
         let own = Self { record, publisher, watcher };
         own.after(3).await;
         own
@@ -141,8 +141,8 @@ fn p99(times: &[Duration]) -> Duration {
     sorted.get((sorted.len() * 99 / 100).min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-async fn publish(hub: SocketAddr, record: Arc<Mutex<Record>>) {
-    let mut pace = interval(PAUSE);
+async fn publish(hub: SocketAddr, record: Arc<Mutex<Record>>, pause: Duration) {
+    let mut pace = interval(pause);
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         pace.tick().await;

@@ -14,6 +14,7 @@
 mod http1;
 mod http2;
 
+mod attacker;
 mod bystanders;
 mod target;
 

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use crate::{
-    MB,
-    bystanders::{Bystanders, Waits},
+    MB, attacker,
+    bystanders::{Bystanders, PAUSE, Waits, apart},
     target::{Launch, Target, megabytes},
 };
 
@@ -88,6 +88,14 @@ impl Size {
             Err(_) => Self::Small,
         }
     }
+
+    /// How many times as often as usual the bystanders publish: of a few dozen waits the 99th percentile is the longest one.
+    const fn density(self) -> u32 {
+        match self {
+            Self::Small => 1,
+            Self::Large => 10,
+        }
+    }
 }
 
 /// A hub under attack.
@@ -111,7 +119,7 @@ impl Stage {
             launch = launch.on_disk(directory.path());
         }
         let hub = launch.start();
-        let bystanders = Bystanders::begin(hub.address()).await;
+        let bystanders = Bystanders::begin(hub.address(), PAUSE / size.density()).await;
         Self { hub, size, bystanders, _directory: directory }
     }
 
@@ -123,9 +131,9 @@ impl Stage {
         }
     }
 
-    /// Waits while the bystanders go on for so many publishes.
+    /// Waits while the bystanders go on for so many publishes of the usual pace.
     pub(crate) async fn meanwhile(&self, publishes: usize) {
-        self.bystanders.after(publishes).await;
+        self.bystanders.after(publishes * self.size.density() as usize).await;
     }
 
     /// The processor time that the hub takes for this, the bystanders' part with it.
@@ -163,34 +171,40 @@ impl Stage {
 }
 
 /// Does an attack, and judges.
-pub(crate) async fn perform(name: &str, attack: Attack, send: impl AsyncFnOnce(&Stage)) {
-    let _turn = TURN.lock().await;
+pub(crate) fn perform(name: &str, attack: Attack, send: impl AsyncFnOnce(&Stage) + Send) {
+    let _turn = TURN.blocking_lock();
+    let beside = apart();
     let size = Size::chosen();
-    let mut stage = Stage::set(&attack, size).await;
     let mut row = Row { name, ..Row::default() };
-    let mark = stage.bystanders.mark();
-    if size == Size::Large {
-        stage.meanwhile(WITHOUT).await;
-    }
-    row.without = stage.bystanders.waits_since(mark);
-    row.seen_before = stage.seen(&attack).await;
-    stage.hub.forget_peak();
-    row.before = stage.hub.resident();
+    let mut stage = beside.block_on(async {
+        let stage = Stage::set(&attack, size).await;
+        let mark = stage.bystanders.mark();
+        if size == Size::Large {
+            stage.meanwhile(WITHOUT).await;
+        }
+        row.without = stage.bystanders.waits_since(mark);
+        row.seen_before = stage.seen(&attack).await;
+        stage.hub.forget_peak();
+        row.before = stage.hub.resident();
+        stage
+    });
 
     let mark = stage.bystanders.mark();
-    send(&stage).await;
-    stage.bystanders.after(1).await;
-    row.during = stage.bystanders.waits_since(mark);
-    row.peak = stage.hub.peak();
-    row.after = stage.hub.resident();
-    row.seen_after = stage.seen(&attack).await;
+    attacker::block_on(|| send(&stage));
+    beside.block_on(async {
+        stage.bystanders.after(1).await;
+        row.during = stage.bystanders.waits_since(mark);
+        row.peak = stage.hub.peak();
+        row.after = stage.hub.resident();
+        row.seen_after = stage.seen(&attack).await;
 
-    let mut faults = stage.bystanders.rest().await;
-    let (status, took) = stage.hub.stop().await;
-    row.drain = took;
-    faults.extend(stage.faults(&attack, &row, status).await);
-    row.print(&attack, size);
-    assert!(faults.is_empty(), "{}: {faults:#?}", attack.right);
+        let mut faults = stage.bystanders.rest().await;
+        let (status, took) = stage.hub.stop().await;
+        row.drain = took;
+        faults.extend(stage.faults(&attack, &row, status).await);
+        row.print(&attack, size);
+        assert!(faults.is_empty(), "{}: {faults:#?}", attack.right);
+    });
 }
 
 impl Stage {

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
-    bystanders::Bystanders,
+    bystanders::{Bystanders, PAUSE},
     eventually,
     http1::{ATTACKER, connect},
     http2::Connection,
@@ -120,7 +120,7 @@ async fn log_lines(stage: &Stage) {
 
 /// A hub with a stream ends in good order although its log can't be written.
 async fn ends_in_good_order(mut hub: crate::target::Target) {
-    let bystanders = Bystanders::begin(hub.address()).await;
+    let bystanders = Bystanders::begin(hub.address(), PAUSE).await;
     assert_eq!(bystanders.rest().await, Vec::<String>::new());
     let (status, _) = hub.stop().await;
     assert!(status.success(), "it ended with {status}");
@@ -160,7 +160,7 @@ async fn closed_stderr(_: &TempDir) {
 
 async fn hang_up(_: &TempDir) {
     let mut hub = Launch::new(&[("SSE__SERVER__DRAIN", "500ms")]).start();
-    let bystanders = Bystanders::begin(hub.address()).await;
+    let bystanders = Bystanders::begin(hub.address(), PAUSE).await;
     assert_eq!(bystanders.rest().await, Vec::<String>::new());
     hub.signal("HUP");
     let status = hub.end().await;
