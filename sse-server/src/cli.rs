@@ -1,6 +1,7 @@
 //! The command line.
 
 mod log;
+mod token;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,8 @@ pub(crate) struct Command {
 pub(crate) enum Other {
     /// Look at the log on disk, take events out and put them in, check it, make it smaller: while the hub is stopped
     Log(log::Command),
+    /// Make, list and revoke the tokens of a hub with auth.mode = "tokens"
+    Token(token::Command),
 }
 
 pub(crate) fn parse() -> Command {
@@ -56,9 +59,10 @@ pub(crate) fn parse() -> Command {
 impl Command {
     /// The sources of the configuration, the strongest last.
     pub(crate) fn sources(&self) -> Vec<Source> {
-        let (config, data) = match &self.other {
-            Some(Other::Log(log)) => (&log.config, &log.data),
-            None => (&self.config, &self.data),
+        let (config, data, tokens) = match &self.other {
+            Some(Other::Log(log)) => (&log.config, &log.data, None),
+            Some(Other::Token(token)) => (&token.config, &None, token.file.as_ref()),
+            None => (&self.config, &self.data, None),
         };
         let mut sources: Vec<_> = config.iter().cloned().map(Source::File).collect();
         sources.push(Source::Environment);
@@ -67,6 +71,7 @@ impl Command {
             ("server.listen", self.listen.clone(), "--listen"),
             ("store.kind", self.store.clone(), "--store"),
             ("store.path", path, "--data"),
+            ("auth.tokens", tokens.map(|path| path.display().to_string()), "--file"),
         ];
         sources.extend(flags.into_iter().filter_map(|(key, value, flag)| Some(Source::Flag(key, value?, flag))));
         sources

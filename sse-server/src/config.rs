@@ -2,6 +2,7 @@
 //!
 //! One file a section, one entry a key. A key that is added to its section is read, checked, printed and documented.
 
+mod auth;
 mod cors;
 mod error;
 mod host;
@@ -20,6 +21,7 @@ mod stream;
 mod telemetry;
 mod window;
 
+pub use auth::{Auth, AuthMode};
 pub use cors::Cors;
 pub use error::ConfigError;
 pub(crate) use host::{Host, HostPattern};
@@ -72,6 +74,7 @@ sections! {
         pub window: Window,
         pub store: Store,
         pub publish: Publish,
+        pub auth: Auth,
         pub cors: Cors,
         pub limits: Limits,
         pub telemetry: Telemetry,

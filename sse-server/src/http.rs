@@ -4,6 +4,8 @@ mod service;
 
 mod routes;
 
+mod access;
+
 mod guard;
 mod problem;
 mod request;

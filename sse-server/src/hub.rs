@@ -22,6 +22,9 @@ mod read;
 mod subscribe;
 mod subscriber;
 
+mod access;
+mod granted;
+
 mod follow;
 mod open;
 mod waiters;
@@ -40,12 +43,14 @@ use crate::{
     metrics::Metrics,
     store::{Store, StoreError},
 };
+pub(crate) use access::{Access, Decided, NotRenewed};
 pub(crate) use append::{Publication, Published};
 pub(crate) use append_error::AppendError;
 pub(crate) use append_upload::{KeyedUpload, UploadPublished};
 use core::Core;
 pub(crate) use core::Draining;
 pub(crate) use core::Failure;
+pub(crate) use granted::GrantedStream;
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish_error::PublishError;
@@ -78,6 +83,8 @@ struct Shared {
     body_room: Arc<Semaphore>,
     /// The bytes kept for clients that have not taken them.
     pinned: Pinned,
+    /// Unless everybody may do everything.
+    access: Option<Access>,
 }
 
 impl Hub {

@@ -69,16 +69,19 @@ mod hub;
 mod log_file;
 mod store;
 
+mod auth;
+
 mod metrics;
 
 mod config;
 
 mod base;
 
+pub use auth::{Action, Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, Token, TokenError, Tokens};
 pub use base::log_lines::LogLines;
 pub use config::{
-    Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention, RetentionError,
-    Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
+    Auth, AuthMode, Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention,
+    RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
 };
 #[cfg(feature = "warp")]
 pub use http::routes;

@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use sse_server::{Config, LogLines, Server, Shutdown, StoreKind};
+use sse_server::{AuthMode, Config, LogLines, Server, Shutdown, StoreKind};
 use tokio::runtime::{Builder, Runtime};
 
 use exit::{fail, tell};
@@ -38,8 +38,12 @@ fn main() -> ExitCode {
         Ok(lines) => lines,
         Err(error) => return fail(&error, 1),
     };
-    if let Some(cli::Other::Log(log)) = &command.other {
-        let status = log.run(&config);
+    let status = match &command.other {
+        Some(cli::Other::Log(log)) => Some(log.run(&config)),
+        Some(cli::Other::Token(token)) => Some(token.run(&config)),
+        None => None,
+    };
+    if let Some(status) = status {
         lines.flush(exit::LAST_LINES);
         return status;
     }
@@ -91,6 +95,10 @@ fn greet(server: &Server) {
     if store.kind == StoreKind::Redb {
         text.push_str(&format!("  log     {}\n", store.path.display()));
     }
+    text.push_str(match server.hub().config().auth.mode {
+        AuthMode::Open => "  access  open: whoever reaches it may publish and read everything\n",
+        _ => "  access  by token: see `sse-server token --help`\n",
+    });
     if let Some(admin) = server.admin_addr() {
         text.push_str(&format!("  admin   http://{admin}/metrics\n"));
     }

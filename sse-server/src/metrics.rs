@@ -28,6 +28,12 @@ pub(crate) enum EndReason {
     lag,
     #[allow(non_camel_case_types)]
     store,
+    /// The grant of the stream has ended.
+    #[allow(non_camel_case_types)]
+    expired,
+    /// The grant of the stream was taken back.
+    #[allow(non_camel_case_types)]
+    revoked,
     /// All topics of the stream have ended.
     #[allow(non_camel_case_types)]
     topics,
@@ -48,6 +54,8 @@ impl From<DrainReason> for EndReason {
             DrainReason::Age => Self::age,
             DrainReason::Lag => Self::lag,
             DrainReason::Store => Self::store,
+            DrainReason::Expired => Self::expired,
+            DrainReason::Revoked => Self::revoked,
             _ => Self::shutdown,
         }
     }
@@ -66,6 +74,10 @@ pub(crate) enum RefusalKind {
     full,
     draining,
     store,
+    /// Nobody is known who asks.
+    unauthorized,
+    /// Who asks may not do that.
+    forbidden,
     key,
     ended,
     other,
@@ -106,6 +118,7 @@ pub(crate) struct Metrics {
     pub(crate) store_up: Gauge,
     pub(crate) damaged: Gauge,
     pub(crate) keys_evicted: Counter,
+    pub(crate) auth_reload_failures: Counter,
     pub(crate) published: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) deliveries: Counter,
@@ -137,6 +150,7 @@ impl Metrics {
             store_up: Gauge::default(),
             damaged: Gauge::default(),
             keys_evicted: Counter::default(),
+            auth_reload_failures: Counter::default(),
             published: Counter::default(),
             duplicates: Counter::default(),
             deliveries: Counter::default(),
@@ -183,6 +197,11 @@ impl Metrics {
             "keys_evicted",
             "Idempotency keys forgotten before their time, since there were too many",
             metrics.keys_evicted.clone(),
+        );
+        r.register(
+            "auth_reload_failures",
+            "Times that a changed file of tokens could not be read",
+            metrics.auth_reload_failures.clone(),
         );
         r.register("published", "Events appended to the log", metrics.published.clone());
         r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());

@@ -23,6 +23,7 @@ use tokio::{
 };
 
 use crate::{
+    auth::Authorizer,
     base::clock::is_presentable,
     config::Config,
     http::{HubService, RouteSet},
@@ -75,6 +76,24 @@ impl Server {
     ///
     /// [`ServeError`] if an address can't be listened on.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
+        Self::bind_hub(config, Hub::new).await
+    }
+
+    /// Listens on the configured addresses, with `authorizer` to decide who may publish and subscribe, whatever
+    /// `config.auth.mode` says.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if an address can't be listened on.
+    pub async fn bind_with_authorizer(mut config: Config, authorizer: impl Authorizer) -> Result<Self, ServeError> {
+        config.auth.allow_open_on_public = true; // it is not open
+        Self::bind_hub(config, |config| Hub::with_authorizer(config, authorizer)).await
+    }
+
+    async fn bind_hub(
+        config: Config,
+        open: impl FnOnce(Config) -> Result<Hub, HubError> + Send + 'static,
+    ) -> Result<Self, ServeError> {
         config.check()?;
         if !is_presentable() {
             return Err(ServeError::Clock);
@@ -83,7 +102,7 @@ impl Server {
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
-        let hub = tokio::task::spawn_blocking(move || Hub::new(config)).await;
+        let hub = tokio::task::spawn_blocking(move || open(config)).await;
         let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
         hub.bound_connections(room.connections);
         let shards = match hub.config().server.shards() {

@@ -24,6 +24,8 @@ pub mod header {
     pub const GAP: &str = "sse-gap";
     /// In the answer that opens a stream: the interval of its heartbeats, in seconds.
     pub const HEARTBEAT: &str = "sse-heartbeat";
+    /// In the answer that opens a stream at a hub with access control: the name of the stream.
+    pub const STREAM: &str = "sse-stream";
 }
 
 /// Names of query parameters.

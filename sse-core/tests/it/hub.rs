@@ -53,8 +53,8 @@ fn positions() {
 /// The decoded form that a vector names, if it names one.
 fn control(vector: &Value) -> Option<ControlEvent> {
     let reason = |of: &str| text(&vector[of]["reason"]).to_owned();
-    if vector.get("cursor").is_some() {
-        return Some(ControlEvent::Cursor(Cursor::new()));
+    if let Some(cursor) = vector.get("cursor") {
+        return Some(ControlEvent::Cursor(cursor["stream"].as_str().map_or_else(Cursor::new, Cursor::of)));
     }
     if vector.get("drain").is_some() {
         return Some(ControlEvent::Drain(Drain::new(DrainReason::from_word(&reason("drain")))));

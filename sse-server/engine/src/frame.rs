@@ -56,7 +56,7 @@ impl Frame {
     }
 
     /// All topics, with the kind of the event in each.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = (TopicId, Kind)> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (TopicId, Kind)> + Clone {
         let kind = |canonical| Kind { canonical, private: self.private };
         let others = self.others().iter().map(move |id| (*id, kind(false)));
         std::iter::once((self.topic, kind(true))).chain(others)

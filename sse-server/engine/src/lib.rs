@@ -28,6 +28,7 @@ mod ids;
 mod looks;
 mod order;
 mod portion;
+mod stream_name;
 
 mod matcher;
 mod selector;
@@ -87,6 +88,7 @@ pub use session::{
     reconnection_time,
 };
 pub use sse_core::hub::{DrainReason, Epoch, Gap, GapReason, Position};
+pub use stream_name::{NotAStreamName, StreamName};
 pub use topic::{Topic, TopicError};
 pub use topics::TopicInfo;
 pub use window::Window;

@@ -68,6 +68,14 @@ impl Selector {
             Self::Pattern(pattern) => pattern.matches(topic),
         }
     }
+
+    /// Returns true if the selector selects every topic that `other` selects.
+    pub fn covers(&self, other: &Self) -> bool {
+        match self {
+            Self::Topic(_) => self == other, // a pattern selects more than one topic
+            Self::Pattern(pattern) => pattern.covers(other),
+        }
+    }
 }
 
 impl Pattern {
@@ -126,6 +134,8 @@ pub struct Selectors {
     all: Arc<[Selector]>,
     /// What the subscriber may read of private events.
     grants: Option<Arc<[Selector]>>,
+    /// The subscriber may read nothing else than what it selects, nor learn of it.
+    nothing_else: bool,
     /// Whether events are sent in an envelope with their topic.
     pub envelope: bool,
 }
@@ -133,13 +143,22 @@ pub struct Selectors {
 impl Selectors {
     /// The set of `all` selectors, in canonical form: without those that another one covers.
     pub fn new(all: Vec<Selector>, envelope: bool) -> Self {
-        Self { all: canonical(all), grants: None, envelope }
+        Self { all: canonical(all), grants: None, nothing_else: false, envelope }
     }
 
     /// The same set of a subscriber that may read private events, namely those with a topic that one of `grants` selects.
     #[must_use]
     pub fn with_grants(mut self, grants: Vec<Selector>) -> Self {
         self.grants = Some(canonical(grants)).filter(|grants| !grants.is_empty());
+        self
+    }
+
+    /// The same set of a subscriber whose access is controlled: it may read what it selects, private events among it if
+    /// `private` is true, and nothing else leaves a trace, such as an alias.
+    #[must_use]
+    pub fn controlled(mut self, private: bool) -> Self {
+        self.nothing_else = true;
+        self.grants = private.then(|| self.all.clone());
         self
     }
 
@@ -159,7 +178,10 @@ impl Selectors {
     }
 
     /// Returns true if a subscriber may read an event with these topics.
-    pub fn may_read<'a>(&self, mut topics: impl Iterator<Item = &'a Topic>, private: bool) -> bool {
+    pub fn may_read<'a>(&self, mut topics: impl Iterator<Item = &'a Topic> + Clone, private: bool) -> bool {
+        if self.nothing_else && !topics.clone().any(|topic| self.matches(topic)) {
+            return false;
+        }
         !private || topics.any(|topic| self.grants().iter().any(|one| one.matches(topic)))
     }
 
@@ -233,6 +255,8 @@ impl fmt::Display for Selector {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
@@ -256,6 +280,34 @@ mod tests {
         }
     }
 
+    /// Every topic of up to four segments that are `a`, `b`, `c` or empty: enough to tell apart selectors of two segments and a
+    /// `**` that have no `c`.
+    static SHORT: LazyLock<Vec<Topic>> = LazyLock::new(|| {
+        let mut topics = vec![String::new()];
+        for _ in 0..4 {
+            let longer =
+                topics.iter().flat_map(|topic| ["a", "b", "c", ""].map(|segment| format!("{topic}/{segment}")));
+            topics = [topics.clone(), longer.collect()].concat();
+            topics.sort_unstable();
+            topics.dedup();
+        }
+        topics.iter().filter_map(|topic| Topic::new(topic.strip_prefix('/')?).ok()).collect()
+    });
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn one_covers_another_if_it_matches_all_that_the_other_matches(
+            one in "([ab]|\\*)(/([ab]?|\\*)){0,1}(/\\*\\*)?|\\*\\*",
+            other in "([ab]|\\*)(/([ab]?|\\*)){0,1}(/\\*\\*)?|\\*\\*",
+        ) {
+            let (one, other) = (Selector::new(&one).unwrap(), Selector::new(&other).unwrap());
+            let contains = SHORT.iter().all(|topic| one.matches(topic) || !other.matches(topic));
+            prop_assert_eq!(one.covers(&other), contains, "{} {}", one, other);
+        }
+    }
+
     #[track_caller]
     fn matches(selector: &str, topic: &str) -> bool {
         Selector::new(selector).unwrap().matches(&Topic::new(topic).unwrap())
@@ -274,6 +326,25 @@ mod tests {
         let deep = format!("{}*", "a/".repeat(32));
         for text in ["**/a", "a*", "a/**b", "***", "\r", "*/*/*/*/*", &deep] {
             assert!(Selector::new(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn whose_access_is_controlled_reads_what_it_selects_and_nothing_else() {
+        let set = || Selectors::new(vec![Selector::new("news/*").unwrap()], false);
+        let may_read = |set: &Selectors, topics: &[&str], private| {
+            let topics: Vec<_> = topics.iter().map(|text| Topic::new(text).unwrap()).collect();
+            set.may_read(topics.iter(), private)
+        };
+        for (set, private, both, other) in [
+            (set(), false, false, true),
+            (set().controlled(false), false, false, false),
+            (set().controlled(true), true, true, false),
+        ] {
+            assert_eq!(may_read(&set, &["news/a"], true), private);
+            assert_eq!(may_read(&set, &["users/7", "news/a"], true), both);
+            assert_eq!(may_read(&set, &["users/7"], false), other);
+            assert!(may_read(&set, &["users/7", "news/a"], false) && !may_read(&set, &["users/7"], true));
         }
     }
 

@@ -10,6 +10,7 @@
 //!               ▼                     │
 //!            Ending ──through──▶ LastWords ──▶ Ended
 //!                                     ▲
+//!      end of its grant, from any ────┤
 //!               lag, log failed ──────┤
 //!               all topics ended ─────┘
 //! ```
@@ -47,10 +48,14 @@ pub struct Session {
     /// When the stream has to end; [`Millis::MAX`] means never.
     ends_at: Millis,
     end_reason: DrainReason,
+    /// When its grant ends, after which nothing more is sent; [`Millis::MAX`] means never.
+    granted_until: Millis,
+    /// Its grant was taken back.
+    revoked: bool,
 }
 
 // There is one for each subscriber.
-const _: () = assert!(size_of::<Session>() <= 72);
+const _: () = assert!(size_of::<Session>() <= 80);
 
 #[derive(Debug)]
 enum Phase {
@@ -92,7 +97,24 @@ impl Session {
             silent_until: now.saturating_add(millis(timing.heartbeat)),
             ends_at,
             end_reason: DrainReason::Age,
+            granted_until: Millis::MAX,
+            revoked: false,
         }
+    }
+
+    /// Sets when the grant of the stream ends; [`Millis::MAX`] means never. A grant that was taken back stays so.
+    ///
+    /// From then on no event is sent, whatever is left. The stream ends with [`DrainReason::Expired`].
+    pub const fn grant(&mut self, until: Millis) {
+        if !self.revoked {
+            self.granted_until = until;
+        }
+    }
+
+    /// Takes the grant of the stream back: it ends at once, with [`DrainReason::Revoked`].
+    pub const fn revoke(&mut self) {
+        self.revoked = true;
+        self.granted_until = 0;
     }
 
     /// Keeps the stream from ending by its age.
@@ -109,12 +131,12 @@ impl Session {
                 let step = driver.next_lasts(&mut self.cursor, lasts);
                 return self.act_on_lasts(step, now, driver);
             }
-            Phase::Opening(_) => return self.open(now, driver.surroundings()),
+            Phase::Opening(_) => return self.open(now, driver),
             Phase::LastWords => return self.last_words(driver.surroundings()),
             Phase::Ending { through } if self.cursor.seq() >= *through => {
                 return self.last_words(driver.surroundings());
             }
-            Phase::Reading(_) => return self.beat_or_wait(now, driver.surroundings()),
+            Phase::Reading(_) => return self.beat_or_wait(now, driver),
             Phase::Live | Phase::Ending { .. } => {}
         }
         let step = driver.next(&mut self.cursor);
@@ -128,6 +150,7 @@ impl Session {
         now: Millis,
         driver: &mut D,
     ) -> Action<D::Events> {
+        self.end_if_due(now, driver.surroundings());
         let Phase::Reading(lasts) = &mut self.phase else {
             return self.poll(now, driver); // the stream ended meanwhile
         };
@@ -172,6 +195,13 @@ impl Session {
     /// Starts to end if it is time to. Polling does this, too; call it while the stream can't be polled because an
     /// earlier write is still unsent.
     pub fn end_if_due(&mut self, now: Millis, surroundings: &impl Surroundings) {
+        if self.granted_until <= now {
+            if !matches!(self.phase, Phase::Opening(_) | Phase::LastWords | Phase::Ended) {
+                let reason = if self.revoked { DrainReason::Revoked } else { DrainReason::Expired };
+                self.end(reason, now);
+            }
+            return;
+        }
         if self.ends_at > now {
             return;
         }
@@ -190,13 +220,26 @@ impl Session {
 
     /// When the stream has to end; [`Millis::MAX`] if never, or if it is already ending.
     pub const fn ends_at(&self) -> Millis {
-        if self.is_ending() { Millis::MAX } else { self.ends_at }
+        match self.phase {
+            Phase::LastWords | Phase::Ended => Millis::MAX,
+            Phase::Ending { .. } => self.granted_until,
+            _ if self.granted_until < self.ends_at => self.granted_until,
+            _ => self.ends_at,
+        }
     }
 
     /// When the stream has to be gone, if it may take `grace` to get its last bytes out; [`Millis::MAX`] if never. A
     /// driver that can't write cuts it off then, for [`end_reason`](Self::end_reason).
+    ///
+    /// A grant's end has no grace: what is unsent then was not sent in time.
     pub const fn overdue_at(&self, grace: Millis) -> Millis {
-        self.ends_at.saturating_add(if grace < MAX_GRACE { grace } else { MAX_GRACE })
+        let overdue = self.ends_at.saturating_add(if grace < MAX_GRACE { grace } else { MAX_GRACE });
+        if self.granted_until < overdue { self.granted_until } else { overdue }
+    }
+
+    /// Returns true if the grant of the stream has ended at `now`: not even what is half sent may be finished.
+    pub const fn is_out_of_grant(&self, now: Millis) -> bool {
+        self.granted_until <= now
     }
 
     /// Why the stream ends at its time.
@@ -218,15 +261,16 @@ impl Session {
         matches!(self.phase, Phase::Ending { .. } | Phase::LastWords | Phase::Ended)
     }
 
-    fn open<E>(&mut self, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
+    fn open<D: Driver>(&mut self, now: Millis, driver: &D) -> Action<D::Events> {
         let Phase::Opening(mut opening) = std::mem::replace(&mut self.phase, Phase::Live) else { return Action::Yield };
+        let surroundings = driver.surroundings();
         if let Some(lasts) = opening.lasts.take() {
             self.phase = Phase::Lasts(lasts);
         }
         let retry = reconnection_time(surroundings.timing().retry, surroundings.random());
         let block = match self.control {
             Control::Events | Control::CommentHeartbeats => {
-                wire::opening(retry, opening.position, opening.gap.as_ref())
+                wire::opening(retry, opening.position, opening.gap.as_ref(), driver.stream_name())
             }
             Control::Off => wire::comment(),
         };
@@ -272,7 +316,7 @@ impl Session {
                 self.phase = Phase::Reading(lasts);
                 Action::ReadStore(read)
             }
-            Ok(Step::CaughtUp) => self.beat_or_wait(now, driver.surroundings()),
+            Ok(Step::CaughtUp) => self.beat_or_wait(now, driver),
         }
     }
 
@@ -292,12 +336,13 @@ impl Session {
         }
     }
 
-    fn beat_or_wait<E>(&mut self, now: Millis, surroundings: &impl Surroundings) -> Action<E> {
+    fn beat_or_wait<D: Driver>(&mut self, now: Millis, driver: &D) -> Action<D::Events> {
+        let surroundings = driver.surroundings();
         if self.silent_until > now {
             return Action::WaitUntil(self.due());
         }
         let block = match self.control {
-            Control::Events => wire::cursor(surroundings.position(self.cursor.seq())),
+            Control::Events => wire::cursor(surroundings.position(self.cursor.seq()), driver.stream_name()),
             Control::CommentHeartbeats | Control::Off => wire::comment(),
         };
         self.say(block, ControlKind::Heartbeat, now, surroundings)

@@ -5,19 +5,23 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use sse_core::hub::{COMMENT_HEARTBEAT, Cursor, Drain, DrainReason, End, Gap, Position};
 
-use crate::Topic;
+use crate::{StreamName, Topic};
 
 /// The first block of a stream: the gap if there is one, otherwise the cursor, with the reconnection time.
-pub(crate) fn opening(retry: Duration, position: Position, gap: Option<&Gap>) -> Bytes {
+pub(crate) fn opening(retry: Duration, position: Position, gap: Option<&Gap>, stream: Option<StreamName>) -> Bytes {
     match gap {
         Some(gap) => encode(|bytes| gap.encode(position, Some(retry), bytes)),
-        None => encode(|bytes| Cursor::new().encode(position, Some(retry), bytes)),
+        None => encode(|bytes| named(stream).encode(position, Some(retry), bytes)),
     }
 }
 
 /// An `sse-cursor` with the position served.
-pub(crate) fn cursor(position: Position) -> Bytes {
-    encode(|bytes| Cursor::new().encode(position, None, bytes))
+pub(crate) fn cursor(position: Position, stream: Option<StreamName>) -> Bytes {
+    encode(|bytes| named(stream).encode(position, None, bytes))
+}
+
+fn named(stream: Option<StreamName>) -> Cursor {
+    stream.map_or_else(Cursor::new, |name| Cursor::of(name.to_string()))
 }
 
 /// An `sse-gap` that ends at `position`: matching events before it may have been lost.

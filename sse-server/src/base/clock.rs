@@ -1,6 +1,7 @@
 //! The hub's clocks: one for what it waits for, one for the dates of events.
 
 use std::{
+    fmt::Write as _,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -72,6 +73,13 @@ pub(crate) fn is_presentable() -> bool {
     (1..YEAR_10000).contains(&wall())
 }
 
+/// `time` as RFC 3339 has it, if it is in the calendar: from 1970 to 9999.
+pub(crate) fn rfc3339(time: SystemTime) -> Option<String> {
+    time.duration_since(UNIX_EPOCH).ok()?;
+    let mut text = String::new();
+    write!(text, "{}", humantime::format_rfc3339_millis(time)).ok().map(|()| text)
+}
+
 /// Practically never, yet safe to wait for.
 fn far_future() -> Instant {
     Instant::now() + Duration::from_secs(30 * 365 * 24 * 3600)
@@ -96,6 +104,14 @@ mod tests {
         advance(Duration::from_millis(HOUR)).await;
         assert_eq!(clock.date_by(start), start + 3 * HOUR, "it goes on");
         assert_eq!(clock.now(), start + HOUR, "nobody's time-out is moved");
+    }
+
+    #[test]
+    fn a_time_outside_of_the_calendar_is_not_written() {
+        let at = |seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).and_then(rfc3339);
+        assert_eq!(at(0).as_deref(), Some("1970-01-01T00:00:00.000Z"));
+        assert_eq!(at(YEAR_10000 / 1000), None);
+        assert_eq!(UNIX_EPOCH.checked_sub(Duration::from_secs(1)).and_then(rfc3339), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -50,14 +50,20 @@ impl Config {
         Ok(config)
     }
 
+    /// The same for a hub whose program listens itself.
+    pub(crate) fn check_values(&self) -> Result<(), ConfigError> {
+        self.clone().visit(&mut Check(""))?;
+        self.publish.check()
+    }
+
     /// Checks that every value is allowed, as [`load`](Self::load) does.
     ///
     /// # Errors
     ///
     /// One line with the key, its value and what is allowed.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.clone().visit(&mut Check(""))?;
-        self.publish.check()
+        self.check_values()?;
+        self.auth.check(&self.server)
     }
 }
 

@@ -15,10 +15,12 @@ section! {
     pub struct Server {
         /// The address and port to listen on.
         ///
-        /// Loopback by default: opening a hub to a network is a decision. Port 0 takes a free one.
+        /// Loopback by default: opening a hub to a network is a decision, and needs access control or
+        /// `auth.allow_open_on_public`. Port 0 takes a free one.
         pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
 
-        /// The address and port of the operator's routes, `/topics` and `/metrics`. Empty: beside the other routes.
+        /// The address and port of the operator's routes, `/topics`, `/metrics` and `/streams`. Empty: beside the other
+        /// routes, or with access control nowhere. Beyond loopback it needs `auth.allow_open_on_public`.
         ///
         /// This listener has 128 connections of its own.
         pub admin_listen: Option<SocketAddr> = None;

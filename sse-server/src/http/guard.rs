@@ -28,7 +28,7 @@ const ALLOWED_HEADERS: [&str; 10] = [
 ];
 
 /// The headers of responses that they may read.
-const EXPOSED_HEADERS: [&str; 3] = [names::header::HEARTBEAT, names::header::GAP, "retry-after"];
+const EXPOSED_HEADERS: [&str; 4] = [names::header::HEARTBEAT, names::header::GAP, names::header::STREAM, "retry-after"];
 
 /// The rules, derived from the configuration once.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ pub(super) struct Problem {
     kind: RefusalKind,
     details: Box<hub::Problem>,
     members: Map<String, Value>,
-    /// A header that says what is allowed.
-    allowed: Option<(HeaderName, &'static str)>,
+    /// A header that says what is allowed, or asked for.
+    allowed: Option<Box<(HeaderName, HeaderValue)>>,
     retry_after: Option<Duration>,
     close: bool,
 }
@@ -44,6 +44,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, RefusalKind::invalid, detail)
     }
 
+    /// 404: no route has this path.
+    pub(super) fn nowhere() -> Self {
+        let detail = "there is nothing here; see / for what the hub serves";
+        Self::new(StatusCode::NOT_FOUND, RefusalKind::other, detail)
+    }
+
     /// 413: the body is longer than `limit` bytes. The connection closes, since the rest of the body is not read.
     pub(super) fn too_large(what: &str, limit: usize, key: &str) -> Self {
         let detail = format!("{what} is longer than {limit} bytes; send less at once, or raise {key}");
@@ -52,14 +58,14 @@ impl Problem {
 
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         let detail = format!("this address answers {allow}");
-        let allowed = Some((header::ALLOW, allow));
+        let allowed = Some(Box::new((header::ALLOW, HeaderValue::from_static(allow))));
         Self { allowed, ..Self::new(StatusCode::METHOD_NOT_ALLOWED, RefusalKind::other, detail) }
     }
 
     /// 415: the body is encoded in a way that the hub does not undo.
     pub(super) fn encoded(coding: &str) -> Self {
         let detail = format!("the content coding {coding:?} is not undone here; send the body as it is");
-        let allowed = Some((header::ACCEPT_ENCODING, "identity"));
+        let allowed = Some(Box::new((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))));
         Self { allowed, ..Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, RefusalKind::invalid, detail) }
     }
 
@@ -72,6 +78,20 @@ impl Problem {
     pub(super) fn failed(failure: impl Display) -> Self {
         let after = Duration::from_secs(1);
         Self::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::store, failure.to_string(), after).closing()
+    }
+
+    /// Asks for a token (RFC 6750, 3). `wrong` says what is wrong with the one that was sent.
+    pub(super) fn challenging(mut self, wrong: Option<&str>) -> Self {
+        let plain = |why: &str| why.replace(['"', '\\'], "'"); // it stands in quotes
+        let challenge =
+            match wrong.map(plain).map(|why| format!("Bearer error=\"invalid_token\", error_description=\"{why}\"")) {
+                Some(text) => {
+                    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Bearer error=\"invalid_token\""))
+                }
+                None => HeaderValue::from_static("Bearer"),
+            };
+        self.allowed = Some(Box::new((header::WWW_AUTHENTICATE, challenge)));
+        self
     }
 
     pub(super) fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
@@ -100,8 +120,8 @@ impl Problem {
         let mut response = of_type(self.details.to_json(self.members), names::media_type::PROBLEM);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if let Some((name, value)) = self.allowed {
-            headers.insert(name, HeaderValue::from_static(value));
+        if let Some((name, value)) = self.allowed.map(|header| *header) {
+            headers.insert(name, value);
         }
         if let Some(after) = self.retry_after {
             let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);

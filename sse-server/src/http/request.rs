@@ -38,6 +38,8 @@ pub(super) struct Request {
     /// The places for large responses, if its connection has many requests at once.
     pub(super) places: Option<Places>,
     pub(super) body: Body,
+    /// It names an `Origin`, which is the hub's own or listed by its name.
+    pub(super) has_own_origin: bool,
 }
 
 impl Request {
@@ -56,6 +58,7 @@ impl Request {
             takeover: parts.extensions.get().cloned(),
             places: parts.extensions.get().cloned(),
             body: Body::new(body, hub),
+            has_own_origin: false,
         }
     }
 

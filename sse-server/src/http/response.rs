@@ -83,6 +83,11 @@ impl ResponseBody {
         }
     }
 
+    /// Returns true if it is a stream whose grant has ended.
+    pub(crate) fn is_out_of_grant(&self) -> bool {
+        matches!(&self.kind, Kind::Events(body) if body.is_out_of_grant())
+    }
+
     /// Returns true if it is a stream.
     pub(crate) const fn is_stream(&self) -> bool {
         matches!(self.kind, Kind::Events(_) | Kind::Taken(_))

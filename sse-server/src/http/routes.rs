@@ -4,12 +4,13 @@ mod admin;
 mod events;
 mod page;
 mod publish;
+mod streams;
 mod topics;
 
-use http::{Method, Response, StatusCode};
+use http::{Method, Response};
 
 use super::{problem::Problem, request::Request, response::ResponseBody};
-use crate::{hub::Hub, metrics::RefusalKind};
+use crate::hub::Hub;
 
 /// The set of routes to serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,7 @@ use crate::{hub::Hub, metrics::RefusalKind};
 pub enum RouteSet {
     /// All routes.
     All,
-    /// The routes for publishers and subscribers, without `/topics` and `/metrics`.
+    /// The routes for publishers and subscribers, without `/topics`, `/metrics` and the operator's `/streams`.
     Public,
     /// The routes for operators.
     Admin,
@@ -32,6 +33,10 @@ pub(super) enum Route {
     PublishTo(String),
     Topics,
     Topic(String),
+    Streams,
+    Stream(String),
+    /// The token of the stream with this name.
+    StreamToken(String),
     Live,
     Ready,
     Metrics,
@@ -52,6 +57,12 @@ impl Route {
             ("publish", Some(topic)) => Self::PublishTo(topic.to_owned()),
             ("topics", None) => Self::Topics,
             ("topics", Some(topic)) => Self::Topic(topic.to_owned()),
+            ("streams", None) => Self::Streams,
+            ("streams", Some(rest)) => match rest.split_once('/') {
+                Some((name, "token")) => Self::StreamToken(name.to_owned()),
+                Some(_) => return None,
+                None => Self::Stream(rest.to_owned()),
+            },
             ("live", None) => Self::Live,
             ("ready", None) => Self::Ready,
             ("metrics", None) => Self::Metrics,
@@ -59,7 +70,9 @@ impl Route {
         };
         let served = match route {
             Self::Live | Self::Ready => true,
-            Self::Topics | Self::Topic(_) | Self::Metrics => routes != RouteSet::Public,
+            Self::Topics | Self::Topic(_) | Self::Streams | Self::Stream(_) | Self::Metrics => {
+                routes != RouteSet::Public
+            }
             _ => routes != RouteSet::Admin,
         };
         served.then_some(route)
@@ -68,7 +81,9 @@ impl Route {
     /// The value of `Allow`.
     pub(super) const fn methods(&self) -> &'static str {
         match self {
-            Self::Publish | Self::PublishTo(_) => "POST, OPTIONS",
+            Self::Publish | Self::PublishTo(_) | Self::StreamToken(_) => "POST, OPTIONS",
+            Self::Streams => "GET, HEAD, DELETE, OPTIONS",
+            Self::Stream(_) => "DELETE, OPTIONS",
             Self::Topics | Self::Topic(_) => "GET, HEAD, DELETE, OPTIONS",
             Self::Nowhere => "",
             _ => "GET, HEAD, OPTIONS",
@@ -77,7 +92,7 @@ impl Route {
 
     /// Returns true if its responses may be large. Those to publishers are not: they must not wait.
     const fn is_large(&self) -> bool {
-        matches!(self, Self::Page | Self::Topics | Self::Topic(_) | Self::Metrics)
+        matches!(self, Self::Page | Self::Topics | Self::Topic(_) | Self::Streams | Self::Metrics)
     }
 
     pub(super) fn allows(&self, method: &Method) -> bool {
@@ -109,12 +124,13 @@ async fn respond(hub: &Hub, route: Route, request: &mut Request) -> Result<Respo
         }
         Route::Topics => topics::list(hub, &request.query).await,
         Route::Topic(topic) => topics::one(hub, &topic),
+        Route::Streams if request.method == Method::DELETE => streams::end_all(hub, &request.query),
+        Route::Streams => streams::list(hub, &request.query),
+        Route::Stream(name) => streams::end(hub, &name),
+        Route::StreamToken(name) => streams::renew(hub, &name, &request.headers).await,
         Route::Live => admin::live(hub),
         Route::Ready => admin::ready(hub),
         Route::Metrics => Ok(admin::metrics(hub, &request.headers)),
-        Route::Nowhere => {
-            let detail = "there is nothing here; see / for what the hub serves";
-            Err(Problem::new(StatusCode::NOT_FOUND, RefusalKind::other, detail))
-        }
+        Route::Nowhere => Err(Problem::nowhere()),
     }
 }

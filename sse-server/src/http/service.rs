@@ -12,7 +12,7 @@ use bytes::Buf;
 use http::{HeaderValue, Method, Request, Response, Version, header};
 
 use super::{
-    guard::Guard,
+    guard::{Caller, Guard},
     problem::Problem,
     request,
     response::ResponseBody,
@@ -62,8 +62,12 @@ pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Res
 
 impl HubService {
     /// A service of `routes` for `hub`.
+    ///
+    /// If the hub controls access, [`RouteSet::All`] is [`RouteSet::Public`]: the operator's routes ask for no token, and
+    /// are served only where nothing else is.
     #[must_use]
     pub fn new(hub: Hub, routes: RouteSet) -> Self {
+        let routes = if hub.access().is_some() && routes == RouteSet::All { RouteSet::Public } else { routes };
         let guard = Arc::new(Guard::new(hub.config()));
         Self { hub, guard, routes, prefix: "".into() }
     }
@@ -89,6 +93,12 @@ impl HubService {
     pub fn below(mut self, prefix: &str) -> Self {
         self.prefix = prefix.trim_matches('/').into();
         self
+    }
+
+    /// The routes that are served.
+    #[cfg(feature = "warp")]
+    pub(super) const fn routes(&self) -> RouteSet {
+        self.routes
     }
 
     /// The route of a request's path, if it is one of the hub's.
@@ -135,6 +145,8 @@ async fn answer(
 ) -> Response<ResponseBody> {
     let verdict =
         request.check_head().and_then(|host| guard.check(host.as_ref(), &request, route == Some(Route::Page)));
+    request.has_own_origin =
+        request.headers.contains_key(header::ORIGIN) && matches!(verdict, Ok(Caller::Own | Caller::Listed(_)));
     let answer = match (&verdict, route) {
         (Err(problem), _) => Err(problem.clone()),
         (Ok(_), None) if request.method == Method::CONNECT => Err(Problem::method_not_allowed(METHODS)),

@@ -31,6 +31,7 @@ pub fn routes(
     routes: RouteSet,
 ) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + Send + Sync {
     let service = HubService::new(hub, routes);
+    let routes = service.routes();
     // `tail` panics where the target has no path, as that of CONNECT. `end` takes it for `/`.
     let path = warp::path::end().map(String::new).or(warp::path::tail().map(|tail: Tail| tail.as_str().to_owned()));
     path.unify()

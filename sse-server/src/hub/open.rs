@@ -5,8 +5,9 @@ use std::{io, sync::Arc};
 use sse_engine::{Bounds, Engine, StoredHead, Timing};
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Hub, Shared, core::Core, follow::Following, idempotency::Keys};
+use super::{Access, Hub, Shared, core::Core, follow::Following, idempotency::Keys};
 use crate::{
+    auth::Authorizer,
     base::{lock::Lock, pinned::Pinned},
     config::{Config, ConfigError, StoreKind},
     store::{Store, StoreError, StoreFailure, memory::Memory},
@@ -28,6 +29,9 @@ pub enum HubError {
     /// The log can't be opened.
     #[error("can't open the log: {0}")]
     Store(#[source] StoreFailure),
+    /// What decides on access can't be had.
+    #[error("can't control access: {0}")]
+    Access(String),
 }
 
 impl From<HubError> for io::Error {
@@ -44,17 +48,38 @@ impl Hub {
     ///
     /// [`HubError`].
     pub fn new(config: Config) -> Result<Self, HubError> {
-        config.check()?;
+        let access = Access::of(&config.auth).map_err(HubError::Access)?;
+        Self::open(config, access)
+    }
+
+    /// Opens a hub with the log that `config.store` names, and `authorizer` to decide who may publish and subscribe, whatever
+    /// `config.auth.mode` says.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError`].
+    pub fn with_authorizer(config: Config, authorizer: impl Authorizer) -> Result<Self, HubError> {
+        let access = Access::by(Arc::new(authorizer), &config.auth);
+        Self::open(config, Some(access))
+    }
+
+    fn open(config: Config, access: Option<Access>) -> Result<Self, HubError> {
+        config.check_values()?;
         let backed = config.store.kind == StoreKind::Redb;
         let store: Box<dyn Store> = match config.store.kind {
             StoreKind::Memory => Box::new(Memory::new(0).map_err(HubError::Random)?),
             StoreKind::Redb => on_disk(&config)?,
         };
-        Self::with(config, store, backed)
+        Self::with(config, store, backed, access)
     }
 
     /// Opens a hub with `store`. `backed` says that events that leave the hub's window are still in the store.
-    pub(crate) fn with(config: Config, store: Box<dyn Store>, backed: bool) -> Result<Self, HubError> {
+    pub(crate) fn with(
+        config: Config,
+        store: Box<dyn Store>,
+        backed: bool,
+        access: Option<Access>,
+    ) -> Result<Self, HubError> {
         let snapshot = store.snapshot();
         let head_at_open = snapshot.head;
         let mut engine = Engine::new(snapshot.epoch, bounds(&config));
@@ -92,6 +117,7 @@ impl Hub {
             keys: Lock::new(keys),
             keys_resolved: Notify::new(),
             body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
+            access,
             config,
         })))
     }

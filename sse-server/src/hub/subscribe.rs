@@ -7,7 +7,7 @@ use sse_engine::{
     Surroundings, millis,
 };
 
-use super::{Failure, Hub, Subscriber, read::query};
+use super::{Decided, Failure, Hub, Subscriber, read::query};
 use crate::{
     base::{SHUTTING_DOWN, seldom::Seldom, turn},
     store::StoreError,
@@ -93,15 +93,16 @@ impl Hub {
         Ok(self.0.core.state()?.engine.has_ended(selectors, &start))
     }
 
-    /// Adds a subscriber, counted by its address. If where it starts depends on the store, that is read.
+    /// Adds a subscriber, counted by its address, that may read what was `decided`. If where it starts depends on the store, that is read.
     pub(crate) async fn add_subscriber(
         &self,
         selectors: Selectors,
         start: Start,
         address: Option<IpAddr>,
+        decided: Option<&Decided>,
     ) -> Result<Subscribed, SubscribeError> {
         let mut start = self.resolve(start, &selectors).await?;
-        let (subscriber, mut placement) = loop {
+        let (mut subscriber, mut placement) = loop {
             match self.try_subscribe(&selectors, &start, address)? {
                 Attempt::Begun(subscriber, placement) => break (subscriber, placement),
                 Attempt::Ended => return Ok(Subscribed::Ended),
@@ -117,6 +118,9 @@ impl Hub {
                 Placement::Placed(cursor, opening) => {
                     if let Some(gap) = &opening.gap {
                         self.metrics().gap(gap.reason);
+                    }
+                    if let Some(granted) = decided.and_then(|decided| self.hold(decided, selectors, address)) {
+                        subscriber.grant(granted);
                     }
                     return Ok(Subscribed::At(subscriber, cursor, opening));
                 }

@@ -1,11 +1,15 @@
 //! A subscriber of the hub.
 
-use std::{net::IpAddr, sync::atomic::Ordering};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::Ordering},
+};
 
 use sse_engine::GroupId;
 
 use super::{
     Hub,
+    granted::GrantedStream,
     state::{State, SubscriberId},
 };
 use crate::metrics::EndReason;
@@ -20,13 +24,23 @@ pub(crate) struct Subscriber {
     ended: EndReason,
     /// It has a connection of its own.
     holds_connection: bool,
+    /// Who holds it and until when, where access is controlled.
+    granted: Option<Arc<GrantedStream>>,
 }
 
 impl Subscriber {
     /// Counts a new member of a group, which may be new with it. `state` is the locked state.
     pub(super) fn new(hub: &Hub, state: &mut State, group: (GroupId, bool), address: Option<IpAddr>) -> Self {
         let id = hub.0.core.add_stream(state, group, address);
-        Self { hub: hub.clone(), id, group: group.0, address, ended: EndReason::client, holds_connection: false }
+        Self {
+            hub: hub.clone(),
+            id,
+            group: group.0,
+            address,
+            ended: EndReason::client,
+            holds_connection: false,
+            granted: None,
+        }
     }
 
     pub(crate) const fn group(&self) -> GroupId {
@@ -44,6 +58,16 @@ impl Subscriber {
         }
     }
 
+    /// Who holds the stream and until when, where access is controlled.
+    pub(crate) fn granted(&self) -> Option<&GrantedStream> {
+        self.granted.as_deref()
+    }
+
+    /// Names the stream, and lists it until it ends.
+    pub(super) fn grant(&mut self, granted: Arc<GrantedStream>) {
+        self.granted = Some(granted);
+    }
+
     /// Sets the reason for the end of the stream, if it is not that the client left.
     pub(crate) const fn ends(&mut self, reason: EndReason) {
         self.ended = reason;
@@ -54,6 +78,9 @@ impl Drop for Subscriber {
     fn drop(&mut self) {
         if self.holds_connection {
             self.hub.0.core.held.fetch_sub(1, Ordering::Relaxed);
+        }
+        if let (Some(granted), Some(access)) = (&self.granted, self.hub.access()) {
+            access.forget(granted.name());
         }
         self.hub.metrics().ended(self.ended);
         self.hub.0.core.remove_stream(self.id, self.group, self.address);

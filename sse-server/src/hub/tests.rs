@@ -128,14 +128,14 @@ enum Breach {
 
 fn broken(how: Breach) -> Hub {
     let store = Broken { follower: Slot::default(), how, closing: Slot::default() };
-    Hub::with(Config::in_memory(), Box::new(store), false).unwrap()
+    Hub::with(Config::in_memory(), Box::new(store), false, None).unwrap()
 }
 
 /// A hub whose store never answers, and can't be closed until the sender is dropped.
 pub(crate) fn hanging(config: Config) -> (Hub, Sender<()>) {
     let (sender, until) = channel();
     let store = Broken { follower: Slot::default(), how: Breach::Hang, closing: Slot::new(Some(until)) };
-    (Hub::with(config, Box::new(store), false).unwrap(), sender)
+    (Hub::with(config, Box::new(store), false, None).unwrap(), sender)
 }
 
 impl Store for Broken {
@@ -219,7 +219,7 @@ impl Store for Broken {
 #[tokio::test(start_paused = true)]
 async fn a_stream_without_the_hub_s_own_events_is_told_in_its_head_what_the_disk_lost() {
     let store = Broken { follower: Slot::default(), how: Breach::Lose, closing: Slot::default() };
-    let hub = Hub::with(Config::in_memory(), Box::new(store), true).unwrap();
+    let hub = Hub::with(Config::in_memory(), Box::new(store), true, None).unwrap();
     let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
     for (envelope, expect) in [("", "9"), ("&envelope=json", r#"{"topic":"a","data":"9"}"#)] {
         let from = async |seq| {
@@ -239,7 +239,7 @@ async fn a_stream_without_the_hub_s_own_events_is_told_in_its_head_what_the_disk
 #[tokio::test(start_paused = true)]
 async fn a_stream_whose_read_of_the_store_panics_ends() {
     let store = Broken { follower: Slot::default(), how: Breach::Read, closing: Slot::default() };
-    let hub = Hub::with(Config::in_memory(), Box::new(store), true).unwrap();
+    let hub = Hub::with(Config::in_memory(), Box::new(store), true, None).unwrap();
     let client = TestClient::new(HubService::new(hub.clone(), RouteSet::All));
     let id = hub.position(2).to_string();
     let mut stream = client.get("/events?topic=a").last_event_id(&id).skip_events(["sse-cursor"]).connect().await;

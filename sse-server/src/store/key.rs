@@ -1,6 +1,6 @@
 //! Idempotency keys, by which a publish is recognised as the repeat of an earlier one.
 
-use std::{ops::Range, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use sha2::{Digest, Sha256};
 use sse_engine::{Draft, Millis, Name, Topic};
@@ -33,6 +33,12 @@ pub(crate) enum Scope {
 /// even across restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint(pub(crate) u128);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
 
 impl Fingerprint {
     /// The fingerprint of `parts`, in order.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use sse_engine::{
     Action, Control, Cursor, DrainReason, Driver, EncodedPage, Failed, Lasts, Millis, Opening, Session, Step,
-    StoreRead, Surroundings, WRITE_BYTES, Write, millis,
+    StoreRead, StreamName, Surroundings, WRITE_BYTES, Write, millis,
 };
 use tokio::{
     sync::{futures::OwnedNotified, oneshot},
@@ -58,6 +58,7 @@ impl EventBody {
     /// shutdown, by `stream.write_stall`. What carries the stream cuts it off then.
     pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
         let grace = millis(self.subscriber.hub().config().stream.write_stall);
+        self.notice_grant(cx);
         loop {
             let hub = self.subscriber.hub();
             let drain_begins = self.drain_begins.get_or_insert_with(|| Box::pin(hub.drain_begins()));
@@ -80,9 +81,21 @@ impl EventBody {
         }
     }
 
+    /// Returns true if the grant of the stream has ended.
+    pub(crate) fn is_out_of_grant(&self) -> bool {
+        self.session.is_out_of_grant(self.subscriber.hub().clock().now())
+    }
+
     /// Sets the reason for which the stream is cut off.
     pub(crate) const fn ends(&mut self, reason: EndReason) {
         self.subscriber.ends(reason);
+    }
+
+    /// Takes over when the grant of the stream ends, and is woken when that changes.
+    fn notice_grant(&mut self, cx: &Context<'_>) {
+        if let Some(granted) = self.subscriber.granted() {
+            granted.apply_to(&mut self.session, cx.waker());
+        }
     }
 
     /// Returns true if a shutdown has started that was not noticed before.
@@ -133,6 +146,7 @@ impl Stream for EventBody {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         this.drain_begins = None;
+        this.notice_grant(cx);
         loop {
             this.notice_drain();
             let now = this.subscriber.hub().clock().now();
@@ -183,6 +197,10 @@ impl Driver for BodyDriver<'_> {
 
     fn surroundings(&self) -> &impl Surroundings {
         self.hub
+    }
+
+    fn stream_name(&self) -> Option<StreamName> {
+        self.subscriber.granted().map(|granted| granted.name())
     }
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Bytes>, Failed> {

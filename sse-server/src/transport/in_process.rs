@@ -116,7 +116,7 @@ impl Hub {
             Start::Since(time) => self.since(time, humantime::format_duration(time).to_string()),
         };
         let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input
-        let (subscriber, cursor, opening) = match self.add_subscriber(selectors.clone(), start, None).await? {
+        let (subscriber, cursor, opening) = match self.add_subscriber(selectors.clone(), start, None, None).await? {
             Subscribed::At(subscriber, cursor, opening) => (subscriber, cursor, opening),
             Subscribed::Ended => {
                 let end = End::new(selectors.topics_only().into_iter().flatten().map(Topic::as_str));

@@ -23,6 +23,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    task,
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -73,6 +74,8 @@ enum Message {
     Ready(GroupId),
     /// A page read from the store for a connection, or the reason for which there is none.
     Read(Id, Result<EncodedPage, DrainReason>),
+    /// The grant of a connection's stream has changed.
+    Grant(Id),
     /// A shutdown has started.
     Drain,
     Stop,
@@ -100,6 +103,28 @@ impl Reader {
             answer.set(page);
         });
         wanted
+    }
+}
+
+impl Reader {
+    /// Wakes the stream of a connection when its grant changes.
+    fn waker(&self, id: Id) -> task::Waker {
+        Arc::new(GrantWaker { inboxes: self.inboxes.clone(), shard: self.shard, id }).into()
+    }
+}
+
+/// Tells a shard that the grant of a stream has changed.
+struct GrantWaker {
+    inboxes: Inboxes,
+    shard: usize,
+    id: Id,
+}
+
+impl task::Wake for GrantWaker {
+    fn wake(self: Arc<Self>) {
+        if let Some(inbox) = self.inboxes.0.get(self.shard) {
+            inbox.put([Message::Grant(self.id)]);
+        }
     }
 }
 
@@ -287,6 +312,7 @@ fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
                 Message::Add(connection) => add(&poll, &mut streams, *connection, now),
                 Message::Ready(group) => streams.ready(group),
                 Message::Read(id, page) => streams.on_read(id, page, now),
+                Message::Grant(id) => streams.on_grant(id, now),
                 Message::Drain => streams.drain(now),
                 Message::Stop => {
                     alive.stopped = true;
@@ -296,7 +322,7 @@ fn run(hub: &Hub, reader: &Reader, mut poll: Poll) {
                 Message::Panic => panic!("a shard panics"),
             }
         }
-        busy = streams.turn(now);
+        busy = streams.turn(hub.clock().now()); // what came meanwhile may have taken a while
     }
 }
 

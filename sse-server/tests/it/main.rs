@@ -1,5 +1,6 @@
 //! The service from outside, in one program: its parts are built and linked once.
 
+mod access;
 mod command;
 mod connections;
 mod contract;

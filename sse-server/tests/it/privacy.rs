@@ -1,4 +1,4 @@
-//! Private events: nobody holds a grant until there is access control, so nobody gets one.
+//! Private events: without access control nobody holds a grant, so nobody gets one.
 
 use serde_json::json;
 use sse_testkit::{event, random::Random};

@@ -20,6 +20,7 @@ const ORDERS: &[Order<'_>] = &[
             "ids",
             "order",
             "portion",
+            "stream_name",
             "looks",
             "topic",
             "selector",
@@ -50,7 +51,7 @@ const ORDERS: &[Order<'_>] = &[
     },
     Order {
         package: "sse-server",
-        modules: &["base", "config", "metrics", "store", "log_file", "hub", "transport", "http", "server"],
+        modules: &["base", "config", "metrics", "auth", "store", "log_file", "hub", "transport", "http", "server"],
     },
     Order {
         package: "sse-testkit",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Cursor, DrainReason, EncodedPage, GapReason, Lasts, Millis, Position, Step, StoreRead, Write};
+use crate::{Cursor, DrainReason, EncodedPage, GapReason, Lasts, Millis, Position, Step, StoreRead, StreamName, Write};
 
 /// What the hub itself says on a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +61,9 @@ pub trait Driver {
 
     /// What all sessions of the hub share.
     fn surroundings(&self) -> &impl Surroundings;
+
+    /// The name of the stream, if it has one.
+    fn stream_name(&self) -> Option<StreamName>;
 
     /// The next step of the cursor: [`Engine::next`](crate::Engine::next), or a cached result. A driver that returns
     /// [`Step::CaughtUp`] has to poll the session again once the cursor's group has matched an event.

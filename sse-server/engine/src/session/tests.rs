@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     Bounds, Draft, Engine, Epoch, LagPolicy, Placement, Position, Selector, Selectors, Start, StoreRead, StoredHead,
-    Topic, Write, encode,
+    StreamName, Topic, Write, encode,
 };
 
 const SECOND: Millis = 1000;
@@ -17,6 +17,7 @@ struct Hub {
     now: Millis,
     random: u32,
     failed: bool,
+    name: Option<StreamName>,
 }
 
 impl Hub {
@@ -26,7 +27,7 @@ impl Hub {
             retry: Duration::from_secs(2),
             max_age: Duration::from_secs(100),
         };
-        Self { engine: Engine::new(Epoch::new(0), bounds), timing, now: 0, random: 0, failed: false }
+        Self { engine: Engine::new(Epoch::new(0), bounds), timing, now: 0, random: 0, failed: false, name: None }
     }
 
     fn publish(&mut self, data: &str) {
@@ -85,6 +86,10 @@ impl Driver for Hub {
 
     fn surroundings(&self) -> &impl Surroundings {
         self
+    }
+
+    fn stream_name(&self) -> Option<StreamName> {
+        self.name
     }
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step, Failed> {
@@ -281,4 +286,79 @@ fn without_the_hub_s_own_events_a_gap_in_mid_stream_ends_the_stream_for_what_cau
     let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
     let page = EncodedPage { damaged: true, ..hub.page(&read) };
     assert_eq!(session.accept_page(Ok(page), hub.now, &mut hub), ends(DrainReason::Store), "the disk is at fault");
+}
+
+#[test]
+fn nothing_is_sent_after_the_end_of_a_grant() {
+    let mut hub = Hub::new(Bounds::default());
+    let mut session = hub.open(&Start::Head, Control::Events);
+    session.grant(5 * SECOND);
+    assert_eq!(hub.poll(&mut session), Action::WaitUntil(5 * SECOND));
+    hub.now = 5 * SECOND - 1;
+    hub.publish("in time");
+    assert!(matches!(hub.poll(&mut session), Action::Events { count: 1, .. }));
+    hub.publish("in time, but not taken");
+    hub.now = 5 * SECOND;
+    assert_ends(&hub.poll(&mut session), DrainReason::Expired);
+    assert_eq!(hub.poll(&mut session), Action::Ended);
+}
+
+#[test]
+fn the_end_of_a_grant_can_be_moved_and_what_was_taken_back_stays_so() {
+    let mut hub = Hub::new(Bounds::default());
+    let mut session = hub.open(&Start::Head, Control::Events);
+    session.grant(5 * SECOND);
+    session.grant(10 * SECOND);
+    assert_eq!(session.ends_at(), 10 * SECOND);
+    session.grant(Millis::MAX);
+    assert_eq!(session.ends_at(), 90 * SECOND, "its age");
+    session.revoke();
+    session.grant(Millis::MAX);
+    hub.publish("x");
+    assert_ends(&hub.poll(&mut session), DrainReason::Revoked);
+}
+
+#[test]
+fn the_end_of_a_grant_is_that_of_streams_that_read_are_ending_or_open() {
+    let start = |hub: &Hub| Start::After(hub.position(1).to_string());
+    let mut hub = backed(10);
+    let mut session = hub.open(&start(&hub), Control::Events);
+    let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
+    session.grant(SECOND);
+    hub.now = SECOND;
+    let page = hub.page(&read);
+    assert_ends(&session.accept_page(Ok(page), hub.now, &mut hub), DrainReason::Expired);
+
+    let mut hub = Hub::new(Bounds::default());
+    let mut session = hub.open(&Start::Head, Control::Events);
+    session.grant(96 * SECOND);
+    hub.publish("x");
+    hub.now = 95 * SECOND;
+    session.end_if_due(hub.now, &hub);
+    assert_eq!(session.ends_at(), 96 * SECOND, "it is ending by its age");
+    hub.now = 96 * SECOND;
+    assert!(session.is_out_of_grant(hub.now) && session.overdue_at(10 * SECOND) <= hub.now);
+    assert_ends(&hub.poll(&mut session), DrainReason::Expired);
+
+    let mut hub = Hub::new(Bounds::default());
+    let Placement::Placed(cursor, opening) = hub.engine.subscribe(of("a"), &Start::Earliest).unwrap() else { panic!() };
+    hub.publish("x");
+    let mut session = Session::new(cursor, opening, Control::Events, hub.now, &hub);
+    session.grant(0);
+    assert!(matches!(hub.poll(&mut session), Action::Control { kind: ControlKind::Opening, .. }));
+    assert_ends(&hub.poll(&mut session), DrainReason::Expired);
+}
+
+#[test]
+fn cursors_have_the_stream_s_name_if_it_has_one() {
+    let mut hub = Hub::new(Bounds::default());
+    hub.name = Some(StreamName::new(0xf));
+    let Placement::Placed(cursor, opening) = hub.engine.subscribe(of("a"), &Start::Head).unwrap() else { panic!() };
+    let mut session = Session::new(cursor, opening, Control::Events, hub.now, &hub);
+    for at in [0, 15 * SECOND] {
+        hub.now = at;
+        let Action::Control { block, .. } = hub.poll(&mut session) else { panic!("at {at}") };
+        let text = String::from_utf8(block.to_vec()).unwrap();
+        assert!(text.ends_with("data: {\"stream\":\"000000000000000f\"}\n\n"), "{text}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Texts that something else has to understand.
 
 use http::HeaderName;
+use sse_engine::Selector;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Given, Setting};
@@ -14,6 +15,8 @@ pub(in crate::config) enum TextRule {
     OriginPattern,
     HeaderName,
     ParameterName,
+    CookieName,
+    Selector,
     LogFilter,
 }
 
@@ -32,6 +35,11 @@ impl TextRule {
                 let allowed = |character: char| !character.is_whitespace() && !character.is_control();
                 (!text.contains(['*', '&', '=', '#']) && text.chars().all(allowed)).then(|| text.to_owned())
             }
+            Self::CookieName => {
+                // a token of RFC 9110, as the name of a header is
+                HeaderName::from_bytes(text.as_bytes()).is_ok().then(|| text.to_owned())
+            }
+            Self::Selector => Selector::new(text).is_ok().then(|| text.to_owned()),
             Self::LogFilter => is_log_filter(text).then(|| text.to_owned()),
         }
     }
@@ -50,6 +58,8 @@ impl TextRule {
             }
             Self::HeaderName => "names of request headers, such as x-request-id, without wildcards",
             Self::ParameterName => "names of query parameters, such as token, without wildcards",
+            Self::CookieName => "the name of a cookie, such as __Host-sse",
+            Self::Selector => "topics and patterns, such as news/** or news/*/today",
             Self::LogFilter => "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
         }
     }
@@ -61,6 +71,8 @@ impl TextRule {
             Self::OriginPattern => "origins, with `*.` before the name if wanted, `null`, or `*`",
             Self::HeaderName => "names of headers",
             Self::ParameterName => "names of parameters",
+            Self::CookieName => "the name of a cookie",
+            Self::Selector => "topics and patterns",
             Self::LogFilter => "a level or a filter",
         }
     }

@@ -10,6 +10,7 @@ use sse_engine::{Control, DrainReason, Selector, Selectors, Start, Surroundings,
 use crate::{
     config::Overload,
     http::{
+        access,
         problem::{Problem, quoted},
         request::{
             Request,
@@ -31,7 +32,13 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         let detail = "this address sends text/event-stream, which Accept rules out";
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, RefusalKind::not_acceptable, detail));
     }
-    let wish = Wish::read(&request.query, &request.headers, hub)?;
+    let mut wish = Wish::read(&request.query, &request.headers, hub)?;
+    let selectors: Vec<_> = wish.selectors.iter().cloned().collect();
+    let decided = access::subscriber(hub, &request.headers, &selectors).await?;
+    if let Some(decided) = &decided {
+        // what is selected is granted, so that streams which select the same share a group
+        wish.selectors = wish.selectors.controlled(!decided.is_anonymous);
+    }
     if request.method == Method::HEAD {
         return match hub.has_ended(&wish.selectors, wish.start).await {
             Ok(true) => Ok(ended()),
@@ -45,12 +52,12 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         return turn_away(hub, &SubscribeError::Full, accept, wish.control);
     }
     let address = request.peer.map(|peer| peer.address.ip());
-    let (mut subscriber, mut cursor, mut opening) = match hub.add_subscriber(wish.selectors, wish.start, address).await
-    {
-        Ok(Subscribed::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
-        Ok(Subscribed::Ended) => return Ok(ended()),
-        Err(error) => return turn_away(hub, &error, accept, wish.control),
-    };
+    let (mut subscriber, mut cursor, mut opening) =
+        match hub.add_subscriber(wish.selectors, wish.start, address, decided.as_ref()).await {
+            Ok(Subscribed::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
+            Ok(Subscribed::Ended) => return Ok(ended()),
+            Err(error) => return turn_away(hub, &error, accept, wish.control),
+        };
     if holds_connection {
         subscriber.hold_connection();
     }
@@ -61,11 +68,15 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     {
         return turn_away(hub, &error, accept, control);
     }
+    let name = subscriber.granted().map(|granted| granted.name());
     let gap = opening.gap.as_ref().filter(|_| control == Control::Off).map(|gap| gap.reason.as_str());
     let mut response = match &request.takeover {
         Some(takeover) => head(hub, takeover.put(TakenStream { subscriber, cursor, opening, control }).into()),
         None => head(hub, EventBody::new(subscriber, cursor, opening, control).into()),
     };
+    if let Some(name) = name.and_then(|name| HeaderValue::try_from(name.to_string()).ok()) {
+        response.headers_mut().insert(names::header::STREAM, name);
+    }
     if let Some(reason) = gap {
         response.headers_mut().insert(names::header::GAP, HeaderValue::from_static(reason));
     }

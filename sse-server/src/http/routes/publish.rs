@@ -15,6 +15,7 @@ use sse_engine::Topic;
 
 use crate::{
     http::{
+        access::Publisher,
         problem::Problem,
         request::{
             Request,
@@ -40,29 +41,33 @@ pub(super) async fn publish_to(
     admit(hub, request)?;
     let topic = topic(path)?;
     let wanted = Wanted::read(hub, &request.query, true)?;
-    publish_body(hub, Some(topic), wanted, request).await
+    let publisher =
+        Publisher::admit(hub, &request.headers, request.has_own_origin, std::slice::from_ref(&topic)).await?;
+    publish_body(publisher, Some(topic), wanted, request).await
 }
 
 /// Publishes a body to the topic of the path, or to those of the query.
 async fn publish_body(
-    hub: &Hub,
+    mut publisher: Publisher,
     topic: Option<Topic>,
     wanted: Wanted,
     request: &mut Request,
 ) -> Result<Response<ResponseBody>, Problem> {
+    let hub = publisher.hub().clone();
     if media_type(&request.headers).eq_ignore_ascii_case(names::media_type::EVENT_STREAM.as_bytes()) {
         // apart, since it is larger than what most requests need
-        return Box::pin(pour::publish(hub, topic, wanted, request)).await;
+        return Box::pin(pour::publish(publisher, topic, wanted, request)).await;
     }
     let key = key::of_request(&request.headers)?;
     let limit = one_event(&hub.config().publish);
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
     let draft = wanted.draft(topic, utf8(body.bytes.clone())?)?;
+    publisher.go_on(std::iter::once(&draft)).await?;
     if draft.end && draft.data.is_empty() {
-        return Box::pin(publish_end(hub, draft, key)).await;
+        return Box::pin(publish_end(&hub, draft, key)).await;
     }
     let key = key.map(|text| Key::of_event(&draft, text));
-    publish_one(hub, draft, key).await
+    publish_one(&hub, draft, key).await
 }
 
 /// `POST /publish`: events that name their topics, or a body for those in the query.
@@ -70,7 +75,8 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
     admit(hub, request)?;
     if names_topic(&request.query) {
         let wanted = Wanted::read(hub, &request.query, false)?;
-        return publish_body(hub, None, wanted, request).await;
+        let publisher = Publisher::admit(hub, &request.headers, request.has_own_origin, &wanted.topics).await?;
+        return publish_body(publisher, None, wanted, request).await;
     }
     for parameter in parameters(&request.query) {
         let (name, _) = parameter?;
@@ -80,9 +86,10 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
             "none at this address, since the event's members say it all; with `topic` the body is an event's data",
         )?;
     }
+    let publisher = Publisher::admit(hub, &request.headers, request.has_own_origin, &[]).await?;
     match String::from_utf8_lossy(media_type(&request.headers)).to_ascii_lowercase().as_str() {
-        names::media_type::JSON => json::publish(hub, request).await,
-        names::media_type::NDJSON => ndjson::publish(hub, request).await,
+        names::media_type::JSON => json::publish(publisher, request).await,
+        names::media_type::NDJSON => ndjson::publish(publisher, request).await,
         other => {
             let detail = format!(
                 "the content type {other:?} is not taken here; send application/json or application/x-ndjson, \

@@ -12,7 +12,7 @@ const MANY: usize = 5000;
 
 async fn subscribe(hub: &Hub, selectors: &[String], start: Start) -> (Subscriber, Cursor, Option<GapReason>) {
     let all = selectors.iter().map(|text| Selector::new(text).unwrap()).collect();
-    let subscribed = hub.add_subscriber(hub.selectors(all, false).unwrap(), start, None).await.unwrap();
+    let subscribed = hub.add_subscriber(hub.selectors(all, false).unwrap(), start, None, None).await.unwrap();
     let Subscribed::At(subscriber, cursor, opening) = subscribed else { panic!("no topic has ended") };
     (subscriber, cursor, opening.gap.map(|gap| gap.reason))
 }

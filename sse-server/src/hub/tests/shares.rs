@@ -9,7 +9,7 @@ use super::*;
 async fn subscribe(hub: &Hub, address: &str, topic: &str) -> Result<Subscriber, SubscribeError> {
     let selectors = hub.selectors(vec![Selector::new(topic).unwrap()], false).unwrap();
     let address: IpAddr = address.parse().unwrap();
-    match hub.add_subscriber(selectors, Start::Head, Some(address)).await? {
+    match hub.add_subscriber(selectors, Start::Head, Some(address), None).await? {
         Subscribed::At(subscriber, ..) => Ok(subscriber),
         Subscribed::Ended => panic!("no topic has ended"),
     }

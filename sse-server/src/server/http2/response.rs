@@ -144,6 +144,10 @@ impl Sending {
         let cut = loop {
             match self.next().await {
                 Ok(Some(bytes)) if bytes.is_empty() => {}
+                Ok(Some(_)) if self.body.is_out_of_grant() && self.has_queued() => {
+                    self.stream.send_reset(Reason::CANCEL);
+                    return;
+                }
                 Ok(Some(bytes)) => {
                     let last = self.body.is_end_stream();
                     match self.send(bytes, last).await {
@@ -151,6 +155,11 @@ impl Sending {
                         Ok(()) => {}
                         Err(cut) => break cut,
                     }
+                }
+                // what waits in the connection's queue was not sent in time
+                Ok(None) if self.body.is_out_of_grant() && self.has_queued() => {
+                    self.stream.send_reset(Reason::CANCEL);
+                    return;
                 }
                 Ok(None) => {
                     let _ = self.stream.send_data(Piece::default(), true); // the client may be gone
@@ -168,6 +177,11 @@ impl Sending {
             self.hub.metrics().cut_off.inc();
         }
         self.stream.send_reset(Reason::CANCEL);
+    }
+
+    /// Returns true if pieces that the window has taken wait for the connection.
+    fn has_queued(&self) -> bool {
+        Arc::strong_count(&self.queued) > 1
     }
 
     /// The next piece of the body; `None` at its end.
@@ -211,11 +225,11 @@ impl Sending {
     async fn later_room(&mut self) -> Result<usize, Cut> {
         let mut stall = std::pin::pin!(sleep_until(self.stalls_at()));
         poll_fn(|cx| {
-            if let Some(room) = self.poll_room(cx)? {
-                return Poll::Ready(Ok(room));
-            }
             if let Poll::Ready(reason) = self.body.poll_overdue(cx) {
                 return Poll::Ready(Err(Cut::Overdue(reason)));
+            }
+            if let Some(room) = self.poll_room(cx)? {
+                return Poll::Ready(Ok(room));
             }
             self.poll_stall(stall.as_mut(), cx).map(|()| Err(Cut::Stalled))
         })
@@ -241,7 +255,7 @@ impl Sending {
     /// of its own.
     fn poll_stall(&self, mut stall: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
         while stall.as_mut().poll(cx).is_ready() {
-            if Arc::strong_count(&self.queued) == 1 || self.ends.is_some_and(|ends| ends <= Instant::now()) {
+            if !self.has_queued() || self.ends.is_some_and(|ends| ends <= Instant::now()) {
                 return Poll::Ready(());
             }
             stall.as_mut().reset(self.stalls_at());

@@ -1,7 +1,9 @@
 //! Steps of a group that are computed once and shared by all members with the same progress.
 
 use bytes::Bytes;
-use sse_engine::{Chunk, Cursor, Driver, EncodedPage, Failed, Lasts, Progress, Step, Surroundings, WRITE_BYTES, Write};
+use sse_engine::{
+    Chunk, Cursor, Driver, EncodedPage, Failed, Lasts, Progress, Step, StreamName, Surroundings, WRITE_BYTES, Write,
+};
 
 use crate::hub::{Hub, Waiter};
 
@@ -56,6 +58,7 @@ pub(super) struct ShardDriver<'a> {
     pub(super) hub: &'a Hub,
     pub(super) shard: usize,
     pub(super) memo: &'a mut Memo,
+    pub(super) name: Option<StreamName>,
 }
 
 impl Driver for ShardDriver<'_> {
@@ -63,6 +66,10 @@ impl Driver for ShardDriver<'_> {
 
     fn surroundings(&self) -> &impl Surroundings {
         self.hub
+    }
+
+    fn stream_name(&self) -> Option<StreamName> {
+        self.name
     }
 
     fn next(&mut self, cursor: &mut Cursor) -> Result<Step<Chunk>, Failed> {

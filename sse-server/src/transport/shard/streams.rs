@@ -92,6 +92,9 @@ impl<S: Socket> Streams<S> {
         if let Some(drain) = self.drain {
             session.drain(drain.began, drain.window, drain.reason, &self.hub);
         }
+        if let Some(granted) = subscriber.granted() {
+            granted.apply_to(&mut session, &self.reader.waker(id));
+        }
         let due = session.due();
         let place = self.groups.add(subscriber.group(), slot);
         entry.insert(Connection::new(socket, id, Stream { session, subscriber, place }, chunked, open));
@@ -191,7 +194,10 @@ impl<S: Socket> Streams<S> {
         let connection = &mut self.connections[index];
         let blocked = connection.is_blocked();
         let Some(stream) = connection.stream.as_mut().filter(|_| !blocked) else { return (Stays::Yes, false) };
-        let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+        let name = stream.subscriber.granted().map(|granted| granted.name());
+        // a turn takes a while, and nothing is sent after the end of a grant
+        let now = if name.is_some() { self.hub.clock().now() } else { now };
+        let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo, name };
         let action = stream.session.poll(now, &mut driver);
         self.act(index, action, now)
     }
@@ -207,7 +213,8 @@ impl<S: Socket> Streams<S> {
                 // A heartbeat is still partly unsent.
                 stream.session.abandon_page();
             } else {
-                let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo };
+                let name = stream.subscriber.granted().map(|granted| granted.name());
+                let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo, name };
                 let action = stream.session.accept_page(page, now, &mut driver);
                 if self.act(index, action, now).0 == Stays::No {
                     return;
@@ -215,6 +222,18 @@ impl<S: Socket> Streams<S> {
             }
         }
         self.queue(index);
+    }
+
+    /// The grant of a connection's stream has changed.
+    pub(super) fn on_grant(&mut self, id: Id, now: Millis) {
+        let Some(index) = self.find(id) else { return };
+        let waker = self.reader.waker(id);
+        let Some(Stream { session, subscriber, .. }) = &mut self.connections[index].stream else { return };
+        if let Some(granted) = subscriber.granted() {
+            granted.apply_to(session, &waker);
+        }
+        let due = self.due_of(index).max(now);
+        self.set_timer(index, due);
     }
 
     /// Performs an action of a session. Returns whether the connection still exists, and whether there may be more to
@@ -284,6 +303,14 @@ impl<S: Socket> Streams<S> {
 
     /// Handles a socket that may accept more.
     fn unblock(&mut self, index: usize, now: Millis) {
+        if let Some(stream) = &mut self.connections[index].stream
+            && stream.session.is_out_of_grant(now)
+        {
+            stream.session.end_if_due(now, &self.hub);
+            let reason = stream.session.end_reason().into();
+            self.close(index, reason);
+            return;
+        }
         match self.connections[index].flush(now) {
             Sent::Blocked => return,
             Sent::Gone => {

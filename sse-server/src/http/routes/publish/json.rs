@@ -19,6 +19,7 @@ use super::{
 use crate::{
     config::Publish,
     http::{
+        access::Publisher,
         problem::{Problem, quoted},
         request::{
             Request,
@@ -26,7 +27,7 @@ use crate::{
         },
         response::{ResponseBody, json as json_response},
     },
-    hub::{AppendError, Hub, Publication},
+    hub::{AppendError, Publication},
     metrics::RefusalKind,
     store::{Fingerprint, Key, Scope},
 };
@@ -34,7 +35,11 @@ use crate::{
 /// The most events in an array; more are better sent as NDJSON.
 const MAX_EVENTS: usize = 10_000;
 
-pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
+pub(super) async fn publish(
+    mut publisher: Publisher,
+    request: &mut Request,
+) -> Result<Response<ResponseBody>, Problem> {
+    let hub = &publisher.hub().clone();
     let config = &hub.config().publish;
     let request_key = key::of_request(&request.headers)?;
     let limit = |first: u8| if first == b'[' { many_events(config) } else { one_event(config) };
@@ -45,6 +50,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii_start();
     if !text.starts_with('[') {
         let (draft, own_key) = read(text, config)?;
+        publisher.go_on(std::iter::once(&draft)).await?;
         let text = one_key(request_key, own_key)?;
         let key = text.map(|text| Key::of_event(&draft, text));
         return publish_one(hub, draft, key).await;
@@ -62,14 +68,17 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
             return Err(one_event(config).exceeded().with("index", i));
         }
         let (draft, own_key) = read(event.get(), config).map_err(at(i))?;
+        publisher.check_draft(&draft).map_err(at(i))?; // which one it is
         one_key(request_key.as_ref(), own_key.as_ref()).map_err(at(i))?;
         keys.push(own_key.map(|text| Key::of_event(&draft, text)));
         drafts.push(draft);
     }
+    publisher.go_on(drafts.iter()).await?;
     let topics: Vec<_> = drafts.iter().map(|draft| draft.topic.to_string()).collect();
     let publication = match request_key {
         Some(text) => {
             let content = Fingerprint::of([&b"array"[..], &body.bytes]);
+            let text = publisher.own_key(text);
             Publication::whole(drafts, Key { scope: Scope::Request, text }, content)
         }
         None => Publication::each(drafts, keys),

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     base::turn,
     http::{
+        access::Publisher,
         problem::Problem,
         request::{
             Request,
@@ -23,21 +24,19 @@ use crate::{
         },
         response::ResponseBody,
     },
-    hub::Hub,
     store::Key,
 };
 
-pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
+pub(super) async fn publish(publisher: Publisher, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     let key = key::of_request(&request.headers)?;
-    let mut lines = Lines { hub, upload: Upload::begin(hub, key, "lines", "line").await? };
+    let mut lines = Lines { upload: Upload::begin(publisher, key, "lines", "line").await? };
     let read = lines.read(request).await;
     let done = lines.upload.complete(read).await;
     lines.upload.respond(done)
 }
 
-struct Lines<'a> {
-    hub: &'a Hub,
-    upload: Upload<'a>,
+struct Lines {
+    upload: Upload,
 }
 
 /// The start of a line whose end has not arrived. It counts towards the memory for all bodies, and has a deadline.
@@ -78,9 +77,9 @@ impl Unfinished {
     }
 }
 
-impl Lines<'_> {
+impl Lines {
     async fn read(&mut self, request: &mut Request) -> Result<(), Problem> {
-        let limit = one_event(&self.hub.config().publish);
+        let limit = one_event(&self.upload.hub().config().publish);
         let mut unfinished = Unfinished::new(request.body.room());
         while let Some(piece) = unfinished.next(request).await? {
             let mut rest = &*piece;
@@ -119,10 +118,9 @@ impl Lines<'_> {
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
-        let (draft, own_key) = read(text, &self.hub.config().publish)?;
+        let (draft, own_key) = read(text, &self.upload.hub().config().publish)?;
         one_key(self.upload.key.as_ref(), own_key.as_ref())?;
         let key = own_key.map(|text| Key::of_event(&draft, text));
-        self.upload.push(draft, key, line.len());
-        Ok(())
+        self.upload.push(draft, key, line.len())
     }
 }

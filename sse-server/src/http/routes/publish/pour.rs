@@ -14,6 +14,7 @@ use super::{
 use crate::{
     base::turn,
     http::{
+        access::Publisher,
         problem::Problem,
         request::{
             Request,
@@ -21,13 +22,12 @@ use crate::{
         },
         response::ResponseBody,
     },
-    hub::Hub,
 };
 
 /// Publishes the events of the body to the topic of the path, or to those of the query. Their names and data are taken,
 /// IDs and reconnection times are not.
 pub(super) async fn publish(
-    hub: &Hub,
+    publisher: Publisher,
     topic: Option<Topic>,
     wanted: Wanted,
     request: &mut Request,
@@ -43,23 +43,26 @@ pub(super) async fn publish(
     let pattern = Wanted { end: false, ..wanted }.draft(topic, "".into())?;
     let key = key::of_request(&request.headers)?;
     let canonical = pattern.topic.clone();
-    let mut pour = Pour::new(hub, pattern, Upload::begin(hub, key, "event stream", "event").await?);
+    let hub = publisher.hub().clone();
+    let mut pour = Pour::new(pattern, Upload::begin(publisher, key, "event stream", "event").await?);
     let read = pour.read(request).await;
-    let mut upload = pour.upload;
+    let Pour { mut upload, pattern, .. } = pour;
     // what came before a break is published, and then it is not the end
     let mut done = upload.complete(read).await;
     if ends && done.is_ok() {
-        done = end_topic(hub, canonical, upload.may_be_repeat()).await.map(drop);
+        done = upload.check_publisher([&pattern].into_iter()).await;
+    }
+    if ends && done.is_ok() {
+        done = end_topic(&hub, canonical, upload.may_be_repeat()).await.map(drop);
     }
     upload.ended(ends);
     upload.respond(done)
 }
 
-struct Pour<'a> {
-    hub: &'a Hub,
+struct Pour {
     pattern: Draft,
     parser: Parser,
-    upload: Upload<'a>,
+    upload: Upload,
 }
 
 /// What the parser may hold of an event that has not ended, counted towards the memory for all bodies.
@@ -91,16 +94,16 @@ fn tail(piece: &[u8]) -> usize {
     piece.len() - last(b"\n\n").max(last(b"\n\r\n"))
 }
 
-impl<'a> Pour<'a> {
-    fn new(hub: &'a Hub, pattern: Draft, upload: Upload<'a>) -> Self {
-        let bytes = hub.config().publish.max_event_bytes;
+impl Pour {
+    fn new(pattern: Draft, upload: Upload) -> Self {
+        let bytes = upload.hub().config().publish.max_event_bytes;
         // the line has the field's name besides
         let parser = Parser::with_limits(Limits::new(bytes + 6, bytes)).strict();
-        Self { hub, pattern, parser, upload }
+        Self { pattern, parser, upload }
     }
 
     async fn read(&mut self, request: &mut Request) -> Result<(), Problem> {
-        let limit = one_event(&self.hub.config().publish);
+        let limit = one_event(&self.upload.hub().config().publish);
         let mut held = Held { room: request.body.room(), bytes: 0, limit };
         while let Some(piece) = request.body.next().await? {
             let mut items = 0;
@@ -117,8 +120,8 @@ impl<'a> Pour<'a> {
 
     /// Adds the events that end in `piece` to those to publish, and returns how many items of the stream do.
     fn parse(&mut self, piece: &[u8]) -> Result<usize, Problem> {
-        let Self { hub, pattern, parser, upload } = self;
-        let limit = one_event(&hub.config().publish);
+        let Self { pattern, parser, upload } = self;
+        let limit = one_event(&upload.hub().config().publish);
         let (mut items, mut refused) = (0, None);
         parser.feed(piece, |item| {
             items += 1;
@@ -144,8 +147,10 @@ impl<'a> Pour<'a> {
             match draft {
                 Ok(draft) => {
                     let bytes = draft.weight();
-                    upload.push(draft, None, bytes);
-                    upload.number += 1;
+                    match upload.push(draft, None, bytes) {
+                        Ok(()) => upload.number += 1,
+                        Err(problem) => refused = Some(problem),
+                    }
                 }
                 Err(problem) => refused = Some(problem),
             }

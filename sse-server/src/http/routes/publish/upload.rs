@@ -7,6 +7,7 @@ use sse_engine::Draft;
 use super::receipt::refusal;
 use crate::{
     http::{
+        access::Publisher,
         problem::Problem,
         response::{ResponseBody, json},
     },
@@ -31,8 +32,8 @@ const BATCH: usize = 256;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// The events of one body. Those before one that is refused are published.
-pub(super) struct Upload<'a> {
-    hub: &'a Hub,
+pub(super) struct Upload {
+    publisher: Publisher,
     /// The key of the request.
     pub(super) key: Option<String>,
     /// The same events, as the hub knows them by that key.
@@ -53,29 +54,37 @@ struct Numbered {
     key: Option<Key>,
 }
 
-impl<'a> Upload<'a> {
+impl Upload {
     /// Begins with a request that has this `key`. `form` tells the use of the key from that by other forms: it is stored, and
     /// never changes.
     pub(super) async fn begin(
-        hub: &'a Hub,
+        publisher: Publisher,
         key: Option<String>,
         form: &'static str,
         unit: &'static str,
     ) -> Result<Self, Problem> {
+        let key = key.map(|key| publisher.own_key(key));
         if let Some(text) = key.clone() {
             // reserves the key for this form
             let key = Key { scope: Scope::Request, text };
             let marker = Publication::whole(Vec::new(), key, Fingerprint::of([form.as_bytes()]));
-            hub.append(marker).await.map_err(refusal)?;
+            publisher.hub().append(marker).await.map_err(refusal)?;
         }
         let keyed = key.clone().map(KeyedUpload::new);
-        Ok(Self { hub, key, keyed, unit, number: 1, batch: Vec::new(), bytes: 0, summary: Summary::default() })
+        Ok(Self { publisher, key, keyed, unit, number: 1, batch: Vec::new(), bytes: 0, summary: Summary::default() })
     }
 
     /// Adds the event with the present number and the key that is its own. It takes about `bytes` bytes until it is published.
-    pub(super) fn push(&mut self, draft: Draft, key: Option<Key>, bytes: usize) {
+    /// It is refused if its publisher may not publish it.
+    pub(super) fn push(&mut self, draft: Draft, key: Option<Key>, bytes: usize) -> Result<(), Problem> {
+        self.publisher.check_draft(&draft)?;
         self.bytes += bytes;
         self.batch.push(Numbered { number: self.number, draft, key });
+        Ok(())
+    }
+
+    pub(super) const fn hub(&self) -> &Hub {
+        self.publisher.hub()
     }
 
     pub(super) const fn is_full(&self) -> bool {
@@ -112,7 +121,7 @@ impl<'a> Upload<'a> {
 
     /// An upload that ends before what was published under its key is another one.
     fn check_end(&self) -> Result<(), Problem> {
-        self.keyed.as_ref().map_or(Ok(()), |upload| self.hub.check_upload_end(upload).map_err(refusal))
+        self.keyed.as_ref().map_or(Ok(()), |upload| self.hub().check_upload_end(upload).map_err(refusal))
     }
 
     /// Publishes the batch. If an event is refused for itself, those before it are published.
@@ -120,6 +129,10 @@ impl<'a> Upload<'a> {
         self.bytes = 0;
         let batch = std::mem::take(&mut self.batch);
         let Some(first) = batch.first().map(|event| event.number) else { return Ok(()) };
+        if let Err(problem) = self.check_publisher(batch.iter().map(|event| &event.draft)).await {
+            self.number = first;
+            return Err(problem);
+        }
         let Err(error) = self.publish(&batch).await else { return Ok(()) };
         let (AppendError::Conflict(Some(index)) | AppendError::Ended(index, _)) = error else {
             return Err(self.refused_at(first, error));
@@ -148,6 +161,11 @@ impl<'a> Upload<'a> {
         Err(self.refused_at(number, alone))
     }
 
+    /// Refuses `drafts` once their publisher may not publish them any more.
+    pub(super) async fn check_publisher(&mut self, drafts: impl Iterator<Item = &Draft>) -> Result<(), Problem> {
+        self.publisher.go_on(drafts).await
+    }
+
     fn refused_at(&mut self, number: u64, error: AppendError) -> Problem {
         self.number = number;
         refusal(error)
@@ -158,12 +176,12 @@ impl<'a> Upload<'a> {
         let drafts = batch.iter().map(|event| event.draft.clone()).collect();
         match &mut self.keyed {
             Some(upload) => {
-                let done = self.hub.append_upload(upload, drafts).await?;
+                let done = self.publisher.hub().append_upload(upload, drafts).await?;
                 self.count_keyed(&done);
             }
             None => {
                 let keys = batch.iter().map(|event| event.key.clone()).collect();
-                let published = self.hub.append(Publication::each(drafts, keys)).await?;
+                let published = self.hub().append(Publication::each(drafts, keys)).await?;
                 self.count(published);
             }
         }

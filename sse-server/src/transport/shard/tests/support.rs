@@ -119,6 +119,7 @@ async fn run(hub: Hub, inboxes: Inboxes, notify: Arc<Notify>, taken_over: Weak<T
             match message {
                 Message::Ready(group) => streams.ready(group),
                 Message::Read(id, page) => streams.on_read(id, page, now),
+                Message::Grant(id) => streams.on_grant(id, now),
                 Message::Drain => streams.drain(now),
                 Message::Add(_) | Message::Stop | Message::Panic => unreachable!("nothing sends it here"),
             }

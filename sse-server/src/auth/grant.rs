@@ -1,0 +1,51 @@
+//! What somebody may do, and until when.
+
+use std::time::SystemTime;
+
+use sse_engine::{Selector, Topic};
+
+/// What somebody may do, and until when. [`Grant::default`] allows nothing.
+///
+/// ```
+/// use sse_server::{Grant, Selector};
+///
+/// let mut grant = Grant::default();
+/// grant.subject = Some("user 7".into());
+/// grant.subscribe = vec![Selector::new("users/7/**")?];
+/// assert!(grant.excluded(&[Selector::new("users/7/*")?]).is_none());
+/// assert!(grant.excluded(&[Selector::new("users/**")?]).is_some());
+/// # Ok::<(), sse_server::TopicError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Grant {
+    /// Who it is: streams are listed by it, and can be ended by it.
+    pub subject: Option<String>,
+    /// The public name of the token that it comes from, never the token itself: streams can be ended by it.
+    pub token: Option<String>,
+    /// What may be published: topics that one of these selects.
+    pub publish: Vec<Selector>,
+    /// What may be read: selectors that one of these covers, and private events with a topic that one of these selects.
+    pub subscribe: Vec<Selector>,
+    /// When it ends; `None` is never.
+    pub until: Option<SystemTime>,
+}
+
+impl Grant {
+    /// The first of `selectors` that may not be subscribed to.
+    #[must_use]
+    pub fn excluded<'a>(&self, selectors: impl IntoIterator<Item = &'a Selector>) -> Option<&'a Selector> {
+        selectors.into_iter().find(|one| !self.subscribe.iter().any(|granted| granted.covers(one)))
+    }
+
+    /// The first of `topics` that may not be published to.
+    #[must_use]
+    pub fn unpublishable<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> Option<&'a Topic> {
+        topics.into_iter().find(|one| !self.publish.iter().any(|granted| granted.matches(one)))
+    }
+
+    /// Returns true if it has ended at `now`.
+    pub(crate) fn has_ended(&self, now: SystemTime) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+}

@@ -1,0 +1,69 @@
+//! `[auth]`
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::{
+    error::ConfigError,
+    section::section,
+    server::Server,
+    setting::{TextRule, choices},
+};
+
+section! {
+    /// Who may publish and subscribe.
+    pub struct Auth {
+        /// How it is decided who may do what.
+        pub mode: AuthMode = AuthMode::Open, see "[access](access.md)";
+
+        /// Allows `mode = "open"` where `server.listen` is not loopback, and `server.admin_listen` that is not: whoever
+        /// reaches an open hub can publish and read everything, and the operator's routes ask for no token in any mode.
+        pub allow_open_on_public: bool = false;
+
+        /// The file of tokens, with `mode = "tokens"`. `sse-server token` writes it, and the hub reads it again when it
+        /// changes.
+        pub tokens: PathBuf = PathBuf::from("sse-tokens.toml");
+
+        /// The cookie that carries a token, for browsers. Empty: none does.
+        ///
+        /// Publishing with it needs an `Origin` that is the hub's own or in `cors.origins` by its name.
+        pub cookie: Option<String> = None, takes TextRule::CookieName;
+
+        /// What may be subscribed to without a token: topics and patterns, such as `public/**`. Empty: nothing.
+        pub anonymous: Vec<String> = Vec::new(), takes TextRule::Selector;
+    }
+}
+
+choices! {
+    /// How it is decided who may do what.
+    pub enum AuthMode {
+        /// Everybody may do everything, as is right on loopback and behind a proxy that decides.
+        Open = "open",
+        /// Tokens of the hub's own, in a file.
+        Tokens = "tokens",
+    }
+}
+
+impl Auth {
+    /// Refuses a hub that is open to a network by mistake.
+    pub(super) fn check(&self, server: &Server) -> Result<(), ConfigError> {
+        let is_public = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
+        if self.allow_open_on_public {
+            return Ok(());
+        }
+        if self.mode == AuthMode::Open && is_public(server.listen) {
+            return Err(ConfigError::conflict(
+                "server.listen",
+                "is not loopback and auth.mode is open: all who reach the hub could publish and read everything; set \
+                 auth.mode = \"tokens\", or auth.allow_open_on_public = true where a firewall or proxy decides",
+            ));
+        }
+        if server.admin_listen.is_some_and(is_public) {
+            return Err(ConfigError::conflict(
+                "server.admin_listen",
+                "is not loopback, and the operator's routes ask for no token: all who reach them could delete topics; \
+                 set auth.allow_open_on_public = true where a firewall or proxy decides",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,258 @@
+//! Who asks, and what they may do: tokens out of requests, and refusals as HTTP says them.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use sse_engine::{Draft, Selector, Topic};
+
+use super::problem::{Problem, quoted};
+use crate::{
+    auth::{Action, Denial},
+    hub::{Decided, Hub},
+    metrics::RefusalKind,
+    store::Fingerprint,
+};
+
+/// A token out of a request.
+#[derive(Clone)]
+struct Credential {
+    token: String,
+    /// It came in a cookie, which a browser sends whoever made it ask.
+    is_cookie: bool,
+}
+
+/// A token is no log's business.
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credential").field("is_cookie", &self.is_cookie).finish_non_exhaustive()
+    }
+}
+
+impl Credential {
+    /// The token that a request carries: in `Authorization`, or else in the cookie that is configured.
+    fn of(headers: &HeaderMap, cookie: Option<&str>) -> Result<Option<Self>, Problem> {
+        let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+        if let Some(line) = lines.next() {
+            if lines.next().is_some() {
+                return Err(Problem::invalid("the header Authorization is given twice; give it once"));
+            }
+            let token = bearer(line).ok_or_else(|| invalid_token("Authorization takes `Bearer` and a token"))?;
+            return Ok(Some(Self { token: token.to_owned(), is_cookie: false }));
+        }
+        let Some(name) = cookie else { return Ok(None) };
+        let mut tokens = cookies(headers, name);
+        let Some(token) = tokens.next() else { return Ok(None) };
+        if tokens.next().is_some() {
+            // one of them is perhaps another's, set from a name beside this one
+            return Err(invalid_token("the cookie that carries the token is there twice"));
+        }
+        let token =
+            std::str::from_utf8(token).map_err(|_| invalid_token("the cookie that carries the token is not UTF-8"))?;
+        Ok(Some(Self { token: token.to_owned(), is_cookie: true }))
+    }
+}
+
+/// The token behind `Bearer`, whose case does not matter (RFC 9110, 11.1; RFC 6750, 2.1).
+fn bearer(line: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
+    let token = token.trim_matches(' ');
+    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    (scheme.eq_ignore_ascii_case("bearer") && is_token).then_some(token)
+}
+
+/// The values of the cookies with this name, whatever those beside it are.
+fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+}
+
+/// Decides what somebody may do who sends `request`; `None` if everybody may do everything.
+async fn decide(hub: &Hub, credential: Option<&Credential>, action: Action<'_>) -> Result<Option<Decided>, Problem> {
+    let token = credential.map(|credential| credential.token.as_str());
+    hub.authorize(token, action).await.map_err(|denial| match denial {
+        Denial::Unavailable(why) => {
+            let after = hub.config().stream.retry;
+            Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::unauthorized, why, after)
+        }
+        denial => invalid_token(&denial.to_string()),
+    })
+}
+
+/// 401: the token is no good. `why` is told, and names no token.
+fn invalid_token(why: &str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, RefusalKind::unauthorized, why).challenging(Some(why))
+}
+
+/// Refuses what is not granted: 401 to who showed nothing, else 403. `verb` and `what` say what that is.
+fn refuse(is_known: bool, verb: &str, what: &str) -> Problem {
+    let what = quoted(what);
+    if is_known {
+        let detail = format!("the token may not {verb} {what}");
+        return Problem::new(StatusCode::FORBIDDEN, RefusalKind::forbidden, detail);
+    }
+    let detail = format!("without a token nobody may {verb} {what}; send one as Authorization: Bearer TOKEN");
+    Problem::new(StatusCode::UNAUTHORIZED, RefusalKind::unauthorized, detail).challenging(None)
+}
+
+fn credential(hub: &Hub, headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
+    match hub.access() {
+        Some(_) => Credential::of(headers, hub.config().auth.cookie.as_deref()),
+        None => Ok(None), // whatever is sent is for somebody before the hub
+    }
+}
+
+/// Refuses who may not read all that `selectors` select.
+pub(super) async fn subscriber(
+    hub: &Hub,
+    headers: &HeaderMap,
+    selectors: &[Selector],
+) -> Result<Option<Decided>, Problem> {
+    let credential = credential(hub, headers)?;
+    let decided = decide(hub, credential.as_ref(), Action::Subscribe(selectors)).await?;
+    if let Some(decided) = &decided
+        && let Some(excluded) = decided.grant.excluded(selectors)
+    {
+        let problem = refuse(credential.is_some(), "read", &excluded.to_string());
+        return Err(problem.with("selector", excluded.to_string()));
+    }
+    Ok(decided)
+}
+
+/// The grant of a fresh token, with which a stream is to go on: it must be in `Authorization`.
+pub(super) async fn renewal(hub: &Hub, headers: &HeaderMap) -> Result<Decided, Problem> {
+    let credential = Credential::of(headers, None)?;
+    let missing = || {
+        let detail = "there is no token; send a fresh one as Authorization: Bearer TOKEN";
+        Problem::new(StatusCode::UNAUTHORIZED, RefusalKind::unauthorized, detail).challenging(None)
+    };
+    let credential = credential.ok_or_else(missing)?;
+    decide(hub, Some(&credential), Action::Subscribe(&[])).await?.ok_or_else(missing)
+}
+
+/// Somebody who publishes.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    hub: Hub,
+    credential: Option<Credential>,
+    decided: Option<Decided>,
+}
+
+impl Publisher {
+    /// Refuses who may not publish at all, or not to `topics`, which are those that are known already. `has_own_origin` says
+    /// that a page asks which may use the hub by its name.
+    pub(super) async fn admit(
+        hub: &Hub,
+        headers: &HeaderMap,
+        has_own_origin: bool,
+        topics: &[Topic],
+    ) -> Result<Self, Problem> {
+        let credential = credential(hub, headers)?;
+        if credential.as_ref().is_some_and(|credential| credential.is_cookie) && !has_own_origin {
+            let detail = "a token in a cookie publishes only for pages whose Origin is allowed; add it to cors.origins, or \
+                          send the token as Authorization: Bearer TOKEN";
+            return Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail));
+        }
+        let decided = decide(hub, credential.as_ref(), Action::Publish(topics)).await?;
+        let publisher = Self { hub: hub.clone(), credential, decided };
+        if let Some(decided) = &publisher.decided
+            && decided.grant.publish.is_empty()
+        {
+            let what = topics.first().map_or("anything", Topic::as_str);
+            return Err(publisher.refused(what));
+        }
+        publisher.check(topics)?;
+        Ok(publisher)
+    }
+
+    pub(super) const fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Refuses an event that is for a topic that may not be published to.
+    pub(super) fn check_draft(&self, draft: &Draft) -> Result<(), Problem> {
+        self.check(draft.topics())
+    }
+
+    fn check<'a>(&self, topics: impl IntoIterator<Item = &'a Topic>) -> Result<(), Problem> {
+        let Some(decided) = &self.decided else { return Ok(()) };
+        match decided.grant.unpublishable(topics) {
+            Some(topic) => Err(self.refused(topic.as_str()).with("topic", topic.as_str())),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses `drafts`, which were read meanwhile, if they may not be published, or not any more: the grant has ended, or is
+    /// less than it was.
+    pub(super) async fn go_on<'a>(&mut self, mut drafts: impl Iterator<Item = &'a Draft>) -> Result<(), Problem> {
+        let Some(decided) = &self.decided else { return Ok(()) };
+        if !self.hub.still_holds(decided) {
+            self.decided = decide(&self.hub, self.credential.as_ref(), Action::Publish(&[])).await?;
+        }
+        drafts.try_for_each(|draft| self.check_draft(draft))
+    }
+
+    /// The idempotency key of a request as one of this publisher's: others have others, whatever they are called.
+    pub(super) fn own_key(&self, key: String) -> String {
+        match self.decided.as_ref().and_then(|decided| decided.grant.subject.as_deref()) {
+            // no key of an event or of the open hub has a space
+            Some(subject) => format!("{key} {}", Fingerprint::of([subject.as_bytes()])),
+            None => key,
+        }
+    }
+
+    fn refused(&self, topic: &str) -> Problem {
+        refuse(self.credential.is_some(), "publish to", topic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(headers: &[(&'static str, &str)], cookie: Option<&str>) -> Result<Option<(String, bool)>, u16> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let credential = Credential::of(&map, cookie).map_err(|problem| problem.status().as_u16())?;
+        Ok(credential.map(|credential| (credential.token, credential.is_cookie)))
+    }
+
+    #[test]
+    fn a_token_is_where_it_may_be_and_once() {
+        let auth = |value| ("authorization", value);
+        let (bare, cookie) = (Ok(Some(("t".to_owned(), false))), Ok(Some(("t".to_owned(), true))));
+        assert_eq!(token(&[], None), Ok(None));
+        for value in ["Bearer t", "bearer t", "BEARER  t "] {
+            assert_eq!(token(&[auth(value)], None), bare, "{value:?}");
+        }
+        for value in ["Bearer", "Bearer ", "t", "Basic t", "Bearer t u", "Bearer\tt", ""] {
+            assert_eq!(token(&[auth(value)], None), Err(401), "{value:?}");
+        }
+        assert_eq!(token(&[auth("Bearer t"), auth("Bearer t")], None), Err(400));
+        for value in ["s=t", "a=b; s=t", "s=t;x", "a=b;s=t; c=d", "=; s=t", "ü=é; s=t"] {
+            assert_eq!(token(&[("cookie", value)], Some("s")), cookie, "{value:?}");
+            assert_eq!(token(&[("cookie", value)], None), Ok(None), "{value:?}");
+        }
+        assert_eq!(token(&[("cookie", "S=t; as=t; s")], Some("s")), Ok(None));
+        assert_eq!(
+            token(&[("cookie", "s=\u{ff}; a=b")], Some("s")),
+            Ok(Some(("\u{ff}".into(), true))),
+            "to be refused"
+        );
+        assert_eq!(token(&[("cookie", "s=t; s=u")], Some("s")), Err(401));
+        assert_eq!(token(&[("cookie", "s=t"), ("cookie", "s=t")], Some("s")), Err(401));
+        assert_eq!(
+            token(&[auth("Bearer t"), ("cookie", "s=u")], Some("s")),
+            bare,
+            "what is meant beats what is sent along"
+        );
+        assert_eq!(token(&[auth("Basic t"), ("cookie", "s=u")], Some("s")), Err(401), "never somebody else");
+    }
+
+    #[test]
+    fn a_credential_shows_no_token() {
+        let shown = format!("{:?}", Credential { token: "secret".into(), is_cookie: false });
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+}

@@ -1,0 +1,237 @@
+//! Access: who decides what somebody may do, and the streams that are held by what was decided.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    net::IpAddr,
+    ops::Bound,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+use sse_engine::{Millis, Selector, Selectors, StreamName, millis};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Hub, Shared, granted::GrantedStream};
+use crate::{
+    auth::{Action, Asked, Authorizer, Denial, Grant, TokenFile, WATCH},
+    base::{lock::Lock, random},
+    config::{Auth, AuthMode},
+};
+
+/// The access control of a hub.
+#[derive(Debug)]
+pub(crate) struct Access {
+    authorizer: Arc<dyn Authorizer>,
+    /// The file that is read again when it changes, if that decides.
+    file: Option<Arc<TokenFile>>,
+    is_watched: AtomicBool,
+    /// Who shows nothing.
+    anonymous: Grant,
+    streams: Lock<BTreeMap<StreamName, Arc<GrantedStream>>>,
+    /// How often something was taken back. A stream that opens meanwhile may rest on what was.
+    revocations: AtomicU64,
+}
+
+/// What somebody may do, and how often something had been taken back before that was decided.
+#[derive(Debug)]
+pub(crate) struct Decided {
+    pub(crate) grant: Grant,
+    /// Nothing was shown.
+    pub(crate) is_anonymous: bool,
+    revocations: u64,
+}
+
+/// Why the end of a stream is not moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotRenewed {
+    /// There is no such stream.
+    NoStream,
+    /// The stream is another's, or more than what is granted.
+    NotCovered,
+}
+
+impl Access {
+    /// What the configuration says, if access is controlled at all.
+    pub(super) fn of(config: &Auth) -> Result<Option<Self>, String> {
+        match config.mode {
+            AuthMode::Open => Ok(None),
+            AuthMode::Tokens => {
+                let file = Arc::new(TokenFile::open(&config.tokens)?);
+                Ok(Some(Self { file: Some(file.clone()), ..Self::by(file, config) }))
+            }
+        }
+    }
+
+    /// `authorizer` decides.
+    pub(super) fn by(authorizer: Arc<dyn Authorizer>, config: &Auth) -> Self {
+        let subscribe = config.anonymous.iter().filter_map(|text| Selector::new(text).ok()).collect();
+        Self {
+            authorizer,
+            file: None,
+            is_watched: AtomicBool::new(false),
+            anonymous: Grant { subscribe, ..Grant::default() },
+            streams: Lock::default(),
+            revocations: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a stream that has ended off the list.
+    pub(super) fn forget(&self, name: StreamName) {
+        self.streams.lock_even_so().remove(&name);
+    }
+
+    /// Up to `count` streams after the one named `after`, ordered by name.
+    pub(crate) fn streams_after(&self, after: Option<StreamName>, count: usize) -> Vec<Arc<GrantedStream>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let streams = self.streams.lock_even_so();
+        streams.range((from, Bound::Unbounded)).take(count).map(|(_, stream)| stream.clone()).collect()
+    }
+
+    /// Ends the streams that `is_one` is true for. Returns how many.
+    pub(crate) fn revoke(&self, is_one: impl Fn(&GrantedStream) -> bool) -> usize {
+        self.revocations.fetch_add(1, Ordering::AcqRel); // first, for those that are not on the list yet
+        let streams = self.streams.lock_even_so();
+        let all: Vec<_> = streams.values().filter(|stream| is_one(stream)).cloned().collect();
+        drop(streams);
+        all.iter().for_each(|stream| stream.revoke());
+        all.len()
+    }
+
+    /// Ends the stream with this name. Returns true if there is one.
+    pub(crate) fn revoke_one(&self, name: StreamName) -> bool {
+        let stream = self.streams.lock_even_so().get(&name).cloned();
+        stream.inspect(|stream| stream.revoke()).is_some()
+    }
+}
+
+impl Hub {
+    /// The access control of the hub, if it has one.
+    pub(crate) fn access(&self) -> Option<&Access> {
+        self.0.access.as_ref()
+    }
+
+    /// Decides what somebody may do who shows `token`; `None` if there is no access control.
+    pub(crate) async fn authorize(&self, token: Option<&str>, action: Action<'_>) -> Result<Option<Decided>, Denial> {
+        let Some(access) = self.access() else { return Ok(None) };
+        self.watch(access).await;
+        let revocations = access.revocations.load(Ordering::Acquire);
+        let grant = match token {
+            Some(token) => access.authorizer.authorize(Asked::new(token, action)).await?,
+            None => access.anonymous.clone(),
+        };
+        if grant.has_ended(SystemTime::now()) {
+            return Err(Denial::invalid("the token has expired"));
+        }
+        Ok(Some(Decided { grant, is_anonymous: token.is_none(), revocations }))
+    }
+
+    /// Returns true if what was `decided` holds for sure: it has not ended, and nothing was taken back since.
+    pub(crate) fn still_holds(&self, decided: &Decided) -> bool {
+        let revocations = self.access().map_or(0, |access| access.revocations.load(Ordering::Acquire));
+        decided.revocations == revocations && !decided.grant.has_ended(SystemTime::now())
+    }
+
+    /// Lists a stream of `selectors` that opens now, held by what was `decided`.
+    pub(super) fn hold(
+        &self,
+        decided: &Decided,
+        selectors: Selectors,
+        address: Option<IpAddr>,
+    ) -> Option<Arc<GrantedStream>> {
+        let access = self.access()?;
+        let (until, random) = (self.until(&decided.grant), random::name());
+        let mut streams = access.streams.lock_even_so();
+        let names = (0..).map(|more| StreamName::new(random.wrapping_add(more)));
+        let name = { names }.find(|name| !streams.contains_key(name))?;
+        let stream = GrantedStream::new(name, &decided.grant, until, selectors, address, self.clock().date());
+        let stream = Arc::new(stream);
+        streams.insert(name, stream.clone());
+        drop(streams);
+        if access.revocations.load(Ordering::Acquire) != decided.revocations {
+            stream.revoke(); // perhaps not meant; it comes back, and is decided anew
+        }
+        Some(stream)
+    }
+
+    /// Moves the end of the stream with this name to that of what was `decided`.
+    pub(crate) fn renew(&self, name: StreamName, decided: &Decided) -> Result<(), NotRenewed> {
+        let access = self.access().ok_or(NotRenewed::NoStream)?;
+        let stream = access.streams.lock_even_so().get(&name).cloned().ok_or(NotRenewed::NoStream)?;
+        if !stream.is_covered_by(&decided.grant) {
+            return Err(NotRenewed::NotCovered);
+        }
+        if !stream.renew(&decided.grant, self.until(&decided.grant)) {
+            return Err(NotRenewed::NoStream);
+        }
+        if access.revocations.load(Ordering::Acquire) != decided.revocations {
+            stream.revoke(); // what was taken back is perhaps what it has only now
+        }
+        Ok(())
+    }
+
+    /// When `grant` ends on the hub's clock, whatever happens to the system's.
+    fn until(&self, grant: &Grant) -> Millis {
+        let Some(until) = grant.until else { return Millis::MAX };
+        let left = until.duration_since(SystemTime::now()).unwrap_or_default();
+        self.clock().now().saturating_add(millis(left))
+    }
+
+    /// Reads the file of tokens again and again, from the first request on.
+    async fn watch(&self, access: &Access) {
+        let Some(file) = &access.file else { return };
+        if access.is_watched.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let watched = Watched(Arc::downgrade(&self.0));
+        // nobody has looked so far
+        self.look_again(file.clone(), TokenFile::reload).await;
+        tokio::spawn(watch(watched));
+    }
+
+    /// Looks at the file of tokens by `look`, and ends the streams of tokens that are gone or changed.
+    async fn look_again(&self, file: Arc<TokenFile>, look: fn(&TokenFile) -> Result<HashSet<String>, String>) {
+        let Ok(changed) = tokio::task::spawn_blocking(move || look(&file)).await else { return };
+        match changed {
+            Ok(changed) if changed.is_empty() => {}
+            Ok(changed) => {
+                let is_one = |stream: &GrantedStream| stream.token().is_some_and(|token| changed.contains(&token));
+                let streams = self.access().map_or(0, |access| access.revoke(is_one));
+                tracing::info!(
+                    tokens = changed.len(),
+                    streams,
+                    "tokens were revoked or changed, and their streams end"
+                );
+            }
+            Err(error) => {
+                self.metrics().auth_reload_failures.inc();
+                tracing::warn!(%error, "the file of tokens can't be read; those known before stay valid");
+            }
+        }
+    }
+}
+
+/// The file of a hub is watched until this is dropped: by the next request it is watched anew.
+struct Watched(Weak<Shared>);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(access) = self.0.upgrade().as_ref().and_then(|shared| shared.access.as_ref()) {
+            access.is_watched.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// Reads the file of tokens again when it changes, as long as the hub is there.
+async fn watch(watched: Watched) {
+    let mut ticks = interval(WATCH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(hub) = watched.0.upgrade().map(Hub) else { return };
+        let Some(file) = hub.access().and_then(|access| access.file.clone()) else { return };
+        hub.look_again(file, TokenFile::refresh).await;
+    }
+}
