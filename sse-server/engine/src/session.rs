@@ -10,7 +10,7 @@
 //!               ▼                     │
 //!            Ending ──through──▶ LastWords ──▶ Ended
 //!                                     ▲
-//!      end of its grant, from any ────┤
+//!   end of its grant, once open ─────┤
 //!               lag, log failed ──────┤
 //!               all topics ended ─────┘
 //! ```
@@ -196,9 +196,11 @@ impl Session {
     /// earlier write is still unsent.
     pub fn end_if_due(&mut self, now: Millis, surroundings: &impl Surroundings) {
         if self.granted_until <= now {
-            if !matches!(self.phase, Phase::Opening(_) | Phase::LastWords | Phase::Ended) {
-                let reason = if self.revoked { DrainReason::Revoked } else { DrainReason::Expired };
-                self.end(reason, now);
+            let reason = if self.revoked { DrainReason::Revoked } else { DrainReason::Expired };
+            match self.phase {
+                Phase::LastWords | Phase::Ended => {}
+                Phase::Opening(_) => self.end_reason = reason, // it opens first, for its last words
+                _ => self.end(reason, now),
             }
             return;
         }

@@ -8,8 +8,8 @@ use super::Grant;
 
 /// Decides what somebody may do. A program that embeds the hub can bring its own.
 ///
-/// The hub asks once for each request, before it reads a body, and for a stream once when it opens and whenever its end is to
-/// be moved. It holds what it is told against everything that is asked for: an answer may grant more than that, and what it
+/// The hub asks for each request before it reads a body, and again for the rest of one if a grant was taken back or has ended
+/// meanwhile; for a stream when it opens, and whenever its end is to be moved. It holds what it is told against everything that is asked for: an answer may grant more than that, and what it
 /// does not grant is refused with 403.
 ///
 /// - An answer takes as long as it takes, and is given up with its request: put a bound on what waits.
@@ -76,7 +76,7 @@ pub struct Asked<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action<'a> {
-    /// To publish to these topics, as far as they are known before the body is read.
+    /// To publish to these topics: those of the path or the query. The events of a body may have others, or all of them.
     Publish(&'a [Topic]),
     /// To read what these select.
     Subscribe(&'a [Selector]),

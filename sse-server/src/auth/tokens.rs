@@ -254,7 +254,7 @@ impl Row {
         })?;
         let selectors = |member: &str, texts: Vec<String>| {
             if texts.len() > MAX_SELECTORS {
-                return Err(wrong(member, &format!("{} selectors", texts.len()), "1000 at most"));
+                return Err(wrong(member, &format!("{} selectors", texts.len()), &format!("{MAX_SELECTORS} at most")));
             }
             let one = |text: &String| Selector::new(text).map_err(|why| wrong(member, text, &why.to_string()));
             texts.iter().map(one).collect::<Result<Vec<_>, _>>()

@@ -191,8 +191,9 @@ impl Publisher {
         drafts.try_for_each(|draft| self.check_draft(draft))
     }
 
-    /// The idempotency key of a request as one of this publisher's: others have others, whatever they are called.
-    pub(super) fn own_key(&self, key: String) -> String {
+    /// The idempotency key of a whole request as one of this publisher's: others have others, whatever they are called. That of
+    /// a single event is one of its topic, for all who may publish there.
+    pub(super) fn key_of_subject(&self, key: String) -> String {
         match self.decided.as_ref().and_then(|decided| decided.grant.subject.as_deref()) {
             // no key of an event or of the open hub has a space
             Some(subject) => format!("{key} {}", Fingerprint::of([subject.as_bytes()])),

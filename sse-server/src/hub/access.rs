@@ -31,7 +31,8 @@ pub(crate) struct Access {
     /// Who shows nothing.
     anonymous: Grant,
     streams: Lock<BTreeMap<StreamName, Arc<GrantedStream>>>,
-    /// How often something was taken back. A stream that opens meanwhile may rest on what was.
+    /// How often streams were ended for what they rest on. A stream that opens meanwhile, or a body that is read, may rest on
+    /// the same, and is decided anew. To end one stream by its name takes nothing back.
     revocations: AtomicU64,
 }
 
@@ -179,14 +180,14 @@ impl Hub {
         self.clock().now().saturating_add(millis(left))
     }
 
-    /// Reads the file of tokens again and again, from the first request on.
+    /// Has the file of tokens read again and again, if it is not.
     async fn watch(&self, access: &Access) {
         let Some(file) = &access.file else { return };
         if access.is_watched.swap(true, Ordering::AcqRel) {
             return;
         }
         let watched = Watched(Arc::downgrade(&self.0));
-        // nobody has looked so far
+        // nobody has looked since it was opened, or since the last watcher ended
         self.look_again(file.clone(), TokenFile::reload).await;
         tokio::spawn(watch(watched));
     }

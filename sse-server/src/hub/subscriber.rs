@@ -63,7 +63,7 @@ impl Subscriber {
         self.granted.as_deref()
     }
 
-    /// Names the stream, and lists it until it ends.
+    /// Keeps who holds the stream, which is listed until this is dropped.
     pub(super) fn grant(&mut self, granted: Arc<GrantedStream>) {
         self.granted = Some(granted);
     }

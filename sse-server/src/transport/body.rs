@@ -54,8 +54,8 @@ impl EventBody {
         self
     }
 
-    /// Waits, while nothing of the stream can be sent, until its end is overdue: it is past its age, or its moment of a
-    /// shutdown, by `stream.write_stall`. What carries the stream cuts it off then.
+    /// Waits, while nothing of the stream can be sent, until its end is overdue: its grant has ended, or it is past its age, or
+    /// its moment of a shutdown, by `stream.write_stall` or ten seconds. What carries the stream cuts it off then.
     pub(crate) fn poll_overdue(&mut self, cx: &mut Context<'_>) -> Poll<EndReason> {
         let grace = millis(self.subscriber.hub().config().stream.write_stall);
         self.notice_grant(cx);

@@ -45,7 +45,7 @@ pub(super) struct Streams<S> {
     more: VecDeque<Id>,
     memo: Memo,
     drain: Option<Draining>,
-    /// How long a peer may take nothing, and how long it may take for the last bytes of a stream that has to end.
+    /// How long a peer may take nothing, and, up to a bound of the session's, how long for the last bytes of a stream.
     write_stall: Millis,
     deliveries: Deliveries,
 }
@@ -214,6 +214,7 @@ impl<S: Socket> Streams<S> {
                 stream.session.abandon_page();
             } else {
                 let name = stream.subscriber.granted().map(|granted| granted.name());
+                let now = if name.is_some() { self.hub.clock().now() } else { now };
                 let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo, name };
                 let action = stream.session.accept_page(page, now, &mut driver);
                 if self.act(index, action, now).0 == Stays::No {

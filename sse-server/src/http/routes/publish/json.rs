@@ -78,7 +78,7 @@ pub(super) async fn publish(
     let publication = match request_key {
         Some(text) => {
             let content = Fingerprint::of([&b"array"[..], &body.bytes]);
-            let text = publisher.own_key(text);
+            let text = publisher.key_of_subject(text);
             Publication::whole(drafts, Key { scope: Scope::Request, text }, content)
         }
         None => Publication::each(drafts, keys),

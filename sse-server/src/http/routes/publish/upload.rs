@@ -63,7 +63,7 @@ impl Upload {
         form: &'static str,
         unit: &'static str,
     ) -> Result<Self, Problem> {
-        let key = key.map(|key| publisher.own_key(key));
+        let key = key.map(|key| publisher.key_of_subject(key));
         if let Some(text) = key.clone() {
             // reserves the key for this form
             let key = Key { scope: Scope::Request, text };
