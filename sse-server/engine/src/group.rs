@@ -228,9 +228,9 @@ impl Groups {
             None => {
                 let entry = self.groups.vacant_entry();
                 let id = GroupId::new(entry.key());
-                self.interest.add(selectors.all(), id, bounds.nodes)?;
+                self.interest.add(selectors.as_slice(), id, bounds.nodes)?;
                 if let Err(full) = self.readers.add(selectors.grants(), id, bounds.nodes) {
-                    self.interest.remove(selectors.all(), id);
+                    self.interest.remove(selectors.as_slice(), id);
                     return Err(full);
                 }
                 self.selector_bytes += selectors.cost();
@@ -260,7 +260,7 @@ impl Groups {
         let group = &mut self.groups[id.index()];
         group.members += 1;
         self.members += 1;
-        self.interest.add_member(group.selectors.all());
+        self.interest.add_member(group.selectors.as_slice());
         Ok(id)
     }
 
@@ -270,7 +270,7 @@ impl Groups {
         self.members -= 1;
         let group = &mut self.groups[id.index()];
         group.members -= 1;
-        self.interest.remove_member(group.selectors.all());
+        self.interest.remove_member(group.selectors.as_slice());
         let is_empty = group.members == 0;
         if is_empty && !group.is_unused {
             group.is_unused = true;
@@ -295,7 +295,7 @@ impl Groups {
             self.cache().forget(id); // the next group may reuse the ID
             self.ids.remove(&group.selectors);
             self.selector_bytes -= group.selectors.cost();
-            self.interest.remove(group.selectors.all(), id);
+            self.interest.remove(group.selectors.as_slice(), id);
             self.readers.remove(group.selectors.grants(), id);
         }
         self.unused.is_empty()

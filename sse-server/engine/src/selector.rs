@@ -190,7 +190,8 @@ impl Selectors {
         self.all.iter()
     }
 
-    pub(crate) fn all(&self) -> &[Selector] {
+    /// The same, as a slice.
+    pub fn as_slice(&self) -> &[Selector] {
         &self.all
     }
 

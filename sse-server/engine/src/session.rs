@@ -10,7 +10,7 @@
 //!               ▼                     │
 //!            Ending ──through──▶ LastWords ──▶ Ended
 //!                                     ▲
-//!   end of its grant, once open ─────┤
+//!   end of its grant, once open ──────┤
 //!               lag, log failed ──────┤
 //!               all topics ended ─────┘
 //! ```

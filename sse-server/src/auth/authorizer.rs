@@ -39,7 +39,7 @@ use super::Grant;
 ///             let own = Selector::new(&format!("users/{user}/**")).map_err(|why| Denial::Invalid(why.to_string()))?;
 ///             let mut grant = Grant::default();
 ///             grant.subject = Some(format!("user {user}"));
-///             grant.subscribe = vec![own];
+///             grant.subscribe = [own].into();
 ///             grant.until = SystemTime::now().checked_add(Duration::from_secs(3600));
 ///             Ok(grant)
 ///         })

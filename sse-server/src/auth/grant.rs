@@ -1,6 +1,6 @@
 //! What somebody may do, and until when.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use sse_engine::{Selector, Topic};
 
@@ -11,7 +11,7 @@ use sse_engine::{Selector, Topic};
 ///
 /// let mut grant = Grant::default();
 /// grant.subject = Some("user 7".into());
-/// grant.subscribe = vec![Selector::new("users/7/**")?];
+/// grant.subscribe = [Selector::new("users/7/**")?].into();
 /// assert!(grant.excluded(&[Selector::new("users/7/*")?]).is_none());
 /// assert!(grant.excluded(&[Selector::new("users/**")?]).is_some());
 /// # Ok::<(), sse_server::TopicError>(())
@@ -24,9 +24,9 @@ pub struct Grant {
     /// The public name of the token that it comes from, never the token itself: streams can be ended by it.
     pub token: Option<String>,
     /// What may be published: topics that one of these selects.
-    pub publish: Vec<Selector>,
+    pub publish: Arc<[Selector]>,
     /// What may be read: selectors that one of these covers, and private events with a topic that one of these selects.
-    pub subscribe: Vec<Selector>,
+    pub subscribe: Arc<[Selector]>,
     /// When it ends; `None` is never.
     pub until: Option<SystemTime>,
 }

@@ -90,7 +90,11 @@ fn refuse(is_known: bool, verb: &str, what: &str) -> Problem {
         let detail = format!("the token may not {verb} {what}");
         return Problem::new(StatusCode::FORBIDDEN, RefusalKind::forbidden, detail);
     }
-    let detail = format!("without a token nobody may {verb} {what}; send one as Authorization: Bearer TOKEN");
+    no_token(format!("without a token nobody may {verb} {what}; send one as Authorization: Bearer TOKEN"))
+}
+
+/// 401: a token is wanted, and `detail` says what for.
+fn no_token(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, RefusalKind::unauthorized, detail).challenging(None)
 }
 
@@ -121,10 +125,7 @@ pub(super) async fn subscriber(
 /// The grant of a fresh token, with which a stream is to go on: it must be in `Authorization`.
 pub(super) async fn renewal(hub: &Hub, headers: &HeaderMap) -> Result<Decided, Problem> {
     let credential = Credential::of(headers, None)?;
-    let missing = || {
-        let detail = "there is no token; send a fresh one as Authorization: Bearer TOKEN";
-        Problem::new(StatusCode::UNAUTHORIZED, RefusalKind::unauthorized, detail).challenging(None)
-    };
+    let missing = || no_token("there is no token; send a fresh one as Authorization: Bearer TOKEN");
     let credential = credential.ok_or_else(missing)?;
     decide(hub, Some(&credential), Action::Subscribe(&[])).await?.ok_or_else(missing)
 }
@@ -181,13 +182,14 @@ impl Publisher {
         }
     }
 
-    /// Refuses `drafts`, which were read meanwhile, if they may not be published, or not any more: the grant has ended, or is
-    /// less than it was.
+    /// Refuses `drafts`, which were allowed when they were read, if they are not any more: the grant has ended, or is less than
+    /// it was.
     pub(super) async fn go_on<'a>(&mut self, mut drafts: impl Iterator<Item = &'a Draft>) -> Result<(), Problem> {
         let Some(decided) = &self.decided else { return Ok(()) };
-        if !self.hub.still_holds(decided) {
-            self.decided = decide(&self.hub, self.credential.as_ref(), Action::Publish(&[])).await?;
+        if self.hub.still_holds(decided) {
+            return Ok(());
         }
+        self.decided = decide(&self.hub, self.credential.as_ref(), Action::Publish(&[])).await?;
         drafts.try_for_each(|draft| self.check_draft(draft))
     }
 

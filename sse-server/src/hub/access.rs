@@ -123,6 +123,7 @@ impl Hub {
             Some(token) => access.authorizer.authorize(Asked::new(token, action)).await?,
             None => access.anonymous.clone(),
         };
+        // whoever decided
         if grant.has_ended(SystemTime::now()) {
             return Err(Denial::invalid("the token has expired"));
         }
@@ -183,7 +184,8 @@ impl Hub {
     /// Has the file of tokens read again and again, if it is not.
     async fn watch(&self, access: &Access) {
         let Some(file) = &access.file else { return };
-        if access.is_watched.swap(true, Ordering::AcqRel) {
+        // first without a write, which all requests would share
+        if access.is_watched.load(Ordering::Acquire) || access.is_watched.swap(true, Ordering::AcqRel) {
             return;
         }
         let watched = Watched(Arc::downgrade(&self.0));

@@ -60,12 +60,13 @@ impl Hub {
     ///
     /// [`HubError`].
     pub fn with_authorizer(config: Config, authorizer: impl Authorizer) -> Result<Self, HubError> {
+        config.check_values()?;
         let access = Access::by(Arc::new(authorizer), &config.auth);
         Self::open(config, Some(access))
     }
 
+    /// Opens a hub with a checked configuration.
     fn open(config: Config, access: Option<Access>) -> Result<Self, HubError> {
-        config.check_values()?;
         let backed = config.store.kind == StoreKind::Redb;
         let store: Box<dyn Store> = match config.store.kind {
             StoreKind::Memory => Box::new(Memory::new(0).map_err(HubError::Random)?),

@@ -93,7 +93,8 @@ impl Hub {
         Ok(self.0.core.state()?.engine.has_ended(selectors, &start))
     }
 
-    /// Adds a subscriber, counted by its address, that may read what was `decided`. If where it starts depends on the store, that is read.
+    /// Adds a subscriber, counted by its address, that may read what was `decided`. If where it starts depends on the store,
+    /// that is read.
     pub(crate) async fn add_subscriber(
         &self,
         selectors: Selectors,

@@ -506,8 +506,8 @@ impl Authorizer for Spelled {
             grant.subject = Some(subject.into());
             grant.until = Some(SystemTime::now() + Duration::from_millis(time.parse().unwrap()));
             match asked.action {
-                Action::Publish(_) => grant.publish = selectors(&[selector]),
-                _ => grant.subscribe = selectors(&[selector]),
+                Action::Publish(_) => grant.publish = selectors(&[selector]).into(),
+                _ => grant.subscribe = selectors(&[selector]).into(),
             }
             Ok(grant)
         })

@@ -45,6 +45,16 @@ pub(in crate::http) fn once<T>(slot: &mut Option<T>, name: &str, value: T) -> Re
     }
 }
 
+/// The entries of one page, if the parameter `limit` says nothing else, and the most that it may say.
+pub(in crate::http) const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+
+/// Parses the parameter `limit`.
+pub(in crate::http) fn page_limit(value: &str) -> Result<usize, Problem> {
+    let number = value.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
+    number.ok_or_else(|| Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_LIMIT}")))
+}
+
 /// Refuses a parameter that this path does not have, unless it is one to ignore.
 pub(in crate::http) fn unknown(hub: &Hub, name: &str, known: &str) -> Result<(), Problem> {
     if hub.config().server.ignore_parameters.iter().any(|ignored| ignored == name) {

@@ -33,8 +33,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, RefusalKind::not_acceptable, detail));
     }
     let mut wish = Wish::read(&request.query, &request.headers, hub)?;
-    let selectors: Vec<_> = wish.selectors.iter().cloned().collect();
-    let decided = access::subscriber(hub, &request.headers, &selectors).await?;
+    let decided = access::subscriber(hub, &request.headers, wish.selectors.as_slice()).await?;
     if let Some(decided) = &decided {
         // what is selected is granted, so that streams which select the same share a group
         wish.selectors = wish.selectors.controlled(!decided.is_anonymous);

@@ -53,21 +53,20 @@ async fn publish_body(
     wanted: Wanted,
     request: &mut Request,
 ) -> Result<Response<ResponseBody>, Problem> {
-    let hub = publisher.hub().clone();
     if media_type(&request.headers).eq_ignore_ascii_case(names::media_type::EVENT_STREAM.as_bytes()) {
         // apart, since it is larger than what most requests need
         return Box::pin(pour::publish(publisher, topic, wanted, request)).await;
     }
     let key = key::of_request(&request.headers)?;
-    let limit = one_event(&hub.config().publish);
+    let limit = one_event(&publisher.hub().config().publish);
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
     let draft = wanted.draft(topic, utf8(body.bytes.clone())?)?;
     publisher.go_on(std::iter::once(&draft)).await?;
     if draft.end && draft.data.is_empty() {
-        return Box::pin(publish_end(&hub, draft, key)).await;
+        return Box::pin(publish_end(publisher.hub(), draft, key)).await;
     }
     let key = key.map(|text| Key::of_event(&draft, text));
-    publish_one(&hub, draft, key).await
+    publish_one(publisher.hub(), draft, key).await
 }
 
 /// `POST /publish`: events that name their topics, or a body for those in the query.

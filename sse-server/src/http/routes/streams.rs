@@ -11,16 +11,12 @@ use crate::{
     http::{
         access,
         problem::{Problem, quoted},
-        request::query::{once, parameters, unknown},
+        request::query::{DEFAULT_LIMIT, once, page_limit, parameters, unknown},
         response::{ResponseBody, json},
     },
     hub::{Access, GrantedStream, Hub, NotRenewed},
     metrics::RefusalKind,
 };
-
-/// The streams of one page, if the parameter `limit` says nothing else, and the most that it may say.
-const DEFAULT_LIMIT: usize = 100;
-const MAX_LIMIT: usize = 1000;
 
 #[derive(Serialize)]
 struct Entry {
@@ -41,12 +37,7 @@ pub(super) fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody>, Pro
         let (name, value) = parameter?;
         match name.as_str() {
             "after" => once(&mut after, &name, stream_name("the parameter `after`", &value)?)?,
-            "limit" => {
-                let number = value.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
-                let wrong =
-                    || Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_LIMIT}"));
-                once(&mut limit, &name, number.ok_or_else(wrong)?)?;
-            }
+            "limit" => once(&mut limit, &name, page_limit(&value)?)?,
             _ => unknown(hub, &name, "after and limit")?,
         }
     }

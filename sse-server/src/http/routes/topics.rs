@@ -12,16 +12,12 @@ use sse_engine::{Position, Surroundings, Topic, TopicInfo};
 use crate::{
     http::{
         problem::{Problem, quoted},
-        request::query::{once, parameters, topic, unknown},
+        request::query::{DEFAULT_LIMIT, once, page_limit, parameters, topic, unknown},
         response::{ResponseBody, json},
     },
     hub::{Failure, Hub},
     metrics::RefusalKind,
 };
-
-/// The topics of one page, if the parameter `limit` says nothing else, and the most that it may say.
-const DEFAULT_LIMIT: usize = 100;
-const MAX_LIMIT: usize = 1000;
 
 /// The topics that are looked up at once, and written as one piece of a page: some KB, or 25 with the longest names.
 const AT_ONCE: usize = 16;
@@ -47,12 +43,7 @@ pub(super) async fn list(hub: &Hub, query: &str) -> Result<Response<ResponseBody
         let (name, value) = parameter?;
         match name.as_str() {
             "after" => once(&mut after, &name, value)?,
-            "limit" => {
-                let number = value.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
-                let wrong =
-                    || Problem::invalid(format!("the parameter `limit` is {value:?}; it takes 1 to {MAX_LIMIT}"));
-                once(&mut limit, &name, number.ok_or_else(wrong)?)?;
-            }
+            "limit" => once(&mut limit, &name, page_limit(&value)?)?,
             names::query::TOPIC => once(&mut named, &name, topic_of(&value)?)?,
             _ => unknown(hub, &name, "after, limit and topic")?,
         }

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use sse_engine::{
-    Chunk, Cursor, Driver, EncodedPage, Failed, Lasts, Progress, Step, StreamName, Surroundings, WRITE_BYTES, Write,
+    Chunk, Cursor, Driver, EncodedPage, Failed, Lasts, Millis, Progress, Step, StreamName, Surroundings, WRITE_BYTES,
+    Write,
 };
 
-use crate::hub::{Hub, Waiter};
+use crate::hub::{GrantedStream, Hub, Subscriber, Waiter};
 
 /// The number of steps remembered. The members of a group are mostly at one or two places.
 const PLACES: usize = 32;
@@ -55,10 +56,25 @@ impl Memo {
 
 /// The session's driver for one connection of a shard.
 pub(super) struct ShardDriver<'a> {
-    pub(super) hub: &'a Hub,
-    pub(super) shard: usize,
-    pub(super) memo: &'a mut Memo,
-    pub(super) name: Option<StreamName>,
+    hub: &'a Hub,
+    shard: usize,
+    memo: &'a mut Memo,
+    name: Option<StreamName>,
+}
+
+impl<'a> ShardDriver<'a> {
+    /// The driver for the stream of `subscriber`, and the time for it: a turn takes a while, so that `now` may be past, and
+    /// nothing is sent after the end of a grant.
+    pub(super) fn of(
+        subscriber: &Subscriber,
+        (hub, shard): (&'a Hub, usize),
+        memo: &'a mut Memo,
+        now: Millis,
+    ) -> (Self, Millis) {
+        let name = subscriber.granted().map(GrantedStream::name);
+        let now = if name.is_some() { hub.clock().now() } else { now };
+        (Self { hub, shard, memo, name }, now)
+    }
 }
 
 impl Driver for ShardDriver<'_> {

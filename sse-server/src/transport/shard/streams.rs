@@ -194,10 +194,8 @@ impl<S: Socket> Streams<S> {
         let connection = &mut self.connections[index];
         let blocked = connection.is_blocked();
         let Some(stream) = connection.stream.as_mut().filter(|_| !blocked) else { return (Stays::Yes, false) };
-        let name = stream.subscriber.granted().map(|granted| granted.name());
-        // a turn takes a while, and nothing is sent after the end of a grant
-        let now = if name.is_some() { self.hub.clock().now() } else { now };
-        let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo, name };
+        let hub = (&self.hub, self.reader.shard);
+        let (mut driver, now) = ShardDriver::of(&stream.subscriber, hub, &mut self.memo, now);
         let action = stream.session.poll(now, &mut driver);
         self.act(index, action, now)
     }
@@ -213,9 +211,8 @@ impl<S: Socket> Streams<S> {
                 // A heartbeat is still partly unsent.
                 stream.session.abandon_page();
             } else {
-                let name = stream.subscriber.granted().map(|granted| granted.name());
-                let now = if name.is_some() { self.hub.clock().now() } else { now };
-                let mut driver = ShardDriver { hub: &self.hub, shard: self.reader.shard, memo: &mut self.memo, name };
+                let hub = (&self.hub, self.reader.shard);
+                let (mut driver, now) = ShardDriver::of(&stream.subscriber, hub, &mut self.memo, now);
                 let action = stream.session.accept_page(page, now, &mut driver);
                 if self.act(index, action, now).0 == Stays::No {
                     return;

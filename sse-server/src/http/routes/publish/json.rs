@@ -50,6 +50,7 @@ pub(super) async fn publish(
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_ascii_start();
     if !text.starts_with('[') {
         let (draft, own_key) = read(text, config)?;
+        publisher.check_draft(&draft)?;
         publisher.go_on(std::iter::once(&draft)).await?;
         let text = one_key(request_key, own_key)?;
         let key = text.map(|text| Key::of_event(&draft, text));
