@@ -17,9 +17,10 @@ pub(crate) struct Programs {
     pub(crate) scripts: PathBuf,
 }
 
-/// Builds them, unless the tests have.
+/// Builds them, unless the tests have. With its integration tests cargo builds a package's programs, in the features of
+/// tests, which `cargo build` would not have.
 pub(crate) fn programs(context: &Context) -> Result<Programs> {
-    cargo(context, &["build", "--workspace", "--bin", "sse-server", "--bin", "sse-script"])?;
+    cargo(context, &["test", "--workspace", "--no-run", "--test", "it"])?;
     let program = |name| context.workspace.program("debug", name);
     Ok(Programs { hub: program("sse-server"), scripts: program("sse-script") })
 }
@@ -30,10 +31,8 @@ pub(crate) fn lint(context: &Context) -> Result<()> {
     cargo(context, &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
 }
 
-/// Unit, integration and documentation tests.
+/// Unit, integration and documentation tests, with the programs that some of them start.
 pub(crate) fn test(context: &Context) -> Result<()> {
-    // what some of them start
-    programs(context)?;
     cargo(context, &["test", "--workspace"])
 }
 
