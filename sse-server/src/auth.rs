@@ -5,7 +5,7 @@ mod grant;
 mod token_file;
 mod tokens;
 
-pub use authorizer::{Action, Asked, Authorizer, Authorizing, Denial};
+pub use authorizer::{Asked, Authorizer, Authorizing, Denial, Operation};
 pub use grant::Grant;
 pub(crate) use token_file::{TokenFile, WATCH};
 pub use tokens::{Issued, NewToken, Token, TokenError, Tokens};

@@ -77,7 +77,7 @@ mod config;
 
 mod base;
 
-pub use auth::{Action, Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, Token, TokenError, Tokens};
+pub use auth::{Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, Operation, Token, TokenError, Tokens};
 pub use base::log_lines::LogLines;
 pub use config::{
     Auth, AuthMode, Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention,

@@ -18,7 +18,9 @@ use sse_engine::{Draft, Epoch, Hole, Kind, Loss, Millis, Selectors, StoredTopic,
 pub(crate) use failure::Cause;
 pub use failure::StoreFailure;
 pub(crate) use key::{Fingerprint, Key, KeyedRange, Scope, StoredKey, UploadRange};
-pub(crate) use page_builder::{PAGE_EVENTS, PageBuilder, PageRoom};
+#[cfg(feature = "redb")]
+pub(crate) use page_builder::PageRoom;
+pub(crate) use page_builder::{PAGE_EVENTS, PageBuilder};
 
 /// A log of events in a total order. Many append to it, and every hub follows it.
 ///
@@ -86,8 +88,8 @@ pub(crate) type Task<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 
 /// Receives a store's events. The store calls it while holding its own locks, so it must not call back into the store.
 pub(crate) trait Follower: fmt::Debug + Send + Sync {
-    /// `entries` are the next events, and events through `settled` can be read from the store.
-    fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock;
+    /// `entries` are the next events, and events through `committed` can be read from the store.
+    fn appended(&self, entries: &[Entry], committed: u64) -> AfterUnlock;
 
     /// The events of `trims` are about to be trimmed.
     fn trimming(&self, trims: &[Trim]) -> AfterUnlock;
@@ -103,7 +105,7 @@ pub(crate) trait Follower: fmt::Debug + Send + Sync {
     fn end_of(&self, topic: &Topic) -> Option<u64>;
 
     /// Events through `through` can be read from the store.
-    fn settled(&self, through: u64);
+    fn committed(&self, through: u64);
 
     /// The store is [gone](StoreError::Gone). It holds no locks when it says so.
     fn gone(&self);
@@ -222,13 +224,13 @@ pub(crate) struct StoreSnapshot {
     pub(crate) keys: Vec<StoredKey>,
 }
 
-/// A range of the log to read: after sequence number `after`, through `until`.
+/// A range of the log to read: after sequence number `after`, through `through`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) selectors: Selectors,
     pub(crate) after: u64,
-    pub(crate) until: u64,
-    /// The [room](PageRoom) of the page.
+    pub(crate) through: u64,
+    /// The room of the page.
     pub(crate) events: usize,
     pub(crate) bytes: usize,
 }

@@ -6,7 +6,7 @@
 //!        ▼                                  │
 //!   next(room, date) ─── matching ───▶ Events ──▶ further along
 //!        │
-//!        ├── not in the window any more ──▶ NeedStore ── accept_page(page) ──▶ Events, further along
+//!        ├── not in the window any more ──▶ ReadStore ── accept_page(page) ──▶ Events, further along
 //!        ├── all its topics have ended ────▶ Ended
 //!        ├── lost some, policy gap ────────▶ Gap ──▶ before the first that follows
 //!        └── lost some, policy disconnect ─▶ Lagged
@@ -60,7 +60,7 @@ pub enum Step<W = Write> {
     /// Nothing to write until the group matches again. The cursor has passed all that is shown.
     CaughtUp,
     /// The next events are not in the window: read them from the store, and pass them to [`accept_page`](crate::Engine::accept_page).
-    NeedStore(StoreRead),
+    ReadStore(StoreRead),
     /// Nothing found yet: call again after others have had their turn.
     Yield,
     /// Something was lost. The cursor stands before what follows.
@@ -77,7 +77,7 @@ impl<W> Step<W> {
         match self {
             Self::Events { events, count } => Step::Events { events: carry(events), count },
             Self::CaughtUp => Step::CaughtUp,
-            Self::NeedStore(read) => Step::NeedStore(read),
+            Self::ReadStore(read) => Step::ReadStore(read),
             Self::Yield => Step::Yield,
             Self::Gap(gap) => Step::Gap(gap),
             Self::Lagged => Step::Lagged,
@@ -95,7 +95,7 @@ pub struct StoreRead {
     /// The sequence number after which the range begins.
     pub after: u64,
     /// The last sequence number of the range.
-    pub until: u64,
+    pub through: u64,
     /// These events of the range only, if there are any here.
     pub only: Vec<u64>,
 }
@@ -157,10 +157,10 @@ impl Cursor {
                 return Step::Lagged;
             }
             let selectors = group.selectors.clone();
-            return Step::NeedStore(StoreRead {
+            return Step::ReadStore(StoreRead {
                 selectors,
                 after: progress.seq,
-                until: window.evicted().min(window.shown()),
+                through: window.evicted().min(window.shown()),
                 only: Vec::new(),
             });
         }
@@ -188,7 +188,7 @@ impl Cursor {
         Step::Events { events, count }
     }
 
-    /// Continues with the page read for the last [`Step::NeedStore`].
+    /// Continues with the page read for the last [`Step::ReadStore`].
     pub(crate) fn accept_page(&mut self, view: &View<'_>, page: EncodedPage, date: Millis) -> Step {
         let View { window, groups, bounds, .. } = *view;
         let group = groups.get(self.group);

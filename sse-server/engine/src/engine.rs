@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::{
     Bounds, Cursor, Draft, EncodedPage, Epoch, Full, GroupId, Lasts, Millis, OutOfOrder, Pending, Placement, Selectors,
-    Start, StartRead, Step, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
+    StartFound, StartPoint, Step, StoredHead, StoredTopic, Topic, TopicInfo, Trim, Window,
     cursor::{View, ended_by},
     group::Groups,
     hidden::Hidden,
@@ -115,7 +115,7 @@ impl Engine {
 
     /// Returns true if there is nothing to come for a subscriber that starts at `start`: it names only topics, all of which
     /// have ended, and has had everything.
-    pub fn has_ended(&self, selectors: &Selectors, start: &Start) -> bool {
+    pub fn has_ended(&self, selectors: &Selectors, start: &StartPoint) -> bool {
         // mostly no, and quick to tell
         if ended_by(&self.window, selectors, self.window.head()).is_none() {
             return false;
@@ -173,15 +173,15 @@ impl Engine {
     /// # Errors
     ///
     /// [`Full`] if there is no room for another group.
-    pub fn subscribe(&mut self, selectors: Selectors, start: &Start) -> Result<Placement, Full> {
+    pub fn subscribe(&mut self, selectors: Selectors, start: &StartPoint) -> Result<Placement, Full> {
         let window = (self.window.shown(), self.window.start());
         self.looks.count(REMOVAL);
         let group = self.groups.add_member(selectors, window, &self.bounds, &mut self.matched)?;
         Ok(resume::start(&self.view(), group, start))
     }
 
-    /// Continues a [`Placement::Yield`], or with what was `found` a [`Placement::NeedStore`].
-    pub fn continue_start(&self, cursor: Cursor, pending: Pending, found: Option<StartRead>) -> Placement {
+    /// Continues a [`Placement::Yield`], or with what was `found` a [`Placement::ReadStore`].
+    pub fn continue_start(&self, cursor: Cursor, pending: Pending, found: Option<StartFound>) -> Placement {
         resume::continue_start(&self.view(), cursor, pending, found)
     }
 
@@ -202,7 +202,7 @@ impl Engine {
         cursor.next_lasts(&self.view(), lasts, room)
     }
 
-    /// Continues with the page read for the last [`Step::NeedStore`].
+    /// Continues with the page read for the last [`Step::ReadStore`].
     pub fn accept_page(&self, cursor: &mut Cursor, page: EncodedPage, date: Millis) -> Step {
         cursor.accept_page(&self.view(), page, date)
     }
@@ -256,8 +256,8 @@ impl Engine {
     }
 
     /// Events through `through` can be read from the store. Returns true if there is [work](Self::work) because of it.
-    pub fn settle(&mut self, through: u64) -> bool {
-        self.window.settle(through);
+    pub fn set_committed(&mut self, through: u64) -> bool {
+        self.window.set_committed(through);
         self.window.is_too_large()
     }
 

@@ -19,7 +19,7 @@ const LOOK: usize = if SLICE < 128 { SLICE } else { 128 };
 #[derive(Debug, PartialEq, Eq)]
 pub struct Lasts {
     /// The last event shown when the stream was opened: what follows it comes as to everyone.
-    until: u64,
+    through: u64,
     /// The events that were found and are not delivered.
     portion: Portion,
     /// Events through this one are delivered.
@@ -42,14 +42,14 @@ struct Walk {
 }
 
 impl Lasts {
-    /// Those through the event `until`.
-    pub(crate) fn new(until: u64, all: &PortionBytes) -> Self {
+    /// Those through the event `through`.
+    pub(crate) fn new(through: u64, all: &PortionBytes) -> Self {
         let (portion, search) = (Portion::new(all.clone()), Some(Selection::default()));
-        Self { until, portion, after: 0, search, walk: None }
+        Self { through, portion, after: 0, search, walk: None }
     }
 
-    pub(crate) const fn until(&self) -> u64 {
-        self.until
+    pub(crate) const fn through(&self) -> u64 {
+        self.through
     }
 
     /// The next event to deliver.
@@ -160,10 +160,10 @@ impl Lasts {
         looks: &mut usize,
     ) -> Result<Option<u64>, u64> {
         let seqs = state.seqs.of(kind);
-        let end = seqs.partition_point(|seq| *seq <= self.until && from.is_none_or(|from| *seq < from));
+        let end = seqs.partition_point(|seq| *seq <= self.through && from.is_none_or(|from| *seq < from));
         let back = seqs.range(..end).rev();
         let found = view.window.first_readable(&group.selectors, kind.private, back, looks).map_err(|seq| seq + 1)?;
-        let stored = || Some(state.retained.of(kind).last).filter(|last| (1..=self.until).contains(last));
+        let stored = || Some(state.retained.of(kind).last).filter(|last| (1..=self.through).contains(last));
         let stored = || stored().filter(|last| view.window.frame(*last).is_none());
         Ok(found.or_else(stored))
     }
@@ -185,7 +185,7 @@ impl Cursor {
             return Step::Yield;
         }
         let Some(first) = lasts.first() else {
-            self.set_seq(lasts.until());
+            self.set_seq(lasts.through());
             return Step::CaughtUp;
         };
         let seqs: Vec<_> = lasts.next(STEP_EVENTS).collect();
@@ -193,8 +193,8 @@ impl Cursor {
         let is_stored = |seq: &u64| *seq <= window.evicted() && window.frame(*seq).is_none();
         if is_stored(&first) {
             let only: Vec<_> = seqs.iter().copied().take_while(is_stored).collect();
-            let until = only.last().copied().unwrap_or(first);
-            return Step::NeedStore(StoreRead { selectors: group.selectors.clone(), after: first - 1, until, only });
+            let through = only.last().copied().unwrap_or(first);
+            return Step::ReadStore(StoreRead { selectors: group.selectors.clone(), after: first - 1, through, only });
         }
         let seqs = seqs.into_iter().take_while(|seq| !is_stored(seq)).collect::<Vec<_>>();
         let frames: Vec<_> = seqs.iter().filter_map(|seq| window.frame(*seq)).collect();

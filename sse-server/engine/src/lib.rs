@@ -9,11 +9,11 @@
 //! ```
 //!
 //! ```
-//! use sse_engine::{Bounds, Draft, Engine, Epoch, Selector, Selectors, Start, Step, Topic};
+//! use sse_engine::{Bounds, Draft, Engine, Epoch, Selector, Selectors, StartPoint, Step, Topic};
 //!
 //! let mut engine = Engine::new(Epoch::new(1), Bounds::default());
 //! let selectors = Selectors::new(vec![Selector::new("news/*")?], false);
-//! let placement = engine.subscribe(selectors, &Start::Head).expect("there is room for a group");
+//! let placement = engine.subscribe(selectors, &StartPoint::Head).expect("there is room for a group");
 //! let mut cursor = placement.placed().expect("no store is needed").0;
 //!
 //! engine.publish(1, 0, &Draft::text(Topic::new("news/local")?, "hello"), &mut Vec::new())?;
@@ -80,7 +80,7 @@ pub use lasts::Lasts;
 pub use looks::MAX_LOOKS;
 pub use matcher::{Matcher, Selection};
 pub use order::OutOfOrder;
-pub use resume::{Opening, Pending, Placement, Start, StartRead};
+pub use resume::{Opening, Pending, Placement, StartFound, StartPoint};
 pub use retained::{Hole, Kind, Loss, Retained, Stock, StoredHead, StoredTopic, Trim};
 pub use selector::{Pattern, Selector, Selectors};
 pub use session::{

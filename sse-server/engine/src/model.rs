@@ -107,7 +107,7 @@ impl Model {
                 let gone = self.subscribers.swap_remove(who);
                 self.engine.unsubscribe(gone.cursor.group());
                 let id = self.engine.window().at(gone.cursor.seq()).to_string();
-                return self.subscribe_at(gone.selectors, &Start::After(id), Ok(gone.cursor.seq()));
+                return self.subscribe_at(gone.selectors, &StartPoint::After(id), Ok(gone.cursor.seq()));
             }
             Op::Poll { .. } | Op::Resume { .. } => {}
         }
@@ -124,7 +124,7 @@ impl Model {
         self.time += size as u64 % 5;
         self.engine.append(seq, self.time, &draft).unwrap();
         if self.backed {
-            self.engine.settle(seq.saturating_sub(size as u64 % 4)); // the last ones are not in the file yet
+            self.engine.set_committed(seq.saturating_sub(size as u64 % 4)); // the last ones are not in the file yet
         }
         match looks {
             None => while !self.work(3) {},

@@ -12,7 +12,7 @@ use crate::{
 
 /// Where a subscriber wants to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Start {
+pub enum StartPoint {
     /// At the head: only events published from now on.
     Head,
     /// After the event with this last event ID, which need not be valid.
@@ -46,7 +46,7 @@ pub enum Placement {
     Placed(Cursor, Opening),
     /// The next event may be in the store: read the range, then call
     /// [`Engine::continue_start`](crate::Engine::continue_start) with what was found.
-    NeedStore(Cursor, StoreRead, Pending),
+    ReadStore(Cursor, StoreRead, Pending),
     /// Not known yet: call [`Engine::continue_start`](crate::Engine::continue_start) after others have had their turn.
     Yield(Cursor, Pending),
 }
@@ -55,7 +55,7 @@ impl Placement {
     /// The cursor of the subscriber.
     pub const fn cursor(&self) -> &Cursor {
         match self {
-            Self::Placed(cursor, _) | Self::NeedStore(cursor, ..) | Self::Yield(cursor, _) => cursor,
+            Self::Placed(cursor, _) | Self::ReadStore(cursor, ..) | Self::Yield(cursor, _) => cursor,
         }
     }
 
@@ -63,14 +63,14 @@ impl Placement {
     pub fn placed(self) -> Option<(Cursor, Opening)> {
         match self {
             Self::Placed(cursor, opening) => Some((cursor, opening)),
-            Self::NeedStore(..) | Self::Yield(..) => None,
+            Self::ReadStore(..) | Self::Yield(..) => None,
         }
     }
 }
 
-/// What a store has in the range of a [`Placement::NeedStore`].
+/// What a store has in the range of a [`Placement::ReadStore`].
 #[derive(Debug, Clone)]
-pub enum StartRead {
+pub enum StartFound {
     /// The first event, and its canonical topic.
     First(u64, Topic),
     /// There is none through this sequence number.
@@ -221,7 +221,7 @@ pub struct Opening {
 }
 
 /// Places a member of the group `id` at `start`.
-pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
+pub(crate) fn start(view: &View<'_>, id: GroupId, start: &StartPoint) -> Placement {
     let window = view.window;
     let mut pending = Pending { after: 0, gap: None, check: None, survey: None, lasts: None };
     if let Some(Asked { text, after, gap }) = Asked::of(window, &view.groups.get(id).selectors, start) {
@@ -232,12 +232,12 @@ pub(crate) fn start(view: &View<'_>, id: GroupId, start: &Start) -> Placement {
         }
     }
     match start {
-        Start::Earliest | Start::After(_) | Start::Alias { .. } => {}
+        StartPoint::Earliest | StartPoint::After(_) | StartPoint::Alias { .. } => {}
         // after all that is assigned: what is hidden was published before the subscriber came
-        Start::Head => return exact(window, Cursor::new(id, window.head(), window.generation())),
+        StartPoint::Head => return exact(window, Cursor::new(id, window.head(), window.generation())),
         // what is hidden comes live, after these
-        Start::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.portion_bytes))),
-        Start::Since { time, asked, before } => {
+        StartPoint::Last => pending.lasts = Some(Box::new(Lasts::new(window.shown(), view.portion_bytes))),
+        StartPoint::Since { time, asked, before } => {
             pending.after = before.unwrap_or_else(|| window.before(*time));
             pending.check = Some(Check::Since(*time, asked.clone()));
         }
@@ -250,10 +250,10 @@ pub(crate) fn continue_start(
     view: &View<'_>,
     mut cursor: Cursor,
     mut pending: Pending,
-    found: Option<StartRead>,
+    found: Option<StartFound>,
 ) -> Placement {
     match found {
-        Some(StartRead::First(first, topic)) => {
+        Some(StartFound::First(first, topic)) => {
             let topics = view.window.topics();
             // a topic that is forgotten has no events
             if topics.id(&topic).is_none_or(|id| topics.state(id).has_trimmed(first)) {
@@ -264,11 +264,11 @@ pub(crate) fn continue_start(
             let opening = pending.open(view.window, &mut cursor, Some(first), first);
             Placement::Placed(cursor, opening)
         }
-        Some(StartRead::NoneThrough(through)) => {
+        Some(StartFound::NoneThrough(through)) => {
             pending.after = pending.after.max(through);
             go_on(view, cursor, pending)
         }
-        Some(StartRead::DamagedAfter(seq)) => {
+        Some(StartFound::DamagedAfter(seq)) => {
             let opening = pending.open(view.window, &mut cursor, Some(seq + 1), seq);
             Placement::Placed(cursor, opening)
         }
@@ -295,11 +295,11 @@ pub(crate) struct Asked<'a> {
 
 impl<'a> Asked<'a> {
     /// What a subscriber with `selectors` asks for that starts at `start`; `None` if that is no event.
-    pub(crate) fn of(window: &Window, selectors: &Selectors, start: &'a Start) -> Option<Self> {
+    pub(crate) fn of(window: &Window, selectors: &Selectors, start: &'a StartPoint) -> Option<Self> {
         let (text, seq) = match start {
-            Start::After(text) => (text, seq_of(window, selectors, text)),
-            Start::Alias { asked, seq } => (asked, Ok(*seq)),
-            Start::Head | Start::Earliest | Start::Last | Start::Since { .. } => return None,
+            StartPoint::After(text) => (text, seq_of(window, selectors, text)),
+            StartPoint::Alias { asked, seq } => (asked, Ok(*seq)),
+            StartPoint::Head | StartPoint::Earliest | StartPoint::Last | StartPoint::Since { .. } => return None,
         };
         Some(match seq {
             Ok(after) => Self { text, after, gap: window.hole(after).map(|_| GapReason::Lost) },
@@ -327,7 +327,7 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
             pending.lasts = Some(lasts);
             return Placement::Yield(cursor, pending);
         }
-        cursor.set_seq(lasts.first().map_or(lasts.until(), |first| first - 1));
+        cursor.set_seq(lasts.first().map_or(lasts.through(), |first| first - 1));
         let opening = Opening { position: window.at(cursor.seq()), gap: None, lasts: Some(lasts) };
         return Placement::Placed(cursor, opening);
     }
@@ -372,8 +372,8 @@ fn go_on(view: &View<'_>, mut cursor: Cursor, mut pending: Pending) -> Placement
         _ => {}
     }
     if survey.stored && !is_in_window {
-        let read = StoreRead { selectors: group.selectors.clone(), after, until: window.evicted(), only: Vec::new() };
-        return Placement::NeedStore(cursor, read, pending);
+        let read = StoreRead { selectors: group.selectors.clone(), after, through: window.evicted(), only: Vec::new() };
+        return Placement::ReadStore(cursor, read, pending);
     }
     let first = survey.first.filter(|first| *first <= survey.through);
     let opening = pending.open(window, &mut cursor, first, survey.through);

@@ -309,8 +309,8 @@ impl Session {
                 self.last_words(driver.surroundings())
             }
             Ok(Step::Ended(topics)) => self.end_with_topics(&topics, driver.surroundings()),
-            Ok(Step::NeedStore(_) | Step::CaughtUp) if self.is_ending() => self.last_words(driver.surroundings()),
-            Ok(Step::NeedStore(read)) => {
+            Ok(Step::ReadStore(_) | Step::CaughtUp) if self.is_ending() => self.last_words(driver.surroundings()),
+            Ok(Step::ReadStore(read)) => {
                 let lasts = match std::mem::replace(&mut self.phase, Phase::Live) {
                     Phase::Lasts(lasts) => Some(lasts),
                     _ => None,

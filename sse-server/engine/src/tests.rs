@@ -74,24 +74,24 @@ fn topics_are_bounded_and_a_new_one_always_finds_room() {
 #[test]
 fn groups_are_shared_and_bounded() {
     let mut engine = engine(bounds());
-    let (a, _) = engine.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().placed().unwrap();
-    let (b, _) = engine.subscribe(selectors(&["b", "a"]), &Start::Head).unwrap().placed().unwrap();
+    let (a, _) = engine.subscribe(selectors(&["a", "b"]), &StartPoint::Head).unwrap().placed().unwrap();
+    let (b, _) = engine.subscribe(selectors(&["b", "a"]), &StartPoint::Head).unwrap().placed().unwrap();
     assert_eq!(a.group(), b.group());
-    engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap();
-    engine.subscribe(selectors(&["c/*"]), &Start::Head).unwrap().placed().unwrap();
-    assert_eq!(engine.subscribe(selectors(&["d"]), &Start::Head).unwrap_err(), Full);
+    engine.subscribe(selectors(&["a"]), &StartPoint::Head).unwrap().placed().unwrap();
+    engine.subscribe(selectors(&["c/*"]), &StartPoint::Head).unwrap().placed().unwrap();
+    assert_eq!(engine.subscribe(selectors(&["d"]), &StartPoint::Head).unwrap_err(), Full);
     assert_eq!(engine.subscribers(), (4, 3, 3));
     engine.unsubscribe(a.group());
     engine.unsubscribe(b.group());
     assert_eq!(engine.subscribers(), (2, 2, 3));
-    assert!(engine.subscribe(selectors(&["d"]), &Start::Head).is_ok());
+    assert!(engine.subscribe(selectors(&["d"]), &StartPoint::Head).is_ok());
 }
 
 #[test]
 fn an_event_names_each_group_that_it_is_for_once() {
     let mut engine = engine(bounds());
-    let (a, _) = engine.subscribe(selectors(&["a/b", "a/*", "**"]), &Start::Head).unwrap().placed().unwrap();
-    engine.subscribe(selectors(&["c"]), &Start::Head).unwrap().placed().unwrap();
+    let (a, _) = engine.subscribe(selectors(&["a/b", "a/*", "**"]), &StartPoint::Head).unwrap().placed().unwrap();
+    engine.subscribe(selectors(&["c"]), &StartPoint::Head).unwrap().placed().unwrap();
     assert_eq!(publish(&mut engine, "a/b", 0, "x"), [a.group()]);
     assert_eq!(publish(&mut engine, "nobody/here/x", 0, "x"), [a.group()]);
     engine.unsubscribe(a.group());
@@ -101,8 +101,8 @@ fn an_event_names_each_group_that_it_is_for_once() {
 #[test]
 fn members_at_the_same_place_share_one_joined_write() {
     let mut engine = engine(bounds());
-    let mut one = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
-    let mut two = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut one = engine.subscribe(selectors(&["a"]), &StartPoint::Head).unwrap().placed().unwrap().0;
+    let mut two = engine.subscribe(selectors(&["a"]), &StartPoint::Head).unwrap().placed().unwrap().0;
     publish(&mut engine, "a", 0, "x");
     publish(&mut engine, "a", 0, "y");
     let bytes = |step: Step| match step {
@@ -117,8 +117,8 @@ fn members_at_the_same_place_share_one_joined_write() {
 #[test]
 fn what_was_trimmed_in_the_middle_is_not_in_a_shared_write() {
     let mut engine = engine(Bounds { lag_policy: LagPolicy::Gap, ..bounds() });
-    let mut one = engine.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().placed().unwrap().0;
-    let mut two = engine.subscribe(selectors(&["a", "b"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut one = engine.subscribe(selectors(&["a", "b"]), &StartPoint::Head).unwrap().placed().unwrap().0;
+    let mut two = engine.subscribe(selectors(&["a", "b"]), &StartPoint::Head).unwrap().placed().unwrap().0;
     for topic in ["a", "b", "a"] {
         publish(&mut engine, topic, 0, topic);
     }
@@ -136,7 +136,7 @@ fn what_was_trimmed_in_the_middle_is_not_in_a_shared_write() {
 #[test]
 fn one_who_was_at_the_head_and_leaves_an_event_too_long_lags() {
     let mut engine = engine(bounds());
-    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut cursor = engine.subscribe(selectors(&["a"]), &StartPoint::Head).unwrap().placed().unwrap().0;
     assert_eq!(engine.next(&mut cursor, 1000, 0), Step::CaughtUp);
     publish(&mut engine, "a", 1000, "x");
     assert!(matches!(engine.next(&mut cursor, 1000, 31_000), Step::Events { .. }));
@@ -149,7 +149,7 @@ fn one_who_resumes_does_not_lag_because_the_log_is_old() {
     let mut engine = engine(bounds());
     publish(&mut engine, "a", 0, "x");
     let id = engine.window().at(0).to_string();
-    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap().0;
+    let mut cursor = engine.subscribe(selectors(&["a"]), &StartPoint::After(id)).unwrap().placed().unwrap().0;
     assert!(matches!(engine.next(&mut cursor, 1000, 1_000_000), Step::Events { .. }));
 }
 
@@ -163,7 +163,7 @@ fn trimming_one_topic_is_no_gap_to_readers_of_another() {
     }
     let resume = |engine: &mut Engine, topic: &str| {
         let (cursor, opening) =
-            engine.subscribe(selectors(&[topic]), &Start::After(id.clone())).unwrap().placed().unwrap();
+            engine.subscribe(selectors(&[topic]), &StartPoint::After(id.clone())).unwrap().placed().unwrap();
         engine.unsubscribe(cursor.group());
         opening.gap.map(|gap| gap.reason)
     };
@@ -181,7 +181,7 @@ fn a_reader_far_behind_a_crowded_log_finds_all_of_its_own() {
         publish(&mut engine, if i % 3000 == 2999 { "rare/x" } else { "other" }, 0, "x");
     }
     for selector in ["rare/x", "rare/*"] {
-        let mut placement = engine.subscribe(selectors(&[selector]), &Start::After(id.clone())).unwrap();
+        let mut placement = engine.subscribe(selectors(&[selector]), &StartPoint::After(id.clone())).unwrap();
         while let Placement::Yield(cursor, pending) = placement {
             placement = engine.continue_start(cursor, pending, None);
         }
@@ -210,7 +210,7 @@ fn backed(policy: LagPolicy, events: u64) -> Engine {
     engine.back_by_store(StoredHead::default());
     for seq in 1..=events {
         engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
-        engine.settle(seq);
+        engine.set_committed(seq);
         while !engine.work(10, &mut Vec::new()) {}
     }
     engine
@@ -233,10 +233,11 @@ fn what_is_trimmed_while_it_is_read_is_told() {
     for policy in [LagPolicy::Disconnect, LagPolicy::Gap] {
         let mut engine = backed(policy, 10);
         let id = engine.window().at(1).to_string();
-        let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+        let (mut cursor, opening) =
+            engine.subscribe(selectors(&["a"]), &StartPoint::After(id)).unwrap().placed().unwrap();
         assert_eq!(opening.gap, None);
-        let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 8, only: Vec::new() };
-        assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
+        let span = StoreRead { selectors: selectors(&["a"]), after: 1, through: 8, only: Vec::new() };
+        assert_eq!(engine.next(&mut cursor, 1000, 0), Step::ReadStore(span));
         let left = Retained { events: 7, bytes: 7, first: 4, last: 10 };
         let topic = Topic::new("a").unwrap();
         do_trim(&mut engine, &Trim::plain(topic, (3, 0), true, left));
@@ -245,7 +246,7 @@ fn what_is_trimmed_while_it_is_read_is_told() {
             (LagPolicy::Disconnect, Step::Lagged) => {}
             (LagPolicy::Gap, Step::Gap(gap)) => {
                 assert_eq!((cursor.seq(), gap.first), (3, Some(engine.window().at(4).id())));
-                assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(_)));
+                assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::ReadStore(_)));
                 let page = found(&engine, 4..=8);
                 assert!(matches!(engine.accept_page(&mut cursor, page, 0), Step::Events { count: 5, .. }));
                 assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Events { count: 2, .. }));
@@ -259,28 +260,28 @@ fn what_is_trimmed_while_it_is_read_is_told() {
 fn what_is_not_in_the_store_yet_stays_in_the_window() {
     let mut engine = engine(Bounds { events: 2, ..bounds() });
     engine.back_by_store(StoredHead::default());
-    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut cursor = engine.subscribe(selectors(&["a"]), &StartPoint::Head).unwrap().placed().unwrap().0;
     for seq in 1..=5 {
         engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
     }
     assert_eq!(engine.window().size().0, 5);
-    engine.settle(4);
+    engine.set_committed(4);
     while !engine.work(10, &mut Vec::new()) {}
     assert_eq!(engine.window().size().0, 2);
-    let span = StoreRead { selectors: selectors(&["a"]), after: 0, until: 3, only: Vec::new() };
-    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
+    let span = StoreRead { selectors: selectors(&["a"]), after: 0, through: 3, only: Vec::new() };
+    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::ReadStore(span));
 }
 
 #[test]
 fn a_reader_in_the_store_that_was_at_the_head_is_bound_by_age() {
     let mut engine = backed(LagPolicy::Disconnect, 0);
-    let mut cursor = engine.subscribe(selectors(&["a"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut cursor = engine.subscribe(selectors(&["a"]), &StartPoint::Head).unwrap().placed().unwrap().0;
     assert_eq!(engine.next(&mut cursor, 1000, 0), Step::CaughtUp);
     for seq in 1..=5 {
         engine.publish(seq, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
-        engine.settle(seq);
+        engine.set_committed(seq);
     }
-    assert!(matches!(engine.next(&mut cursor, 1000, 40_000), Step::NeedStore(_)));
+    assert!(matches!(engine.next(&mut cursor, 1000, 40_000), Step::ReadStore(_)));
     let page = found(&engine, 1..=3);
     assert_eq!(engine.accept_page(&mut cursor, page, 40_000), Step::Lagged);
 }
@@ -292,7 +293,7 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
     engine.back_by_store(StoredHead { head: 41, holes, ..StoredHead::default() });
     for (seq, reason) in [(5, true), (10, true), (15, true), (25, true), (35, true), (40, true), (41, false)] {
         let id = engine.window().at(seq).to_string();
-        let (_, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+        let (_, opening) = engine.subscribe(selectors(&["a"]), &StartPoint::After(id)).unwrap().placed().unwrap();
         assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(GapReason::Lost), "{seq}");
     }
     let mut engine = new();
@@ -303,7 +304,7 @@ fn a_hole_is_a_gap_for_those_before_and_in_it() {
     });
     for (seq, reason) in [(5, false), (10, false), (11, true), (20, true), (21, false)] {
         let id = engine.window().at(seq).to_string();
-        let (_, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+        let (_, opening) = engine.subscribe(selectors(&["a"]), &StartPoint::After(id)).unwrap().placed().unwrap();
         assert_eq!(opening.gap.map(|gap| gap.reason), reason.then_some(GapReason::Lost), "{seq}");
     }
 }
@@ -321,10 +322,10 @@ fn after_a_failure_of_the_store_what_it_has_is_read_from_it() {
         ..StoredTopic::new(topic.clone())
     });
     let id = engine.window().at(1).to_string();
-    let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+    let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &StartPoint::After(id)).unwrap().placed().unwrap();
     assert_eq!(opening.gap, None);
-    let span = StoreRead { selectors: selectors(&["a"]), after: 1, until: 3, only: Vec::new() };
-    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::NeedStore(span));
+    let span = StoreRead { selectors: selectors(&["a"]), after: 1, through: 3, only: Vec::new() };
+    assert_eq!(engine.next(&mut cursor, 1000, 0), Step::ReadStore(span));
     engine.publish(4, 0, &draft("a", "x"), &mut Vec::new()).unwrap();
     assert_eq!(engine.topic(&topic).map(|info| info.events), Some(4));
 }
@@ -340,7 +341,7 @@ fn after_a_failure_of_the_store_the_window_is_kept() {
         ..StoredTopic::new(Topic::new("a").unwrap())
     });
     let id = engine.window().at(2).to_string();
-    let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap().placed().unwrap();
+    let (mut cursor, opening) = engine.subscribe(selectors(&["a"]), &StartPoint::After(id)).unwrap().placed().unwrap();
     assert_eq!(opening.gap, None);
     assert!(matches!(engine.next(&mut cursor, 1000, 0), Step::Events { count: 3, .. }));
 }
@@ -379,17 +380,17 @@ fn a_start_is_behind_what_the_store_is_about_to_trim() {
     let left = Retained { events: 5, bytes: 5, first: 6, last: 10 };
     do_trim(&mut engine, &Trim::plain(topic.clone(), (5, 0), true, left));
     let id = engine.window().at(2).to_string();
-    let mut placement = engine.subscribe(selectors(&["a"]), &Start::After(id)).unwrap();
+    let mut placement = engine.subscribe(selectors(&["a"]), &StartPoint::After(id)).unwrap();
     let mut read = Vec::new();
     // as the store has it until the trim is written
     let (cursor, opening) = loop {
         let (cursor, pending, first) = match placement {
             Placement::Placed(cursor, opening) => break (cursor, opening),
-            Placement::NeedStore(cursor, read, pending) => (cursor, pending, read.after + 1),
+            Placement::ReadStore(cursor, read, pending) => (cursor, pending, read.after + 1),
             Placement::Yield(..) => panic!("there is one topic"),
         };
         read.push(first);
-        placement = engine.continue_start(cursor, pending, Some(StartRead::First(first, topic.clone())));
+        placement = engine.continue_start(cursor, pending, Some(StartFound::First(first, topic.clone())));
     };
     assert_eq!((cursor.seq(), read), (5, vec![3, 4, 5, 6]));
     assert_eq!(opening.gap.unwrap().first, Some(engine.window().at(6).id()));
@@ -401,16 +402,16 @@ fn a_start_is_before_hidden_events_that_have_left_the_window() {
     engine.back_by_store(StoredHead::default());
     for seq in 1..=3 {
         engine.append(seq, seq, &draft("a", "x")).unwrap();
-        engine.settle(seq);
+        engine.set_committed(seq);
     }
     engine.work(1, &mut Vec::new());
     assert_eq!((engine.window().shown(), engine.window().start()), (0, 2), "the first is hidden, and gone");
-    for start in [Start::Earliest, Start::Since { time: 1, asked: "1s".into(), before: Some(0) }] {
-        let Placement::NeedStore(cursor, read, pending) = engine.subscribe(selectors(&["*"]), &start).unwrap() else {
+    for start in [StartPoint::Earliest, StartPoint::Since { time: 1, asked: "1s".into(), before: Some(0) }] {
+        let Placement::ReadStore(cursor, read, pending) = engine.subscribe(selectors(&["*"]), &start).unwrap() else {
             panic!("the store has it");
         };
-        assert_eq!((read.after, read.until), (0, 1));
-        let found = StartRead::First(1, Topic::new("a").unwrap());
+        assert_eq!((read.after, read.through), (0, 1));
+        let found = StartFound::First(1, Topic::new("a").unwrap());
         let placement = engine.continue_start(cursor, pending, Some(found));
         assert_eq!(placement.placed().unwrap().0.seq(), 0);
     }

@@ -53,7 +53,7 @@ pub struct Window {
     /// Events through this one were in the store when it was opened.
     head_at_open: u64,
     /// Events through this one are in the store, and need not be in the window.
-    settled: u64,
+    committed: u64,
     /// Events through this one have left the window, and may be in the store.
     evicted: u64,
     holes: Vec<Hole>,
@@ -87,7 +87,7 @@ impl Window {
             generation: 0,
             backed: false,
             head_at_open: 0,
-            settled: 0,
+            committed: 0,
             evicted: 0,
             holes: Vec::new(),
         }
@@ -111,8 +111,8 @@ impl Window {
     }
 
     /// Events through `through` can be read from the store.
-    pub(crate) fn settle(&mut self, through: u64) {
-        self.settled = self.settled.max(through);
+    pub(crate) fn set_committed(&mut self, through: u64) {
+        self.committed = self.committed.max(through);
     }
 
     /// The epoch of the log.
@@ -317,7 +317,7 @@ impl Window {
             self.trim(loud.filter(is_old).unwrap_or(seq), looks);
             return true;
         }
-        if seq > self.settled {
+        if seq > self.committed {
             return false;
         }
         self.drop_frame(seq, looks);

@@ -5,7 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sse_engine::{Bounds, Draft, Engine, Epoch, Selector, Selectors, Start, Step, Topic};
+use sse_engine::{Bounds, Draft, Engine, Epoch, Selector, Selectors, StartPoint, Step, Topic};
 
 fuzz_target!(|input: &[u8]| {
     let mut parts = input.split(|byte| *byte == 0xFF).map(String::from_utf8_lossy);
@@ -42,7 +42,7 @@ fn delivers(selectors: Vec<Selector>, topic: &Topic) {
     let selectors = Selectors::new(selectors, false);
     assert_eq!(selectors.matches(topic), expected);
     let mut engine = Engine::new(Epoch::new(1), Bounds::default());
-    let placement = engine.subscribe(selectors, &Start::Head).expect("there is room for a group");
+    let placement = engine.subscribe(selectors, &StartPoint::Head).expect("there is room for a group");
     let mut cursor = placement.placed().expect("no store is needed").0;
     engine.publish(1, 0, &Draft::text(topic.clone(), "x"), &mut Vec::new()).expect("it is the first");
     let delivered = matches!(engine.next(&mut cursor, 1_000, 0), Step::Events { count: 1, .. });

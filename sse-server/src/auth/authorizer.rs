@@ -69,13 +69,13 @@ pub struct Asked<'a> {
     /// The token that it carries, in `Authorization: Bearer` or in the cookie `auth.cookie`.
     pub token: &'a str,
     /// What it is for.
-    pub action: Action<'a>,
+    pub operation: Operation<'a>,
 }
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Action<'a> {
+pub enum Operation<'a> {
     /// To publish to these topics: those of the path or the query. The events of a body may have others, or all of them.
     Publish(&'a [Topic]),
     /// To read what these select.
@@ -83,15 +83,15 @@ pub enum Action<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(crate) const fn new(token: &'a str, action: Action<'a>) -> Self {
-        Self { token, action }
+    pub(crate) const fn new(token: &'a str, operation: Operation<'a>) -> Self {
+        Self { token, operation }
     }
 }
 
 /// The token is a secret, and no log's business.
 impl fmt::Debug for Asked<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked").field("action", &self.action).finish_non_exhaustive()
+        f.debug_struct("Asked").field("operation", &self.operation).finish_non_exhaustive()
     }
 }
 

@@ -139,7 +139,7 @@ fn read(path: &Path) -> Result<(Tokens, Stamp), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{Action, NewToken};
+    use crate::auth::{NewToken, Operation};
 
     #[tokio::test]
     async fn a_changed_file_is_read_and_a_damaged_one_is_told_once() {
@@ -153,7 +153,7 @@ mod tests {
         fs::write(&path, tokens.to_toml().unwrap()).unwrap();
         let file = TokenFile::open(&path).unwrap();
         let is_known = async || {
-            let asked = Asked::new(&issued.token, Action::Subscribe(&[]));
+            let asked = Asked::new(&issued.token, Operation::Subscribe(&[]));
             file.authorize(asked).await.is_ok()
         };
         assert!(is_known().await);

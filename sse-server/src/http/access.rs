@@ -7,7 +7,7 @@ use sse_engine::{Draft, Selector, Topic};
 
 use super::problem::{Problem, quoted};
 use crate::{
-    auth::{Action, Denial},
+    auth::{Denial, Operation},
     hub::{Decided, Hub},
     metrics::RefusalKind,
     store::Fingerprint,
@@ -67,9 +67,13 @@ fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'
 }
 
 /// Decides what somebody may do who sends `request`; `None` if everybody may do everything.
-async fn decide(hub: &Hub, credential: Option<&Credential>, action: Action<'_>) -> Result<Option<Decided>, Problem> {
+async fn decide(
+    hub: &Hub,
+    credential: Option<&Credential>,
+    operation: Operation<'_>,
+) -> Result<Option<Decided>, Problem> {
     let token = credential.map(|credential| credential.token.as_str());
-    hub.authorize(token, action).await.map_err(|denial| match denial {
+    hub.authorize(token, operation).await.map_err(|denial| match denial {
         Denial::Unavailable(why) => {
             let after = hub.config().stream.retry;
             Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::unauthorized, why, after)
@@ -112,7 +116,7 @@ pub(super) async fn subscriber(
     selectors: &[Selector],
 ) -> Result<Option<Decided>, Problem> {
     let credential = credential(hub, headers)?;
-    let decided = decide(hub, credential.as_ref(), Action::Subscribe(selectors)).await?;
+    let decided = decide(hub, credential.as_ref(), Operation::Subscribe(selectors)).await?;
     if let Some(decided) = &decided
         && let Some(excluded) = decided.grant.excluded(selectors)
     {
@@ -127,7 +131,7 @@ pub(super) async fn renewal(hub: &Hub, headers: &HeaderMap) -> Result<Decided, P
     let credential = Credential::of(headers, None)?;
     let missing = || no_token("there is no token; send a fresh one as Authorization: Bearer TOKEN");
     let credential = credential.ok_or_else(missing)?;
-    decide(hub, Some(&credential), Action::Subscribe(&[])).await?.ok_or_else(missing)
+    decide(hub, Some(&credential), Operation::Subscribe(&[])).await?.ok_or_else(missing)
 }
 
 /// Somebody who publishes.
@@ -153,7 +157,7 @@ impl Publisher {
                           send the token as Authorization: Bearer TOKEN";
             return Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail));
         }
-        let decided = decide(hub, credential.as_ref(), Action::Publish(topics)).await?;
+        let decided = decide(hub, credential.as_ref(), Operation::Publish(topics)).await?;
         let publisher = Self { hub: hub.clone(), credential, decided };
         if let Some(decided) = &publisher.decided
             && decided.grant.publish.is_empty()
@@ -189,7 +193,7 @@ impl Publisher {
         if self.hub.still_holds(decided) {
             return Ok(());
         }
-        self.decided = decide(&self.hub, self.credential.as_ref(), Action::Publish(&[])).await?;
+        self.decided = decide(&self.hub, self.credential.as_ref(), Operation::Publish(&[])).await?;
         drafts.try_for_each(|draft| self.check_draft(draft))
     }
 

@@ -16,7 +16,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Hub, Shared, granted::GrantedStream};
 use crate::{
-    auth::{Action, Asked, Authorizer, Denial, Grant, TokenFile, WATCH},
+    auth::{Asked, Authorizer, Denial, Grant, Operation, TokenFile, WATCH},
     base::{lock::Lock, random},
     config::{Auth, AuthMode},
 };
@@ -115,12 +115,16 @@ impl Hub {
     }
 
     /// Decides what somebody may do who shows `token`; `None` if there is no access control.
-    pub(crate) async fn authorize(&self, token: Option<&str>, action: Action<'_>) -> Result<Option<Decided>, Denial> {
+    pub(crate) async fn authorize(
+        &self,
+        token: Option<&str>,
+        operation: Operation<'_>,
+    ) -> Result<Option<Decided>, Denial> {
         let Some(access) = self.access() else { return Ok(None) };
         self.watch(access).await;
         let revocations = access.revocations.load(Ordering::Acquire);
         let grant = match token {
-            Some(token) => access.authorizer.authorize(Asked::new(token, action)).await?,
+            Some(token) => access.authorizer.authorize(Asked::new(token, operation)).await?,
             None => access.anonymous.clone(),
         };
         // whoever decided

@@ -60,9 +60,7 @@ enum Earlier {
 impl Hub {
     /// Appends all events, or none. Repeats are recognised by their keys.
     pub(crate) async fn append(&self, publication: Publication) -> Result<Vec<Published>, AppendError> {
-        if self.draining().is_some() {
-            return Err(AppendError::Draining);
-        }
+        self.refuse_if_draining()?;
         if publication.keyed.is_empty() {
             let batch = Batch { drafts: publication.drafts, ..Batch::default() };
             let seqs = self.unless_stalled(self.append_to_store(batch)).await?.seqs;
@@ -70,6 +68,10 @@ impl Hub {
         }
         let hub = self.clone();
         self.finish_keyed(async move { hub.append_keyed(publication).await }).await
+    }
+
+    pub(super) fn refuse_if_draining(&self) -> Result<(), AppendError> {
+        self.draining().map_or(Ok(()), |_| Err(AppendError::Draining))
     }
 
     /// Waits for `append`, but not for a disk that does not answer: it may come to pass all the same, and its keys are kept
@@ -91,9 +93,7 @@ impl Hub {
 
     /// Ends `topic` without an event of its own, and returns where: at its last event, or if it has none where the log is.
     pub(crate) async fn end_topic(&self, topic: Topic) -> Result<Position, AppendError> {
-        if self.draining().is_some() {
-            return Err(AppendError::Draining);
-        }
+        self.refuse_if_draining()?;
         let batch = Batch { end: Some(topic), ..Batch::default() };
         let ended = self.unless_stalled(self.append_to_store(batch)).await?.ended;
         ended.map(|seq| self.position(seq)).ok_or(AppendError::Draining)

@@ -42,9 +42,7 @@ impl Hub {
         upload: &mut KeyedUpload,
         drafts: Vec<Draft>,
     ) -> Result<UploadPublished, AppendError> {
-        if self.draining().is_some() {
-            return Err(AppendError::Draining);
-        }
+        self.refuse_if_draining()?;
         let mut contents = vec![upload.content];
         for draft in &drafts {
             let through = contents[contents.len() - 1].then(Fingerprint::of_draft(draft));

@@ -112,9 +112,9 @@ impl Drop for StateGuard<'_> {
 
 /// A publisher that waits for the store.
 #[derive(Debug)]
-pub(super) struct Publisher<'a>(&'a Core);
+pub(super) struct InFlight<'a>(&'a Core);
 
-impl Drop for Publisher<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         if self.0.publishers.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.answered.notify_waiters();
@@ -317,9 +317,9 @@ impl Core {
     }
 
     /// Counts a publisher that waits for the store, until what is returned is dropped.
-    pub(super) fn publisher(&self) -> Publisher<'_> {
+    pub(super) fn publisher(&self) -> InFlight<'_> {
         self.publishers.fetch_add(1, Ordering::AcqRel);
-        Publisher(self)
+        InFlight(self)
     }
 
     /// Waits until no publisher waits for the store.

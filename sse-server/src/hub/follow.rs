@@ -36,11 +36,11 @@ impl Following {
 }
 
 impl Follower for Following {
-    fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock {
+    fn appended(&self, entries: &[Entry], committed: u64) -> AfterUnlock {
         let published = entries.iter().filter(|entry| entry.seq > self.head_at_open).count();
         self.core.metrics.published.inc_by(published as u64);
         let mut wake = Wake::default();
-        let failed = self.core.apply(entries, settled, &mut wake).err();
+        let failed = self.core.apply(entries, committed, &mut wake).err();
         if wake.is_empty() && failed.is_none() {
             return AfterUnlock::default();
         }
@@ -70,8 +70,8 @@ impl Follower for Following {
         AfterUnlock::default()
     }
 
-    fn settled(&self, through: u64) {
-        self.core.settle(through);
+    fn committed(&self, through: u64) {
+        self.core.set_committed(through);
     }
 
     fn recovered(&self, _through: u64, topics: &[StoredTopic], undone: u64) {

@@ -50,7 +50,7 @@ impl Hub {
         Ok(step)
     }
 
-    /// Continues with the page read for the last [`Step::NeedStore`].
+    /// Continues with the page read for the last [`Step::ReadStore`].
     pub(crate) fn accept_page(&self, cursor: &mut Cursor, page: EncodedPage) -> Result<Step, Failed> {
         let date = self.clock().date();
         Ok(self.0.core.state()?.engine.accept_page(cursor, page, date))
@@ -93,7 +93,7 @@ impl Hub {
             return self.0.store.read(query).await;
         }
         let some: Vec<_> = read.only.iter().copied().take(PAGE_EVENTS).collect();
-        let through = some.last().copied().unwrap_or(read.until);
+        let through = some.last().copied().unwrap_or(read.through);
         let entries = self.0.store.read_at(some, query.selectors.clone()).await?;
         Ok(PageBuilder::new(&query, through).fill(entries))
     }
@@ -128,6 +128,6 @@ impl Hub {
 
 /// The query for a page that has room for `events` events of `bytes` bytes.
 pub(super) fn query(read: &StoreRead, events: usize, bytes: usize) -> Query {
-    let StoreRead { selectors, after, until, .. } = read;
-    Query { selectors: selectors.clone(), after: *after, until: *until, events, bytes }
+    let StoreRead { selectors, after, through, .. } = read;
+    Query { selectors: selectors.clone(), after: *after, through: *through, events, bytes }
 }

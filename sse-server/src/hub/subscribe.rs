@@ -3,14 +3,14 @@
 use std::{net::IpAddr, time::Duration};
 
 use sse_engine::{
-    Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Position, Selector, Selectors, Start, StartRead, Step,
-    Surroundings, millis,
+    Cursor, MAX_PATTERN_SEGMENTS, Opening, Placement, Position, Selector, Selectors, StartFound, StartPoint, Step,
+    StoreRead, Surroundings, millis,
 };
 
 use super::{Decided, Failure, Hub, Subscriber, read::query};
 use crate::{
     base::{SHUTTING_DOWN, seldom::Seldom, turn},
-    store::StoreError,
+    store::{Page, StoreError},
 };
 
 /// Why a subscription was refused.
@@ -50,18 +50,6 @@ pub enum SubscribeError {
     Store,
 }
 
-impl SubscribeError {
-    /// Where the subscriber starts can't be read, which is logged now and then.
-    #[allow(clippy::needless_pass_by_value, reason = "for `map_err`")]
-    fn unreadable(error: StoreError) -> Self {
-        static TURNED_AWAY: Seldom = Seldom::a_minute();
-        if let Some(others) = TURNED_AWAY.due() {
-            tracing::warn!(%error, others, "a subscriber is turned away, since where it starts can't be read");
-        }
-        Self::Store
-    }
-}
-
 impl From<Failure> for SubscribeError {
     fn from(_: Failure) -> Self {
         Self::Draining
@@ -82,13 +70,13 @@ enum Attempt {
     /// It is counted, and its place is being looked for.
     Begun(Subscriber, Placement),
     /// Where it starts depends on the store, which has to be asked first.
-    AskStore,
+    ReadStore,
     Ended,
 }
 
 impl Hub {
     /// Returns true if a subscriber that starts at `start` would be told that it has had everything.
-    pub(crate) async fn has_ended(&self, selectors: &Selectors, start: Start) -> Result<bool, SubscribeError> {
+    pub(crate) async fn has_ended(&self, selectors: &Selectors, start: StartPoint) -> Result<bool, SubscribeError> {
         let start = self.resolve(start, selectors).await?;
         Ok(self.0.core.state()?.engine.has_ended(selectors, &start))
     }
@@ -98,7 +86,7 @@ impl Hub {
     pub(crate) async fn add_subscriber(
         &self,
         selectors: Selectors,
-        start: Start,
+        start: StartPoint,
         address: Option<IpAddr>,
         decided: Option<&Decided>,
     ) -> Result<Subscribed, SubscribeError> {
@@ -107,11 +95,10 @@ impl Hub {
             match self.try_subscribe(&selectors, &start, address)? {
                 Attempt::Begun(subscriber, placement) => break (subscriber, placement),
                 Attempt::Ended => return Ok(Subscribed::Ended),
-                Attempt::AskStore => {}
+                Attempt::ReadStore => {}
             }
-            if let Start::Since { time, before, .. } = &mut start {
-                *before =
-                    Some(self.fail_if_gone(self.0.store.before(*time).await).map_err(SubscribeError::unreadable)?);
+            if let StartPoint::Since { time, before, .. } = &mut start {
+                *before = Some(self.turn_away_if_unreadable(self.0.store.before(*time).await)?);
             }
         };
         loop {
@@ -125,15 +112,13 @@ impl Hub {
                     }
                     return Ok(Subscribed::At(subscriber, cursor, opening));
                 }
-                Placement::NeedStore(cursor, read, pending) => {
-                    let page = self
-                        .fail_if_gone(self.0.store.read(query(&read, 1, usize::MAX)).await)
-                        .map_err(SubscribeError::unreadable)?;
+                Placement::ReadStore(cursor, read, pending) => {
+                    let page = self.first_of(&read).await?;
                     let found = match page.entries.first() {
                         // What can't be read any more is told by the cursor, which comes by it first.
-                        _ if page.damaged && !pending.has_gap() => StartRead::DamagedAfter(read.after),
-                        Some(first) => StartRead::First(first.seq, first.draft.topic.clone()),
-                        None => StartRead::NoneThrough(page.through),
+                        _ if page.damaged && !pending.has_gap() => StartFound::DamagedAfter(read.after),
+                        Some(first) => StartFound::First(first.seq, first.draft.topic.clone()),
+                        None => StartFound::NoneThrough(page.through),
                     };
                     (cursor, pending, Some(found))
                 }
@@ -154,10 +139,8 @@ impl Hub {
         }
         let (began, date) = (cursor.progress(), self.clock().date());
         let step = self.0.core.state()?.engine.next(cursor, 1, date);
-        if let Step::NeedStore(read) = step {
-            let page = self
-                .fail_if_gone(self.0.store.read(query(&read, 1, usize::MAX)).await)
-                .map_err(SubscribeError::unreadable)?;
+        if let Step::ReadStore(read) = step {
+            let page = self.first_of(&read).await?;
             if page.damaged {
                 let page = self.encode_page(&read, page); // it takes the lock itself
                 if let Step::Gap(gap) = self.0.core.state()?.engine.accept_page(cursor, page, date) {
@@ -172,17 +155,33 @@ impl Hub {
         Ok(())
     }
 
+    /// The page with the first event of `read`, or none.
+    async fn first_of(&self, read: &StoreRead) -> Result<Page, SubscribeError> {
+        self.turn_away_if_unreadable(self.0.store.read(query(read, 1, usize::MAX)).await)
+    }
+
+    /// Turns a subscriber away if where it starts can't be read, which is logged now and then.
+    fn turn_away_if_unreadable<T>(&self, found: Result<T, StoreError>) -> Result<T, SubscribeError> {
+        static TURNED_AWAY: Seldom = Seldom::a_minute();
+        self.fail_if_gone(found).map_err(|error| {
+            if let Some(others) = TURNED_AWAY.due() {
+                tracing::warn!(%error, others, "a subscriber is turned away, since where it starts can't be read");
+            }
+            SubscribeError::Store
+        })
+    }
+
     /// The same start, at the first event in the store with the ID of its publisher's if it is given by one. What only the
     /// window has is found there.
-    async fn resolve(&self, start: Start, selectors: &Selectors) -> Result<Start, SubscribeError> {
+    async fn resolve(&self, start: StartPoint, selectors: &Selectors) -> Result<StartPoint, SubscribeError> {
         let asked = match start {
-            Start::After(text) if self.0.backed && !text.is_empty() && Position::parse(&text).is_none() => text,
+            StartPoint::After(text) if self.0.backed && !text.is_empty() && Position::parse(&text).is_none() => text,
             start => return Ok(start),
         };
         let found = self.0.store.aliased(asked.clone(), selectors.clone()).await;
-        Ok(match self.fail_if_gone(found).map_err(SubscribeError::unreadable)? {
-            Some(entry) => Start::Alias { asked, seq: entry.seq },
-            None => Start::After(asked),
+        Ok(match self.turn_away_if_unreadable(found)? {
+            Some(entry) => StartPoint::Alias { asked, seq: entry.seq },
+            None => StartPoint::After(asked),
         })
     }
 
@@ -204,15 +203,15 @@ impl Hub {
     }
 
     /// The start `time` ago, or as far back as dates go, which the client wrote as `asked`.
-    pub(crate) fn since(&self, time: Duration, asked: String) -> Start {
-        Start::Since { time: self.clock().date().saturating_sub(millis(time)), asked, before: None }
+    pub(crate) fn since(&self, time: Duration, asked: String) -> StartPoint {
+        StartPoint::Since { time: self.clock().date().saturating_sub(millis(time)), asked, before: None }
     }
 
     /// Counts a subscriber, and begins to place it.
     fn try_subscribe(
         &self,
         selectors: &Selectors,
-        start: &Start,
+        start: &StartPoint,
         address: Option<IpAddr>,
     ) -> Result<Attempt, SubscribeError> {
         if self.draining().is_some() {
@@ -220,10 +219,10 @@ impl Hub {
         }
         let limits = &self.config().limits;
         let mut state = self.0.core.state()?;
-        if let Start::Since { time, before: None, .. } = start
+        if let StartPoint::Since { time, before: None, .. } = start
             && !state.engine.reaches_back_to(*time)
         {
-            return Ok(Attempt::AskStore);
+            return Ok(Attempt::ReadStore);
         }
         if state.engine.has_ended(selectors, start) {
             return Ok(Attempt::Ended);

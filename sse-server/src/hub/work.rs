@@ -32,11 +32,11 @@ impl Drop for Worker {
 }
 
 impl Core {
-    /// Adds appended events to the window. Events through `settled` can be read from the store. `wake` gets those who wait
+    /// Adds appended events to the window. Events through `committed` can be read from the store. `wake` gets those who wait
     /// for the events, even if one of the events fails the hub: that is left to the caller, as is the waking.
     ///
     /// What takes longer than a slice goes on in a thread of its own: the store holds locks of its own now.
-    pub(super) fn apply(self: &Arc<Self>, entries: &[Entry], settled: u64, wake: &mut Wake) -> Result<(), Failure> {
+    pub(super) fn apply(self: &Arc<Self>, entries: &[Entry], committed: u64, wake: &mut Wake) -> Result<(), Failure> {
         let mut state = self.locked()?;
         let mut applied = Ok(());
         let mut over = true;
@@ -50,7 +50,7 @@ impl Core {
                 break;
             }
         }
-        if applied.is_ok() && state.engine.settle(settled) {
+        if applied.is_ok() && state.engine.set_committed(committed) {
             over = state.work(wake);
         }
         self.note_work(&state);
@@ -69,12 +69,12 @@ impl Core {
         ended
     }
 
-    /// Events through `settled` can be read from the store.
-    pub(super) fn settle(self: &Arc<Self>, settled: u64) {
+    /// Events through `committed` can be read from the store.
+    pub(super) fn set_committed(self: &Arc<Self>, committed: u64) {
         // a poisoned lock is left to whoever takes it next
         let Ok(mut state) = self.locked() else { return };
         let mut wake = Wake::default();
-        let over = !state.engine.settle(settled) || state.work(&mut wake);
+        let over = !state.engine.set_committed(committed) || state.work(&mut wake);
         self.note_work(&state);
         self.hand_over(state, over);
         self.wake(wake);

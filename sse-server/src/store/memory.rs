@@ -55,11 +55,11 @@ impl Memory {
     /// A page of the retained events that match.
     fn page(&self, query: &Query) -> Result<Page, StoreError> {
         let state = self.state()?;
-        let until = query.until.min(state.head);
+        let through = query.through.min(state.head);
         let after = state.entries.partition_point(|entry| entry.seq <= query.after);
-        let entries = state.entries.range(after..).take_while(|entry| entry.seq <= until);
+        let entries = state.entries.range(after..).take_while(|entry| entry.seq <= through);
         let matching = entries.filter(|entry| query.selectors.accept(entry.draft.topics(), entry.draft.private));
-        Ok(PageBuilder::new(query, until).fill(matching.cloned()))
+        Ok(PageBuilder::new(query, through).fill(matching.cloned()))
     }
 }
 

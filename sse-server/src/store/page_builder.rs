@@ -104,7 +104,7 @@ mod tests {
         let entry = |seq| Entry { seq, time: 0, draft: Draft::text(Topic::new("a").unwrap(), "four") };
         let weight = entry(1).draft.weight();
         let page = |events, bytes| {
-            let query = Query { selectors: Selectors::new(Vec::new(), false), after: 0, until: 9, events, bytes };
+            let query = Query { selectors: Selectors::new(Vec::new(), false), after: 0, through: 9, events, bytes };
             let page = PageBuilder::new(&query, 9).fill((1..=3).map(entry));
             (page.entries.len(), page.through)
         };

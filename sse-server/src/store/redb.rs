@@ -61,7 +61,7 @@ use disk::{Asked, Disk};
 pub(crate) use fault::{Fault, OpenError};
 pub(crate) use file::LogDir;
 use loaded::Loaded;
-use queue::{Answer, PendingTrim, Queue};
+use queue::{Appending, PendingTrim, Queue};
 pub(crate) use read::Snapshot;
 use retention::Retention;
 use room::{Room, Size};
@@ -308,12 +308,12 @@ impl Store for Redb {
         Box::pin(async move {
             let Inner { room, health, .. } = &*self.shared;
             let size = self.shared.size(&batch)?;
-            let share = match room.share(size).now_or_never() {
-                Some(share) => share?,
+            let permit = match room.acquire(size).now_or_never() {
+                Some(permit) => permit?,
                 None => {
                     let mut health = health.subscribe();
                     tokio::select! {
-                        share = room.share(size) => share?,
+                        permit = room.acquire(size) => permit?,
                         stalled = self.shared.disk.stalled(Asked::Write) => return Err(stalled),
                         failed = health.wait_for(Result::is_err) => {
                             return failed.map_or(Err(StoreError::Closed), |health| health.clone().map(|()| Appended::default()));
@@ -321,9 +321,9 @@ impl Store for Redb {
                     }
                 }
             };
-            match self.shared.append(batch, share)? {
-                Answer::Now(appended) => Ok(appended),
-                Answer::Later(answer) => answer.await.unwrap_or_else(|_| Err(self.shared.ended())),
+            match self.shared.append(batch, permit)? {
+                Appending::Now(appended) => Ok(appended),
+                Appending::Later(answer) => answer.await.unwrap_or_else(|_| Err(self.shared.ended())),
             }
         })
     }

@@ -72,7 +72,7 @@ pub(crate) fn selectors(of: &[&str]) -> Selectors {
 }
 
 pub(crate) fn query(of: &[&str], after: u64) -> Query {
-    Query { selectors: selectors(of), after, until: u64::MAX, events: 100, bytes: 1 << 20 }
+    Query { selectors: selectors(of), after, through: u64::MAX, events: 100, bytes: 1 << 20 }
 }
 
 /// Appends one event, and returns its sequence number.
@@ -93,9 +93,9 @@ pub(crate) async fn all(store: &dyn Store, of: &[&str], after: u64) -> Vec<Entry
 /// All events for `selectors`, read page by page.
 pub(crate) async fn all_for(store: &dyn Store, selectors: Selectors, mut after: u64) -> Vec<Entry> {
     let mut entries = Vec::new();
-    let until = store.snapshot().head + 1_000_000;
+    let through = store.snapshot().head + 1_000_000;
     loop {
-        let query = Query { selectors: selectors.clone(), after, until, events: 7, bytes: 1 << 20 };
+        let query = Query { selectors: selectors.clone(), after, through, events: 7, bytes: 1 << 20 };
         let page = store.read(query).await.unwrap();
         let end = page.entries.is_empty();
         entries.extend(page.entries);
@@ -111,7 +111,7 @@ pub(crate) async fn all_for(store: &dyn Store, selectors: Selectors, mut after: 
 pub(crate) struct Heard {
     pub(crate) entries: Mutex<Vec<Entry>>,
     pub(crate) trims: Mutex<Vec<Trim>>,
-    pub(crate) settled: Mutex<u64>,
+    pub(crate) committed: Mutex<u64>,
     pub(crate) gone: Mutex<bool>,
     pub(crate) recovered: Mutex<Option<(u64, Vec<StoredTopic>)>>,
     /// Where topics have ended.
@@ -122,12 +122,12 @@ pub(crate) struct Heard {
 }
 
 impl Follower for Heard {
-    fn appended(&self, entries: &[Entry], settled: u64) -> AfterUnlock {
+    fn appended(&self, entries: &[Entry], committed: u64) -> AfterUnlock {
         self.entries.lock().unwrap().extend_from_slice(entries);
         for entry in entries.iter().filter(|entry| entry.draft.end) {
             self.ends.lock().unwrap().insert(entry.draft.topic.clone(), entry.seq);
         }
-        Follower::settled(self, settled);
+        Follower::committed(self, committed);
         AfterUnlock::default()
     }
 
@@ -136,9 +136,9 @@ impl Follower for Heard {
         AfterUnlock::default()
     }
 
-    fn settled(&self, through: u64) {
-        let mut settled = self.settled.lock().unwrap();
-        *settled = through.max(*settled);
+    fn committed(&self, through: u64) {
+        let mut committed = self.committed.lock().unwrap();
+        *committed = through.max(*committed);
     }
 
     fn gone(&self) {
@@ -172,8 +172,8 @@ impl Heard {
     }
 
     /// Waits until events through `through` can be read.
-    pub(crate) async fn settled(&self, through: u64) {
-        while *self.settled.lock().unwrap() < through {
+    pub(crate) async fn committed(&self, through: u64) {
+        while *self.committed.lock().unwrap() < through {
             tokio::task::yield_now().await;
         }
     }
@@ -187,8 +187,8 @@ pub(crate) fn followed(store: &dyn Store, after: u64) -> Arc<Heard> {
 }
 
 /// Waits until events through `through` can be read.
-pub(crate) async fn settled(store: &dyn Store, through: u64) {
-    followed(store, 0).settled(through).await;
+pub(crate) async fn committed(store: &dyn Store, through: u64) {
+    followed(store, 0).committed(through).await;
 }
 
 pub(crate) async fn an_append_begins_when_it_is_polled(store: &dyn Store) {
@@ -198,7 +198,7 @@ pub(crate) async fn an_append_begins_when_it_is_polled(store: &dyn Store) {
     drop(begun); // the caller is gone
     let last = append(store, "a", "last").await;
     assert!(polled.is_none_or(|appended| appended.is_ok()));
-    settled(store, last).await;
+    committed(store, last).await;
     let data: Vec<_> = all(store, &["a"], 0).await.into_iter().map(|entry| entry.draft.data).collect();
     assert_eq!(data, ["begun", "last"]);
 }
@@ -224,7 +224,7 @@ pub(crate) async fn what_is_appended_is_read_back(store: &dyn Store) {
     let keys = vec![KeyedRange { key, content: Fingerprint::of([]), events: Range { start: 0, end: 1 }, upload: None }];
     let batch = Batch { drafts: drafts.clone(), keys, now: 7, ..Batch::default() };
     let seqs = store.append(batch).await.unwrap().seqs;
-    settled(store, seqs[1]).await;
+    committed(store, seqs[1]).await;
     let read = all(store, &["a"], 0).await;
     let expect: Vec<_> = seqs.iter().zip(drafts).map(|(seq, draft)| Entry { seq: *seq, time: 7, draft }).collect();
     assert_eq!(read, expect);
@@ -236,7 +236,7 @@ pub(crate) async fn a_page_is_bounded_and_says_how_far_it_goes(store: &dyn Store
         seqs.push(append(store, "a", data).await);
         append(store, "other", data).await;
     }
-    settled(store, seqs[3] + 1).await;
+    committed(store, seqs[3] + 1).await;
     let two = store.read(Query { events: 2, ..query(&["a"], 0) }).await.unwrap();
     assert_eq!((two.entries.len(), two.through), (2, seqs[1]));
     let weight = two.entries[0].draft.weight();
@@ -244,9 +244,9 @@ pub(crate) async fn a_page_is_bounded_and_says_how_far_it_goes(store: &dyn Store
     assert_eq!((one.entries.len(), one.through), (1, seqs[0]));
     let least = store.read(Query { bytes: 0, ..query(&["a"], 0) }).await.unwrap();
     assert_eq!(least.entries.len(), 1, "one event, whatever its size");
-    let part = store.read(Query { until: seqs[2] - 1, ..query(&["a"], 0) }).await.unwrap();
+    let part = store.read(Query { through: seqs[2] - 1, ..query(&["a"], 0) }).await.unwrap();
     assert_eq!((part.entries.len(), part.through), (2, seqs[2] - 1));
-    let none = store.read(Query { until: seqs[3], ..query(&["nothing"], seqs[0]) }).await.unwrap();
+    let none = store.read(Query { through: seqs[3], ..query(&["nothing"], seqs[0]) }).await.unwrap();
     assert_eq!((none.entries.len(), none.through), (0, seqs[3]));
 }
 
@@ -255,7 +255,7 @@ pub(crate) async fn patterns_and_topics_find_the_same(store: &dyn Store) {
     for at in 0..600 {
         last = append(store, &format!("t/{}", at % 300), "x").await;
     }
-    settled(store, last).await;
+    committed(store, last).await;
     let scanned = all(store, &["t/*"], 0).await;
     assert_eq!(scanned.len(), 600);
     assert!(scanned.is_sorted_by(|a, b| a.seq < b.seq));
@@ -296,7 +296,7 @@ pub(crate) async fn a_place_is_found_by_time(store: &dyn Store) {
     for now in [10, 10, 20, 30] {
         seqs.extend(store.append(batch(now, [("a", "x")])).await.unwrap().seqs);
     }
-    settled(store, seqs[3]).await;
+    committed(store, seqs[3]).await;
     for (time, before) in [(10, seqs[0] - 1), (11, seqs[1]), (20, seqs[1]), (30, seqs[2]), (31, seqs[3])] {
         assert_eq!(store.before(time).await.unwrap(), before, "{time}");
     }
@@ -307,7 +307,7 @@ pub(crate) async fn the_tail_is_bounded(store: &dyn Store) {
     for _ in 0..5 {
         seqs.push(append(store, "a", &"x".repeat(1000)).await);
     }
-    settled(store, seqs[4]).await;
+    committed(store, seqs[4]).await;
     assert_eq!(store.tail(2, usize::MAX).unwrap(), seqs[2]);
     assert_eq!(store.tail(5, usize::MAX).unwrap(), 0);
     assert!((seqs[2]..=seqs[3]).contains(&store.tail(100, 2500).unwrap()));
@@ -316,7 +316,7 @@ pub(crate) async fn the_tail_is_bounded(store: &dyn Store) {
 pub(crate) async fn a_trim_is_told_before_and_says_what_is_left(store: &dyn Store) {
     let a = [append(store, "a", "1").await, append(store, "a", "2").await, append(store, "a", "3").await];
     let b = append(store, "b", "1").await;
-    settled(store, b).await;
+    committed(store, b).await;
     let heard = followed(store, 0);
     store.trim(&topic("a"), a[1], false).await.unwrap();
     store.trim(&topic("none"), a[1], false).await.unwrap();

@@ -109,10 +109,10 @@ impl Hub {
             _ => None,
         };
         let start = match start {
-            Start::Head => sse_engine::Start::Head,
-            Start::After(id) => sse_engine::Start::After(id.as_str().to_owned()),
-            Start::Earliest => sse_engine::Start::Earliest,
-            Start::Last => sse_engine::Start::Last,
+            Start::Head => sse_engine::StartPoint::Head,
+            Start::After(id) => sse_engine::StartPoint::After(id.as_str().to_owned()),
+            Start::Earliest => sse_engine::StartPoint::Earliest,
+            Start::Last => sse_engine::StartPoint::Last,
             Start::Since(time) => self.since(time, humantime::format_duration(time).to_string()),
         };
         let parser = Parser::with_limits(Limits::new(usize::MAX, usize::MAX)); // the hub itself has encoded its input

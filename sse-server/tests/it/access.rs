@@ -10,7 +10,7 @@ use std::{
 use http::Method;
 use serde_json::json;
 use sse_server::{
-    Action, Asked, AuthMode, Authorizer, Authorizing, Config, Denial, Grant, Hub, HubService, NewToken, RouteSet,
+    Asked, AuthMode, Authorizer, Authorizing, Config, Denial, Grant, Hub, HubService, NewToken, Operation, RouteSet,
     Selector, Server, Tokens,
 };
 use sse_test_support::blocks::checked;
@@ -505,8 +505,8 @@ impl Authorizer for Spelled {
             let mut grant = Grant::default();
             grant.subject = Some(subject.into());
             grant.until = Some(SystemTime::now() + Duration::from_millis(time.parse().unwrap()));
-            match asked.action {
-                Action::Publish(_) => grant.publish = selectors(&[selector]).into(),
+            match asked.operation {
+                Operation::Publish(_) => grant.publish = selectors(&[selector]).into(),
                 _ => grant.subscribe = selectors(&[selector]).into(),
             }
             Ok(grant)

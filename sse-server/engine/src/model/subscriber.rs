@@ -29,12 +29,12 @@ impl Model {
         let selectors = Selectors::new(all(selectors), false).with_grants(all(grants));
         let id = |seq| self.engine.window().at(seq).to_string();
         let (start, expect) = match start {
-            From::Head => (Start::Head, Ok(self.head())),
+            From::Head => (StartPoint::Head, Ok(self.head())),
             From::Back(back) => {
                 let seq = self.head().saturating_sub(back);
-                (Start::After(id(seq)), Ok(seq))
+                (StartPoint::After(id(seq)), Ok(seq))
             }
-            From::Earliest => (Start::Earliest, Ok(self.before_first(&selectors, 0))),
+            From::Earliest => (StartPoint::Earliest, Ok(self.before_first(&selectors, 0))),
             From::Since(back) => {
                 let time = self.time.saturating_sub(back);
                 let lost = self
@@ -47,23 +47,23 @@ impl Model {
                 let expect = if lost { Err((GapReason::Trimmed, seq)) } else { Ok(before) };
                 // as a store would find it
                 let before = (!self.engine.reaches_back_to(time)).then_some(seq);
-                (Start::Since { time, asked: "since".into(), before }, expect)
+                (StartPoint::Since { time, asked: "since".into(), before }, expect)
             }
             From::Last => {
                 let expect = self.lasts(&selectors).first().map_or(self.shown(), |first| first - 1);
-                (Start::Last, Ok(expect))
+                (StartPoint::Last, Ok(expect))
             }
             From::Alias(alias) => match self.aliased(alias, &selectors) {
-                Some(seq) if self.backed => (Start::Alias { asked: alias.into(), seq }, Ok(seq)),
-                Some(seq) => (Start::After(alias.into()), Ok(seq)),
+                Some(seq) if self.backed => (StartPoint::Alias { asked: alias.into(), seq }, Ok(seq)),
+                Some(seq) => (StartPoint::After(alias.into()), Ok(seq)),
                 // the window may have another one, which is not the first
                 None if self.engine.window().aliased(alias, &selectors).is_some() && self.backed => return Ok(()),
-                None => (Start::After(alias.into()), Err((GapReason::Unknown, 0))),
+                None => (StartPoint::After(alias.into()), Err((GapReason::Unknown, 0))),
             },
-            From::Garbage => (Start::After("né".into()), Err((GapReason::Unknown, 0))),
+            From::Garbage => (StartPoint::After("né".into()), Err((GapReason::Unknown, 0))),
             From::OtherEpoch => {
                 let id = Position::new(Epoch::new(2), self.head()).to_string();
-                (Start::After(id), Err((GapReason::Epoch, 0)))
+                (StartPoint::After(id), Err((GapReason::Epoch, 0)))
             }
         };
         self.subscribe_at(selectors, &start, expect)
@@ -145,28 +145,28 @@ impl Model {
     pub(super) fn subscribe_at(
         &mut self,
         selectors: Selectors,
-        start: &Start,
+        start: &StartPoint,
         expect: Result<u64, (GapReason, u64)>,
     ) -> Result<(), TestCaseError> {
         let expect = match (start, expect) {
-            (Start::After(_) | Start::Alias { .. }, Ok(seq)) if self.lost(&selectors, seq, 0) => {
+            (StartPoint::After(_) | StartPoint::Alias { .. }, Ok(seq)) if self.lost(&selectors, seq, 0) => {
                 Err((GapReason::Trimmed, seq))
             }
             (_, expect) => expect,
         };
-        if let (Start::After(_) | Start::Alias { .. }, Ok(seq)) = (start, expect) {
+        if let (StartPoint::After(_) | StartPoint::Alias { .. }, Ok(seq)) = (start, expect) {
             prop_assert_eq!(self.engine.has_ended(&selectors, start), self.has_ended(&selectors, seq));
         }
         let mut placed = self.engine.subscribe(selectors.clone(), start).unwrap();
         let (cursor, opening) = loop {
             match placed {
                 Placement::Placed(cursor, opening) => break (cursor, opening),
-                Placement::NeedStore(cursor, span, pending) => {
+                Placement::ReadStore(cursor, span, pending) => {
                     prop_assert!(self.backed);
                     let first = self.retained(&span.selectors, span.after).first().copied();
-                    let first = first.filter(|first| *first <= span.until).map(|first| (first, self.topic_of(first)));
-                    let none = StartRead::NoneThrough(span.until);
-                    let found = first.map_or(none, |(first, topic)| StartRead::First(first, topic));
+                    let first = first.filter(|first| *first <= span.through).map(|first| (first, self.topic_of(first)));
+                    let none = StartFound::NoneThrough(span.through);
+                    let found = first.map_or(none, |(first, topic)| StartFound::First(first, topic));
                     placed = self.engine.continue_start(cursor, pending, Some(found));
                 }
                 Placement::Yield(cursor, pending) => placed = self.engine.continue_start(cursor, pending, None),
@@ -219,7 +219,7 @@ impl Model {
         let mut seen = Vec::new();
         loop {
             let mut step = self.engine.next_lasts(&mut cursor, &mut lasts, 100);
-            if let Step::NeedStore(read) = step {
+            if let Step::ReadStore(read) = step {
                 prop_assert!(self.backed);
                 let wanted = |event: &&Published| {
                     read.only.contains(&event.seq)
@@ -227,7 +227,7 @@ impl Model {
                         && selectors.may_read(event.draft.topics(), event.draft.private)
                 };
                 let events: Vec<_> = self.events.iter().filter(wanted).collect();
-                step = cursor.accept_lasts(&mut lasts, self.page(&events, read.until));
+                step = cursor.accept_lasts(&mut lasts, self.page(&events, read.through));
             }
             match step {
                 Step::Yield => {}
@@ -270,7 +270,7 @@ impl Model {
         expect.retain(|seq| *seq <= shown);
         let may_gap = may_be_lost || self.may_be_lost(&subscriber.selectors, subscriber.seq);
         let mut step = self.engine.next(&mut subscriber.cursor, room, self.time);
-        if let Step::NeedStore(span) = step {
+        if let Step::ReadStore(span) = step {
             prop_assert!(self.backed && span.after == subscriber.seq);
             let found = self.find(&span, room);
             step = self.engine.accept_page(&mut subscriber.cursor, found, self.time);
@@ -283,7 +283,7 @@ impl Model {
                 prop_assert_eq!(topics, all.cloned().collect::<Vec<_>>());
                 return Ok(false);
             }
-            Step::NeedStore(_) => return Err(TestCaseError::fail("what was read is to be read")),
+            Step::ReadStore(_) => return Err(TestCaseError::fail("what was read is to be read")),
             Step::Lagged => {
                 prop_assert!(may_gap && self.policy == LagPolicy::Disconnect);
                 return Ok(false);
@@ -333,9 +333,9 @@ impl Model {
     /// Reads a page like a store: a few events at a time.
     fn find(&self, span: &StoreRead, room: usize) -> EncodedPage {
         let mut seqs = self.retained(&span.selectors, span.after);
-        seqs.retain(|seq| *seq <= span.until);
+        seqs.retain(|seq| *seq <= span.through);
         let most = 1 + room % 4;
-        let through = if seqs.len() > most { seqs[most - 1] } else { span.until };
+        let through = if seqs.len() > most { seqs[most - 1] } else { span.through };
         seqs.truncate(most);
         let events: Vec<_> = self.events.iter().filter(|event| seqs.contains(&event.seq)).collect();
         self.page(&events, through)

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    Bounds, Draft, Engine, Epoch, LagPolicy, Placement, Position, Selector, Selectors, Start, StoreRead, StoredHead,
-    StreamName, Topic, Write, encode,
+    Bounds, Draft, Engine, Epoch, LagPolicy, Placement, Position, Selector, Selectors, StartPoint, StoreRead,
+    StoredHead, StreamName, Topic, Write, encode,
 };
 
 const SECOND: Millis = 1000;
@@ -36,7 +36,7 @@ impl Hub {
     }
 
     /// Opens a stream of topic `a` from the head, and writes its first block.
-    fn open(&mut self, start: &Start, control: Control) -> Session {
+    fn open(&mut self, start: &StartPoint, control: Control) -> Session {
         let Placement::Placed(cursor, opening) = self.engine.subscribe(of("a"), start).unwrap() else {
             panic!("it depends on a store");
         };
@@ -51,13 +51,13 @@ impl Hub {
 
     /// Reads a page from a store that has everything published.
     fn page(&self, read: &StoreRead) -> EncodedPage {
-        let seqs = read.after + 1..=read.until;
+        let seqs = read.after + 1..=read.through;
         let first = Some((*seqs.start(), 0));
         let events: Vec<_> = seqs.map(|seq| encode(self.engine.window().at(seq), &draft("x"), false)).collect();
         EncodedPage {
             write: Some((Write::of(events.clone()), events.len())),
             first,
-            through: read.until,
+            through: read.through,
             damaged: false,
         }
     }
@@ -123,7 +123,7 @@ fn backed(events: u64) -> Hub {
     hub.engine.back_by_store(StoredHead::default());
     for seq in 1..=events {
         hub.publish("x");
-        hub.engine.settle(seq);
+        hub.engine.set_committed(seq);
     }
     hub
 }
@@ -144,7 +144,7 @@ fn assert_ends(action: &Action<Write>, expect: DrainReason) {
 fn a_heartbeat_comes_when_nothing_else_did_for_its_interval() {
     for (heartbeat, begins) in [(Control::Events, "event: sse-cursor"), (Control::CommentHeartbeats, ":")] {
         let mut hub = Hub::new(Bounds::default());
-        let mut session = hub.open(&Start::Head, heartbeat);
+        let mut session = hub.open(&StartPoint::Head, heartbeat);
         assert_eq!(hub.poll(&mut session), Action::WaitUntil(15 * SECOND));
         hub.now = 10 * SECOND;
         hub.publish("x");
@@ -162,7 +162,7 @@ fn a_heartbeat_comes_when_nothing_else_did_for_its_interval() {
 #[test]
 fn at_its_age_a_stream_gets_what_was_published_until_then_and_no_more() {
     let mut hub = Hub::new(Bounds::default());
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     hub.now = 90 * SECOND; // the age less a tenth, the random number being 0
     hub.publish("before");
     assert!(matches!(hub.poll(&mut session), Action::Events { count: 1, .. }));
@@ -174,7 +174,7 @@ fn at_its_age_a_stream_gets_what_was_published_until_then_and_no_more() {
 #[test]
 fn an_end_that_comes_while_nothing_can_be_written_holds_from_then() {
     let mut hub = Hub::new(Bounds::default());
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     hub.publish("before");
     hub.now = 95 * SECOND;
     session.end_if_due(hub.now, &hub);
@@ -187,7 +187,7 @@ fn an_end_that_comes_while_nothing_can_be_written_holds_from_then() {
 fn a_shutdown_ends_a_stream_at_a_moment_of_its_own_within_the_window() {
     for (random, at) in [(0, 0), (u32::MAX / 2, 4_499), (u32::MAX, 9_000)] {
         let mut hub = Hub::new(Bounds::default());
-        let mut session = hub.open(&Start::Head, Control::Events);
+        let mut session = hub.open(&StartPoint::Head, Control::Events);
         hub.random = random;
         session.drain(0, Duration::from_secs(10), DrainReason::Shutdown, &hub);
         if at > 0 {
@@ -201,10 +201,10 @@ fn a_shutdown_ends_a_stream_at_a_moment_of_its_own_within_the_window() {
 #[test]
 fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
     let mut hub = backed(10);
-    let start = Start::After(hub.position(1).to_string());
+    let start = StartPoint::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Events);
     let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
-    assert_eq!((read.after, read.until), (1, 8));
+    assert_eq!((read.after, read.through), (1, 8));
     assert_eq!(hub.poll(&mut session), Action::WaitUntil(15 * SECOND));
     hub.now = 15 * SECOND;
     assert!(matches!(hub.poll(&mut session), Action::Control { kind: ControlKind::Heartbeat, .. }));
@@ -216,7 +216,7 @@ fn what_is_not_in_the_window_is_read_and_heartbeats_go_on_meanwhile() {
 #[test]
 fn a_page_that_was_abandoned_is_asked_for_again() {
     let mut hub = backed(10);
-    let start = Start::After(hub.position(1).to_string());
+    let start = StartPoint::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Events);
     let first = hub.poll(&mut session);
     session.abandon_page();
@@ -228,7 +228,7 @@ fn a_page_that_was_abandoned_is_asked_for_again() {
 fn a_stream_that_is_to_end_does_not_wait_for_the_store() {
     for while_reading in [true, false] {
         let mut hub = backed(10);
-        let start = Start::After(hub.position(1).to_string());
+        let start = StartPoint::After(hub.position(1).to_string());
         let mut session = hub.open(&start, Control::Events);
         if while_reading {
             assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
@@ -241,7 +241,7 @@ fn a_stream_that_is_to_end_does_not_wait_for_the_store() {
 #[test]
 fn a_store_that_has_nothing_more_ends_those_who_read_from_it() {
     let mut hub = backed(10);
-    let start = Start::After(hub.position(1).to_string());
+    let start = StartPoint::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Events);
     assert!(matches!(hub.poll(&mut session), Action::ReadStore(_)));
     let gone = session.accept_page(Err(DrainReason::Store), hub.now, &mut hub);
@@ -251,10 +251,10 @@ fn a_store_that_has_nothing_more_ends_those_who_read_from_it() {
 #[test]
 fn lag_and_a_log_that_fails_end_a_stream_at_once() {
     let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Disconnect, ..Bounds::default() });
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     (0..3).for_each(|_| hub.publish("x"));
     assert_ends(&hub.poll(&mut session), DrainReason::Lag);
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     hub.failed = true;
     assert_ends(&hub.poll(&mut session), DrainReason::Store);
 }
@@ -262,7 +262,7 @@ fn lag_and_a_log_that_fails_end_a_stream_at_once() {
 #[test]
 fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
     let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Gap, ..Bounds::default() });
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     (0..3).for_each(|_| hub.publish("x"));
     match hub.poll(&mut session) {
         Action::Control { block, kind: ControlKind::Gap(GapReason::Lagged) } => {
@@ -277,11 +277,11 @@ fn a_gap_in_mid_stream_is_written_and_the_stream_goes_on() {
 fn without_the_hub_s_own_events_a_gap_in_mid_stream_ends_the_stream_for_what_caused_it() {
     let ends = |reason| Action::End { last_words: Bytes::new(), reason: StreamEnd::Drained(reason) };
     let mut hub = Hub::new(Bounds { events: 2, lag_policy: LagPolicy::Gap, ..Bounds::default() });
-    let mut session = hub.open(&Start::Head, Control::Off);
+    let mut session = hub.open(&StartPoint::Head, Control::Off);
     (0..3).for_each(|_| hub.publish("x"));
     assert_eq!(hub.poll(&mut session), ends(DrainReason::Lag));
     let mut hub = backed(10);
-    let start = Start::After(hub.position(1).to_string());
+    let start = StartPoint::After(hub.position(1).to_string());
     let mut session = hub.open(&start, Control::Off);
     let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
     let page = EncodedPage { damaged: true, ..hub.page(&read) };
@@ -291,7 +291,7 @@ fn without_the_hub_s_own_events_a_gap_in_mid_stream_ends_the_stream_for_what_cau
 #[test]
 fn nothing_is_sent_after_the_end_of_a_grant() {
     let mut hub = Hub::new(Bounds::default());
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     session.grant(5 * SECOND);
     assert_eq!(hub.poll(&mut session), Action::WaitUntil(5 * SECOND));
     hub.now = 5 * SECOND - 1;
@@ -306,7 +306,7 @@ fn nothing_is_sent_after_the_end_of_a_grant() {
 #[test]
 fn the_end_of_a_grant_can_be_moved_and_what_was_taken_back_stays_so() {
     let mut hub = Hub::new(Bounds::default());
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     session.grant(5 * SECOND);
     session.grant(10 * SECOND);
     assert_eq!(session.ends_at(), 10 * SECOND);
@@ -320,7 +320,7 @@ fn the_end_of_a_grant_can_be_moved_and_what_was_taken_back_stays_so() {
 
 #[test]
 fn the_end_of_a_grant_is_that_of_streams_that_read_are_ending_or_open() {
-    let start = |hub: &Hub| Start::After(hub.position(1).to_string());
+    let start = |hub: &Hub| StartPoint::After(hub.position(1).to_string());
     let mut hub = backed(10);
     let mut session = hub.open(&start(&hub), Control::Events);
     let Action::ReadStore(read) = hub.poll(&mut session) else { panic!("it is in the store") };
@@ -330,7 +330,7 @@ fn the_end_of_a_grant_is_that_of_streams_that_read_are_ending_or_open() {
     assert_ends(&session.accept_page(Ok(page), hub.now, &mut hub), DrainReason::Expired);
 
     let mut hub = Hub::new(Bounds::default());
-    let mut session = hub.open(&Start::Head, Control::Events);
+    let mut session = hub.open(&StartPoint::Head, Control::Events);
     session.grant(96 * SECOND);
     hub.publish("x");
     hub.now = 95 * SECOND;
@@ -341,7 +341,9 @@ fn the_end_of_a_grant_is_that_of_streams_that_read_are_ending_or_open() {
     assert_ends(&hub.poll(&mut session), DrainReason::Expired);
 
     let mut hub = Hub::new(Bounds::default());
-    let Placement::Placed(cursor, opening) = hub.engine.subscribe(of("a"), &Start::Earliest).unwrap() else { panic!() };
+    let Placement::Placed(cursor, opening) = hub.engine.subscribe(of("a"), &StartPoint::Earliest).unwrap() else {
+        panic!()
+    };
     hub.publish("x");
     let mut session = Session::new(cursor, opening, Control::Events, hub.now, &hub);
     session.grant(0);
@@ -355,7 +357,9 @@ fn the_end_of_a_grant_is_that_of_streams_that_read_are_ending_or_open() {
 fn cursors_have_the_stream_s_name_if_it_has_one() {
     let mut hub = Hub::new(Bounds::default());
     hub.name = Some(StreamName::new(0xf));
-    let Placement::Placed(cursor, opening) = hub.engine.subscribe(of("a"), &Start::Head).unwrap() else { panic!() };
+    let Placement::Placed(cursor, opening) = hub.engine.subscribe(of("a"), &StartPoint::Head).unwrap() else {
+        panic!()
+    };
     let mut session = Session::new(cursor, opening, Control::Events, hub.now, &hub);
     for at in [0, 15 * SECOND] {
         hub.now = at;

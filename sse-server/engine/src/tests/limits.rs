@@ -10,7 +10,7 @@ fn what_is_read_in_envelopes_takes_bounded_memory_and_pushes_no_event_out() {
     }
     let events = engine.window().size().0;
     let enveloped = Selectors::new(vec![Selector::new("a").unwrap()], true);
-    let mut cursor = engine.subscribe(enveloped, &Start::Earliest).unwrap().placed().unwrap().0;
+    let mut cursor = engine.subscribe(enveloped, &StartPoint::Earliest).unwrap().placed().unwrap().0;
     let mut seen = 0;
     while let Step::Events { events, count } = engine.next(&mut cursor, 1000, 0) {
         seen += count;
@@ -31,13 +31,13 @@ fn all_sets_of_selectors_together_have_a_bound_in_bytes() {
     let long = |i: usize| selectors(&[&format!("{i}/{}", "x".repeat(200)), "y"]);
     let mut groups = Vec::new();
     let full = loop {
-        match engine.subscribe(long(groups.len()), &Start::Head) {
+        match engine.subscribe(long(groups.len()), &StartPoint::Head) {
             Ok(placement) => groups.push(placement.cursor().group()),
             Err(full) => break full,
         }
     };
     assert_eq!((full, engine.selector_bytes() <= 100_000), (Full, true));
-    assert!(engine.subscribe(long(0), &Start::Head).is_ok(), "a set that there is takes nothing");
+    assert!(engine.subscribe(long(0), &StartPoint::Head).is_ok(), "a set that there is takes nothing");
     let first = groups[0];
     groups.push(first);
     groups.into_iter().for_each(|group| assert!(engine.unsubscribe(group) || group == first));
@@ -86,8 +86,8 @@ fn a_loud_topic_pushes_out_its_own_events() {
         }
     };
     publish(&mut engine, "quiet", 10);
-    let mut reader = engine.subscribe(selectors(&["quiet"]), &Start::Earliest).unwrap().placed().unwrap().0;
-    let mut of_loud = engine.subscribe(selectors(&["loud"]), &Start::Head).unwrap().placed().unwrap().0;
+    let mut reader = engine.subscribe(selectors(&["quiet"]), &StartPoint::Earliest).unwrap().placed().unwrap().0;
+    let mut of_loud = engine.subscribe(selectors(&["loud"]), &StartPoint::Head).unwrap().placed().unwrap().0;
     publish(&mut engine, "loud", 1000);
     assert!(matches!(engine.next(&mut reader, 10_000, 0), Step::Events { count: 10, .. }));
     assert_eq!(engine.next(&mut of_loud, 10_000, 0), Step::Lagged, "its events are gone");

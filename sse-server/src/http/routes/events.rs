@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use sse_core::hub::names;
-use sse_engine::{Control, DrainReason, Selector, Selectors, Start, Surroundings, reconnection_time, turned_away};
+use sse_engine::{Control, DrainReason, Selector, Selectors, StartPoint, Surroundings, reconnection_time, turned_away};
 
 use crate::{
     config::Overload,
@@ -133,7 +133,7 @@ fn turn_away(
 /// What the client requests.
 struct Wish {
     selectors: Selectors,
-    start: Start,
+    start: StartPoint,
     control: Control,
 }
 
@@ -170,11 +170,11 @@ impl Wish {
         let selectors =
             hub.selectors(selectors, envelope.is_some()).map_err(|error| Problem::invalid(error.to_string()))?;
         let start = match (last_event_id(headers).or(id), since) {
-            (Some(id), _) => Start::After(id),
-            (None, Some(Since::Earliest)) => Start::Earliest,
-            (None, Some(Since::Last)) => Start::Last,
+            (Some(id), _) => StartPoint::After(id),
+            (None, Some(Since::Earliest)) => StartPoint::Earliest,
+            (None, Some(Since::Last)) => StartPoint::Last,
             (None, Some(Since::Back(time, asked))) => hub.since(time, asked),
-            (None, None) => Start::Head,
+            (None, None) => StartPoint::Head,
         };
         let control = match (off, comments) {
             (Some(()), Some(false)) => {

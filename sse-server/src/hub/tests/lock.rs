@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use sse_engine::{Cursor, GapReason, Selector, Start, Step};
+use sse_engine::{Cursor, GapReason, Selector, StartPoint, Step};
 
 use super::*;
 
 /// More than one slice of the hub's work.
 const MANY: usize = 5000;
 
-async fn subscribe(hub: &Hub, selectors: &[String], start: Start) -> (Subscriber, Cursor, Option<GapReason>) {
+async fn subscribe(hub: &Hub, selectors: &[String], start: StartPoint) -> (Subscriber, Cursor, Option<GapReason>) {
     let all = selectors.iter().map(|text| Selector::new(text).unwrap()).collect();
     let subscribed = hub.add_subscriber(hub.selectors(all, false).unwrap(), start, None, None).await.unwrap();
     let Subscribed::At(subscriber, cursor, opening) = subscribed else { panic!("no topic has ended") };
@@ -41,13 +41,13 @@ async fn an_event_for_many_groups_reaches_each_of_them() {
     let mut streams = Vec::new();
     for own in 0..MANY {
         let selectors = ["a/*/c".to_owned(), "*/b/c".to_owned(), "a/b/*".to_owned(), format!("own/{own}")];
-        streams.push(subscribe(&hub, &selectors, Start::Head).await);
+        streams.push(subscribe(&hub, &selectors, StartPoint::Head).await);
     }
     publish(&hub, (0..50).map(|_| "a/b/c".to_owned())).await;
     // some leave, and others come, while the groups are looked for
     streams.truncate(MANY - 100);
     for own in 0..100 {
-        streams.push(subscribe(&hub, &["a/b/c".to_owned(), format!("late/{own}")], Start::Earliest).await);
+        streams.push(subscribe(&hub, &["a/b/c".to_owned(), format!("late/{own}")], StartPoint::Earliest).await);
     }
     let shown = async {
         while hub.shown() < 50 {
@@ -74,11 +74,11 @@ async fn a_resume_with_patterns_looks_at_what_it_finds() {
     let first = hub.position(19_000).to_string();
     let nowhere: Vec<_> = (0..64).map(|i| format!("user/*/n{i}")).collect();
     let near: Vec<_> = [3, 7, 8].iter().map(|i| format!("user/{i}/*")).collect();
-    for start in [Start::Earliest, Start::After(first), hub.since(Duration::from_secs(5), "5s".to_owned())] {
+    for start in [StartPoint::Earliest, StartPoint::After(first), hub.since(Duration::from_secs(5), "5s".to_owned())] {
         let (_held, mut cursor, gap) = subscribe(&hub, &nowhere, start.clone()).await;
         assert_eq!((gap, step(&hub, &mut cursor).await), (None, Step::CaughtUp));
         let (_held, mut cursor, gap) = subscribe(&hub, &near, start.clone()).await;
-        let expect = if matches!(start, Start::After(_)) { 2 } else { 5 };
+        let expect = if matches!(start, StartPoint::After(_)) { 2 } else { 5 };
         let mut seen = 0;
         while let Step::Events { count, .. } = step(&hub, &mut cursor).await {
             seen += count;

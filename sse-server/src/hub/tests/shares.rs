@@ -2,14 +2,14 @@
 
 use std::net::IpAddr;
 
-use sse_engine::{Selector, Start};
+use sse_engine::{Selector, StartPoint};
 
 use super::*;
 
 async fn subscribe(hub: &Hub, address: &str, topic: &str) -> Result<Subscriber, SubscribeError> {
     let selectors = hub.selectors(vec![Selector::new(topic).unwrap()], false).unwrap();
     let address: IpAddr = address.parse().unwrap();
-    match hub.add_subscriber(selectors, Start::Head, Some(address), None).await? {
+    match hub.add_subscriber(selectors, StartPoint::Head, Some(address), None).await? {
         Subscribed::At(subscriber, ..) => Ok(subscriber),
         Subscribed::Ended => panic!("no topic has ended"),
     }

@@ -30,25 +30,25 @@ const MERGED: usize = 256;
 
 impl Snapshot<'_> {
     pub(super) fn page(&self, query: &Query) -> FileResult<Page> {
-        let until = query.until.min(self.committed);
-        if query.after >= until {
+        let through = query.through.min(self.committed);
+        if query.after >= through {
             return Ok(Page { through: query.after, ..Page::default() });
         }
         // An index that can't be read is done without.
-        let indexed = guarded(|| self.few(query)?.map(|topics| self.indexed(query, until, &topics)).transpose());
+        let indexed = guarded(|| self.few(query)?.map(|topics| self.indexed(query, through, &topics)).transpose());
         match indexed {
             Ok(Some((seqs, through))) => self.merged(query, &seqs, through),
-            Ok(None) => self.scanned(query, until),
-            Err(fault) if fault.is_damage() => self.scanned(query, until),
+            Ok(None) => self.scanned(query, through),
+            Err(fault) if fault.is_damage() => self.scanned(query, through),
             Err(fault) => Err(fault),
         }
     }
 
-    /// A page of all events after `after`, through `until`, whoever may read them. The indexes are left alone.
-    pub(crate) fn page_of_all(&self, after: u64, until: u64, events: usize, bytes: usize) -> FileResult<Page> {
+    /// A page of all events after `after`, through `through`, whoever may read them. The indexes are left alone.
+    pub(crate) fn page_of_all(&self, after: u64, through: u64, events: usize, bytes: usize) -> FileResult<Page> {
         let all: Vec<_> = Selector::new("**").into_iter().collect();
         let selectors = Selectors::new(all.clone(), false).with_grants(all);
-        self.scanned(&Query { selectors, after, until, events, bytes }, until)
+        self.scanned(&Query { selectors, after, through, events, bytes }, through)
     }
 
     /// The IDs of the matching topics, unless there are more than [`MERGED`].
@@ -75,7 +75,7 @@ impl Snapshot<'_> {
     }
 
     /// The events of `topics` by the indexes, and the sequence number through which there are no others.
-    fn indexed(&self, query: &Query, until: u64, topics: &[u32]) -> FileResult<(Vec<u64>, u64)> {
+    fn indexed(&self, query: &Query, through: u64, topics: &[u32]) -> FileResult<(Vec<u64>, u64)> {
         let indexes = self.indexes()?;
         let mut found: Vec<Found> = Vec::new();
         for id in topics {
@@ -89,7 +89,7 @@ impl Snapshot<'_> {
         events.dedup_by_key(|(seq, _)| *seq);
         let mut room = PageRoom::of(query);
         let count = events.iter().take_while(|(_, weight)| room.admit(*weight)).count();
-        let through = events.get(count).map_or(until, |_| events[count - 1].0.min(until));
+        let through = events.get(count).map_or(through, |_| events[count - 1].0.min(through));
         self.check_index(query.after, through, &found)?;
         let seqs = events.into_iter().map(|(seq, _)| seq);
         Ok((seqs.take_while(|seq| *seq <= through).collect(), through))
@@ -150,17 +150,17 @@ impl Snapshot<'_> {
     }
 
     /// Scans all events for those that match.
-    fn scanned(&self, query: &Query, until: u64) -> FileResult<Page> {
-        let (mut page, mut scan) = (PageBuilder::new(query, until), Scan { at: query.after, events: 0 });
+    fn scanned(&self, query: &Query, through: u64) -> FileResult<Page> {
+        let (mut page, mut scan) = (PageBuilder::new(query, through), Scan { at: query.after, events: 0 });
         loop {
-            let place = self.damage.after(scan.at).filter(|(first, _)| *first <= until);
-            let limit = place.map_or(until, |(first, _)| first - 1);
+            let place = self.damage.after(scan.at).filter(|(first, _)| *first <= through);
+            let limit = place.map_or(through, |(first, _)| first - 1);
             if scan.at < limit {
                 match self.scan(query, limit, &mut scan, &mut page) {
                     Ok(()) if page.is_over() => break,
                     Ok(()) => scan.at = scan.at.max(limit),
                     Err(fault) if fault.is_damage() => {
-                        let last = self.end_of_damage(scan.at, until);
+                        let last = self.end_of_damage(scan.at, through);
                         self.damage.note(scan.at + 1, last, &fault);
                         if !page.step_over(scan.at) {
                             break;
@@ -175,7 +175,7 @@ impl Snapshot<'_> {
             if !page.step_over(scan.at) {
                 break;
             }
-            scan.at = last.min(until);
+            scan.at = last.min(through);
         }
         Ok(page.done())
     }
@@ -228,11 +228,11 @@ impl Snapshot<'_> {
     }
 
     /// The last sequence number of the damage that begins after `at`: the next event that can be read follows it.
-    fn end_of_damage(&self, at: u64, until: u64) -> u64 {
+    fn end_of_damage(&self, at: u64, through: u64) -> u64 {
         let next_good = |from: u64| {
             guarded(|| {
-                let Some((seq, row)) = self.events.range(from..=until)?.next().transpose()? else {
-                    return Ok(until + 1);
+                let Some((seq, row)) = self.events.range(from..=through)?.next().transpose()? else {
+                    return Ok(through + 1);
                 };
                 let (seq, row) = (seq.value(), row.value());
                 tables::open_event(seq, row)?.topics().try_for_each(|id| self.topic(id).map(drop))?;
@@ -244,9 +244,9 @@ impl Snapshot<'_> {
         // Ever further, until something can be read; then back to the first from where it can.
         let (mut bad, mut step) = (at + 1, 1);
         let mut good = loop {
-            let from = at.saturating_add(1 + step).min(until + 1);
-            if from > until {
-                break until + 1;
+            let from = at.saturating_add(1 + step).min(through + 1);
+            if from > through {
+                break through + 1;
             }
             match next_good(from) {
                 Some(seq) => break seq,

@@ -13,10 +13,10 @@ use tokio::{runtime::Handle, sync::oneshot};
 use super::{
     Durability, Inner,
     loaded::Loaded,
-    room::{Share, Size},
+    room::{Permit, Size},
 };
 use crate::store::{AfterUnlock, Appended, Batch, Entry, Follower, StoreError};
-pub(super) use job::{Answer, AppendReply, BehindEnd, Job, PendingAppend, PendingTrim, QueuedBatch};
+pub(super) use job::{AfterEnd, AppendReply, Appending, Job, PendingAppend, PendingTrim, QueuedBatch};
 use sse_engine::{Millis, Topic};
 
 /// With durability `none`, the longest time before queued events are written.
@@ -102,11 +102,11 @@ impl Queue {
 
     /// Assigns sequence numbers and a time to `batch`, unless something of it would come after the end of a topic. An end
     /// that is not written yet may be taken back: the refusal waits until it is.
-    fn place(&mut self, mut batch: Batch, share: Share) -> Result<QueuedBatch, StoreError> {
-        let mut refused = None;
+    fn place(&mut self, mut batch: Batch, permit: Permit) -> Result<QueuedBatch, StoreError> {
+        let mut after_end = None;
         match batch.check_ends(|topic| self.ends.get(topic).copied()) {
             Err(StoreError::Ended { index, at }) if at > 0 && at >= self.committed && self.has_unanswered() => {
-                refused = batch.topic(index).cloned().map(|topic| BehindEnd { index, topic, at });
+                after_end = batch.topic(index).cloned().map(|topic| AfterEnd { index, topic, at });
                 batch = Batch { now: batch.now, ..Batch::default() };
             }
             checked => checked?,
@@ -119,7 +119,7 @@ impl Queue {
         if end.is_some() {
             self.next = self.next.max(2); // what ends at 0 has not ended
         }
-        let batch = QueuedBatch { entries, end, keys, refused, at: self.head(), now, share };
+        let batch = QueuedBatch { entries, end, keys, after_end, at: self.head(), now, permit };
         for entry in batch.entries.iter().filter(|entry| entry.draft.end) {
             self.ends.insert(entry.draft.topic.clone(), entry.seq);
         }
@@ -135,8 +135,8 @@ impl Queue {
     }
 
     /// Why a batch is refused, now that all before it is written.
-    pub(super) fn refusal(&self, refused: BehindEnd) -> StoreError {
-        let BehindEnd { index, topic, at } = refused;
+    pub(super) fn refusal(&self, after_end: AfterEnd) -> StoreError {
+        let AfterEnd { index, topic, at } = after_end;
         StoreError::Ended { index, at: self.ends.get(&topic).copied().unwrap_or(at) }
     }
 
@@ -222,7 +222,7 @@ impl Queue {
     pub(super) fn release(&mut self) -> (Vec<AfterUnlock>, Vec<PendingAppend>) {
         let reserved = self.reserved;
         let fits = |PendingAppend { batch, .. }: &PendingAppend| {
-            batch.end.is_none() && batch.refused.is_none() && batch.at.0 <= reserved
+            batch.end.is_none() && batch.after_end.is_none() && batch.at.0 <= reserved
         };
         let count = self.waiting.iter().take_while(|waiting| fits(waiting)).count();
         let released: Vec<_> = self.waiting.drain(..count).collect();
@@ -242,14 +242,14 @@ impl Queue {
 
 impl Inner {
     /// Queues `batch`, and reports it to followers if that is allowed before it is written.
-    pub(super) fn append(&self, batch: Batch, share: Share) -> Result<Answer, StoreError> {
+    pub(super) fn append(&self, batch: Batch, permit: Permit) -> Result<Appending, StoreError> {
         let mut queue = self.queue()?;
         if queue.closing {
             return Err(StoreError::Closed);
         }
         self.health.borrow().clone()?;
         self.disk.writes()?;
-        let batch = queue.place(batch, share)?;
+        let batch = queue.place(batch, permit)?;
         let seqs = batch.seqs();
         let first = queue.reported.is_empty();
         let was_eager = queue.is_eager();
@@ -264,7 +264,7 @@ impl Inner {
                 self.work.notify_one();
             }
             after_unlock.into_iter().for_each(AfterUnlock::wake);
-            return Ok(Answer::Now(Appended { seqs, ended: None }));
+            return Ok(Appending::Now(Appended { seqs, ended: None }));
         }
         let (answer, answered) = oneshot::channel();
         if queue.waiting.is_empty() {
@@ -278,7 +278,7 @@ impl Inner {
         if wake {
             self.work.notify_one();
         }
-        Ok(Answer::Later(answered))
+        Ok(Appending::Later(answered))
     }
 
     pub(super) fn trim(&self, trim: PendingTrim) -> Result<(), StoreError> {
@@ -315,7 +315,7 @@ impl Inner {
             let reported = queue.reported.iter().filter(|batch| batch.entries.iter().all(|entry| entry.seq > after));
             let after_unlock: Vec<_> =
                 reported.map(|batch| follower.appended(&batch.entries, queue.committed)).collect();
-            follower.settled(queue.committed);
+            follower.committed(queue.committed);
             queue.followers.push(follower);
             drop(queue);
             after_unlock.into_iter().for_each(AfterUnlock::wake);

@@ -25,7 +25,7 @@ pub(super) struct Size {
 
 /// A share of the room, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(super) struct Permit {
     size: Size,
     _topics: Option<OwnedSemaphorePermit>,
     _bytes: OwnedSemaphorePermit,
@@ -48,7 +48,7 @@ impl Room {
     }
 
     /// Waits for a share. What is larger than all the room takes all.
-    pub(super) async fn share(&self, size: Size) -> Result<Share, StoreError> {
+    pub(super) async fn acquire(&self, size: Size) -> Result<Permit, StoreError> {
         let permits = |size: usize, most: usize| u32::try_from(size.min(most)).unwrap_or(u32::MAX);
         // the topics first: who waits for them holds no bytes that others could have
         let topics = match permits(size.topics, self.most_topics) {
@@ -56,11 +56,11 @@ impl Room {
             permits => Some(self.topics.clone().acquire_many_owned(permits).await.map_err(|_| StoreError::Closed)?),
         };
         let bytes = self.bytes.clone().acquire_many_owned(permits(size.bytes, Self::BYTES)).await;
-        Ok(Share { size, _topics: topics, _bytes: bytes.map_err(|_| StoreError::Closed)? })
+        Ok(Permit { size, _topics: topics, _bytes: bytes.map_err(|_| StoreError::Closed)? })
     }
 }
 
-impl Share {
+impl Permit {
     pub(super) const fn size(&self) -> Size {
         self.size
     }

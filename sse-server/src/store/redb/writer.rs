@@ -3,7 +3,7 @@
 //! ```text
 //!        ┌──────── work ◀── wait ◀────────────┐
 //!        ▼                                    │
-//!   transaction ── committed ──▶ after_unlock, answered
+//!   transaction ── committed ──▶ reported, answered
 //!        │
 //!        └── failed ──▶ refused ──▶ opened again, cut off, written once more ──▶ …
 //! ```
@@ -306,7 +306,7 @@ impl Writer {
             if let Some((topic, at)) = ended {
                 after_unlock.extend(queue.report_end(topic, at));
             }
-            answers.push((answer, batch.refused.map_or(Ok(appended), |refused| Err(queue.refusal(refused)))));
+            answers.push((answer, batch.after_end.map_or(Ok(appended), |after_end| Err(queue.refusal(after_end)))));
         }
         for topic in &reopened {
             queue.report_reopened(topic);
@@ -323,7 +323,7 @@ impl Writer {
         let mut more = trims.split_off(self.trimmed.min(trims.len()));
         more.append(&mut queue.trims);
         queue.trims = more;
-        settle(&queue);
+        announce_committed(&queue);
         drop(queue);
         self.shared.work.notify_all();
         if self.shared.damage.count() > 0 {
@@ -388,6 +388,6 @@ impl Drop for Writer {
     }
 }
 
-fn settle(queue: &Queue) {
-    queue.followers.iter().for_each(|follower| follower.settled(queue.committed));
+fn announce_committed(queue: &Queue) {
+    queue.followers.iter().for_each(|follower| follower.committed(queue.committed));
 }

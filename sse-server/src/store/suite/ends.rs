@@ -2,7 +2,7 @@
 
 use sse_engine::Draft;
 
-use super::{all, append, append_one, batch, draft, ending, followed, settled, topic};
+use super::{all, append, append_one, batch, committed, draft, ending, followed, topic};
 use crate::store::{Appended, Batch, Fingerprint, Key, KeyedRange, Scope, Store, StoreError};
 
 /// The last event of a topic.
@@ -22,7 +22,7 @@ pub(crate) async fn nothing_gets_behind_an_end(store: &dyn Store) {
     let beside = append_one(store, Draft { others: [topic("a")].into(), ..draft("b", "y") }).await;
     assert_eq!(heard.seqs(), [first, last, beside], "an end is that of a canonical topic");
     assert_eq!(*heard.ended.lock().unwrap(), [], "the event tells it");
-    settled(store, beside).await;
+    committed(store, beside).await;
     assert_eq!(all(store, &["b"], 0).await.len(), 1, "what was refused was refused as a whole");
 }
 
@@ -61,7 +61,7 @@ pub(crate) async fn a_topic_goes_on_when_it_is_trimmed(store: &dyn Store) {
     append(store, "a", "1").await;
     let last = append_one(store, last_of("a")).await;
     store.append(ending("empty")).await.unwrap();
-    settled(store, last).await;
+    committed(store, last).await;
     store.trim(&topic("a"), last, false).await.unwrap();
     assert!(store.append(batch(1, [("a", "2")])).await.is_err(), "it was trimmed, not more");
     for name in ["a", "empty", "nothing"] {

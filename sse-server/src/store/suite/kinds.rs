@@ -2,7 +2,7 @@
 
 use sse_engine::{Alias, Draft, Kind, Selectors, Stock, Trim};
 
-use super::{all, all_for, append, append_one, draft, followed, query, selectors, settled, topic};
+use super::{all, all_for, append, append_one, committed, draft, followed, query, selectors, topic};
 use crate::store::{Entry, Query, Store};
 
 /// An event of these topics.
@@ -31,7 +31,7 @@ fn seqs(entries: &[Entry]) -> Vec<u64> {
 pub(crate) async fn what_few_events_have_is_read_back(store: &dyn Store) {
     let draft = Draft { alias: Some(Alias::new("urn:1").unwrap()), end: true, ..private(&["a", "b", "c/d"], "x") };
     let seq = append_one(store, draft.clone()).await;
-    settled(store, seq).await;
+    committed(store, seq).await;
     let read = all_for(store, granted(&["a"], &["a"]), 0).await;
     assert_eq!(read, [Entry { seq, time: 1, draft }]);
 }
@@ -43,7 +43,7 @@ pub(crate) async fn an_event_is_read_by_any_of_its_topics_once(store: &dyn Store
         sent.push(append_one(store, of(&["b"], "own")).await);
         sent.push(append_one(store, of(&["d", "a"], "other")).await);
     }
-    settled(store, sent[119]).await;
+    committed(store, sent[119]).await;
     let nth = |keep: &dyn Fn(usize) -> bool| -> Vec<u64> {
         sent.iter().enumerate().filter(|(at, _)| keep(at % 3)).map(|(_, seq)| *seq).collect()
     };
@@ -71,7 +71,7 @@ pub(crate) async fn private_events_are_read_with_a_grant(store: &dyn Store) {
     }
     let after = append(store, "a", "open, too").await;
     let elsewhere = append_one(store, private(&["b", "a"], "another's")).await;
-    settled(store, elsewhere).await;
+    committed(store, elsewhere).await;
     for pattern in ["a", "*", "**"] {
         assert_eq!(seqs(&all(store, &[pattern], 0).await), [open, after], "{pattern}");
         let mine = all_for(store, granted(&[pattern], &["inbox/1"]), 0).await;
@@ -81,7 +81,7 @@ pub(crate) async fn private_events_are_read_with_a_grant(store: &dyn Store) {
     }
     assert_eq!(seqs(&all(store, &["inbox/1"], 0).await), [] as [u64; 0]);
     assert_eq!(seqs(&all_for(store, granted(&["inbox/*"], &["inbox/*"]), 0).await), hidden);
-    let none = store.read(Query { until: after - 1, ..query(&["a"], open) }).await.unwrap();
+    let none = store.read(Query { through: after - 1, ..query(&["a"], open) }).await.unwrap();
     assert_eq!((none.entries.len(), none.through, none.damaged), (0, after - 1, false));
 }
 
@@ -90,7 +90,7 @@ pub(crate) async fn the_first_event_with_an_alias_is_found(store: &dyn Store) {
     let first = append_one(store, aliased("a", "1", "x")).await;
     let second = append_one(store, aliased("b", "2", "x")).await;
     let other = append_one(store, aliased("a", "3", "x\u{1}")).await;
-    settled(store, other).await;
+    committed(store, other).await;
     let find = async |alias: &str| {
         store.aliased(alias.to_owned(), super::reader_of_all()).await.unwrap().map(|entry| entry.seq)
     };
@@ -106,7 +106,7 @@ pub(crate) async fn events_are_read_by_their_numbers(store: &dyn Store) {
     let a = append(store, "a", "1").await;
     let hidden = append_one(store, private(&["a", "b"], "2")).await;
     let gone = append(store, "c", "3").await;
-    settled(store, gone).await;
+    committed(store, gone).await;
     store.trim(&topic("c"), gone, false).await.unwrap();
     let all = vec![hidden, a, gone, gone + 1000, 0];
     let read = async |selectors| seqs(&store.read_at(all.clone(), selectors).await.unwrap());
@@ -121,7 +121,7 @@ pub(crate) async fn a_trim_is_told_for_each_topic(store: &dyn Store) {
     let hidden = append_one(store, private(&["a", "b", "c"], "hidden")).await;
     let left = append_one(store, of(&["a", "b"], "left")).await;
     let other = append_one(store, private(&["b", "a"], "other")).await;
-    settled(store, other).await;
+    committed(store, other).await;
     let heard = followed(store, 0);
     store.trim(&topic("a"), hidden, false).await.unwrap();
     let weight = of(&["a", "b"], "left").weight();

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use sse_engine::{Millis, Topic};
 use tokio::sync::oneshot;
 
-use super::super::room::{Share, Size};
+use super::super::room::{Permit, Size};
 use crate::store::{Appended, Entry, KeyedRange, StoreError};
 
 /// A batch with its positions in the log.
@@ -16,16 +16,16 @@ pub(in super::super) struct QueuedBatch {
     pub(in super::super) end: Option<Topic>,
     pub(in super::super) keys: Vec<KeyedRange>,
     /// Nothing is appended: this is why, once it is written.
-    pub(in super::super) refused: Option<BehindEnd>,
+    pub(in super::super) after_end: Option<AfterEnd>,
     /// The last sequence number, and the last publish time, assigned through this batch.
     pub(in super::super) at: (u64, Millis),
     pub(in super::super) now: Millis,
-    pub(super) share: Share,
+    pub(super) permit: Permit,
 }
 
 /// An event, or an end, that comes after the end of its topic.
 #[derive(Debug)]
-pub(in super::super) struct BehindEnd {
+pub(in super::super) struct AfterEnd {
     /// Its index in the batch.
     pub(super) index: usize,
     pub(super) topic: Topic,
@@ -52,7 +52,7 @@ pub(in super::super) struct PendingTrim {
 }
 
 /// What came of an append.
-pub(in super::super) enum Answer {
+pub(in super::super) enum Appending {
     Now(Appended),
     Later(oneshot::Receiver<Result<Appended, StoreError>>),
 }
@@ -63,7 +63,7 @@ pub(in super::super) struct Job {
     pub(in super::super) reported: VecDeque<QueuedBatch>,
     pub(in super::super) waiting: Vec<PendingAppend>,
     pub(in super::super) trims: Vec<PendingTrim>,
-    /// Whether events may be reported before they are written from now on.
+    /// The file records from now on that it may be behind.
     pub(in super::super) behind: bool,
     pub(in super::super) closing: bool,
 }
@@ -74,7 +74,7 @@ impl QueuedBatch {
     }
 
     pub(super) const fn size(&self) -> Size {
-        self.share.size()
+        self.permit.size()
     }
 
     /// The topics that it ends.

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{
     Batch, Store,
     memory::Memory,
-    suite::{Heard, all_for, followed, granted, settled, topic},
+    suite::{Heard, all_for, committed, followed, granted, topic},
 };
 use sse_engine::{Alias, Draft, Trim};
 use sse_testkit::random::Random;
@@ -71,7 +71,7 @@ async fn both_do_the_same(seed: u64) {
         if dice.roll(8) > 0 {
             continue;
         }
-        settled(&disk, last).await;
+        committed(&disk, last).await;
         let after = dice.roll(last + 1);
         for (of, grants) in [(&["a"][..], &[][..]), (&["a", "c"], &["*"]), (&["b", "d/*"], &["a"]), (&["**"], &["b"])] {
             let read = all_for(&memory, granted(of, grants), after).await;

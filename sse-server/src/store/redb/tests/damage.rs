@@ -97,7 +97,7 @@ async fn with_gaps(store: &Redb, of: &[&str]) -> (Vec<Entry>, usize) {
     let (mut entries, mut gaps, mut after) = (Vec::new(), 0, 0);
     let head = store.shared.queue().unwrap().head().0;
     while after < head {
-        let Ok(page) = store.read(Query { until: head, events: 20, ..query(of, after) }).await else {
+        let Ok(page) = store.read(Query { through: head, events: 20, ..query(of, after) }).await else {
             tokio::task::yield_now().await; // the file is being opened again
             continue;
         };

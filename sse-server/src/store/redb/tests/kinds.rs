@@ -189,7 +189,7 @@ async fn a_damaged_event_is_missed_by_those_who_select_one_of_its_topics() {
         let (mut texts, mut gaps, mut after) = (Vec::new(), 0, 0);
         while after < 60 {
             let query =
-                crate::store::Query { selectors: granted(of, grants), after, until: 60, events: 9, bytes: 1 << 20 };
+                crate::store::Query { selectors: granted(of, grants), after, through: 60, events: 9, bytes: 1 << 20 };
             let page = store.read(query).await.unwrap();
             gaps += usize::from(page.damaged);
             after = page.through;

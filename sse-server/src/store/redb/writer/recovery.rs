@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Writer, settle};
+use super::{Writer, announce_committed};
 use crate::store::redb::{
     Asked, Fault, OpenError, TopicNames,
     fault::{dropped, guarded},
@@ -126,7 +126,7 @@ impl Writer {
         queue.committed = reported.back().map_or(committed, |batch| batch.at.0);
         queue.reserved = self.loaded.reserved;
         queue.put_back(VecDeque::new());
-        settle(&queue);
+        announce_committed(&queue);
         let topics: Vec<_> = self.loaded.topics.values().cloned().collect();
         queue.followers.iter().for_each(|follower| follower.recovered(queue.committed, &topics, self.announced));
         // those of topics that the file has forgotten after all
