@@ -1,11 +1,43 @@
-//! Who may publish and subscribe: decisions, without HTTP. Only [`TokenFile`] reads a file.
+//! Who may publish and subscribe: decisions, without HTTP. Only [`TokenFile`] and [`Issuers`] read files.
 
 mod authorizer;
 mod grant;
+#[cfg(feature = "jwt")]
+mod issuers;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod token_file;
 mod tokens;
 
+use std::collections::HashSet;
+
 pub use authorizer::{Asked, Authorizer, Authorizing, Denial, Operation};
 pub use grant::Grant;
-pub(crate) use token_file::{TokenFile, WATCH};
+#[cfg(feature = "jwt")]
+pub(crate) use issuers::Issuers;
+pub(crate) use token_file::TokenFile;
 pub use tokens::{Issued, NewToken, Token, TokenError, Tokens};
+
+/// The most selectors of a token, for publishing and for subscribing each.
+const MAX_SELECTORS: usize = 1_000;
+
+/// Decides by files, which are read again when they change.
+pub(crate) trait ByFiles: Authorizer {
+    /// Reads each file again if it has changed, or with `anyway` whether it has or not. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with a file, in one line, when it is told first. What was known of it stays.
+    fn reread(&self, anyway: bool) -> Result<Reread, String>;
+}
+
+/// What changed with files that were read again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Reread {
+    Nothing,
+    /// Tokens with these names are gone, or grant something else.
+    Tokens(HashSet<String>),
+    /// The keys of issuers.
+    #[cfg(feature = "jwt")]
+    Keys,
+}

@@ -80,8 +80,8 @@ mod base;
 pub use auth::{Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, Operation, Token, TokenError, Tokens};
 pub use base::log_lines::LogLines;
 pub use config::{
-    Auth, AuthMode, Config, ConfigError, Cors, Durability, Lag, Limits, LogFormat, Overload, Publish, Retention,
-    RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
+    Auth, AuthMode, Config, ConfigError, Cors, Durability, Issuer, IssuerKeys, Lag, Limits, LogFormat, Overload,
+    Publish, Retention, RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
 };
 #[cfg(feature = "warp")]
 pub use http::routes;

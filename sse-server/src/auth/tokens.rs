@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use sse_engine::Selector;
 use subtle::ConstantTimeEq;
 
-use super::{Denial, Grant};
+use super::{Denial, Grant, MAX_SELECTORS};
 use crate::base::clock::rfc3339;
 
 /// What each token begins with, so that those who look for leaked secrets find it.
@@ -20,9 +20,6 @@ const PREFIX: &str = "sse_";
 
 /// The most tokens of a file.
 const MAX_TOKENS: usize = 100_000;
-
-/// The most selectors of a token, for publishing and for subscribing each.
-const MAX_SELECTORS: usize = 1_000;
 
 const ID_BYTES: usize = 6;
 const SECRET_BYTES: usize = 32;

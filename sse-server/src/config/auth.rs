@@ -1,10 +1,11 @@
 //! `[auth]`
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     error::ConfigError,
-    section::section,
+    issuer::Issuer,
+    section::{MINUTE, SECOND, section},
     server::Server,
     setting::{TextRule, choices},
 };
@@ -23,6 +24,12 @@ section! {
         /// changes.
         pub tokens: PathBuf = PathBuf::from("sse-tokens.toml");
 
+        /// Who issues the JSON Web Tokens that are taken with `mode = "jwt"`.
+        pub issuers: Vec<Issuer> = Vec::new(), see "[access](access.md#json-web-tokens)";
+
+        /// By how much an issuer's clock may differ: a token is taken for so much longer, and before its time.
+        pub leeway: Duration = 10 * SECOND, takes Duration::ZERO..=10 * MINUTE;
+
         /// The cookie that carries a token, for browsers. Empty: none does.
         ///
         /// Publishing with it needs an `Origin` that is the hub's own or in `cors.origins` by its name.
@@ -40,10 +47,29 @@ choices! {
         Open = "open",
         /// Tokens of the hub's own, in a file.
         Tokens = "tokens",
+        /// JSON Web Tokens, which others issue.
+        Jwt = "jwt",
     }
 }
 
 impl Auth {
+    /// Refuses issuers that could not be told apart, and `mode = "jwt"` without one.
+    pub(super) fn check_issuers(&self) -> Result<(), ConfigError> {
+        if self.mode == AuthMode::Jwt && self.issuers.is_empty() {
+            return Err(ConfigError::conflict(
+                "auth.issuers",
+                "is empty and auth.mode is jwt: nobody's token is taken",
+            ));
+        }
+        for (place, issuer) in self.issuers.iter().enumerate() {
+            if self.issuers[..place].iter().any(|other| other.issuer == issuer.issuer) {
+                let what = format!("has the issuer {:?} twice; give each a name of its own", issuer.issuer);
+                return Err(ConfigError::conflict("auth.issuers", what));
+            }
+        }
+        Ok(())
+    }
+
     /// Refuses a hub that is open to a network by mistake.
     pub(super) fn check(&self, server: &Server) -> Result<(), ConfigError> {
         let is_public = |address: SocketAddr| !address.ip().to_canonical().is_loopback();

@@ -1,6 +1,6 @@
 //! What can be wrong with a configuration.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// What is wrong with the configuration, in one line: the key, its value, where it came from and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ enum Reason {
         allowed: String,
     },
     /// The value is allowed, but not beside that of another key.
-    Conflict(&'static str),
+    Conflict(Cow<'static, str>),
 }
 
 impl ConfigError {
@@ -72,8 +72,8 @@ impl ConfigError {
     }
 
     /// `rule` begins behind the key's name.
-    pub(super) fn conflict(key: &str, rule: &'static str) -> Self {
-        Self { key: Some(key.to_owned()), origin: None, reason: Reason::Conflict(rule) }
+    pub(super) fn conflict(key: &str, rule: impl Into<Cow<'static, str>>) -> Self {
+        Self { key: Some(key.to_owned()), origin: None, reason: Reason::Conflict(rule.into()) }
     }
 }
 

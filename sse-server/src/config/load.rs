@@ -53,7 +53,8 @@ impl Config {
     /// The same for a hub whose program listens itself.
     pub(crate) fn check_values(&self) -> Result<(), ConfigError> {
         self.clone().visit(&mut Check(""))?;
-        self.publish.check()
+        self.publish.check()?;
+        self.auth.check_issuers()
     }
 
     /// Checks that every value is allowed, as [`load`](Self::load) does.
@@ -136,11 +137,15 @@ fn file(path: &Path) -> Result<Value, ConfigError> {
 /// The value as it was given.
 fn given(key: &str, value: &Value) -> Result<Given, ConfigError> {
     let text = |value: &Value| value.clone().into_string().ok();
+    let member = |value: &Value| match &value.kind {
+        ValueKind::Array(list) => list.iter().map(text).collect::<Option<Vec<_>>>().map(|texts| texts.join(",")),
+        _ => text(value),
+    };
     let given = match &value.kind {
         ValueKind::Array(values) if values.iter().any(|value| matches!(value.kind, ValueKind::Table(_))) => {
             let table = |value: &Value| {
                 let ValueKind::Table(table) = &value.kind else { return None };
-                let members = table.iter().map(|(name, value)| Some((name.clone(), text(value)?)));
+                let members = table.iter().map(|(name, value)| Some((name.clone(), member(value)?)));
                 members.collect::<Option<BTreeMap<_, _>>>().map(|members| members.into_iter().collect())
             };
             values.iter().map(table).collect::<Option<_>>().map(Given::Tables)

@@ -1,7 +1,7 @@
 //! Access: who decides what somebody may do, and the streams that are held by what was decided.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     net::IpAddr,
     ops::Bound,
     sync::{
@@ -15,9 +15,11 @@ use sse_engine::{Millis, Selector, Selectors, StreamName, millis};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Hub, Shared, granted::GrantedStream};
+#[cfg(feature = "jwt")]
+use crate::auth::Issuers;
 use crate::{
-    auth::{Asked, Authorizer, Denial, Grant, Operation, TokenFile, WATCH},
-    base::{lock::Lock, random},
+    auth::{Asked, Authorizer, ByFiles, Denial, Grant, Operation, Reread, TokenFile},
+    base::{lock::Lock, random, watched_file::WATCH},
     config::{Auth, AuthMode},
 };
 
@@ -25,8 +27,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Access {
     authorizer: Arc<dyn Authorizer>,
-    /// The file that is read again when it changes, if that decides.
-    file: Option<Arc<TokenFile>>,
+    /// The same, if it decides by files, which are read again when they change.
+    files: Option<Arc<dyn ByFiles>>,
     is_watched: AtomicBool,
     /// Who shows nothing.
     anonymous: Grant,
@@ -59,11 +61,17 @@ impl Access {
     pub(super) fn of(config: &Auth) -> Result<Option<Self>, String> {
         match config.mode {
             AuthMode::Open => Ok(None),
-            AuthMode::Tokens => {
-                let file = Arc::new(TokenFile::open(&config.tokens)?);
-                Ok(Some(Self { file: Some(file.clone()), ..Self::by(file, config) }))
-            }
+            AuthMode::Tokens => Ok(Some(Self::by_files(TokenFile::open(&config.tokens)?, config))),
+            #[cfg(feature = "jwt")]
+            AuthMode::Jwt => Ok(Some(Self::by_files(Issuers::open(config)?, config))),
+            #[cfg(not(feature = "jwt"))]
+            AuthMode::Jwt => Err("auth.mode is jwt, and this program was built without the feature jwt".to_owned()),
         }
+    }
+
+    fn by_files(files: impl ByFiles, config: &Auth) -> Self {
+        let files = Arc::new(files);
+        Self { files: Some(files.clone()), ..Self::by(files, config) }
     }
 
     /// `authorizer` decides.
@@ -71,7 +79,7 @@ impl Access {
         let subscribe = config.anonymous.iter().filter_map(|text| Selector::new(text).ok()).collect();
         Self {
             authorizer,
-            file: None,
+            files: None,
             is_watched: AtomicBool::new(false),
             anonymous: Grant { subscribe, ..Grant::default() },
             streams: Lock::default(),
@@ -185,25 +193,27 @@ impl Hub {
         self.clock().now().saturating_add(millis(left))
     }
 
-    /// Has the file of tokens read again and again, if it is not.
+    /// Has the files read again and again, if they are not.
     async fn watch(&self, access: &Access) {
-        let Some(file) = &access.file else { return };
+        let Some(files) = &access.files else { return };
         // first without a write, which all requests would share
         if access.is_watched.load(Ordering::Acquire) || access.is_watched.swap(true, Ordering::AcqRel) {
             return;
         }
         let watched = Watched(Arc::downgrade(&self.0));
-        // nobody has looked since it was opened, or since the last watcher ended
-        self.look_again(file.clone(), TokenFile::reload).await;
+        // nobody has looked since they were opened, or since the last watcher ended
+        self.look_again(files.clone(), true).await;
         tokio::spawn(watch(watched));
     }
 
-    /// Looks at the file of tokens by `look`, and ends the streams of tokens that are gone or changed.
-    async fn look_again(&self, file: Arc<TokenFile>, look: fn(&TokenFile) -> Result<HashSet<String>, String>) {
-        let Ok(changed) = tokio::task::spawn_blocking(move || look(&file)).await else { return };
-        match changed {
-            Ok(changed) if changed.is_empty() => {}
-            Ok(changed) => {
+    /// Looks at the files, and ends the streams of tokens that are gone or changed.
+    async fn look_again(&self, files: Arc<dyn ByFiles>, anyway: bool) {
+        let Ok(reread) = tokio::task::spawn_blocking(move || files.reread(anyway)).await else { return };
+        match reread {
+            Ok(Reread::Nothing) => {}
+            #[cfg(feature = "jwt")]
+            Ok(Reread::Keys) => tracing::info!("the keys of the issuers of tokens were read again"),
+            Ok(Reread::Tokens(changed)) => {
                 let is_one = |stream: &GrantedStream| stream.token().is_some_and(|token| changed.contains(&token));
                 let streams = self.access().map_or(0, |access| access.revoke(is_one));
                 tracing::info!(
@@ -214,13 +224,13 @@ impl Hub {
             }
             Err(error) => {
                 self.metrics().auth_reload_failures.inc();
-                tracing::warn!(%error, "the file of tokens can't be read; those known before stay valid");
+                tracing::warn!(%error, "a file that decides on access can't be read; what was known before stays valid");
             }
         }
     }
 }
 
-/// The file of a hub is watched until this is dropped: by the next request it is watched anew.
+/// The files of a hub are watched until this is dropped: by the next request they are watched anew.
 struct Watched(Weak<Shared>);
 
 impl Drop for Watched {
@@ -231,14 +241,14 @@ impl Drop for Watched {
     }
 }
 
-/// Reads the file of tokens again when it changes, as long as the hub is there.
+/// Reads the files again when they change, as long as the hub is there.
 async fn watch(watched: Watched) {
     let mut ticks = interval(WATCH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let Some(hub) = watched.0.upgrade().map(Hub) else { return };
-        let Some(file) = hub.access().and_then(|access| access.file.clone()) else { return };
-        hub.look_again(file, TokenFile::refresh).await;
+        let Some(files) = hub.access().and_then(|access| access.files.clone()) else { return };
+        hub.look_again(files, false).await;
     }
 }

@@ -6,6 +6,7 @@ mod connections;
 mod contract;
 mod durable;
 mod http2;
+mod jwt;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
 mod pouring;

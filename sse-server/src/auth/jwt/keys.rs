@@ -1,0 +1,133 @@
+//! The keys of an issuer.
+
+use jsonwebtoken::{
+    Algorithm, AlgorithmFamily, DecodingKey, Header,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
+};
+use serde::Deserialize;
+
+/// The most keys of an issuer.
+const MAX_KEYS: usize = 256;
+
+/// The most keys that a token is tried with which does not name its own.
+const MAX_TRIED: usize = 8;
+
+/// The fewest bytes of a secret: those of the hash of HS256 (RFC 7518, 3.2).
+const SECRET_BYTES: usize = 32;
+
+/// The keys of an issuer.
+#[derive(Debug)]
+pub(crate) struct Keys(Vec<Key>);
+
+/// A key with the one algorithm that it is for. What a token says of itself chooses neither.
+#[derive(Debug)]
+pub(super) struct Key {
+    id: Option<String>,
+    pub(super) algorithm: Algorithm,
+    pub(super) decoding: DecodingKey,
+}
+
+/// A set of keys as RFC 7517 has it. Those that are for something else are passed over.
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<serde_json::Value>,
+}
+
+impl Keys {
+    /// A shared secret, for HS256 unless `algorithm` says otherwise. A line end behind it is not part of it.
+    pub(crate) fn of_secret(mut bytes: Vec<u8>, algorithm: Option<Algorithm>) -> Result<Self, String> {
+        while bytes.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
+            bytes.pop();
+        }
+        if bytes.len() < SECRET_BYTES {
+            return Err(format!("the secret has {} bytes; {SECRET_BYTES} are the fewest", bytes.len()));
+        }
+        let algorithm = algorithm.unwrap_or(Algorithm::HS256);
+        let decoding = DecodingKey::from_secret(&bytes).map_err(|error| error.to_string())?;
+        Self::one(algorithm, decoding)
+    }
+
+    /// A public key in PEM. RSA is for RS256 unless `algorithm` says otherwise, a curve for its only algorithm.
+    pub(crate) fn of_pem(bytes: &[u8], algorithm: Option<Algorithm>) -> Result<Self, String> {
+        if String::from_utf8_lossy(bytes).contains("PRIVATE KEY") {
+            return Err("this is a private key, which is nobody's but the issuer's; the public one is enough".into());
+        }
+        let kinds = [DecodingKey::from_rsa_pem, DecodingKey::from_ec_pem, DecodingKey::from_ed_pem];
+        let decoding = kinds.into_iter().find_map(|read| read(bytes).ok());
+        let decoding = decoding.ok_or("this is no public key in PEM; RSA, P-256, P-384 and Ed25519 are supported")?;
+        let own = match decoding.family() {
+            AlgorithmFamily::Hmac => None,
+            AlgorithmFamily::Rsa => Some(Algorithm::RS256),
+            AlgorithmFamily::Ed => Some(Algorithm::EdDSA),
+            AlgorithmFamily::Ec => match decoding.try_get_as_bytes().map_or(0, <[u8]>::len) {
+                65 => Some(Algorithm::ES256),
+                97 => Some(Algorithm::ES384),
+                _ => None,
+            },
+        };
+        let own = own.ok_or("the key's curve is not supported; P-256, P-384 and Ed25519 are")?;
+        let algorithm = algorithm.unwrap_or(own);
+        if own.family() == AlgorithmFamily::Ec && algorithm.family() == AlgorithmFamily::Ec && algorithm != own {
+            return Err(format!("the key is for {own:?}, and algorithm is {algorithm:?}"));
+        }
+        Self::one(algorithm, decoding)
+    }
+
+    /// A set of keys: JSON, as RFC 7517 has it. `shared` allows secrets in it, which a file may have that is nobody else's.
+    pub(crate) fn of_set(bytes: &[u8], shared: bool) -> Result<Self, String> {
+        let set: Set = serde_json::from_slice(bytes).map_err(|error| format!("this is no set of keys: {error}"))?;
+        if set.keys.len() > MAX_KEYS {
+            return Err(format!("there are {} keys; {MAX_KEYS} are the most", set.keys.len()));
+        }
+        let keys: Vec<_> = set.keys.into_iter().filter_map(|key| Key::read(key, shared)).collect();
+        if keys.is_empty() {
+            return Err("none of the keys is for signatures of a kind that is supported".into());
+        }
+        Ok(Self(keys))
+    }
+
+    fn one(algorithm: Algorithm, decoding: DecodingKey) -> Result<Self, String> {
+        if algorithm.family() != decoding.family() {
+            return Err(format!("the key is of another kind than algorithm {algorithm:?} takes"));
+        }
+        Ok(Self(vec![Key { id: None, algorithm, decoding }]))
+    }
+
+    /// The keys that may have signed a token with this header.
+    pub(super) fn of(&self, header: &Header) -> impl Iterator<Item = &Key> {
+        let fits = |key: &&Key| {
+            key.algorithm == header.alg && (key.id.is_none() || header.kid.is_none() || key.id == header.kid)
+        };
+        self.0.iter().filter(fits).take(MAX_TRIED)
+    }
+}
+
+impl Key {
+    fn read(json: serde_json::Value, shared: bool) -> Option<Self> {
+        let key: Jwk = serde_json::from_value(json).ok()?;
+        let (common, operations) = (&key.common, key.common.key_operations.as_deref());
+        let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature)
+            && operations.is_none_or(|all| all.contains(&KeyOperations::Verify));
+        let own = match &key.algorithm {
+            AlgorithmParameters::RSA(_) => Some(Algorithm::RS256),
+            AlgorithmParameters::EllipticCurve(curve) => match curve.curve {
+                EllipticCurve::P256 => Some(Algorithm::ES256),
+                EllipticCurve::P384 => Some(Algorithm::ES384),
+                _ => return None,
+            },
+            AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Some(Algorithm::EdDSA),
+            AlgorithmParameters::OctetKey(_) if shared => None,
+            _ => return None,
+        };
+        let algorithm = match common.key_algorithm {
+            Some(named) => named.to_string().parse().ok()?,
+            None => own?,
+        };
+        let decoding = DecodingKey::from_jwk(&key).ok()?;
+        let is_curve = own.is_some_and(|own| own.family() == AlgorithmFamily::Ec);
+        let fits = algorithm.family() == decoding.family() && (!is_curve || own == Some(algorithm));
+        let is_long = algorithm.family() != AlgorithmFamily::Hmac
+            || decoding.try_get_as_bytes().is_ok_and(|secret| secret.len() >= SECRET_BYTES);
+        (signs && fits && is_long).then(|| Self { id: key.common.key_id, algorithm, decoding })
+    }
+}
