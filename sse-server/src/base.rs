@@ -12,7 +12,7 @@ pub(crate) mod random;
 pub(crate) mod seldom;
 pub(crate) mod turn;
 pub(crate) mod unacknowledged;
-pub(crate) mod watched_file;
+pub(crate) mod watched_files;
 
 /// What is said to those who come while the hub shuts down.
 pub(crate) const SHUTTING_DOWN: &str = "the hub is shutting down";

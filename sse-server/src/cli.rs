@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod dev_tls;
 mod log;
 mod token;
 
@@ -31,6 +32,10 @@ pub(crate) struct Command {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 
+    /// Serve over TLS with a certificate for localhost, which is made in ./sse-dev-tls: to try HTTP/2 in a browser
+    #[arg(long)]
+    pub(crate) dev_tls: bool,
+
     /// Print the effective configuration as commented TOML, and exit
     #[arg(long)]
     pub(crate) print_config: bool,
@@ -58,7 +63,11 @@ pub(crate) fn parse() -> Command {
 
 impl Command {
     /// The sources of the configuration, the strongest last.
-    pub(crate) fn sources(&self) -> Vec<Source> {
+    ///
+    /// # Errors
+    ///
+    /// Why there is no certificate for `--dev-tls`, in one line.
+    pub(crate) fn sources(&self) -> Result<Vec<Source>, String> {
         let (config, data, tokens) = match &self.other {
             Some(Other::Log(log)) => (&log.config, &log.data, None),
             Some(Other::Token(token)) => (&token.config, &None, token.file.as_ref()),
@@ -67,13 +76,19 @@ impl Command {
         let mut sources: Vec<_> = config.iter().cloned().map(Source::File).collect();
         sources.push(Source::Environment);
         let path = data.as_ref().map(|path| path.display().to_string());
+        let [certificate, key] = match self.dev_tls {
+            true => dev_tls::files()?.map(|path| Some(path.display().to_string())),
+            false => [None, None],
+        };
         let flags = [
+            ("server.tls.certificate", certificate, "--dev-tls"),
+            ("server.tls.key", key, "--dev-tls"),
             ("server.listen", self.listen.clone(), "--listen"),
             ("store.kind", self.store.clone(), "--store"),
             ("store.path", path, "--data"),
             ("auth.tokens", tokens.map(|path| path.display().to_string()), "--file"),
         ];
         sources.extend(flags.into_iter().filter_map(|(key, value, flag)| Some(Source::Flag(key, value?, flag))));
-        sources
+        Ok(sources)
     }
 }

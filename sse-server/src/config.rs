@@ -20,6 +20,7 @@ mod setting;
 mod store;
 mod stream;
 mod telemetry;
+mod tls;
 mod window;
 
 pub use auth::{Auth, AuthMode};
@@ -37,19 +38,20 @@ pub use server::Server;
 pub use store::{Durability, Store, StoreKind};
 pub use stream::{Lag, Overload, Stream};
 pub use telemetry::{LogFormat, Telemetry};
+pub use tls::Tls;
 pub use window::Window;
 
 use section::Visitor;
 
 /// Defines the configuration: its sections, and the walk over all their keys.
 macro_rules! sections {
-    ($(#[doc = $about:literal])+ pub struct $config:ident { $(pub $name:ident: $section:ident,)+ }) => {
+    ($(#[doc = $about:literal])+ pub struct $config:ident { $(pub $name:ident: $section:ident $(as $key:literal)?,)+ }) => {
         $(#[doc = $about])+
         #[derive(Debug, Clone, Default)]
         #[non_exhaustive]
         pub struct $config {
             $(
-                #[doc = concat!("The section `[", stringify!($name), "]`: see [`", stringify!($section), "`].")]
+                #[doc = concat!("The section `[", sections!(@key $name $($key)?), "]`: see [`", stringify!($section), "`].")]
                 pub $name: $section,
             )+
         }
@@ -58,13 +60,15 @@ macro_rules! sections {
             /// The one way over all keys, which reading, checking, printing and documenting take.
             fn visit<V: Visitor>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
                 $(
-                    visitor.section(stringify!($name), &$section::ABOUT);
+                    visitor.section(sections!(@key $name $($key)?), &$section::ABOUT);
                     self.$name.visit(visitor)?;
                 )+
                 Ok(())
             }
         }
     };
+    (@key $name:ident) => { stringify!($name) };
+    (@key $name:ident $key:literal) => { $key };
 }
 
 sections! {
@@ -72,6 +76,7 @@ sections! {
     /// [`Config::in_memory`] one that leaves nothing behind.
     pub struct Config {
         pub server: Server,
+        pub tls: Tls as "server.tls",
         pub stream: Stream,
         pub window: Window,
         pub store: Store,

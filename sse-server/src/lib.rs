@@ -81,7 +81,8 @@ pub use auth::{Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, 
 pub use base::log_lines::LogLines;
 pub use config::{
     Auth, AuthMode, Config, ConfigError, Cors, Durability, Issuer, IssuerKeys, Lag, Limits, LogFormat, Overload,
-    Publish, Retention, RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Window,
+    Publish, Retention, RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Tls,
+    Window,
 };
 #[cfg(feature = "warp")]
 pub use http::routes;

@@ -27,7 +27,11 @@ fn main() -> ExitCode {
     if command.print_reference {
         return print_all(&Config::reference());
     }
-    let config = match Config::load(&command.sources()) {
+    let sources = match command.sources() {
+        Ok(sources) => sources,
+        Err(error) => return fail(&error, 1),
+    };
+    let config = match Config::load(&sources) {
         Ok(config) => config,
         Err(error) => return fail(&error, USAGE),
     };
@@ -86,18 +90,23 @@ fn run(
 
 /// Prints where the hub listens. The first line is meant for programs, too.
 fn greet(server: &Server) {
-    let at = server.local_addr();
+    let scheme = if server.has_tls() { "https" } else { "http" };
+    let at = format!("{scheme}://{}", server.local_addr());
     let mut text = format!(
-        "sse-server: listening on http://{at}\n  page    http://{at}/\n  \
-         watch   curl -N 'http://{at}/events?topic=news'\n  publish curl -d hello http://{at}/publish/news\n"
+        "sse-server: listening on {at}\n  page    {at}/\n  \
+         watch   curl -N '{at}/events?topic=news'\n  publish curl -d hello {at}/publish/news\n"
     );
     let store = &server.hub().config().store;
     if store.kind == StoreKind::Redb {
         text.push_str(&format!("  log     {}\n", store.path.display()));
     }
+    if let Some(certificate) = &server.hub().config().tls.certificate {
+        text.push_str(&format!("  tls     {}\n", certificate.display()));
+    }
     text.push_str(match server.hub().config().auth.mode {
         AuthMode::Open => "  access  open: whoever reaches it may publish and read everything\n",
-        _ => "  access  by token: see `sse-server token --help`\n",
+        AuthMode::Tokens => "  access  by token: see `sse-server token --help`\n",
+        _ => "  access  by JSON Web Token\n",
     });
     if let Some(admin) = server.admin_addr() {
         text.push_str(&format!("  admin   http://{admin}/metrics\n"));

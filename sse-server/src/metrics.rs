@@ -119,6 +119,8 @@ pub(crate) struct Metrics {
     pub(crate) damaged: Gauge,
     pub(crate) keys_evicted: Counter,
     pub(crate) auth_reload_failures: Counter,
+    pub(crate) tls_handshake_failures: Counter,
+    pub(crate) tls_reload_failures: Counter,
     pub(crate) published: Counter,
     pub(crate) duplicates: Counter,
     pub(crate) deliveries: Counter,
@@ -151,6 +153,8 @@ impl Metrics {
             damaged: Gauge::default(),
             keys_evicted: Counter::default(),
             auth_reload_failures: Counter::default(),
+            tls_handshake_failures: Counter::default(),
+            tls_reload_failures: Counter::default(),
             published: Counter::default(),
             duplicates: Counter::default(),
             deliveries: Counter::default(),
@@ -200,8 +204,18 @@ impl Metrics {
         );
         r.register(
             "auth_reload_failures",
-            "Times that a changed file of tokens could not be read",
+            "Times that a changed file of tokens or keys could not be read",
             metrics.auth_reload_failures.clone(),
+        );
+        r.register(
+            "tls_handshake_failures",
+            "Connections that ended before TLS was agreed on",
+            metrics.tls_handshake_failures.clone(),
+        );
+        r.register(
+            "tls_reload_failures",
+            "Times that a changed certificate or its key could not be read",
+            metrics.tls_reload_failures.clone(),
         );
         r.register("published", "Events appended to the log", metrics.published.clone());
         r.register("duplicates", "Publishes that an idempotency key showed to be repeated", metrics.duplicates.clone());

@@ -12,6 +12,9 @@ mod idle;
 mod memory;
 mod room;
 mod socket;
+mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -34,6 +37,8 @@ use crate::{
 use accept::Acceptor;
 pub use error::ServeError;
 use room::Room;
+#[cfg(feature = "tls")]
+use tls::Tls;
 
 /// The part of the drain window that is left for connections after the streams have ended.
 const LAST_MOMENTS: Duration = Duration::from_millis(250);
@@ -55,6 +60,8 @@ pub struct Server {
     /// The shards that carry the streams, unless hyper does.
     shards: Option<Arc<Shards>>,
     room: Room,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 /// How a server stopped.
@@ -98,6 +105,16 @@ impl Server {
         if !is_presentable() {
             return Err(ServeError::Clock);
         }
+        #[cfg(not(feature = "tls"))]
+        if config.tls.files().is_some() {
+            return Err(ServeError::Tls("this program was built without the feature tls".to_owned()));
+        }
+        #[cfg(feature = "tls")]
+        let tls = {
+            let given = config.tls.clone();
+            let opened = tokio::task::spawn_blocking(move || Tls::open(&given)).await;
+            opened.unwrap_or_else(|panic| Err(panic.to_string())).map_err(ServeError::Tls)?
+        };
         let room = Room::find(config.limits.connections, config.server.shards())?;
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
@@ -109,7 +126,16 @@ impl Server {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
         };
-        Ok(Self { hub, public, admin, address, shards, room })
+        Ok(Self {
+            hub,
+            public,
+            admin,
+            address,
+            shards,
+            room,
+            #[cfg(feature = "tls")]
+            tls,
+        })
     }
 
     /// The address it listens on. The port is known even if 0 was configured.
@@ -122,6 +148,12 @@ impl Server {
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Returns true if it serves over TLS.
+    #[must_use]
+    pub fn has_tls(&self) -> bool {
+        self.hub.config().tls.files().is_some()
     }
 
     /// The hub.
@@ -141,7 +173,10 @@ impl Server {
         if connections < configured {
             tracing::info!(descriptors, connections, configured, "the descriptor limit bounds the connections");
         }
-        let public = Arc::new(Acceptor::new(self.hub.clone(), (connections, surplus), stopped.clone(), self.shards));
+        let public = Acceptor::new(self.hub.clone(), (connections, surplus), stopped.clone(), self.shards);
+        #[cfg(feature = "tls")]
+        let public = public.with_tls(self.tls.clone());
+        let public = Arc::new(public);
         let admin = Arc::new(Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None));
         let routes = if self.admin.is_some() { RouteSet::Public } else { RouteSet::All };
         let mut accepting = JoinSet::new();
@@ -151,6 +186,10 @@ impl Server {
             accepting.spawn(admin.clone().run(listener, service));
         }
         accepting.spawn(memory::watch(public.connections()));
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls {
+            accepting.spawn(tls.watch(self.hub.clone()));
+        }
         end(stop, &self.hub, &mut accepting).await;
         let streams = self.hub.subscribers();
         tracing::info!(streams, window_s = window.as_secs_f64(), "draining");
@@ -257,7 +296,16 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let public = accept::listen(address).unwrap();
         let room = Room::find(16, 0).unwrap();
-        let server = Server { hub, public, admin: None, address, shards: None, room };
+        let server = Server {
+            hub,
+            public,
+            admin: None,
+            address,
+            shards: None,
+            room,
+            #[cfg(feature = "tls")]
+            tls: None,
+        };
         assert_eq!(server.run(std::future::ready(())).await, Shutdown::Failed);
         drop(closing);
     }

@@ -9,13 +9,13 @@ use super::{
     jwt::{Issuer, Keys, issuer_of},
 };
 use crate::{
-    base::watched_file::{Parse, WatchedFile},
+    base::watched_files::{Parse, WatchedFiles},
     config::{Auth, IssuerKeys},
 };
 
 /// Decides by tokens that others issue.
 #[derive(Debug)]
-pub(crate) struct Issuers(Vec<(Issuer, WatchedFile<KeyFile>)>);
+pub(crate) struct Issuers(Vec<(Issuer, WatchedFiles<KeyFile>)>);
 
 /// How a file of keys is read.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl Parse for KeyFile {
     const MAX_BYTES: u64 = 1 << 20;
     type Parsed = Keys;
 
-    fn parse(&self, bytes: Vec<u8>) -> Result<Keys, String> {
+    fn parse(&self, files: &[Vec<u8>]) -> Result<Keys, String> {
+        let bytes = files.concat();
         match self.kind {
             Kind::Secret => Keys::of_secret(bytes, self.algorithm),
             Kind::Pem => Keys::of_pem(&bytes, self.algorithm),
@@ -68,7 +69,7 @@ impl Issuers {
                 subscribe_claim: given.subscribe_claim.clone(),
                 leeway: config.leeway,
             };
-            issuers.push((issuer, WatchedFile::open(path, KeyFile { kind, algorithm })?));
+            issuers.push((issuer, WatchedFiles::open(&[path], KeyFile { kind, algorithm })?));
         }
         Ok(Self(issuers))
     }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::{Asked, Authorizer, Authorizing, ByFiles, Reread, TokenError, Tokens};
-use crate::base::watched_file::{Changed, Parse, WatchedFile};
+use crate::base::watched_files::{Changed, Parse, WatchedFiles};
 
 /// A file of tokens.
 #[derive(Debug)]
-pub(crate) struct TokenFile(WatchedFile<Toml>);
+pub(crate) struct TokenFile(WatchedFiles<Toml>);
 
 #[derive(Debug)]
 struct Toml;
@@ -18,8 +18,8 @@ impl Parse for Toml {
     const MAX_BYTES: u64 = 64 << 20;
     type Parsed = Tokens;
 
-    fn parse(&self, bytes: Vec<u8>) -> Result<Tokens, String> {
-        let text = String::from_utf8(bytes).map_err(|error| error.utf8_error().to_string())?;
+    fn parse(&self, files: &[Vec<u8>]) -> Result<Tokens, String> {
+        let text = String::from_utf8(files.concat()).map_err(|error| error.utf8_error().to_string())?;
         Tokens::parse(&text).map_err(|error: TokenError| error.to_string())
     }
 }
@@ -31,7 +31,7 @@ impl TokenFile {
     ///
     /// What is wrong with it, in one line.
     pub(crate) fn open(path: &Path) -> Result<Self, String> {
-        WatchedFile::open(path, Toml).map(Self)
+        WatchedFiles::open(&[path], Toml).map(Self)
     }
 }
 

@@ -54,6 +54,7 @@ impl Config {
     pub(crate) fn check_values(&self) -> Result<(), ConfigError> {
         self.clone().visit(&mut Check(""))?;
         self.publish.check()?;
+        self.tls.check()?;
         self.auth.check_issuers()
     }
 
@@ -192,7 +193,9 @@ impl Visitor for Load {
 
     fn section(&mut self, name: &'static str, _: &About) {
         self.name = name;
-        self.section = self.sections.remove(name).and_then(|section| section.into_table().ok()).unwrap_or_default();
+        let table =
+            |tables: Map<String, Value>, name| tables.get(name).cloned().and_then(|value| value.into_table().ok());
+        self.section = name.split('.').try_fold(self.sections.clone(), table).unwrap_or_default();
     }
 
     fn key<S: Setting>(&mut self, key: &Key, value: &mut S, takes: &S::Takes) -> Result<(), ConfigError> {

@@ -42,6 +42,7 @@ pub(super) struct Guard {
     allowed_headers: HeaderValue,
     exposed_headers: HeaderValue,
     max_age: HeaderValue,
+    hsts: Option<HeaderValue>,
 }
 
 /// The origin of a request, as far as CORS is concerned.
@@ -77,18 +78,26 @@ impl Guard {
             allowed_headers: list(ALLOWED_HEADERS.into_iter().chain(own_headers.iter().map(String::as_str))),
             exposed_headers: list(EXPOSED_HEADERS),
             max_age: HeaderValue::from(config.cors.max_age.as_secs()),
+            hsts: hsts(config.tls.hsts.as_secs()),
         }
     }
 
     /// Admits `request`, which is well formed and calls `host`, or returns the refusal. The hub's page itself may be linked
     /// from anywhere.
     pub(super) fn check(&self, host: Option<&Host>, request: &Request, page: bool) -> Result<Caller, Problem> {
-        self.check_headers((host, request.host()), &request.headers, &request.method, page)
+        let scheme = if request.peer.is_some_and(|peer| peer.is_tls) { "https://" } else { "http://" };
+        self.check_headers((host, request.host()), scheme, &request.headers, &request.method, page)
+    }
+
+    /// For how long browsers are to come back over TLS only, as `Strict-Transport-Security` says it.
+    pub(super) const fn hsts(&self) -> Option<&HeaderValue> {
+        self.hsts.as_ref()
     }
 
     fn check_headers(
         &self,
         (host, authority): (Option<&Host>, Option<&str>),
+        scheme: &str,
         headers: &HeaderMap,
         method: &Method,
         page: bool,
@@ -111,7 +120,7 @@ impl Guard {
             return if cross && !followed { refused("a page of another site") } else { Ok(Caller::Own) };
         };
         let text = origin.to_str().unwrap_or_default();
-        if self.is_own(text, authority) {
+        if self.is_own(text, scheme, authority) {
             return Ok(Caller::Own);
         }
         match self.origins.iter().find(|listed| listed.matches(text)) {
@@ -124,10 +133,10 @@ impl Guard {
         }
     }
 
-    fn is_own(&self, origin: &str, host: Option<&str>) -> bool {
+    fn is_own(&self, origin: &str, scheme: &str, host: Option<&str>) -> bool {
         match (&self.public_origin, host) {
             (Some(own), _) if origin == own => true,
-            (None, Some(host)) => origin.strip_prefix("http://").is_some_and(|named| named.eq_ignore_ascii_case(host)),
+            (None, Some(host)) => origin.strip_prefix(scheme).is_some_and(|named| named.eq_ignore_ascii_case(host)),
             _ => false,
         }
     }
@@ -176,6 +185,10 @@ impl Guard {
 
 const FETCH_SITE: &str = "sec-fetch-site";
 
+fn hsts(seconds: u64) -> Option<HeaderValue> {
+    (seconds > 0).then(|| HeaderValue::try_from(format!("max-age={seconds}")).ok()).flatten()
+}
+
 /// Returns true if the browser says that the page and what it calls have one origin.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let mut sites = headers.get_all(FETCH_SITE).iter();
@@ -207,7 +220,9 @@ mod tests {
         let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
         let called = (host.and_then(Host::of), host);
         let called = (called.0.as_ref(), called.1);
-        guard.check_headers(called, &headers.collect(), &Method::GET, page).map_err(|problem| problem.status().as_u16())
+        guard
+            .check_headers(called, "http://", &headers.collect(), &Method::GET, page)
+            .map_err(|problem| problem.status().as_u16())
     }
 
     #[test]

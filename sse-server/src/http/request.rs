@@ -21,6 +21,8 @@ pub(crate) struct Peer {
     pub(crate) surplus: bool,
     /// The request is HTTP/1.1, which requires a `Host`.
     pub(crate) needs_host: bool,
+    /// The connection has TLS.
+    pub(crate) is_tls: bool,
 }
 
 /// The parts of a request.

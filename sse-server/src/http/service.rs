@@ -171,6 +171,11 @@ async fn answer(
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Everything but the page and the streams is of the moment, and for the one who asked.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if request.peer.is_some_and(|peer| peer.is_tls)
+        && let Some(hsts) = guard.hsts()
+    {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
     if let Ok(caller) = verdict {
         guard.stamp(&caller, headers);
     }
@@ -276,7 +281,8 @@ mod tests {
     #[tokio::test]
     async fn http_1_1_demands_one_host_whatever_the_target_is() {
         let service = service(|_| {});
-        let peer = request::Peer { address: "127.0.0.1:1".parse().unwrap(), surplus: false, needs_host: true };
+        let peer =
+            request::Peer { address: "127.0.0.1:1".parse().unwrap(), surplus: false, needs_host: true, is_tls: false };
         for (target, hosts, expected) in [
             ("/ready", &[][..], 400),
             ("/ready", &["localhost"], 200),

@@ -19,7 +19,7 @@ use super::{Hub, Shared, granted::GrantedStream};
 use crate::auth::Issuers;
 use crate::{
     auth::{Asked, Authorizer, ByFiles, Denial, Grant, Operation, Reread, TokenFile},
-    base::{lock::Lock, random, watched_file::WATCH},
+    base::{lock::Lock, random, watched_files::WATCH},
     config::{Auth, AuthMode},
 };
 

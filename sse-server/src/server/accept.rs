@@ -9,9 +9,12 @@ use tokio::{
     time::sleep,
 };
 
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use super::{
     connection::{self, Serving},
     error::ServeError,
+    stream::Socket,
 };
 use crate::{
     base::connections::Connections,
@@ -54,6 +57,8 @@ pub(super) struct Acceptor {
     stopped: watch::Receiver<bool>,
     connections: Connections,
     shards: Option<Arc<Shards>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 impl Acceptor {
@@ -64,7 +69,22 @@ impl Acceptor {
         shards: Option<Arc<Shards>>,
     ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
-        Self { hub, limit, surplus, stopped, connections, shards }
+        Self {
+            hub,
+            limit,
+            surplus,
+            stopped,
+            connections,
+            shards,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// The same with TLS, if there is to be any.
+    #[cfg(feature = "tls")]
+    pub(super) fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The count of its connections.
@@ -111,11 +131,30 @@ impl Acceptor {
             tracing::debug!(%address, %error, "closed before it began");
             return;
         }
-        let peer = Peer { address, surplus: open >= self.limit || of_client >= share, needs_host: false };
+        let surplus = open >= self.limit || of_client >= share;
+        let peer = Peer { address, surplus, needs_host: false, is_tls: false };
         let crowded = open >= self.limit / 2;
         let open = self.connections.open(address.ip());
         let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open, crowded };
-        tokio::spawn(connection::serve(stream, peer, service, serving, self.stopped.clone()));
+        let stopped = self.stopped.clone();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.clone() {
+            tokio::spawn(async move {
+                let limit = serving.hub.config().server.header_timeout;
+                match Box::pin(tls.accept(stream, limit)).await {
+                    Ok(stream) => {
+                        let peer = Peer { is_tls: true, ..peer };
+                        connection::serve(Socket::tls(stream), peer, service, serving, stopped).await;
+                    }
+                    Err(error) => {
+                        serving.hub.metrics().tls_handshake_failures.inc();
+                        tracing::debug!(%address, error, "no TLS connection came about");
+                    }
+                }
+            });
+            return;
+        }
+        tokio::spawn(connection::serve(Socket::Plain(stream), peer, service, serving, stopped));
     }
 }
 

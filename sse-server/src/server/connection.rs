@@ -16,7 +16,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, sync::watch};
+use tokio::sync::watch;
 use tower_service::Service;
 
 use super::{
@@ -25,6 +25,7 @@ use super::{
     http2,
     idle::{HeadTimer, Limits},
     socket::{Rewound, Watched},
+    stream::Socket,
 };
 use crate::{
     base::{clock::is_presentable, connections::OpenConnection},
@@ -56,14 +57,15 @@ enum Served {
 
 /// Serves the connection until it closes or, once the server stops, until its request is answered.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: Socket,
     peer: Peer,
     service: HubService,
     serving: Serving,
     mut stopped: watch::Receiver<bool>,
 ) {
     let Serving { hub, shards, open, crowded } = serving;
-    let takeover = shards.is_some().then(Takeover::default);
+    // shards write to sockets, and know no TLS
+    let takeover = (shards.is_some() && !peer.is_tls).then(Takeover::default);
     let slot = takeover.clone();
     let over_http2 = service.clone();
     let chunked = Arc::new(AtomicBool::new(true));
@@ -142,7 +144,8 @@ pub(super) async fn serve(
         }
         Served::TakenOver => {
             let (Some(shards), Some(stream)) = (shards, takeover.and_then(|takeover| takeover.take())) else { return };
-            match io.stream.into_std() {
+            let Some(socket) = io.stream.into_plain() else { return };
+            match socket.into_std() {
                 Ok(socket) => shards.adopt(socket, stream, chunked.load(Ordering::Relaxed), open),
                 Err(error) => tracing::debug!(address = %peer.address, %error, "can't take the connection"),
             }

@@ -35,6 +35,9 @@ pub enum ServeError {
     /// The threads that carry the streams can't be started.
     #[error("can't start the threads that carry the streams: {0}")]
     Shards(#[source] io::Error),
+    /// The certificate or its key can't be used.
+    #[error("can't serve over TLS: {0}")]
+    Tls(String),
     /// The log can't be opened.
     #[error(transparent)]
     Hub(#[from] HubError),

@@ -13,11 +13,10 @@ use std::{
 use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::Instant,
 };
 
-use super::{frames::Frames, idle::HeadTimer};
+use super::{frames::Frames, idle::HeadTimer, stream::Socket};
 use crate::{
     hub::Hub,
     transport::{stall::Stall, takeover::Takeover},
@@ -29,7 +28,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A socket whose writes fail if its peer takes nothing for too long, and that reports when its writes have been flushed.
 #[derive(Debug)]
 pub(super) struct Watched {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Socket,
     stall: Stall,
     takeover: Option<Takeover>,
     head: HeadTimer,
@@ -43,7 +42,7 @@ pub(super) struct Watched {
 
 impl Watched {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Socket,
         hub: Hub,
         takeover: Option<Takeover>,
         head: HeadTimer,
@@ -53,17 +52,8 @@ impl Watched {
     }
 
     /// Fails if the answer is a stream and the peer has ended its side. Else the task is woken when it does.
-    fn check_peer(&self, cx: &mut Context<'_>) -> io::Result<()> {
-        if !self.streaming.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let mut byte = [0];
-        match self.stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
-            Poll::Ready(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
-            Poll::Ready(Err(error)) => Err(error),
-            // It sends what nobody asked for: then only a write shows its end.
-            Poll::Ready(Ok(_)) | Poll::Pending => Ok(()),
-        }
+    fn check_peer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.streaming.load(Ordering::Relaxed) { self.stream.check_peer(cx) } else { Ok(()) }
     }
 
     /// Reads, and holds the beginning of a preface back.
@@ -116,7 +106,7 @@ impl AsyncWrite for Watched {
         if written.is_pending() {
             this.check_peer(cx)?;
         }
-        this.stall.note(written, buf.len(), &this.stream, cx)
+        this.stall.note(written, buf.len(), this.stream.tcp(), cx)
     }
 
     fn poll_write_vectored(
@@ -126,7 +116,7 @@ impl AsyncWrite for Watched {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.stall.note(written, bufs.iter().map(|buf| buf.len()).sum(), &this.stream, cx)
+        this.stall.note(written, bufs.iter().map(|buf| buf.len()).sum(), this.stream.tcp(), cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -216,7 +206,7 @@ mod tests {
     use prometheus_client::metrics::gauge::Gauge;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
+        net::{TcpListener, TcpStream},
     };
 
     use super::*;
@@ -228,7 +218,10 @@ mod tests {
         client.set_nodelay(true).unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let timer = HeadTimer::new(Limits::of(&Config::default().server), true, Gauge::default());
-        (client, Watched::new(stream, Hub::new(Config::in_memory()).unwrap(), None, timer, Arc::default()))
+        (
+            client,
+            Watched::new(Socket::Plain(stream), Hub::new(Config::in_memory()).unwrap(), None, timer, Arc::default()),
+        )
     }
 
     #[tokio::test]
@@ -237,7 +230,7 @@ mod tests {
             for rest in [&PREFACE[cut..], b"?", b""] {
                 let (mut client, mut watched) = pair().await;
                 client.write_all(&PREFACE[..cut]).await.unwrap();
-                watched.stream.readable().await.unwrap();
+                watched.stream.tcp().readable().await.unwrap();
                 let mut first = [0; 100];
                 assert!(watched.read(&mut first).now_or_never().is_none(), "cut at {cut}");
                 client.write_all(rest).await.unwrap();

@@ -19,6 +19,7 @@ mod shares;
 mod sockets;
 mod streams;
 mod support;
+mod tls;
 
 use sse_test_support::hub::Hub;
 

@@ -63,6 +63,22 @@ impl Setting for PathBuf {
     }
 }
 
+impl Setting for Option<PathBuf> {
+    type Takes = ();
+
+    fn read(given: &Given, (): &()) -> Option<Self> {
+        given.text().map(|text| (!text.is_empty()).then(|| text.into()))
+    }
+
+    fn show(&self) -> toml::Value {
+        self.as_ref().map(|path| path.display().to_string()).unwrap_or_default().into()
+    }
+
+    fn allowed((): &()) -> String {
+        "a path, or nothing".into()
+    }
+}
+
 impl Setting for bool {
     type Takes = ();
 

@@ -1,4 +1,4 @@
-//! A file that is read again when it changes.
+//! Files that are read again when one of them changes.
 
 use std::{
     fmt, fs, io,
@@ -9,10 +9,10 @@ use std::{
 
 use super::lock::Lock;
 
-/// How often a file is looked at.
+/// How often files are looked at.
 pub(crate) const WATCH: Duration = Duration::from_millis(250);
 
-/// How a kind of file is read.
+/// How a kind of files is read.
 pub(crate) trait Parse: fmt::Debug + Send + Sync + 'static {
     /// What such a file is, as a refusal says it: "a file of tokens".
     const WHAT: &'static str;
@@ -25,16 +25,18 @@ pub(crate) trait Parse: fmt::Debug + Send + Sync + 'static {
 
     type Parsed: fmt::Debug + Send + Sync;
 
+    /// Reads `files` together.
+    ///
     /// # Errors
     ///
-    /// What is wrong with `bytes`, in one line without a secret.
-    fn parse(&self, bytes: Vec<u8>) -> Result<Self::Parsed, String>;
+    /// What is wrong with them, in one line without a secret.
+    fn parse(&self, files: &[Vec<u8>]) -> Result<Self::Parsed, String>;
 }
 
-/// A file, and what it held when it was last read.
+/// Files, and what they held when they were last read.
 #[derive(Debug)]
-pub(crate) struct WatchedFile<P: Parse> {
-    path: PathBuf,
+pub(crate) struct WatchedFiles<P: Parse> {
+    paths: Vec<PathBuf>,
     parse: P,
     known: Lock<Known<P::Parsed>>,
 }
@@ -42,15 +44,15 @@ pub(crate) struct WatchedFile<P: Parse> {
 #[derive(Debug)]
 struct Known<T> {
     parsed: Arc<T>,
-    /// By which a changed file is recognised.
-    stamp: Stamp,
-    /// That of the file at the last look, if it had changed: somebody may still be writing it.
-    changing: Option<Stamp>,
+    /// By which changed files are recognised.
+    stamps: Vec<Stamp>,
+    /// Those of the files at the last look, if one had changed: somebody may still be writing it.
+    changing: Option<Vec<Stamp>>,
     /// The last fault that was told.
     told: Option<String>,
 }
 
-/// What a file held before it was read again, and what it holds now.
+/// What files held before they were read again, and what they hold now.
 #[derive(Debug)]
 pub(crate) struct Changed<T> {
     pub(crate) old: Arc<T>,
@@ -75,43 +77,53 @@ impl Stamp {
             inode: std::os::unix::fs::MetadataExt::ino(metadata),
         }
     }
+
+    /// That of a file that is not there.
+    const NONE: Self = Self {
+        modified: None,
+        length: u64::MAX,
+        #[cfg(unix)]
+        inode: 0,
+    };
 }
 
-impl<P: Parse> WatchedFile<P> {
-    /// Reads the file at `path`.
+impl<P: Parse> WatchedFiles<P> {
+    /// Reads the files at `paths`.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in one line.
-    pub(crate) fn open(path: &Path, parse: P) -> Result<Self, String> {
-        let known = Lock::new(read(path, &parse)?);
-        Ok(Self { path: path.to_owned(), parse, known })
+    /// What is wrong with one, in one line.
+    pub(crate) fn open(paths: &[&Path], parse: P) -> Result<Self, String> {
+        let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
+        let known = Lock::new(read(&paths, &parse)?);
+        Ok(Self { paths, parse, known })
     }
 
-    /// What the file held when it was last read.
+    /// What the files held when they were last read.
     pub(crate) fn parsed(&self) -> Arc<P::Parsed> {
         self.known.lock_even_so().parsed.clone()
     }
 
-    /// Reads the file again if it has changed, and has not changed again since the last look, or with `anyway` whether it has
-    /// or not. What was known stays if the file can't be read: it is tried again each time. It blocks.
+    /// Reads the files again if one has changed, and none has changed again since the last look, or with `anyway` whether they
+    /// have or not. What was known stays if one can't be read: it is tried again each time. It blocks.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, in one line, when it is told first.
+    /// What is wrong with a file, in one line, when it is told first.
     pub(crate) fn reread(&self, anyway: bool) -> Result<Option<Changed<P::Parsed>>, String> {
         if anyway { self.reload() } else { self.refresh() }
     }
 
     fn refresh(&self) -> Result<Option<Changed<P::Parsed>>, String> {
-        let metadata = fs::metadata(&self.path);
+        let stamp = |path: &PathBuf| fs::metadata(path).as_ref().map_or(Stamp::NONE, Stamp::of);
+        let now: Vec<_> = self.paths.iter().map(stamp).collect();
         let mut known = self.known.lock_even_so();
-        let now = metadata.as_ref().map_or(Stamp { modified: None, length: u64::MAX, ..known.stamp }, Stamp::of);
-        if now == known.stamp {
+        if now == known.stamps {
             (known.changing, known.told) = (None, None);
             return Ok(None);
         }
-        if known.changing.replace(now) != Some(now) {
+        if known.changing.as_ref() != Some(&now) {
+            known.changing = Some(now);
             return Ok(None);
         }
         drop(known);
@@ -119,7 +131,7 @@ impl<P: Parse> WatchedFile<P> {
     }
 
     fn reload(&self) -> Result<Option<Changed<P::Parsed>>, String> {
-        match read(&self.path, &self.parse) {
+        match read(&self.paths, &self.parse) {
             Ok(known) => {
                 // nobody waits while much is compared, or dropped
                 let new = known.parsed.clone();
@@ -134,22 +146,34 @@ impl<P: Parse> WatchedFile<P> {
     }
 }
 
-fn read<P: Parse>(path: &Path, parse: &P) -> Result<Known<P::Parsed>, String> {
-    let told = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
+fn read<P: Parse>(paths: &[PathBuf], parse: &P) -> Result<Known<P::Parsed>, String> {
+    let (mut files, mut stamps) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
+    for path in paths {
+        let (bytes, stamp) = read_one::<P>(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        files.push(bytes);
+        stamps.push(stamp);
+    }
+    let parsed = parse.parse(&files).map_err(|error| {
+        let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        format!("{}: {error}", paths.join(", "))
+    })?;
+    Ok(Known { parsed: Arc::new(parsed), stamps, changing: None, told: None })
+}
+
+fn read_one<P: Parse>(path: &Path) -> Result<(Vec<u8>, Stamp), String> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => told(&format!("there is no such file; {}", P::HINT)),
-        _ => told(&error),
+        io::ErrorKind::NotFound => format!("there is no such file; {}", P::HINT),
+        _ => error.to_string(),
     })?;
     if metadata.len() > P::MAX_BYTES {
-        return Err(told(&format!("{} bytes are not {}", metadata.len(), P::WHAT)));
+        return Err(format!("{} bytes are not {}", metadata.len(), P::WHAT));
     }
-    let bytes = fs::read(path).map_err(|error| told(&error))?;
+    let bytes = fs::read(path).map_err(|error| error.to_string())?;
     if bytes.is_empty() {
         // as somebody leaves it who is about to write
-        return Err(told(&format!("it is empty; {}", P::HINT)));
+        return Err(format!("it is empty; {}", P::HINT));
     }
-    let parsed = parse.parse(bytes).map_err(|error| told(&error))?;
-    Ok(Known { parsed: Arc::new(parsed), stamp: Stamp::of(&metadata), changing: None, told: None })
+    Ok((bytes, Stamp::of(&metadata)))
 }
 
 #[cfg(test)]
@@ -165,8 +189,8 @@ mod tests {
         const MAX_BYTES: u64 = 10;
         type Parsed = u32;
 
-        fn parse(&self, bytes: Vec<u8>) -> Result<u32, String> {
-            String::from_utf8_lossy(&bytes).trim().parse().map_err(|_| "no number".to_owned())
+        fn parse(&self, files: &[Vec<u8>]) -> Result<u32, String> {
+            String::from_utf8_lossy(&files.concat()).trim().parse().map_err(|_| "no number".to_owned())
         }
     }
 
@@ -174,9 +198,11 @@ mod tests {
     fn a_changed_file_is_read_and_a_damaged_one_is_told_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("number");
-        assert!(WatchedFile::open(&path, Number).unwrap_err().ends_with("number: there is no such file; write one"));
+        assert!(
+            WatchedFiles::open(&[&path], Number).unwrap_err().ends_with("number: there is no such file; write one")
+        );
         fs::write(&path, "1").unwrap();
-        let file = WatchedFile::open(&path, Number).unwrap();
+        let file = WatchedFiles::open(&[&path], Number).unwrap();
         let quiet = |found: Result<Option<Changed<u32>>, String>| assert!(matches!(found, Ok(None)), "{found:?}");
         quiet(file.refresh());
 
@@ -199,5 +225,22 @@ mod tests {
         let changed = file.refresh().unwrap().unwrap();
         assert_eq!((*changed.old, *changed.new, *file.parsed()), (1, 22, 22));
         quiet(file.refresh());
+    }
+
+    #[test]
+    fn files_that_belong_together_are_read_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = [dir.path().join("tens"), dir.path().join("ones")];
+        paths.iter().for_each(|path| fs::write(path, "1").unwrap());
+        let files = WatchedFiles::open(&[&paths[0], &paths[1]], Number).unwrap();
+        assert_eq!(*files.parsed(), 11);
+        fs::write(&paths[0], "22").unwrap();
+        assert!(files.refresh().unwrap().is_none());
+        fs::write(&paths[1], "x").unwrap();
+        assert!(files.refresh().unwrap().is_none(), "the other one changes still");
+        assert!(files.refresh().unwrap_err().ends_with("ones: no number"));
+        fs::write(&paths[1], "33").unwrap();
+        assert!(files.refresh().unwrap().is_none());
+        assert_eq!(files.refresh().unwrap().map(|changed| *changed.new), Some(2233));
     }
 }

@@ -1,0 +1,44 @@
+//! `[server.tls]`
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    error::ConfigError,
+    section::{DAY, section},
+};
+
+section! {
+    /// TLS on `server.listen`, with HTTP/2 and HTTP/1.1. The operator's listener has none.
+    pub struct Tls {
+        /// The certificate in PEM, and those of its issuers behind it. Empty: there is no TLS.
+        ///
+        /// It and its key are read again when they change; connections that are open stay.
+        pub certificate: Option<PathBuf> = None, see "[TLS](operations.md#tls)";
+
+        /// The certificate's key in PEM.
+        pub key: Option<PathBuf> = None;
+
+        /// For how long browsers that have been here come back over TLS only, whatever they are told
+        /// (`Strict-Transport-Security`). 0: that is not said.
+        ///
+        /// They do so with everything under the hub's name, on every port.
+        pub hsts: Duration = Duration::ZERO, takes Duration::ZERO..=730 * DAY;
+    }
+}
+
+impl Tls {
+    /// The files of the certificate and its key, if there is TLS.
+    pub(crate) fn files(&self) -> Option<[&PathBuf; 2]> {
+        Some([self.certificate.as_ref()?, self.key.as_ref()?])
+    }
+
+    /// Refuses half of what TLS needs.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let missing = match (&self.certificate, &self.key) {
+            (Some(_), None) => "server.tls.key",
+            (None, Some(_)) => "server.tls.certificate",
+            _ => return Ok(()),
+        };
+        Err(ConfigError::conflict(missing, "is empty: a certificate needs its key, and a key its certificate"))
+    }
+}

@@ -1,0 +1,124 @@
+//! TLS on the public listener. The certificate is read again when it changes.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpStream,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::{CryptoProvider, ring},
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::{ClientHello, ResolvesServerCert},
+        sign::CertifiedKey,
+        version::{TLS12, TLS13},
+    },
+    server::TlsStream,
+};
+
+use crate::{
+    base::watched_files::{Parse, WATCH, WatchedFiles},
+    config,
+    hub::Hub,
+};
+
+/// The protocols of a connection, the preferred one first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// What makes connections TLS.
+#[derive(Clone)]
+pub(super) struct Tls {
+    acceptor: TlsAcceptor,
+    certificate: Arc<WatchedFiles<Certificate>>,
+}
+
+/// How a certificate and its key are read.
+#[derive(Debug)]
+struct Certificate(Arc<CryptoProvider>);
+
+impl Parse for Certificate {
+    const WHAT: &'static str = "a certificate or a key";
+    const HINT: &'static str = "it has to be there, in PEM";
+    const MAX_BYTES: u64 = 1 << 20;
+    type Parsed = CertifiedKey;
+
+    fn parse(&self, files: &[Vec<u8>]) -> Result<CertifiedKey, String> {
+        let [chain, key] = files else { return Err("a certificate and its key are two files".to_owned()) };
+        let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>();
+        let chain = chain.map_err(|error| format!("the certificate can't be read: {error}"))?;
+        if chain.is_empty() {
+            return Err("there is no certificate in PEM".to_owned());
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key can't be read: {error}"))?;
+        CertifiedKey::from_der(chain, key, &self.0).map_err(|error| format!("the key is of no use: {error}"))
+    }
+}
+
+/// Shows each client the certificate that was read last.
+#[derive(Debug)]
+struct Latest(Arc<WatchedFiles<Certificate>>);
+
+impl ResolvesServerCert for Latest {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.parsed())
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+impl Tls {
+    /// What the configuration says, if there is to be TLS. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the certificate or its key, in one line.
+    pub(super) fn open(config: &config::Tls) -> Result<Option<Self>, String> {
+        let Some([certificate, key]) = config.files() else { return Ok(None) };
+        let paths: [&Path; 2] = [certificate, key];
+        let provider = Arc::new(ring::default_provider());
+        let certificate = Arc::new(WatchedFiles::open(&paths, Certificate(provider.clone()))?);
+        let protocols = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);
+        let protocols = protocols.map_err(|error| error.to_string())?;
+        let mut server = protocols.with_no_client_auth().with_cert_resolver(Arc::new(Latest(certificate.clone())));
+        server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        // who comes back, perhaps with thousands of others, needs no new handshake
+        server.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
+        server.send_tls13_tickets = 1;
+        Ok(Some(Self { acceptor: TlsAcceptor::from(Arc::new(server)), certificate }))
+    }
+
+    /// Shakes hands with a client, which has `limit` for that.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection, in one line.
+    pub(super) async fn accept(&self, stream: TcpStream, limit: Duration) -> Result<TlsStream<TcpStream>, String> {
+        let accepted = timeout(limit, self.acceptor.accept(stream)).await;
+        accepted.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())
+    }
+
+    /// Reads the certificate and its key again when they change.
+    pub(super) async fn watch(self, hub: Hub) {
+        let mut ticks = interval(WATCH);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let certificate = self.certificate.clone();
+            match tokio::task::spawn_blocking(move || certificate.reread(false)).await {
+                Ok(Ok(Some(_))) => tracing::info!("the certificate was read again; new connections have it"),
+                Ok(Err(error)) => {
+                    hub.metrics().tls_reload_failures.inc();
+                    tracing::warn!(%error, "the certificate can't be read; the one known before stays");
+                }
+                Ok(Ok(None)) | Err(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! TLS, as clients see it: the protocols, the certificate, and the ends of connections.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use h2::client;
+use http::Request;
+use sse_server::Config;
+use sse_test_support::blocks::checked;
+use sse_testkit::{TestClient, TestStream, event};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+        pki_types::{CertificateDer, ServerName, UnixTime},
+        version::{TLS12, TLS13},
+    },
+};
+
+use crate::{
+    program,
+    sockets::{Listening, listen, raw, until},
+    support::{metric, publish},
+};
+
+/// A hub with TLS, and plain clients of it behind which the connections have TLS.
+struct Secure {
+    listening: Listening,
+    client: TestClient,
+    certificate: PathBuf,
+    key: PathBuf,
+    _directory: TempDir,
+}
+
+/// Writes a new certificate of localhost and its key.
+fn renew(certificate: &Path, key: &Path) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let replace = |path: &Path, text: String| {
+        let beside = path.with_extension("new");
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(beside, path).unwrap();
+    };
+    replace(certificate, made.cert.pem());
+    replace(key, made.signing_key.serialize_pem());
+}
+
+async fn secure(set: impl FnOnce(&mut Config)) -> Secure {
+    let directory = tempfile::tempdir().unwrap();
+    let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
+    renew(&certificate, &key);
+    let listening = listen(|config| {
+        (config.tls.certificate, config.tls.key) = (Some(certificate.clone()), Some(key.clone()));
+        set(config);
+    })
+    .await;
+    let client = checked(&TestClient::tcp(forward(listening.address).await));
+    Secure { listening, client, certificate, key, _directory: directory }
+}
+
+impl Secure {
+    async fn metric(&self, name: &str) -> f64 {
+        metric(&self.client, name).await
+    }
+}
+
+/// Takes every certificate, and keeps the last one.
+#[derive(Debug, Default)]
+struct Shown(Mutex<Vec<u8>>);
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+impl ServerCertVerifier for Shown {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        *self.0.lock().unwrap() = certificate.to_vec();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn client(protocols: &[&[u8]], only_tls12: bool) -> (ClientConfig, Arc<Shown>) {
+    let shown = Arc::new(Shown::default());
+    let versions: &[_] = if only_tls12 { &[&TLS12] } else { &[&TLS13, &TLS12] };
+    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+    let builder = builder.dangerous().with_custom_certificate_verifier(shown.clone());
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    (config, shown)
+}
+
+async fn connect(to: SocketAddr, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect("localhost".try_into().unwrap(), TcpStream::connect(to).await?).await
+}
+
+/// Listens without TLS, and forwards each connection with it.
+async fn forward(to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = client(&[b"http/1.1"], false).0;
+    tokio::spawn(async move {
+        while let Ok((mut plain, _)) = listener.accept().await {
+            let config = config.clone();
+            tokio::spawn(async move {
+                let Ok(mut tls) = connect(to, config).await else { return };
+                let _ = copy_bidirectional(&mut plain, &mut tls).await;
+            });
+        }
+    });
+    address
+}
+
+async fn stream(client: &TestClient) -> TestStream {
+    let mut stream = client.get("/events?topic=a").connect().await;
+    stream.expect_event(event("sse-cursor")).await;
+    stream
+}
+
+#[tokio::test]
+async fn events_resume_and_the_page_come_over_tls() {
+    let hub = secure(|config| config.tls.hsts = Duration::from_secs(3600)).await;
+    let mut first = stream(&hub.client).await;
+    let id = publish(&hub.client, "a", "1").await;
+    publish(&hub.client, "a", &"x".repeat(200_000)).await;
+    first.expect_event(event("message").data("1")).await;
+    first.expect_event(event("message").data("x".repeat(200_000))).await;
+    let mut resumed = hub.client.get("/events?topic=a").last_event_id(&id).connect().await;
+    resumed.expect_event(event("sse-cursor")).await;
+    resumed.expect_event(event("message").data("x".repeat(200_000))).await;
+
+    let page = hub.client.get("/").send().await;
+    assert_eq!(
+        (page.status.as_u16(), &page.headers["strict-transport-security"]),
+        (200, &"max-age=3600".parse().unwrap())
+    );
+    // the page's origin is that of the connection
+    for (origin, status) in [("https://localhost", 200), ("http://localhost", 403)] {
+        let request = hub.client.post("/publish/a").header("host", "localhost").header("origin", origin);
+        assert_eq!(request.body("x").send().await.status, status, "{origin}");
+    }
+}
+
+#[tokio::test]
+async fn the_protocol_is_agreed_on_and_one_connection_carries_many_streams() {
+    let hub = secure(|_| {}).await;
+    let address = hub.listening.address;
+    for (offered, agreed) in [
+        (&[b"h2".as_slice(), b"http/1.1"][..], Some(b"h2".as_slice())),
+        (&[b"http/1.1"], Some(b"http/1.1")),
+        (&[b"http/1.1", b"h2"], Some(b"h2")),
+        (&[], None),
+    ] {
+        for only_tls12 in [false, true] {
+            let stream = connect(address, client(offered, only_tls12).0).await.unwrap();
+            assert_eq!(stream.get_ref().1.alpn_protocol(), agreed);
+        }
+    }
+    assert!(connect(address, client(&[b"imap"], false).0).await.is_err());
+
+    let socket = connect(address, client(&[b"h2"], false).0).await.unwrap();
+    let (requests, connection) = client::Builder::new().handshake::<_, Bytes>(socket).await.unwrap();
+    tokio::spawn(connection);
+    let streams = join_all((0..100).map(async |_| {
+        let request = Request::get("https://localhost/events?topic=a").body(()).unwrap();
+        let response = requests.clone().ready().await.unwrap().send_request(request, true).unwrap().0.await.unwrap();
+        assert_eq!(response.status(), 200);
+        let (mut body, mut text) = (response.into_body(), String::new());
+        while !text.contains("to all") {
+            let bytes = body.data().await.expect("it goes on").unwrap();
+            body.flow_control().release_capacity(bytes.len()).unwrap();
+            text.push_str(std::str::from_utf8(&bytes).unwrap());
+        }
+    }));
+    let publish = async {
+        until("all are there", async || hub.metric("sse_subscribers").await == 100.0).await;
+        publish(&hub.client, "a", "to all").await;
+    };
+    tokio::join!(streams, publish);
+}
+
+#[tokio::test]
+async fn a_stream_whose_client_ends_tls_is_gone_and_one_that_talks_is_cut_off() {
+    let hub = secure(|_| {}).await;
+    let quiet = stream(&hub.client).await;
+    let mut chatty = connect(hub.listening.address, client(&[b"http/1.1"], false).0).await.unwrap();
+    chatty.write_all(b"GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    until("both are there", async || hub.metric("sse_subscribers").await == 2.0).await;
+    drop(quiet);
+    until("who ended is gone", async || hub.metric("sse_subscribers").await == 1.0).await;
+    let talking = async { while chatty.write_all(&[b'x'; 10_000]).await.is_ok() {} };
+    timeout(Duration::from_secs(30), talking).await.expect("it is cut off");
+    until("who talks is gone", async || hub.metric("sse_subscribers").await == 0.0).await;
+}
+
+#[tokio::test]
+async fn who_does_not_speak_tls_is_dropped_and_counted() {
+    let hub = secure(|config| config.server.header_timeout = Duration::from_millis(200)).await;
+    for sent in ["", "\x16\x03\x01", "GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n"] {
+        let mut socket = raw(hub.listening.address, sent).await;
+        let mut rest = Vec::new();
+        let dropped = timeout(Duration::from_secs(30), socket.read_to_end(&mut rest)).await;
+        let _ = dropped.expect("it is dropped in time"); // perhaps with a reset
+    }
+    until("they are counted", async || hub.metric("sse_tls_handshake_failures_total").await == 3.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_certificate_is_shown_without_a_stream_that_ends() {
+    let hub = secure(|_| {}).await;
+    let shown = async || {
+        let (config, shown) = client(&[b"http/1.1"], false);
+        connect(hub.listening.address, config).await.unwrap();
+        shown.0.lock().unwrap().clone()
+    };
+    let mut streams = join_all((0..20).map(|_| stream(&hub.client))).await;
+    for _ in 0..3 {
+        let before = shown().await;
+        renew(&hub.certificate, &hub.key);
+        until("the new one is shown", async || shown().await != before).await;
+    }
+    // half of a change: a key that belongs to another certificate
+    let before = shown().await;
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&hub.key, other.signing_key.serialize_pem()).unwrap();
+    until("that is told", async || hub.metric("sse_tls_reload_failures_total").await == 1.0).await;
+    assert_eq!(shown().await, before, "the old one stays");
+    publish(&hub.client, "a", "still here").await;
+    for stream in &mut streams {
+        stream.expect_event(event("message").data("still here")).await;
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_said_in_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    renew(path("cert").as_ref(), path("key").as_ref());
+    renew(path("other").as_ref(), path("other.key").as_ref());
+    std::fs::write(path("text"), "no PEM").unwrap();
+    for (certificate, key, status, says) in [
+        (path("cert"), String::new(), 2, "server.tls.key is empty"),
+        (String::new(), path("key"), 2, "server.tls.certificate is empty"),
+        (path("missing"), path("key"), 1, "missing: there is no such file"),
+        (path("text"), path("key"), 1, "there is no certificate in PEM"),
+        (path("cert"), path("text"), 1, "the key can't be read"),
+        (path("cert"), path("other.key"), 1, "the key is of no use"),
+    ] {
+        let given = [("SSE__SERVER__TLS__CERTIFICATE", &*certificate), ("SSE__SERVER__TLS__KEY", &*key)];
+        let output = program().run(&["--store", "memory", "--listen", "127.0.0.1:0"], &given);
+        let line = String::from_utf8(output.stderr).unwrap();
+        assert!(line.contains(says) && line.lines().count() == 1, "{says}: {line}");
+        assert_eq!(output.status.code(), Some(status), "{line}");
+    }
+}
