@@ -11,3 +11,4 @@ mod hub_page;
 mod llm_relay;
 mod npm;
 mod stays;
+mod tls;

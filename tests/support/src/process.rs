@@ -119,7 +119,7 @@ impl Drop for Process {
 
 /// The address in a line such as `sse-server: listening on http://127.0.0.1:4321`.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://")?;
+    let (_, rest) = line.split_once("http://").or_else(|| line.split_once("https://"))?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c))).unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
@@ -134,6 +134,7 @@ mod tests {
         assert_eq!(address_in("listening on http://127.0.0.1:4321"), address("127.0.0.1:4321"));
         assert_eq!(address_in("INFO sse_server: listening on http://[::1]:80/ store=memory"), address("[::1]:80"));
         assert_eq!(address_in("http://127.0.0.1:1"), address("127.0.0.1:1"));
+        assert_eq!(address_in("listening on https://127.0.0.1:1"), address("127.0.0.1:1"));
         assert_eq!(address_in("\x1b[1mlistening on http://0.0.0.0:65535\x1b[0m"), address("0.0.0.0:65535"));
     }
 

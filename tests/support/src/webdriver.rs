@@ -145,7 +145,8 @@ impl Browser {
             ),
             Self::Firefox { .. } => ("moz:firefoxOptions", json!({ "args": ["-headless"] })),
         };
-        Capabilities::from_iter([(name.to_owned(), options)])
+        // hubs with TLS have certificates of their own
+        Capabilities::from_iter([(name.to_owned(), options), ("acceptInsecureCerts".to_owned(), true.into())])
     }
 }
 
