@@ -12,9 +12,9 @@ mod idle;
 mod memory;
 mod room;
 mod socket;
-mod stream;
 #[cfg(feature = "tls")]
 mod tls;
+mod watched;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 

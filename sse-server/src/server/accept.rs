@@ -9,13 +9,13 @@ use tokio::{
     time::sleep,
 };
 
-#[cfg(feature = "tls")]
-use super::tls::Tls;
 use super::{
     connection::{self, Serving},
     error::ServeError,
-    stream::Socket,
+    socket::Socket,
 };
+#[cfg(feature = "tls")]
+use super::{gone::gone, tls::Tls};
 use crate::{
     base::connections::Connections,
     http::{HubService, Peer},
@@ -141,7 +141,12 @@ impl Acceptor {
         if let Some(tls) = self.tls.clone() {
             tokio::spawn(async move {
                 let limit = serving.hub.config().server.header_timeout;
-                match Box::pin(tls.accept(stream, limit)).await {
+                let mut server = stopped.clone();
+                let accepted = tokio::select! {
+                    accepted = Box::pin(tls.accept(stream, limit)) => accepted,
+                    () = gone(&mut server) => return,
+                };
+                match accepted {
                     Ok(stream) => {
                         let peer = Peer { is_tls: true, ..peer };
                         connection::serve(Socket::tls(stream), peer, service, serving, stopped).await;

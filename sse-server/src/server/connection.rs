@@ -24,8 +24,8 @@ use super::{
     half_close::half_close,
     http2,
     idle::{HeadTimer, Limits},
-    socket::{Rewound, Watched},
-    stream::Socket,
+    socket::Socket,
+    watched::{Rewound, Watched},
 };
 use crate::{
     base::{clock::is_presentable, connections::OpenConnection},

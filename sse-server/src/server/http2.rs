@@ -21,7 +21,7 @@ use tokio::{
 use super::{
     gone::gone,
     idle::{Limits, Requests},
-    socket::Rewound,
+    watched::Rewound,
 };
 use crate::{
     http::{HubService, Peer, Places},

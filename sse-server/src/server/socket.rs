@@ -1,255 +1,131 @@
-//! Sockets as hyper gets them.
+//! A connection's socket, with TLS or without.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
+    net::TcpStream,
 };
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
 
-use super::{frames::Frames, idle::HeadTimer, stream::Socket};
-use crate::{
-    hub::Hub,
-    transport::{stall::Stall, takeover::Takeover},
-};
+/// The most bytes that a client may send behind its request for a stream, where they have to be read to see its end.
+#[cfg(feature = "tls")]
+const MAX_IGNORED: usize = 64 << 10;
 
-/// What a client of HTTP/2 begins with.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// A socket whose writes fail if its peer takes nothing for too long, and that reports when its writes have been flushed.
+/// A socket, with TLS or without.
 #[derive(Debug)]
-pub(super) struct Watched {
-    pub(super) stream: Socket,
-    stall: Stall,
-    takeover: Option<Takeover>,
-    head: HeadTimer,
-    /// What has come so far is the beginning of [`PREFACE`], of this length. It is held back until it is known which protocol
-    /// it is. `None` once that is known.
-    preface: Option<usize>,
-    /// Whether the answer is a stream, which nobody reads any more when the peer has ended its side. hyper leaves an answer
-    /// alone then.
-    streaming: Arc<AtomicBool>,
+pub(super) enum Socket {
+    Plain(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<TcpStream>>, Ignored),
 }
 
-impl Watched {
-    pub(super) fn new(
-        stream: Socket,
-        hub: Hub,
-        takeover: Option<Takeover>,
-        head: HeadTimer,
-        streaming: Arc<AtomicBool>,
-    ) -> Self {
-        Self { stream, stall: Stall::new(hub), takeover, head, preface: Some(0), streaming }
+/// The bytes that a client sent and nobody asked for.
+#[cfg(feature = "tls")]
+#[derive(Debug, Default)]
+pub(super) struct Ignored(usize);
+
+impl Socket {
+    #[cfg(feature = "tls")]
+    pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
+        Self::Tls(Box::new(stream), Ignored::default())
     }
 
-    /// Fails if the answer is a stream and the peer has ended its side. Else the task is woken when it does.
-    fn check_peer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.streaming.load(Ordering::Relaxed) { self.stream.check_peer(cx) } else { Ok(()) }
-    }
-
-    /// Reads, and holds the beginning of a preface back.
-    fn poll_first(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, mut held: usize) -> Poll<io::Result<()>> {
-        let start = buf.filled().len();
-        if buf.remaining() < PREFACE.len() {
-            self.preface = None;
-            buf.put_slice(&PREFACE[..held.min(buf.remaining())]);
-            return Poll::Ready(Ok(()));
+    /// The socket below all protocols.
+    pub(super) fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream, _) => stream.get_ref().0,
         }
-        buf.put_slice(&PREFACE[..held]);
-        loop {
-            let before = buf.filled().len();
-            let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-            let bytes = &buf.filled()[start..];
-            let ended = !matches!(read, Poll::Ready(Ok(()))) || buf.filled().len() == before;
-            if read.is_ready() && (ended || bytes.len() >= PREFACE.len() || !PREFACE.starts_with(bytes)) {
-                self.preface = None;
-                return read;
+    }
+
+    /// The socket, if there is nothing between it and what is written.
+    pub(super) fn into_plain(self) -> Option<TcpStream> {
+        match self {
+            Self::Plain(stream) => Some(stream),
+            #[cfg(feature = "tls")]
+            Self::Tls(..) => None,
+        }
+    }
+
+    /// Fails if the peer has ended its side. Else the task is woken when it does, unless the peer sends what nobody asked for:
+    /// then perhaps only a write shows its end.
+    pub(super) fn check_peer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => {
+                let mut byte = [0];
+                match stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+                    Poll::Ready(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
+                    Poll::Ready(Err(error)) => Err(error),
+                    Poll::Ready(Ok(_)) | Poll::Pending => Ok(()),
+                }
             }
-            held = bytes.len();
-            self.preface = Some(held);
-            if read.is_pending() {
-                buf.set_filled(start);
-                return Poll::Pending;
-            }
+            // The end is within what is encrypted: it shows only to who reads.
+            #[cfg(feature = "tls")]
+            Self::Tls(stream, ignored) => loop {
+                let mut bytes = [0; 512];
+                let mut buf = ReadBuf::new(&mut bytes);
+                match Pin::new(&mut **stream).poll_read(cx, &mut buf) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(Err(error)) => return Err(error),
+                    Poll::Ready(Ok(())) if buf.filled().is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Poll::Ready(Ok(())) => {
+                        ignored.0 += buf.filled().len();
+                        if ignored.0 > MAX_IGNORED {
+                            return Err(io::Error::other("a stream's client sends without end"));
+                        }
+                    }
+                }
+            },
         }
     }
 }
 
-impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(match self.preface {
-            Some(held) => self.poll_first(cx, buf, held),
-            None => Pin::new(&mut self.stream).poll_read(cx, buf),
-        })?;
-        let more = buf.filled().len() - before;
-        if more > 0 && !self.head.on_input(more) {
-            return Poll::Ready(Err(io::Error::other("too many heads of requests are not whole")));
+/// Calls the same of either socket.
+macro_rules! either {
+    ($self:ident, $method:ident($($argument:expr),*)) => {
+        match $self.get_mut() {
+            Socket::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            #[cfg(feature = "tls")]
+            Socket::Tls(stream, _) => Pin::new(&mut **stream).$method($($argument),*),
         }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
-        if written.is_pending() {
-            this.check_peer(cx)?;
-        }
-        this.stall.note(written, buf.len(), this.stream.tcp(), cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.stall.note(written, bufs.iter().map(|buf| buf.len()).sum(), this.stream.tcp(), cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        // hyper flushes once it has written everything
-        if let Some(takeover) = &self.takeover {
-            takeover.flushed();
-        }
-        self.check_peer(cx)?;
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// A socket whose first bytes have been read already.
-#[derive(Debug)]
-pub(super) struct Rewound {
-    read: Bytes,
-    io: Watched,
-    frames: Frames,
-}
-
-impl Rewound {
-    /// A socket for HTTP/2, which counts what waits to be written by itself.
-    pub(super) fn new(read: Bytes, mut io: Watched) -> Self {
-        io.stall.leave_counting();
-        Self { read, io, frames: Frames::new(Instant::now()) }
-    }
-}
-
-impl AsyncRead for Rewound {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        if self.read.is_empty() {
-            ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        } else {
-            let count = self.read.len().min(buf.remaining());
-            buf.put_slice(&self.read[..count]);
-            self.read.advance(count);
-        }
-        let counted = self.frames.read(&buf.filled()[before..], Instant::now());
-        Poll::Ready(counted.map_err(io::Error::other))
-    }
-}
-
-impl AsyncWrite for Rewound {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write(cx, buf))?;
-        self.frames.wrote(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs))?;
-        self.frames.wrote(written);
-        Poll::Ready(Ok(written))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::FutureExt;
-    use prometheus_client::metrics::gauge::Gauge;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::{TcpListener, TcpStream},
     };
+}
 
-    use super::*;
-    use crate::{config::Config, server::idle::Limits};
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_read(cx, buf))
+    }
+}
 
-    async fn pair() -> (TcpStream, Watched) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        client.set_nodelay(true).unwrap();
-        let (stream, _) = listener.accept().await.unwrap();
-        let timer = HeadTimer::new(Limits::of(&Config::default().server), true, Gauge::default());
-        (
-            client,
-            Watched::new(Socket::Plain(stream), Hub::new(Config::in_memory()).unwrap(), None, timer, Arc::default()),
-        )
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, poll_write(cx, buf))
     }
 
-    #[tokio::test]
-    async fn the_beginning_of_a_preface_is_held_back_until_it_is_known_what_it_is() {
-        for cut in 1..PREFACE.len() {
-            for rest in [&PREFACE[cut..], b"?", b""] {
-                let (mut client, mut watched) = pair().await;
-                client.write_all(&PREFACE[..cut]).await.unwrap();
-                watched.stream.tcp().readable().await.unwrap();
-                let mut first = [0; 100];
-                assert!(watched.read(&mut first).now_or_never().is_none(), "cut at {cut}");
-                client.write_all(rest).await.unwrap();
-                client.shutdown().await.unwrap();
-                let mut all = Vec::new();
-                watched.read_to_end(&mut all).await.unwrap();
-                assert_eq!(all, [&PREFACE[..cut], rest].concat());
-            }
-        }
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        either!(self, poll_write_vectored(cx, bufs))
     }
 
-    #[tokio::test]
-    async fn what_is_no_preface_is_read_at_once() {
-        for text in ["G", "PO", "PRI * HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nand more"] {
-            let (mut client, mut watched) = pair().await;
-            client.write_all(text.as_bytes()).await.unwrap();
-            let mut read = vec![0; 100];
-            let count = watched.read(&mut read).await.unwrap();
-            assert_eq!(&read[..count], text.as_bytes());
-        }
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        either!(self, poll_shutdown(cx))
     }
 }
