@@ -119,6 +119,7 @@ pub(crate) struct Metrics {
     pub(crate) damaged: Gauge,
     pub(crate) keys_evicted: Counter,
     pub(crate) auth_reload_failures: Counter,
+    pub(crate) tls_handshakes: Gauge,
     pub(crate) tls_handshake_failures: Counter,
     pub(crate) tls_reload_failures: Counter,
     pub(crate) published: Counter,
@@ -153,6 +154,7 @@ impl Metrics {
             damaged: Gauge::default(),
             keys_evicted: Counter::default(),
             auth_reload_failures: Counter::default(),
+            tls_handshakes: Gauge::default(),
             tls_handshake_failures: Counter::default(),
             tls_reload_failures: Counter::default(),
             published: Counter::default(),
@@ -207,6 +209,7 @@ impl Metrics {
             "Times that a changed file of tokens or keys could not be read",
             metrics.auth_reload_failures.clone(),
         );
+        r.register("tls_handshakes", "Connections that have not agreed on TLS yet", metrics.tls_handshakes.clone());
         r.register(
             "tls_handshake_failures",
             "Connections that ended before TLS was agreed on",

@@ -21,6 +21,8 @@ use sse_engine::{Selector, Topic};
 pub struct Grant {
     /// Who it is: streams are listed by it, and can be ended by it.
     pub subject: Option<String>,
+    /// Who vouches for the subject, if there are several who could: the same subject of another is somebody else.
+    pub issuer: Option<String>,
     /// The public name of the token that it comes from, never the token itself: streams can be ended by it.
     pub token: Option<String>,
     /// What may be published: topics that one of these selects.

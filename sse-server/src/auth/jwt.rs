@@ -69,6 +69,7 @@ impl Issuer {
         }
         Ok(Grant {
             subject: text("sub").map(str::to_owned),
+            issuer: (!self.name.is_empty()).then(|| self.name.clone()),
             token: text("jti").map(str::to_owned),
             publish: selectors(&claims, &self.publish_claim)?,
             subscribe: selectors(&claims, &self.subscribe_claim)?,

@@ -24,8 +24,12 @@ fn made_in(directory: &Path) -> io::Result<[PathBuf; 2]> {
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
         let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
         fs::create_dir_all(directory)?;
+        // half of a pair is of no use; what is there of a key may be readable for others
+        for old in [&certificate, &key] {
+            let _ = fs::remove_file(old);
+        }
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(&key)?.write_all(made.signing_key.serialize_pem().as_bytes())?;

@@ -62,9 +62,13 @@ impl Issuer {
         let mut places = places.collect::<Vec<_>>();
         let mut issuer = Self::with(places.pop().filter(|_| places.is_empty())?);
         for (name, value) in table {
+            if name != "audience" && value.contains('\n') {
+                return None; // a list, which only an audience may be
+            }
             match name.as_str() {
                 "issuer" => issuer.issuer.clone_from(value),
-                "audience" => issuer.audience = value.split(',').map(|one| one.trim().to_owned()).collect(),
+                "audience" if value.is_empty() => {} // an empty list
+                "audience" => issuer.audience = value.split('\n').map(str::to_owned).collect(),
                 "algorithm" if ALGORITHMS.contains(&value.as_str()) => issuer.algorithm = Some(value.clone()),
                 "publish_claim" => issuer.publish_claim.clone_from(value),
                 "subscribe_claim" => issuer.subscribe_claim.clone_from(value),
@@ -73,6 +77,9 @@ impl Issuer {
             }
         }
         // a set says for each of its keys what it is for
+        if issuer.audience.iter().any(String::is_empty) {
+            return None;
+        }
         let is_told_twice = issuer.algorithm.is_some() && matches!(issuer.keys, IssuerKeys::Set(_));
         (!is_told_twice).then_some(issuer)
     }
@@ -80,11 +87,12 @@ impl Issuer {
     /// The table as it would be given.
     fn show(&self) -> toml::Value {
         let mut table = toml::Table::new();
-        let mut insert = |name: &str, value: &str| table.insert(name.into(), value.into());
-        insert("issuer", &self.issuer);
+        table.insert("issuer".into(), self.issuer.as_str().into());
         if !self.audience.is_empty() {
-            insert("audience", &self.audience.join(","));
+            let all = self.audience.iter().map(|one| one.as_str().into()).collect();
+            table.insert("audience".into(), toml::Value::Array(all));
         }
+        let mut insert = |name: &str, value: &str| table.insert(name.into(), value.into());
         let (place, path) = match &self.keys {
             IssuerKeys::Secret(path) => ("secret_file", path),
             IssuerKeys::Pem(path) => ("public_key_file", path),

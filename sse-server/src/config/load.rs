@@ -139,7 +139,7 @@ fn file(path: &Path) -> Result<Value, ConfigError> {
 fn given(key: &str, value: &Value) -> Result<Given, ConfigError> {
     let text = |value: &Value| value.clone().into_string().ok();
     let member = |value: &Value| match &value.kind {
-        ValueKind::Array(list) => list.iter().map(text).collect::<Option<Vec<_>>>().map(|texts| texts.join(",")),
+        ValueKind::Array(list) => list.iter().map(text).collect::<Option<Vec<_>>>().map(|texts| texts.join("\n")),
         _ => text(value),
     };
     let given = match &value.kind {

@@ -200,10 +200,14 @@ impl Publisher {
     /// The idempotency key of a whole request as one of this publisher's: others have others, whatever they are called. That of
     /// a single event is one of its topic, for all who may publish there.
     pub(super) fn key_of_subject(&self, key: String) -> String {
-        match self.decided.as_ref().and_then(|decided| decided.grant.subject.as_deref()) {
-            // no key of an event or of the open hub has a space
-            Some(subject) => format!("{key} {}", Fingerprint::of([subject.as_bytes()])),
-            None => key,
+        let Some(grant) = self.decided.as_ref().map(|decided| &decided.grant) else { return key };
+        // no key of an event or of the open hub has a space
+        match (&grant.subject, &grant.issuer) {
+            (Some(subject), Some(issuer)) => {
+                format!("{key} {}", Fingerprint::of([subject.as_bytes(), issuer.as_bytes()]))
+            }
+            (Some(subject), None) => format!("{key} {}", Fingerprint::of([subject.as_bytes()])),
+            (None, _) => key,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{auth::Grant, base::lock::Lock};
 pub(crate) struct GrantedStream {
     name: StreamName,
     pub(crate) subject: Option<String>,
+    issuer: Option<String>,
     pub(crate) selectors: Selectors,
     pub(crate) address: Option<IpAddr>,
     /// The date at which it opened.
@@ -44,6 +45,7 @@ impl GrantedStream {
         Self {
             name,
             subject: grant.subject.clone(),
+            issuer: grant.issuer.clone(),
             selectors,
             address,
             opened,
@@ -80,7 +82,7 @@ impl GrantedStream {
 
     /// Returns true if `grant` is of the same holder, and allows all that the stream selects.
     pub(super) fn is_covered_by(&self, grant: &Grant) -> bool {
-        self.subject == grant.subject && grant.excluded(self.selectors.iter()).is_none()
+        self.subject == grant.subject && self.issuer == grant.issuer && grant.excluded(self.selectors.iter()).is_none()
     }
 
     /// Moves the end of the stream. Returns false if it was revoked meanwhile.

@@ -31,6 +31,12 @@ const BACKLOG: u32 = 65_535;
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 16 << 10;
 
+/// The most handshakes that are under way at once, each of which may hold 64 KB, and the most of one client.
+#[cfg(feature = "tls")]
+const HANDSHAKES: usize = 4096;
+#[cfg(feature = "tls")]
+const HANDSHAKES_OF_ONE: usize = 512;
+
 /// The pause when the system has no descriptor or memory for another connection.
 const BREATHER: Duration = Duration::from_millis(100);
 
@@ -59,6 +65,9 @@ pub(super) struct Acceptor {
     shards: Option<Arc<Shards>>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
+    /// Connections that have not agreed on TLS yet.
+    #[cfg(feature = "tls")]
+    handshakes: Connections,
 }
 
 impl Acceptor {
@@ -69,6 +78,8 @@ impl Acceptor {
         shards: Option<Arc<Shards>>,
     ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
+        #[cfg(feature = "tls")]
+        let handshakes = Connections::new(hub.metrics().tls_handshakes.clone());
         Self {
             hub,
             limit,
@@ -78,6 +89,8 @@ impl Acceptor {
             shards,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "tls")]
+            handshakes,
         }
     }
 
@@ -139,6 +152,13 @@ impl Acceptor {
         let stopped = self.stopped.clone();
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.clone() {
+            let under_way = (self.handshakes.count(), self.handshakes.count_of(address.ip()));
+            if under_way.0 >= HANDSHAKES || under_way.1 >= HANDSHAKES_OF_ONE {
+                self.hub.metrics().tls_handshake_failures.inc();
+                tracing::debug!(%address, "closed: too many handshakes are under way");
+                return;
+            }
+            let counted = self.handshakes.open(address.ip());
             tokio::spawn(async move {
                 let limit = serving.hub.config().server.header_timeout;
                 let mut server = stopped.clone();
@@ -146,6 +166,7 @@ impl Acceptor {
                     accepted = Box::pin(tls.accept(stream, limit)) => accepted,
                     () = gone(&mut server) => return,
                 };
+                drop(counted);
                 match accepted {
                     Ok(stream) => {
                         let peer = Peer { is_tls: true, ..peer };

@@ -12,12 +12,13 @@ use crate::transport::HALF_CLOSE;
 /// Shuts down our side, then discards the peer's input until it closes, for at most a second. A socket that is closed
 /// with unread input sends a reset, which can overtake our last bytes.
 pub(super) async fn half_close(mut io: impl AsyncRead + AsyncWrite + Unpin) {
-    if io.shutdown().await.is_err() {
-        return;
-    }
-    let drained = async {
+    let closed = async {
+        // over TLS the end has to be sent, and the peer may take nothing
+        if io.shutdown().await.is_err() {
+            return;
+        }
         let mut dropped = [0; 4096];
         while let Ok(1..) = io.read(&mut dropped).await {}
     };
-    let _ = timeout(Duration::from_millis(HALF_CLOSE), drained).await;
+    let _ = timeout(Duration::from_millis(HALF_CLOSE), closed).await;
 }

@@ -17,6 +17,10 @@ use tokio_rustls::server::TlsStream;
 #[cfg(feature = "tls")]
 const MAX_IGNORED: usize = 64 << 10;
 
+/// The most bytes that are encrypted before the socket takes them.
+#[cfg(feature = "tls")]
+const HELD_BACK: usize = 16 << 10;
+
 /// A socket, with TLS or without.
 #[derive(Debug)]
 pub(super) enum Socket {
@@ -32,8 +36,22 @@ pub(super) struct Ignored(usize);
 
 impl Socket {
     #[cfg(feature = "tls")]
-    pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
+    pub(super) fn tls(mut stream: TlsStream<TcpStream>) -> Self {
+        stream.get_mut().1.set_buffer_limit(Some(HELD_BACK));
         Self::Tls(Box::new(stream), Ignored::default())
+    }
+
+    pub(super) const fn is_tls(&self) -> bool {
+        !matches!(self, Self::Plain(_))
+    }
+
+    /// Returns true if something that was written is held back, since the socket below does not take it.
+    pub(super) fn holds_back(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream, _) => stream.get_ref().1.wants_write(),
+        }
     }
 
     /// The socket below all protocols.

@@ -88,7 +88,7 @@ impl Tls {
         let protocols = protocols.map_err(|error| error.to_string())?;
         let mut server = protocols.with_no_client_auth().with_cert_resolver(Arc::new(Latest(certificate.clone())));
         server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
-        // who comes back, perhaps with thousands of others, needs no new handshake
+        // who comes back, perhaps with thousands of others, costs no signature
         server.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
         server.send_tls13_tickets = 1;
         Ok(Some(Self { acceptor: TlsAcceptor::from(Arc::new(server)), certificate }))

@@ -51,6 +51,22 @@ impl Watched {
         Self { stream, stall: Stall::new(hub), takeover, head, preface: Some(0), streaming }
     }
 
+    /// Notes the outcome of a write of `waiting` bytes, and returns it; or an error if the connection has to end. A write to TLS
+    /// that the socket below has not taken is as one that is not done, but for who has written.
+    fn note<T>(&mut self, written: Poll<io::Result<T>>, waiting: usize, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_pending() {
+            self.check_peer(cx)?;
+        } else if self.stream.holds_back() {
+            self.check_peer(cx)?;
+            let held: Poll<io::Result<()>> = self.stall.note(Poll::Pending, waiting, self.stream.tcp(), cx);
+            return match held {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => written,
+            };
+        }
+        self.stall.note(written, waiting, self.stream.tcp(), cx)
+    }
+
     /// Fails if the answer is a stream and the peer has ended its side. Else the task is woken when it does.
     fn check_peer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.streaming.load(Ordering::Relaxed) { self.stream.check_peer(cx) } else { Ok(()) }
@@ -101,12 +117,8 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = Pin::new(&mut this.stream).poll_write(cx, buf);
-        if written.is_pending() {
-            this.check_peer(cx)?;
-        }
-        this.stall.note(written, buf.len(), this.stream.tcp(), cx)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.note(written, buf.len(), cx)
     }
 
     fn poll_write_vectored(
@@ -114,9 +126,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        let written = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.stall.note(written, bufs.iter().map(|buf| buf.len()).sum(), this.stream.tcp(), cx)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.note(written, bufs.iter().map(|buf| buf.len()).sum(), cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -124,7 +135,12 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        if flushed.is_pending() || self.stream.is_tls() {
+            ready!(self.note(flushed, 0, cx))?; // without TLS a flush says nothing of what the socket took
+        } else {
+            ready!(flushed)?;
+        }
         // hyper flushes once it has written everything
         if let Some(takeover) = &self.takeover {
             takeover.flushed();

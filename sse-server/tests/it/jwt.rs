@@ -162,6 +162,8 @@ fn what_is_wrong_with_issuers_is_said_in_one_line() {
     for (issuers, status, says) in [
         (String::new(), 2, "auth.issuers is empty and auth.mode is jwt"),
         (issuer("issuer = \"a\""), 2, "auth.issuers"),
+        (issuer("secret_file = \"a\"\nissuer = [\"a\", \"b\"]"), 2, "auth.issuers"),
+        (issuer("secret_file = \"a\"\naudience = [\"a\", \"\"]"), 2, "auth.issuers"),
         (issuer(&two), 2, "with one of secret_file, public_key_file and jwks_file"),
         (issuer("secret_file = \"a\"\nalgorithm = \"none\""), 2, "HS256, HS384"),
         (issuer("jwks_file = \"a\"\nalgorithm = \"RS256\""), 2, "but with jwks_file"),
@@ -177,4 +179,18 @@ fn what_is_wrong_with_issuers_is_said_in_one_line() {
         assert!(line.contains(says) && line.lines().count() == 1, "{issuers}: {line}");
         assert_eq!(output.status.code(), Some(status), "{line}");
     }
+}
+
+#[test]
+fn issuers_are_printed_as_they_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.toml");
+    let issuers = "[[auth.issuers]]\nissuer = \"a\"\naudience = [\"https://x/?a,b\", \"hub\"]\njwks_file = \"k\"\n\
+                   [[auth.issuers]]\nissuer = \"\"\naudience = []\nsecret_file = \"s\"\nalgorithm = \"HS512\"\n";
+    std::fs::write(&file, format!("[auth]\nmode = \"jwt\"\n{issuers}")).unwrap();
+    let print = || program().run(&["--config", file.to_str().unwrap(), "--print-config"], &[]).stdout;
+    let first = String::from_utf8(print()).unwrap();
+    assert!(first.contains(r#"audience = ["https://x/?a,b", "hub"]"#), "{first}");
+    std::fs::write(&file, &first).unwrap();
+    assert_eq!(String::from_utf8(print()).unwrap(), first);
 }

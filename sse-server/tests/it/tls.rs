@@ -237,6 +237,26 @@ async fn a_stream_whose_client_ends_tls_is_gone_and_one_that_talks_is_cut_off() 
 }
 
 #[tokio::test]
+async fn who_takes_nothing_over_tls_is_cut_off_and_its_connection_is_closed() {
+    let hub = secure(|config| {
+        config.stream.write_stall = Duration::from_secs(1);
+        config.stream.heartbeat = Duration::from_secs(1);
+    })
+    .await;
+    let mut lazy = connect(hub.listening.address, client(&[b"http/1.1"], false).0).await.unwrap();
+    lazy.write_all(b"GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    until("it is there", async || hub.metric("sse_subscribers").await == 1.0).await;
+    let before = hub.metric("sse_connections").await;
+    for _ in 0..40 {
+        publish(&hub.client, "a", &"x".repeat(200_000)).await;
+    }
+    until("it is counted as stalled", async || hub.metric("sse_stalled_connections").await == 1.0).await;
+    until("it is cut off", async || hub.metric("sse_subscribers").await == 0.0).await;
+    until("its connection is closed", async || hub.metric("sse_connections").await < before).await;
+    drop(lazy);
+}
+
+#[tokio::test]
 async fn who_does_not_speak_tls_is_dropped_and_counted() {
     let hub = secure(|config| config.server.header_timeout = Duration::from_millis(200)).await;
     for sent in ["", "\x16\x03\x01", "GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n"] {

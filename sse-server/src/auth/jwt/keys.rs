@@ -1,7 +1,7 @@
 //! The keys of an issuer.
 
 use jsonwebtoken::{
-    Algorithm, AlgorithmFamily, DecodingKey, Header,
+    Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Header,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
 };
 use serde::Deserialize;
@@ -14,6 +14,9 @@ const MAX_TRIED: usize = 8;
 
 /// The fewest bytes of a secret: those of the hash of HS256 (RFC 7518, 3.2).
 const SECRET_BYTES: usize = 32;
+
+/// The fewest bytes of an RSA key's modulus.
+const RSA_BYTES: usize = 256;
 
 /// The keys of an issuer.
 #[derive(Debug)]
@@ -38,6 +41,10 @@ impl Keys {
     pub(crate) fn of_secret(mut bytes: Vec<u8>, algorithm: Option<Algorithm>) -> Result<Self, String> {
         while bytes.last().is_some_and(|last| matches!(last, b'\n' | b'\r')) {
             bytes.pop();
+        }
+        let text = bytes.trim_ascii_start();
+        if text.starts_with(b"-----BEGIN") || text.starts_with(b"{") {
+            return Err("this is a key that is known to others, not a secret: see public_key_file and jwks_file".into());
         }
         if bytes.len() < SECRET_BYTES {
             return Err(format!("the secret has {} bytes; {SECRET_BYTES} are the fewest", bytes.len()));
@@ -66,6 +73,9 @@ impl Keys {
             },
         };
         let own = own.ok_or("the key's curve is not supported; P-256, P-384 and Ed25519 are")?;
+        if is_short_rsa(&decoding) {
+            return Err(format!("the key has fewer than {} bits", RSA_BYTES * 8));
+        }
         let algorithm = algorithm.unwrap_or(own);
         if own.family() == AlgorithmFamily::Ec && algorithm.family() == AlgorithmFamily::Ec && algorithm != own {
             return Err(format!("the key is for {own:?}, and algorithm is {algorithm:?}"));
@@ -93,12 +103,12 @@ impl Keys {
         Ok(Self(vec![Key { id: None, algorithm, decoding }]))
     }
 
-    /// The keys that may have signed a token with this header.
+    /// The keys that may have signed a token with this header, that which it names first.
     pub(super) fn of(&self, header: &Header) -> impl Iterator<Item = &Key> {
-        let fits = |key: &&Key| {
-            key.algorithm == header.alg && (key.id.is_none() || header.kid.is_none() || key.id == header.kid)
-        };
-        self.0.iter().filter(fits).take(MAX_TRIED)
+        let of_algorithm = || self.0.iter().filter(|key| key.algorithm == header.alg);
+        let is_named = |key: &&Key| key.id.is_some() && key.id == header.kid;
+        let has_no_name = |key: &&Key| key.id.is_none() || header.kid.is_none();
+        of_algorithm().filter(is_named).chain(of_algorithm().filter(has_no_name)).take(MAX_TRIED)
     }
 }
 
@@ -116,7 +126,7 @@ impl Key {
                 _ => return None,
             },
             AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Some(Algorithm::EdDSA),
-            AlgorithmParameters::OctetKey(_) if shared => None,
+            AlgorithmParameters::OctetKey(_) if shared => Some(Algorithm::HS256),
             _ => return None,
         };
         let algorithm = match common.key_algorithm {
@@ -128,6 +138,16 @@ impl Key {
         let fits = algorithm.family() == decoding.family() && (!is_curve || own == Some(algorithm));
         let is_long = algorithm.family() != AlgorithmFamily::Hmac
             || decoding.try_get_as_bytes().is_ok_and(|secret| secret.len() >= SECRET_BYTES);
+        let is_long = is_long && !is_short_rsa(&decoding);
         (signs && fits && is_long).then(|| Self { id: key.common.key_id, algorithm, decoding })
     }
+}
+
+/// Returns true for an RSA key that no signature is taken of.
+fn is_short_rsa(key: &DecodingKey) -> bool {
+    key.family() == AlgorithmFamily::Rsa
+        && match key.kind() {
+            DecodingKeyKind::RsaModulusExponent { n, .. } => n.len() < RSA_BYTES,
+            DecodingKeyKind::SecretOrDer(der) => der.len() < RSA_BYTES,
+        }
 }

@@ -16,7 +16,10 @@ static PROVIDER: CryptoProvider =
 
 /// Makes sure that the process has a provider.
 pub(super) fn provide() {
-    let _ = PROVIDER.install_default(); // or the program has one
+    // that of a program, or of a feature of the library's that it has switched on, stays
+    if CryptoProvider::try_get_default().is_none() {
+        let _ = PROVIDER.install_default();
+    }
 }
 
 /// A key, and the one algorithm that it is used with.

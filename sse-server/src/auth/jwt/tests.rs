@@ -239,6 +239,8 @@ fn keys_that_are_none_are_told_of() {
     let own = made["jwks"].to_string();
     for (refused, part) in [
         (Keys::of_secret(b"short\n".to_vec(), None), "has 5 bytes; 32"),
+        (Keys::of_secret(rsa.to_vec(), None), "not a secret"),
+        (Keys::of_secret(own.clone().into_bytes(), None), "not a secret"),
         (Keys::of_secret(SECRET.to_vec(), Some(Algorithm::RS256)), "of another kind"),
         (Keys::of_pem(b"no key", None), "no public key in PEM"),
         (Keys::of_pem(private, None), "a private key"),
@@ -252,6 +254,16 @@ fn keys_that_are_none_are_told_of() {
         let told = refused.map(|_| ()).unwrap_err();
         assert!(told.contains(part), "{told}");
     }
+    // nine others of the same algorithm do not hide the one that is named
+    let mut crowded = made["jwks"].clone();
+    let keys = crowded["keys"].as_array_mut().unwrap();
+    let other = json!({ "kty": "oct", "k": BASE64.encode([7; 64]), "alg": "HS256" });
+    (0..9).for_each(|_| keys.insert(0, other.clone()));
+    let crowded = Keys::of_set(crowded.to_string().as_bytes(), true).unwrap();
+    assert!(issuer().grant(made["tokens"]["HS256"].as_str().unwrap(), &crowded, at(NOW)).is_ok());
+    let short = json!({ "keys": [{ "kty": "RSA", "n": BASE64.encode([0xff; 128]), "e": "AQAB" }] });
+    assert!(Keys::of_set(short.to_string().as_bytes(), true).is_err());
+
     let taken = |shared: bool, name: &str| {
         let keys = Keys::of_set(own.as_bytes(), shared).unwrap();
         issuer().grant(made["tokens"][name].as_str().unwrap(), &keys, at(NOW)).is_ok()

@@ -27,6 +27,10 @@ impl From<toml::Value> for Given {
             toml::Value::String(text) => text,
             other => other.to_string(),
         };
+        let member = |value: toml::Value| match value {
+            toml::Value::Array(list) => list.into_iter().map(text).collect::<Vec<_>>().join("\n"),
+            other => text(other),
+        };
         match value {
             toml::Value::Array(list) if list.iter().any(toml::Value::is_table) => {
                 let tables = list.into_iter().filter_map(|value| match value {
@@ -34,7 +38,9 @@ impl From<toml::Value> for Given {
                     _ => None,
                 });
                 Self::Tables(
-                    tables.map(|table| table.into_iter().map(|(name, value)| (name, text(value))).collect()).collect(),
+                    tables
+                        .map(|table| table.into_iter().map(|(name, value)| (name, member(value))).collect())
+                        .collect(),
                 )
             }
             toml::Value::Array(list) => Self::List(list.into_iter().map(text).collect()),
