@@ -72,12 +72,13 @@ impl Hub {
     }
 }
 
-/// Has cargo build it with the features of the whole workspace: those that its tests are built with.
+/// Has cargo build it as it is built for the workspace's integration tests: `cargo build` would give it other features, and build
+/// all that it depends on again.
 fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "--workspace", "--bin", "sse-server"]).current_dir(&root);
+    build.args(["test", "--quiet", "--workspace", "--no-run", "--test", "it"]).current_dir(&root);
     // A test's program lies in <target>/<profile>/deps.
     let profile = env::current_exe().ok().and_then(|own| Some(own.parent()?.parent()?.to_owned()));
     let profile = profile.unwrap_or_else(|| root.join("target/debug"));

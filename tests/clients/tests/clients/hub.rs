@@ -72,13 +72,13 @@ impl Hub {
     }
 }
 
-/// The program, built as these tests are.
+/// The program, built as the workspace's tests are: `cargo build` would give it other features, and build it anew.
 fn program() -> &'static PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
         run({
-            build.args(["build", "--quiet", "--package", "sse-server", "--bin", "sse-server"]);
+            build.args(["test", "--quiet", "--workspace", "--no-run", "--test", "it"]);
             build
         });
         let tests = std::env::current_exe().unwrap(); // target/debug/deps/clients-0123
