@@ -12,7 +12,7 @@ mod idle;
 mod memory;
 mod room;
 mod socket;
-#[cfg(feature = "tls")]
+#[cfg_attr(not(feature = "tls"), path = "server/tls/without.rs")]
 mod tls;
 mod watched;
 
@@ -37,7 +37,6 @@ use crate::{
 use accept::Acceptor;
 pub use error::ServeError;
 use room::Room;
-#[cfg(feature = "tls")]
 use tls::Tls;
 
 /// The part of the drain window that is left for connections after the streams have ended.
@@ -60,7 +59,6 @@ pub struct Server {
     /// The shards that carry the streams, unless hyper does.
     shards: Option<Arc<Shards>>,
     room: Room,
-    #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
 
@@ -105,37 +103,21 @@ impl Server {
         if !is_presentable() {
             return Err(ServeError::Clock);
         }
-        #[cfg(not(feature = "tls"))]
-        if config.tls.files().is_some() {
-            return Err(ServeError::Tls("this program was built without the feature tls".to_owned()));
-        }
-        #[cfg(feature = "tls")]
-        let tls = {
-            let given = config.tls.clone();
-            let opened = tokio::task::spawn_blocking(move || Tls::open(&given)).await;
-            opened.unwrap_or_else(|panic| Err(panic.to_string())).map_err(ServeError::Tls)?
-        };
         let room = Room::find(config.limits.connections, config.server.shards())?;
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
         let hub = tokio::task::spawn_blocking(move || open(config)).await;
         let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
+        let of = hub.clone();
+        let tls = tokio::task::spawn_blocking(move || Tls::open(&of)).await;
+        let tls = tls.unwrap_or_else(|panic| Err(panic.to_string())).map_err(ServeError::Tls)?;
         hub.bound_connections(room.connections);
         let shards = match hub.config().server.shards() {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
         };
-        Ok(Self {
-            hub,
-            public,
-            admin,
-            address,
-            shards,
-            room,
-            #[cfg(feature = "tls")]
-            tls,
-        })
+        Ok(Self { hub, public, admin, address, shards, room, tls })
     }
 
     /// The address it listens on. The port is known even if 0 was configured.
@@ -174,9 +156,7 @@ impl Server {
             tracing::info!(descriptors, connections, configured, "the descriptor limit bounds the connections");
         }
         let public = Acceptor::new(self.hub.clone(), (connections, surplus), stopped.clone(), self.shards);
-        #[cfg(feature = "tls")]
-        let public = public.with_tls(self.tls.clone());
-        let public = Arc::new(public);
+        let public = Arc::new(public.with_tls(self.tls.clone()));
         let admin = Arc::new(Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None));
         let routes = if self.admin.is_some() { RouteSet::Public } else { RouteSet::All };
         let mut accepting = JoinSet::new();
@@ -186,9 +166,8 @@ impl Server {
             accepting.spawn(admin.clone().run(listener, service));
         }
         accepting.spawn(memory::watch(public.connections()));
-        #[cfg(feature = "tls")]
         if let Some(tls) = self.tls {
-            accepting.spawn(tls.watch(self.hub.clone()));
+            accepting.spawn(tls.watch());
         }
         end(stop, &self.hub, &mut accepting).await;
         let streams = self.hub.subscribers();
@@ -296,16 +275,7 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let public = accept::listen(address).unwrap();
         let room = Room::find(16, 0).unwrap();
-        let server = Server {
-            hub,
-            public,
-            admin: None,
-            address,
-            shards: None,
-            room,
-            #[cfg(feature = "tls")]
-            tls: None,
-        };
+        let server = Server { hub, public, admin: None, address, shards: None, room, tls: None };
         assert_eq!(server.run(std::future::ready(())).await, Shutdown::Failed);
         drop(closing);
     }

@@ -1,6 +1,6 @@
 //! The issuers of JSON Web Tokens that the configuration names, and their keys' files, read again when they change.
 
-use std::{path::Path, time::SystemTime};
+use std::time::SystemTime;
 
 use jsonwebtoken::Algorithm;
 
@@ -20,15 +20,8 @@ pub(crate) struct Issuers(Vec<(Issuer, WatchedFiles<KeyFile>)>);
 /// How a file of keys is read.
 #[derive(Debug)]
 struct KeyFile {
-    kind: Kind,
+    keys: IssuerKeys,
     algorithm: Option<Algorithm>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Secret,
-    Pem,
-    Set,
 }
 
 impl Parse for KeyFile {
@@ -39,10 +32,10 @@ impl Parse for KeyFile {
 
     fn parse(&self, files: &[Vec<u8>]) -> Result<Keys, String> {
         let bytes = files.concat();
-        match self.kind {
-            Kind::Secret => Keys::of_secret(bytes, self.algorithm),
-            Kind::Pem => Keys::of_pem(&bytes, self.algorithm),
-            Kind::Set => Keys::of_set(&bytes, true),
+        match self.keys {
+            IssuerKeys::Secret(_) => Keys::of_secret(bytes, self.algorithm),
+            IssuerKeys::Pem(_) => Keys::of_pem(&bytes, self.algorithm),
+            IssuerKeys::Set(_) => Keys::of_set(&bytes),
         }
     }
 }
@@ -54,33 +47,24 @@ impl Issuers {
     ///
     /// What is wrong with a file, in one line.
     pub(crate) fn open(config: &Auth) -> Result<Self, String> {
-        let mut issuers = Vec::with_capacity(config.issuers.len());
-        for given in &config.issuers {
-            let (kind, path): (_, &Path) = match &given.keys {
-                IssuerKeys::Secret(path) => (Kind::Secret, path),
-                IssuerKeys::Pem(path) => (Kind::Pem, path),
-                IssuerKeys::Set(path) => (Kind::Set, path),
-            };
+        let issuers = config.issuers.iter().map(|given| {
             let algorithm = given.algorithm.as_deref().and_then(|name| name.parse().ok());
-            let issuer = Issuer {
-                name: given.issuer.clone(),
-                audience: given.audience.clone(),
-                publish_claim: given.publish_claim.clone(),
-                subscribe_claim: given.subscribe_claim.clone(),
-                leeway: config.leeway,
-            };
-            issuers.push((issuer, WatchedFiles::open(&[path], KeyFile { kind, algorithm })?));
-        }
-        Ok(Self(issuers))
+            let file = KeyFile { keys: given.keys.clone(), algorithm };
+            Ok((
+                Issuer { given: given.clone(), leeway: config.leeway },
+                WatchedFiles::open(&[given.keys.path()], file)?,
+            ))
+        });
+        issuers.collect::<Result<_, _>>().map(Self)
     }
 
     fn grant(&self, token: &str, now: SystemTime) -> Result<Grant, Denial> {
         let name = issuer_of(token)?;
-        let is_it = |issuer: &Issuer| issuer.name.is_empty() || Some(&issuer.name) == name.as_ref();
+        let is_it = |issuer: &Issuer| issuer.given.issuer.is_empty() || Some(&issuer.given.issuer) == name.as_ref();
         // by its name before whoever has none
         let all = self.0.iter().filter(|(issuer, _)| is_it(issuer));
         let (issuer, keys) = all
-            .max_by_key(|(issuer, _)| !issuer.name.is_empty())
+            .max_by_key(|(issuer, _)| !issuer.given.issuer.is_empty())
             .ok_or_else(|| Denial::invalid("the claim iss names nobody whose tokens are taken here"))?;
         issuer.grant(token, &keys.parsed(), now)
     }

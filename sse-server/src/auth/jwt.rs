@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use sse_engine::Selector;
 
 use super::{Denial, Grant, MAX_SELECTORS};
+use crate::config;
 pub(crate) use keys::Keys;
 
 /// The most bytes of a token.
@@ -22,14 +23,7 @@ const MAX_BYTES: usize = 16 << 10;
 /// Somebody who issues tokens, and what is asked of them.
 #[derive(Debug, Clone)]
 pub(crate) struct Issuer {
-    /// What the claim `iss` has to be; empty: nothing is asked of it.
-    pub(crate) name: String,
-    /// One of these has to be in the claim `aud`; if there are none, there must be no such claim.
-    pub(crate) audience: Vec<String>,
-    /// The claim with what may be published; empty: nothing may be.
-    pub(crate) publish_claim: String,
-    /// The claim with what may be subscribed to; empty: nothing may be.
-    pub(crate) subscribe_claim: String,
+    pub(crate) given: config::Issuer,
     /// By how much clocks may differ.
     pub(crate) leeway: Duration,
 }
@@ -53,7 +47,8 @@ impl Issuer {
     pub(crate) fn grant(&self, token: &str, keys: &Keys, now: SystemTime) -> Result<Grant, Denial> {
         let claims = verified(token, keys)?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        if !self.name.is_empty() && text("iss") != Some(&self.name) {
+        let name = &self.given.issuer;
+        if !name.is_empty() && text("iss") != Some(name) {
             return Err(Denial::invalid("the claim iss is not the issuer's"));
         }
         self.check_audience(claims.get("aud"))?;
@@ -69,19 +64,19 @@ impl Issuer {
         }
         Ok(Grant {
             subject: text("sub").map(str::to_owned),
-            issuer: (!self.name.is_empty()).then(|| self.name.clone()),
+            issuer: (!name.is_empty()).then(|| name.clone()),
             token: text("jti").map(str::to_owned),
-            publish: selectors(&claims, &self.publish_claim)?,
-            subscribe: selectors(&claims, &self.subscribe_claim)?,
+            publish: selectors(&claims, &self.given.publish_claim)?,
+            subscribe: selectors(&claims, &self.given.subscribe_claim)?,
             until: Some(until),
         })
     }
 
     /// A token that names whom it is for is for nobody else (RFC 7519, 4.1.3).
     fn check_audience(&self, claim: Option<&Value>) -> Result<(), Denial> {
-        let is_own = |one: &Value| one.as_str().is_some_and(|one| self.audience.iter().any(|own| own == one));
+        let is_own = |one: &Value| one.as_str().is_some_and(|one| self.given.audience.iter().any(|own| own == one));
         let is_for_this = match claim {
-            None => self.audience.is_empty(),
+            None => self.given.audience.is_empty(),
             Some(Value::Array(all)) => all.iter().any(is_own),
             Some(one) => is_own(one),
         };

@@ -1,6 +1,6 @@
 //! `[[auth.issuers]]`: who issues JSON Web Tokens, and how they are told from others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::setting::{Given, Setting};
 
@@ -32,6 +32,15 @@ pub enum IssuerKeys {
     Pem(PathBuf),
     /// A set of keys in JSON (RFC 7517).
     Set(PathBuf),
+}
+
+impl IssuerKeys {
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Secret(path) | Self::Pem(path) | Self::Set(path) => path,
+        }
+    }
 }
 
 const ALGORITHMS: [&str; 12] =
@@ -76,10 +85,10 @@ impl Issuer {
                 _ => return None,
             }
         }
-        // a set says for each of its keys what it is for
         if issuer.audience.iter().any(String::is_empty) {
             return None;
         }
+        // a set says for each of its keys what it is for
         let is_told_twice = issuer.algorithm.is_some() && matches!(issuer.keys, IssuerKeys::Set(_));
         (!is_told_twice).then_some(issuer)
     }
@@ -93,12 +102,12 @@ impl Issuer {
             table.insert("audience".into(), toml::Value::Array(all));
         }
         let mut insert = |name: &str, value: &str| table.insert(name.into(), value.into());
-        let (place, path) = match &self.keys {
-            IssuerKeys::Secret(path) => ("secret_file", path),
-            IssuerKeys::Pem(path) => ("public_key_file", path),
-            IssuerKeys::Set(path) => ("jwks_file", path),
+        let place = match &self.keys {
+            IssuerKeys::Secret(_) => "secret_file",
+            IssuerKeys::Pem(_) => "public_key_file",
+            IssuerKeys::Set(_) => "jwks_file",
         };
-        insert(place, &path.display().to_string());
+        insert(place, &self.keys.path().display().to_string());
         if let Some(algorithm) = &self.algorithm {
             insert("algorithm", algorithm);
         }

@@ -193,9 +193,11 @@ impl Visitor for Load {
 
     fn section(&mut self, name: &'static str, _: &About) {
         self.name = name;
-        let table =
-            |tables: Map<String, Value>, name| tables.get(name).cloned().and_then(|value| value.into_table().ok());
-        self.section = name.split('.').try_fold(self.sections.clone(), table).unwrap_or_default();
+        let section = name.split('.').try_fold(&self.sections, |tables, name| match &tables.get(name)?.kind {
+            ValueKind::Table(table) => Some(table),
+            _ => None,
+        });
+        self.section = section.cloned().unwrap_or_default();
     }
 
     fn key<S: Setting>(&mut self, key: &Key, value: &mut S, takes: &S::Takes) -> Result<(), ConfigError> {

@@ -12,10 +12,10 @@ use tokio::{
 use super::{
     connection::{self, Serving},
     error::ServeError,
+    gone::gone,
     socket::Socket,
+    tls::Tls,
 };
-#[cfg(feature = "tls")]
-use super::{gone::gone, tls::Tls};
 use crate::{
     base::connections::Connections,
     http::{HubService, Peer},
@@ -30,12 +30,6 @@ const BACKLOG: u32 = 65_535;
 /// until megabytes of buffer are full; they are better left in the log.
 #[cfg(target_os = "linux")]
 const UNSENT: u32 = 16 << 10;
-
-/// The most handshakes that are under way at once, each of which may hold 64 KB, and the most of one client.
-#[cfg(feature = "tls")]
-const HANDSHAKES: usize = 4096;
-#[cfg(feature = "tls")]
-const HANDSHAKES_OF_ONE: usize = 512;
 
 /// The pause when the system has no descriptor or memory for another connection.
 const BREATHER: Duration = Duration::from_millis(100);
@@ -63,11 +57,7 @@ pub(super) struct Acceptor {
     stopped: watch::Receiver<bool>,
     connections: Connections,
     shards: Option<Arc<Shards>>,
-    #[cfg(feature = "tls")]
     tls: Option<Tls>,
-    /// Connections that have not agreed on TLS yet.
-    #[cfg(feature = "tls")]
-    handshakes: Connections,
 }
 
 impl Acceptor {
@@ -78,24 +68,10 @@ impl Acceptor {
         shards: Option<Arc<Shards>>,
     ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
-        #[cfg(feature = "tls")]
-        let handshakes = Connections::new(hub.metrics().tls_handshakes.clone());
-        Self {
-            hub,
-            limit,
-            surplus,
-            stopped,
-            connections,
-            shards,
-            #[cfg(feature = "tls")]
-            tls: None,
-            #[cfg(feature = "tls")]
-            handshakes,
-        }
+        Self { hub, limit, surplus, stopped, connections, shards, tls: None }
     }
 
     /// The same with TLS, if there is to be any.
-    #[cfg(feature = "tls")]
     pub(super) fn with_tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
     }
@@ -150,37 +126,31 @@ impl Acceptor {
         let open = self.connections.open(address.ip());
         let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open, crowded };
         let stopped = self.stopped.clone();
-        #[cfg(feature = "tls")]
-        if let Some(tls) = self.tls.clone() {
-            let under_way = (self.handshakes.count(), self.handshakes.count_of(address.ip()));
-            if under_way.0 >= HANDSHAKES || under_way.1 >= HANDSHAKES_OF_ONE {
-                self.hub.metrics().tls_handshake_failures.inc();
-                tracing::debug!(%address, "closed: too many handshakes are under way");
-                return;
-            }
-            let counted = self.handshakes.open(address.ip());
-            tokio::spawn(async move {
-                let limit = serving.hub.config().server.header_timeout;
-                let mut server = stopped.clone();
-                let accepted = tokio::select! {
-                    accepted = Box::pin(tls.accept(stream, limit)) => accepted,
-                    () = gone(&mut server) => return,
-                };
-                drop(counted);
-                match accepted {
-                    Ok(stream) => {
-                        let peer = Peer { is_tls: true, ..peer };
-                        connection::serve(Socket::tls(stream), peer, service, serving, stopped).await;
-                    }
-                    Err(error) => {
-                        serving.hub.metrics().tls_handshake_failures.inc();
-                        tracing::debug!(%address, error, "no TLS connection came about");
-                    }
-                }
-            });
+        let Some(tls) = &self.tls else {
+            tokio::spawn(connection::serve(Socket::Plain(stream), peer, service, serving, stopped));
             return;
-        }
-        tokio::spawn(connection::serve(Socket::Plain(stream), peer, service, serving, stopped));
+        };
+        let failed = move |hub: &Hub, error: &str| {
+            hub.metrics().tls_handshake_failures.inc();
+            tracing::debug!(%address, error, "no TLS connection came about");
+        };
+        let Some(handshake) = tls.begin(address.ip()) else {
+            return failed(&self.hub, "too many are under way");
+        };
+        tokio::spawn(async move {
+            let mut server = stopped.clone();
+            let finished = tokio::select! {
+                finished = Box::pin(handshake.finish(stream)) => finished,
+                () = gone(&mut server) => return,
+            };
+            match finished {
+                Ok(socket) => {
+                    let peer = Peer { is_tls: true, ..peer };
+                    connection::serve(socket, peer, service, serving, stopped).await;
+                }
+                Err(error) => failed(&serving.hub, &error),
+            }
+        });
     }
 }
 

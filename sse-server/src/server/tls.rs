@@ -1,6 +1,6 @@
 //! TLS on the public listener. The certificate is read again when it changes.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpStream,
@@ -16,23 +16,39 @@ use tokio_rustls::{
         sign::CertifiedKey,
         version::{TLS12, TLS13},
     },
-    server::TlsStream,
 };
 
+use super::socket::Socket;
 use crate::{
-    base::watched_files::{Parse, WATCH, WatchedFiles},
-    config,
+    base::{
+        connections::{Connections, OpenConnection},
+        watched_files::{Parse, WATCH, WatchedFiles},
+    },
     hub::Hub,
 };
 
 /// The protocols of a connection, the preferred one first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
+/// The most handshakes that are under way at once, each of which may hold 64 KB, and the most of one client.
+const HANDSHAKES: usize = 4096;
+const HANDSHAKES_OF_ONE: usize = 512;
+
 /// What makes connections TLS.
 #[derive(Clone)]
 pub(super) struct Tls {
+    hub: Hub,
     acceptor: TlsAcceptor,
     certificate: Arc<WatchedFiles<Certificate>>,
+    /// Connections that have not agreed on TLS yet.
+    handshakes: Connections,
+}
+
+/// A place among the handshakes that are under way.
+pub(super) struct Handshake {
+    acceptor: TlsAcceptor,
+    limit: Duration,
+    _place: OpenConnection,
 }
 
 /// How a certificate and its key are read.
@@ -74,13 +90,13 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// What the configuration says, if there is to be TLS. It blocks.
+    /// What the configuration of `hub` says, if there is to be TLS. It blocks.
     ///
     /// # Errors
     ///
     /// What is wrong with the certificate or its key, in one line.
-    pub(super) fn open(config: &config::Tls) -> Result<Option<Self>, String> {
-        let Some([certificate, key]) = config.files() else { return Ok(None) };
+    pub(super) fn open(hub: &Hub) -> Result<Option<Self>, String> {
+        let Some([certificate, key]) = hub.config().tls.files() else { return Ok(None) };
         let paths: [&Path; 2] = [certificate, key];
         let provider = Arc::new(ring::default_provider());
         let certificate = Arc::new(WatchedFiles::open(&paths, Certificate(provider.clone()))?);
@@ -91,21 +107,22 @@ impl Tls {
         // who comes back, perhaps with thousands of others, costs no signature
         server.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
         server.send_tls13_tickets = 1;
-        Ok(Some(Self { acceptor: TlsAcceptor::from(Arc::new(server)), certificate }))
+        let handshakes = Connections::new(hub.metrics().tls_handshakes.clone());
+        Ok(Some(Self { hub: hub.clone(), acceptor: TlsAcceptor::from(Arc::new(server)), certificate, handshakes }))
     }
 
-    /// Shakes hands with a client, which has `limit` for that.
-    ///
-    /// # Errors
-    ///
-    /// Why there is no connection, in one line.
-    pub(super) async fn accept(&self, stream: TcpStream, limit: Duration) -> Result<TlsStream<TcpStream>, String> {
-        let accepted = timeout(limit, self.acceptor.accept(stream)).await;
-        accepted.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())
+    /// Begins with a client, unless too many have begun.
+    pub(super) fn begin(&self, address: IpAddr) -> Option<Handshake> {
+        let has_room = self.handshakes.count() < HANDSHAKES && self.handshakes.count_of(address) < HANDSHAKES_OF_ONE;
+        has_room.then(|| Handshake {
+            acceptor: self.acceptor.clone(),
+            limit: self.hub.config().server.header_timeout,
+            _place: self.handshakes.open(address),
+        })
     }
 
     /// Reads the certificate and its key again when they change.
-    pub(super) async fn watch(self, hub: Hub) {
+    pub(super) async fn watch(self) {
         let mut ticks = interval(WATCH);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -114,11 +131,23 @@ impl Tls {
             match tokio::task::spawn_blocking(move || certificate.reread(false)).await {
                 Ok(Ok(Some(_))) => tracing::info!("the certificate was read again; new connections have it"),
                 Ok(Err(error)) => {
-                    hub.metrics().tls_reload_failures.inc();
+                    self.hub.metrics().tls_reload_failures.inc();
                     tracing::warn!(%error, "the certificate can't be read; the one known before stays");
                 }
                 Ok(Ok(None)) | Err(_) => {}
             }
         }
+    }
+}
+
+impl Handshake {
+    /// Shakes hands with the client, which has its time for that.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection, in one line.
+    pub(super) async fn finish(self, stream: TcpStream) -> Result<Socket, String> {
+        let accepted = timeout(self.limit, self.acceptor.accept(stream)).await;
+        accepted.map_err(|_| "it took too long".to_owned())?.map(Socket::tls).map_err(|error| error.to_string())
     }
 }

@@ -268,6 +268,28 @@ async fn who_does_not_speak_tls_is_dropped_and_counted() {
     until("they are counted", async || hub.metric("sse_tls_handshake_failures_total").await == 3.0).await;
 }
 
+#[cfg(target_os = "linux")] // which has all of 127.0.0.0/8
+#[tokio::test]
+async fn one_client_does_not_take_all_handshakes() {
+    let hub = secure(|config| config.server.header_timeout = Duration::from_secs(60)).await;
+    let service = sse_server::HubService::new(hub.listening.hub.clone(), sse_server::RouteSet::All);
+    let inside = TestClient::new(service);
+    let half = join_all((0..512).map(|_| raw(hub.listening.address, "\x16\x03\x01"))).await;
+    until("all are under way", async || metric(&inside, "sse_tls_handshakes").await == 512.0).await;
+    let mut one_more = raw(hub.listening.address, "").await;
+    let _ = one_more.read_to_end(&mut Vec::new()).await; // perhaps with a reset
+    assert_eq!(metric(&inside, "sse_tls_handshake_failures_total").await, 1.0);
+
+    let other = tokio::net::TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let socket = other.connect(hub.listening.address).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(client(&[b"http/1.1"], false).0));
+    connector.connect("localhost".try_into().unwrap(), socket).await.expect("another client gets in");
+    drop(half);
+    until("their places are free", async || metric(&inside, "sse_tls_handshakes").await == 0.0).await;
+    publish(&hub.client, "a", "x").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_certificate_is_shown_without_a_stream_that_ends() {
     let hub = secure(|_| {}).await;

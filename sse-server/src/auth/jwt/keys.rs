@@ -83,13 +83,13 @@ impl Keys {
         Self::one(algorithm, decoding)
     }
 
-    /// A set of keys: JSON, as RFC 7517 has it. `shared` allows secrets in it, which a file may have that is nobody else's.
-    pub(crate) fn of_set(bytes: &[u8], shared: bool) -> Result<Self, String> {
+    /// A set of keys: JSON, as RFC 7517 has it. There may be secrets in it, since the file is nobody else's.
+    pub(crate) fn of_set(bytes: &[u8]) -> Result<Self, String> {
         let set: Set = serde_json::from_slice(bytes).map_err(|error| format!("this is no set of keys: {error}"))?;
         if set.keys.len() > MAX_KEYS {
             return Err(format!("there are {} keys; {MAX_KEYS} are the most", set.keys.len()));
         }
-        let keys: Vec<_> = set.keys.into_iter().filter_map(|key| Key::read(key, shared)).collect();
+        let keys: Vec<_> = set.keys.into_iter().filter_map(Key::read).collect();
         if keys.is_empty() {
             return Err("none of the keys is for signatures of a kind that is supported".into());
         }
@@ -113,7 +113,7 @@ impl Keys {
 }
 
 impl Key {
-    fn read(json: serde_json::Value, shared: bool) -> Option<Self> {
+    fn read(json: serde_json::Value) -> Option<Self> {
         let key: Jwk = serde_json::from_value(json).ok()?;
         let (common, operations) = (&key.common, key.common.key_operations.as_deref());
         let signs = common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature)
@@ -126,7 +126,7 @@ impl Key {
                 _ => return None,
             },
             AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Some(Algorithm::EdDSA),
-            AlgorithmParameters::OctetKey(_) if shared => Some(Algorithm::HS256),
+            AlgorithmParameters::OctetKey(_) => Some(Algorithm::HS256),
             _ => return None,
         };
         let algorithm = match common.key_algorithm {

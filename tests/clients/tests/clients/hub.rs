@@ -1,44 +1,23 @@
 //! The hub's program.
 
-use std::{
-    env::consts::EXE_SUFFIX,
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::OnceLock,
-};
+use std::{net::SocketAddr, process::ExitStatus};
 
+use sse_test_support::{hub, process::Process};
 use sse_testkit::TestClient;
 
-use crate::{client::Published, install::run};
+use crate::client::Published;
 
 /// A running hub, killed with the test.
 pub(crate) struct Hub {
-    process: Child,
+    process: Process,
     pub(crate) address: SocketAddr,
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 impl Hub {
     /// Starts it with these settings; at port 0 it finds one.
     pub(crate) fn start(listen: &str, settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(program());
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SSE__")) {
-            command.env_remove(name);
-        }
-        command.env("SSE__STORE__KIND", "memory").env("SSE__TELEMETRY__LOG", "warn").envs(settings.iter().copied());
-        let mut process = command.args(["--listen", listen]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("sse-server: listening on http://").unwrap().parse().unwrap();
-        Self { process, address }
+        let process = hub::Hub::built().start_at(listen, settings);
+        Self { address: process.address(), process }
     }
 
     pub(crate) fn client(&self) -> TestClient {
@@ -61,29 +40,11 @@ impl Hub {
 
     /// Asks it to shut down.
     pub(crate) fn terminate(&self) {
-        let mut kill = Command::new("sh");
-        kill.args(["-c", &format!("kill -TERM {}", self.process.id())]);
-        run(kill);
+        self.process.signal("TERM");
     }
 
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> ExitStatus {
-        self.process.wait().unwrap()
+        self.process.wait()
     }
-}
-
-/// The program, built as the workspace's tests are: `cargo build` would give it other features, and build it anew.
-fn program() -> &'static PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        run({
-            build.args(["test", "--quiet", "--workspace", "--no-run", "--test", "it"]);
-            build
-        });
-        let tests = std::env::current_exe().unwrap(); // target/debug/deps/clients-0123
-        let program = tests.parent().and_then(|deps| deps.parent()).unwrap().join(format!("sse-server{EXE_SUFFIX}"));
-        assert!(program.is_file(), "{} is not there", program.display());
-        program
-    })
 }

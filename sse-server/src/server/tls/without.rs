@@ -1,0 +1,41 @@
+//! No TLS: the program was built without the feature.
+
+use std::net::IpAddr;
+
+use tokio::net::TcpStream;
+
+use super::socket::Socket;
+use crate::hub::Hub;
+
+/// There is none.
+#[derive(Debug, Clone)]
+pub(super) enum Tls {}
+
+/// There is none.
+pub(super) enum Handshake {}
+
+impl Tls {
+    /// # Errors
+    ///
+    /// If the configuration of `hub` says that there is to be TLS.
+    pub(super) fn open(hub: &Hub) -> Result<Option<Self>, String> {
+        match hub.config().tls.files() {
+            Some(_) => Err("this program was built without the feature tls".to_owned()),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn begin(&self, _: IpAddr) -> Option<Handshake> {
+        match *self {}
+    }
+
+    pub(super) async fn watch(self) {
+        match self {}
+    }
+}
+
+impl Handshake {
+    pub(super) async fn finish(self, _: TcpStream) -> Result<Socket, String> {
+        match self {}
+    }
+}
