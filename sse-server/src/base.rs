@@ -7,6 +7,7 @@ pub(crate) mod lock;
 pub(crate) mod log_lines;
 pub(crate) mod memory;
 pub(crate) mod network;
+pub(crate) mod partial;
 pub(crate) mod pinned;
 pub(crate) mod random;
 pub(crate) mod seldom;

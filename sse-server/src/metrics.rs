@@ -120,6 +120,7 @@ pub(crate) struct Metrics {
     pub(crate) keys_evicted: Counter,
     pub(crate) auth_reload_failures: Counter,
     pub(crate) tls_handshakes: Gauge,
+    pub(crate) tls_record_bytes: Gauge,
     pub(crate) tls_handshake_failures: Counter,
     pub(crate) tls_reload_failures: Counter,
     pub(crate) published: Counter,
@@ -155,6 +156,7 @@ impl Metrics {
             keys_evicted: Counter::default(),
             auth_reload_failures: Counter::default(),
             tls_handshakes: Gauge::default(),
+            tls_record_bytes: Gauge::default(),
             tls_handshake_failures: Counter::default(),
             tls_reload_failures: Counter::default(),
             published: Counter::default(),
@@ -210,6 +212,11 @@ impl Metrics {
             metrics.auth_reload_failures.clone(),
         );
         r.register("tls_handshakes", "Connections that have not agreed on TLS yet", metrics.tls_handshakes.clone());
+        r.register(
+            "tls_record_bytes",
+            "Bytes of TLS records that are not whole, beyond 8 KiB of each",
+            metrics.tls_record_bytes.clone(),
+        );
         r.register(
             "tls_handshake_failures",
             "Connections that ended before TLS was agreed on",

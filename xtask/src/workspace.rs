@@ -52,6 +52,13 @@ impl Workspace {
         // A third of the processor time of building the tests is for building them again, and for lines in backtraces. Who
         // wants either has it from cargo itself.
         command.env("CARGO_INCREMENTAL", "0").env("CARGO_PROFILE_DEV_DEBUG", "0");
+        // Those of this package. ring's build script looks at them, and all that depends on it would be built once more
+        // whenever another package runs cargo.
+        for (name, _) in env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 

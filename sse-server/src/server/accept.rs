@@ -127,7 +127,7 @@ impl Acceptor {
         let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open, crowded };
         let stopped = self.stopped.clone();
         let Some(tls) = &self.tls else {
-            tokio::spawn(connection::serve(Socket::Plain(stream), peer, service, serving, stopped));
+            tokio::spawn(connection::serve(Socket::new(stream, None), peer, service, serving, stopped));
             return;
         };
         let failed = move |hub: &Hub, error: &str| {

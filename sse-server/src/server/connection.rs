@@ -64,8 +64,7 @@ pub(super) async fn serve(
     mut stopped: watch::Receiver<bool>,
 ) {
     let Serving { hub, shards, open, crowded } = serving;
-    // shards write to sockets, and know no TLS
-    let takeover = (shards.is_some() && !peer.is_tls).then(Takeover::default);
+    let takeover = shards.is_some().then(Takeover::default);
     let slot = takeover.clone();
     let over_http2 = service.clone();
     let chunked = Arc::new(AtomicBool::new(true));
@@ -144,9 +143,9 @@ pub(super) async fn serve(
         }
         Served::TakenOver => {
             let (Some(shards), Some(stream)) = (shards, takeover.and_then(|takeover| takeover.take())) else { return };
-            let Some(socket) = io.stream.into_plain() else { return };
+            let (socket, tls) = io.stream.into_parts();
             match socket.into_std() {
-                Ok(socket) => shards.adopt(socket, stream, chunked.load(Ordering::Relaxed), open),
+                Ok(socket) => shards.adopt((socket, tls), stream, chunked.load(Ordering::Relaxed), open),
                 Err(error) => tracing::debug!(address = %peer.address, %error, "can't take the connection"),
             }
         }

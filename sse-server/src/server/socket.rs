@@ -1,7 +1,7 @@
 //! A connection's socket, with TLS or without.
 
 use std::{
-    io::{self, IoSlice},
+    io::{self, ErrorKind, IoSlice, Read, Write},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,140 +10,153 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-#[cfg(feature = "tls")]
-use tokio_rustls::server::TlsStream;
+
+use crate::transport::tls::TlsSession;
 
 /// The most bytes that a client may send behind its request for a stream, where they have to be read to see its end.
-#[cfg(feature = "tls")]
 const MAX_IGNORED: usize = 64 << 10;
-
-/// The most bytes that are encrypted before the socket takes them.
-#[cfg(feature = "tls")]
-const HELD_BACK: usize = 16 << 10;
 
 /// A socket, with TLS or without.
 #[derive(Debug)]
-pub(super) enum Socket {
-    Plain(TcpStream),
-    #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<TcpStream>>, Ignored),
+pub(super) struct Socket {
+    tcp: TcpStream,
+    tls: Option<Box<TlsSession>>,
+    /// The bytes that the client sent and nobody asked for, of those that are encrypted.
+    ignored: usize,
 }
 
-/// The bytes that a client sent and nobody asked for.
-#[cfg(feature = "tls")]
-#[derive(Debug, Default)]
-pub(super) struct Ignored(usize);
+/// A socket of tokio's for those who know nothing of tasks: what is not ready would block, and the task is woken when it is.
+pub(super) struct Blocking<'a, 'b>(pub(super) &'a mut TcpStream, pub(super) &'a mut Context<'b>);
+
+impl Read for Blocking<'_, '_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let mut buf = ReadBuf::new(bytes);
+        match Pin::new(&mut *self.0).poll_read(self.1, &mut buf) {
+            Poll::Ready(read) => read.map(|()| buf.filled().len()),
+            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl Write for Blocking<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match Pin::new(&mut *self.0).poll_write(self.1, bytes) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The outcome of something that is tried until it is done or would block.
+pub(super) fn polled<T>(mut attempt: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Poll::Pending,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            done => return Poll::Ready(done),
+        }
+    }
+}
 
 impl Socket {
-    #[cfg(feature = "tls")]
-    pub(super) fn tls(mut stream: TlsStream<TcpStream>) -> Self {
-        stream.get_mut().1.set_buffer_limit(Some(HELD_BACK));
-        Self::Tls(Box::new(stream), Ignored::default())
+    pub(super) const fn new(tcp: TcpStream, tls: Option<Box<TlsSession>>) -> Self {
+        Self { tcp, tls, ignored: 0 }
     }
 
     pub(super) const fn is_tls(&self) -> bool {
-        !matches!(self, Self::Plain(_))
+        self.tls.is_some()
     }
 
     /// Returns true if something that was written is held back, since the socket below does not take it.
     pub(super) fn holds_back(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            #[cfg(feature = "tls")]
-            Self::Tls(stream, _) => stream.get_ref().1.wants_write(),
-        }
+        self.tls.as_ref().is_some_and(|tls| tls.held_back() > 0)
     }
 
     /// The socket below all protocols.
-    pub(super) fn tcp(&self) -> &TcpStream {
-        match self {
-            Self::Plain(stream) => stream,
-            #[cfg(feature = "tls")]
-            Self::Tls(stream, _) => stream.get_ref().0,
-        }
+    pub(super) const fn tcp(&self) -> &TcpStream {
+        &self.tcp
     }
 
-    /// The socket, if there is nothing between it and what is written.
-    pub(super) fn into_plain(self) -> Option<TcpStream> {
-        match self {
-            Self::Plain(stream) => Some(stream),
-            #[cfg(feature = "tls")]
-            Self::Tls(..) => None,
-        }
+    /// The socket below all protocols, and what encrypts between it and what is written.
+    pub(super) fn into_parts(self) -> (TcpStream, Option<Box<TlsSession>>) {
+        (self.tcp, self.tls)
     }
 
     /// Fails if the peer has ended its side. Else the task is woken when it does, unless the peer sends what nobody asked for:
     /// then perhaps only a write shows its end.
     pub(super) fn check_peer(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self {
-            Self::Plain(stream) => {
-                let mut byte = [0];
-                match stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
-                    Poll::Ready(Ok(0)) => Err(io::ErrorKind::UnexpectedEof.into()),
-                    Poll::Ready(Err(error)) => Err(error),
-                    Poll::Ready(Ok(_)) | Poll::Pending => Ok(()),
-                }
-            }
-            // The end is within what is encrypted: it shows only to who reads.
-            #[cfg(feature = "tls")]
-            Self::Tls(stream, ignored) => loop {
-                let mut bytes = [0; 512];
-                let mut buf = ReadBuf::new(&mut bytes);
-                match Pin::new(&mut **stream).poll_read(cx, &mut buf) {
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(Err(error)) => return Err(error),
-                    Poll::Ready(Ok(())) if buf.filled().is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                    Poll::Ready(Ok(())) => {
-                        ignored.0 += buf.filled().len();
-                        if ignored.0 > MAX_IGNORED {
-                            return Err(io::Error::other("a stream's client sends without end"));
-                        }
+        if self.tls.is_none() {
+            let mut byte = [0];
+            return match self.tcp.poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
+                Poll::Ready(Ok(0)) => Err(ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Err(error)) => Err(error),
+                Poll::Ready(Ok(_)) | Poll::Pending => Ok(()),
+            };
+        }
+        // The end is within what is encrypted: it shows only to who reads.
+        loop {
+            let mut bytes = [0; 512];
+            let mut buf = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut *self).poll_read(cx, &mut buf) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(Ok(())) if buf.filled().is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Ok(())) => {
+                    self.ignored += buf.filled().len();
+                    if self.ignored > MAX_IGNORED {
+                        return Err(io::Error::other("a stream's client sends without end"));
                     }
                 }
-            },
+            }
         }
     }
 }
 
-/// Calls the same of either socket.
-macro_rules! either {
-    ($self:ident, $method:ident($($argument:expr),*)) => {
-        match $self.get_mut() {
-            Socket::Plain(stream) => Pin::new(stream).$method($($argument),*),
-            #[cfg(feature = "tls")]
-            Socket::Tls(stream, _) => Pin::new(&mut **stream).$method($($argument),*),
-        }
-    };
-}
-
 impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        either!(self, poll_read(cx, buf))
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { tcp, tls, .. } = &mut *self;
+        let Some(tls) = tls else { return Pin::new(tcp).poll_read(cx, buf) };
+        let read = polled(|| tls.read(&mut Blocking(tcp, cx), buf.initialize_unfilled()));
+        read.map_ok(|count| buf.advance(count))
     }
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        either!(self, poll_write(cx, buf))
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let Self { tcp, tls, .. } = &mut *self;
+        let Some(tls) = tls else { return Pin::new(tcp).poll_write(cx, buf) };
+        polled(|| tls.write(&mut Blocking(tcp, cx), buf))
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        either!(self, poll_write_vectored(cx, bufs))
+        let Self { tcp, tls, .. } = &mut *self;
+        let Some(tls) = tls else { return Pin::new(tcp).poll_write_vectored(cx, bufs) };
+        polled(|| tls.write_vectored(&mut Blocking(tcp, cx), bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
         true
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, poll_flush(cx))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { tcp, tls, .. } = &mut *self;
+        let Some(tls) = tls else { return Pin::new(tcp).poll_flush(cx) };
+        polled(|| tls.flush(&mut Blocking(tcp, cx)))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        either!(self, poll_shutdown(cx))
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { tcp, tls, .. } = &mut *self;
+        if let Some(tls) = tls {
+            std::task::ready!(polled(|| tls.end(&mut Blocking(tcp, cx))))?;
+        }
+        Pin::new(tcp).poll_shutdown(cx)
     }
 }

@@ -1,30 +1,29 @@
 //! TLS on the public listener. The certificate is read again when it changes.
 
-use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{future::poll_fn, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
+use prometheus_client::metrics::gauge::Gauge;
+use rustls::{
+    ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+    version::{TLS12, TLS13},
+};
 use tokio::{
     net::TcpStream,
     time::{MissedTickBehavior, interval, timeout},
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::{CryptoProvider, ring},
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-        server::{ClientHello, ResolvesServerCert},
-        sign::CertifiedKey,
-        version::{TLS12, TLS13},
-    },
-};
 
-use super::socket::Socket;
+use super::socket::{Blocking, Socket, polled};
 use crate::{
     base::{
         connections::{Connections, OpenConnection},
         watched_files::{Parse, WATCH, WatchedFiles},
     },
     hub::Hub,
+    transport::tls::TlsSession,
 };
 
 /// The protocols of a connection, the preferred one first.
@@ -38,7 +37,7 @@ const HANDSHAKES_OF_ONE: usize = 512;
 #[derive(Clone)]
 pub(super) struct Tls {
     hub: Hub,
-    acceptor: TlsAcceptor,
+    server: Arc<ServerConfig>,
     certificate: Arc<WatchedFiles<Certificate>>,
     /// Connections that have not agreed on TLS yet.
     handshakes: Connections,
@@ -46,7 +45,8 @@ pub(super) struct Tls {
 
 /// A place among the handshakes that are under way.
 pub(super) struct Handshake {
-    acceptor: TlsAcceptor,
+    server: Arc<ServerConfig>,
+    records: Gauge,
     limit: Duration,
     _place: OpenConnection,
 }
@@ -108,14 +108,15 @@ impl Tls {
         server.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
         server.send_tls13_tickets = 1;
         let handshakes = Connections::new(hub.metrics().tls_handshakes.clone());
-        Ok(Some(Self { hub: hub.clone(), acceptor: TlsAcceptor::from(Arc::new(server)), certificate, handshakes }))
+        Ok(Some(Self { hub: hub.clone(), server: Arc::new(server), certificate, handshakes }))
     }
 
     /// Begins with a client, unless too many have begun.
     pub(super) fn begin(&self, address: IpAddr) -> Option<Handshake> {
         let has_room = self.handshakes.count() < HANDSHAKES && self.handshakes.count_of(address) < HANDSHAKES_OF_ONE;
         has_room.then(|| Handshake {
-            acceptor: self.acceptor.clone(),
+            server: self.server.clone(),
+            records: self.hub.metrics().tls_record_bytes.clone(),
             limit: self.hub.config().server.header_timeout,
             _place: self.handshakes.open(address),
         })
@@ -147,7 +148,13 @@ impl Handshake {
     ///
     /// Why there is no connection, in one line.
     pub(super) async fn finish(self, stream: TcpStream) -> Result<Socket, String> {
-        let accepted = timeout(self.limit, self.acceptor.accept(stream)).await;
-        accepted.map_err(|_| "it took too long".to_owned())?.map(Socket::tls).map_err(|error| error.to_string())
+        let agreed = timeout(self.limit, agree(self.server, self.records, stream)).await;
+        agreed.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())
     }
+}
+
+async fn agree(server: Arc<ServerConfig>, records: Gauge, mut stream: TcpStream) -> io::Result<Socket> {
+    let mut session = Box::new(TlsSession::new(server, records)?);
+    poll_fn(|cx| polled(|| session.handshake(&mut Blocking(&mut stream, cx)))).await?;
+    Ok(Socket::new(stream, Some(session)))
 }

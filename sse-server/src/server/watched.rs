@@ -236,7 +236,13 @@ mod tests {
         let timer = HeadTimer::new(Limits::of(&Config::default().server), true, Gauge::default());
         (
             client,
-            Watched::new(Socket::Plain(stream), Hub::new(Config::in_memory()).unwrap(), None, timer, Arc::default()),
+            Watched::new(
+                Socket::new(stream, None),
+                Hub::new(Config::in_memory()).unwrap(),
+                None,
+                timer,
+                Arc::default(),
+            ),
         )
     }
 

@@ -10,6 +10,7 @@
 mod connection;
 mod groups;
 mod shared_steps;
+mod socket;
 mod streams;
 mod timers;
 
@@ -32,13 +33,14 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use sse_engine::{DrainReason, EncodedPage, GroupId, Millis, StoreRead, WRITE_BYTES};
 use tokio::runtime::Handle;
 
-use super::takeover::TakenStream;
+use super::{takeover::TakenStream, tls::TlsSession};
 use crate::{
     base::{connections::OpenConnection, lock::Lock},
     config::MAX_SHARDS,
     hub::{Hub, ReadyGroup, Waiters},
 };
 use connection::Id;
+use socket::ShardSocket;
 use streams::Streams;
 
 /// The number of readiness events taken at once.
@@ -155,6 +157,7 @@ impl Drop for Answer {
 #[derive(Debug)]
 struct NewConnection {
     socket: TcpStream,
+    tls: Option<Box<TlsSession>>,
     stream: TakenStream,
     chunked: bool,
     open: OpenConnection,
@@ -240,11 +243,17 @@ impl Shards {
     }
 
     /// Hands a connection to the next shard in turn. If no shard is left, the connection is closed.
-    pub(crate) fn adopt(&self, socket: TcpStream, stream: TakenStream, chunked: bool, open: OpenConnection) {
+    pub(crate) fn adopt(
+        &self,
+        (socket, tls): (TcpStream, Option<Box<TlsSession>>),
+        stream: TakenStream,
+        chunked: bool,
+        open: OpenConnection,
+    ) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.0.len();
         let (before, from) = self.inboxes.0.split_at(turn);
         if let Some(inbox) = from.iter().chain(before).find(|inbox| inbox.is_open()) {
-            inbox.put([Message::Add(Box::new(NewConnection { socket, stream, chunked, open }))]);
+            inbox.put([Message::Add(Box::new(NewConnection { socket, tls, stream, chunked, open }))]);
         }
     }
 }
@@ -331,12 +340,19 @@ fn until(due: Millis, now: Millis) -> Duration {
     Duration::from_millis(due.saturating_sub(now))
 }
 
-fn add(poll: &Poll, streams: &mut Streams<mio::net::TcpStream>, connection: NewConnection, now: Millis) {
-    let NewConnection { socket, stream, chunked, open } = connection;
+fn add(poll: &Poll, streams: &mut Streams<ShardSocket>, connection: NewConnection, now: Millis) {
+    let NewConnection { socket, tls, stream, chunked, open } = connection;
     let mut socket = mio::net::TcpStream::from_std(socket);
-    let token = Token(streams.vacant());
-    match poll.registry().register(&mut socket, token, Interest::READABLE | Interest::WRITABLE) {
-        Ok(()) => streams.add(socket, stream, chunked, open, now),
+    let index = streams.vacant();
+    match poll.registry().register(&mut socket, Token(index), Interest::READABLE | Interest::WRITABLE) {
+        Ok(()) => {
+            // what was decrypted already, perhaps the client's end, is not reported by the system
+            let may_have_input = tls.is_some();
+            streams.add(ShardSocket::new(socket, tls), stream, chunked, open, now);
+            if may_have_input {
+                streams.on_event(index, true, now);
+            }
+        }
         Err(error) => tracing::warn!(%error, "can't watch a connection; it is closed"),
     }
 }

@@ -79,6 +79,12 @@ fn build() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut build = Command::new(cargo);
     build.args(["test", "--quiet", "--workspace", "--no-run", "--test", "it"]).current_dir(&root);
+    // Those of the test's package: ring's build script looks at them, and would have all that depends on it built again.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            build.env_remove(name);
+        }
+    }
     // A test's program lies in <target>/<profile>/deps.
     let profile = env::current_exe().ok().and_then(|own| Some(own.parent()?.parent()?.to_owned()));
     let profile = profile.unwrap_or_else(|| root.join("target/debug"));

@@ -1,7 +1,7 @@
 //! One connection of a shard: a socket, a stream, and the unsent bytes.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind},
     sync::Arc,
     time::Duration,
 };
@@ -9,11 +9,12 @@ use std::{
 use bytes::Bytes;
 use sse_engine::{Millis, Session};
 
+use super::socket::Socket;
 use crate::{
     base::{
         connections::OpenConnection,
         pinned::{Pin, Pinned},
-        unacknowledged::{extend_user_timeout, has_taken, unacknowledged},
+        unacknowledged::has_taken,
     },
     hub::Subscriber,
 };
@@ -21,31 +22,8 @@ use crate::{
 /// The most bytes of surplus input read from a client in one turn, and in all while its stream runs.
 const SURPLUS: usize = 64 << 10;
 
-/// A socket that never blocks.
-pub(crate) trait Socket: Read + Write {
-    /// Shuts down the write side: the peer reads the end of the stream after everything written.
-    fn shutdown(&self) -> io::Result<()>;
-
-    /// The bytes written that the peer has not acknowledged, where that is known.
-    fn unacknowledged(&self) -> Option<usize>;
-
-    /// Lets the peer keep its window shut for longer than `usual`.
-    fn extend_user_timeout(&self, usual: Duration);
-}
-
-impl Socket for mio::net::TcpStream {
-    fn shutdown(&self) -> io::Result<()> {
-        Self::shutdown(self, std::net::Shutdown::Write)
-    }
-
-    fn unacknowledged(&self) -> Option<usize> {
-        unacknowledged(self)
-    }
-
-    fn extend_user_timeout(&self, usual: Duration) {
-        extend_user_timeout(self, usual);
-    }
-}
+/// What a read counts that had nothing for the reader: it was of what the protocol below says by itself.
+const OF_PROTOCOL: usize = 64;
 
 /// A connection's index in the slab and the generation of that slot, which distinguishes it from later connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +71,8 @@ struct Unsent {
     bytes: Bytes,
     _pin: Pin,
     written: usize,
+    /// What the socket accepted and the system has not, in another form.
+    held_back: Option<Pin>,
     /// When the peer was last seen to take bytes: the socket accepted some, or fewer were unacknowledged than before.
     moved: Millis,
     /// The unacknowledged bytes at that time, where they are known.
@@ -153,30 +133,36 @@ impl<S: Socket> Connection<S> {
     /// accept them all.
     pub(super) fn send(&mut self, bytes: &Bytes, pinned: &Pinned, now: Millis) -> Sent {
         debug_assert!(self.unsent.is_none(), "what is half written is finished first");
-        let written = match write(&mut self.socket, bytes) {
-            Ok(written) if written == bytes.len() => return Sent::Whole,
-            Ok(written) => written,
-            Err(_) => return Sent::Gone,
-        };
-        let unacknowledged = self.socket.unacknowledged();
-        let pin = pinned.pin(bytes);
-        self.unsent = Some(Box::new(Unsent { bytes: bytes.clone(), _pin: pin, written, moved: now, unacknowledged }));
+        let Ok(written) = write(&mut self.socket, bytes) else { return Sent::Gone };
+        if written == bytes.len() && self.socket.held_back() == 0 {
+            return Sent::Whole;
+        }
+        let mut unsent = Box::new(Unsent {
+            _pin: pinned.pin(bytes),
+            bytes: bytes.clone(),
+            written,
+            held_back: None,
+            moved: now,
+            unacknowledged: self.socket.unacknowledged(),
+        });
+        unsent.pin_held_back(self.socket.held_back(), pinned);
+        self.unsent = Some(unsent);
         Sent::Blocked
     }
 
     /// Writes the unsent bytes.
-    pub(super) fn flush(&mut self, now: Millis) -> Sent {
+    pub(super) fn flush(&mut self, pinned: &Pinned, now: Millis) -> Sent {
         let Some(unsent) = &mut self.unsent else { return Sent::Whole };
-        match write(&mut self.socket, &unsent.bytes[unsent.written..]) {
-            Ok(0) => {}
-            Ok(written) => {
-                unsent.written += written;
-                unsent.moved = now;
-                unsent.unacknowledged = self.socket.unacknowledged();
-            }
-            Err(_) => return Sent::Gone,
+        let before = self.socket.held_back();
+        let Ok(written) = write(&mut self.socket, &unsent.bytes[unsent.written..]) else { return Sent::Gone };
+        let held_back = self.socket.held_back();
+        if written > 0 || held_back < before {
+            unsent.written += written;
+            unsent.moved = now;
+            unsent.unacknowledged = self.socket.unacknowledged();
         }
-        if unsent.written < unsent.bytes.len() {
+        if unsent.written < unsent.bytes.len() || held_back > 0 {
+            unsent.pin_held_back(held_back, pinned);
             return Sent::Blocked;
         }
         self.unsent = None;
@@ -203,7 +189,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Shuts down the write side.
-    pub(super) fn shutdown(&self) -> bool {
+    pub(super) fn shutdown(&mut self) -> bool {
         self.socket.shutdown().is_ok()
     }
 
@@ -214,25 +200,39 @@ impl<S: Socket> Connection<S> {
         for _ in 0..SURPLUS / dropped.len() {
             match self.socket.read(&mut dropped) {
                 Ok(0) => return Input::End,
-                Ok(bytes) if self.stream.is_some() => {
-                    self.discarded = self.discarded.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
-                    if self.discarded as usize > SURPLUS {
-                        return Input::End;
-                    }
-                }
-                Ok(_) => {}
+                Ok(bytes) => self.discard(bytes),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Input::Nothing,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => self.discard(OF_PROTOCOL),
                 Err(_) => return Input::End,
+            }
+            if self.stream.is_some() && self.discarded as usize > SURPLUS {
+                return Input::End;
             }
         }
         Input::More
     }
+
+    fn discard(&mut self, bytes: usize) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.discarded = self.discarded.saturating_add(bytes);
+    }
 }
 
-/// Writes as much as the socket accepts at once.
-fn write(socket: &mut impl Write, bytes: &[u8]) -> io::Result<usize> {
+impl Unsent {
+    fn pin_held_back(&mut self, bytes: usize, pinned: &Pinned) {
+        self.held_back = (bytes > 0).then(|| pinned.pin_copy(bytes));
+    }
+}
+
+/// Writes as much as the socket accepts at once, what it held back first.
+fn write(socket: &mut impl Socket, bytes: &[u8]) -> io::Result<usize> {
     let mut written = 0;
+    if bytes.is_empty() {
+        match socket.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
     while written < bytes.len() {
         match socket.write(&bytes[written..]) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),

@@ -10,9 +10,10 @@ use sse_engine::{Action, Chunk, DrainReason, EncodedPage, GroupId, Millis, Sessi
 
 use super::{
     Reader,
-    connection::{Connection, Id, Input, Sent, Socket, Stream},
+    connection::{Connection, Id, Input, Sent, Stream},
     groups::Groups,
     shared_steps::{Memo, ShardDriver},
+    socket::Socket,
     timers::Timers,
 };
 use crate::{
@@ -309,7 +310,7 @@ impl<S: Socket> Streams<S> {
             self.close(index, reason);
             return;
         }
-        match self.connections[index].flush(now) {
+        match self.connections[index].flush(self.hub.pinned(), now) {
             Sent::Blocked => return,
             Sent::Gone => {
                 self.close(index, EndReason::client);

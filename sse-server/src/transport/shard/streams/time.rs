@@ -5,7 +5,7 @@ use sse_engine::Millis;
 use super::{Stays, Streams};
 use crate::{
     metrics::EndReason,
-    transport::shard::connection::{Socket, Stream},
+    transport::shard::{connection::Stream, socket::Socket},
 };
 
 /// The most timers handled before sockets are polled again.

@@ -16,7 +16,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::super::connection::Socket;
+use super::super::socket::Socket;
 
 /// The state that both ends share.
 #[derive(Debug, Default)]
@@ -119,7 +119,11 @@ impl Socket for Pipe {
         Some(self.state().bytes.len())
     }
 
-    fn shutdown(&self) -> io::Result<()> {
+    fn held_back(&self) -> usize {
+        0
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
         let mut state = self.state();
         state.shut = true;
         if let Some(reader) = state.reader.take() {
