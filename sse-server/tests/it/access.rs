@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     path::PathBuf,
     time::{Duration, SystemTime},
 };
 
+use futures_util::future::join_all;
 use http::Method;
 use serde_json::json;
 use sse_server::{
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use crate::{
     program,
     support::{id, problem},
+    ways::Way,
 };
 
 /// A hub that takes tokens, and clients of its public and its operator's routes.
@@ -29,6 +30,8 @@ struct Controlled {
     /// IDs and tokens by the names of those who hold them.
     tokens: BTreeMap<&'static str, (String, String)>,
     file: PathBuf,
+    /// The origin of the hub's own pages.
+    own: &'static str,
     _directory: TempDir,
 }
 
@@ -63,7 +66,7 @@ fn configure(config: &mut Config, directory: &TempDir) -> (PathBuf, BTreeMap<&'s
     (file, known)
 }
 
-/// Runs `test` over each driver.
+/// Runs `test` over each driver, and each way to it.
 async fn controlled(test: impl AsyncFn(&Controlled)) {
     let directory = tempfile::tempdir().unwrap();
     let mut config = Config::in_memory();
@@ -71,25 +74,27 @@ async fn controlled(test: impl AsyncFn(&Controlled)) {
     let hub = Hub::new(config).unwrap();
     let client = |routes| checked(&TestClient::new(HubService::new(hub.clone(), routes)));
     let (client, operator) = (client(RouteSet::All), client(RouteSet::Admin));
-    test(&Controlled { client, operator, tokens, file, _directory: directory }).await;
+    test(&Controlled { client, operator, tokens, file, own: "http://localhost", _directory: directory }).await;
 
-    let directory = tempfile::tempdir().unwrap();
-    let mut config = Config::in_memory();
-    let (file, tokens) = configure(&mut config, &directory);
-    config.server.handoff = true;
-    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-    (config.server.listen, config.server.admin_listen) = (any, Some(any));
-    config.server.drain = Duration::from_millis(100);
-    let server = Server::bind(config).await.unwrap();
-    let (client, operator) = (server.local_addr(), server.admin_addr().unwrap());
-    let (client, operator) = (checked(&TestClient::tcp(client)), TestClient::tcp(operator));
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
-    test(&Controlled { client, operator, tokens, file, _directory: directory }).await;
-    let _ = stop.send(());
-    run.await.unwrap();
+    join_all(Way::ALL.map(async |way| {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::in_memory();
+        let (file, tokens) = configure(&mut config, &directory);
+        way.configure(&mut config, directory.path());
+        config.server.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.server.drain = Duration::from_millis(100);
+        let server = Server::bind(config).await.unwrap();
+        let operator = TestClient::tcp(server.admin_addr().unwrap());
+        let client = way.client(server.local_addr()).await;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let run = tokio::spawn(server.run(async {
+            let _ = stopped.await;
+        }));
+        test(&Controlled { client, operator, tokens, file, own: way.origin(), _directory: directory }).await;
+        let _ = stop.send(());
+        run.await.unwrap();
+    }))
+    .await;
 }
 
 impl Controlled {
@@ -287,7 +292,7 @@ async fn a_cookie_publishes_only_for_pages_that_may() {
         for (headers, status) in [
             (vec![cookie()], 403),
             (vec![cookie(), origin("https://app.example")], 200),
-            (vec![cookie(), origin("http://localhost:8080"), host()], 200),
+            (vec![cookie(), origin(&format!("{}:8080", hub.own)), host()], 200),
             (vec![cookie(), origin("https://evil.example")], 403),
             (vec![cookie(), origin("https://app.example.evil.example")], 403),
             (vec![cookie(), origin("null")], 403),
@@ -518,19 +523,22 @@ impl Authorizer for Spelled {
 async fn spelled(test: impl AsyncFn(&TestClient)) {
     let hub = Hub::with_authorizer(Config::in_memory(), Spelled).unwrap();
     test(&checked(&TestClient::new(HubService::new(hub, RouteSet::Public)))).await;
-    let mut config = Config::in_memory();
-    config.server.handoff = true;
-    config.server.listen = "127.0.0.1:0".parse().unwrap();
-    config.server.drain = Duration::from_millis(100);
-    let server = Server::bind_with_authorizer(config, Spelled).await.unwrap();
-    let client = checked(&TestClient::tcp(server.local_addr()));
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let run = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
-    test(&client).await;
-    let _ = stop.send(());
-    run.await.unwrap();
+    join_all(Way::ALL.map(async |way| {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::in_memory();
+        way.configure(&mut config, directory.path());
+        config.server.drain = Duration::from_millis(100);
+        let server = Server::bind_with_authorizer(config, Spelled).await.unwrap();
+        let client = way.client(server.local_addr()).await;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let run = tokio::spawn(server.run(async {
+            let _ = stopped.await;
+        }));
+        test(&client).await;
+        let _ = stop.send(());
+        run.await.unwrap();
+    }))
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,7 @@ mod sockets;
 mod streams;
 mod support;
 mod tls;
+mod ways;
 
 use sse_test_support::hub::Hub;
 

@@ -1,41 +1,25 @@
 //! TLS, as clients see it: the protocols, the certificate, and the ends of connections.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use h2::client;
 use http::Request;
 use sse_server::Config;
-use sse_test_support::blocks::checked;
 use sse_testkit::{TestClient, TestStream, event};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
-    rustls::{
-        ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-        pki_types::{CertificateDer, ServerName, UnixTime},
-        version::{TLS12, TLS13},
-    },
-};
+use tokio_rustls::TlsConnector;
 
 use crate::{
     program,
     sockets::{Listening, listen, raw, until},
     support::{metric, publish},
+    ways::{Way, client, connect, renew},
 };
 
 /// A hub with TLS, and plain clients of it behind which the connections have TLS.
@@ -47,18 +31,6 @@ struct Secure {
     _directory: TempDir,
 }
 
-/// Writes a new certificate of localhost and its key.
-fn renew(certificate: &Path, key: &Path) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let replace = |path: &Path, text: String| {
-        let beside = path.with_extension("new");
-        std::fs::write(&beside, text).unwrap();
-        std::fs::rename(beside, path).unwrap();
-    };
-    replace(certificate, made.cert.pem());
-    replace(key, made.signing_key.serialize_pem());
-}
-
 async fn secure(set: impl FnOnce(&mut Config)) -> Secure {
     let directory = tempfile::tempdir().unwrap();
     let (certificate, key) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
@@ -68,7 +40,7 @@ async fn secure(set: impl FnOnce(&mut Config)) -> Secure {
         set(config);
     })
     .await;
-    let client = checked(&TestClient::tcp(forward(listening.address).await));
+    let client = Way::TLS.client(listening.address).await;
     Secure { listening, client, certificate, key, _directory: directory }
 }
 
@@ -76,82 +48,6 @@ impl Secure {
     async fn metric(&self, name: &str) -> f64 {
         metric(&self.client, name).await
     }
-}
-
-/// Takes every certificate, and keeps the last one.
-#[derive(Debug, Default)]
-struct Shown(Mutex<Vec<u8>>);
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
-impl ServerCertVerifier for Shown {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        *self.0.lock().unwrap() = certificate.to_vec();
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &provider().signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &provider().signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
-    }
-}
-
-fn client(protocols: &[&[u8]], only_tls12: bool) -> (ClientConfig, Arc<Shown>) {
-    let shown = Arc::new(Shown::default());
-    let versions: &[_] = if only_tls12 { &[&TLS12] } else { &[&TLS13, &TLS12] };
-    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
-    let builder = builder.dangerous().with_custom_certificate_verifier(shown.clone());
-    let mut config = builder.with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    (config, shown)
-}
-
-async fn connect(to: SocketAddr, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
-    let connector = TlsConnector::from(Arc::new(config));
-    connector.connect("localhost".try_into().unwrap(), TcpStream::connect(to).await?).await
-}
-
-/// Listens without TLS, and forwards each connection with it.
-async fn forward(to: SocketAddr) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let config = client(&[b"http/1.1"], false).0;
-    tokio::spawn(async move {
-        while let Ok((mut plain, _)) = listener.accept().await {
-            let config = config.clone();
-            tokio::spawn(async move {
-                let Ok(mut tls) = connect(to, config).await else { return };
-                let _ = copy_bidirectional(&mut plain, &mut tls).await;
-            });
-        }
-    });
-    address
 }
 
 async fn stream(client: &TestClient) -> TestStream {
@@ -254,6 +150,31 @@ async fn who_takes_nothing_over_tls_is_cut_off_and_its_connection_is_closed() {
     until("it is cut off", async || hub.metric("sse_subscribers").await == 0.0).await;
     until("its connection is closed", async || hub.metric("sse_connections").await < before).await;
     drop(lazy);
+}
+
+#[tokio::test]
+async fn who_reads_late_over_tls_gets_all_and_what_was_kept_is_free() {
+    let hub = secure(|config| config.stream.write_stall = Duration::from_secs(60)).await;
+    let mut late = connect(hub.listening.address, client(&[b"http/1.1"], false).0).await.unwrap();
+    late.write_all(b"GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    until("it is there", async || hub.metric("sse_subscribers").await == 1.0).await;
+    for i in 0..100 {
+        publish(&hub.client, "a", &format!("{i} {}", "x".repeat(100_000))).await;
+    }
+    until("it is stalled", async || hub.metric("sse_stalled_connections").await == 1.0).await;
+    let pinned = hub.metric("sse_pinned_bytes").await;
+    assert!((100_000.0..150_000.0).contains(&pinned), "an event and at most a record: {pinned}");
+    let (mut read, mut bytes) = (Vec::new(), vec![0; 1 << 16]);
+    while !String::from_utf8_lossy(&read[read.len().saturating_sub(200_000)..]).contains("data: 99 ") {
+        let count = timeout(Duration::from_secs(30), late.read(&mut bytes)).await.expect("it goes on").unwrap();
+        assert!(count > 0);
+        read.extend_from_slice(&bytes[..count]);
+    }
+    let text = String::from_utf8(read).unwrap();
+    let numbers = text.lines().filter_map(|line| line.strip_prefix("data: ")?.split(' ').next()?.parse::<u32>().ok());
+    assert!(numbers.eq(0..100));
+    until("nothing is kept", async || hub.metric("sse_pinned_bytes").await == 0.0).await;
+    assert_eq!(hub.metric("sse_stalled_connections").await, 0.0);
 }
 
 #[tokio::test]

@@ -141,25 +141,24 @@ impl Sending {
     }
 
     async fn run(&mut self) {
+        // The grant of the stream has ended, and what is queued are its last words.
+        let mut is_farewell = false;
         let cut = loop {
             match self.next().await {
                 Ok(Some(bytes)) if bytes.is_empty() => {}
-                Ok(Some(_)) if self.body.is_out_of_grant() && self.has_queued() => {
+                // what waits in the connection's queue was not sent in time
+                Ok(_) if !is_farewell && self.body.is_out_of_grant() && self.has_queued() => {
                     self.stream.send_reset(Reason::CANCEL);
                     return;
                 }
                 Ok(Some(bytes)) => {
+                    is_farewell = self.body.is_out_of_grant();
                     let last = self.body.is_end_stream();
                     match self.send(bytes, last).await {
                         Ok(()) if last => return,
                         Ok(()) => {}
                         Err(cut) => break cut,
                     }
-                }
-                // what waits in the connection's queue was not sent in time
-                Ok(None) if self.body.is_out_of_grant() && self.has_queued() => {
-                    self.stream.send_reset(Reason::CANCEL);
-                    return;
                 }
                 Ok(None) => {
                     let _ = self.stream.send_data(Piece::default(), true); // the client may be gone

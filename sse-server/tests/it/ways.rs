@@ -1,0 +1,177 @@
+//! The ways in which a client comes: over HTTP/1.1 or HTTP/2, with TLS or without.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use http::{Request, Uri, header::HOST};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sse_server::Config;
+use sse_test_support::blocks::checked;
+use sse_testkit::{Body, TestClient};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{
+        ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+        pki_types::{CertificateDer, ServerName, UnixTime},
+        version::{TLS12, TLS13},
+    },
+};
+
+/// A way to a hub that listens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    tls: bool,
+    http2: bool,
+}
+
+impl Way {
+    pub(crate) const TLS: Self = Self { tls: true, http2: false };
+
+    pub(crate) const ALL: [Self; 4] = [
+        Self { tls: false, http2: false },
+        Self { tls: false, http2: true },
+        Self::TLS,
+        Self { tls: true, http2: true },
+    ];
+
+    /// Has a hub be there for this way, with what it needs in `directory`.
+    pub(crate) fn configure(self, config: &mut Config, directory: &Path) {
+        config.server.handoff = true;
+        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        if self.tls {
+            let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+            renew(&certificate, &key);
+            (config.tls.certificate, config.tls.key) = (Some(certificate), Some(key));
+        }
+    }
+
+    /// The origin of pages that come from the hub itself.
+    pub(crate) const fn origin(self) -> &'static str {
+        if self.tls { "https://localhost" } else { "http://localhost" }
+    }
+
+    /// A client of the hub that listens there.
+    pub(crate) async fn client(self, hub: SocketAddr) -> TestClient {
+        let protocol: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
+        let address = if self.tls { forward(hub, protocol).await } else { hub };
+        checked(&if self.http2 { over_http2(address, self.origin()).await } else { TestClient::tcp(address) })
+    }
+}
+
+/// A client whose requests share a connection of HTTP/2.
+async fn over_http2(address: SocketAddr, origin: &'static str) -> TestClient {
+    let socket = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (requests, connection) = http2::handshake(TokioExecutor::new(), socket).await.unwrap();
+    tokio::spawn(connection);
+    TestClient::from_fn(async move |mut request: Request<Body>| {
+        let (scheme, own) = origin.split_once("://").unwrap();
+        let host = request.headers_mut().remove(HOST);
+        let host = host.as_ref().map_or(own, |host| host.to_str().unwrap());
+        let path = request.uri().path_and_query().unwrap().as_str();
+        let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(path);
+        *request.uri_mut() = uri.build().unwrap();
+        let mut requests = requests.clone();
+        requests.ready().await.unwrap();
+        requests.send_request(request).await.unwrap()
+    })
+}
+
+/// Writes a new certificate of localhost and its key.
+pub(crate) fn renew(certificate: &Path, key: &Path) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let replace = |path: &Path, text: String| {
+        let beside = path.with_extension("new");
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(beside, path).unwrap();
+    };
+    replace(certificate, made.cert.pem());
+    replace(key, made.signing_key.serialize_pem());
+}
+
+/// Takes every certificate, and keeps the last one.
+#[derive(Debug, Default)]
+pub(crate) struct Shown(pub(crate) Mutex<Vec<u8>>);
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+impl ServerCertVerifier for Shown {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        *self.0.lock().unwrap() = certificate.to_vec();
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &provider().signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What a client offers that takes every certificate, and the one it was shown.
+pub(crate) fn client(protocols: &[&[u8]], only_tls12: bool) -> (ClientConfig, Arc<Shown>) {
+    let shown = Arc::new(Shown::default());
+    let versions: &[_] = if only_tls12 { &[&TLS12] } else { &[&TLS13, &TLS12] };
+    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+    let builder = builder.dangerous().with_custom_certificate_verifier(shown.clone());
+    let mut config = builder.with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    (config, shown)
+}
+
+pub(crate) async fn connect(to: SocketAddr, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+    let connector = TlsConnector::from(Arc::new(config));
+    connector.connect("localhost".try_into().unwrap(), TcpStream::connect(to).await?).await
+}
+
+/// Listens without TLS, and forwards each connection with it.
+async fn forward(to: SocketAddr, protocol: &[u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = client(&[protocol], false).0;
+    tokio::spawn(async move {
+        while let Ok((mut plain, _)) = listener.accept().await {
+            let config = config.clone();
+            tokio::spawn(async move {
+                let Ok(mut tls) = connect(to, config).await else { return };
+                let _ = copy_bidirectional(&mut plain, &mut tls).await;
+            });
+        }
+    });
+    address
+}
