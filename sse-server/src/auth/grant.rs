@@ -51,3 +51,60 @@ impl Grant {
         self.until.is_some_and(|until| until <= now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All paths of up to three of these segments.
+    fn paths(segments: &[&str]) -> Vec<String> {
+        let one: Vec<String> = segments.iter().map(|segment| (*segment).to_owned()).collect();
+        let longer = |paths: &[String]| -> Vec<String> {
+            paths.iter().flat_map(|path| one.iter().map(move |segment| format!("{path}/{segment}"))).collect()
+        };
+        let two = longer(&one);
+        let three = longer(&two);
+        [one, two, three].concat()
+    }
+
+    /// Whether a selector selects a topic, by the words of the contract.
+    fn selects(selector: &[&str], topic: &[&str]) -> bool {
+        match (selector, topic) {
+            (["**"], [_, ..]) | ([], []) => true,
+            (["*", selector @ ..], [_, topic @ ..]) => selects(selector, topic),
+            ([one, selector @ ..], [other, topic @ ..]) => one == other && selects(selector, topic),
+            _ => false,
+        }
+    }
+
+    fn segments(path: &str) -> Vec<&str> {
+        path.split('/').collect()
+    }
+
+    #[test]
+    fn who_may_subscribe_sees_no_topic_that_is_not_granted() {
+        let topics = paths(&["a", "b"]);
+        let selectors: Vec<(String, Selector)> = paths(&["a", "b", "*", "**"])
+            .into_iter()
+            .filter_map(|path| Selector::new(&path).ok().map(|selector| (path, selector)))
+            .collect();
+        let seen = |path: &str| {
+            let selector = segments(path);
+            topics.iter().filter(|topic| selects(&selector, &segments(topic))).collect::<Vec<_>>()
+        };
+        let mut allowed = [0, 0];
+        for (first, one) in &selectors {
+            for (second, other) in &selectors {
+                let grant = Grant { subscribe: [one.clone(), other.clone()].into(), ..Grant::default() };
+                let granted = [seen(first), seen(second)].concat();
+                for (path, asked) in &selectors {
+                    let is_allowed = grant.excluded([asked]).is_none();
+                    allowed[usize::from(is_allowed)] += 1;
+                    let within = seen(path).iter().all(|topic| granted.contains(topic));
+                    assert!(within || !is_allowed, "{path} within {first} and {second}");
+                }
+            }
+        }
+        assert!(allowed.iter().all(|count| *count > 1000), "{allowed:?}");
+    }
+}
