@@ -130,13 +130,7 @@ impl Acceptor {
             tokio::spawn(connection::serve(Socket::new(stream, None), peer, service, serving, stopped));
             return;
         };
-        let failed = move |hub: &Hub, error: &str| {
-            hub.metrics().tls_handshake_failures.inc();
-            tracing::debug!(%address, error, "no TLS connection came about");
-        };
-        let Some(handshake) = tls.begin(address.ip()) else {
-            return failed(&self.hub, "too many are under way");
-        };
+        let handshake = tls.begin(address.ip());
         tokio::spawn(async move {
             let mut server = stopped.clone();
             let finished = tokio::select! {
@@ -148,7 +142,10 @@ impl Acceptor {
                     let peer = Peer { is_tls: true, ..peer };
                     connection::serve(socket, peer, service, serving, stopped).await;
                 }
-                Err(error) => failed(&serving.hub, &error),
+                Err(error) => {
+                    serving.hub.metrics().tls_handshake_failures.inc();
+                    tracing::debug!(%address, error, "no TLS connection came about");
+                }
             }
         });
     }

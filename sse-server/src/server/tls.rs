@@ -1,5 +1,7 @@
 //! TLS on the public listener. The certificate is read again when it changes.
 
+mod handshakes;
+
 use std::{future::poll_fn, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,12 +18,10 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
+use self::handshakes::{Handshakes, Place};
 use super::socket::{Blocking, Socket, polled};
 use crate::{
-    base::{
-        connections::{Connections, OpenConnection},
-        watched_files::{Parse, WATCH, WatchedFiles},
-    },
+    base::watched_files::{Parse, WATCH, WatchedFiles},
     hub::Hub,
     transport::tls::TlsSession,
 };
@@ -29,26 +29,21 @@ use crate::{
 /// The protocols of a connection, the preferred one first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// The most handshakes that are under way at once, each of which may hold 64 KB, and the most of one client.
-const HANDSHAKES: usize = 4096;
-const HANDSHAKES_OF_ONE: usize = 512;
-
 /// What makes connections TLS.
 #[derive(Clone)]
 pub(super) struct Tls {
     hub: Hub,
     server: Arc<ServerConfig>,
     certificate: Arc<WatchedFiles<Certificate>>,
-    /// Connections that have not agreed on TLS yet.
-    handshakes: Connections,
+    handshakes: Handshakes,
 }
 
-/// A place among the handshakes that are under way.
+/// A handshake that is to begin.
 pub(super) struct Handshake {
     server: Arc<ServerConfig>,
     records: Gauge,
     limit: Duration,
-    _place: OpenConnection,
+    place: Place,
 }
 
 /// How a certificate and its key are read.
@@ -107,19 +102,18 @@ impl Tls {
         // who comes back, perhaps with thousands of others, costs no signature
         server.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
         server.send_tls13_tickets = 1;
-        let handshakes = Connections::new(hub.metrics().tls_handshakes.clone());
+        let handshakes = Handshakes::new(hub.metrics().tls_handshakes.clone());
         Ok(Some(Self { hub: hub.clone(), server: Arc::new(server), certificate, handshakes }))
     }
 
-    /// Begins with a client, unless too many have begun.
-    pub(super) fn begin(&self, address: IpAddr) -> Option<Handshake> {
-        let has_room = self.handshakes.count() < HANDSHAKES && self.handshakes.count_of(address) < HANDSHAKES_OF_ONE;
-        has_room.then(|| Handshake {
+    /// Begins with a client. If too many have begun, the oldest of them ends.
+    pub(super) fn begin(&self, address: IpAddr) -> Handshake {
+        Handshake {
             server: self.server.clone(),
             records: self.hub.metrics().tls_record_bytes.clone(),
             limit: self.hub.config().server.header_timeout,
-            _place: self.handshakes.open(address),
-        })
+            place: self.handshakes.begin(address),
+        }
     }
 
     /// Reads the certificate and its key again when they change.
@@ -147,9 +141,13 @@ impl Handshake {
     /// # Errors
     ///
     /// Why there is no connection, in one line.
-    pub(super) async fn finish(self, stream: TcpStream) -> Result<Socket, String> {
-        let agreed = timeout(self.limit, agree(self.server, self.records, stream)).await;
-        agreed.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())
+    pub(super) async fn finish(mut self, stream: TcpStream) -> Result<Socket, String> {
+        tokio::select! {
+            agreed = timeout(self.limit, agree(self.server, self.records, stream)) => {
+                agreed.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())
+            }
+            () = self.place.superseded() => Err("too many were under way, and it was the oldest".to_owned()),
+        }
     }
 }
 

@@ -1,0 +1,124 @@
+//! The handshakes that are under way.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::oneshot;
+
+use crate::base::{lock::Lock, network::network};
+
+/// The most handshakes that are under way at once, each of which may hold 64 KB, and the most of one client.
+const MOST: usize = 4096;
+const MOST_OF_ONE: usize = 512;
+
+/// The handshakes that are under way. One that is too many takes the place of the oldest: who means it needs a moment, and who
+/// only holds a place has held it longest.
+#[derive(Debug, Clone)]
+pub(super) struct Handshakes(Arc<Lock<UnderWay>>);
+
+#[derive(Debug)]
+struct UnderWay {
+    /// By their turn, with whom they belong to.
+    all: BTreeMap<u64, (IpAddr, oneshot::Sender<Superseded>)>,
+    of_clients: HashMap<IpAddr, BTreeSet<u64>>,
+    next: u64,
+    count: Gauge,
+}
+
+/// Another handshake has the place.
+#[derive(Debug)]
+struct Superseded;
+
+/// The place of a handshake, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    all: Handshakes,
+    turn: u64,
+    superseded: oneshot::Receiver<Superseded>,
+}
+
+impl Handshakes {
+    /// None yet. They are counted in `count`.
+    pub(super) fn new(count: Gauge) -> Self {
+        let (all, of_clients) = <(BTreeMap<_, _>, HashMap<_, _>)>::default();
+        Self(Arc::new(Lock::new(UnderWay { all, of_clients, next: 0, count })))
+    }
+
+    /// A place for a client that has just connected.
+    pub(super) fn begin(&self, address: IpAddr) -> Place {
+        let address = network(address);
+        let mut under_way = self.0.lock_even_so();
+        let of_client = under_way.of_clients.get(&address).filter(|turns| turns.len() >= MOST_OF_ONE);
+        let oldest = match of_client {
+            Some(turns) => turns.first().copied(),
+            None if under_way.all.len() >= MOST => under_way.all.first_key_value().map(|(turn, _)| *turn),
+            None => None,
+        };
+        if let Some(superseded) = oldest.and_then(|oldest| under_way.remove(oldest)) {
+            let _ = superseded.send(Superseded); // it may have ended in this moment
+        }
+        let (sender, superseded) = oneshot::channel();
+        let turn = under_way.next;
+        under_way.next += 1;
+        under_way.all.insert(turn, (address, sender));
+        under_way.of_clients.entry(address).or_default().insert(turn);
+        under_way.count.inc();
+        Place { all: self.clone(), turn, superseded }
+    }
+}
+
+impl UnderWay {
+    fn remove(&mut self, turn: u64) -> Option<oneshot::Sender<Superseded>> {
+        let (address, sender) = self.all.remove(&turn)?;
+        if let Some(turns) = self.of_clients.get_mut(&address) {
+            turns.remove(&turn);
+            if turns.is_empty() {
+                self.of_clients.remove(&address);
+            }
+        }
+        self.count.dec();
+        Some(sender)
+    }
+}
+
+impl Place {
+    /// Waits until another handshake has the place.
+    pub(super) async fn superseded(&mut self) {
+        let _ = (&mut self.superseded).await; // its sender is only dropped with the place
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.all.0.lock_even_so().remove(self.turn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn one_too_many_takes_the_place_of_the_oldest_of_the_client_or_of_all() {
+        let (count, address) = (Gauge::default(), |last: usize| IpAddr::from([127, 0, 0, last as u8]));
+        let handshakes = Handshakes::new(count.clone());
+        let is_superseded = |place: &mut Place| place.superseded().now_or_never().is_some();
+        let mut of_one: Vec<_> = (0..=MOST_OF_ONE).map(|_| handshakes.begin(address(1))).collect();
+        assert_eq!(of_one.iter_mut().map(is_superseded).position(|is| !is), Some(1), "its oldest");
+        assert_eq!(count.get(), MOST_OF_ONE as i64);
+        let others: Vec<_> = (0..MOST - MOST_OF_ONE).map(|i| handshakes.begin(address(2 + i % 100))).collect();
+        assert!(!is_superseded(&mut of_one[1]));
+        let one_more = handshakes.begin(address(200));
+        assert!(is_superseded(&mut of_one[1]) && !is_superseded(&mut of_one[2]));
+        assert_eq!(count.get(), MOST as i64);
+        drop((of_one, others, one_more));
+        assert_eq!(count.get(), 0);
+        assert!(handshakes.0.lock_even_so().of_clients.is_empty());
+    }
+}
