@@ -25,6 +25,9 @@ use crate::{
 /// What a client of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// The most bytes that are read at once. hyper doubles its buffer whenever a read fills it, and keeps it while a body comes.
+const READ: usize = (16 << 10) - 1;
+
 /// A socket whose writes fail if its peer takes nothing for too long, and that reports when its writes have been flushed.
 #[derive(Debug)]
 pub(super) struct Watched {
@@ -102,12 +105,14 @@ impl Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
+        let most = buf.remaining().min(READ);
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
         ready!(match self.preface {
-            Some(held) => self.poll_first(cx, buf, held),
-            None => Pin::new(&mut self.stream).poll_read(cx, buf),
+            Some(held) => self.poll_first(cx, &mut part, held),
+            None => Pin::new(&mut self.stream).poll_read(cx, &mut part),
         })?;
-        let more = buf.filled().len() - before;
+        let more = part.filled().len();
+        buf.advance(more);
         if more > 0 && !self.head.on_input(more) {
             return Poll::Ready(Err(io::Error::other("too many heads of requests are not whole")));
         }
