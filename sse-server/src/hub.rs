@@ -81,6 +81,8 @@ struct Shared {
     keys_resolved: Notify,
     /// The memory for request bodies, a permit for each byte.
     body_room: Arc<Semaphore>,
+    /// The turns of large request bodies.
+    body_turns: Arc<Semaphore>,
     /// The bytes kept for clients that have not taken them.
     pinned: Pinned,
     /// Unless everybody may do everything.
@@ -207,6 +209,11 @@ impl Hub {
 
     pub(crate) fn body_room(&self) -> Arc<Semaphore> {
         self.0.body_room.clone()
+    }
+
+    /// A permit for each body that may go on now, of those that take turns.
+    pub(crate) fn body_turns(&self) -> Arc<Semaphore> {
+        self.0.body_turns.clone()
     }
 
     pub(crate) fn pinned(&self) -> &Pinned {

@@ -16,6 +16,9 @@ use crate::{
 /// A log that is this far ahead of the clock was written with a wrong one, in milliseconds.
 const FAR_AHEAD: u64 = 60_000;
 
+/// How many large request bodies go on at a time.
+const BODY_TURNS: usize = 2;
+
 /// Why a hub can't be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -119,6 +122,7 @@ impl Hub {
             keys: Lock::new(keys),
             keys_resolved: Notify::new(),
             body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
+            body_turns: Arc::new(Semaphore::new(BODY_TURNS)),
             access,
             config,
         })))

@@ -22,6 +22,9 @@ pub(in crate::http) struct Body {
     /// The part of it that is kept for small bodies.
     kept: usize,
     progress: Progress,
+    turns: Arc<Semaphore>,
+    /// What was read since the last turn.
+    since_turn: usize,
 }
 
 /// How much of a body was asked for.
@@ -47,6 +50,12 @@ const MAX_DISCARD_TIME: Duration = Duration::from_secs(1);
 /// A body of at most this size is small. A part of the memory for all bodies, one of [`KEPT`], is left to small ones.
 const SMALL: usize = 64 << 10;
 const KEPT: usize = 8;
+
+/// A body takes its turn with others when this much of it has come, where a piece counts as some bytes more than it has.
+/// Otherwise thousands of them, which all have something to be read, would stand in the queue of tasks before whoever has
+/// little to say.
+const TURN: usize = 8 << 10;
+const PIECE: usize = 64;
 
 /// The largest size of a body, and the configuration key that sets it.
 #[derive(Clone, Copy)]
@@ -74,7 +83,15 @@ impl Body {
         });
         let pause = hub.config().server.body_timeout;
         let kept = hub.config().publish.max_bytes_in_flight / KEPT;
-        Self { pieces: Box::pin(pieces), pause, room: hub.body_room(), kept, progress }
+        Self {
+            pieces: Box::pin(pieces),
+            pause,
+            room: hub.body_room(),
+            kept,
+            progress,
+            turns: hub.body_turns(),
+            since_turn: 0,
+        }
     }
 
     /// An empty share of the memory for all bodies.
@@ -100,13 +117,27 @@ impl Body {
         }
         match next {
             Ok(None) => Ok(None),
-            Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+            Ok(Some(Ok(bytes))) => {
+                self.take_turn(bytes.len()).await;
+                Ok(Some(bytes))
+            }
             Ok(Some(Err(Interrupted))) => Err(Problem::invalid("the body ended before it was whole").closing()),
             Err(_) => {
                 let detail = format!("nothing of the body came for {} s", self.pause.as_secs());
                 Err(Problem::new(StatusCode::REQUEST_TIMEOUT, RefusalKind::too_slow, detail).closing())
             }
         }
+    }
+
+    /// Waits for this body's turn, if it has one to wait for now that `bytes` more have come.
+    async fn take_turn(&mut self, bytes: usize) {
+        self.since_turn += bytes + PIECE;
+        if self.since_turn < TURN {
+            return;
+        }
+        self.since_turn = 0;
+        let _turn = self.turns.acquire().await;
+        tokio::task::yield_now().await;
     }
 
     /// Reads the whole body, and refuses it as soon as it is known to be too long. Which limit applies depends on its
@@ -165,8 +196,6 @@ impl Body {
             while let Ok(Some(piece)) = self.next().await {
                 let Some(rest) = left.checked_sub(piece.len()) else { return };
                 left = rest;
-                // A body that is always ready would keep the timer from ever being polled.
-                tokio::task::yield_now().await;
             }
         }));
     }
@@ -265,6 +294,20 @@ fn crowded() -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn large_bodies_take_turns_and_small_ones_wait_for_none() {
+        let hub = Hub::new(crate::config::Config::in_memory()).unwrap();
+        let body = |bytes: usize| Body::new(http_body_util::Full::new(Bytes::from(vec![b'x'; bytes])), &hub);
+        let turns = hub.body_turns();
+        let all = turns.acquire_many(u32::try_from(turns.available_permits()).unwrap()).await.unwrap();
+        assert!(matches!(body(TURN / 2).next().now_or_never(), Some(Ok(Some(_)))));
+        let mut large = body(TURN);
+        let mut next = std::pin::pin!(large.next());
+        assert!(next.as_mut().now_or_never().is_none());
+        drop(all);
+        assert_eq!(next.await.unwrap_or(None).map(|bytes| bytes.len()), Some(TURN));
+    }
 
     #[test]
     fn the_first_byte_is_found_however_the_body_is_cut_and_no_byte_is_looked_at_twice() {

@@ -105,8 +105,6 @@ impl Lines {
                 return Err(limit.exceeded());
             }
             unfinished.add(rest, request.body.deadline())?;
-            // A body that is always ready would keep this task from ever yielding.
-            tokio::task::yield_now().await;
         }
         self.parse(&unfinished.bytes)
     }
