@@ -6,6 +6,7 @@ mod grant;
 mod issuers;
 #[cfg(feature = "jwt")]
 mod jwt;
+mod ticket;
 mod token_file;
 mod tokens;
 
@@ -15,6 +16,7 @@ pub use authorizer::{Asked, Authorizer, Authorizing, Denial, Operation};
 pub use grant::Grant;
 #[cfg(feature = "jwt")]
 pub(crate) use issuers::Issuers;
+pub(crate) use ticket::{KEY_BYTES, Ticket, TicketKey};
 pub(crate) use token_file::TokenFile;
 pub use tokens::{Issued, NewToken, Token, TokenError, Tokens};
 
@@ -29,6 +31,12 @@ pub(crate) trait ByFiles: Authorizer {
     ///
     /// What is wrong with a file, in one line, when it is told first. What was known of it stays.
     fn reread(&self, anyway: bool) -> Result<Reread, String>;
+
+    /// Returns true if the token that `grant` comes from is known to grant less now, or nothing.
+    fn has_withdrawn(&self, grant: &Grant) -> bool {
+        let _ = grant;
+        false
+    }
 }
 
 /// What changed with files that were read again.

@@ -24,6 +24,7 @@ mod subscriber;
 
 mod access;
 mod granted;
+mod tickets;
 
 mod follow;
 mod open;

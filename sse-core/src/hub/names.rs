@@ -36,6 +36,9 @@ pub mod query {
     pub const LAST_EVENT_ID: &str = "last_event_id";
     /// Another spelling of [`LAST_EVENT_ID`], which some polyfills use.
     pub const LAST_EVENT_ID_CAMEL: &str = "lastEventId";
+
+    /// A connect ticket, in place of a token.
+    pub const TICKET: &str = "ticket";
     /// Where a stream without a last event ID begins.
     pub const SINCE: &str = "since";
     /// The kind of the heartbeats: `cursor` or `comment`.

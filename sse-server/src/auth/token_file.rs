@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Asked, Authorizer, Authorizing, ByFiles, Reread, TokenError, Tokens};
+use super::{Asked, Authorizer, Authorizing, ByFiles, Grant, Reread, TokenError, Tokens};
 use crate::base::watched_files::{Changed, Parse, WatchedFiles};
 
 /// A file of tokens.
@@ -40,6 +40,10 @@ impl ByFiles for TokenFile {
         let Some(Changed { old, new }) = self.0.reread(anyway)? else { return Ok(Reread::Nothing) };
         let changed = old.changed_in(&new);
         Ok(if changed.is_empty() { Reread::Nothing } else { Reread::Tokens(changed) })
+    }
+
+    fn has_withdrawn(&self, grant: &Grant) -> bool {
+        !grant.token.as_ref().is_some_and(|id| self.0.parsed().still_grants(id, &grant.subscribe))
     }
 }
 

@@ -193,6 +193,12 @@ impl Tokens {
         })
     }
 
+    /// Returns true if there is a token with this ID that may subscribe to all that `selectors` select.
+    pub(crate) fn still_grants(&self, id: &str, selectors: &[Selector]) -> bool {
+        let Some(token) = self.0.get(id) else { return false };
+        selectors.iter().all(|one| token.subscribe.iter().any(|granted| granted.covers(one)))
+    }
+
     /// The IDs of tokens that grant something else in `new`, or are not there.
     pub(crate) fn changed_in(&self, new: &Self) -> HashSet<String> {
         self.iter().filter(|token| new.0.get(&token.id) != Some(token)).map(|token| token.id.clone()).collect()

@@ -30,6 +30,12 @@ section! {
         /// By how much an issuer's clock may differ: a token is taken for so much longer, and before its time.
         pub leeway: Duration = 10 * SECOND, takes Duration::ZERO..=10 * MINUTE;
 
+        /// The file with the key of connect tickets, made if there is none. Empty: `tickets.key` beside the log. With a log in
+        /// memory the key is as young as the log.
+        ///
+        /// Who can read it can make tickets.
+        pub ticket_key: Option<PathBuf> = None, see "[connect tickets](access.md#connect-tickets)";
+
         /// The cookie that carries a token, for browsers. Empty: none does.
         ///
         /// Publishing with it needs an `Origin` that is the hub's own or in `cors.origins` by its name.

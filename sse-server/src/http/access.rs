@@ -109,29 +109,62 @@ fn credential(hub: &Hub, headers: &HeaderMap) -> Result<Option<Credential>, Prob
     }
 }
 
+/// What the address of a stream says of who asks for it.
+pub(super) struct Ticket {
+    pub(super) text: String,
+    /// The stream goes on after an event of this log.
+    pub(super) has_position: bool,
+}
+
 /// Refuses who may not read all that `selectors` select.
 pub(super) async fn subscriber(
     hub: &Hub,
     headers: &HeaderMap,
+    ticket: Option<Ticket>,
     selectors: &[Selector],
 ) -> Result<Option<Decided>, Problem> {
-    let credential = credential(hub, headers)?;
-    let decided = decide(hub, credential.as_ref(), Operation::Subscribe(selectors)).await?;
-    if let Some(decided) = &decided
-        && let Some(excluded) = decided.grant.excluded(selectors)
-    {
-        let problem = refuse(credential.is_some(), "read", &excluded.to_string());
-        return Err(problem.with("selector", excluded.to_string()));
+    let Some(ticket) = ticket else {
+        let credential = credential(hub, headers)?;
+        let decided = decide(hub, credential.as_ref(), Operation::Subscribe(selectors)).await?;
+        check_read(decided.as_ref(), credential.is_some(), selectors)?;
+        return Ok(decided);
+    };
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Err(Problem::invalid("there are a ticket and the header Authorization; send one of them"));
     }
+    let redeemed = hub.redeem(&ticket.text, ticket.has_position).await;
+    let decided = redeemed.map_err(|denial| invalid_token(&denial.to_string()))?;
+    check_read(decided.as_ref(), true, selectors)?;
+    Ok(decided)
+}
+
+fn check_read(decided: Option<&Decided>, is_known: bool, selectors: &[Selector]) -> Result<(), Problem> {
+    match decided.and_then(|decided| decided.grant.excluded(selectors)) {
+        Some(excluded) => {
+            let excluded = excluded.to_string();
+            Err(refuse(is_known, "read", &excluded).with("selector", excluded))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses who may not read all that `selectors` select by the token in `Authorization`.
+pub(super) async fn bearer_subscriber(
+    hub: &Hub,
+    headers: &HeaderMap,
+    selectors: &[Selector],
+) -> Result<Decided, Problem> {
+    let credential = Credential::of(headers, None)?;
+    let missing = || no_token("there is no token; send one as Authorization: Bearer TOKEN");
+    let credential = credential.ok_or_else(missing)?;
+    let decided = decide(hub, Some(&credential), Operation::Subscribe(selectors)).await?.ok_or_else(missing)?;
+    check_read(Some(&decided), true, selectors)?;
     Ok(decided)
 }
 
 /// The grant of a fresh token, with which a stream is to go on: it must be in `Authorization`.
 pub(super) async fn renewal(hub: &Hub, headers: &HeaderMap) -> Result<Decided, Problem> {
-    let credential = Credential::of(headers, None)?;
-    let missing = || no_token("there is no token; send a fresh one as Authorization: Bearer TOKEN");
-    let credential = credential.ok_or_else(missing)?;
-    decide(hub, Some(&credential), Operation::Subscribe(&[])).await?.ok_or_else(missing)
+    bearer_subscriber(hub, headers, &[]).await
 }
 
 /// Somebody who publishes.

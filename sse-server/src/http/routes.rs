@@ -5,6 +5,7 @@ mod events;
 mod page;
 mod publish;
 mod streams;
+mod tickets;
 mod topics;
 
 use http::{Method, Response};
@@ -35,6 +36,7 @@ pub(super) enum Route {
     Topic(String),
     Streams,
     Stream(String),
+    Tickets,
     /// The token of the stream with this name.
     StreamToken(String),
     Live,
@@ -57,6 +59,7 @@ impl Route {
             ("publish", Some(topic)) => Self::PublishTo(topic.to_owned()),
             ("topics", None) => Self::Topics,
             ("topics", Some(topic)) => Self::Topic(topic.to_owned()),
+            ("tickets", None) => Self::Tickets,
             ("streams", None) => Self::Streams,
             ("streams", Some(rest)) => match rest.split_once('/') {
                 Some((name, "token")) => Self::StreamToken(name.to_owned()),
@@ -81,7 +84,7 @@ impl Route {
     /// The value of `Allow`.
     pub(super) const fn methods(&self) -> &'static str {
         match self {
-            Self::Publish | Self::PublishTo(_) | Self::StreamToken(_) => "POST, OPTIONS",
+            Self::Publish | Self::PublishTo(_) | Self::Tickets | Self::StreamToken(_) => "POST, OPTIONS",
             Self::Streams => "GET, HEAD, DELETE, OPTIONS",
             Self::Stream(_) => "DELETE, OPTIONS",
             Self::Topics | Self::Topic(_) => "GET, HEAD, DELETE, OPTIONS",
@@ -127,6 +130,7 @@ async fn respond(hub: &Hub, route: Route, request: &mut Request) -> Result<Respo
         Route::Streams if request.method == Method::DELETE => streams::end_all(hub, &request.query),
         Route::Streams => streams::list(hub, &request.query),
         Route::Stream(name) => streams::end(hub, &name),
+        Route::Tickets => tickets::issue(hub, request).await,
         Route::StreamToken(name) => streams::renew(hub, &name, &request.headers).await,
         Route::Live => admin::live(hub),
         Route::Ready => admin::ready(hub),

@@ -8,28 +8,39 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use sse_engine::{Millis, Selector, Selectors, StreamName, millis};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Hub, Shared, granted::GrantedStream};
+use super::{
+    Hub, Shared,
+    granted::GrantedStream,
+    tickets::{Claim, Tickets},
+};
 #[cfg(feature = "jwt")]
 use crate::auth::Issuers;
 use crate::{
-    auth::{Asked, Authorizer, ByFiles, Denial, Grant, Operation, Reread, TokenFile},
+    auth::{Asked, Authorizer, ByFiles, Denial, Grant, Operation, Reread, Ticket, TokenFile},
     base::{lock::Lock, random, watched_files::WATCH},
     config::{Auth, AuthMode},
 };
 
-/// The access control of a hub.
+/// Who decides.
 #[derive(Debug)]
-pub(crate) struct Access {
+pub(crate) struct Authority {
     authorizer: Arc<dyn Authorizer>,
     /// The same, if it decides by files, which are read again when they change.
     files: Option<Arc<dyn ByFiles>>,
+}
+
+/// The access control of a hub.
+#[derive(Debug)]
+pub(crate) struct Access {
+    authority: Authority,
     is_watched: AtomicBool,
+    tickets: Tickets,
     /// Who shows nothing.
     anonymous: Grant,
     streams: Lock<BTreeMap<StreamName, Arc<GrantedStream>>>,
@@ -45,6 +56,8 @@ pub(crate) struct Decided {
     /// Nothing was shown.
     pub(crate) is_anonymous: bool,
     revocations: u64,
+    /// What was shown is a ticket, whose stream is about to open.
+    claim: Option<Claim>,
 }
 
 /// Why the end of a stream is not moved.
@@ -56,31 +69,38 @@ pub(crate) enum NotRenewed {
     NotCovered,
 }
 
-impl Access {
+impl Authority {
     /// What the configuration says, if access is controlled at all.
     pub(super) fn of(config: &Auth) -> Result<Option<Self>, String> {
         match config.mode {
             AuthMode::Open => Ok(None),
-            AuthMode::Tokens => Ok(Some(Self::by_files(TokenFile::open(&config.tokens)?, config))),
+            AuthMode::Tokens => Ok(Some(Self::by_files(TokenFile::open(&config.tokens)?))),
             #[cfg(feature = "jwt")]
-            AuthMode::Jwt => Ok(Some(Self::by_files(Issuers::open(config)?, config))),
+            AuthMode::Jwt => Ok(Some(Self::by_files(Issuers::open(config)?))),
             #[cfg(not(feature = "jwt"))]
             AuthMode::Jwt => Err("auth.mode is jwt, and this program was built without the feature jwt".to_owned()),
         }
     }
 
-    fn by_files(files: impl ByFiles, config: &Auth) -> Self {
+    fn by_files(files: impl ByFiles) -> Self {
         let files = Arc::new(files);
-        Self { files: Some(files.clone()), ..Self::by(files, config) }
+        Self { files: Some(files.clone()), ..Self::by(files) }
     }
 
     /// `authorizer` decides.
-    pub(super) fn by(authorizer: Arc<dyn Authorizer>, config: &Auth) -> Self {
+    pub(super) fn by(authorizer: Arc<dyn Authorizer>) -> Self {
+        Self { authorizer, files: None }
+    }
+}
+
+impl Access {
+    /// `authority` decides.
+    pub(super) fn new(authority: Authority, tickets: Tickets, config: &Auth) -> Self {
         let subscribe = config.anonymous.iter().filter_map(|text| Selector::new(text).ok()).collect();
         Self {
-            authorizer,
-            files: None,
+            authority,
             is_watched: AtomicBool::new(false),
+            tickets,
             anonymous: Grant { subscribe, ..Grant::default() },
             streams: Lock::default(),
             revocations: AtomicU64::new(0),
@@ -105,14 +125,21 @@ impl Access {
         let streams = self.streams.lock_even_so();
         let all: Vec<_> = streams.values().filter(|stream| is_one(stream)).cloned().collect();
         drop(streams);
-        all.iter().for_each(|stream| stream.revoke());
+        all.iter().for_each(|stream| self.end(stream));
         all.len()
     }
 
     /// Ends the stream with this name. Returns true if there is one.
     pub(crate) fn revoke_one(&self, name: StreamName) -> bool {
         let stream = self.streams.lock_even_so().get(&name).cloned();
-        stream.inspect(|stream| stream.revoke()).is_some()
+        stream.inspect(|stream| self.end(stream)).is_some()
+    }
+
+    fn end(&self, stream: &GrantedStream) {
+        if let Some(number) = stream.ticket() {
+            self.tickets.revoke(number); // first, or it comes back with it
+        }
+        stream.revoke();
     }
 }
 
@@ -132,14 +159,42 @@ impl Hub {
         self.watch(access).await;
         let revocations = access.revocations.load(Ordering::Acquire);
         let grant = match token {
-            Some(token) => access.authorizer.authorize(Asked::new(token, operation)).await?,
+            Some(token) => access.authority.authorizer.authorize(Asked::new(token, operation)).await?,
             None => access.anonymous.clone(),
         };
         // whoever decided
         if grant.has_ended(SystemTime::now()) {
             return Err(Denial::invalid("the token has expired"));
         }
-        Ok(Some(Decided { grant, is_anonymous: token.is_none(), revocations }))
+        Ok(Some(Decided { grant, is_anonymous: token.is_none(), revocations, claim: None }))
+    }
+
+    /// A ticket for what `selectors` select, which is held by what was `decided`, and the time in which it is to be used;
+    /// `None` if it would be too long.
+    pub(crate) fn ticket(&self, decided: &Decided, selectors: Arc<[Selector]>, ttl: Duration) -> Option<String> {
+        let access = self.access()?;
+        let grant = Grant { publish: Arc::default(), subscribe: selectors, ..decided.grant.clone() };
+        let ticket = Ticket { number: random::number_once(), use_by: SystemTime::now().checked_add(ttl)?, grant };
+        access.tickets.key().sign(&ticket)
+    }
+
+    /// Decides what somebody may do who shows `ticket`, for a stream that is about to open. `has_position` says that it goes on
+    /// after an event of this log.
+    pub(crate) async fn redeem(&self, ticket: &str, has_position: bool) -> Result<Option<Decided>, Denial> {
+        let Some(access) = self.access() else { return Ok(None) };
+        self.watch(access).await;
+        let revocations = access.revocations.load(Ordering::Acquire);
+        let (ticket, now) = (access.tickets.key().verify(ticket)?, SystemTime::now());
+        if ticket.grant.has_ended(now) {
+            return Err(Denial::invalid("the ticket has expired"));
+        }
+        if access.authority.files.as_ref().is_some_and(|files| files.has_withdrawn(&ticket.grant)) {
+            return Err(Denial::invalid(
+                "the token that the ticket comes from is not known here any more, or grants less",
+            ));
+        }
+        let claim = access.tickets.claim(&ticket, has_position, now)?;
+        Ok(Some(Decided { grant: ticket.grant, is_anonymous: false, revocations, claim: Some(claim) }))
     }
 
     /// Returns true if what was `decided` holds for sure: it has not ended, and nothing was taken back since.
@@ -161,9 +216,12 @@ impl Hub {
         let names = (0..).map(|more| StreamName::new(random.wrapping_add(more)));
         let name = { names }.find(|name| !streams.contains_key(name))?;
         let stream = GrantedStream::new(name, &decided.grant, until, selectors, address, self.clock().date());
-        let stream = Arc::new(stream);
+        let stream = Arc::new(stream.with_ticket(decided.claim.as_ref().map(Claim::number)));
         streams.insert(name, stream.clone());
         drop(streams);
+        if let Some(claim) = &decided.claim {
+            claim.opened(&stream);
+        }
         if access.revocations.load(Ordering::Acquire) != decided.revocations {
             stream.revoke(); // perhaps not meant; it comes back, and is decided anew
         }
@@ -195,7 +253,7 @@ impl Hub {
 
     /// Has the files read again and again, if they are not.
     async fn watch(&self, access: &Access) {
-        let Some(files) = &access.files else { return };
+        let Some(files) = &access.authority.files else { return };
         // first without a write, which all requests would share
         if access.is_watched.load(Ordering::Acquire) || access.is_watched.swap(true, Ordering::AcqRel) {
             return;
@@ -248,7 +306,7 @@ async fn watch(watched: Watched) {
     loop {
         ticks.tick().await;
         let Some(hub) = watched.0.upgrade().map(Hub) else { return };
-        let Some(files) = hub.access().and_then(|access| access.files.clone()) else { return };
+        let Some(files) = hub.access().and_then(|access| access.authority.files.clone()) else { return };
         hub.look_again(files, false).await;
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct GrantedStream {
     issuer: Option<String>,
     pub(crate) selectors: Selectors,
     pub(crate) address: Option<IpAddr>,
+    /// The number of the ticket that it was opened with.
+    ticket: Option<u128>,
     /// The date at which it opened.
     pub(crate) opened: Millis,
     term: Lock<Term>,
@@ -48,10 +50,20 @@ impl GrantedStream {
             issuer: grant.issuer.clone(),
             selectors,
             address,
+            ticket: None,
             opened,
             term: Lock::new(Term { token: grant.token.clone(), until, revoked: false }),
             carrier: AtomicWaker::new(),
         }
+    }
+
+    /// The same, opened with the ticket of this number.
+    pub(super) fn with_ticket(self, ticket: Option<u128>) -> Self {
+        Self { ticket, ..self }
+    }
+
+    pub(super) const fn ticket(&self) -> Option<u128> {
+        self.ticket
     }
 
     pub(crate) const fn name(&self) -> StreamName {
@@ -95,5 +107,17 @@ impl GrantedStream {
         drop(term);
         self.carrier.wake();
         true
+    }
+}
+
+#[cfg(test)]
+impl GrantedStream {
+    pub(super) fn for_test() -> std::sync::Arc<Self> {
+        let selectors = Selectors::new(vec![sse_engine::Selector::new("a").unwrap()], false);
+        Self::new(StreamName::new(1), &Grant::default(), Millis::MAX, selectors, None, 0).into()
+    }
+
+    pub(super) fn is_revoked(&self) -> bool {
+        self.term.lock_even_so().revoked
     }
 }

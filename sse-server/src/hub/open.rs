@@ -5,7 +5,9 @@ use std::{io, sync::Arc};
 use sse_engine::{Bounds, Engine, StoredHead, Timing};
 use tokio::sync::{Notify, Semaphore};
 
-use super::{Access, Hub, Shared, core::Core, follow::Following, idempotency::Keys};
+use super::{
+    Access, Hub, Shared, access::Authority, core::Core, follow::Following, idempotency::Keys, tickets::Tickets,
+};
 use crate::{
     auth::Authorizer,
     base::{lock::Lock, pinned::Pinned},
@@ -52,7 +54,7 @@ impl Hub {
     /// [`HubError`].
     pub fn new(config: Config) -> Result<Self, HubError> {
         config.check_values()?; // before a file that it names is read
-        let access = Access::of(&config.auth).map_err(HubError::Access)?;
+        let access = Authority::of(&config.auth).map_err(HubError::Access)?;
         Self::open(config, access)
     }
 
@@ -64,12 +66,12 @@ impl Hub {
     /// [`HubError`].
     pub fn with_authorizer(config: Config, authorizer: impl Authorizer) -> Result<Self, HubError> {
         config.check_values()?;
-        let access = Access::by(Arc::new(authorizer), &config.auth);
+        let access = Authority::by(Arc::new(authorizer));
         Self::open(config, Some(access))
     }
 
     /// Opens a hub with a checked configuration.
-    fn open(config: Config, access: Option<Access>) -> Result<Self, HubError> {
+    fn open(config: Config, access: Option<Authority>) -> Result<Self, HubError> {
         let backed = config.store.kind == StoreKind::Redb;
         let store: Box<dyn Store> = match config.store.kind {
             StoreKind::Memory => Box::new(Memory::new(0).map_err(HubError::Random)?),
@@ -83,8 +85,15 @@ impl Hub {
         config: Config,
         store: Box<dyn Store>,
         backed: bool,
-        access: Option<Access>,
+        access: Option<Authority>,
     ) -> Result<Self, HubError> {
+        let access = match access {
+            Some(authority) => {
+                let tickets = Tickets::open(&config).map_err(HubError::Access)?;
+                Some(Access::new(authority, tickets, &config.auth))
+            }
+            None => None,
+        };
         let snapshot = store.snapshot();
         let head_at_open = snapshot.head;
         let mut engine = Engine::new(snapshot.epoch, bounds(&config));

@@ -22,6 +22,11 @@ impl Hub {
         self.delete_topic(&topic, through).await.map_err(|error| PublishError::Store(error.into()))
     }
 
+    /// Returns true if `id` is a position of this log.
+    pub(crate) fn is_position(&self, id: &str) -> bool {
+        Position::parse(id).is_some_and(|position| self.seq(position).is_some())
+    }
+
     fn seq_of(&self, id: &EventId) -> Result<u64, PublishError> {
         let seq = Position::parse(id.as_str()).and_then(|position| self.seq(position));
         seq.ok_or(PublishError::ForeignId)

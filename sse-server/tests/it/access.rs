@@ -24,12 +24,12 @@ use crate::{
 };
 
 /// A hub that takes tokens, and clients of its public and its operator's routes.
-struct Controlled {
-    client: TestClient,
-    operator: TestClient,
+pub(crate) struct Controlled {
+    pub(crate) client: TestClient,
+    pub(crate) operator: TestClient,
     /// IDs and tokens by the names of those who hold them.
-    tokens: BTreeMap<&'static str, (String, String)>,
-    file: PathBuf,
+    pub(crate) tokens: BTreeMap<&'static str, (String, String)>,
+    pub(crate) file: PathBuf,
     /// The origin of the hub's own pages.
     own: &'static str,
     _directory: TempDir,
@@ -67,7 +67,7 @@ fn configure(config: &mut Config, directory: &TempDir) -> (PathBuf, BTreeMap<&'s
 }
 
 /// Runs `test` over each driver, and each way to it.
-async fn controlled(test: impl AsyncFn(&Controlled)) {
+pub(crate) async fn controlled(test: impl AsyncFn(&Controlled)) {
     let directory = tempfile::tempdir().unwrap();
     let mut config = Config::in_memory();
     let (file, tokens) = configure(&mut config, &directory);
@@ -98,11 +98,11 @@ async fn controlled(test: impl AsyncFn(&Controlled)) {
 }
 
 impl Controlled {
-    fn bearer(&self, name: &str) -> String {
+    pub(crate) fn bearer(&self, name: &str) -> String {
         format!("Bearer {}", self.tokens[name].1)
     }
 
-    async fn send(&self, method: Method, path: &str, headers: &[(&str, String)], body: &str) -> Response {
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, String)], body: &str) -> Response {
         let mut request = self.client.request(method, path);
         for (name, value) in headers {
             request = request.header(name, value);
@@ -110,7 +110,7 @@ impl Controlled {
         request.body(body.to_owned()).send().await
     }
 
-    async fn publish(&self, name: &str, path: &str, body: &str) -> Response {
+    pub(crate) async fn publish(&self, name: &str, path: &str, body: &str) -> Response {
         self.send(Method::POST, path, &[("authorization", self.bearer(name))], body).await
     }
 
@@ -120,7 +120,7 @@ impl Controlled {
     }
 
     /// The names of the open streams, with who holds them.
-    async fn streams(&self) -> Vec<(String, String)> {
+    pub(crate) async fn streams(&self) -> Vec<(String, String)> {
         let page = self.operator.get("/streams").send().await.json();
         let text = |stream: &serde_json::Value, key: &str| stream[key].as_str().unwrap_or_default().to_owned();
         let streams = page["streams"].as_array().unwrap();

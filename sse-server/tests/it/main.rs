@@ -19,6 +19,7 @@ mod shares;
 mod sockets;
 mod streams;
 mod support;
+mod tickets;
 mod tls;
 mod ways;
 

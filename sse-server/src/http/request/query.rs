@@ -8,13 +8,18 @@ use crate::{
     http::problem::{Problem, quoted},
     hub::Hub,
 };
+use sse_core::hub::names;
 use sse_engine::Topic;
 
 /// The parameters of a query in order, form-decoded.
 pub(in crate::http) fn parameters(query: &str) -> impl Iterator<Item = Result<(String, String), Problem>> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decode(name)?, decode(value)?))
+        let decoded = decode(value).map_err(|problem| match name {
+            names::query::TICKET => Problem::invalid("the ticket is malformed"), // not repeated: it is a secret
+            _ => problem,
+        });
+        Ok((decode(name)?, decoded?))
     })
 }
 

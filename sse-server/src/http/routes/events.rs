@@ -10,7 +10,7 @@ use sse_engine::{Control, DrainReason, Selector, Selectors, StartPoint, Surround
 use crate::{
     config::Overload,
     http::{
-        access,
+        access::{self, Ticket},
         problem::{Problem, quoted},
         request::{
             Request,
@@ -24,7 +24,7 @@ use crate::{
     transport::{body::EventBody, takeover::TakenStream},
 };
 
-const KNOWN: &str = "topic, last_event_id, since, heartbeat, envelope and control";
+const KNOWN: &str = "topic, last_event_id, since, heartbeat, envelope, control and ticket";
 
 pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Response<ResponseBody>, Problem> {
     let accept = Accept::of(&request.headers);
@@ -33,7 +33,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, RefusalKind::not_acceptable, detail));
     }
     let mut wish = Wish::read(&request.query, &request.headers, hub)?;
-    let decided = access::subscriber(hub, &request.headers, wish.selectors.as_slice()).await?;
+    let decided = access::subscriber(hub, &request.headers, wish.ticket.take(), wish.selectors.as_slice()).await?;
     if let Some(decided) = &decided {
         // what is selected is granted, so that streams which select the same share a group
         wish.selectors = wish.selectors.controlled(!decided.is_anonymous);
@@ -135,12 +135,14 @@ struct Wish {
     selectors: Selectors,
     start: StartPoint,
     control: Control,
+    ticket: Option<Ticket>,
 }
 
 impl Wish {
     fn read(query: &str, headers: &HeaderMap, hub: &Hub) -> Result<Self, Problem> {
         let mut selectors = Vec::new();
         let (mut id, mut since, mut comments, mut envelope, mut off) = (None, None, None, None, None);
+        let mut ticket = None;
         for parameter in parameters(query) {
             let (name, value) = parameter?;
             match name.as_str() {
@@ -161,6 +163,7 @@ impl Wish {
                 names::query::CONTROL => return Err(one_of(&name, &value, "off")),
                 names::query::ENVELOPE if value == "json" => once(&mut envelope, &name, ())?,
                 names::query::ENVELOPE => return Err(one_of(&name, &value, "json")),
+                names::query::TICKET if hub.access().is_some() => once(&mut ticket, &name, value)?,
                 _ => unknown(hub, &name, KNOWN)?,
             }
         }
@@ -185,7 +188,9 @@ impl Wish {
             (None, Some(true)) => Control::CommentHeartbeats,
             (None, _) => Control::Events,
         };
-        Ok(Self { selectors, start, control })
+        let has_position = matches!(&start, StartPoint::After(id) if hub.is_position(id));
+        let ticket = ticket.map(|text| Ticket { text, has_position });
+        Ok(Self { selectors, start, control, ticket })
     }
 }
 

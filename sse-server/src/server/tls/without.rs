@@ -11,8 +11,8 @@ use crate::hub::Hub;
 #[derive(Debug, Clone)]
 pub(super) enum Tls {}
 
-/// There is none.
-pub(super) enum Handshake {}
+/// None begins.
+pub(super) struct Handshake(());
 
 impl Tls {
     /// # Errors
@@ -36,6 +36,7 @@ impl Tls {
 
 impl Handshake {
     pub(super) async fn finish(self, _: TcpStream) -> Result<Socket, String> {
-        match self {}
+        let Self(()) = self;
+        Err("this program was built without the feature tls".to_owned())
     }
 }
