@@ -1,6 +1,8 @@
 //! Who may publish and subscribe: decisions, without HTTP. Only [`TokenFile`] and [`Issuers`] read files.
 
+mod ask;
 mod authorizer;
+mod circuit;
 mod grant;
 #[cfg(feature = "jwt")]
 mod issuers;
@@ -12,6 +14,7 @@ mod tokens;
 
 use std::collections::HashSet;
 
+pub(crate) use ask::Ask;
 pub use authorizer::{Asked, Authorizer, Authorizing, Denial, Operation};
 pub use grant::Grant;
 #[cfg(feature = "jwt")]

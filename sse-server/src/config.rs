@@ -2,6 +2,7 @@
 //!
 //! One file a section, one entry a key. A key that is added to its section is read, checked, printed and documented.
 
+mod ask;
 mod auth;
 mod cors;
 mod error;
@@ -23,6 +24,7 @@ mod telemetry;
 mod tls;
 mod window;
 
+pub use ask::Ask;
 pub use auth::{Auth, AuthMode};
 pub use cors::Cors;
 pub use error::ConfigError;
@@ -82,6 +84,7 @@ sections! {
         pub store: Store,
         pub publish: Publish,
         pub auth: Auth,
+        pub ask: Ask as "auth.ask",
         pub cors: Cors,
         pub limits: Limits,
         pub telemetry: Telemetry,

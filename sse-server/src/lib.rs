@@ -71,6 +71,8 @@ mod store;
 
 mod auth;
 
+mod fetch;
+
 mod metrics;
 
 mod config;
@@ -80,7 +82,7 @@ mod base;
 pub use auth::{Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, Operation, Token, TokenError, Tokens};
 pub use base::log_lines::LogLines;
 pub use config::{
-    Auth, AuthMode, Config, ConfigError, Cors, Durability, Issuer, IssuerKeys, Lag, Limits, LogFormat, Overload,
+    Ask, Auth, AuthMode, Config, ConfigError, Cors, Durability, Issuer, IssuerKeys, Lag, Limits, LogFormat, Overload,
     Publish, Retention, RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream, Telemetry, Tls,
     Window,
 };

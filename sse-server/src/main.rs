@@ -106,6 +106,7 @@ fn greet(server: &Server) {
     text.push_str(match server.hub().config().auth.mode {
         AuthMode::Open => "  access  open: whoever reaches it may publish and read everything\n",
         AuthMode::Tokens => "  access  by token: see `sse-server token --help`\n",
+        AuthMode::Ask => "  access  the application is asked\n",
         _ => "  access  by JSON Web Token\n",
     });
     if let Some(admin) = server.admin_addr() {

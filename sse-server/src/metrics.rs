@@ -119,6 +119,7 @@ pub(crate) struct Metrics {
     pub(crate) damaged: Gauge,
     pub(crate) keys_evicted: Counter,
     pub(crate) auth_reload_failures: Counter,
+    pub(crate) auth_unavailable: Counter,
     pub(crate) tls_handshakes: Gauge,
     pub(crate) tls_record_bytes: Gauge,
     pub(crate) tls_handshake_failures: Counter,
@@ -155,6 +156,7 @@ impl Metrics {
             damaged: Gauge::default(),
             keys_evicted: Counter::default(),
             auth_reload_failures: Counter::default(),
+            auth_unavailable: Counter::default(),
             tls_handshakes: Gauge::default(),
             tls_record_bytes: Gauge::default(),
             tls_handshake_failures: Counter::default(),
@@ -210,6 +212,11 @@ impl Metrics {
             "auth_reload_failures",
             "Times that a changed file of tokens or keys could not be read",
             metrics.auth_reload_failures.clone(),
+        );
+        r.register(
+            "auth_unavailable",
+            "Times that nothing could be said at the moment of who may do what",
+            metrics.auth_unavailable.clone(),
         );
         r.register("tls_handshakes", "Connections that have not agreed on TLS yet", metrics.tls_handshakes.clone());
         r.register(

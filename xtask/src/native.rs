@@ -48,7 +48,7 @@ pub(crate) fn features(context: &Context) -> Result<()> {
     }
     let hub = ["check", "--package", "sse-server", "--lib", "--no-default-features"];
     cargo(context, &hub)?;
-    for feature in ["jwt", "redb", "tls", "warp"] {
+    for feature in ["fetch", "jwt", "redb", "tls", "warp"] {
         cargo(context, &[&hub[..], &["--features", feature]].concat())?;
     }
     Ok(())

@@ -70,6 +70,9 @@ pub struct Asked<'a> {
     pub token: &'a str,
     /// What it is for.
     pub operation: Operation<'a>,
+    /// The headers `Authorization` and `Cookie` as they were sent, for who asks somebody else. Then there is no token.
+    pub(crate) authorization: Option<&'a [u8]>,
+    pub(crate) cookie: Option<&'a [u8]>,
 }
 
 /// What a request is for.
@@ -84,7 +87,7 @@ pub enum Operation<'a> {
 
 impl<'a> Asked<'a> {
     pub(crate) const fn new(token: &'a str, operation: Operation<'a>) -> Self {
-        Self { token, operation }
+        Self { token, operation, authorization: None, cookie: None }
     }
 }
 

@@ -55,6 +55,8 @@ choices! {
         Tokens = "tokens",
         /// JSON Web Tokens, which others issue.
         Jwt = "jwt",
+        /// The application is asked.
+        Ask = "ask",
     }
 }
 

@@ -7,18 +7,25 @@ use sse_engine::{Draft, Selector, Topic};
 
 use super::problem::{Problem, quoted};
 use crate::{
-    auth::{Denial, Operation},
-    hub::{Decided, Hub},
+    auth::{Asked, Denial, Operation},
+    hub::{Access, Decided, Hub},
     metrics::RefusalKind,
     store::Fingerprint,
 };
 
-/// A token out of a request.
+/// What a request shows of who sends it.
 #[derive(Clone)]
 struct Credential {
-    token: String,
+    shown: Shown,
     /// It came in a cookie, which a browser sends whoever made it ask.
     is_cookie: bool,
+}
+
+#[derive(Clone)]
+enum Shown {
+    Token(String),
+    /// The headers `Authorization` and `Cookie`, which are somebody else's to understand.
+    Headers(Option<Vec<u8>>, Option<Vec<u8>>),
 }
 
 /// A token is no log's business.
@@ -37,7 +44,7 @@ impl Credential {
                 return Err(Problem::invalid("the header Authorization is given twice; give it once"));
             }
             let token = bearer(line).ok_or_else(|| invalid_token("Authorization takes `Bearer` and a token"))?;
-            return Ok(Some(Self { token: token.to_owned(), is_cookie: false }));
+            return Ok(Some(Self { shown: Shown::Token(token.to_owned()), is_cookie: false }));
         }
         let Some(name) = cookie else { return Ok(None) };
         let mut tokens = cookies(headers, name);
@@ -48,7 +55,33 @@ impl Credential {
         }
         let token =
             std::str::from_utf8(token).map_err(|_| invalid_token("the cookie that carries the token is not UTF-8"))?;
-        Ok(Some(Self { token: token.to_owned(), is_cookie: true }))
+        Ok(Some(Self { shown: Shown::Token(token.to_owned()), is_cookie: true }))
+    }
+
+    /// The headers that are somebody else's to understand, if there is one of them.
+    fn of_headers(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        let mut lines = headers.get_all(header::AUTHORIZATION).iter();
+        let authorization = lines.next().map(|line| line.as_bytes().to_vec());
+        if lines.next().is_some() {
+            return Err(Problem::invalid("the header Authorization is given twice; give it once"));
+        }
+        let cookies: Vec<_> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        let cookie = (!cookies.is_empty()).then(|| cookies.join(&b"; "[..])); // HTTP/2 may cut them (RFC 9113, 8.2.3)
+        if authorization.is_none() && cookie.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Self { is_cookie: authorization.is_none(), shown: Shown::Headers(authorization, cookie) }))
+    }
+
+    fn asked<'a>(&'a self, operation: Operation<'a>) -> Asked<'a> {
+        match &self.shown {
+            Shown::Token(token) => Asked::new(token, operation),
+            Shown::Headers(authorization, cookie) => Asked {
+                authorization: authorization.as_deref(),
+                cookie: cookie.as_deref(),
+                ..Asked::new("", operation)
+            },
+        }
     }
 }
 
@@ -72,8 +105,7 @@ async fn decide(
     credential: Option<&Credential>,
     operation: Operation<'_>,
 ) -> Result<Option<Decided>, Problem> {
-    let token = credential.map(|credential| credential.token.as_str());
-    hub.authorize(token, operation).await.map_err(|denial| match denial {
+    hub.authorize(credential.map(|credential| credential.asked(operation))).await.map_err(|denial| match denial {
         Denial::Unavailable(why) => {
             let after = hub.config().stream.retry;
             Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::unauthorized, why, after)
@@ -104,6 +136,7 @@ fn no_token(detail: impl Into<String>) -> Problem {
 
 fn credential(hub: &Hub, headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
     match hub.access() {
+        Some(access) if access.is_by_headers() => Credential::of_headers(headers),
         Some(_) => Credential::of(headers, hub.config().auth.cookie.as_deref()),
         None => Ok(None), // whatever is sent is for somebody before the hub
     }
@@ -154,7 +187,8 @@ pub(super) async fn bearer_subscriber(
     headers: &HeaderMap,
     selectors: &[Selector],
 ) -> Result<Decided, Problem> {
-    let credential = Credential::of(headers, None)?;
+    let is_by_headers = hub.access().is_some_and(Access::is_by_headers);
+    let credential = if is_by_headers { Credential::of_headers(headers)? } else { Credential::of(headers, None)? };
     let missing = || no_token("there is no token; send one as Authorization: Bearer TOKEN");
     let credential = credential.ok_or_else(missing)?;
     let decided = decide(hub, Some(&credential), Operation::Subscribe(selectors)).await?.ok_or_else(missing)?;
@@ -259,7 +293,10 @@ mod tests {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let credential = Credential::of(&map, cookie).map_err(|problem| problem.status().as_u16())?;
-        Ok(credential.map(|credential| (credential.token, credential.is_cookie)))
+        Ok(credential.map(|credential| match credential.shown {
+            Shown::Token(token) => (token, credential.is_cookie),
+            Shown::Headers(..) => panic!("there are tokens"),
+        }))
     }
 
     #[test]
@@ -296,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_credential_shows_no_token() {
-        let shown = format!("{:?}", Credential { token: "secret".into(), is_cookie: false });
+        let shown = format!("{:?}", Credential { shown: Shown::Token("secret".into()), is_cookie: false });
         assert!(!shown.contains("secret"), "{shown}");
     }
 }

@@ -22,9 +22,9 @@ use super::{
 #[cfg(feature = "jwt")]
 use crate::auth::Issuers;
 use crate::{
-    auth::{Asked, Authorizer, ByFiles, Denial, Grant, Operation, Reread, Ticket, TokenFile},
+    auth::{Ask, Asked, Authorizer, ByFiles, Denial, Grant, Reread, Ticket, TokenFile},
     base::{lock::Lock, random, watched_files::WATCH},
-    config::{Auth, AuthMode},
+    config::{Auth, AuthMode, Config},
 };
 
 /// Who decides.
@@ -33,6 +33,8 @@ pub(crate) struct Authority {
     authorizer: Arc<dyn Authorizer>,
     /// The same, if it decides by files, which are read again when they change.
     files: Option<Arc<dyn ByFiles>>,
+    /// It decides by the headers of a request as they were sent, and knows no tokens.
+    by_headers: bool,
 }
 
 /// The access control of a hub.
@@ -71,9 +73,14 @@ pub(crate) enum NotRenewed {
 
 impl Authority {
     /// What the configuration says, if access is controlled at all.
-    pub(super) fn of(config: &Auth) -> Result<Option<Self>, String> {
+    pub(super) fn of(config: &Config) -> Result<Option<Self>, String> {
+        let (ask, config) = (&config.ask, &config.auth);
         match config.mode {
             AuthMode::Open => Ok(None),
+            AuthMode::Ask => {
+                let ask = Ask::open(ask)?;
+                Ok(Some(Self { by_headers: true, ..Self::by(Arc::new(ask)) }))
+            }
             AuthMode::Tokens => Ok(Some(Self::by_files(TokenFile::open(&config.tokens)?))),
             #[cfg(feature = "jwt")]
             AuthMode::Jwt => Ok(Some(Self::by_files(Issuers::open(config)?))),
@@ -89,7 +96,7 @@ impl Authority {
 
     /// `authorizer` decides.
     pub(super) fn by(authorizer: Arc<dyn Authorizer>) -> Self {
-        Self { authorizer, files: None }
+        Self { authorizer, files: None, by_headers: false }
     }
 }
 
@@ -105,6 +112,11 @@ impl Access {
             streams: Lock::default(),
             revocations: AtomicU64::new(0),
         }
+    }
+
+    /// Returns true if it decides by the headers of a request as they were sent, not by a token in one of them.
+    pub(crate) const fn is_by_headers(&self) -> bool {
+        self.authority.by_headers
     }
 
     /// Takes a stream that has ended off the list.
@@ -149,24 +161,26 @@ impl Hub {
         self.0.access.as_ref()
     }
 
-    /// Decides what somebody may do who shows `token`; `None` if there is no access control.
-    pub(crate) async fn authorize(
-        &self,
-        token: Option<&str>,
-        operation: Operation<'_>,
-    ) -> Result<Option<Decided>, Denial> {
+    /// Decides what somebody may do who asks for something, or with `None` who shows nothing for it; `None` if there is no
+    /// access control.
+    pub(crate) async fn authorize(&self, asked: Option<Asked<'_>>) -> Result<Option<Decided>, Denial> {
         let Some(access) = self.access() else { return Ok(None) };
         self.watch(access).await;
         let revocations = access.revocations.load(Ordering::Acquire);
-        let grant = match token {
-            Some(token) => access.authority.authorizer.authorize(Asked::new(token, operation)).await?,
+        let is_anonymous = asked.is_none();
+        let grant = match asked {
+            Some(asked) => access.authority.authorizer.authorize(asked).await.inspect_err(|denial| {
+                if matches!(denial, Denial::Unavailable(_)) {
+                    self.metrics().auth_unavailable.inc();
+                }
+            })?,
             None => access.anonymous.clone(),
         };
         // whoever decided
         if grant.has_ended(SystemTime::now()) {
             return Err(Denial::invalid("the token has expired"));
         }
-        Ok(Some(Decided { grant, is_anonymous: token.is_none(), revocations, claim: None }))
+        Ok(Some(Decided { grant, is_anonymous, revocations, claim: None }))
     }
 
     /// A ticket for what `selectors` select, which is held by what was `decided`, and the time in which it is to be used;

@@ -54,7 +54,7 @@ impl Hub {
     /// [`HubError`].
     pub fn new(config: Config) -> Result<Self, HubError> {
         config.check_values()?; // before a file that it names is read
-        let access = Authority::of(&config.auth).map_err(HubError::Access)?;
+        let access = Authority::of(&config).map_err(HubError::Access)?;
         Self::open(config, access)
     }
 

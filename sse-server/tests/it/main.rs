@@ -1,6 +1,7 @@
 //! The service from outside, in one program: its parts are built and linked once.
 
 mod access;
+mod ask;
 mod command;
 mod connections;
 mod contract;

@@ -51,7 +51,19 @@ const ORDERS: &[Order<'_>] = &[
     },
     Order {
         package: "sse-server",
-        modules: &["base", "config", "metrics", "auth", "store", "log_file", "hub", "transport", "http", "server"],
+        modules: &[
+            "base",
+            "config",
+            "metrics",
+            "fetch",
+            "auth",
+            "store",
+            "log_file",
+            "hub",
+            "transport",
+            "http",
+            "server",
+        ],
     },
     Order {
         package: "sse-testkit",

@@ -1,6 +1,6 @@
 //! Texts that something else has to understand.
 
-use http::HeaderName;
+use http::{HeaderName, Uri};
 use sse_engine::Selector;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -18,6 +18,7 @@ pub(in crate::config) enum TextRule {
     CookieName,
     Selector,
     LogFilter,
+    Url,
 }
 
 impl TextRule {
@@ -41,6 +42,7 @@ impl TextRule {
             }
             Self::Selector => Selector::new(text).is_ok().then(|| text.to_owned()),
             Self::LogFilter => is_log_filter(text).then(|| text.to_owned()),
+            Self::Url => is_url(text).then(|| text.to_owned()),
         }
     }
 
@@ -60,6 +62,7 @@ impl TextRule {
             Self::ParameterName => "names of query parameters, such as token, without wildcards",
             Self::CookieName => "the name of a cookie, such as __Host-sse",
             Self::Selector => "topics and patterns, such as news/** or news/*/today",
+            Self::Url => "an address, such as http://127.0.0.1:3000/access, without a fragment or a password",
             Self::LogFilter => "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
         }
     }
@@ -74,8 +77,15 @@ impl TextRule {
             Self::CookieName => "the name of a cookie",
             Self::Selector => "topics and patterns",
             Self::LogFilter => "a level or a filter",
+            Self::Url => "an address",
         }
     }
+}
+
+fn is_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && !has_user && !text.contains('#')
 }
 
 /// Returns true if `text` is a level or a list of levels of targets. What else [`Targets`] takes most likely matches nothing: a

@@ -1,0 +1,287 @@
+//! Asking the application who may do what.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use sse_engine::Selector;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
+
+use super::{Asked, Authorizer, Authorizing, Denial, Grant, MAX_SELECTORS, Operation, circuit::Circuit};
+use crate::{base::lock::Lock, config, fetch::Fetch};
+
+/// The questions that are asked at once. More wait, within the time for an answer.
+const AT_ONCE: usize = 64;
+
+/// The most answers that are kept.
+const MAX_KEPT: usize = 10_000;
+
+/// How long an answer holds that does not say so, and the longest time that one may say.
+const DEFAULT_TTL: Duration = Duration::from_secs(60);
+const MAX_TTL: Duration = Duration::from_secs(24 * 3600);
+
+/// Decides by asking the application.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    url: String,
+    timeout: Duration,
+    fetch: Fetch,
+    places: Semaphore,
+    circuit: Lock<Circuit>,
+    kept: Lock<Kept>,
+}
+
+/// What a question is known by: what the caller showed, and what for.
+type Question = [u8; 32];
+
+/// Answers that hold, the oldest first.
+#[derive(Debug, Default)]
+struct Kept {
+    answers: HashMap<Question, (Grant, Instant)>,
+    order: VecDeque<Question>,
+}
+
+/// What the application says. What else it says is its own business.
+#[derive(Deserialize)]
+struct Answer {
+    subject: Option<String>,
+    #[serde(default)]
+    publish: Vec<String>,
+    #[serde(default)]
+    subscribe: Vec<String>,
+    /// In seconds.
+    ttl: Option<f64>,
+}
+
+impl Ask {
+    /// Asks at the address that is configured.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing can be asked, in one line.
+    pub(crate) fn open(config: &config::Ask) -> Result<Self, String> {
+        let url = config.url.clone().ok_or("auth.ask.url is empty, and auth.mode is ask")?;
+        Ok(Self {
+            fetch: Fetch::new(&url)?,
+            url,
+            timeout: config.timeout,
+            places: Semaphore::new(AT_ONCE),
+            circuit: Lock::default(),
+            kept: Lock::default(),
+        })
+    }
+
+    async fn answer(&self, asked: &Asked<'_>) -> Result<Grant, Denial> {
+        let question = question(asked);
+        if let Some(grant) = self.kept.lock_even_so().get(&question, Instant::now()) {
+            return Ok(grant);
+        }
+        let unavailable = || Denial::Unavailable("the application can't say at the moment who may do what".to_owned());
+        let answered = timeout(self.timeout, async {
+            let _place = self.places.acquire().await;
+            if !self.circuit.lock_even_so().admits(Instant::now()) {
+                return None;
+            }
+            Some(self.fetch.get(&self.address(&asked.operation), headers(asked)).await)
+        });
+        let why = match answered.await {
+            Ok(None) => return Err(unavailable()),
+            Ok(Some(Ok((StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _)))) => {
+                self.circuit.lock_even_so().succeeded();
+                return Err(Denial::invalid("the application knows nobody by what was sent"));
+            }
+            Ok(Some(Ok((StatusCode::OK, body)))) => match grant(&body) {
+                Ok((grant, ttl)) => {
+                    self.circuit.lock_even_so().succeeded();
+                    self.kept.lock_even_so().keep(question, &grant, Instant::now() + ttl);
+                    return Ok(grant);
+                }
+                Err(why) => why,
+            },
+            Ok(Some(Ok((status, _)))) => format!("it answered {status}; 200, 401 and 403 are answers"),
+            Ok(Some(Err(error))) => error,
+            Err(_) => format!("it took longer than {} s", self.timeout.as_secs_f32()),
+        };
+        self.circuit.lock_even_so().failed(Instant::now());
+        tracing::warn!(error = why, "the application was asked who may do what, and gave no answer that is one");
+        Err(unavailable())
+    }
+
+    /// The address with what is asked for.
+    fn address(&self, operation: &Operation<'_>) -> String {
+        let (action, names): (_, Vec<String>) = match operation {
+            Operation::Publish(topics) => ("publish", topics.iter().map(ToString::to_string).collect()),
+            Operation::Subscribe(selectors) => ("subscribe", selectors.iter().map(ToString::to_string).collect()),
+        };
+        let separator = if self.url.contains('?') { '&' } else { '?' };
+        let mut address = format!("{}{separator}action={action}", self.url);
+        for name in names {
+            address.push_str("&topic=");
+            address.extend(utf8_percent_encode(&name, NON_ALPHANUMERIC));
+        }
+        address
+    }
+}
+
+impl Authorizer for Ask {
+    fn authorize<'a>(&'a self, asked: Asked<'a>) -> Authorizing<'a> {
+        Box::pin(async move { self.answer(&asked).await })
+    }
+}
+
+impl Kept {
+    fn get(&self, question: &Question, now: Instant) -> Option<Grant> {
+        self.answers.get(question).filter(|(_, until)| now < *until).map(|(grant, _)| grant.clone())
+    }
+
+    fn keep(&mut self, question: Question, grant: &Grant, until: Instant) {
+        if self.answers.insert(question, (grant.clone(), until)).is_some() {
+            return; // it has its place in the order
+        }
+        self.order.push_back(question);
+        if self.order.len() > MAX_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.answers.remove(&oldest);
+        }
+    }
+}
+
+/// What the caller showed: what a browser sends by itself, and what the caller says.
+fn headers(asked: &Asked<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    for (name, sent) in [(header::AUTHORIZATION, asked.authorization), (header::COOKIE, asked.cookie)] {
+        if let Some(mut value) = sent.and_then(|sent| HeaderValue::from_bytes(sent).ok()) {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+fn question(asked: &Asked<'_>) -> Question {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    for sent in [asked.authorization, asked.cookie] {
+        part(&[u8::from(sent.is_some())]);
+        part(sent.unwrap_or_default());
+    }
+    match asked.operation {
+        Operation::Publish(topics) => {
+            part(b"publish");
+            topics.iter().for_each(|topic| part(topic.as_str().as_bytes()));
+        }
+        Operation::Subscribe(selectors) => {
+            part(b"subscribe");
+            selectors.iter().for_each(|selector| part(selector.to_string().as_bytes()));
+        }
+    }
+    hash.finalize().into()
+}
+
+/// The grant in an answer, and for how long it holds.
+fn grant(body: &[u8]) -> Result<(Grant, Duration), String> {
+    let answer: Answer = serde_json::from_slice(body).map_err(|error| format!("its answer is no grant: {error}"))?;
+    let ttl = match answer.ttl {
+        None => DEFAULT_TTL,
+        Some(seconds) => Duration::try_from_secs_f64(seconds)
+            .map_err(|_| "its `ttl` is no number of seconds".to_owned())?
+            .min(MAX_TTL),
+    };
+    Ok((
+        Grant {
+            subject: answer.subject,
+            issuer: None,
+            token: None,
+            publish: selectors("publish", &answer.publish)?,
+            subscribe: selectors("subscribe", &answer.subscribe)?,
+            until: SystemTime::now().checked_add(ttl),
+        },
+        ttl,
+    ))
+}
+
+fn selectors(name: &str, texts: &[String]) -> Result<Arc<[Selector]>, String> {
+    if texts.len() > MAX_SELECTORS {
+        return Err(format!("its `{name}` has more than {MAX_SELECTORS} topics and patterns"));
+    }
+    let selectors = texts.iter().map(|text| Selector::new(text)).collect::<Result<_, _>>();
+    selectors.map_err(|why| format!("its `{name}` has something that is no topic or pattern: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_grant_or_it_is_told_what_is_wrong() {
+        let (found, ttl) = grant(br#"{"subject":"7","subscribe":["users/7/**"],"ttl":1.5,"more":{}}"#).unwrap();
+        assert_eq!((found.subject.as_deref(), ttl), (Some("7"), Duration::from_millis(1500)));
+        assert_eq!((found.subscribe.len(), found.publish.len()), (1, 0));
+        assert_eq!(grant(b"{}").unwrap().1, DEFAULT_TTL);
+        assert_eq!(grant(br#"{"ttl":1e9}"#).unwrap().1, MAX_TTL);
+        for (body, says) in [
+            (&b"<html>"[..], "is no grant"),
+            (br#"{"ttl":-1}"#, "no number of seconds"),
+            (br#"{"publish":["a**"]}"#, "`publish` has something"),
+            (br#"{"subscribe":"a"}"#, "is no grant"),
+        ] {
+            let why = grant(body).unwrap_err();
+            assert!(why.contains(says), "{why}");
+        }
+    }
+
+    #[test]
+    fn answers_are_kept_while_they_hold_and_the_oldest_go() {
+        let (mut kept, now) = (Kept::default(), Instant::now());
+        let number = |i: usize| -> Question {
+            let mut question = [0; 32];
+            question[..8].copy_from_slice(&i.to_le_bytes());
+            question
+        };
+        for i in 0..=MAX_KEPT {
+            kept.keep(number(i), &Grant::default(), now + Duration::from_secs(1));
+            kept.keep(number(i), &Grant::default(), now + Duration::from_secs(2));
+        }
+        assert!(kept.get(&number(0), now).is_none() && kept.get(&number(1), now).is_some());
+        assert!(kept.get(&number(1), now + Duration::from_secs(2)).is_none());
+        assert_eq!((kept.answers.len(), kept.order.len()), (MAX_KEPT, MAX_KEPT));
+    }
+
+    #[test]
+    fn who_shows_something_else_or_asks_for_something_else_has_another_answer() {
+        let topics = [Selector::new("a").unwrap(), Selector::new("b").unwrap()];
+        let asked = |authorization: Option<&'static [u8]>, cookie: Option<&'static [u8]>, operation| Asked {
+            authorization,
+            cookie,
+            ..Asked::new("", operation)
+        };
+        let all = Operation::Subscribe(&topics);
+        let questions = [
+            asked(None, Some(b"ab"), all),
+            asked(Some(b"ab"), None, all),
+            asked(Some(b"a"), Some(b"b"), all),
+            asked(Some(b"ab"), Some(b""), all),
+            asked(None, Some(b"ab"), Operation::Subscribe(&topics[..1])),
+            asked(None, Some(b"ab"), Operation::Publish(&[])),
+            asked(None, Some(b"ab"), Operation::Subscribe(&[])),
+        ];
+        let mut prints: Vec<_> = questions.iter().map(question).collect();
+        prints.sort_unstable();
+        prints.dedup();
+        assert_eq!(prints.len(), questions.len());
+    }
+}
