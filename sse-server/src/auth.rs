@@ -8,6 +8,8 @@ mod grant;
 mod issuers;
 #[cfg(feature = "jwt")]
 mod jwt;
+#[cfg(feature = "jwt")]
+mod remote_keys;
 mod ticket;
 mod token_file;
 mod tokens;

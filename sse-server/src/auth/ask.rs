@@ -46,7 +46,7 @@ type Question = [u8; 32];
 /// Answers that hold, the oldest first.
 #[derive(Debug, Default)]
 struct Kept {
-    answers: HashMap<Question, (Grant, Instant)>,
+    answers: HashMap<Question, Grant>,
     order: VecDeque<Question>,
 }
 
@@ -82,7 +82,7 @@ impl Ask {
 
     async fn answer(&self, asked: &Asked<'_>) -> Result<Grant, Denial> {
         let question = question(asked);
-        if let Some(grant) = self.kept.lock_even_so().get(&question, Instant::now()) {
+        if let Some(grant) = self.kept.lock_even_so().get(&question, SystemTime::now()) {
             return Ok(grant);
         }
         let unavailable = || Denial::Unavailable("the application can't say at the moment who may do what".to_owned());
@@ -99,10 +99,10 @@ impl Ask {
                 self.circuit.lock_even_so().succeeded();
                 return Err(Denial::invalid("the application knows nobody by what was sent"));
             }
-            Ok(Some(Ok((StatusCode::OK, body)))) => match grant(&body) {
-                Ok((grant, ttl)) => {
+            Ok(Some(Ok((StatusCode::OK, body)))) => match grant(&body, SystemTime::now()) {
+                Ok(grant) => {
                     self.circuit.lock_even_so().succeeded();
-                    self.kept.lock_even_so().keep(question, &grant, Instant::now() + ttl);
+                    self.kept.lock_even_so().keep(question, &grant);
                     return Ok(grant);
                 }
                 Err(why) => why,
@@ -139,12 +139,12 @@ impl Authorizer for Ask {
 }
 
 impl Kept {
-    fn get(&self, question: &Question, now: Instant) -> Option<Grant> {
-        self.answers.get(question).filter(|(_, until)| now < *until).map(|(grant, _)| grant.clone())
+    fn get(&self, question: &Question, now: SystemTime) -> Option<Grant> {
+        self.answers.get(question).filter(|grant| !grant.has_ended(now)).cloned()
     }
 
-    fn keep(&mut self, question: Question, grant: &Grant, until: Instant) {
-        if self.answers.insert(question, (grant.clone(), until)).is_some() {
+    fn keep(&mut self, question: Question, grant: &Grant) {
+        if self.answers.insert(question, grant.clone()).is_some() {
             return; // it has its place in the order
         }
         self.order.push_back(question);
@@ -192,8 +192,8 @@ fn question(asked: &Asked<'_>) -> Question {
     hash.finalize().into()
 }
 
-/// The grant in an answer, and for how long it holds.
-fn grant(body: &[u8]) -> Result<(Grant, Duration), String> {
+/// The grant in an answer that comes at `now`.
+fn grant(body: &[u8], now: SystemTime) -> Result<Grant, String> {
     let answer: Answer = serde_json::from_slice(body).map_err(|error| format!("its answer is no grant: {error}"))?;
     let ttl = match answer.ttl {
         None => DEFAULT_TTL,
@@ -201,17 +201,14 @@ fn grant(body: &[u8]) -> Result<(Grant, Duration), String> {
             .map_err(|_| "its `ttl` is no number of seconds".to_owned())?
             .min(MAX_TTL),
     };
-    Ok((
-        Grant {
-            subject: answer.subject,
-            issuer: None,
-            token: None,
-            publish: selectors("publish", &answer.publish)?,
-            subscribe: selectors("subscribe", &answer.subscribe)?,
-            until: SystemTime::now().checked_add(ttl),
-        },
-        ttl,
-    ))
+    Ok(Grant {
+        subject: answer.subject,
+        issuer: None,
+        token: None,
+        publish: selectors("publish", &answer.publish)?,
+        subscribe: selectors("subscribe", &answer.subscribe)?,
+        until: now.checked_add(ttl),
+    })
 }
 
 fn selectors(name: &str, texts: &[String]) -> Result<Arc<[Selector]>, String> {
@@ -228,11 +225,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_a_grant_or_it_is_told_what_is_wrong() {
-        let (found, ttl) = grant(br#"{"subject":"7","subscribe":["users/7/**"],"ttl":1.5,"more":{}}"#).unwrap();
-        assert_eq!((found.subject.as_deref(), ttl), (Some("7"), Duration::from_millis(1500)));
+        let now = SystemTime::now();
+        let grant = |body: &[u8]| super::grant(body, now);
+        let lasts = |grant: &Grant| grant.until.unwrap().duration_since(now).unwrap();
+        let found = grant(br#"{"subject":"7","subscribe":["users/7/**"],"ttl":1.5,"more":{}}"#).unwrap();
+        assert_eq!((found.subject.as_deref(), lasts(&found)), (Some("7"), Duration::from_millis(1500)));
         assert_eq!((found.subscribe.len(), found.publish.len()), (1, 0));
-        assert_eq!(grant(b"{}").unwrap().1, DEFAULT_TTL);
-        assert_eq!(grant(br#"{"ttl":1e9}"#).unwrap().1, MAX_TTL);
+        assert_eq!(lasts(&grant(b"{}").unwrap()), DEFAULT_TTL);
+        assert_eq!(lasts(&grant(br#"{"ttl":1e9}"#).unwrap()), MAX_TTL);
         for (body, says) in [
             (&b"<html>"[..], "is no grant"),
             (br#"{"ttl":-1}"#, "no number of seconds"),
@@ -246,15 +246,16 @@ mod tests {
 
     #[test]
     fn answers_are_kept_while_they_hold_and_the_oldest_go() {
-        let (mut kept, now) = (Kept::default(), Instant::now());
+        let (mut kept, now) = (Kept::default(), SystemTime::now());
+        let grant = Grant { until: now.checked_add(Duration::from_secs(2)), ..Grant::default() };
         let number = |i: usize| -> Question {
             let mut question = [0; 32];
             question[..8].copy_from_slice(&i.to_le_bytes());
             question
         };
         for i in 0..=MAX_KEPT {
-            kept.keep(number(i), &Grant::default(), now + Duration::from_secs(1));
-            kept.keep(number(i), &Grant::default(), now + Duration::from_secs(2));
+            kept.keep(number(i), &Grant { until: Some(now), ..Grant::default() });
+            kept.keep(number(i), &grant);
         }
         assert!(kept.get(&number(0), now).is_none() && kept.get(&number(1), now).is_some());
         assert!(kept.get(&number(1), now + Duration::from_secs(2)).is_none());

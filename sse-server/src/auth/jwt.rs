@@ -42,6 +42,11 @@ pub(crate) fn issuer_of(token: &str) -> Result<Option<String>, Denial> {
     Ok(claims.iss)
 }
 
+/// Returns true if one of `keys` may have signed `token`, by what it says of itself.
+pub(crate) fn may_be_signed_by(token: &str, keys: &Keys) -> bool {
+    decode_header(token).is_ok_and(|header| keys.has_one_of(&header))
+}
+
 impl Issuer {
     /// What `token` grants at `now`, if one of `keys` has signed it and its claims are right.
     pub(crate) fn grant(&self, token: &str, keys: &Keys, now: SystemTime) -> Result<Grant, Denial> {

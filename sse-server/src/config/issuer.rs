@@ -1,6 +1,6 @@
 //! `[[auth.issuers]]`: who issues JSON Web Tokens, and how they are told from others.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::setting::{Given, Setting};
 
@@ -22,7 +22,7 @@ pub struct Issuer {
     pub subscribe_claim: String,
 }
 
-/// Where the keys of an issuer are: a file that is read again when it changes.
+/// Where the keys of an issuer are: in a file that is read again when it changes, or at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssuerKeys {
@@ -32,13 +32,18 @@ pub enum IssuerKeys {
     Pem(PathBuf),
     /// A set of keys in JSON (RFC 7517).
     Set(PathBuf),
+    /// The address of such a set, in which secrets are passed over.
+    Url(String),
 }
 
 impl IssuerKeys {
-    /// The file.
-    pub(crate) fn path(&self) -> &Path {
+    /// How they are given: the name of the key in the configuration, and its value.
+    fn given(&self) -> (&'static str, String) {
         match self {
-            Self::Secret(path) | Self::Pem(path) | Self::Set(path) => path,
+            Self::Secret(path) => ("secret_file", path.display().to_string()),
+            Self::Pem(path) => ("public_key_file", path.display().to_string()),
+            Self::Set(path) => ("jwks_file", path.display().to_string()),
+            Self::Url(url) => ("jwks_url", url.clone()),
         }
     }
 }
@@ -66,6 +71,7 @@ impl Issuer {
             "secret_file" => Some(IssuerKeys::Secret(path.into())),
             "public_key_file" => Some(IssuerKeys::Pem(path.into())),
             "jwks_file" => Some(IssuerKeys::Set(path.into())),
+            "jwks_url" => Some(IssuerKeys::Url(path.clone())),
             _ => None,
         });
         let mut places = places.collect::<Vec<_>>();
@@ -82,6 +88,7 @@ impl Issuer {
                 "publish_claim" => issuer.publish_claim.clone_from(value),
                 "subscribe_claim" => issuer.subscribe_claim.clone_from(value),
                 "secret_file" | "public_key_file" | "jwks_file" => {}
+                "jwks_url" if is_safe(value) => {}
                 _ => return None,
             }
         }
@@ -89,7 +96,8 @@ impl Issuer {
             return None;
         }
         // a set says for each of its keys what it is for
-        let is_told_twice = issuer.algorithm.is_some() && matches!(issuer.keys, IssuerKeys::Set(_));
+        let is_told_twice =
+            issuer.algorithm.is_some() && matches!(issuer.keys, IssuerKeys::Set(_) | IssuerKeys::Url(_));
         (!is_told_twice).then_some(issuer)
     }
 
@@ -102,12 +110,8 @@ impl Issuer {
             table.insert("audience".into(), toml::Value::Array(all));
         }
         let mut insert = |name: &str, value: &str| table.insert(name.into(), value.into());
-        let place = match &self.keys {
-            IssuerKeys::Secret(_) => "secret_file",
-            IssuerKeys::Pem(_) => "public_key_file",
-            IssuerKeys::Set(_) => "jwks_file",
-        };
-        insert(place, &self.keys.path().display().to_string());
+        let (name, value) = self.keys.given();
+        insert(name, &value);
         if let Some(algorithm) = &self.algorithm {
             insert("algorithm", algorithm);
         }
@@ -115,6 +119,16 @@ impl Issuer {
         insert("subscribe_claim", &self.subscribe_claim);
         toml::Value::Table(table)
     }
+}
+
+/// Returns true if what comes from there comes from nobody else: an address with https, or on this machine.
+fn is_safe(url: &str) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let is_here = uri.host().is_some_and(|host| {
+        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    });
+    super::setting::is_url(url) && (uri.scheme_str() == Some("https") || is_here)
 }
 
 impl Setting for Vec<Issuer> {
@@ -134,8 +148,9 @@ impl Setting for Vec<Issuer> {
 
     fn allowed((): &()) -> String {
         format!(
-            "tables [[auth.issuers]] with one of secret_file, public_key_file and jwks_file, and any of issuer, audience \
-             (a list), algorithm (but with jwks_file: {}), publish_claim, subscribe_claim",
+            "tables [[auth.issuers]] with one of secret_file, public_key_file, jwks_file and jwks_url (an address with \
+             https, or on this machine), and any of issuer, audience (a list), algorithm (but with a set: {}), \
+             publish_claim, subscribe_claim",
             ALGORITHMS.join(", ")
         )
     }

@@ -11,7 +11,7 @@ mod value;
 
 pub(super) use choice::{Choice, choices};
 pub(super) use number::Numbers::{Bytes, Count};
-pub(super) use text::TextRule;
+pub(super) use text::{TextRule, is_url};
 pub(super) use value::Given;
 
 /// A value that a key stands for.

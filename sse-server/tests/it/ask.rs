@@ -19,17 +19,17 @@ use crate::{
 };
 
 /// What an application answers: a status and a body; `None` is nothing at all.
-type Answer = Option<(u16, String)>;
+pub(crate) type Answer = Option<(u16, String)>;
 
 /// An application that answers each question by its head, and remembers the heads.
 #[derive(Clone)]
-struct Application {
-    url: String,
+pub(crate) struct Application {
+    pub(crate) url: String,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Application {
-    async fn start(answer: impl Fn(&str) -> Answer + Clone + Send + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&str) -> Answer + Clone + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/access?from=hub", listener.local_addr().unwrap());
         let heads = Arc::<Mutex<Vec<String>>>::default();
@@ -42,11 +42,11 @@ impl Application {
         own
     }
 
-    fn questions(&self) -> usize {
+    pub(crate) fn questions(&self) -> usize {
         self.heads.lock().unwrap().len()
     }
 
-    fn last(&self) -> String {
+    pub(crate) fn last(&self) -> String {
         self.heads.lock().unwrap().last().unwrap().clone()
     }
 

@@ -6,14 +6,18 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
-use ring::hmac;
+use ring::{
+    hmac,
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+};
 use serde_json::{Value, json};
 use sse_server::{AuthMode, Config, Hub, HubService, Issuer, IssuerKeys, RouteSet};
 use sse_test_support::blocks::checked;
 use sse_testkit::{TestClient, event};
 use tempfile::TempDir;
 
-use crate::{program, support::problem};
+use crate::{ask::Application, program, support::problem};
 
 const OLD: &[u8] = b"the secret of the beginning, long enough";
 const NEW: &[u8] = b"the secret that came after it, and longer";
@@ -164,9 +168,11 @@ fn what_is_wrong_with_issuers_is_said_in_one_line() {
         (issuer("issuer = \"a\""), 2, "auth.issuers"),
         (issuer("secret_file = \"a\"\nissuer = [\"a\", \"b\"]"), 2, "auth.issuers"),
         (issuer("secret_file = \"a\"\naudience = [\"a\", \"\"]"), 2, "auth.issuers"),
-        (issuer(&two), 2, "with one of secret_file, public_key_file and jwks_file"),
+        (issuer(&two), 2, "with one of secret_file, public_key_file, jwks_file and jwks_url"),
         (issuer("secret_file = \"a\"\nalgorithm = \"none\""), 2, "HS256, HS384"),
-        (issuer("jwks_file = \"a\"\nalgorithm = \"RS256\""), 2, "but with jwks_file"),
+        (issuer("jwks_file = \"a\"\nalgorithm = \"RS256\""), 2, "but with a set"),
+        (issuer("jwks_url = \"http://login.example/keys\""), 2, "an address with https, or on this machine"),
+        (issuer("jwks_url = \"https://me:secret@login.example/keys\""), 2, "an address with https"),
         (issuer("secret_file = \"a\"\nurl = \"http://localhost\""), 2, "auth.issuers"),
         (format!("{short}{short}"), 2, "has the issuer \"\" twice"),
         (short.clone(), 1, "short: the secret has 5 bytes; 32 are the fewest"),
@@ -181,12 +187,59 @@ fn what_is_wrong_with_issuers_is_said_in_one_line() {
     }
 }
 
+/// A key of an issuer whose public half is at an address.
+struct Signer(EcdsaKeyPair);
+
+impl Signer {
+    fn new() -> Self {
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        Self(EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random).unwrap())
+    }
+
+    fn public(&self, id: &str) -> Value {
+        let [x, y] = [1..33, 33..65].map(|part| BASE64.encode(&self.0.public_key().as_ref()[part]));
+        json!({ "kty": "EC", "crv": "P-256", "kid": id, "x": x, "y": y })
+    }
+
+    fn sign(&self, id: &str) -> String {
+        let head = BASE64.encode(json!({ "alg": "ES256", "kid": id }).to_string());
+        let claims = json!({ "iss": "https://login.example", "exp": now() + 600.0, "subscribe": ["a"] });
+        let message = format!("{head}.{}", BASE64.encode(claims.to_string()));
+        let signature = self.0.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
+        format!("Bearer {message}.{}", BASE64.encode(signature))
+    }
+}
+
+#[tokio::test]
+async fn keys_come_from_an_address_and_a_secret_among_them_is_none() {
+    let (signer, other) = (Signer::new(), Signer::new());
+    let known = json!({ "kty": "oct", "kid": "known", "alg": "HS256", "k": BASE64.encode(OLD) });
+    let keys = json!({ "keys": [signer.public("one"), known] }).to_string();
+    let issuer = Application::start(move |_| Some((200, keys.clone()))).await;
+    let mut login = Issuer::with(IssuerKeys::Url(issuer.url.clone()));
+    login.issuer = "https://login.example".into();
+    let mut config = Config::in_memory();
+    (config.auth.mode, config.auth.issuers) = (AuthMode::Jwt, vec![login]);
+    let client = checked(&TestClient::new(HubService::new(Hub::new(config).unwrap(), RouteSet::Public)));
+    let read = |token: &str| client.get("/events?topic=a").header("authorization", token);
+    read(&signer.sign("one")).connect().await.expect_event(event("sse-cursor")).await;
+    assert!(issuer.last().starts_with("GET /access?from=hub HTTP/1.1"));
+    let claims = json!({ "iss": "https://login.example", "exp": now() + 600.0, "subscribe": ["a"] });
+    let by_secret = format!("Bearer {}", sign(OLD, "known", &claims));
+    for token in [other.sign("one"), signer.sign("two"), by_secret] {
+        assert_eq!(read(&token).send().await.status, 401);
+    }
+    assert_eq!(issuer.questions(), 1, "what tokens say has nobody asked again and again");
+}
+
 #[test]
 fn issuers_are_printed_as_they_are_read() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.toml");
     let issuers = "[[auth.issuers]]\nissuer = \"a\"\naudience = [\"https://x/?a,b\", \"hub\"]\njwks_file = \"k\"\n\
-                   [[auth.issuers]]\nissuer = \"\"\naudience = []\nsecret_file = \"s\"\nalgorithm = \"HS512\"\n";
+                   [[auth.issuers]]\nissuer = \"\"\naudience = []\nsecret_file = \"s\"\nalgorithm = \"HS512\"\n\
+                   [[auth.issuers]]\nissuer = \"b\"\njwks_url = \"https://b.example/keys\"\n";
     std::fs::write(&file, format!("[auth]\nmode = \"jwt\"\n{issuers}")).unwrap();
     let print = || program().run(&["--config", file.to_str().unwrap(), "--print-config"], &[]).stdout;
     let first = String::from_utf8(print()).unwrap();

@@ -96,6 +96,21 @@ impl Keys {
         Ok(Self(keys))
     }
 
+    /// A set of keys that are known to others: a secret among them is none, and passed over.
+    pub(crate) fn of_public_set(bytes: &[u8]) -> Result<Self, String> {
+        let mut set = Self::of_set(bytes)?;
+        set.0.retain(|key| key.decoding.family() != AlgorithmFamily::Hmac);
+        if set.0.is_empty() {
+            return Err("all of the keys are secrets, and whoever can fetch them knows them".into());
+        }
+        Ok(set)
+    }
+
+    /// Returns true if a key may have signed a token with this header.
+    pub(super) fn has_one_of(&self, header: &Header) -> bool {
+        self.of(header).next().is_some()
+    }
+
     fn one(algorithm: Algorithm, decoding: DecodingKey) -> Result<Self, String> {
         if algorithm.family() != decoding.family() {
             return Err(format!("the key is of another kind than algorithm {algorithm:?} takes"));

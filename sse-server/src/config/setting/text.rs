@@ -82,7 +82,8 @@ impl TextRule {
     }
 }
 
-fn is_url(text: &str) -> bool {
+/// Returns true if `text` is an address that can be asked, without a fragment or a password.
+pub(in crate::config) fn is_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() && !has_user && !text.contains('#')
