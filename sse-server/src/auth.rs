@@ -37,10 +37,16 @@ pub(crate) trait ByFiles: Authorizer {
     /// What is wrong with a file, in one line, when it is told first. What was known of it stays.
     fn reread(&self, anyway: bool) -> Result<Reread, String>;
 
-    /// Returns true if the token that `grant` comes from is known to grant less now, or nothing.
-    fn has_withdrawn(&self, grant: &Grant) -> bool {
+    /// What the token is that `grant` comes from, if that can be looked up: two that differ are not the same.
+    fn stamp(&self, grant: &Grant) -> Option<u64> {
         let _ = grant;
-        false
+        None
+    }
+
+    /// What is left of `grant`, which came from a token that was `stamp`; `None` if it is nothing, or less than was selected.
+    fn left_of(&self, grant: Grant, stamp: Option<u64>) -> Option<Grant> {
+        let _ = stamp;
+        Some(grant)
     }
 }
 

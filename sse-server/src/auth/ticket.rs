@@ -26,7 +26,11 @@ pub(crate) const KEY_BYTES: usize = 32;
 
 /// Signs tickets.
 #[derive(Clone)]
-pub(crate) struct TicketKey([u8; KEY_BYTES]);
+pub(crate) struct TicketKey {
+    bytes: [u8; KEY_BYTES],
+    /// What its tickets are for: those of a hub that decides in another way are none.
+    purpose: String,
+}
 
 /// A key is no log's business.
 impl fmt::Debug for TicketKey {
@@ -40,10 +44,14 @@ impl fmt::Debug for TicketKey {
 pub(crate) struct Ticket {
     /// What tells it from all others.
     pub(crate) number: u128,
+    /// In whole seconds.
+    pub(crate) issued: SystemTime,
     /// Its stream has to open before this. In whole seconds.
     pub(crate) use_by: SystemTime,
     /// Who holds it, what they may subscribe to, and until when, in whole milliseconds.
     pub(crate) grant: Grant,
+    /// What the token behind it was, if that can be looked up.
+    pub(crate) stamp: Option<u64>,
 }
 
 /// A ticket as it is signed. Names are short, since it is a part of an address.
@@ -51,7 +59,8 @@ pub(crate) struct Ticket {
 #[serde(deny_unknown_fields)]
 struct Payload {
     n: u128,
-    /// In seconds since 1970.
+    /// In seconds since 1970, as `u` is.
+    a: u64,
     u: u64,
     /// In milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,12 +71,14 @@ struct Payload {
     i: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     t: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    f: Option<u64>,
     r: Vec<String>,
 }
 
 impl TicketKey {
-    pub(crate) const fn new(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(bytes)
+    pub(crate) const fn new(bytes: [u8; KEY_BYTES], purpose: String) -> Self {
+        Self { bytes, purpose }
     }
 
     /// The ticket as it is sent; `None` if it would be too long for an address.
@@ -76,11 +87,13 @@ impl TicketKey {
         let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default();
         let payload = Payload {
             n: ticket.number,
-            u: since(ticket.use_by).as_secs(),
+            a: since(ticket.issued).as_secs(),
+            u: since(ticket.use_by).as_millis().div_ceil(1000).try_into().ok()?,
             e: until.map(|until| u64::try_from(since(until).as_millis()).unwrap_or(u64::MAX)),
             s: subject.clone(),
             i: issuer.clone(),
             t: token.clone(),
+            f: ticket.stamp,
             r: subscribe.iter().map(ToString::to_string).collect(),
         };
         let payload = serde_json::to_vec(&payload).ok()?;
@@ -99,7 +112,7 @@ impl TicketKey {
         let [payload, signature] = [payload, signature].map(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let payload = payload?;
         self.mac(&payload)?.verify_slice(&signature?).ok()?; // in constant time
-        let Payload { n, u, e, s, i, t, r } = serde_json::from_slice(&payload).ok()?;
+        let Payload { n, a, u, e, s, i, t, f, r } = serde_json::from_slice(&payload).ok()?;
         let after = |time: Duration| UNIX_EPOCH.checked_add(time);
         let subscribe: Vec<_> = r.iter().map(|text| Selector::new(text)).collect::<Result<_, _>>().ok()?;
         let until = match e {
@@ -108,12 +121,13 @@ impl TicketKey {
         };
         let grant =
             Grant { subject: s, issuer: i, token: t, publish: Arc::default(), subscribe: subscribe.into(), until };
-        Some(Ticket { number: n, use_by: after(Duration::from_secs(u))?, grant })
+        let (issued, use_by) = (after(Duration::from_secs(a))?, after(Duration::from_secs(u))?);
+        Some(Ticket { number: n, issued, use_by, grant, stamp: f })
     }
 
     fn mac(&self, payload: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-        mac.update(b"sse-server ticket 1\n");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.bytes).ok()?;
+        mac.update(format!("sse-server ticket 1 {}\n", self.purpose).as_bytes());
         mac.update(payload);
         Some(mac)
     }
@@ -123,43 +137,50 @@ impl TicketKey {
 mod tests {
     use super::*;
 
+    fn key(byte: u8) -> TicketKey {
+        TicketKey::new([byte; KEY_BYTES], "tokens".into())
+    }
+
     fn ticket(topics: &[&str]) -> Ticket {
         let subscribe = topics.iter().map(|text| Selector::new(text).unwrap()).collect();
         let until = UNIX_EPOCH.checked_add(Duration::from_millis(1_800_000_000_123));
         let grant =
             Grant { subject: Some("user 7".into()), token: Some("t1".into()), subscribe, until, ..Grant::default() };
-        Ticket { number: u128::MAX - 7, use_by: UNIX_EPOCH + Duration::from_secs(1_700_000_000), grant }
+        let (issued, use_by) =
+            (UNIX_EPOCH + Duration::from_secs(1_700_000_000), UNIX_EPOCH + Duration::from_secs(1_700_000_060));
+        Ticket { number: u128::MAX - 7, issued, use_by, grant, stamp: Some(u64::MAX) }
     }
 
     #[test]
     fn what_was_signed_is_read_again_and_nothing_else_is() {
-        let key = TicketKey::new([7; KEY_BYTES]);
+        let own = key(7);
         for ticket in [
             ticket(&["a", "users/7/**", "é ü"]),
             Ticket { grant: Grant { until: None, subject: None, ..ticket(&[]).grant }, ..ticket(&["a"]) },
         ] {
-            let text = key.sign(&ticket).unwrap();
-            assert_eq!(key.verify(&text), Ok(ticket));
+            let text = own.sign(&ticket).unwrap();
+            assert_eq!(own.verify(&text), Ok(ticket));
             assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{text}");
-            assert!(TicketKey::new([8; KEY_BYTES]).verify(&text).is_err(), "another hub's");
+            assert!(key(8).verify(&text).is_err(), "another hub's");
+            assert!(TicketKey::new([7; KEY_BYTES], "jwt".into()).verify(&text).is_err(), "of other tokens");
             for at in 0..text.len() {
                 let mut bytes = text.clone().into_bytes();
                 bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-                assert!(key.verify(std::str::from_utf8(&bytes).unwrap()).is_err(), "changed at {at}");
-                assert!(key.verify(&text[..at]).is_err(), "cut at {at}");
+                assert!(own.verify(std::str::from_utf8(&bytes).unwrap()).is_err(), "changed at {at}");
+                assert!(own.verify(&text[..at]).is_err(), "cut at {at}");
             }
         }
         for text in ["", ".", PREFIX, "sse_ticket_.", "sse_ticket_e30.e30"] {
-            assert!(key.verify(text).is_err(), "{text:?}");
+            assert!(own.verify(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn a_ticket_fits_an_address() {
-        let key = TicketKey::new([7; KEY_BYTES]);
+        let own = key(7);
         let long = "x".repeat(900);
-        assert!(key.sign(&ticket(&[&long, &long, &long])).is_some());
-        assert!(key.sign(&ticket(&[&long, &long, &long, &long])).is_none());
-        assert_eq!(format!("{key:?}"), "TicketKey { .. }");
+        assert!(own.sign(&ticket(&[&long, &long, &long])).is_some());
+        assert!(own.sign(&ticket(&[&long, &long, &long, &long])).is_none());
+        assert_eq!(format!("{own:?}"), "TicketKey { .. }");
     }
 }

@@ -42,8 +42,12 @@ impl ByFiles for TokenFile {
         Ok(if changed.is_empty() { Reread::Nothing } else { Reread::Tokens(changed) })
     }
 
-    fn has_withdrawn(&self, grant: &Grant) -> bool {
-        !grant.token.as_ref().is_some_and(|id| self.0.parsed().still_grants(id, &grant.subscribe))
+    fn stamp(&self, grant: &Grant) -> Option<u64> {
+        self.0.parsed().stamp(grant.token.as_ref()?)
+    }
+
+    fn left_of(&self, grant: Grant, stamp: Option<u64>) -> Option<Grant> {
+        self.0.parsed().left_of(grant, stamp)
     }
 }
 

@@ -193,10 +193,24 @@ impl Tokens {
         })
     }
 
-    /// Returns true if there is a token with this ID that may subscribe to all that `selectors` select.
-    pub(crate) fn still_grants(&self, id: &str, selectors: &[Selector]) -> bool {
-        let Some(token) = self.0.get(id) else { return false };
-        selectors.iter().all(|one| token.subscribe.iter().any(|granted| granted.covers(one)))
+    /// A part of the hash of the token with this ID.
+    pub(crate) fn stamp(&self, id: &str) -> Option<u64> {
+        // hashed once more, since it is shown: of the secret nothing can be told by it
+        let hash = Sha256::digest(self.0.get(id)?.hash);
+        hash.first_chunk().map(|first| u64::from_le_bytes(*first))
+    }
+
+    /// What is left of a `grant` that came from a token that was `stamp`; `None` if the token is another now, or may not
+    /// subscribe to all of it.
+    pub(crate) fn left_of(&self, grant: Grant, stamp: Option<u64>) -> Option<Grant> {
+        let id = grant.token.as_ref()?;
+        let token = self.0.get(id).filter(|_| self.stamp(id) == stamp)?;
+        let covered = grant.subscribe.iter().all(|one| token.subscribe.iter().any(|granted| granted.covers(one)));
+        let until = match (grant.until, token.expires) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        covered.then_some(Grant { until, ..grant })
     }
 
     /// The IDs of tokens that grant something else in `new`, or are not there.

@@ -70,7 +70,12 @@ impl Credential {
         if authorization.is_none() && cookie.is_none() {
             return Ok(None);
         }
-        Ok(Some(Self { is_cookie: authorization.is_none(), shown: Shown::Headers(authorization, cookie) }))
+        // a browser sends Basic by itself as well; but it says then where the page comes from
+        let is_deliberate = authorization.as_ref().is_some_and(|line| {
+            line.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+                || !headers.contains_key(header::ORIGIN)
+        });
+        Ok(Some(Self { is_cookie: !is_deliberate, shown: Shown::Headers(authorization, cookie) }))
     }
 
     fn asked<'a>(&'a self, operation: Operation<'a>) -> Asked<'a> {

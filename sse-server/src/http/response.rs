@@ -83,6 +83,11 @@ impl ResponseBody {
         }
     }
 
+    /// Returns true if it is a stream whose last words have been given out.
+    pub(crate) const fn said_farewell(&self) -> bool {
+        matches!(&self.kind, Kind::Events(body) if body.said_farewell())
+    }
+
     /// Returns true if it is a stream whose grant has ended.
     pub(crate) fn is_out_of_grant(&self) -> bool {
         matches!(&self.kind, Kind::Events(body) if body.is_out_of_grant())

@@ -27,6 +27,9 @@ use crate::{
     config::{Auth, AuthMode, Config},
 };
 
+/// The longest time that a ticket grants if nobody can be asked again about who holds it.
+const UNASKED: Duration = Duration::from_secs(24 * 3600);
+
 /// Who decides.
 #[derive(Debug)]
 pub(crate) struct Authority {
@@ -131,13 +134,17 @@ impl Access {
         streams.range((from, Bound::Unbounded)).take(count).map(|(_, stream)| stream.clone()).collect()
     }
 
-    /// Ends the streams that `is_one` is true for. Returns how many.
+    /// Ends the streams that `is_one` is true for, and their tickets. Returns how many.
     pub(crate) fn revoke(&self, is_one: impl Fn(&GrantedStream) -> bool) -> usize {
+        self.end_all(is_one, |stream| self.end(stream))
+    }
+
+    fn end_all(&self, is_one: impl Fn(&GrantedStream) -> bool, end: impl Fn(&GrantedStream)) -> usize {
         self.revocations.fetch_add(1, Ordering::AcqRel); // first, for those that are not on the list yet
         let streams = self.streams.lock_even_so();
         let all: Vec<_> = streams.values().filter(|stream| is_one(stream)).cloned().collect();
         drop(streams);
-        all.iter().for_each(|stream| self.end(stream));
+        all.iter().for_each(|stream| end(stream));
         all.len()
     }
 
@@ -187,9 +194,16 @@ impl Hub {
     /// `None` if it would be too long.
     pub(crate) fn ticket(&self, decided: &Decided, selectors: Arc<[Selector]>, ttl: Duration) -> Option<String> {
         let access = self.access()?;
-        let grant = Grant { publish: Arc::default(), subscribe: selectors, ..decided.grant.clone() };
-        let ticket = Ticket { number: random::number_once(), use_by: SystemTime::now().checked_add(ttl)?, grant };
-        access.tickets.key().sign(&ticket)
+        let mut grant = Grant { publish: Arc::default(), subscribe: selectors, ..decided.grant.clone() };
+        let now = SystemTime::now();
+        let stamp = access.authority.files.as_ref().and_then(|files| files.stamp(&grant));
+        if stamp.is_none() {
+            // nobody can be asked about it later
+            let day = now.checked_add(UNASKED)?;
+            grant.until = Some(grant.until.map_or(day, |until| until.min(day)));
+        }
+        let (number, use_by) = (random::number_once(), now.checked_add(ttl)?);
+        access.tickets.key().sign(&Ticket { number, issued: now, use_by, grant, stamp })
     }
 
     /// Decides what somebody may do who shows `ticket`, for a stream that is about to open. `has_position` says that it goes on
@@ -199,16 +213,18 @@ impl Hub {
         self.watch(access).await;
         let revocations = access.revocations.load(Ordering::Acquire);
         let (ticket, now) = (access.tickets.key().verify(ticket)?, SystemTime::now());
-        if ticket.grant.has_ended(now) {
+        let left = match &access.authority.files {
+            Some(files) => files.left_of(ticket.grant.clone(), ticket.stamp),
+            None => Some(ticket.grant.clone()),
+        };
+        let grant = left.ok_or_else(|| {
+            Denial::invalid("the token that the ticket comes from is not known here any more, or grants less")
+        })?;
+        if grant.has_ended(now) {
             return Err(Denial::invalid("the ticket has expired"));
         }
-        if access.authority.files.as_ref().is_some_and(|files| files.has_withdrawn(&ticket.grant)) {
-            return Err(Denial::invalid(
-                "the token that the ticket comes from is not known here any more, or grants less",
-            ));
-        }
         let claim = access.tickets.claim(&ticket, has_position, now)?;
-        Ok(Some(Decided { grant: ticket.grant, is_anonymous: false, revocations, claim: Some(claim) }))
+        Ok(Some(Decided { grant, is_anonymous: false, revocations, claim: Some(claim) }))
     }
 
     /// Returns true if what was `decided` holds for sure: it has not ended, and nothing was taken back since.
@@ -231,11 +247,11 @@ impl Hub {
         let name = { names }.find(|name| !streams.contains_key(name))?;
         let stream = GrantedStream::new(name, &decided.grant, until, selectors, address, self.clock().date());
         let stream = Arc::new(stream.with_ticket(decided.claim.as_ref().map(Claim::number)));
-        streams.insert(name, stream.clone());
-        drop(streams);
         if let Some(claim) = &decided.claim {
             claim.opened(&stream);
         }
+        streams.insert(name, stream.clone());
+        drop(streams);
         if access.revocations.load(Ordering::Acquire) != decided.revocations {
             stream.revoke(); // perhaps not meant; it comes back, and is decided anew
         }
@@ -287,7 +303,7 @@ impl Hub {
             Ok(Reread::Keys) => tracing::info!("the keys of the issuers of tokens were read again"),
             Ok(Reread::Tokens(changed)) => {
                 let is_one = |stream: &GrantedStream| stream.token().is_some_and(|token| changed.contains(&token));
-                let streams = self.access().map_or(0, |access| access.revoke(is_one));
+                let streams = self.access().map_or(0, |access| access.end_all(is_one, GrantedStream::revoke)); // tickets are decided anew
                 tracing::info!(
                     tokens = changed.len(),
                     streams,

@@ -130,7 +130,13 @@ impl Acceptor {
             tokio::spawn(connection::serve(Socket::new(stream, None), peer, service, serving, stopped));
             return;
         };
-        let handshake = tls.begin(address.ip());
+        let failed = move |hub: &Hub, error: &str| {
+            hub.metrics().tls_handshake_failures.inc();
+            tracing::debug!(%address, error, "no TLS connection came about");
+        };
+        let Some(handshake) = tls.begin(address.ip()) else {
+            return failed(&self.hub, "too many have just begun");
+        };
         tokio::spawn(async move {
             let mut server = stopped.clone();
             let finished = tokio::select! {
@@ -142,10 +148,7 @@ impl Acceptor {
                     let peer = Peer { is_tls: true, ..peer };
                     connection::serve(socket, peer, service, serving, stopped).await;
                 }
-                Err(error) => {
-                    serving.hub.metrics().tls_handshake_failures.inc();
-                    tracing::debug!(%address, error, "no TLS connection came about");
-                }
+                Err(error) => failed(&serving.hub, &error),
             }
         });
     }

@@ -15,7 +15,7 @@ use rustls::{
 };
 use tokio::{
     net::TcpStream,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use self::handshakes::{Handshakes, Place};
@@ -106,14 +106,15 @@ impl Tls {
         Ok(Some(Self { hub: hub.clone(), server: Arc::new(server), certificate, handshakes }))
     }
 
-    /// Begins with a client. If too many have begun, the oldest of them ends.
-    pub(super) fn begin(&self, address: IpAddr) -> Handshake {
-        Handshake {
+    /// Begins with a client, unless too many have just begun. If too many had begun before, the oldest of them ends.
+    pub(super) fn begin(&self, address: IpAddr) -> Option<Handshake> {
+        let place = self.handshakes.begin(address, Instant::now())?;
+        Some(Handshake {
             server: self.server.clone(),
             records: self.hub.metrics().tls_record_bytes.clone(),
             limit: self.hub.config().server.header_timeout,
-            place: self.handshakes.begin(address),
-        }
+            place,
+        })
     }
 
     /// Reads the certificate and its key again when they change.
@@ -143,10 +144,11 @@ impl Handshake {
     /// Why there is no connection, in one line.
     pub(super) async fn finish(mut self, stream: TcpStream) -> Result<Socket, String> {
         tokio::select! {
+            biased;
+            () = self.place.superseded() => Err("too many were under way, and it was the oldest".to_owned()),
             agreed = timeout(self.limit, agree(self.server, self.records, stream)) => {
                 agreed.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())
             }
-            () = self.place.superseded() => Err("too many were under way, and it was the oldest".to_owned()),
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct EventBody {
     session: Session,
     subscriber: Subscriber,
     draining: bool,
+    /// Its last words have been given out.
+    said_farewell: bool,
     /// The next page, while it is being read from the store.
     reading: Option<oneshot::Receiver<Result<EncodedPage, DrainReason>>>,
     /// Fires when the session has to be polled.
@@ -45,7 +47,7 @@ impl EventBody {
         let now = hub.clock().now();
         let session = Session::new(cursor, opening, control, now, hub);
         let timer = Box::pin(sleep_until(hub.clock().instant(session.due())));
-        Self { session, subscriber, draining: false, reading: None, timer, drain_begins: None }
+        Self { session, subscriber, draining: false, said_farewell: false, reading: None, timer, drain_begins: None }
     }
 
     /// The same stream, but without a maximum age.
@@ -84,6 +86,11 @@ impl EventBody {
     /// Returns true if the grant of the stream has ended.
     pub(crate) fn is_out_of_grant(&self) -> bool {
         self.session.is_out_of_grant(self.subscriber.hub().clock().now())
+    }
+
+    /// Returns true if its last words have been given out.
+    pub(crate) const fn said_farewell(&self) -> bool {
+        self.said_farewell
     }
 
     /// Sets the reason for which the stream is cut off.
@@ -177,6 +184,7 @@ impl Stream for EventBody {
                 }
                 Action::End { last_words, reason } => {
                     this.subscriber.ends(reason.into());
+                    this.said_farewell = true;
                     return Poll::Ready(Some(last_words).filter(|words| !words.is_empty()).map(Ok));
                 }
                 Action::Ended => return Poll::Ready(None),

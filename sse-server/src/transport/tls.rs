@@ -23,6 +23,10 @@ const READ: usize = 4 << 10;
 /// The most bytes that are encrypted at once, and held back if the socket does not accept them. It fits a record.
 const RECORD: usize = 16 << 10;
 
+/// The most bytes that are kept of a record or, in a handshake, of a message that is not whole: those of the largest there are.
+const LARGEST_RECORD: usize = 5 + (16 << 10) + 2048;
+const LARGEST_MESSAGE: usize = 64 << 10;
+
 /// What a record may be longer than its content, with what TLS itself may have to say before it.
 const OVERHEAD: usize = 128;
 
@@ -38,6 +42,8 @@ pub(crate) struct TlsSession {
     unsent: Bytes,
     /// The peer has said that it sends no more.
     ended: bool,
+    /// What the peer sent is no TLS, and it has been told.
+    failed: bool,
 }
 
 impl fmt::Debug for TlsSession {
@@ -60,6 +66,7 @@ impl TlsSession {
             plain: Bytes::new(),
             unsent: Bytes::new(),
             ended: false,
+            failed: false,
         })
     }
 
@@ -167,10 +174,13 @@ impl TlsSession {
     /// As [`flush`](Self::flush).
     pub(crate) fn end(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
         self.flush(socket)?;
-        match self.encode(0, |traffic, record| traffic.queue_close_notify(record))? {
-            Some(alert) => self.send(socket, alert),
-            None => Ok(()), // both have said so
+        if self.failed {
+            return Ok(()); // it has been told something else
         }
+        if let Some(alert) = self.encode(0, |traffic, record| traffic.queue_close_notify(record))? {
+            self.send(socket, alert)?; // else both have said so
+        }
+        self.flush(socket)
     }
 
     /// The number of bytes that are encrypted and not accepted by the socket yet.
@@ -181,6 +191,10 @@ impl TlsSession {
     /// Reads from the socket once.
     fn receive(&mut self, socket: &mut impl Read) -> io::Result<usize> {
         let before = self.received.len();
+        let most = if self.tls.is_handshaking() { LARGEST_MESSAGE } else { LARGEST_RECORD };
+        if before >= most {
+            return Err(io::Error::new(ErrorKind::InvalidData, "what is in pieces is more than TLS has"));
+        }
         self.received.resize(before + READ, 0);
         let read = socket.read(&mut self.received[before..]);
         let count = read.as_ref().map_or(0, |count| *count);
@@ -199,6 +213,9 @@ impl TlsSession {
         &mut self,
         mut then: impl FnMut(WriteTraffic<'_, ServerConnectionData>) -> T,
     ) -> io::Result<Option<T>> {
+        if self.failed {
+            return Err(io::Error::new(ErrorKind::InvalidData, "the session has failed"));
+        }
         let outcome = loop {
             let UnbufferedStatus { discard, state, .. } = self.tls.process_tls_records(&mut self.received);
             let mut done = None;
@@ -230,13 +247,21 @@ impl TlsSession {
             self.received = Vec::new();
         }
         self.partial.set(self.received.len());
-        if outcome.is_err()
-            && let UnbufferedStatus { state: Ok(ConnectionState::EncodeTlsData(mut alert)), .. } =
-                self.tls.process_tls_records(&mut self.received)
-        {
-            self.unsent = [&self.unsent, &*sized(0, |bytes| alert.encode(bytes))?].concat().into();
+        if outcome.is_err() {
+            self.failed = true;
+            self.say_why()?;
         }
         outcome
+    }
+
+    /// Encodes what rustls has to say of an error. It looks at nothing that has come: the error is still there.
+    fn say_why(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            let UnbufferedStatus { state, .. } = self.tls.process_tls_records(&mut self.received);
+            let Ok(ConnectionState::EncodeTlsData(mut alert)) = state else { break };
+            self.unsent = [&self.unsent, &*sized(0, |bytes| alert.encode(bytes))?].concat().into();
+        }
+        Ok(())
     }
 
     /// What `encode` makes of `len` bytes; `None` if nothing can be written.

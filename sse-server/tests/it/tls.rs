@@ -199,9 +199,11 @@ async fn one_client_does_not_take_all_handshakes() {
     until("all are under way", async || metric(&inside, "sse_tls_handshakes").await == 512.0).await;
     let mut half = half.into_iter();
     let (mut oldest, half) = (half.next().unwrap(), half.collect::<Vec<_>>());
-    connect(hub.listening.address, client(&[b"http/1.1"], false).0).await.expect("one more gets in");
+    // once the oldest has had a second
+    let one_more = async || connect(hub.listening.address, client(&[b"http/1.1"], false).0).await.is_ok();
+    until("one more gets in", one_more).await;
     let _ = oldest.read_to_end(&mut Vec::new()).await; // perhaps with a reset
-    assert_eq!(metric(&inside, "sse_tls_handshake_failures_total").await, 1.0);
+    assert!(metric(&inside, "sse_tls_handshake_failures_total").await >= 1.0);
 
     let other = tokio::net::TcpSocket::new_v4().unwrap();
     other.bind("127.0.0.2:0".parse().unwrap()).unwrap();

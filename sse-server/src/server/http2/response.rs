@@ -141,18 +141,17 @@ impl Sending {
     }
 
     async fn run(&mut self) {
-        // The grant of the stream has ended, and what is queued are its last words.
-        let mut is_farewell = false;
         let cut = loop {
+            // what is queued is not its last words
+            let had_more = !self.body.said_farewell();
             match self.next().await {
                 Ok(Some(bytes)) if bytes.is_empty() => {}
-                // what waits in the connection's queue was not sent in time
-                Ok(_) if !is_farewell && self.body.is_out_of_grant() && self.has_queued() => {
+                // what waits in the connection's queue was not sent in time, or this is not
+                Ok(next) if had_more && self.body.is_out_of_grant() && self.is_late(next.as_ref()) => {
                     self.stream.send_reset(Reason::CANCEL);
                     return;
                 }
                 Ok(Some(bytes)) => {
-                    is_farewell = self.body.is_out_of_grant();
                     let last = self.body.is_end_stream();
                     match self.send(bytes, last).await {
                         Ok(()) if last => return,
@@ -176,6 +175,11 @@ impl Sending {
             self.hub.metrics().cut_off.inc();
         }
         self.stream.send_reset(Reason::CANCEL);
+    }
+
+    /// Returns true if something of the stream would leave after the end of its grant that is not its last words.
+    fn is_late(&self, next: Option<&Bytes>) -> bool {
+        self.has_queued() || next.is_some() && !self.body.said_farewell()
     }
 
     /// Returns true if pieces that the window has taken wait for the connection.

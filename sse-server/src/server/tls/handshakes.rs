@@ -4,10 +4,11 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
     sync::Arc,
+    time::Duration,
 };
 
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::base::{lock::Lock, network::network};
 
@@ -15,18 +16,29 @@ use crate::base::{lock::Lock, network::network};
 const MOST: usize = 4096;
 const MOST_OF_ONE: usize = 512;
 
+/// How long a handshake may take undisturbed, however many want its place.
+const UNDISTURBED: Duration = Duration::from_secs(1);
+
 /// The handshakes that are under way. One that is too many takes the place of the oldest: who means it needs a moment, and who
-/// only holds a place has held it longest.
+/// only holds a place has held it longest. Where all are young it is the newcomer who goes: in a rush nobody would get through
+/// otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct Handshakes(Arc<Lock<UnderWay>>);
 
 #[derive(Debug)]
 struct UnderWay {
     /// By their turn, with whom they belong to.
-    all: BTreeMap<u64, (IpAddr, oneshot::Sender<Superseded>)>,
+    all: BTreeMap<u64, Begun>,
     of_clients: HashMap<IpAddr, BTreeSet<u64>>,
     next: u64,
     count: Gauge,
+}
+
+#[derive(Debug)]
+struct Begun {
+    address: IpAddr,
+    at: Instant,
+    superseded: oneshot::Sender<Superseded>,
 }
 
 /// Another handshake has the place.
@@ -48,8 +60,8 @@ impl Handshakes {
         Self(Arc::new(Lock::new(UnderWay { all, of_clients, next: 0, count })))
     }
 
-    /// A place for a client that has just connected.
-    pub(super) fn begin(&self, address: IpAddr) -> Place {
+    /// A place for a client that has connected `now`, if there is one.
+    pub(super) fn begin(&self, address: IpAddr, now: Instant) -> Option<Place> {
         let address = network(address);
         let mut under_way = self.0.lock_even_so();
         let of_client = under_way.of_clients.get(&address).filter(|turns| turns.len() >= MOST_OF_ONE);
@@ -58,30 +70,35 @@ impl Handshakes {
             None if under_way.all.len() >= MOST => under_way.all.first_key_value().map(|(turn, _)| *turn),
             None => None,
         };
-        if let Some(superseded) = oldest.and_then(|oldest| under_way.remove(oldest)) {
-            let _ = superseded.send(Superseded); // it may have ended in this moment
+        if let Some(oldest) = oldest {
+            if under_way.all.get(&oldest).is_some_and(|begun| now < begun.at + UNDISTURBED) {
+                return None;
+            }
+            if let Some(begun) = under_way.remove(oldest) {
+                let _ = begun.superseded.send(Superseded); // it may have ended in this moment
+            }
         }
         let (sender, superseded) = oneshot::channel();
         let turn = under_way.next;
         under_way.next += 1;
-        under_way.all.insert(turn, (address, sender));
+        under_way.all.insert(turn, Begun { address, at: now, superseded: sender });
         under_way.of_clients.entry(address).or_default().insert(turn);
         under_way.count.inc();
-        Place { all: self.clone(), turn, superseded }
+        Some(Place { all: self.clone(), turn, superseded })
     }
 }
 
 impl UnderWay {
-    fn remove(&mut self, turn: u64) -> Option<oneshot::Sender<Superseded>> {
-        let (address, sender) = self.all.remove(&turn)?;
-        if let Some(turns) = self.of_clients.get_mut(&address) {
+    fn remove(&mut self, turn: u64) -> Option<Begun> {
+        let begun = self.all.remove(&turn)?;
+        if let Some(turns) = self.of_clients.get_mut(&begun.address) {
             turns.remove(&turn);
             if turns.is_empty() {
-                self.of_clients.remove(&address);
+                self.of_clients.remove(&begun.address);
             }
         }
         self.count.dec();
-        Some(sender)
+        Some(begun)
     }
 }
 
@@ -107,14 +124,19 @@ mod tests {
     #[test]
     fn one_too_many_takes_the_place_of_the_oldest_of_the_client_or_of_all() {
         let (count, address) = (Gauge::default(), |last: usize| IpAddr::from([127, 0, 0, last as u8]));
+        let (now, later) = (Instant::now(), Instant::now() + UNDISTURBED);
         let handshakes = Handshakes::new(count.clone());
         let is_superseded = |place: &mut Place| place.superseded().now_or_never().is_some();
-        let mut of_one: Vec<_> = (0..=MOST_OF_ONE).map(|_| handshakes.begin(address(1))).collect();
+        let mut of_one: Vec<_> = (0..MOST_OF_ONE).map(|_| handshakes.begin(address(1), now).unwrap()).collect();
+        assert!(handshakes.begin(address(1), now).is_none(), "a rush");
+        of_one.push(handshakes.begin(address(1), later).unwrap());
         assert_eq!(of_one.iter_mut().map(is_superseded).position(|is| !is), Some(1), "its oldest");
         assert_eq!(count.get(), MOST_OF_ONE as i64);
-        let others: Vec<_> = (0..MOST - MOST_OF_ONE).map(|i| handshakes.begin(address(2 + i % 100))).collect();
+        let others: Vec<_> =
+            (0..MOST - MOST_OF_ONE).map(|i| handshakes.begin(address(2 + i % 100), now).unwrap()).collect();
         assert!(!is_superseded(&mut of_one[1]));
-        let one_more = handshakes.begin(address(200));
+        assert!(handshakes.begin(address(200), now).is_none());
+        let one_more = handshakes.begin(address(200), later).unwrap();
         assert!(is_superseded(&mut of_one[1]) && !is_superseded(&mut of_one[2]));
         assert_eq!(count.get(), MOST as i64);
         drop((of_one, others, one_more));

@@ -25,7 +25,7 @@ impl Tls {
         }
     }
 
-    pub(super) fn begin(&self, _: IpAddr) -> Handshake {
+    pub(super) fn begin(&self, _: IpAddr) -> Option<Handshake> {
         match *self {}
     }
 

@@ -137,9 +137,14 @@ impl<S: Socket> Connection<S> {
         if written == bytes.len() && self.socket.held_back() == 0 {
             return Sent::Whole;
         }
+        self.block(bytes.clone(), written, pinned, now)
+    }
+
+    /// Keeps `bytes`, of which some are `written`.
+    fn block(&mut self, bytes: Bytes, written: usize, pinned: &Pinned, now: Millis) -> Sent {
         let mut unsent = Box::new(Unsent {
-            _pin: pinned.pin(bytes),
-            bytes: bytes.clone(),
+            _pin: pinned.pin(&bytes),
+            bytes,
             written,
             held_back: None,
             moved: now,
@@ -189,8 +194,12 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Shuts down the write side.
-    pub(super) fn shutdown(&mut self) -> bool {
-        self.socket.shutdown().is_ok()
+    pub(super) fn shutdown(&mut self, pinned: &Pinned, now: Millis) -> Sent {
+        match self.socket.shutdown() {
+            Ok(()) => Sent::Whole,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.block(Bytes::new(), 0, pinned, now),
+            Err(_) => Sent::Gone,
+        }
     }
 
     /// Reads and discards the client's input. While its stream runs, a client that sends more than [`SURPLUS`] bytes in all

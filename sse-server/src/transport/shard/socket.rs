@@ -1,7 +1,7 @@
 //! What a shard needs of a socket, and the sockets of the system, with TLS or without.
 
 use std::{
-    io::{self, ErrorKind, Read, Write},
+    io::{self, Read, Write},
     net::Shutdown,
     time::Duration,
 };
@@ -15,7 +15,8 @@ use crate::{
 
 /// A socket that never blocks.
 pub(super) trait Socket: Read + Write {
-    /// Shuts down the write side: the peer reads the end of the stream after everything written.
+    /// Shuts down the write side: the peer reads the end of the stream after everything written. `WouldBlock` if something of
+    /// that is held back.
     fn shutdown(&mut self) -> io::Result<()>;
 
     /// The bytes written that the peer has not acknowledged, where that is known.
@@ -66,10 +67,7 @@ impl Write for ShardSocket {
 impl Socket for ShardSocket {
     fn shutdown(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
-            match tls.end(&mut self.tcp) {
-                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
-                _ => {}
-            }
+            tls.end(&mut self.tcp)?;
         }
         self.tcp.shutdown(Shutdown::Write)
     }

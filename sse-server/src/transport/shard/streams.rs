@@ -332,8 +332,16 @@ impl<S: Socket> Streams<S> {
     /// Closes our side after the last block, and waits for the client to close its own.
     fn half_close(&mut self, index: usize, now: Millis) -> Stays {
         let connection = &mut self.connections[index];
-        if !connection.shutdown() {
-            return self.close(index, EndReason::client);
+        match connection.shutdown(self.hub.pinned(), now) {
+            Sent::Whole => {}
+            Sent::Gone => return self.close(index, EndReason::client),
+            Sent::Blocked => {
+                // what is left has the time that there was for the last block
+                self.hub.metrics().stalled_connections.inc();
+                let due = self.due_of(index);
+                self.set_timer(index, due);
+                return Stays::Yes;
+            }
         }
         connection.close_by = now + HALF_CLOSE;
         self.set_timer(index, now + HALF_CLOSE);

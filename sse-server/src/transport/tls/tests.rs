@@ -224,6 +224,11 @@ fn what_is_no_tls_is_answered_with_an_alert() {
     assert_eq!(pair.read().unwrap_err().kind(), ErrorKind::InvalidData);
     let error = pair.carry().unwrap_err();
     assert!(matches!(error, rustls::Error::AlertReceived(_)), "{error}");
+    for _ in 0..2 {
+        assert_eq!(pair.session.write(&mut pair.wire, b"x").unwrap_err().kind(), ErrorKind::InvalidData);
+        pair.session.end(&mut pair.wire).unwrap();
+    }
+    assert!(pair.wire.to_client.is_empty(), "it is told once");
 }
 
 #[test]
@@ -239,4 +244,36 @@ fn records_that_are_not_whole_share_a_bound() {
         drop((pair.session, of_others));
         assert_eq!(pair.records.get(), 0);
     }
+}
+
+#[test]
+fn a_message_in_pieces_has_a_bound() {
+    let mut pair = Pair::new(&TLS13, 1000, 1 << 20);
+    // the longest ClientHello there could be, of which each record has one byte
+    pair.wire.to_server.extend([22, 3, 1, 0, 4, 1, 0, 0xff, 0xf0]);
+    let error = loop {
+        pair.wire.to_server.extend([22, 3, 3, 0, 1, 0]);
+        match pair.session.handshake(&mut pair.wire) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            outcome => break outcome.unwrap_err(),
+        }
+        assert!(pair.session.received.len() <= LARGEST_MESSAGE + READ, "{}", pair.session.received.len());
+    };
+    assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+}
+
+#[test]
+fn the_last_word_waits_for_room() {
+    let mut pair = Pair::agreed(&TLS13, 30, 1000);
+    assert_eq!(pair.session.write(&mut pair.wire, &[7; 100]).unwrap(), 100);
+    for _ in 0..2 {
+        assert_eq!(pair.session.end(&mut pair.wire).unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
+    while pair.session.end(&mut pair.wire).is_err() {
+        pair.carry().unwrap();
+    }
+    pair.carry().unwrap();
+    let mut read = Vec::new();
+    pair.client.reader().read_to_end(&mut read).unwrap();
+    assert_eq!(read, [7; 100], "and an end");
 }
