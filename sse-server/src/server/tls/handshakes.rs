@@ -16,12 +16,12 @@ use crate::base::{lock::Lock, network::network};
 const MOST: usize = 4096;
 const MOST_OF_ONE: usize = 512;
 
-/// How long a handshake may take undisturbed, however many want its place.
+/// How long a handshake may take undisturbed by others of its client.
 const UNDISTURBED: Duration = Duration::from_secs(1);
 
-/// The handshakes that are under way. One that is too many takes the place of the oldest: who means it needs a moment, and who
-/// only holds a place has held it longest. Where all are young it is the newcomer who goes: in a rush nobody would get through
-/// otherwise.
+/// The handshakes that are under way. One that is too many takes a place of the client that has the most. If that is its own
+/// client, it takes that of the oldest, which only holds it: who means it needs a moment. Where all are young it is the newcomer
+/// who goes: in a rush nobody would get through otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct Handshakes(Arc<Lock<UnderWay>>);
 
@@ -30,6 +30,8 @@ struct UnderWay {
     /// By their turn, with whom they belong to.
     all: BTreeMap<u64, Begun>,
     of_clients: HashMap<IpAddr, BTreeSet<u64>>,
+    /// The clients by how many they have.
+    by_count: BTreeSet<(usize, IpAddr)>,
     next: u64,
     count: Gauge,
 }
@@ -57,21 +59,19 @@ impl Handshakes {
     /// None yet. They are counted in `count`.
     pub(super) fn new(count: Gauge) -> Self {
         let (all, of_clients) = <(BTreeMap<_, _>, HashMap<_, _>)>::default();
-        Self(Arc::new(Lock::new(UnderWay { all, of_clients, next: 0, count })))
+        Self(Arc::new(Lock::new(UnderWay { all, of_clients, by_count: BTreeSet::new(), next: 0, count })))
     }
 
     /// A place for a client that has connected `now`, if there is one.
     pub(super) fn begin(&self, address: IpAddr, now: Instant) -> Option<Place> {
         let address = network(address);
         let mut under_way = self.0.lock_even_so();
-        let of_client = under_way.of_clients.get(&address).filter(|turns| turns.len() >= MOST_OF_ONE);
-        let oldest = match of_client {
-            Some(turns) => turns.first().copied(),
-            None if under_way.all.len() >= MOST => under_way.all.first_key_value().map(|(turn, _)| *turn),
-            None => None,
-        };
-        if let Some(oldest) = oldest {
-            if under_way.all.get(&oldest).is_some_and(|begun| now < begun.at + UNDISTURBED) {
+        let own = under_way.of_clients.get(&address).map_or(0, BTreeSet::len);
+        if own >= MOST_OF_ONE || under_way.all.len() >= MOST {
+            let (most, loudest) = under_way.by_count.last().copied()?;
+            let (loser, is_own) = if own >= most.min(MOST_OF_ONE) { (address, true) } else { (loudest, false) };
+            let oldest = *under_way.of_clients.get(&loser)?.first()?;
+            if is_own && under_way.all.get(&oldest).is_some_and(|begun| now < begun.at + UNDISTURBED) {
                 return None;
             }
             if let Some(begun) = under_way.remove(oldest) {
@@ -82,7 +82,7 @@ impl Handshakes {
         let turn = under_way.next;
         under_way.next += 1;
         under_way.all.insert(turn, Begun { address, at: now, superseded: sender });
-        under_way.of_clients.entry(address).or_default().insert(turn);
+        under_way.change(address, |turns| turns.insert(turn));
         under_way.count.inc();
         Some(Place { all: self.clone(), turn, superseded })
     }
@@ -91,14 +91,19 @@ impl Handshakes {
 impl UnderWay {
     fn remove(&mut self, turn: u64) -> Option<Begun> {
         let begun = self.all.remove(&turn)?;
-        if let Some(turns) = self.of_clients.get_mut(&begun.address) {
-            turns.remove(&turn);
-            if turns.is_empty() {
-                self.of_clients.remove(&begun.address);
-            }
-        }
+        self.change(begun.address, |turns| turns.remove(&turn));
         self.count.dec();
         Some(begun)
+    }
+
+    fn change(&mut self, address: IpAddr, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        let turns = self.of_clients.entry(address).or_default();
+        self.by_count.remove(&(turns.len(), address));
+        change(turns);
+        match turns.len() {
+            0 => drop(self.of_clients.remove(&address)),
+            count => drop(self.by_count.insert((count, address))),
+        }
     }
 }
 
@@ -122,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_too_many_takes_the_place_of_the_oldest_of_the_client_or_of_all() {
+    fn one_too_many_takes_a_place_of_the_loudest_and_of_its_own_only_if_that_is_old() {
         let (count, address) = (Gauge::default(), |last: usize| IpAddr::from([127, 0, 0, last as u8]));
         let (now, later) = (Instant::now(), Instant::now() + UNDISTURBED);
         let handshakes = Handshakes::new(count.clone());
@@ -135,12 +140,12 @@ mod tests {
         let others: Vec<_> =
             (0..MOST - MOST_OF_ONE).map(|i| handshakes.begin(address(2 + i % 100), now).unwrap()).collect();
         assert!(!is_superseded(&mut of_one[1]));
-        assert!(handshakes.begin(address(200), now).is_none());
-        let one_more = handshakes.begin(address(200), later).unwrap();
-        assert!(is_superseded(&mut of_one[1]) && !is_superseded(&mut of_one[2]));
+        let one_more = handshakes.begin(address(200), now).unwrap();
+        assert!(is_superseded(&mut of_one[1]) && !is_superseded(&mut of_one[2]), "of who has the most, however young");
         assert_eq!(count.get(), MOST as i64);
         drop((of_one, others, one_more));
         assert_eq!(count.get(), 0);
-        assert!(handshakes.0.lock_even_so().of_clients.is_empty());
+        let under_way = handshakes.0.lock_even_so();
+        assert!(under_way.of_clients.is_empty() && under_way.by_count.is_empty());
     }
 }
