@@ -55,6 +55,8 @@ pub struct Server {
     hub: Hub,
     public: TcpListener,
     admin: Option<TcpListener>,
+    /// Without TLS, to send everybody to where there is.
+    redirect: Option<TcpListener>,
     address: SocketAddr,
     /// The shards that carry the streams, unless hyper does.
     shards: Option<Arc<Shards>>,
@@ -103,9 +105,11 @@ impl Server {
         if !is_presentable() {
             return Err(ServeError::Clock);
         }
-        let room = Room::find(config.limits.connections, config.server.shards())?;
+        let small = 1 + usize::from(config.tls.redirect_listen.is_some());
+        let room = Room::find(config.limits.connections, config.server.shards(), small)?;
         let public = accept::listen(config.server.listen)?;
         let admin = config.server.admin_listen.map(accept::listen).transpose()?;
+        let redirect = config.tls.redirect_listen.map(accept::listen).transpose()?;
         let address = public.local_addr().unwrap_or(config.server.listen);
         let hub = tokio::task::spawn_blocking(move || open(config)).await;
         let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
@@ -117,7 +121,7 @@ impl Server {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
         };
-        Ok(Self { hub, public, admin, address, shards, room, tls })
+        Ok(Self { hub, public, admin, redirect, address, shards, room, tls })
     }
 
     /// The address it listens on. The port is known even if 0 was configured.
@@ -130,6 +134,12 @@ impl Server {
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
         self.admin.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// The address of the listener that sends everybody to where there is TLS, if there is one.
+    #[must_use]
+    pub fn redirect_addr(&self) -> Option<SocketAddr> {
+        self.redirect.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Returns true if it serves over TLS.
@@ -157,13 +167,18 @@ impl Server {
         }
         let public = Acceptor::new(self.hub.clone(), (connections, surplus), stopped.clone(), self.shards);
         let public = Arc::new(public.with_tls(self.tls.clone()));
-        let admin = Arc::new(Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None));
+        let small = |stopped| Arc::new(Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None));
+        let (admin, redirect) = (small(stopped.clone()), small(stopped));
         let routes = if self.admin.is_some() { RouteSet::Public } else { RouteSet::All };
         let mut accepting = JoinSet::new();
         accepting.spawn(public.clone().run(self.public, HubService::new(self.hub.clone(), routes)));
         if let Some(listener) = self.admin {
             let service = HubService::new(self.hub.clone(), RouteSet::Admin);
             accepting.spawn(admin.clone().run(listener, service));
+        }
+        if let Some(listener) = self.redirect {
+            let service = HubService::redirecting(self.hub.clone(), self.address.port());
+            accepting.spawn(redirect.clone().run(listener, service));
         }
         accepting.spawn(memory::watch(public.connections()));
         if let Some(tls) = self.tls {
@@ -184,7 +199,9 @@ impl Server {
         };
         let closed = async {
             tokio::select! {
-                _ = async { tokio::join!(public.connections_closed(), admin.connections_closed()) } => {}
+                _ = async {
+                    tokio::join!(public.connections_closed(), admin.connections_closed(), redirect.connections_closed())
+                } => {}
                 () = answered => {}
             }
         };
@@ -194,7 +211,7 @@ impl Server {
         if closed.is_err() {
             tracing::error!("the log could not be closed in time: what is not on the disk yet may be lost");
         }
-        match public.open() + admin.open() {
+        match public.open() + admin.open() + redirect.open() {
             _ if closed.is_err() || self.hub.failure().is_some() => Shutdown::Failed,
             0 => Shutdown::Drained,
             open => Shutdown::CutOff(open),
@@ -274,8 +291,8 @@ mod tests {
         let (hub, closing) = crate::hub::tests::hanging(config);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let public = accept::listen(address).unwrap();
-        let room = Room::find(16, 0).unwrap();
-        let server = Server { hub, public, admin: None, address, shards: None, room, tls: None };
+        let room = Room::find(16, 0, 1).unwrap();
+        let server = Server { hub, public, admin: None, redirect: None, address, shards: None, room, tls: None };
         assert_eq!(server.run(std::future::ready(())).await, Shutdown::Failed);
         drop(closing);
     }

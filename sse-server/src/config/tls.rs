@@ -1,11 +1,13 @@
 //! `[server.tls]`
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     error::ConfigError,
     section::{DAY, section},
 };
+
+const REDIRECTS_NOWHERE: &str = "is empty, and server.tls.redirect_listen is to send everybody to where there is TLS";
 
 section! {
     /// TLS on `server.listen`, with HTTP/2 and HTTP/1.1. The operator's listener has none.
@@ -17,6 +19,13 @@ section! {
 
         /// The certificate's key in PEM.
         pub key: Option<PathBuf> = None;
+
+        /// The address and port of a listener without TLS that sends everybody to `server.listen`, such as `0.0.0.0:80`. Empty:
+        /// there is none.
+        ///
+        /// What would be sent with a body is refused there: it has gone over the network in the clear. The listener has 64
+        /// connections of its own.
+        pub redirect_listen: Option<SocketAddr> = None;
 
         /// For how long browsers that have been here come back over TLS only, whatever they are told
         /// (`Strict-Transport-Security`). 0: that is not said.
@@ -37,6 +46,9 @@ impl Tls {
         let missing = match (&self.certificate, &self.key) {
             (Some(_), None) => "server.tls.key",
             (None, Some(_)) => "server.tls.certificate",
+            (None, None) if self.redirect_listen.is_some() => {
+                return Err(ConfigError::conflict("server.tls.certificate", REDIRECTS_NOWHERE));
+            }
             _ => return Ok(()),
         };
         Err(ConfigError::conflict(missing, "is empty: a certificate needs its key, and a key its certificate"))

@@ -4,6 +4,7 @@ mod admin;
 mod events;
 mod page;
 mod publish;
+mod secure;
 mod streams;
 mod tickets;
 mod topics;
@@ -42,6 +43,11 @@ pub(super) enum Route {
     Live,
     Ready,
     Metrics,
+    /// What is served over TLS, on another port of the same host.
+    Secure {
+        port: u16,
+        target: String,
+    },
     Nowhere,
 }
 
@@ -89,6 +95,7 @@ impl Route {
             Self::Stream(_) => "DELETE, OPTIONS",
             Self::Topics | Self::Topic(_) => "GET, HEAD, DELETE, OPTIONS",
             Self::Nowhere => "",
+            Self::Secure { .. } => "GET, HEAD",
             _ => "GET, HEAD, OPTIONS",
         }
     }
@@ -135,6 +142,7 @@ async fn respond(hub: &Hub, route: Route, request: &mut Request) -> Result<Respo
         Route::Live => admin::live(hub),
         Route::Ready => admin::ready(hub),
         Route::Metrics => Ok(admin::metrics(hub, &request.headers)),
+        Route::Secure { port, target } => secure::redirect(request, port, &target),
         Route::Nowhere => Err(Problem::nowhere()),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Buf;
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderValue, Method, Request, Response, Uri, Version, header, uri::PathAndQuery};
 
 use super::{
     guard::{Caller, Guard},
@@ -52,6 +52,8 @@ pub struct HubService {
     routes: RouteSet,
     /// The prefix of all paths, without its leading and trailing `/`.
     prefix: Arc<str>,
+    /// The port to which everybody is sent, where the same is served over TLS.
+    redirects_to: Option<u16>,
 }
 
 /// The methods that some route allows.
@@ -69,7 +71,12 @@ impl HubService {
     pub fn new(hub: Hub, routes: RouteSet) -> Self {
         let routes = if hub.access().is_some() && routes == RouteSet::All { RouteSet::Public } else { routes };
         let guard = Arc::new(Guard::new(hub.config()));
-        Self { hub, guard, routes, prefix: "".into() }
+        Self { hub, guard, routes, prefix: "".into(), redirects_to: None }
+    }
+
+    /// A service that sends everybody to `port` of the same host, where there is TLS.
+    pub(crate) fn redirecting(hub: Hub, port: u16) -> Self {
+        Self { redirects_to: Some(port), ..Self::new(hub, RouteSet::Public) }
     }
 
     /// The same service below the path `prefix`, such as `/hub`, for a program without a router. It responds with 404
@@ -126,13 +133,22 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let Self { hub, guard, .. } = self.clone();
+        let Self { hub, guard, redirects_to, .. } = self.clone();
         let path = request.uri().path();
         // as of `CONNECT host:port`: an authority is no address of anything here
-        let route = if path.is_empty() { None } else { Some(self.route(path).unwrap_or(Route::Nowhere)) };
+        let route = match redirects_to {
+            _ if path.is_empty() => None,
+            Some(port) => Some(Route::Secure { port, target: target(request.uri()) }),
+            None => Some(self.route(path).unwrap_or(Route::Nowhere)),
+        };
         let request = request::Request::new(request, &hub);
         Box::pin(async move { Ok(answer(&hub, &guard, route, request).await) })
     }
+}
+
+/// What is asked for, without where.
+fn target(uri: &Uri) -> String {
+    uri.path_and_query().map(PathAndQuery::as_str).unwrap_or_default().to_owned()
 }
 
 /// Responds to one request: it passes the guard first, and the response gets the headers that all have. Without a path there

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use h2::client;
 use http::Request;
-use sse_server::Config;
+use sse_server::{Config, Server, Shutdown};
 use sse_testkit::{TestClient, TestStream, event};
 use tempfile::TempDir;
 use tokio::{
@@ -241,6 +241,34 @@ async fn a_new_certificate_is_shown_without_a_stream_that_ends() {
     }
 }
 
+#[tokio::test]
+async fn who_comes_without_tls_is_sent_to_where_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = Config::in_memory();
+    Way::TLS.configure(&mut config, directory.path());
+    config.tls.redirect_listen = Some("127.0.0.1:0".parse().unwrap());
+    config.server.hosts = vec!["hub.example".into()];
+    let server = Server::bind(config).await.unwrap();
+    let (port, plain) = (server.local_addr().port(), server.redirect_addr().unwrap());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    let client = TestClient::tcp(plain);
+    for (host, path) in [("hub.example", "/"), ("HUB.example:80", "/events?topic=a%20b"), ("[::1]", "/nowhere//x")] {
+        let response = client.get(path).header("host", host).send().await;
+        assert_eq!(response.status, 308);
+        let host = host.to_ascii_lowercase().replace(":80", "");
+        assert_eq!(response.headers["location"], format!("https://{host}:{port}{path}"));
+        assert!(!response.headers.contains_key("strict-transport-security"));
+    }
+    assert_eq!(client.get("/").header("host", "evil.example").send().await.status, 421, "nobody else is named");
+    assert_eq!(client.post("/publish/a").header("host", "hub.example").body("x").send().await.status, 405);
+    drop(client);
+    let _ = stop.send(());
+    assert_eq!(run.await.unwrap(), Shutdown::Drained);
+}
+
 #[test]
 fn what_is_wrong_with_a_certificate_is_said_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
@@ -251,12 +279,15 @@ fn what_is_wrong_with_a_certificate_is_said_in_one_line() {
     for (certificate, key, status, says) in [
         (path("cert"), String::new(), 2, "server.tls.key is empty"),
         (String::new(), path("key"), 2, "server.tls.certificate is empty"),
+        (String::new(), String::new(), 2, "server.tls.redirect_listen is to send"),
         (path("missing"), path("key"), 1, "missing: there is no such file"),
         (path("text"), path("key"), 1, "there is no certificate in PEM"),
         (path("cert"), path("text"), 1, "the key can't be read"),
         (path("cert"), path("other.key"), 1, "the key is of no use"),
     ] {
         let given = [("SSE__SERVER__TLS__CERTIFICATE", &*certificate), ("SSE__SERVER__TLS__KEY", &*key)];
+        let redirects = ("SSE__SERVER__TLS__REDIRECT_LISTEN", "127.0.0.1:0");
+        let given: Vec<_> = given.into_iter().chain(certificate.is_empty().then_some(redirects)).collect();
         let output = program().run(&["--store", "memory", "--listen", "127.0.0.1:0"], &given);
         let line = String::from_utf8(output.stderr).unwrap();
         assert!(line.contains(says) && line.lines().count() == 1, "{says}: {line}");
