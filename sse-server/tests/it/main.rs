@@ -16,6 +16,7 @@ mod privacy;
 mod process_life;
 mod publishing;
 mod refusals;
+mod secrets;
 mod shares;
 mod sockets;
 mod streams;

@@ -37,13 +37,10 @@ pub(crate) struct Way {
 
 impl Way {
     pub(crate) const TLS: Self = Self { tls: true, http2: false };
+    pub(crate) const HTTP2: Self = Self { tls: false, http2: true };
 
-    pub(crate) const ALL: [Self; 4] = [
-        Self { tls: false, http2: false },
-        Self { tls: false, http2: true },
-        Self::TLS,
-        Self { tls: true, http2: true },
-    ];
+    pub(crate) const ALL: [Self; 4] =
+        [Self { tls: false, http2: false }, Self::HTTP2, Self::TLS, Self { tls: true, http2: true }];
 
     /// Has a hub be there for this way, with what it needs in `directory`.
     pub(crate) fn configure(self, config: &mut Config, directory: &Path) {
