@@ -36,7 +36,7 @@ pub(crate) use origin::OriginPattern;
 pub use publish::Publish;
 pub use retention::{Retention, RetentionError};
 pub(crate) use server::MAX_SHARDS;
-pub use server::Server;
+pub use server::{ForwardedBy, Server};
 pub use store::{Durability, Store, StoreKind};
 pub use stream::{Lag, Overload, Stream};
 pub use telemetry::{LogFormat, Telemetry};

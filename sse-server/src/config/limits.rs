@@ -16,7 +16,7 @@ section! {
         pub streams: usize = 0, takes Count(0..=10_000_000);
 
         /// Connections from one address, or from one /64 of IPv6. 0: nine tenths of those there may be, so that no one
-        /// takes all. Behind a proxy all come from one address.
+        /// takes all. Proxies that are [trusted](operations.md#behind-a-proxy) may have all.
         pub connections_per_address: usize = 0, takes Count(0..=10_000_000);
 
         /// Streams from one address, or from one /64 of IPv6. 0: nine tenths of those there may be.
@@ -24,7 +24,7 @@ section! {
 
         /// Distinct sets of selectors that streams from one address brought, or from one /64 of IPv6. 0: no limit.
         ///
-        /// Behind a proxy all come from one address: set it to 0 there.
+        /// Behind a proxy that is not [trusted](operations.md#behind-a-proxy) all come from one address: set it to 0 there.
         pub groups_per_address: usize = 15_000, takes Count(0..=10_000_000);
 
         /// Selectors of one stream.

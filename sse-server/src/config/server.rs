@@ -1,10 +1,15 @@
 //! `[server]`
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use ipnet::IpNet;
 
 use super::{
     section::{HOUR, MINUTE, MS, SECOND, section},
-    setting::{Count, TextRule},
+    setting::{Count, TextRule, choices},
 };
 
 /// How many threads can carry streams.
@@ -39,6 +44,16 @@ section! {
         /// Its host need not be in `hosts`. When it is set, the page can publish under another origin only if the
         /// browser says that it is the same (`Sec-Fetch-Site: same-origin`), which it does over HTTPS and on localhost.
         pub public_origin: Option<String> = None, takes TextRule::Origin;
+
+        /// Addresses and networks of proxies, such as `10.0.0.0/8`, that are believed whom they speak for. Empty: none is.
+        ///
+        /// The shares of one address are then those of the clients behind them, and they themselves may have all connections.
+        pub trusted_proxies: Vec<String> = Vec::new(), takes TextRule::Network,
+            see "[behind a proxy](operations.md#behind-a-proxy)";
+
+        /// The header in which they say it. They have to set it or add to it: what a client sent in another one counts for
+        /// nothing.
+        pub forwarded_by: ForwardedBy = ForwardedBy::XForwardedFor;
 
         /// Query parameters that are passed over where the hub does not know them, such as one by which a proxy
         /// authenticates. All others are refused.
@@ -77,7 +92,29 @@ section! {
     }
 }
 
+choices! {
+    /// The header in which a proxy says whom it speaks for.
+    pub enum ForwardedBy {
+        /// A list of addresses, to which each proxy adds the one that it was asked from.
+        XForwardedFor = "x-forwarded-for",
+        /// The same as RFC 7239 has it.
+        Forwarded = "forwarded",
+    }
+}
+
+impl ForwardedBy {
+    /// The network that `text` is, or the address alone.
+    pub(crate) fn network(text: &str) -> Option<IpNet> {
+        text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    }
+}
+
 impl Server {
+    /// The networks of the proxies that are trusted.
+    pub(crate) fn trusted_networks(&self) -> Vec<IpNet> {
+        self.trusted_proxies.iter().filter_map(|text| ForwardedBy::network(text)).collect()
+    }
+
     /// How many threads carry streams.
     pub(crate) fn shards(&self) -> usize {
         match self.shards {

@@ -6,7 +6,11 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use sse_core::hub::names;
 
-use super::{problem::Problem, request::Request, response::ResponseBody};
+use super::{
+    problem::Problem,
+    request::{Request, forwarded::Forwarded},
+    response::ResponseBody,
+};
 use crate::{
     config::{Config, Host, HostPattern, OriginPattern},
     metrics::RefusalKind,
@@ -43,6 +47,7 @@ pub(super) struct Guard {
     exposed_headers: HeaderValue,
     max_age: HeaderValue,
     hsts: Option<HeaderValue>,
+    forwarded: Forwarded,
 }
 
 /// The origin of a request, as far as CORS is concerned.
@@ -79,6 +84,7 @@ impl Guard {
             exposed_headers: list(EXPOSED_HEADERS),
             max_age: HeaderValue::from(config.cors.max_age.as_secs()),
             hsts: hsts(config.tls.hsts.as_secs()),
+            forwarded: Forwarded::new(config),
         }
     }
 
@@ -87,6 +93,11 @@ impl Guard {
     pub(super) fn check(&self, host: Option<&Host>, request: &Request, page: bool) -> Result<Caller, Problem> {
         let scheme = if request.peer.is_some_and(|peer| peer.is_tls) { "https://" } else { "http://" };
         self.check_headers((host, request.host()), scheme, &request.headers, &request.method, page)
+    }
+
+    /// The address of the client that a request comes from, perhaps by way of proxies.
+    pub(super) fn client(&self, request: &Request) -> Option<IpAddr> {
+        request.peer.map(|peer| self.forwarded.client(peer.address.ip(), &request.headers))
     }
 
     /// For how long browsers are to come back over TLS only, as `Strict-Transport-Security` says it.

@@ -2,9 +2,10 @@
 
 pub(super) mod accept;
 pub(super) mod body;
+pub(super) mod forwarded;
 pub(super) mod query;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Buf;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, uri::Authority};
@@ -35,6 +36,8 @@ pub(super) struct Request {
     pub(super) query: String,
     pub(super) headers: HeaderMap,
     pub(super) peer: Option<Peer>,
+    /// The address of the client, perhaps behind proxies.
+    pub(super) client: Option<IpAddr>,
     /// The slot for a stream that continues without hyper.
     pub(super) takeover: Option<Takeover>,
     /// The places for large responses, if its connection has many requests at once.
@@ -57,6 +60,7 @@ impl Request {
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
             peer: parts.extensions.get().copied(),
+            client: None,
             takeover: parts.extensions.get().cloned(),
             places: parts.extensions.get().cloned(),
             body: Body::new(body, hub),

@@ -161,6 +161,7 @@ async fn answer(
 ) -> Response<ResponseBody> {
     let verdict =
         request.check_head().and_then(|host| guard.check(host.as_ref(), &request, route == Some(Route::Page)));
+    request.client = guard.client(&request);
     request.has_own_origin =
         request.headers.contains_key(header::ORIGIN) && matches!(verdict, Ok(Caller::Own | Caller::Listed(_)));
     let answer = match (&verdict, route) {

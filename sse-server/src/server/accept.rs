@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -56,6 +57,8 @@ pub(super) struct Acceptor {
     surplus: usize,
     stopped: watch::Receiver<bool>,
     connections: Connections,
+    /// The networks of proxies, which have the connections of all behind them.
+    proxies: Vec<IpNet>,
     shards: Option<Arc<Shards>>,
     tls: Option<Tls>,
 }
@@ -68,7 +71,8 @@ impl Acceptor {
         shards: Option<Arc<Shards>>,
     ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
-        Self { hub, limit, surplus, stopped, connections, shards, tls: None }
+        let proxies = hub.config().server.trusted_networks();
+        Self { hub, limit, surplus, stopped, connections, proxies, shards, tls: None }
     }
 
     /// The same with TLS, if there is to be any.
@@ -111,7 +115,9 @@ impl Acceptor {
 
     fn admit(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
         let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
-        let share = self.hub.max_connections_of_one();
+        // a proxy has those of all behind it
+        let is_proxy = self.proxies.iter().any(|network| network.contains(&address.ip().to_canonical()));
+        let share = if is_proxy { self.limit } else { self.hub.max_connections_of_one() };
         if open >= self.limit + self.surplus || of_client >= share + self.surplus_of_one(share) {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;

@@ -52,6 +52,32 @@ async fn one_address_does_not_take_all_connections() {
     .await;
 }
 
+#[cfg(target_os = "linux")] // elsewhere 127.0.0.2 has to be set up
+#[tokio::test]
+async fn a_trusted_proxy_has_the_shares_of_those_behind_it() {
+    let hub = listen(|config| {
+        config.limits.connections_per_address = 2;
+        config.limits.per_address = 1;
+        config.server.trusted_proxies = vec!["127.0.0.1".into()];
+    })
+    .await;
+    let stream = |client: &str| {
+        format!("GET /events?topic=a HTTP/1.1\r\nhost: localhost\r\nx-forwarded-for: 192.0.2.7, {client}\r\n\r\n")
+    };
+    let mut held = Vec::new();
+    for client in ["203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"] {
+        let mut one = raw(hub.address, &stream(client)).await;
+        read_until(&mut one, "sse-cursor").await;
+        held.push(one);
+    }
+    read_until(&mut raw(hub.address, &stream("203.0.113.4")).await, "429 ").await;
+    // who is no proxy speaks for nobody else
+    let mut one = from_elsewhere(hub.address, &stream("203.0.113.5")).await;
+    read_until(&mut one, "sse-cursor").await;
+    read_until(&mut from_elsewhere(hub.address, &stream("203.0.113.6")).await, "429 ").await;
+    drop((held, one));
+}
+
 #[tokio::test]
 async fn publishing_goes_on_when_there_are_as_many_streams_as_there_may_be() {
     let hub = listen(|config| {

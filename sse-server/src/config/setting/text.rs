@@ -5,7 +5,7 @@ use sse_engine::Selector;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Given, Setting};
-use crate::config::{host::HostPattern, origin::OriginPattern};
+use crate::config::{host::HostPattern, origin::OriginPattern, server::ForwardedBy};
 
 /// What a text may be.
 #[derive(Clone, Copy)]
@@ -18,6 +18,7 @@ pub(in crate::config) enum TextRule {
     CookieName,
     Selector,
     LogFilter,
+    Network,
     Url,
 }
 
@@ -42,6 +43,7 @@ impl TextRule {
             }
             Self::Selector => Selector::new(text).is_ok().then(|| text.to_owned()),
             Self::LogFilter => is_log_filter(text).then(|| text.to_owned()),
+            Self::Network => ForwardedBy::network(text).map(|network| network.trunc().to_string()),
             Self::Url => is_url(text).then(|| text.to_owned()),
         }
     }
@@ -62,6 +64,7 @@ impl TextRule {
             Self::ParameterName => "names of query parameters, such as token, without wildcards",
             Self::CookieName => "the name of a cookie, such as __Host-sse",
             Self::Selector => "topics and patterns, such as news/** or news/*/today",
+            Self::Network => "addresses and networks, such as 10.0.0.0/8 or 2001:db8::7",
             Self::Url => "an address, such as http://127.0.0.1:3000/access, without a fragment or a password",
             Self::LogFilter => "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
         }
@@ -77,6 +80,7 @@ impl TextRule {
             Self::CookieName => "the name of a cookie",
             Self::Selector => "topics and patterns",
             Self::LogFilter => "a level or a filter",
+            Self::Network => "addresses and networks",
             Self::Url => "an address",
         }
     }

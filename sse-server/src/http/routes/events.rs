@@ -50,7 +50,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     if request.peer.is_some_and(|peer| peer.surplus) || holds_connection && hub.leaves_connections_to_requests() {
         return turn_away(hub, &SubscribeError::Full, accept, wish.control);
     }
-    let address = request.peer.map(|peer| peer.address.ip());
+    let address = request.client;
     let (mut subscriber, mut cursor, mut opening) =
         match hub.add_subscriber(wish.selectors, wish.start, address, decided.as_ref()).await {
             Ok(Subscribed::At(subscriber, cursor, opening)) => (subscriber, cursor, opening),
