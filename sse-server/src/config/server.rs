@@ -1,9 +1,6 @@
 //! `[server]`
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use ipnet::IpNet;
 
@@ -11,6 +8,7 @@ use super::{
     section::{HOUR, MINUTE, MS, SECOND, section},
     setting::{Count, TextRule, choices},
 };
+use crate::base::network;
 
 /// How many threads can carry streams.
 pub(crate) const MAX_SHARDS: usize = 64;
@@ -102,17 +100,10 @@ choices! {
     }
 }
 
-impl ForwardedBy {
-    /// The network that `text` is, or the address alone.
-    pub(crate) fn network(text: &str) -> Option<IpNet> {
-        text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-    }
-}
-
 impl Server {
     /// The networks of the proxies that are trusted.
     pub(crate) fn trusted_networks(&self) -> Vec<IpNet> {
-        self.trusted_proxies.iter().filter_map(|text| ForwardedBy::network(text)).collect()
+        self.trusted_proxies.iter().filter_map(|text| network::parse(text)).collect()
     }
 
     /// How many threads carry streams.

@@ -5,7 +5,10 @@ use sse_engine::Selector;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::{Given, Setting};
-use crate::config::{host::HostPattern, origin::OriginPattern, server::ForwardedBy};
+use crate::{
+    base::network,
+    config::{host::HostPattern, origin::OriginPattern},
+};
 
 /// What a text may be.
 #[derive(Clone, Copy)]
@@ -43,7 +46,7 @@ impl TextRule {
             }
             Self::Selector => Selector::new(text).is_ok().then(|| text.to_owned()),
             Self::LogFilter => is_log_filter(text).then(|| text.to_owned()),
-            Self::Network => ForwardedBy::network(text).map(|network| network.trunc().to_string()),
+            Self::Network => network::parse(text).map(|network| network.trunc().to_string()),
             Self::Url => is_url(text).then(|| text.to_owned()),
         }
     }
