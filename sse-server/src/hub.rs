@@ -24,6 +24,7 @@ mod subscriber;
 
 mod access;
 mod granted;
+mod rates;
 mod tickets;
 
 mod follow;
@@ -55,6 +56,7 @@ pub(crate) use granted::GrantedStream;
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish_error::PublishError;
+pub(crate) use rates::{Publishing, Rates};
 pub(crate) use read::Waiter;
 pub use subscribe::SubscribeError;
 pub(crate) use subscribe::Subscribed;
@@ -88,6 +90,7 @@ struct Shared {
     pinned: Pinned,
     /// Unless everybody may do everything.
     access: Option<Access>,
+    rates: Rates,
 }
 
 impl Hub {
@@ -206,6 +209,11 @@ impl Hub {
     /// The sequence number of `position`, if it is of this log.
     pub(crate) fn seq(&self, position: Position) -> Option<u64> {
         (position.epoch() == self.0.core.epoch).then_some(position.seq())
+    }
+
+    /// How much each publisher may publish.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.0.rates
     }
 
     pub(crate) fn body_room(&self) -> Arc<Semaphore> {

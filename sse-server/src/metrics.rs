@@ -73,6 +73,8 @@ pub(crate) enum RefusalKind {
     origin,
     full,
     draining,
+    /// A publisher is too quick.
+    rate,
     store,
     /// Nobody is known who asks.
     unauthorized,

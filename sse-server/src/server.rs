@@ -46,6 +46,9 @@ const LAST_MOMENTS: Duration = Duration::from_millis(250);
 /// client may take to end its side of a stream, and a little more.
 const GRACE: Duration = Duration::from_millis(1250);
 
+/// Which part of the connections to where everybody is sent on one client may have.
+const REDIRECT_SHARE: usize = 8;
+
 /// How long closing the log may take, beyond the drain window if need be.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -167,8 +170,9 @@ impl Server {
         }
         let public = Acceptor::new(self.hub.clone(), (connections, surplus), stopped.clone(), self.shards);
         let public = Arc::new(public.with_tls(self.tls.clone()));
-        let small = |stopped| Arc::new(Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None));
-        let (admin, redirect) = (small(stopped.clone()), small(stopped));
+        let small = |stopped| Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None);
+        let redirect = Arc::new(small(stopped.clone()).with_share((admin / REDIRECT_SHARE).max(1)));
+        let admin = Arc::new(small(stopped));
         let routes = if self.admin.is_some() { RouteSet::Public } else { RouteSet::All };
         let mut accepting = JoinSet::new();
         accepting.spawn(public.clone().run(self.public, HubService::new(self.hub.clone(), routes)));

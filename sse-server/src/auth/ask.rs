@@ -22,11 +22,20 @@ use crate::{base::lock::Lock, config, fetch::Fetch};
 /// The questions that are asked at once. More wait, within the time for an answer.
 const AT_ONCE: usize = 64;
 
-/// The most answers that are kept.
+/// The most answers that are kept, and the most bytes that they have.
 const MAX_KEPT: usize = 10_000;
+const MAX_KEPT_BYTES: usize = 32 << 20;
+
+/// What an answer has besides its selectors, and each of them besides its text.
+const BYTES: usize = 300;
+const SELECTOR_BYTES: usize = 200;
+
+/// The longest address that is asked at.
+const MAX_ADDRESS: usize = 16 << 10;
 
 /// How long an answer holds that does not say so, and the longest time that one may say.
 const DEFAULT_TTL: Duration = Duration::from_secs(60);
+const MIN_TTL: Duration = Duration::from_secs(1);
 const MAX_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// Decides by asking the application.
@@ -48,6 +57,7 @@ type Question = [u8; 32];
 struct Kept {
     answers: HashMap<Question, Grant>,
     order: VecDeque<Question>,
+    bytes: usize,
 }
 
 /// What the application says. What else it says is its own business.
@@ -85,35 +95,49 @@ impl Ask {
         if let Some(grant) = self.kept.lock_even_so().get(&question, SystemTime::now()) {
             return Ok(grant);
         }
+        let address = self.address(&asked.operation);
+        if address.len() > MAX_ADDRESS {
+            return Err(Denial::invalid("what is wanted is too long to ask the application about; name fewer topics"));
+        }
         let unavailable = || Denial::Unavailable("the application can't say at the moment who may do what".to_owned());
-        let answered = timeout(self.timeout, async {
-            let _place = self.places.acquire().await;
-            if !self.circuit.lock_even_so().admits(Instant::now()) {
-                return None;
-            }
-            Some(self.fetch.get(&self.address(&asked.operation), headers(asked)).await)
-        });
-        let why = match answered.await {
-            Ok(None) => return Err(unavailable()),
-            Ok(Some(Ok((StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _)))) => {
+        // to wait for others says nothing of the application
+        let place = timeout(self.timeout, self.places.acquire()).await;
+        let (Ok(_place), Some(attempt)) = (place, self.circuit.lock_even_so().admits(Instant::now())) else {
+            return Err(unavailable());
+        };
+        let answered = timeout(self.timeout, self.fetch.get(&address, headers(asked))).await;
+        let why = match answered {
+            Ok(Ok((status, _))) if status.is_server_error() => format!("the answer is {status}"),
+            Ok(Ok((status, body))) => {
                 self.circuit.lock_even_so().succeeded();
-                return Err(Denial::invalid("the application knows nobody by what was sent"));
+                return self.understand(status, &body, question);
             }
-            Ok(Some(Ok((StatusCode::OK, body)))) => match grant(&body, SystemTime::now()) {
-                Ok(grant) => {
-                    self.circuit.lock_even_so().succeeded();
-                    self.kept.lock_even_so().keep(question, &grant);
-                    return Ok(grant);
-                }
-                Err(why) => why,
-            },
-            Ok(Some(Ok((status, _)))) => format!("it answered {status}; 200, 401 and 403 are answers"),
-            Ok(Some(Err(error))) => error,
+            Ok(Err(error)) => error,
             Err(_) => format!("it took longer than {} s", self.timeout.as_secs_f32()),
         };
-        self.circuit.lock_even_so().failed(Instant::now());
-        tracing::warn!(error = why, "the application was asked who may do what, and gave no answer that is one");
+        self.circuit.lock_even_so().failed(attempt, Instant::now());
+        tracing::warn!(error = why, "the application was asked who may do what, and did not answer");
         Err(unavailable())
+    }
+
+    /// What an answer says, which is kept if it is a grant. It may be one that only this caller's headers have provoked.
+    fn understand(&self, status: StatusCode, body: &[u8], question: Question) -> Result<Grant, Denial> {
+        match status {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(Denial::invalid("the application knows nobody by what was sent"));
+            }
+            status => {
+                tracing::debug!(%status, "the application was asked who may do what: 200, 401 and 403 are answers");
+                return Err(Denial::Invalid(format!("the application answered {status} to what was sent")));
+            }
+        }
+        let grant = grant(body, SystemTime::now()).map_err(|error| {
+            tracing::warn!(error, "the application was asked who may do what, and gave no grant");
+            Denial::Unavailable("the application's answer is no grant".to_owned())
+        })?;
+        self.kept.lock_even_so().keep(question, &grant);
+        Ok(grant)
     }
 
     /// The address with what is asked for.
@@ -144,16 +168,22 @@ impl Kept {
     }
 
     fn keep(&mut self, question: Question, grant: &Grant) {
-        if self.answers.insert(question, grant.clone()).is_some() {
-            return; // it has its place in the order
+        self.bytes += weight(grant);
+        match self.answers.insert(question, grant.clone()) {
+            Some(before) => self.bytes -= weight(&before), // it has its place in the order
+            None => self.order.push_back(question),
         }
-        self.order.push_back(question);
-        if self.order.len() > MAX_KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.answers.remove(&oldest);
+        while self.order.len() > MAX_KEPT || self.bytes > MAX_KEPT_BYTES {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.bytes -= self.answers.remove(&oldest).as_ref().map_or(0, weight);
         }
     }
+}
+
+/// About how many bytes an answer takes.
+fn weight(grant: &Grant) -> usize {
+    let selectors = grant.publish.iter().chain(grant.subscribe.iter());
+    selectors.fold(BYTES, |bytes, selector| bytes + SELECTOR_BYTES + selector.to_string().len())
 }
 
 /// What the caller showed: what a browser sends by itself, and what the caller says.
@@ -199,7 +229,7 @@ fn grant(body: &[u8], now: SystemTime) -> Result<Grant, String> {
         None => DEFAULT_TTL,
         Some(seconds) => Duration::try_from_secs_f64(seconds)
             .map_err(|_| "its `ttl` is no number of seconds".to_owned())?
-            .min(MAX_TTL),
+            .clamp(MIN_TTL, MAX_TTL),
     };
     Ok(Grant {
         subject: answer.subject,
@@ -260,6 +290,11 @@ mod tests {
         assert!(kept.get(&number(0), now).is_none() && kept.get(&number(1), now).is_some());
         assert!(kept.get(&number(1), now + Duration::from_secs(2)).is_none());
         assert_eq!((kept.answers.len(), kept.order.len()), (MAX_KEPT, MAX_KEPT));
+        let long = Selector::new(&"x".repeat(1000)).unwrap();
+        let large = Grant { subscribe: vec![long; MAX_SELECTORS].into(), ..grant };
+        (0..100).for_each(|i| kept.keep(number(i), &large));
+        assert!(kept.bytes <= MAX_KEPT_BYTES && kept.answers.len() < 100, "{}", kept.answers.len());
+        assert_eq!(kept.bytes, kept.answers.values().map(weight).sum::<usize>());
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl<'a> Asked<'a> {
     pub(crate) const fn new(token: &'a str, operation: Operation<'a>) -> Self {
         Self { token, operation, authorization: None, cookie: None }
     }
+
+    /// Returns true if there is nothing but the header `Cookie`, for somebody else to understand.
+    pub(crate) const fn is_cookies_only(&self) -> bool {
+        self.cookie.is_some() && self.authorization.is_none()
+    }
 }
 
 /// The token is a secret, and no log's business.

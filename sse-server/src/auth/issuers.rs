@@ -1,6 +1,6 @@
 //! The issuers of JSON Web Tokens that the configuration names, and their keys' files, read again when they change.
 
-use std::{path::Path, time::SystemTime};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use jsonwebtoken::Algorithm;
 
@@ -22,7 +22,7 @@ pub(crate) struct Issuers(Vec<(Issuer, Source)>);
 #[derive(Debug)]
 enum Source {
     File(WatchedFiles<KeyFile>),
-    Remote(Box<RemoteKeys>),
+    Remote(Arc<RemoteKeys>),
 }
 
 /// How a file of keys is read.
@@ -70,7 +70,7 @@ impl Issuers {
                 IssuerKeys::Secret(path) => file(path, Kind::Secret),
                 IssuerKeys::Pem(path) => file(path, Kind::Pem),
                 IssuerKeys::Set(path) => file(path, Kind::Set),
-                IssuerKeys::Url(url) => RemoteKeys::new(url).map(Box::new).map(Source::Remote),
+                IssuerKeys::Url(url) => RemoteKeys::new(url).map(Source::Remote),
             };
             Ok((Issuer { given: given.clone(), leeway: config.leeway }, source?))
         });

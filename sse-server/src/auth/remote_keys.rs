@@ -29,7 +29,7 @@ pub(super) struct RemoteKeys {
     known: Lock<Option<Known>>,
     circuit: Lock<Circuit>,
     /// One fetches, and the others wait for it.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -42,18 +42,18 @@ impl RemoteKeys {
     /// # Errors
     ///
     /// Why nothing can be fetched from `url`, in one line.
-    pub(super) fn new(url: &str) -> Result<Self, String> {
-        Ok(Self {
+    pub(super) fn new(url: &str) -> Result<Arc<Self>, String> {
+        Ok(Arc::new(Self {
             url: url.to_owned(),
             fetch: Fetch::new(url)?,
             known: Lock::default(),
             circuit: Lock::default(),
-            turn: Mutex::new(()),
-        })
+            turn: Arc::default(),
+        }))
     }
 
     /// The keys, for a token of which `has_its_key` tells whether its key may be among them.
-    pub(super) async fn keys(&self, has_its_key: impl Fn(&Keys) -> bool) -> Result<Arc<Keys>, Denial> {
+    pub(super) async fn keys(self: &Arc<Self>, has_its_key: impl Fn(&Keys) -> bool) -> Result<Arc<Keys>, Denial> {
         let unavailable =
             || Denial::Unavailable("the keys of the token's issuer can't be had at the moment".to_owned());
         let known = || self.known.lock_even_so().clone();
@@ -64,30 +64,44 @@ impl RemoteKeys {
         if let Some(known) = known().filter(will_do) {
             return Ok(known.keys);
         }
-        let fetched = timeout(PATIENCE, async {
-            let _turn = self.turn.lock().await;
-            if let Some(known) = known().filter(will_do) {
-                return Some(Ok(known.keys)); // another has fetched them meanwhile
-            }
-            let may_ask = self.circuit.lock_even_so().admits(Instant::now());
-            if may_ask { Some(self.fetch().await) } else { None }
-        });
-        let why = match fetched.await {
-            Ok(Some(Ok(keys))) => return Ok(keys),
-            Ok(Some(Err(why))) => Some(why),
-            Ok(None) => None,
-            Err(_) => Some(format!("it took longer than {} s", PATIENCE.as_secs())),
+        let usable = known().filter(|known| known.fetched.elapsed() < TOO_OLD);
+        let turn = match &usable {
+            Some(known) => match self.turn.clone().try_lock_owned() {
+                Ok(turn) => turn,
+                Err(_) => return Ok(known.keys.clone()), // another fetches
+            },
+            None => timeout(PATIENCE, self.turn.clone().lock_owned()).await.map_err(|_| unavailable())?,
         };
-        if let Some(error) = why {
-            self.circuit.lock_even_so().failed(Instant::now());
+        if let Some(known) = known().filter(will_do) {
+            return Ok(known.keys); // another has fetched them meanwhile
+        }
+        let Some(attempt) = self.circuit.lock_even_so().admits(Instant::now()) else {
+            return usable.map(|known| known.keys).ok_or_else(unavailable);
+        };
+        // in a task of its own: who asks may go away, and would leave nothing behind
+        let own = self.clone();
+        let fetching = tokio::spawn(async move {
+            let _turn = turn;
+            let error = match timeout(PATIENCE, own.fetch()).await {
+                Ok(Ok(keys)) => return Some(keys),
+                Ok(Err(error)) => error,
+                Err(_) => format!("it took longer than {} s", PATIENCE.as_secs()),
+            };
+            own.circuit.lock_even_so().failed(attempt, Instant::now());
             tracing::warn!(
                 error,
-                url = self.url,
+                url = own.url,
                 "the keys of an issuer can't be fetched; those known before stay valid"
             );
+            None
+        });
+        match usable {
+            Some(known) if has_its_key(&known.keys) => Ok(known.keys), // they are only old
+            usable => {
+                let fetched = fetching.await.ok().flatten();
+                fetched.or_else(|| usable.map(|known| known.keys)).ok_or_else(unavailable)
+            }
         }
-        let known = known().filter(|known| known.fetched.elapsed() < TOO_OLD);
-        known.map(|known| known.keys).ok_or_else(unavailable)
     }
 
     async fn fetch(&self) -> Result<Arc<Keys>, String> {
@@ -120,7 +134,7 @@ mod tests {
         r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
     /// An issuer that has keys while `is_well`, and how often it was asked.
-    async fn issuer() -> (RemoteKeys, Arc<AtomicUsize>, Arc<Lock<String>>) {
+    async fn issuer() -> (Arc<RemoteKeys>, Arc<AtomicUsize>, Arc<Lock<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let keys = RemoteKeys::new(&format!("http://{}/keys", listener.local_addr().unwrap())).unwrap();
         let (asked, answer) = (Arc::<AtomicUsize>::default(), Arc::new(Lock::new(SET.to_owned())));
@@ -158,7 +172,9 @@ mod tests {
         advance(OLD).await;
         tokio::time::resume();
         keys.keys(|_| true).await.unwrap();
-        assert_eq!(count(), 3, "they are old");
+        while count() < 3 || keys.turn.try_lock().is_err() {
+            tokio::task::yield_now().await; // they are old, and fetched beside
+        }
 
         // what it had stays for a day
         *answer.lock_even_so() = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#.to_owned();
@@ -166,7 +182,9 @@ mod tests {
         advance(OLD).await;
         tokio::time::resume();
         keys.keys(|_| true).await.unwrap();
-        assert_eq!(count(), 4);
+        while count() < 4 || keys.turn.try_lock().is_err() {
+            tokio::task::yield_now().await;
+        }
         tokio::time::pause();
         advance(TOO_OLD).await;
         tokio::time::resume();

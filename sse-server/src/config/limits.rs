@@ -1,7 +1,7 @@
 //! `[limits]`
 
 use super::{
-    section::{MIB, TIB, section},
+    section::{GIB, MIB, TIB, section},
     setting::{Bytes, Count},
 };
 
@@ -26,6 +26,14 @@ section! {
         ///
         /// Behind a proxy that is not [trusted](operations.md#behind-a-proxy) all come from one address: set it to 0 there.
         pub groups_per_address: usize = 15_000, takes Count(0..=10_000_000);
+
+        /// Events a second that one subject may publish, or without access control one address (a /64 of IPv6). 0: no limit.
+        ///
+        /// As many may come at once; an array that has more is refused.
+        pub publish_rate: usize = 0, takes Count(0..=10_000_000);
+
+        /// Bytes of data a second that one subject or address may publish. 0: no limit.
+        pub publish_bytes_rate: usize = 0, takes Bytes(0..=4 * GIB - 1);
 
         /// Selectors of one stream.
         pub selectors: usize = 64, takes Count(1..=200);

@@ -23,8 +23,8 @@ section! {
         /// The address and port of a listener without TLS that sends everybody to `server.listen`, such as `0.0.0.0:80`. Empty:
         /// there is none.
         ///
-        /// What would be sent with a body is refused there: it has gone over the network in the clear. The listener has 64
-        /// connections of its own.
+        /// What would be sent with a body is refused there: it has gone over the network in the clear. The listener has 128
+        /// connections of its own, of which one client may have a few.
         pub redirect_listen: Option<SocketAddr> = None;
 
         /// For how long browsers that have been here come back over TLS only, whatever they are told

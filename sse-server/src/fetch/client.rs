@@ -50,7 +50,12 @@ impl Fetch {
     pub(crate) async fn get(&self, address: &str, headers: HeaderMap) -> Result<(StatusCode, Bytes), String> {
         let mut request = Request::get(address).body(Empty::new()).map_err(|error| error.to_string())?;
         request.headers_mut().extend(headers);
-        let (head, body) = self.0.request(request).await.map_err(|error| reason(&error))?.into_parts();
+        let answer = match self.0.request(request.clone()).await {
+            // perhaps of a connection that was kept, and which the server has just closed
+            Err(error) if !error.is_connect() => self.0.request(request).await,
+            answer => answer,
+        };
+        let (head, body) = answer.map_err(|error| reason(&error))?.into_parts();
         let body = Limited::new(body, MAX_BYTES).collect().await.map_err(|error| error.to_string())?;
         Ok((head.status, body.to_bytes()))
     }

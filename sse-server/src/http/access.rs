@@ -1,14 +1,18 @@
 //! Who asks, and what they may do: tokens out of requests, and refusals as HTTP says them.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use sse_engine::{Draft, Selector, Topic};
+use sse_engine::{Draft, Selector, StreamName, Topic};
 
-use super::problem::{Problem, quoted};
+use super::{
+    problem::{Problem, quoted},
+    request::Sender,
+};
 use crate::{
     auth::{Asked, Denial, Operation},
-    hub::{Access, Decided, Hub},
+    base::network::network,
+    hub::{Access, Decided, Hub, Publishing},
     metrics::RefusalKind,
     store::Fingerprint,
 };
@@ -76,6 +80,17 @@ impl Credential {
                 || !headers.contains_key(header::ORIGIN)
         });
         Ok(Some(Self { is_cookie: !is_deliberate, shown: Shown::Headers(authorization, cookie) }))
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        match &self.shown {
+            Shown::Token(token) => Fingerprint::of([&b"token"[..], token.as_bytes()]),
+            Shown::Headers(authorization, cookie) => Fingerprint::of([
+                &b"headers"[..],
+                authorization.as_deref().unwrap_or_default(),
+                cookie.as_deref().unwrap_or_default(),
+            ]),
+        }
     }
 
     fn asked<'a>(&'a self, operation: Operation<'a>) -> Asked<'a> {
@@ -164,7 +179,7 @@ pub(super) async fn subscriber(
     let Some(ticket) = ticket else {
         let credential = credential(hub, headers)?;
         let decided = decide(hub, credential.as_ref(), Operation::Subscribe(selectors)).await?;
-        check_read(decided.as_ref(), credential.is_some(), selectors)?;
+        check_read(decided.as_ref(), is_known(credential.as_ref(), decided.as_ref()), selectors)?;
         return Ok(decided);
     };
     if headers.contains_key(header::AUTHORIZATION) {
@@ -174,6 +189,11 @@ pub(super) async fn subscriber(
     let decided = redeemed.map_err(|denial| invalid_token(&denial.to_string()))?;
     check_read(decided.as_ref(), true, selectors)?;
     Ok(decided)
+}
+
+/// Returns true if it is known who asks: they showed something, and it is somebody's.
+fn is_known(credential: Option<&Credential>, decided: Option<&Decided>) -> bool {
+    credential.is_some() && decided.is_none_or(|decided| !decided.is_anonymous)
 }
 
 fn check_read(decided: Option<&Decided>, is_known: bool, selectors: &[Selector]) -> Result<(), Problem> {
@@ -192,18 +212,38 @@ pub(super) async fn bearer_subscriber(
     headers: &HeaderMap,
     selectors: &[Selector],
 ) -> Result<Decided, Problem> {
-    let is_by_headers = hub.access().is_some_and(Access::is_by_headers);
-    let credential = if is_by_headers { Credential::of_headers(headers)? } else { Credential::of(headers, None)? };
-    let missing = || no_token("there is no token; send one as Authorization: Bearer TOKEN");
-    let credential = credential.ok_or_else(missing)?;
-    let decided = decide(hub, Some(&credential), Operation::Subscribe(selectors)).await?.ok_or_else(missing)?;
+    let decided = decide_by_bearer(hub, headers, selectors).await?;
     check_read(Some(&decided), true, selectors)?;
     Ok(decided)
 }
 
-/// The grant of a fresh token, with which a stream is to go on: it must be in `Authorization`.
-pub(super) async fn renewal(hub: &Hub, headers: &HeaderMap) -> Result<Decided, Problem> {
-    bearer_subscriber(hub, headers, &[]).await
+async fn decide_by_bearer(hub: &Hub, headers: &HeaderMap, selectors: &[Selector]) -> Result<Decided, Problem> {
+    let is_by_headers = hub.access().is_some_and(Access::is_by_headers);
+    let credential = if is_by_headers { Credential::of_headers(headers)? } else { Credential::of(headers, None)? };
+    let missing = || no_token("there is no token; send one as Authorization: Bearer TOKEN");
+    let credential = credential.ok_or_else(missing)?;
+    decide(hub, Some(&credential), Operation::Subscribe(selectors)).await?.ok_or_else(missing)
+}
+
+/// The grant of a fresh token, with which the stream of this name is to go on: it must be in `Authorization`.
+pub(super) async fn renewal(hub: &Hub, headers: &HeaderMap, name: StreamName) -> Result<Decided, Problem> {
+    let selectors = hub.access().map(|access| access.selectors_of(name)).unwrap_or_default();
+    decide_by_bearer(hub, headers, &selectors).await
+}
+
+/// Whose rate counts: the subject's, or that of the client's address.
+fn who(decided: Option<&Decided>, client: Option<IpAddr>) -> Publishing {
+    let grant = decided.map(|decided| &decided.grant);
+    let print = match grant.and_then(|grant| Some((grant.subject.as_ref()?, grant.issuer.as_deref()))) {
+        Some((subject, issuer)) => {
+            Fingerprint::of([&b"subject"[..], subject.as_bytes(), issuer.unwrap_or_default().as_bytes()])
+        }
+        None => {
+            let address = client.map(|client| network(client).to_string()).unwrap_or_default();
+            Fingerprint::of([&b"address"[..], address.as_bytes()])
+        }
+    };
+    print.0
 }
 
 /// Somebody who publishes.
@@ -212,25 +252,24 @@ pub(super) struct Publisher {
     hub: Hub,
     credential: Option<Credential>,
     decided: Option<Decided>,
+    /// The topics of the address: what is allowed may depend on them.
+    topics: Box<[Topic]>,
+    /// Whose rate counts.
+    who: Publishing,
 }
 
 impl Publisher {
-    /// Refuses who may not publish at all, or not to `topics`, which are those that are known already. `has_own_origin` says
-    /// that a page asks which may use the hub by its name.
-    pub(super) async fn admit(
-        hub: &Hub,
-        headers: &HeaderMap,
-        has_own_origin: bool,
-        topics: &[Topic],
-    ) -> Result<Self, Problem> {
-        let credential = credential(hub, headers)?;
-        if credential.as_ref().is_some_and(|credential| credential.is_cookie) && !has_own_origin {
+    /// Refuses who may not publish at all, or not to `topics`, which are those that are known already.
+    pub(super) async fn admit(hub: &Hub, sender: Sender<'_>, topics: &[Topic]) -> Result<Self, Problem> {
+        let credential = credential(hub, sender.headers)?;
+        if credential.as_ref().is_some_and(|credential| credential.is_cookie) && !sender.has_own_origin {
             let detail = "a token in a cookie publishes only for pages whose Origin is allowed; add it to cors.origins, or \
                           send the token as Authorization: Bearer TOKEN";
             return Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail));
         }
         let decided = decide(hub, credential.as_ref(), Operation::Publish(topics)).await?;
-        let publisher = Self { hub: hub.clone(), credential, decided };
+        let who = who(decided.as_ref(), sender.client);
+        let publisher = Self { hub: hub.clone(), credential, decided, topics: topics.into(), who };
         if let Some(decided) = &publisher.decided
             && decided.grant.publish.is_empty()
         {
@@ -265,8 +304,30 @@ impl Publisher {
         if self.hub.still_holds(decided) {
             return Ok(());
         }
-        self.decided = decide(&self.hub, self.credential.as_ref(), Operation::Publish(&[])).await?;
+        self.decided = decide(&self.hub, self.credential.as_ref(), Operation::Publish(&self.topics)).await?;
         drafts.try_for_each(|draft| self.check_draft(draft))
+    }
+
+    /// Refuses `drafts`, which are to be published as a whole, if their publisher is too quick.
+    pub(super) fn check_rate<'a>(&self, drafts: impl IntoIterator<Item = &'a Draft>) -> Result<(), Problem> {
+        let rates = self.hub.rates();
+        if rates.are_none() {
+            return Ok(());
+        }
+        let (events, bytes) =
+            drafts.into_iter().fold((0, 0), |(events, bytes), draft| (events + 1, bytes + draft.data.len()));
+        rates.check(self.who, events, bytes).map_err(|quick| match quick.after {
+            Some(after) => {
+                let detail =
+                    format!("more was published than {} allows; come again later, or more slowly", quick.limit);
+                Problem::later(StatusCode::TOO_MANY_REQUESTS, RefusalKind::rate, detail, after)
+            }
+            None => {
+                let detail =
+                    format!("this is more at once than {} allows in a second; publish it in parts", quick.limit);
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, RefusalKind::rate, detail)
+            }
+        })
     }
 
     /// The idempotency key of a whole request as one of this publisher's: others have others, whatever they are called. That of
@@ -279,12 +340,16 @@ impl Publisher {
                 format!("{key} {}", Fingerprint::of([subject.as_bytes(), issuer.as_bytes()]))
             }
             (Some(subject), None) => format!("{key} {}", Fingerprint::of([subject.as_bytes()])),
-            (None, _) => key,
+            // nobody says who that is: whoever shows the same
+            (None, _) => match &self.credential {
+                Some(credential) => format!("{key} {}", credential.fingerprint()),
+                None => key,
+            },
         }
     }
 
     fn refused(&self, topic: &str) -> Problem {
-        refuse(self.credential.is_some(), "publish to", topic)
+        refuse(is_known(self.credential.as_ref(), self.decided.as_ref()), "publish to", topic)
     }
 }
 

@@ -44,6 +44,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, RefusalKind::invalid, detail)
     }
 
+    /// Returns true if the same may be asked again later.
+    pub(super) const fn is_for_later(&self) -> bool {
+        self.retry_after.is_some()
+    }
+
     /// 404: no route has this path.
     pub(super) fn nowhere() -> Self {
         let detail = "there is nothing here; see / for what the hub serves";

@@ -47,7 +47,21 @@ pub(super) struct Request {
     pub(super) has_own_origin: bool,
 }
 
+/// Who sends a request.
+#[derive(Clone, Copy)]
+pub(super) struct Sender<'a> {
+    pub(super) headers: &'a HeaderMap,
+    /// It is a page that may use the hub by its name.
+    pub(super) has_own_origin: bool,
+    /// The address of the client, perhaps behind proxies.
+    pub(super) client: Option<IpAddr>,
+}
+
 impl Request {
+    pub(super) const fn sender(&self) -> Sender<'_> {
+        Sender { headers: &self.headers, has_own_origin: self.has_own_origin, client: self.client }
+    }
+
     pub(super) fn new<B>(request: http::Request<B>, hub: &Hub) -> Self
     where
         B: http_body::Body<Data: Buf> + Send + 'static,

@@ -148,6 +148,12 @@ impl Access {
         all.len()
     }
 
+    /// What the stream with this name selects; nothing if there is none.
+    pub(crate) fn selectors_of(&self, name: StreamName) -> Vec<Selector> {
+        let stream = self.streams.lock_even_so().get(&name).cloned();
+        stream.map(|stream| stream.selectors.iter().cloned().collect()).unwrap_or_default()
+    }
+
     /// Ends the stream with this name. Returns true if there is one.
     pub(crate) fn revoke_one(&self, name: StreamName) -> bool {
         let stream = self.streams.lock_even_so().get(&name).cloned();
@@ -174,14 +180,19 @@ impl Hub {
         let Some(access) = self.access() else { return Ok(None) };
         self.watch(access).await;
         let revocations = access.revocations.load(Ordering::Acquire);
-        let is_anonymous = asked.is_none();
-        let grant = match asked {
-            Some(asked) => access.authority.authorizer.authorize(asked).await.inspect_err(|denial| {
-                if matches!(denial, Denial::Unavailable(_)) {
-                    self.metrics().auth_unavailable.inc();
+        let (grant, is_anonymous) = match asked {
+            Some(asked) => match access.authority.authorizer.authorize(asked).await {
+                Ok(grant) => (grant, false),
+                // Browsers send cookies of all kinds, also of those whom the application does not know.
+                Err(Denial::Invalid(_)) if asked.is_cookies_only() => (access.anonymous.clone(), true),
+                Err(denial) => {
+                    if matches!(denial, Denial::Unavailable(_)) {
+                        self.metrics().auth_unavailable.inc();
+                    }
+                    return Err(denial);
                 }
-            })?,
-            None => access.anonymous.clone(),
+            },
+            None => (access.anonymous.clone(), true),
         };
         // whoever decided
         if grant.has_ended(SystemTime::now()) {

@@ -94,7 +94,11 @@ impl GrantedStream {
 
     /// Returns true if `grant` is of the same holder, and allows all that the stream selects.
     pub(super) fn is_covered_by(&self, grant: &Grant) -> bool {
-        self.subject == grant.subject && self.issuer == grant.issuer && grant.excluded(self.selectors.iter()).is_none()
+        // who is nobody by name is not the same as another who is
+        self.subject.is_some()
+            && self.subject == grant.subject
+            && self.issuer == grant.issuer
+            && grant.excluded(self.selectors.iter()).is_none()
     }
 
     /// Moves the end of the stream. Returns false if it was revoked meanwhile.

@@ -6,7 +6,7 @@ use sse_engine::{Bounds, Engine, StoredHead, Timing};
 use tokio::sync::{Notify, Semaphore};
 
 use super::{
-    Access, Hub, Shared, access::Authority, core::Core, follow::Following, idempotency::Keys, tickets::Tickets,
+    Access, Hub, Rates, Shared, access::Authority, core::Core, follow::Following, idempotency::Keys, tickets::Tickets,
 };
 use crate::{
     auth::Authorizer,
@@ -133,6 +133,7 @@ impl Hub {
             body_room: Arc::new(Semaphore::new(config.publish.max_bytes_in_flight)),
             body_turns: Arc::new(Semaphore::new(BODY_TURNS)),
             access,
+            rates: Rates::new(&config.limits),
             config,
         })))
     }

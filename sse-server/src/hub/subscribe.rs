@@ -45,6 +45,9 @@ pub enum SubscribeError {
     /// The client's address has all the streams, or sets of selectors, it may have.
     #[error("there are as many streams or sets of topics from this address as there may be; close some")]
     Address,
+    /// Nothing can be said at the moment of who may read.
+    #[error("nothing can be said at the moment of who may read; come back in a moment")]
+    Undecided,
     /// Where to start depends on the log, which can't be read.
     #[error("the log can't be read at the moment; come back in a moment")]
     Store,

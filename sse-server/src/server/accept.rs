@@ -61,6 +61,8 @@ pub(super) struct Acceptor {
     proxies: Vec<IpNet>,
     shards: Option<Arc<Shards>>,
     tls: Option<Tls>,
+    /// The most connections of one client, unless that is what the configuration says.
+    share: Option<usize>,
 }
 
 impl Acceptor {
@@ -72,12 +74,17 @@ impl Acceptor {
     ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
         let proxies = hub.config().server.trusted_networks();
-        Self { hub, limit, surplus, stopped, connections, proxies, shards, tls: None }
+        Self { hub, limit, surplus, stopped, connections, proxies, shards, tls: None, share: None }
     }
 
     /// The same with TLS, if there is to be any.
     pub(super) fn with_tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// The same for `share` connections of one client.
+    pub(super) fn with_share(self, share: usize) -> Self {
+        Self { share: Some(share), ..self }
     }
 
     /// The count of its connections.
@@ -117,7 +124,8 @@ impl Acceptor {
         let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
         // a proxy has those of all behind it
         let is_proxy = self.proxies.iter().any(|network| network.contains(&address.ip().to_canonical()));
-        let share = if is_proxy { self.limit } else { self.hub.max_connections_of_one() };
+        let of_one = self.share.unwrap_or_else(|| self.hub.max_connections_of_one());
+        let share = if is_proxy { self.limit } else { of_one };
         if open >= self.limit + self.surplus || of_client >= share + self.surplus_of_one(share) {
             tracing::debug!(%address, "closed: the hub is more than full");
             return;

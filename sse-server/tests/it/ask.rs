@@ -120,7 +120,11 @@ async fn what_the_application_grants_may_be_done() {
     stream.expect_event("the server's").await;
 
     let stranger = client.get("/events?topic=users/7/x").header("cookie", "session=eight").send().await;
-    assert_eq!(problem(&stranger), (401, "the application knows nobody by what was sent".to_owned()));
+    assert_eq!(problem(&stranger).0, 401);
+    let odd = client.post("/publish/users/7/x").header("authorization", "Bearer x").body("x").send().await;
+    assert_eq!(problem(&odd), (401, "the application knows nobody by what was sent".to_owned()));
+    let public = client.get("/events?topic=public").header("cookie", "theme=dark");
+    public.connect().await.expect_event(event("sse-cursor")).await; // which most have, signed in or not
     let before = application.questions();
     client.get("/events?topic=public").connect().await.expect_event(event("sse-cursor")).await;
     assert_eq!(client.get("/events?topic=users/7/x").send().await.status, 401);
@@ -154,7 +158,7 @@ async fn an_answer_is_kept_for_who_got_it_and_ends_the_stream_with_its_time() {
 
 #[tokio::test]
 async fn an_application_that_gives_no_answer_is_left_alone_for_a_while_and_asked_again() {
-    for bad in [Some((500, String::new())), Some((302, String::new())), Some((200, "<html>".to_owned())), None] {
+    for bad in [Some((500, String::new())), None] {
         let is_well = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let well = is_well.clone();
         let application = Application::start(move |_| match well.load(std::sync::atomic::Ordering::Relaxed) {
@@ -180,14 +184,65 @@ async fn an_application_that_gives_no_answer_is_left_alone_for_a_while_and_asked
 }
 
 #[tokio::test]
+async fn what_one_caller_provokes_is_no_fault_of_the_application_s() {
+    for (bad, status) in [((302, ""), 401), ((431, ""), 401), ((200, "<html>"), 503)] {
+        let answer = move |head: &str| match head.contains("authorization: good") {
+            true => Some((200, r#"{"publish":["a"]}"#.to_owned())),
+            false => Some((bad.0, bad.1.to_owned())),
+        };
+        let client = Application::start(answer).await.hub(|_| {});
+        let post = async |who: &str| {
+            let request = client.post("/publish/a").header("authorization", who);
+            request.body("x").send().await.status
+        };
+        for _ in 0..8 {
+            assert_eq!(post("bad").await, status);
+        }
+        assert_eq!(post("good").await, 200);
+    }
+    // too much to ask about
+    let application = Application::start(|_| None).await;
+    let client = application.hub(|_| {});
+    let topics = (0..20).map(|i| format!("topic={i}{}", "-".repeat(900))).collect::<Vec<_>>().join("&");
+    for _ in 0..8 {
+        let refused = client.get(&format!("/events?{topics}")).header("authorization", "x").send().await;
+        assert!(problem(&refused).1.contains("too long"), "{}", refused.text());
+    }
+    assert_eq!(application.questions(), 0);
+}
+
+#[tokio::test]
+async fn who_has_no_name_shares_no_key_with_another_who_has_none() {
+    let application = Application::start(|_| Some((200, r#"{"publish":["a"],"subscribe":["a"]}"#.to_owned()))).await;
+    let client = application.hub(|_| {});
+    let publish = async |who: &str, data: &str| {
+        let request = client.post("/publish").header("authorization", who).header("content-type", "application/json");
+        let body = format!(r#"[{{"topic":"a","data":{data}}}]"#);
+        request.header("idempotency-key", "1").body(body).send().await
+    };
+    assert_eq!(publish("one", "1").await.status, 200);
+    let other = publish("other", "1").await;
+    assert_eq!(other.json()["events"][0]["duplicate"], false, "it is another's: {}", other.text());
+    assert_eq!(publish("one", "1").await.json()["events"][0]["duplicate"], true);
+    let mut stream = client.get("/events?topic=a").header("authorization", "one").connect().await;
+    let cursor = stream.expect_event(event("sse-cursor")).await;
+    let cursor: serde_json::Value = serde_json::from_str(&cursor.data).unwrap();
+    let name = cursor["stream"].as_str().unwrap();
+    let renew = client.post(&format!("/streams/{name}/token")).header("authorization", "other").send().await;
+    assert_eq!(renew.status, 403);
+}
+
+#[tokio::test]
 async fn what_could_not_be_said_is_counted() {
     let mut config = Config::in_memory();
     (config.auth.mode, config.ask.url) = (AuthMode::Ask, Some("http://127.0.0.1:1/nobody".into()));
     let hub = Hub::new(config).unwrap();
     let client = TestClient::new(HubService::new(hub.clone(), RouteSet::Public));
     assert_eq!(client.get("/events?topic=a").header("cookie", "a=b").send().await.status, 503);
+    let mut page = client.get("/events?topic=a").header("cookie", "a=b").connect().await;
+    page.expect_event(event("sse-drain").data(r#"{"reason":"busy"}"#)).await; // an EventSource comes back
     let operator = TestClient::new(HubService::new(hub, RouteSet::Admin));
-    assert_eq!(metric(&operator, "sse_auth_unavailable_total").await, 1.0);
+    assert_eq!(metric(&operator, "sse_auth_unavailable_total").await, 2.0);
 }
 
 #[test]

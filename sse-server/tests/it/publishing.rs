@@ -351,3 +351,29 @@ async fn bodies_that_are_being_read_share_a_bound() {
     assert_eq!(held.await.unwrap().status, 200);
     assert_eq!(json().body(format!("[{}]", " ".repeat(150_000))).send().await.status, 200, "the room is given back");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_publishes_too_quickly_is_told_when_to_come_again() {
+    let (_, client) = hub(|config| config.limits.publish_rate = 3);
+    for i in 0..3 {
+        assert_eq!(client.post("/publish/a").body(i.to_string()).send().await.status, 200);
+    }
+    let refused = client.post("/publish/a").body("x").send().await;
+    assert_eq!(refused.headers["retry-after"], "1");
+    let (status, why) = problem(&refused);
+    assert_eq!((status, why.contains("limits.publish_rate")), (429, true), "{why}");
+    assert_eq!(metric(&client, "sse_refusals_total{reason=\"rate\"}").await, 1.0);
+    let none = client.get("/events?topic=a&since=earliest").skip_events(["sse-cursor"]).connect().await;
+    let mut stream = none;
+    for i in 0..3 {
+        stream.expect_event(&*i.to_string()).await;
+    }
+    // lines are published as far as they may be
+    let (_, client) = hub(|config| config.limits.publish_bytes_rate = 1000);
+    let line = |i: usize| format!("{{\"topic\":\"a\",\"data\":\"{i} {}\"}}\n", "x".repeat(600));
+    let refused = publish_ndjson(&client, (0..2000).map(line).collect::<String>()).await;
+    assert_eq!(refused.status, 429, "{}", refused.text());
+    assert_eq!((&refused.json()["published"], &refused.json()["line"]), (&json!(1), &json!(2)));
+    let too_large = client.post("/publish/a").body("x".repeat(1001)).send().await;
+    assert_eq!(problem(&too_large).0, 413);
+}

@@ -264,6 +264,10 @@ async fn who_comes_without_tls_is_sent_to_where_it_is() {
     }
     assert_eq!(client.get("/").header("host", "evil.example").send().await.status, 421, "nobody else is named");
     assert_eq!(client.post("/publish/a").header("host", "hub.example").body("x").send().await.status, 405);
+    let shown = client.get("/events?topic=a").header("host", "hub.example").header("authorization", "Bearer x");
+    assert_eq!(shown.send().await.status, 403, "it is told, and not sent on");
+    let ticket = client.get("/events?topic=a&ticket=x").header("host", "hub.example");
+    assert_eq!(ticket.send().await.status, 403);
     drop(client);
     let _ = stop.send(());
     assert_eq!(run.await.unwrap(), Shutdown::Drained);

@@ -35,8 +35,8 @@ impl Forwarded {
             ForwardedBy::Forwarded => header::FORWARDED,
         };
         let lines = headers.get_all(name).iter().rev();
-        let elements = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
-        for element in elements {
+        for element in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
+            let element = std::str::from_utf8(element).unwrap_or_default();
             let address = match self.by {
                 ForwardedBy::XForwardedFor => address(element.trim()),
                 ForwardedBy::Forwarded => forwarded_for(element),
@@ -77,7 +77,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         let name = if by == ForwardedBy::Forwarded { header::FORWARDED } else { X_FORWARDED_FOR };
         for line in lines {
-            headers.append(&name, HeaderValue::from_str(line).unwrap());
+            headers.append(&name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
         Forwarded::new(&config).client(peer.parse().unwrap(), &headers).to_string()
     }
@@ -96,6 +96,7 @@ mod tests {
             ("10.0.0.1", XForwardedFor, &["203.0.113.9, unknown, 10.9.9.9"], "10.9.9.9"),
             ("10.0.0.1", XForwardedFor, &["10.0.0.2, 10.0.0.3"], "10.0.0.2"),
             ("10.0.0.1", XForwardedFor, &[], "10.0.0.1"),
+            ("10.0.0.1", XForwardedFor, &["\u{ff}, 203.0.113.9"], "203.0.113.9"),
             ("10.0.0.1", XForwardedFor, &["", "x"], "10.0.0.1"),
             ("10.0.0.1", Forwarded, &["for=198.51.100.1, For=203.0.113.9;proto=https"], "203.0.113.9"),
             ("10.0.0.1", Forwarded, &[r#"proto=https; for="[2001:db8::9]:443""#], "2001:db8::9"),

@@ -33,7 +33,14 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, RefusalKind::not_acceptable, detail));
     }
     let mut wish = Wish::read(&request.query, &request.headers, hub)?;
-    let decided = access::subscriber(hub, &request.headers, wish.ticket.take(), wish.selectors.as_slice()).await?;
+    let decided = access::subscriber(hub, &request.headers, wish.ticket.take(), wish.selectors.as_slice()).await;
+    let decided = match decided {
+        // a page that is signed in comes back
+        Err(problem) if problem.is_for_later() => {
+            return turn_away(hub, &SubscribeError::Undecided, accept, wish.control);
+        }
+        decided => decided?,
+    };
     if let Some(decided) = &decided {
         // what is selected is granted, so that streams which select the same share a group
         wish.selectors = wish.selectors.controlled(!decided.is_anonymous);
@@ -116,6 +123,7 @@ fn turn_away(
         SubscribeError::Full => (RefusalKind::full, StatusCode::SERVICE_UNAVAILABLE),
         SubscribeError::Address => (RefusalKind::full, StatusCode::TOO_MANY_REQUESTS),
         SubscribeError::Store => (RefusalKind::store, StatusCode::SERVICE_UNAVAILABLE),
+        SubscribeError::Undecided => (RefusalKind::unauthorized, StatusCode::SERVICE_UNAVAILABLE),
         other => return Err(Problem::invalid(other.to_string())),
     };
     // An EventSource gives up for good at any status other than 200. Who takes every event for one that was published has to

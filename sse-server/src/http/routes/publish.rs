@@ -41,8 +41,7 @@ pub(super) async fn publish_to(
     admit(hub, request)?;
     let topic = topic(path)?;
     let wanted = Wanted::read(hub, &request.query, true)?;
-    let publisher =
-        Publisher::admit(hub, &request.headers, request.has_own_origin, std::slice::from_ref(&topic)).await?;
+    let publisher = Publisher::admit(hub, request.sender(), std::slice::from_ref(&topic)).await?;
     publish_body(publisher, Some(topic), wanted, request).await
 }
 
@@ -61,6 +60,7 @@ async fn publish_body(
     let limit = one_event(&publisher.hub().config().publish);
     let body = request.body.read(&request.headers, limit, |_| limit).await?;
     let draft = wanted.draft(topic, utf8(body.bytes.clone())?)?;
+    publisher.check_rate([&draft])?;
     publisher.go_on(std::iter::once(&draft)).await?;
     if draft.end && draft.data.is_empty() {
         return Box::pin(publish_end(publisher.hub(), draft, key)).await;
@@ -74,7 +74,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
     admit(hub, request)?;
     if names_topic(&request.query) {
         let wanted = Wanted::read(hub, &request.query, false)?;
-        let publisher = Publisher::admit(hub, &request.headers, request.has_own_origin, &wanted.topics).await?;
+        let publisher = Publisher::admit(hub, request.sender(), &wanted.topics).await?;
         return publish_body(publisher, None, wanted, request).await;
     }
     for parameter in parameters(&request.query) {
@@ -85,7 +85,7 @@ pub(super) async fn publish(hub: &Hub, request: &mut Request) -> Result<Response
             "none at this address, since the event's members say it all; with `topic` the body is an event's data",
         )?;
     }
-    let publisher = Publisher::admit(hub, &request.headers, request.has_own_origin, &[]).await?;
+    let publisher = Publisher::admit(hub, request.sender(), &[]).await?;
     match String::from_utf8_lossy(media_type(&request.headers)).to_ascii_lowercase().as_str() {
         names::media_type::JSON => json::publish(publisher, request).await,
         names::media_type::NDJSON => ndjson::publish(publisher, request).await,

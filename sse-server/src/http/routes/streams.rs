@@ -103,7 +103,7 @@ pub(super) fn end(hub: &Hub, name: &str) -> Result<Response<ResponseBody>, Probl
 pub(super) async fn renew(hub: &Hub, name: &str, headers: &HeaderMap) -> Result<Response<ResponseBody>, Problem> {
     access_of(hub)?;
     let name = stream_name("the stream", name)?;
-    let decided = access::renewal(hub, headers).await?;
+    let decided = access::renewal(hub, headers, name).await?;
     hub.renew(name, &decided).map_err(|error| match error {
         NotRenewed::NoStream => no_stream(name),
         NotRenewed::NotCovered => {

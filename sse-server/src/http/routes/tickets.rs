@@ -1,6 +1,9 @@
 //! `POST /tickets`: a connect ticket for one event stream, for a client that can send no header.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::{Response, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -57,7 +60,9 @@ pub(super) async fn issue(hub: &Hub, request: &mut Request) -> Result<Response<R
         ticket: String,
         expires_in: u64,
     }
-    Ok(json(&Issued { ticket, expires_in: ttl }))
+    let left = decided.grant.until.and_then(|until| until.duration_since(SystemTime::now()).ok());
+    let expires_in = left.map_or(ttl, |left| ttl.min(left.as_secs()));
+    Ok(json(&Issued { ticket, expires_in }))
 }
 
 const EXAMPLE: &str = r#"{"topics":["users/7/**"],"ttl":60}"#;

@@ -19,8 +19,8 @@ const MOST_OF_ONE: usize = 512;
 /// How long a handshake may take undisturbed by others of its client.
 const UNDISTURBED: Duration = Duration::from_secs(1);
 
-/// The handshakes that are under way. One that is too many takes a place of the client that has the most. If that is its own
-/// client, it takes that of the oldest, which only holds it: who means it needs a moment. Where all are young it is the newcomer
+/// The handshakes that are under way. One that is too many takes a place of the client that has the most. If its own client has
+/// as many, it takes that of the oldest, which only holds it: who means it needs a moment. Where all are young it is the newcomer
 /// who goes: in a rush nobody would get through otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct Handshakes(Arc<Lock<UnderWay>>);
@@ -69,9 +69,13 @@ impl Handshakes {
         let own = under_way.of_clients.get(&address).map_or(0, BTreeSet::len);
         if own >= MOST_OF_ONE || under_way.all.len() >= MOST {
             let (most, loudest) = under_way.by_count.last().copied()?;
-            let (loser, is_own) = if own >= most.min(MOST_OF_ONE) { (address, true) } else { (loudest, false) };
-            let oldest = *under_way.of_clients.get(&loser)?.first()?;
-            if is_own && under_way.all.get(&oldest).is_some_and(|begun| now < begun.at + UNDISTURBED) {
+            let of = |client| under_way.of_clients.get(&client).and_then(|turns| turns.first().copied());
+            let (oldest, may_be_young) = match own {
+                MOST_OF_ONE.. => (of(address)?, false),
+                own if most > own + 1 => (of(loudest)?, true),
+                _ => (*under_way.all.first_key_value()?.0, false), // nobody has more than others
+            };
+            if !may_be_young && under_way.all.get(&oldest).is_some_and(|begun| now < begun.at + UNDISTURBED) {
                 return None;
             }
             if let Some(begun) = under_way.remove(oldest) {

@@ -51,6 +51,7 @@ pub(super) async fn publish(
     if !text.starts_with('[') {
         let (draft, own_key) = read(text, config)?;
         publisher.check_draft(&draft)?;
+        publisher.check_rate([&draft])?;
         publisher.go_on(std::iter::once(&draft)).await?;
         let text = one_key(request_key, own_key)?;
         let key = text.map(|text| Key::of_event(&draft, text));
@@ -74,6 +75,7 @@ pub(super) async fn publish(
         keys.push(own_key.map(|text| Key::of_event(&draft, text)));
         drafts.push(draft);
     }
+    publisher.check_rate(&drafts)?;
     publisher.go_on(drafts.iter()).await?;
     let topics: Vec<_> = drafts.iter().map(|draft| draft.topic.to_string()).collect();
     let publication = match request_key {

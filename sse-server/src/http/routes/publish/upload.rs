@@ -75,9 +75,10 @@ impl Upload {
     }
 
     /// Adds the event with the present number and the key that is its own. It takes about `bytes` bytes until it is published.
-    /// It is refused if its publisher may not publish it.
+    /// It is refused if its publisher may not publish it, or is too quick.
     pub(super) fn push(&mut self, draft: Draft, key: Option<Key>, bytes: usize) -> Result<(), Problem> {
         self.publisher.check_draft(&draft)?;
+        self.publisher.check_rate([&draft])?;
         self.bytes += bytes;
         self.batch.push(Numbered { number: self.number, draft, key });
         Ok(())
