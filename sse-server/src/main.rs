@@ -92,9 +92,15 @@ fn run(
 fn greet(server: &Server) {
     let scheme = if server.has_tls() { "https" } else { "http" };
     let at = format!("{scheme}://{}", server.local_addr());
+    let mode = server.hub().config().auth.mode;
+    let shown = match mode {
+        AuthMode::Open => String::new(),
+        AuthMode::Ask => format!("-b \"$COOKIE\" -H 'Origin: {at}' "),
+        _ => "-H \"Authorization: Bearer $TOKEN\" ".to_owned(),
+    };
     let mut text = format!(
         "sse-server: listening on {at}\n  page    {at}/\n  \
-         watch   curl -N '{at}/events?topic=news'\n  publish curl -d hello {at}/publish/news\n"
+         watch   curl -N {shown}'{at}/events?topic=news'\n  publish curl {shown}-d hello {at}/publish/news\n"
     );
     let store = &server.hub().config().store;
     if store.kind == StoreKind::Redb {
@@ -103,7 +109,7 @@ fn greet(server: &Server) {
     if let Some(certificate) = &server.hub().config().tls.certificate {
         text.push_str(&format!("  tls     {}\n", certificate.display()));
     }
-    text.push_str(match server.hub().config().auth.mode {
+    text.push_str(match mode {
         AuthMode::Open => "  access  open: whoever reaches it may publish and read everything\n",
         AuthMode::Tokens => "  access  by token: see `sse-server token --help`\n",
         AuthMode::Ask => "  access  the application is asked\n",
