@@ -30,6 +30,9 @@ const MAX_KEPT_BYTES: usize = 32 << 20;
 const BYTES: usize = 300;
 const SELECTOR_BYTES: usize = 200;
 
+/// An answer that ends as soon as this is asked for again: a stream that rests on it would have to come back at once.
+const LAST_MOMENT: Duration = Duration::from_millis(100);
+
 /// The longest address that is asked at.
 const MAX_ADDRESS: usize = 16 << 10;
 
@@ -164,7 +167,7 @@ impl Authorizer for Ask {
 
 impl Kept {
     fn get(&self, question: &Question, now: SystemTime) -> Option<Grant> {
-        self.answers.get(question).filter(|grant| !grant.has_ended(now)).cloned()
+        self.answers.get(question).filter(|grant| !grant.has_ended(now + LAST_MOMENT)).cloned()
     }
 
     fn keep(&mut self, question: Question, grant: &Grant) {
