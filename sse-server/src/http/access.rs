@@ -254,8 +254,8 @@ pub(super) struct Publisher {
     decided: Option<Decided>,
     /// The topics of the address: what is allowed may depend on them.
     topics: Box<[Topic]>,
-    /// Whose rate counts.
-    who: Publishing,
+    /// The address that it comes from.
+    client: Option<IpAddr>,
 }
 
 impl Publisher {
@@ -268,8 +268,7 @@ impl Publisher {
             return Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail));
         }
         let decided = decide(hub, credential.as_ref(), Operation::Publish(topics)).await?;
-        let who = who(decided.as_ref(), sender.client);
-        let publisher = Self { hub: hub.clone(), credential, decided, topics: topics.into(), who };
+        let publisher = Self { hub: hub.clone(), credential, decided, topics: topics.into(), client: sender.client };
         if let Some(decided) = &publisher.decided
             && decided.grant.publish.is_empty()
         {
@@ -316,7 +315,7 @@ impl Publisher {
         }
         let (events, bytes) =
             drafts.into_iter().fold((0, 0), |(events, bytes), draft| (events + 1, bytes + draft.data.len()));
-        rates.check(self.who, events, bytes).map_err(|quick| match quick.after {
+        rates.check(who(self.decided.as_ref(), self.client), events, bytes).map_err(|quick| match quick.after {
             Some(after) => {
                 let detail =
                     format!("more was published than {} allows; come again later, or more slowly", quick.limit);

@@ -75,6 +75,13 @@ impl Watched {
         if self.streaming.load(Ordering::Relaxed) { self.stream.check_peer(cx) } else { Ok(()) }
     }
 
+    fn poll_some(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.preface {
+            Some(held) => self.poll_first(cx, buf, held),
+            None => Pin::new(&mut self.stream).poll_read(cx, buf),
+        }
+    }
+
     /// Reads, and holds the beginning of a preface back.
     fn poll_first(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, mut held: usize) -> Poll<io::Result<()>> {
         let start = buf.filled().len();
@@ -105,14 +112,16 @@ impl Watched {
 
 impl AsyncRead for Watched {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let most = buf.remaining().min(READ);
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
-        ready!(match self.preface {
-            Some(held) => self.poll_first(cx, &mut part, held),
-            None => Pin::new(&mut self.stream).poll_read(cx, &mut part),
-        })?;
-        let more = part.filled().len();
-        buf.advance(more);
+        let before = buf.filled().len();
+        if buf.remaining() <= READ {
+            ready!(self.poll_some(cx, buf))?;
+        } else {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(READ));
+            ready!(self.poll_some(cx, &mut part))?;
+            let count = part.filled().len();
+            buf.advance(count);
+        }
+        let more = buf.filled().len() - before;
         if more > 0 && !self.head.on_input(more) {
             return Poll::Ready(Err(io::Error::other("too many heads of requests are not whole")));
         }
