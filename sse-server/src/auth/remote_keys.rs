@@ -65,12 +65,15 @@ impl RemoteKeys {
             return Ok(known.keys);
         }
         let usable = known().filter(|known| known.fetched.elapsed() < TOO_OLD);
-        let turn = match &usable {
+        let turn = match usable.as_ref().filter(|known| has_its_key(&known.keys)) {
             Some(known) => match self.turn.clone().try_lock_owned() {
                 Ok(turn) => turn,
-                Err(_) => return Ok(known.keys.clone()), // another fetches
+                Err(_) => return Ok(known.keys.clone()), // another fetches, and they are only old
             },
-            None => timeout(PATIENCE, self.turn.clone().lock_owned()).await.map_err(|_| unavailable())?,
+            None => match timeout(PATIENCE, self.turn.clone().lock_owned()).await {
+                Ok(turn) => turn,
+                Err(_) => return usable.map(|known| known.keys).ok_or_else(unavailable),
+            },
         };
         if let Some(known) = known().filter(will_do) {
             return Ok(known.keys); // another has fetched them meanwhile
@@ -166,8 +169,10 @@ mod tests {
         keys.keys(|_| true).await.unwrap();
         assert_eq!(count(), 1);
         tokio::time::resume();
-        keys.keys(|_| false).await.unwrap();
-        assert_eq!(count(), 2, "another key is named");
+        let before = keys.keys(|_| true).await.unwrap();
+        let all = futures_util::future::join_all((0..20).map(|_| keys.keys(|_| false))).await;
+        assert!(all.into_iter().all(|one| !Arc::ptr_eq(&one.unwrap(), &before)), "who names a new key waits for it");
+        assert_eq!(count(), 2, "and one fetches");
         tokio::time::pause();
         advance(OLD).await;
         tokio::time::resume();

@@ -32,7 +32,8 @@ impl Partial {
     /// small.
     pub(crate) fn set(&self, bytes: usize) -> bool {
         let more = counted(bytes) - counted(self.bytes.swap(bytes, Ordering::Relaxed));
-        self.all.inc_by(more) + more <= MOST || more <= 0
+        // mostly it is small, and the others need not hear of it
+        more == 0 || self.all.inc_by(more) + more <= MOST || more < 0
     }
 }
 

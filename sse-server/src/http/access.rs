@@ -163,7 +163,7 @@ fn credential(hub: &Hub, headers: &HeaderMap) -> Result<Option<Credential>, Prob
 }
 
 /// What the address of a stream says of who asks for it.
-pub(super) struct Ticket {
+pub(super) struct ShownTicket {
     pub(super) text: String,
     /// The stream goes on after an event of this log.
     pub(super) has_position: bool,
@@ -173,7 +173,7 @@ pub(super) struct Ticket {
 pub(super) async fn subscriber(
     hub: &Hub,
     headers: &HeaderMap,
-    ticket: Option<Ticket>,
+    ticket: Option<ShownTicket>,
     selectors: &[Selector],
 ) -> Result<Option<Decided>, Problem> {
     let Some(ticket) = ticket else {
@@ -268,7 +268,9 @@ impl Publisher {
             return Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail));
         }
         let decided = decide(hub, credential.as_ref(), Operation::Publish(topics)).await?;
-        let publisher = Self { hub: hub.clone(), credential, decided, topics: topics.into(), client: sender.client };
+        // nobody is asked again who may do everything
+        let topics_again = if decided.is_some() { topics.into() } else { Box::default() };
+        let publisher = Self { hub: hub.clone(), credential, decided, topics: topics_again, client: sender.client };
         if let Some(decided) = &publisher.decided
             && decided.grant.publish.is_empty()
         {

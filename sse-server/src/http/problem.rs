@@ -56,8 +56,9 @@ impl Problem {
     }
 
     /// 413: the body is longer than `limit` bytes. The connection closes, since the rest of the body is not read.
-    pub(super) fn too_large(what: &str, limit: usize, key: &str) -> Self {
-        let detail = format!("{what} is longer than {limit} bytes; send less at once, or raise {key}");
+    pub(super) fn too_large(what: &str, limit: usize, key: Option<&str>) -> Self {
+        let or_raise = key.map(|key| format!(", or raise {key}")).unwrap_or_default();
+        let detail = format!("{what} is longer than {limit} bytes; send less at once{or_raise}");
         Self { close: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, RefusalKind::too_large, detail) }
     }
 

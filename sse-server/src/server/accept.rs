@@ -18,7 +18,7 @@ use super::{
     tls::Tls,
 };
 use crate::{
-    base::connections::Connections,
+    base::{connections::Connections, network::is_in},
     http::{HubService, Peer},
     hub::Hub,
     transport::shard::Shards,
@@ -123,7 +123,7 @@ impl Acceptor {
     fn admit(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
         let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
         // a proxy has those of all behind it
-        let is_proxy = self.proxies.iter().any(|network| network.contains(&address.ip().to_canonical()));
+        let is_proxy = is_in(&self.proxies, address.ip());
         let of_one = self.share.unwrap_or_else(|| self.hub.max_connections_of_one());
         let share = if is_proxy { self.limit } else { of_one };
         if open >= self.limit + self.surplus || of_client >= share + self.surplus_of_one(share) {

@@ -143,7 +143,11 @@ impl TlsSession {
             [piece] => self.write(socket, piece),
             _ => {
                 self.flush(socket)?;
-                let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter()).copied().take(RECORD).collect();
+                let mut bytes = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum::<usize>().min(RECORD));
+                for piece in pieces {
+                    let room = RECORD - bytes.len();
+                    bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+                }
                 self.write(socket, &bytes)
             }
         }

@@ -62,7 +62,8 @@ const PIECE: usize = 64;
 pub(in crate::http) struct BodyLimit {
     pub(in crate::http) what: &'static str,
     pub(in crate::http) bytes: usize,
-    pub(in crate::http) key: &'static str,
+    /// The key of the configuration that sets it, if one does.
+    pub(in crate::http) key: Option<&'static str>,
 }
 
 impl BodyLimit {

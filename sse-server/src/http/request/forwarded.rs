@@ -5,7 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-use crate::config::{Config, ForwardedBy};
+use crate::{
+    base::network::is_in,
+    config::{Config, ForwardedBy},
+};
 
 /// Which proxies are trusted, and in which header they say whom they speak for.
 #[derive(Debug)]
@@ -24,10 +27,9 @@ impl Forwarded {
     /// The address of the client behind `peer`: the last one in the header that is no trusted proxy's. What stands before it was
     /// perhaps sent by the client itself. Who is not trusted speaks for nobody else.
     pub(in crate::http) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let is_trusted =
-            |address: &IpAddr| self.trusted.iter().any(|network| network.contains(&address.to_canonical()));
+        let is_trusted = |address| is_in(&self.trusted, address);
         let mut client = peer;
-        if !is_trusted(&client) {
+        if !is_trusted(client) {
             return client;
         }
         let name = match self.by {
@@ -43,7 +45,7 @@ impl Forwarded {
             };
             let Some(address) = address else { break };
             client = address;
-            if !is_trusted(&client) {
+            if !is_trusted(client) {
                 break;
             }
         }

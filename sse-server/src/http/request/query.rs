@@ -9,7 +9,7 @@ use crate::{
     hub::Hub,
 };
 use sse_core::hub::names;
-use sse_engine::Topic;
+use sse_engine::{Selector, Topic};
 
 /// The parameters of a query in order, form-decoded.
 pub(in crate::http) fn parameters(query: &str) -> impl Iterator<Item = Result<(String, String), Problem>> {
@@ -40,6 +40,11 @@ fn is_encoded(text: &str) -> bool {
         let digits = rest.as_bytes().first_chunk::<2>();
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     })
+}
+
+/// Reads a topic or a pattern.
+pub(in crate::http) fn selector(text: &str) -> Result<Selector, Problem> {
+    Selector::new(text).map_err(|error| Problem::invalid(format!("the topic {} is not one: {error}", quoted(text))))
 }
 
 /// Stores a parameter that may be given only once.

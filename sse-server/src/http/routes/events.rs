@@ -5,17 +5,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use sse_core::hub::names;
-use sse_engine::{Control, DrainReason, Selector, Selectors, StartPoint, Surroundings, reconnection_time, turned_away};
+use sse_engine::{Control, DrainReason, Selectors, StartPoint, Surroundings, reconnection_time, turned_away};
 
 use crate::{
     config::Overload,
     http::{
-        access::{self, Ticket},
-        problem::{Problem, quoted},
+        access::{self, ShownTicket},
+        problem::Problem,
         request::{
             Request,
             accept::Accept,
-            query::{once, parameters, unknown},
+            query::{once, parameters, selector, unknown},
         },
         response::ResponseBody,
     },
@@ -143,7 +143,7 @@ struct Wish {
     selectors: Selectors,
     start: StartPoint,
     control: Control,
-    ticket: Option<Ticket>,
+    ticket: Option<ShownTicket>,
 }
 
 impl Wish {
@@ -197,7 +197,7 @@ impl Wish {
             (None, _) => Control::Events,
         };
         let has_position = matches!(&start, StartPoint::After(id) if hub.is_position(id));
-        let ticket = ticket.map(|text| Ticket { text, has_position });
+        let ticket = ticket.map(|text| ShownTicket { text, has_position });
         Ok(Self { selectors, start, control, ticket })
     }
 }
@@ -218,10 +218,6 @@ fn start_since(value: String) -> Result<Since, Problem> {
         Ok(time) => Ok(Since::Back(time, value)),
         Err(_) => Err(one_of("since", &value, "earliest, last or a time such as 10m")),
     }
-}
-
-fn selector(value: &str) -> Result<Selector, Problem> {
-    Selector::new(value).map_err(|error| Problem::invalid(format!("the topic {} is not one: {error}", quoted(value))))
 }
 
 fn one_of(name: &str, value: &str, allowed: &str) -> Problem {

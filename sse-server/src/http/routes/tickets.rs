@@ -12,8 +12,8 @@ use sse_engine::Selector;
 use crate::{
     http::{
         access,
-        problem::{Problem, quoted},
-        request::{Request, body::BodyLimit},
+        problem::Problem,
+        request::{Request, body::BodyLimit, query::selector},
         response::{ResponseBody, json},
     },
     hub::Hub,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The most bytes of a request.
-const BODY: BodyLimit = BodyLimit { what: "the body", bytes: 16 << 10, key: "nothing; a ticket is short" };
+const BODY: BodyLimit = BodyLimit { what: "the body", bytes: 16 << 10, key: None };
 
 /// How long a ticket may be unused, in seconds.
 const DEFAULT_TTL: u64 = 60;
@@ -66,7 +66,3 @@ pub(super) async fn issue(hub: &Hub, request: &mut Request) -> Result<Response<R
 }
 
 const EXAMPLE: &str = r#"{"topics":["users/7/**"],"ttl":60}"#;
-
-fn selector(text: &str) -> Result<Selector, Problem> {
-    Selector::new(text).map_err(|error| Problem::invalid(format!("the topic {} is not one: {error}", quoted(text))))
-}

@@ -98,5 +98,5 @@ pub(super) fn not_utf8(what: &str, error: &str::Utf8Error) -> Problem {
 }
 
 pub(super) const fn one_event(config: &Publish) -> BodyLimit {
-    BodyLimit { what: "the event", bytes: config.max_event_bytes, key: "publish.max_event_bytes" }
+    BodyLimit { what: "the event", bytes: config.max_event_bytes, key: Some("publish.max_event_bytes") }
 }

@@ -147,7 +147,7 @@ fn not_json(error: &serde_json::Error) -> Problem {
 }
 
 const fn many_events(config: &Publish) -> BodyLimit {
-    BodyLimit { what: "the array", bytes: config.max_request_bytes, key: "publish.max_request_bytes" }
+    BodyLimit { what: "the array", bytes: config.max_request_bytes, key: Some("publish.max_request_bytes") }
 }
 
 #[derive(Deserialize)]
