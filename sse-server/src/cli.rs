@@ -20,7 +20,7 @@ pub(crate) struct Command {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Where to listen [default: 127.0.0.1:8080]
+    /// Where to listen: an address and port, or unix:/PATH [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     listen: Option<String>,
 

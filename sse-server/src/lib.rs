@@ -82,7 +82,7 @@ mod base;
 pub use auth::{Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, Operation, Token, TokenError, Tokens};
 pub use base::log_lines::LogLines;
 pub use config::{
-    Ask, Auth, AuthMode, Config, ConfigError, Cors, Durability, ForwardedBy, Issuer, IssuerKeys, Lag, Limits,
+    Ask, Auth, AuthMode, Config, ConfigError, Cors, Durability, ForwardedBy, Issuer, IssuerKeys, Lag, Limits, Listen,
     LogFormat, Overload, Publish, Retention, RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream,
     Telemetry, Tls, Window,
 };

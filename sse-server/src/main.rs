@@ -10,7 +10,7 @@ use std::{
     process::ExitCode,
 };
 
-use sse_server::{AuthMode, Config, LogLines, Server, Shutdown, StoreKind};
+use sse_server::{AuthMode, Config, Listen, LogLines, Server, Shutdown, StoreKind};
 use tokio::runtime::{Builder, Runtime};
 
 use exit::{fail, tell};
@@ -91,15 +91,26 @@ fn run(
 /// Prints where the hub listens. The first line is meant for programs, too.
 fn greet(server: &Server) {
     let scheme = if server.has_tls() { "https" } else { "http" };
-    let at = format!("{scheme}://{}", server.local_addr());
+    let listens = server.listens_at();
+    let shows = |listen: &Listen| match listen {
+        Listen::Tcp(address) => format!("{scheme}://{address}"),
+        other => other.to_string(),
+    };
+    // where an address is, curl and a browser get there; to a socket only curl does
+    let first = listens.iter().find(|listen| matches!(listen, Listen::Tcp(_))).or(listens.first());
+    let listening = first.map(shows).unwrap_or_default();
+    let (at, by) = match first {
+        Some(Listen::Unix(path)) => ("http://localhost".to_owned(), format!("--unix-socket {} ", path.display())),
+        _ => (listening.clone(), String::new()),
+    };
     let mode = server.hub().config().auth.mode;
     let shown = match mode {
-        AuthMode::Open => String::new(),
-        AuthMode::Ask => format!("-b \"$COOKIE\" -H 'Origin: {at}' "),
-        _ => "-H \"Authorization: Bearer $TOKEN\" ".to_owned(),
+        AuthMode::Open => by,
+        AuthMode::Ask => format!("{by}-b \"$COOKIE\" -H 'Origin: {at}' "),
+        _ => format!("{by}-H \"Authorization: Bearer $TOKEN\" "),
     };
     let mut text = format!(
-        "sse-server: listening on {at}\n  page    {at}/\n  \
+        "sse-server: listening on {listening}\n  page    {at}/\n  \
          watch   curl -N {shown}'{at}/events?topic=news'\n  publish curl {shown}-d hello {at}/publish/news\n"
     );
     let store = &server.hub().config().store;
@@ -115,8 +126,14 @@ fn greet(server: &Server) {
         AuthMode::Ask => "  access  the application is asked\n",
         _ => "  access  by JSON Web Token\n",
     });
-    if let Some(admin) = server.admin_addr() {
-        text.push_str(&format!("  admin   http://{admin}/metrics\n"));
+    for also in listens.iter().filter(|listen| Some(*listen) != first) {
+        text.push_str(&format!("  also    {}\n", shows(also)));
+    }
+    for admin in server.admin_listens_at() {
+        match admin {
+            Listen::Tcp(address) => text.push_str(&format!("  admin   http://{address}/metrics\n")),
+            other => text.push_str(&format!("  admin   {other}\n")),
+        }
     }
     let _ = print(&text); // serve even if nobody reads it
 }

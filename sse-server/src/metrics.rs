@@ -124,6 +124,7 @@ pub(crate) struct Metrics {
     pub(crate) auth_unavailable: Counter,
     pub(crate) tls_handshakes: Gauge,
     pub(crate) tls_record_bytes: Gauge,
+    pub(crate) proxy_protocol_failures: Counter,
     pub(crate) tls_handshake_failures: Counter,
     pub(crate) tls_reload_failures: Counter,
     pub(crate) published: Counter,
@@ -161,6 +162,7 @@ impl Metrics {
             auth_unavailable: Counter::default(),
             tls_handshakes: Gauge::default(),
             tls_record_bytes: Gauge::default(),
+            proxy_protocol_failures: Counter::default(),
             tls_handshake_failures: Counter::default(),
             tls_reload_failures: Counter::default(),
             published: Counter::default(),
@@ -225,6 +227,11 @@ impl Metrics {
             "tls_record_bytes",
             "Bytes of TLS records that are not whole, beyond 8 KiB of each",
             metrics.tls_record_bytes.clone(),
+        );
+        r.register(
+            "proxy_protocol_failures",
+            "Connections of trusted proxies that did not say whom they speak for",
+            metrics.proxy_protocol_failures.clone(),
         );
         r.register(
             "tls_handshake_failures",

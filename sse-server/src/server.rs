@@ -9,17 +9,23 @@ mod half_close;
 mod heads;
 mod http2;
 mod idle;
+mod listener;
+mod listeners;
 mod memory;
+#[cfg(unix)]
+mod passed;
+mod proxy_protocol;
 mod room;
 mod socket;
 #[cfg_attr(not(feature = "tls"), path = "server/tls/without.rs")]
 mod tls;
+#[cfg(unix)]
+mod unix;
 mod watched;
 
 use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
-    net::TcpListener,
     sync::watch,
     task::JoinSet,
     time::{Instant, sleep, timeout_at},
@@ -28,7 +34,7 @@ use tokio::{
 use crate::{
     auth::Authorizer,
     base::clock::is_presentable,
-    config::Config,
+    config::{Config, Listen},
     http::{HubService, RouteSet},
     hub::{Hub, HubError},
     store::{Cause, StoreFailure},
@@ -36,6 +42,8 @@ use crate::{
 };
 use accept::Acceptor;
 pub use error::ServeError;
+use listener::Listener;
+use listeners::Listeners;
 use room::Room;
 use tls::Tls;
 
@@ -56,11 +64,9 @@ const CLOSING: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Server {
     hub: Hub,
-    public: TcpListener,
-    admin: Option<TcpListener>,
+    listeners: Listeners,
     /// Without TLS, to send everybody to where there is.
-    redirect: Option<TcpListener>,
-    address: SocketAddr,
+    redirect: Option<Listener>,
     /// The shards that carry the streams, unless hyper does.
     shards: Option<Arc<Shards>>,
     room: Room,
@@ -101,7 +107,7 @@ impl Server {
     }
 
     async fn bind_hub(
-        config: Config,
+        mut config: Config,
         open: impl FnOnce(Config) -> Result<Hub, HubError> + Send + 'static,
     ) -> Result<Self, ServeError> {
         config.check()?;
@@ -110,10 +116,9 @@ impl Server {
         }
         let small = 1 + usize::from(config.tls.redirect_listen.is_some());
         let room = Room::find(config.limits.connections, config.server.shards(), small)?;
-        let public = accept::listen(config.server.listen)?;
-        let admin = config.server.admin_listen.map(accept::listen).transpose()?;
-        let redirect = config.tls.redirect_listen.map(accept::listen).transpose()?;
-        let address = public.local_addr().unwrap_or(config.server.listen);
+        let listeners = Listeners::open(&mut config.server)?;
+        config.check()?; // where systemd has them listen
+        let redirect = config.tls.redirect_listen.map(Listener::tcp).transpose()?;
         let hub = tokio::task::spawn_blocking(move || open(config)).await;
         let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
         let of = hub.clone();
@@ -124,25 +129,39 @@ impl Server {
             0 => None,
             count => Some(Arc::new(Shards::start(&hub, count).map_err(ServeError::Shards)?)),
         };
-        Ok(Self { hub, public, admin, redirect, address, shards, room, tls })
+        Ok(Self { hub, listeners, redirect, shards, room, tls })
     }
 
-    /// The address it listens on. The port is known even if 0 was configured.
+    /// The first address and port it listens on, which are known even if port 0 was configured. The port is 0 if there are Unix
+    /// sockets only.
     #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.address
+    pub fn local_addr(&self) -> SocketAddr {
+        let first = self.listeners.public.iter().find_map(Listener::address);
+        first.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
-    /// The address of the operator's routes, if they have a listener of their own.
+    /// Where it listens.
+    #[must_use]
+    pub fn listens_at(&self) -> Vec<Listen> {
+        self.listeners.public.iter().map(Listener::is_at).collect()
+    }
+
+    /// The address of the operator's routes, if they have a listener of their own that has one.
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
-        self.admin.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.listeners.admin.iter().find_map(Listener::address)
+    }
+
+    /// Where the operator's routes are, if they have listeners of their own.
+    #[must_use]
+    pub fn admin_listens_at(&self) -> Vec<Listen> {
+        self.listeners.admin.iter().map(Listener::is_at).collect()
     }
 
     /// The address of the listener that sends everybody to where there is TLS, if there is one.
     #[must_use]
     pub fn redirect_addr(&self) -> Option<SocketAddr> {
-        self.redirect.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.redirect.as_ref().and_then(Listener::address)
     }
 
     /// Returns true if it serves over TLS.
@@ -162,6 +181,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Shutdown {
         let config = self.hub.config();
         let window = config.server.drain;
+        let port = self.local_addr().port();
         let (stopping, stopped) = watch::channel(false);
         let Room { descriptors, connections, admin, surplus } = self.room;
         let configured = config.limits.connections;
@@ -173,15 +193,18 @@ impl Server {
         let small = |stopped| Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None);
         let redirect = Arc::new(small(stopped.clone()).with_share((admin / REDIRECT_SHARE).max(1)));
         let admin = Arc::new(small(stopped));
-        let routes = if self.admin.is_some() { RouteSet::Public } else { RouteSet::All };
+        let routes = if self.listeners.admin.is_empty() { RouteSet::All } else { RouteSet::Public };
         let mut accepting = JoinSet::new();
-        accepting.spawn(public.clone().run(self.public, HubService::new(self.hub.clone(), routes)));
-        if let Some(listener) = self.admin {
-            let service = HubService::new(self.hub.clone(), RouteSet::Admin);
-            accepting.spawn(admin.clone().run(listener, service));
+        let service = HubService::new(self.hub.clone(), routes);
+        for listener in self.listeners.public {
+            accepting.spawn(public.clone().run(listener, service.clone()));
+        }
+        let service = HubService::new(self.hub.clone(), RouteSet::Admin);
+        for listener in self.listeners.admin {
+            accepting.spawn(admin.clone().run(listener, service.clone()));
         }
         if let Some(listener) = self.redirect {
-            let service = HubService::redirecting(self.hub.clone(), self.address.port());
+            let service = HubService::redirecting(self.hub.clone(), port);
             accepting.spawn(redirect.clone().run(listener, service));
         }
         accepting.spawn(memory::watch(public.connections()));
@@ -241,10 +264,14 @@ mod tests {
 
     use super::*;
 
+    fn local() -> SocketAddr {
+        ([127, 0, 0, 1], 0).into()
+    }
+
     #[tokio::test]
     async fn a_hub_that_can_not_go_on_ends_its_server() {
         let mut config = Config::in_memory();
-        config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.server.listen = vec![local().into()];
         let server = Server::bind(config).await.unwrap();
         let hub = server.hub().clone();
         crate::hub::tests::poison(&hub);
@@ -265,7 +292,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_hub_that_has_lost_a_shard_ends_its_streams_and_its_server() {
         let mut config = Config::in_memory();
-        config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.server.listen = vec![local().into()];
         (config.server.handoff, config.server.shards) = (true, 2);
         let server = Server::bind(config).await.unwrap();
         let (shards, client) = (server.shards.clone().unwrap(), TestClient::tcp(server.local_addr()));
@@ -293,10 +320,9 @@ mod tests {
         let mut config = Config::in_memory();
         config.server.drain = Duration::ZERO;
         let (hub, closing) = crate::hub::tests::hanging(config);
-        let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let public = accept::listen(address).unwrap();
+        let listeners = Listeners { public: vec![Listener::tcp(local()).unwrap()], admin: Vec::new() };
         let room = Room::find(16, 0, 1).unwrap();
-        let server = Server { hub, public, admin: None, redirect: None, address, shards: None, room, tls: None };
+        let server = Server { hub, listeners, redirect: None, shards: None, room, tls: None };
         assert_eq!(server.run(std::future::ready(())).await, Shutdown::Failed);
         drop(closing);
     }

@@ -26,7 +26,7 @@ pub fn config(address: SocketAddr) -> Config {
     let mut config = Config::in_memory(); // with Config::default() the log is on disk
     // The hub answers to these names, to this address and to loopback. To any other it says 421.
     config.server.hosts = vec!["shop.example".into()];
-    config.server.listen = address;
+    config.server.listen = vec![address.into()];
     config.server.drain = Duration::from_secs(1);
     config
 }

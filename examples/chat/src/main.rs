@@ -54,7 +54,7 @@ async fn serve(listen: SocketAddr, site: Site) -> io::Result<()> {
         .map_err(|error| io::Error::new(error.kind(), format!("can't listen on {listen}: {error}")))?;
     let address = listener.local_addr()?;
     let mut config = Config::in_memory();
-    config.server.listen = address; // the hub answers only to names that it knows
+    config.server.listen = vec![address.into()]; // the hub answers only to names that it knows
     config.server.drain = DRAIN;
     let hub = Hub::new(config)?;
     println!("chat: listening on http://{address}");

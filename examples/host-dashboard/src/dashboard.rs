@@ -172,7 +172,7 @@ fn filter(own: Option<Hub>, hub: &HubUrl) -> BoxedFilter<(Response,)> {
 fn begin_hub(address: SocketAddr, name: Option<String>) -> Result<Hub, Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     let mut config = Config::in_memory();
-    config.server.listen = address;
+    config.server.listen = vec![address.into()];
     config.server.hosts = name.into_iter().filter(|name| name.bytes().all(plain)).collect();
     config.server.drain = DRAIN;
     Hub::new(config).map_err(|error| Error(format!("can't begin a hub: {error}")))

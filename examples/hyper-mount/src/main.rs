@@ -12,7 +12,7 @@ async fn main() -> io::Result<()> {
     println!("watch    curl -N 'http://{address}/hub/events?topic=news'");
     println!("publish  curl -d hello http://{address}/hub/publish/news");
     let mut config = Config::in_memory();
-    config.server.listen = address; // the hub answers only to names that it knows
+    config.server.listen = vec![address.into()]; // the hub answers only to names that it knows
     config.server.drain = Duration::from_secs(1);
     hyper_mount::serve(listener, Hub::new(config)?, async { signal::ctrl_c().await.unwrap_or(()) }).await;
     Ok(())

@@ -12,7 +12,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 async fn main() -> io::Result<()> {
     let address = SocketAddr::from(([127, 0, 0, 1], 3030));
     let mut config = Config::in_memory();
-    config.server.listen = address; // the hub answers only to names that it knows
+    config.server.listen = vec![address.into()]; // the hub answers only to names that it knows
     config.server.drain = DRAIN;
     let hub = Hub::new(config)?;
     let listener = TcpListener::bind(address).await?;

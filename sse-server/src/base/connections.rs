@@ -26,8 +26,8 @@ struct Counts {
     opened: AtomicUsize,
     /// The most that were open at once since this was last asked.
     most: AtomicUsize,
-    /// Those with open connections.
-    clients: Mutex<HashMap<IpAddr, Arc<Client>>>,
+    /// Those with open connections. All that come by Unix sockets are one.
+    clients: Mutex<HashMap<Option<IpAddr>, Arc<Client>>>,
     gauge: Gauge,
     none: Notify,
 }
@@ -35,7 +35,7 @@ struct Counts {
 /// The open connections of one client; see [`network`].
 #[derive(Debug)]
 struct Client {
-    address: IpAddr,
+    address: Option<IpAddr>,
     /// Changed under the lock of all clients.
     open: AtomicUsize,
     all: Arc<Counts>,
@@ -67,12 +67,12 @@ impl Connections {
     }
 
     /// The number of open connections of the client with `address`.
-    pub(crate) fn count_of(&self, address: IpAddr) -> usize {
-        self.0.clients.lock().get(&network(address)).map_or(0, |client| client.open.load(Ordering::Relaxed))
+    pub(crate) fn count_of(&self, address: Option<IpAddr>) -> usize {
+        self.0.clients.lock().get(&address.map(network)).map_or(0, |client| client.open.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn open(&self, address: IpAddr) -> OpenConnection {
-        let address = network(address);
+    pub(crate) fn open(&self, address: Option<IpAddr>) -> OpenConnection {
+        let address = address.map(network);
         let mut clients = self.0.clients.lock();
         let all = &self.0;
         let client = clients
@@ -102,7 +102,7 @@ impl Connections {
 impl OpenConnection {
     /// A connection that belongs to no listener.
     pub(crate) fn uncounted() -> Self {
-        Connections::new(Gauge::default()).open(std::net::Ipv4Addr::LOCALHOST.into())
+        Connections::new(Gauge::default()).open(None)
     }
 }
 

@@ -17,10 +17,31 @@ pub(crate) fn parse(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// Returns true if `address` is in one of `networks`.
-pub(crate) fn is_in(networks: &[IpNet], address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    networks.iter().any(|network| network.contains(&address))
+/// What stands for everybody who comes by a Unix socket, among networks.
+pub(crate) const UNIX: &str = "unix";
+
+/// Some of those that a connection can come from.
+#[derive(Debug, Clone)]
+pub(crate) struct Peers {
+    networks: Vec<IpNet>,
+    /// Those that come by a Unix socket, and have no address.
+    by_unix: bool,
+}
+
+impl Peers {
+    /// Those that `texts` name: networks, addresses, [`UNIX`].
+    pub(crate) fn of(texts: &[String]) -> Self {
+        let networks = texts.iter().filter_map(|text| parse(text)).collect();
+        Self { networks, by_unix: texts.iter().any(|text| text == UNIX) }
+    }
+
+    /// Returns true if the one with `address`, or the one without, is among them.
+    pub(crate) fn contain(&self, address: Option<IpAddr>) -> bool {
+        match address.map(|address| address.to_canonical()) {
+            Some(address) => self.networks.iter().any(|network| network.contains(&address)),
+            None => self.by_unix,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! `[auth]`
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     error::ConfigError,
     issuer::Issuer,
+    listen::Listen,
     section::{MINUTE, SECOND, section},
     server::Server,
     setting::{TextRule, choices},
@@ -80,18 +81,17 @@ impl Auth {
 
     /// Refuses a hub that is open to a network by mistake.
     pub(super) fn check(&self, server: &Server) -> Result<(), ConfigError> {
-        let is_public = |address: SocketAddr| !address.ip().to_canonical().is_loopback();
         if self.allow_open_on_public {
             return Ok(());
         }
-        if self.mode == AuthMode::Open && is_public(server.listen) {
+        if self.mode == AuthMode::Open && server.listen.iter().any(Listen::is_public) {
             return Err(ConfigError::conflict(
                 "server.listen",
                 "is not loopback and auth.mode is open: all who reach the hub could publish and read everything; set \
                  auth.mode = \"tokens\", or auth.allow_open_on_public = true where a firewall or proxy decides",
             ));
         }
-        if server.admin_listen.is_some_and(is_public) {
+        if server.admin_listen.as_ref().is_some_and(Listen::is_public) {
             return Err(ConfigError::conflict(
                 "server.admin_listen",
                 "is not loopback, and the operator's routes ask for no token: all who reach them could delete topics; \

@@ -309,7 +309,11 @@ mod tests {
                      before a name of two labels or more, such as *.hub.example";
         let log = "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug";
         for (key, value, allowed) in [
-            ("server.listen", "8080", "an address and port, such as 127.0.0.1:8080"),
+            (
+                "server.listen",
+                "8080",
+                "an address and port, such as 127.0.0.1:8080, `unix:` and the path of a socket, such as unix:/run/sse/hub.sock, or `systemd` or `systemd:NAME` for sockets that systemd passes; or several of them",
+            ),
             ("stream.heartbeat", "0s", "a time such as 15s, from 1s to 5m"),
             ("window.events", "-1", "a whole number from 1 to 100000000"),
             ("stream.lag", "drop", "disconnect or gap"),

@@ -2,13 +2,12 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ipnet::IpNet;
-
 use super::{
+    listen::Listen,
     section::{HOUR, MINUTE, MS, SECOND, section},
     setting::{Count, TextRule, choices},
 };
-use crate::base::network;
+use crate::base::network::Peers;
 
 /// How many threads can carry streams.
 pub(crate) const MAX_SHARDS: usize = 64;
@@ -16,17 +15,21 @@ pub(crate) const MAX_SHARDS: usize = 64;
 section! {
     /// The listener and its connections.
     pub struct Server {
-        /// The address and port to listen on.
+        /// Where to listen: an address and port, or several, or Unix sockets.
         ///
         /// Loopback by default: opening a hub to a network is a decision, and needs access control or
         /// `auth.allow_open_on_public`. Port 0 takes a free one.
-        pub listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        pub listen: Vec<Listen> = vec![Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8080)))],
+            see "[Unix sockets and systemd](operations.md#unix-sockets-and-systemd)";
 
-        /// The address and port of the operator's routes, `/topics`, `/metrics` and `/streams`. Empty: beside the other
-        /// routes, or with access control nowhere. Beyond loopback it needs `auth.allow_open_on_public`.
+        /// Where the operator's routes are, `/topics`, `/metrics` and `/streams`. Empty: beside the other routes, or with
+        /// access control nowhere. Beyond loopback it needs `auth.allow_open_on_public`.
         ///
         /// This listener has 128 connections of its own.
-        pub admin_listen: Option<SocketAddr> = None;
+        pub admin_listen: Option<Listen> = None;
+
+        /// Who may connect to the Unix sockets that are made: the mode of their files.
+        pub unix_mode: String = "660".into(), takes TextRule::FileMode;
 
         /// Names and addresses under which the hub is reached, besides loopback and the addresses it listens on.
         ///
@@ -43,14 +46,14 @@ section! {
         /// browser says that it is the same (`Sec-Fetch-Site: same-origin`), which it does over HTTPS and on localhost.
         pub public_origin: Option<String> = None, takes TextRule::Origin;
 
-        /// Addresses and networks of proxies, such as `10.0.0.0/8`, that are believed whom they speak for. Empty: none is.
+        /// Addresses and networks of proxies, such as `10.0.0.0/8`, that are believed whom they speak for. `unix` is whoever
+        /// comes by a Unix socket. Empty: none is.
         ///
         /// The shares of one address are then those of the clients behind them, and they themselves may have all connections.
         pub trusted_proxies: Vec<String> = Vec::new(), takes TextRule::Network,
             see "[behind a proxy](operations.md#behind-a-proxy)";
 
-        /// The header in which they say it. They have to set it or add to it: what a client sent in another one counts for
-        /// nothing.
+        /// Where they say it. They have to set the header or add to it: what a client sent in another one counts for nothing.
         pub forwarded_by: ForwardedBy = ForwardedBy::XForwardedFor;
 
         /// Query parameters that are passed over where the hub does not know them, such as one by which a proxy
@@ -91,19 +94,27 @@ section! {
 }
 
 choices! {
-    /// The header in which a proxy says whom it speaks for.
+    /// Where a proxy says whom it speaks for.
     pub enum ForwardedBy {
-        /// A list of addresses, to which each proxy adds the one that it was asked from.
+        /// A header with a list of addresses, to which each proxy adds the one that it was asked from.
         XForwardedFor = "x-forwarded-for",
         /// The same as RFC 7239 has it.
         Forwarded = "forwarded",
+        /// The PROXY protocol, version 1 or 2: before all else on a connection, also before TLS. A connection of theirs
+        /// without it is closed.
+        ProxyProtocol = "proxy-protocol",
     }
 }
 
 impl Server {
-    /// The networks of the proxies that are trusted.
-    pub(crate) fn trusted_networks(&self) -> Vec<IpNet> {
-        self.trusted_proxies.iter().filter_map(|text| network::parse(text)).collect()
+    /// The proxies that are trusted.
+    pub(crate) fn trusted(&self) -> Peers {
+        Peers::of(&self.trusted_proxies)
+    }
+
+    /// The mode of the Unix sockets that are made.
+    pub(crate) fn unix_mode(&self) -> u32 {
+        u32::from_str_radix(&self.unix_mode, 8).unwrap_or(0o600)
     }
 
     /// How many threads carry streams.

@@ -1,6 +1,6 @@
 //! Which web pages may use the hub: only those allowed to, under whatever name they address it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
@@ -71,10 +71,10 @@ impl Guard {
         // one that is listed by its name has more than one that is listed with all others
         origins.sort_by_key(|origin| matches!(origin, OriginPattern::Any | OriginPattern::Null));
         Self {
-            listen: [Some(config.server.listen), config.server.admin_listen]
+            listen: { &config.server.listen }
                 .iter()
-                .flatten()
-                .map(SocketAddr::ip)
+                .chain(&config.server.admin_listen)
+                .filter_map(|listen| Some(listen.address()?.ip()))
                 .collect(),
             hosts: config.server.hosts.iter().filter_map(|host| HostPattern::parse(host)).chain(own_host).collect(),
             public_origin,
@@ -97,7 +97,8 @@ impl Guard {
 
     /// The address of the client that a request comes from, perhaps by way of proxies.
     pub(super) fn client(&self, request: &Request) -> Option<IpAddr> {
-        request.peer.map(|peer| self.forwarded.client(peer.address.ip(), &request.headers))
+        let peer = request.peer?;
+        self.forwarded.client(peer.address.map(|address| address.ip()), &request.headers)
     }
 
     /// For how long browsers are to come back over TLS only, as `Strict-Transport-Security` says it.
@@ -215,6 +216,7 @@ fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Listen;
 
     fn guard(set: impl FnOnce(&mut Config)) -> Guard {
         let mut config = Config::default();
@@ -239,10 +241,10 @@ mod tests {
     #[test]
     fn the_hub_answers_only_to_its_own_names() {
         let guard = guard(|config| {
-            config.server.listen = "192.0.2.1:80".parse().unwrap();
+            config.server.listen = vec![Listen::Tcp("192.0.2.1:80".parse().unwrap())];
             config.server.hosts = vec!["hub.example".into(), "198.51.100.7".into(), "[2001:db8::7]".into()];
             config.server.hosts.extend(["*.edge.example".into(), "Bücher.example".into()]);
-            config.server.admin_listen = Some("192.0.2.9:81".parse().unwrap());
+            config.server.admin_listen = Some(Listen::Tcp("192.0.2.9:81".parse().unwrap()));
             config.server.public_origin = Some("https://public.example:8443".into());
         });
         for host in [

@@ -17,7 +17,8 @@ use body::Body;
 /// What the accept loop knows of a connection. It is in the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
+    /// `None` if it came by a Unix socket.
+    pub(crate) address: Option<SocketAddr>,
     /// The hub has all the connections it may have, and this one is only kept to be told so.
     pub(crate) surplus: bool,
     /// The request is HTTP/1.1, which requires a `Host`.

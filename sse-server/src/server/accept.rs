@@ -2,51 +2,33 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use ipnet::IpNet;
-use socket2::SockRef;
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::TcpStream,
     sync::watch,
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::{
     connection::{self, Serving},
-    error::ServeError,
     gone::gone,
+    listener::{Listener, prepare},
+    proxy_protocol,
     socket::Socket,
     tls::Tls,
 };
 use crate::{
-    base::{connections::Connections, network::is_in},
+    base::{
+        connections::{Connections, OpenConnection},
+        network::Peers,
+    },
+    config::ForwardedBy,
     http::{HubService, Peer},
     hub::Hub,
     transport::shard::Shards,
 };
 
-/// The kernel caps this at `net.core.somaxconn`. A full queue makes clients retry for seconds.
-const BACKLOG: u32 = 65_535;
-
-/// The most unsent bytes in the kernel's send buffer. Without this bound, events would be written to a stalled reader
-/// until megabytes of buffer are full; they are better left in the log.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 16 << 10;
-
 /// The pause when the system has no descriptor or memory for another connection.
 const BREATHER: Duration = Duration::from_millis(100);
-
-/// Listens on `address`.
-pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // Like tokio's own listener: a restart must not wait for old connections to time out.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    open().map_err(|source| ServeError::Listen { address, source })
-}
 
 /// The shared state of a listener's connections.
 #[derive(Debug)]
@@ -57,8 +39,8 @@ pub(super) struct Acceptor {
     surplus: usize,
     stopped: watch::Receiver<bool>,
     connections: Connections,
-    /// The networks of proxies, which have the connections of all behind them.
-    proxies: Vec<IpNet>,
+    /// The proxies, which have the connections of all behind them.
+    proxies: Peers,
     shards: Option<Arc<Shards>>,
     tls: Option<Tls>,
     /// The most connections of one client, unless that is what the configuration says.
@@ -73,7 +55,7 @@ impl Acceptor {
         shards: Option<Arc<Shards>>,
     ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
-        let proxies = hub.config().server.trusted_networks();
+        let proxies = hub.config().server.trusted();
         Self { hub, limit, surplus, stopped, connections, proxies, shards, tls: None, share: None }
     }
 
@@ -102,7 +84,7 @@ impl Acceptor {
     }
 
     /// Accepts until it is dropped.
-    pub(super) async fn run(self: Arc<Self>, listener: TcpListener, service: HubService) {
+    pub(super) async fn run(self: Arc<Self>, listener: Listener, service: HubService) {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => self.admit(stream, address, service.clone()),
@@ -115,40 +97,96 @@ impl Acceptor {
         }
     }
 
-    /// How many connections beyond its `share` one client may have, to be told so. They leave room to others.
-    fn surplus_of_one(&self, share: usize) -> usize {
-        if share < self.limit { self.surplus.min((self.limit - share) / 2) } else { self.surplus }
-    }
-
-    fn admit(&self, stream: TcpStream, address: SocketAddr, service: HubService) {
-        let (open, of_client) = (self.open(), self.connections.count_of(address.ip()));
-        // a proxy has those of all behind it
-        let is_proxy = is_in(&self.proxies, address.ip());
-        let of_one = self.share.unwrap_or_else(|| self.hub.max_connections_of_one());
-        let share = if is_proxy { self.limit } else { of_one };
-        if open >= self.limit + self.surplus || of_client >= share + self.surplus_of_one(share) {
-            tracing::debug!(%address, "closed: the hub is more than full");
-            return;
-        }
-        if let Err(error) = prepare(&stream, self.hub.config().stream.user_timeout()) {
-            tracing::debug!(%address, %error, "closed before it began");
-            return;
+    /// How many connections the one with `address` may have, and whether it has as many or any have.
+    fn place(&self, address: Option<SocketAddr>) -> Place {
+        let address = address.map(|address| address.ip());
+        let share = match self.share {
+            // who comes by a Unix socket was let in by its file, and a proxy has the connections of all behind it
+            _ if address.is_none() || self.proxies.contain(address) => self.limit,
+            Some(share) => share,
+            None => self.hub.max_connections_of_one(),
+        };
+        // those beyond it, to be told so, leave room to others
+        let surplus = if share < self.limit { self.surplus.min((self.limit - share) / 2) } else { self.surplus };
+        let (open, of_client) = (self.open(), self.connections.count_of(address));
+        if open >= self.limit + self.surplus || of_client >= share + surplus {
+            return Place::None;
         }
         let surplus = open >= self.limit || of_client >= share;
+        Place::Some { surplus, crowded: open >= self.limit / 2, open: self.connections.open(address) }
+    }
+
+    fn admit(self: &Arc<Self>, stream: TcpStream, address: Option<SocketAddr>, service: HubService) {
+        let place = self.place(address);
+        if matches!(place, Place::None) {
+            tracing::debug!(?address, "closed: the hub is more than full");
+            return;
+        }
+        if address.is_some()
+            && let Err(error) = prepare(&stream, self.hub.config().stream.user_timeout())
+        {
+            tracing::debug!(?address, %error, "closed before it began");
+            return;
+        }
+        if self.reads_proxy_protocol() && self.proxies.contain(address.map(|address| address.ip())) {
+            tokio::spawn(self.clone().admit_behind(stream, address, service, place));
+        } else {
+            self.serve(stream, (address, address.is_some()), service, place);
+        }
+    }
+
+    fn reads_proxy_protocol(&self) -> bool {
+        self.hub.config().server.forwarded_by == ForwardedBy::ProxyProtocol
+    }
+
+    /// Admits a connection that the proxy at `address` has opened for somebody, who counts as if they had opened it.
+    async fn admit_behind(
+        self: Arc<Self>,
+        mut stream: TcpStream,
+        address: Option<SocketAddr>,
+        service: HubService,
+        of_proxy: Place,
+    ) {
+        let (mut server, limit) = (self.stopped.clone(), self.hub.config().server.header_timeout);
+        let read = tokio::select! {
+            read = timeout(limit, proxy_protocol::read(&mut stream)) => read.unwrap_or_else(|late| Err(late.into())),
+            () = gone(&mut server) => return,
+        };
+        let (client, place) = match read {
+            Ok(Some(client)) => (Some(client), self.place(Some(client))),
+            Ok(None) => (address, of_proxy),
+            Err(error) => {
+                self.hub.metrics().proxy_protocol_failures.inc();
+                return tracing::debug!(?address, %error, "closed: nothing says whom the proxy speaks for");
+            }
+        };
+        if matches!(place, Place::None) {
+            return tracing::debug!(address = ?client, "closed: the hub is more than full");
+        }
+        self.serve(stream, (client, address.is_some()), service, place);
+    }
+
+    /// Serves a connection, over TLS if it can have any.
+    fn serve(
+        &self,
+        stream: TcpStream,
+        (address, is_tcp): (Option<SocketAddr>, bool),
+        service: HubService,
+        place: Place,
+    ) {
+        let Place::Some { surplus, crowded, open } = place else { return };
         let peer = Peer { address, surplus, needs_host: false, is_tls: false };
-        let crowded = open >= self.limit / 2;
-        let open = self.connections.open(address.ip());
         let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open, crowded };
         let stopped = self.stopped.clone();
-        let Some(tls) = &self.tls else {
+        let (Some(tls), Some(of), true) = (&self.tls, address, is_tcp) else {
             tokio::spawn(connection::serve(Socket::new(stream, None), peer, service, serving, stopped));
             return;
         };
         let failed = move |hub: &Hub, error: &str| {
             hub.metrics().tls_handshake_failures.inc();
-            tracing::debug!(%address, error, "no TLS connection came about");
+            tracing::debug!(?address, error, "no TLS connection came about");
         };
-        let Some(handshake) = tls.begin(address.ip()) else {
+        let Some(handshake) = tls.begin(of.ip()) else {
             return failed(&self.hub, "too many have just begun");
         };
         tokio::spawn(async move {
@@ -168,19 +206,17 @@ impl Acceptor {
     }
 }
 
-/// Sets the socket's options: send at once, drop peers that acknowledge nothing for `user_timeout`, and bound the unsent
-/// bytes.
-fn prepare(stream: &TcpStream, user_timeout: Duration) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    #[cfg(target_os = "linux")]
-    {
-        let socket = SockRef::from(stream);
-        socket.set_tcp_user_timeout(Some(user_timeout))?;
-        socket.set_tcp_notsent_lowat(UNSENT)?;
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = (SockRef::from(stream), user_timeout);
-    Ok(())
+/// Whether there is a place for a connection.
+#[derive(Debug)]
+enum Place {
+    None,
+    Some {
+        open: OpenConnection,
+        /// It is only kept to be told that there is none.
+        surplus: bool,
+        /// There are many connections.
+        crowded: bool,
+    },
 }
 
 /// Returns true if the connection failed while it waited to be accepted, so that the next one may be fine.

@@ -136,7 +136,7 @@ pub(super) async fn serve(
         }
         Served::Closed(served) => {
             if let Err(error) = served {
-                tracing::debug!(address = %peer.address, %error, "connection broke");
+                tracing::debug!(address = ?peer.address, %error, "connection broke");
             }
             drop(shards);
             half_close(io.stream).await;
@@ -146,7 +146,7 @@ pub(super) async fn serve(
             let (socket, tls) = io.stream.into_parts();
             match socket.into_std() {
                 Ok(socket) => shards.adopt((socket, tls), stream, chunked.load(Ordering::Relaxed), open),
-                Err(error) => tracing::debug!(address = %peer.address, %error, "can't take the connection"),
+                Err(error) => tracing::debug!(address = ?peer.address, %error, "can't take the connection"),
             }
         }
     }

@@ -1,18 +1,21 @@
 //! The errors of a server.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
-use crate::{config::ConfigError, hub::HubError};
+use crate::{
+    config::{ConfigError, Listen},
+    hub::HubError,
+};
 
 /// Why a server could not be started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The address can't be listened on.
-    #[error("can't listen on {address}: {}", reason(.source))]
+    /// An address can't be listened on, or a socket.
+    #[error("can't listen on {at}: {}", reason(.source))]
     Listen {
-        /// The address.
-        address: SocketAddr,
+        /// The address or the socket.
+        at: Listen,
         /// The system's error.
         source: io::Error,
     },
@@ -46,7 +49,9 @@ pub enum ServeError {
 fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "it is in use; stop what listens there, or choose another with --listen".into(),
-        io::ErrorKind::PermissionDenied => "it is not allowed; ports below 1024 are for root".into(),
+        io::ErrorKind::PermissionDenied => {
+            "it is not allowed; ports below 1024 are for root, and a socket needs a directory to write to".into()
+        }
         _ => error.to_string(),
     }
 }

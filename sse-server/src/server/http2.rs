@@ -64,8 +64,8 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
     };
     let mut connection = match opened {
         Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => return tracing::debug!(%address, %error, "connection broke"),
-        Err(_) => return tracing::debug!(%address, "no HTTP/2 settings came in time"),
+        Ok(Err(error)) => return tracing::debug!(?address, %error, "connection broke"),
+        Err(_) => return tracing::debug!(?address, "no HTTP/2 settings came in time"),
     };
     let mut lost = std::pin::pin!(lost(connection.ping_pong(), hub.config().stream.heartbeat));
     let mut responses = JoinSet::new();
@@ -85,7 +85,7 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
                     let response = response::respond(service.clone(), hub.clone(), request, respond, counted);
                     responses.spawn(response);
                 }
-                Some(Err(error)) => return tracing::debug!(%address, %error, "connection broke"),
+                Some(Err(error)) => return tracing::debug!(?address, %error, "connection broke"),
                 None => return,
             },
             Some(_) = responses.join_next() => {}
@@ -102,7 +102,7 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
             }
             () = &mut goodbye, if closing => break,
             () = &mut orphaned => return,
-            () = &mut lost => return tracing::debug!(%address, "a ping was not acknowledged"),
+            () = &mut lost => return tracing::debug!(?address, "a ping was not acknowledged"),
         }
     }
     abandon(connection).await;

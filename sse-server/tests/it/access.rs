@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use http::Method;
 use serde_json::json;
 use sse_server::{
-    Asked, AuthMode, Authorizer, Authorizing, Config, Denial, Grant, Hub, HubService, NewToken, Operation, RouteSet,
-    Selector, Server, Tokens,
+    Asked, AuthMode, Authorizer, Authorizing, Config, Denial, Grant, Hub, HubService, Listen, NewToken, Operation,
+    RouteSet, Selector, Server, Tokens,
 };
 use sse_test_support::blocks::checked;
 use sse_testkit::{Response, TestClient, any_event, event};
@@ -81,7 +81,7 @@ pub(crate) async fn controlled(test: impl AsyncFn(&Controlled)) {
         let mut config = Config::in_memory();
         let (file, tokens) = configure(&mut config, &directory);
         way.configure(&mut config, directory.path());
-        config.server.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+        config.server.admin_listen = Some(Listen::Tcp("127.0.0.1:0".parse().unwrap()));
         config.server.drain = Duration::from_millis(100);
         let server = Server::bind(config).await.unwrap();
         let operator = TestClient::tcp(server.admin_addr().unwrap());
@@ -625,7 +625,7 @@ async fn who_takes_nothing_is_cut_off_at_the_end_of_the_grant() {
     for version in ["HTTP/1.1", "HTTP/1.0"] {
         let mut config = Config::in_memory();
         config.server.handoff = true;
-        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        config.server.listen = vec![Listen::Tcp("127.0.0.1:0".parse().unwrap())];
         config.server.drain = Duration::from_millis(100);
         let server = Server::bind_with_authorizer(config, Spelled).await.unwrap();
         let (address, hub) = (server.local_addr(), server.hub().clone());

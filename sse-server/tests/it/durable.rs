@@ -3,7 +3,7 @@
 
 use std::{path::Path, time::Duration};
 
-use sse_server::{Config, Durability, Hub, Retention, Server, StoreKind};
+use sse_server::{Config, Durability, Hub, Listen, Retention, Server, StoreKind};
 use sse_test_support::blocks::checked;
 use sse_testkit::{RequestBuilder, TestClient, TestStream, any_event, event};
 use tempfile::TempDir;
@@ -33,7 +33,7 @@ impl Listening {
 
 pub(crate) async fn listen(directory: &Path, shards: bool, set: impl FnOnce(&mut Config)) -> Listening {
     let mut config = Config::default();
-    config.server.listen = "127.0.0.1:0".parse().unwrap();
+    config.server.listen = vec![Listen::Tcp("127.0.0.1:0".parse().unwrap())];
     config.server.handoff = shards;
     config.server.drain = Duration::from_millis(400);
     config.store.path = directory.to_owned();

@@ -8,6 +8,8 @@ mod contract;
 mod durable;
 mod http2;
 mod jwt;
+#[cfg(unix)]
+mod listening;
 #[cfg(unix)] // a hub is stopped by a signal
 mod log;
 mod pouring;

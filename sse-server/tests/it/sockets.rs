@@ -3,11 +3,11 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::support::{metric, problem, publish, publish_ndjson};
-use sse_server::{Config, Hub, Server, Shutdown};
+use sse_server::{Config, Hub, Listen, Server, Shutdown};
 use sse_test_support::blocks::checked;
 use sse_testkit::{Seen, TestClient, event};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     sync::oneshot,
     time::timeout,
@@ -24,7 +24,7 @@ pub(crate) struct Listening {
 pub(crate) async fn listen(set: impl FnOnce(&mut Config)) -> Listening {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let mut config = Config::in_memory();
-    config.server.listen = "127.0.0.1:0".parse().unwrap();
+    config.server.listen = vec![Listen::Tcp("127.0.0.1:0".parse().unwrap())];
     set(&mut config);
     let server = Server::bind(config).await.unwrap();
     let (address, hub) = (server.local_addr(), server.hub().clone());
@@ -43,7 +43,7 @@ pub(crate) async fn raw(address: SocketAddr, request: &str) -> TcpStream {
 }
 
 /// Reads until there is this text; what was read.
-pub(crate) async fn read_until(stream: &mut TcpStream, text: &str) -> String {
+pub(crate) async fn read_until(stream: &mut (impl AsyncRead + Unpin), text: &str) -> String {
     let mut read = String::new();
     let mut buffer = [0; 4096];
     while !read.contains(text) {
@@ -118,7 +118,7 @@ async fn a_stream_s_client_that_sends_without_end_is_cut_off() {
 #[tokio::test]
 async fn a_stop_waits_for_streams_and_not_for_connections_that_have_none() {
     let mut config = Config::in_memory();
-    config.server.listen = "127.0.0.1:0".parse().unwrap();
+    config.server.listen = vec![Listen::Tcp("127.0.0.1:0".parse().unwrap())];
     let long = Duration::from_secs(300);
     (config.server.drain, config.server.header_timeout, config.server.body_timeout) = (long, long, long);
     config.stream.heartbeat = long;
@@ -314,8 +314,8 @@ async fn one_address_has_so_many_streams_and_no_more() {
 #[tokio::test]
 async fn the_operators_routes_move_to_their_own_listener() {
     let mut config = Config::in_memory();
-    config.server.listen = "127.0.0.1:0".parse().unwrap();
-    config.server.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+    config.server.listen = vec![Listen::Tcp("127.0.0.1:0".parse().unwrap())];
+    config.server.admin_listen = Some(Listen::Tcp("127.0.0.1:0".parse().unwrap()));
     let server = Server::bind(config).await.unwrap();
     let (public, admin) =
         (checked(&TestClient::tcp(server.local_addr())), TestClient::tcp(server.admin_addr().unwrap()));

@@ -9,7 +9,7 @@ use std::{
 use http::{Request, Uri, header::HOST};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sse_server::Config;
+use sse_server::{Config, Listen};
 use sse_test_support::blocks::checked;
 use sse_testkit::{Body, TestClient};
 use tokio::{
@@ -45,7 +45,7 @@ impl Way {
     /// Has a hub be there for this way, with what it needs in `directory`.
     pub(crate) fn configure(self, config: &mut Config, directory: &Path) {
         config.server.handoff = true;
-        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        config.server.listen = vec![Listen::Tcp("127.0.0.1:0".parse().unwrap())];
         if self.tls {
             let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
             renew(&certificate, &key);

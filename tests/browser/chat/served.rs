@@ -20,7 +20,7 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut config = Config::in_memory();
-        config.server.listen = address;
+        config.server.listen = vec![address.into()];
         config.server.drain = Duration::from_millis(100);
         config.stream.retry = Duration::from_millis(100);
         let hub = Hub::new(config).unwrap();

@@ -130,7 +130,7 @@ fn open(address: SocketAddr, store: &Path) -> Hub {
     let mut config = Config::default();
     config.store.kind = StoreKind::Redb;
     config.store.path = store.to_owned();
-    config.server.listen = address;
+    config.server.listen = vec![address.into()];
     config.server.drain = Duration::from_millis(100);
     config.stream.retry = Duration::from_millis(100);
     Hub::new(config).unwrap()

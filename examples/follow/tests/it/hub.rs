@@ -24,7 +24,7 @@ async fn publish(client: &Client, hub: SocketAddr, text: &'static str) {
 
 async fn bind() -> Server {
     let mut config = Config::in_memory();
-    config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.server.listen = vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()];
     config.stream.retry = Duration::from_millis(10);
     Server::bind(config).await.unwrap()
 }

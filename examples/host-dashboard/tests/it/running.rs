@@ -59,7 +59,7 @@ impl RunningHub {
     /// A hub that lets pages of these origins in, and wants clients back soon.
     pub(crate) async fn start(listen: SocketAddr, origins: &[String]) -> Self {
         let mut config = Config::in_memory();
-        config.server.listen = listen;
+        config.server.listen = vec![listen.into()];
         config.server.drain = Duration::from_millis(100);
         config.stream.retry = Duration::from_millis(100);
         config.cors.origins = origins.to_vec();

@@ -22,6 +22,7 @@ pub(in crate::config) enum TextRule {
     Selector,
     LogFilter,
     Network,
+    FileMode,
     Url,
 }
 
@@ -46,7 +47,9 @@ impl TextRule {
             }
             Self::Selector => Selector::new(text).is_ok().then(|| text.to_owned()),
             Self::LogFilter => is_log_filter(text).then(|| text.to_owned()),
+            Self::Network if text == network::UNIX => Some(text.to_owned()),
             Self::Network => network::parse(text).map(|network| network.trunc().to_string()),
+            Self::FileMode => (is_file_mode(text)).then(|| text.to_owned()),
             Self::Url => is_url(text).then(|| text.to_owned()),
         }
     }
@@ -67,7 +70,8 @@ impl TextRule {
             Self::ParameterName => "names of query parameters, such as token, without wildcards",
             Self::CookieName => "the name of a cookie, such as __Host-sse",
             Self::Selector => "topics and patterns, such as news/** or news/*/today",
-            Self::Network => "addresses and networks, such as 10.0.0.0/8 or 2001:db8::7",
+            Self::Network => "addresses and networks, such as 10.0.0.0/8 or 2001:db8::7, and unix",
+            Self::FileMode => "the mode of a file in octal digits, such as 660",
             Self::Url => "an address, such as http://127.0.0.1:3000/access, without a fragment or a password",
             Self::LogFilter => "a level (error, warn, info, debug, trace) or a filter such as sse_server=debug",
         }
@@ -83,10 +87,15 @@ impl TextRule {
             Self::CookieName => "the name of a cookie",
             Self::Selector => "topics and patterns",
             Self::LogFilter => "a level or a filter",
-            Self::Network => "addresses and networks",
+            Self::Network => "addresses and networks, `unix`",
+            Self::FileMode => "three octal digits",
             Self::Url => "an address",
         }
     }
+}
+
+fn is_file_mode(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'))
 }
 
 /// Returns true if `text` is an address that can be asked, without a fragment or a password.
@@ -151,19 +160,12 @@ impl Setting for Option<String> {
     }
 }
 
-/// A list, or one text with commas, which is the only form that the environment has.
+/// A list, or one text with commas.
 impl Setting for Vec<String> {
     type Takes = TextRule;
 
     fn read(given: &Given, takes: &TextRule) -> Option<Self> {
-        let texts: Vec<_> = match given {
-            Given::Text(text) => text.split(',').collect(),
-            Given::List(list) if list.iter().any(|text| text.contains(',')) => return None,
-            Given::List(list) => list.iter().map(String::as_str).collect(),
-            Given::Tables(_) => return None,
-        };
-        let texts = texts.into_iter().map(str::trim).filter(|text| !text.is_empty());
-        texts.map(|text| takes.read(text)).collect()
+        given.texts()?.into_iter().map(|text| takes.read(text)).collect()
     }
 
     fn show(&self) -> toml::Value {

@@ -19,6 +19,17 @@ impl Given {
             Self::List(_) | Self::Tables(_) => None,
         }
     }
+
+    /// A list, or one text with commas, which is the only form that the environment has. What is empty is left out.
+    pub(in crate::config) fn texts(&self) -> Option<Vec<&str>> {
+        let texts: Vec<_> = match self {
+            Self::Text(text) => text.split(',').collect(),
+            Self::List(list) if list.iter().any(|text| text.contains(',')) => return None,
+            Self::List(list) => list.iter().map(String::as_str).collect(),
+            Self::Tables(_) => return None,
+        };
+        Some(texts.into_iter().map(str::trim).filter(|text| !text.is_empty()).collect())
+    }
 }
 
 impl From<toml::Value> for Given {

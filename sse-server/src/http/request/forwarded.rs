@@ -3,17 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, header};
-use ipnet::IpNet;
 
 use crate::{
-    base::network::is_in,
+    base::network::Peers,
     config::{Config, ForwardedBy},
 };
 
 /// Which proxies are trusted, and in which header they say whom they speak for.
 #[derive(Debug)]
 pub(in crate::http) struct Forwarded {
-    trusted: Vec<IpNet>,
+    trusted: Peers,
     by: ForwardedBy,
 }
 
@@ -21,18 +20,16 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 impl Forwarded {
     pub(in crate::http) fn new(config: &Config) -> Self {
-        Self { trusted: config.server.trusted_networks(), by: config.server.forwarded_by }
+        Self { trusted: config.server.trusted(), by: config.server.forwarded_by }
     }
 
-    /// The address of the client behind `peer`: the last one in the header that is no trusted proxy's. What stands before it was
-    /// perhaps sent by the client itself. Who is not trusted speaks for nobody else.
-    pub(in crate::http) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let is_trusted = |address| is_in(&self.trusted, address);
+    /// The address of the client behind `peer`, if it is known: the last one in the header that is no trusted proxy's. What stands
+    /// before it was perhaps sent by the client itself. Who is not trusted speaks for nobody else.
+    pub(in crate::http) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
         let mut client = peer;
-        if !is_trusted(client) {
-            return client;
-        }
         let name = match self.by {
+            _ if !self.trusted.contain(client) => return client,
+            ForwardedBy::ProxyProtocol => return client, // it has been said already
             ForwardedBy::XForwardedFor => X_FORWARDED_FOR,
             ForwardedBy::Forwarded => header::FORWARDED,
         };
@@ -40,12 +37,14 @@ impl Forwarded {
         for element in lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b',')) {
             let element = std::str::from_utf8(element).unwrap_or_default();
             let address = match self.by {
-                ForwardedBy::XForwardedFor => address(element.trim()),
                 ForwardedBy::Forwarded => forwarded_for(element),
+                _ => address(element.trim()),
             };
-            let Some(address) = address else { break };
+            if address.is_none() {
+                break;
+            }
             client = address;
-            if !is_trusted(client) {
+            if !self.trusted.contain(client) {
                 break;
             }
         }
@@ -74,19 +73,21 @@ mod tests {
 
     fn client(peer: &str, by: ForwardedBy, lines: &[&str]) -> String {
         let mut config = Config::in_memory();
-        config.server.trusted_proxies = vec!["10.0.0.0/8".into(), "2001:db8::7".into(), "192.0.2.1".into()];
+        config.server.trusted_proxies =
+            vec!["10.0.0.0/8".into(), "2001:db8::7".into(), "192.0.2.1".into(), "unix".into()];
         config.server.forwarded_by = by;
         let mut headers = HeaderMap::new();
         let name = if by == ForwardedBy::Forwarded { header::FORWARDED } else { X_FORWARDED_FOR };
         for line in lines {
             headers.append(&name, HeaderValue::from_bytes(line.as_bytes()).unwrap());
         }
-        Forwarded::new(&config).client(peer.parse().unwrap(), &headers).to_string()
+        let client = Forwarded::new(&config).client(peer.parse().ok(), &headers);
+        client.map_or_else(|| "nobody".into(), |client| client.to_string())
     }
 
     #[test]
     fn the_last_address_that_is_no_trusted_proxy_s_is_the_client_s() {
-        use ForwardedBy::{Forwarded, XForwardedFor};
+        use ForwardedBy::{Forwarded, ProxyProtocol, XForwardedFor};
         for (peer, by, lines, expect) in [
             ("10.0.0.1", XForwardedFor, &["203.0.113.9"][..], "203.0.113.9"),
             ("::ffff:10.0.0.1", XForwardedFor, &["203.0.113.9"], "203.0.113.9"),
@@ -104,6 +105,9 @@ mod tests {
             ("10.0.0.1", Forwarded, &[r#"proto=https; for="[2001:db8::9]:443""#], "2001:db8::9"),
             ("10.0.0.1", Forwarded, &["for=203.0.113.9, for=_hidden"], "10.0.0.1"),
             ("10.0.0.1", Forwarded, &["by=10.0.0.2"], "10.0.0.1"),
+            ("a Unix socket", XForwardedFor, &["203.0.113.9"], "203.0.113.9"),
+            ("a Unix socket", XForwardedFor, &["203.0.113.9, unknown"], "nobody"),
+            ("10.0.0.1", ProxyProtocol, &["203.0.113.9"], "10.0.0.1"),
         ] {
             assert_eq!(client(peer, by, lines), expect, "{peer} {lines:?}");
         }
