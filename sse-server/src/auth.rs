@@ -2,6 +2,7 @@
 
 mod ask;
 mod authorizer;
+mod certificate;
 mod circuit;
 mod grant;
 #[cfg(feature = "jwt")]
@@ -18,6 +19,7 @@ use std::collections::HashSet;
 
 pub(crate) use ask::Ask;
 pub use authorizer::{Asked, Authorizer, Authorizing, Denial, Operation};
+pub(crate) use certificate::{Certificates, ClientCertificate, NoTokens};
 pub use grant::Grant;
 #[cfg(feature = "jwt")]
 pub(crate) use issuers::Issuers;

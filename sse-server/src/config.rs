@@ -4,6 +4,7 @@
 
 mod ask;
 mod auth;
+mod certificate;
 mod cors;
 mod error;
 mod host;
@@ -27,6 +28,7 @@ mod window;
 
 pub use ask::Ask;
 pub use auth::{Auth, AuthMode};
+pub use certificate::CertificateGrant;
 pub use cors::Cors;
 pub use error::ConfigError;
 pub(crate) use host::{Host, HostPattern};

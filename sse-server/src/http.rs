@@ -5,6 +5,7 @@ mod service;
 mod routes;
 
 mod access;
+mod credential;
 
 mod guard;
 mod problem;

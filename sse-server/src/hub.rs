@@ -45,7 +45,7 @@ use crate::{
     metrics::Metrics,
     store::{Store, StoreError},
 };
-pub(crate) use access::{Access, Decided, NotRenewed};
+pub(crate) use access::{Access, Decided, NotRenewed, Shown};
 pub(crate) use append::{Publication, Published};
 pub(crate) use append_error::AppendError;
 pub(crate) use append_upload::{KeyedUpload, UploadPublished};

@@ -82,9 +82,9 @@ mod base;
 pub use auth::{Asked, Authorizer, Authorizing, Denial, Grant, Issued, NewToken, Operation, Token, TokenError, Tokens};
 pub use base::log_lines::LogLines;
 pub use config::{
-    Ask, Auth, AuthMode, Config, ConfigError, Cors, Durability, ForwardedBy, Issuer, IssuerKeys, Lag, Limits, Listen,
-    LogFormat, Overload, Publish, Retention, RetentionError, Server as ServerConfig, Source, Store, StoreKind, Stream,
-    Telemetry, Tls, Window,
+    Ask, Auth, AuthMode, CertificateGrant, Config, ConfigError, Cors, Durability, ForwardedBy, Issuer, IssuerKeys, Lag,
+    Limits, Listen, LogFormat, Overload, Publish, Retention, RetentionError, Server as ServerConfig, Source, Store,
+    StoreKind, Stream, Telemetry, Tls, Window,
 };
 #[cfg(feature = "warp")]
 pub use http::routes;

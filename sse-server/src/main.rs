@@ -106,6 +106,7 @@ fn greet(server: &Server) {
     let mode = server.hub().config().auth.mode;
     let shown = match mode {
         AuthMode::Open => by,
+        AuthMode::Certificates => format!("{by}--cert client.pem --key client.key "),
         AuthMode::Ask => format!("{by}-b \"$COOKIE\" -H 'Origin: {at}' "),
         _ => format!("{by}-H \"Authorization: Bearer $TOKEN\" "),
     };
@@ -123,6 +124,7 @@ fn greet(server: &Server) {
     text.push_str(match mode {
         AuthMode::Open => "  access  open: whoever reaches it may publish and read everything\n",
         AuthMode::Tokens => "  access  by token: see `sse-server token --help`\n",
+        AuthMode::Certificates => "  access  by the certificates of clients\n",
         AuthMode::Ask => "  access  the application is asked\n",
         _ => "  access  by JSON Web Token\n",
     });

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
+    certificate::CertificateGrant,
     error::ConfigError,
     issuer::Issuer,
     listen::Listen,
@@ -42,6 +43,10 @@ section! {
         /// Publishing with it needs an `Origin` that is the hub's own or in `cors.origins` by its name.
         pub cookie: Option<String> = None, takes TextRule::CookieName;
 
+        /// What clients may do by the certificates that they show, beside what tokens grant. It takes `server.tls.client_ca`, and
+        /// a `mode` other than `open`.
+        pub certificates: Vec<CertificateGrant> = Vec::new(), see "[access](access.md#client-certificates)";
+
         /// What may be subscribed to without a token: topics and patterns, such as `public/**`. Empty: nothing.
         pub anonymous: Vec<String> = Vec::new(), takes TextRule::Selector;
     }
@@ -58,12 +63,27 @@ choices! {
         Jwt = "jwt",
         /// The application is asked.
         Ask = "ask",
+        /// Certificates of clients alone, as `auth.certificates` has them; in all modes but `open` they count beside the rest.
+        Certificates = "certificates",
     }
 }
 
 impl Auth {
-    /// Refuses issuers that could not be told apart, and `mode = "jwt"` without one.
-    pub(super) fn check_issuers(&self) -> Result<(), ConfigError> {
+    /// Refuses issuers that could not be told apart, and a mode without what it goes by.
+    pub(super) fn check_known(&self) -> Result<(), ConfigError> {
+        let certificates = !self.certificates.is_empty();
+        match self.mode {
+            AuthMode::Open if certificates => {
+                let what =
+                    "is open, and auth.certificates is to say who may do what: take certificates, or another mode";
+                return Err(ConfigError::conflict("auth.mode", what));
+            }
+            AuthMode::Certificates if !certificates => {
+                let what = "is empty and auth.mode is certificates: nobody could do anything";
+                return Err(ConfigError::conflict("auth.certificates", what));
+            }
+            _ => {}
+        }
         if self.mode == AuthMode::Jwt && self.issuers.is_empty() {
             return Err(ConfigError::conflict(
                 "auth.issuers",

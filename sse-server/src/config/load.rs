@@ -54,8 +54,8 @@ impl Config {
     pub(crate) fn check_values(&self) -> Result<(), ConfigError> {
         self.clone().visit(&mut Check(""))?;
         self.publish.check()?;
-        self.tls.check()?;
-        self.auth.check_issuers()
+        self.tls.check(&self.auth.certificates)?;
+        self.auth.check_known()
     }
 
     /// Checks that every value is allowed, as [`load`](Self::load) does.

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
+    certificate::CertificateGrant,
     error::ConfigError,
     section::{DAY, section},
 };
@@ -19,6 +20,14 @@ section! {
 
         /// The certificate's key in PEM.
         pub key: Option<PathBuf> = None;
+
+        /// Certificates in PEM of those who issue certificates to clients. Empty: no client is asked for one.
+        ///
+        /// It is read again when it changes. What a client may do with its certificate is said by `auth.certificates`.
+        pub client_ca: Option<PathBuf> = None, see "[access](access.md#client-certificates)";
+
+        /// Whether a client without a certificate is turned away before it can ask for anything.
+        pub client_required: bool = false;
 
         /// The address and port of a listener without TLS that sends everybody to `server.listen`, such as `0.0.0.0:80`. Empty:
         /// there is none.
@@ -42,10 +51,20 @@ impl Tls {
     }
 
     /// Refuses half of what TLS needs.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, certificates: &[CertificateGrant]) -> Result<(), ConfigError> {
+        if self.client_ca.is_none() && (self.client_required || !certificates.is_empty()) {
+            return Err(ConfigError::conflict(
+                "server.tls.client_ca",
+                "is empty, and certificates of clients are to count",
+            ));
+        }
         let missing = match (&self.certificate, &self.key) {
             (Some(_), None) => "server.tls.key",
             (None, Some(_)) => "server.tls.certificate",
+            (None, None) if self.client_ca.is_some() => {
+                let what = "is empty, and with server.tls.client_ca clients are to show certificates: that takes TLS";
+                return Err(ConfigError::conflict("server.tls.certificate", what));
+            }
             (None, None) if self.redirect_listen.is_some() => {
                 return Err(ConfigError::conflict("server.tls.certificate", REDIRECTS_NOWHERE));
             }

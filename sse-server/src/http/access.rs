@@ -1,123 +1,22 @@
-//! Who asks, and what they may do: tokens out of requests, and refusals as HTTP says them.
+//! What those who ask may do, and refusals as HTTP says them.
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use sse_engine::{Draft, Selector, StreamName, Topic};
 
 use super::{
+    credential::{Credential, invalid_token},
     problem::{Problem, quoted},
     request::Sender,
 };
 use crate::{
-    auth::{Asked, Denial, Operation},
+    auth::{Denial, Operation},
     base::network::network,
-    hub::{Access, Decided, Hub, Publishing},
+    hub::{self, Access, Decided, Hub, Publishing},
     metrics::RefusalKind,
     store::Fingerprint,
 };
-
-/// What a request shows of who sends it.
-#[derive(Clone)]
-struct Credential {
-    shown: Shown,
-    /// It came in a cookie, which a browser sends whoever made it ask.
-    is_cookie: bool,
-}
-
-#[derive(Clone)]
-enum Shown {
-    Token(String),
-    /// The headers `Authorization` and `Cookie`, which are somebody else's to understand.
-    Headers(Option<Vec<u8>>, Option<Vec<u8>>),
-}
-
-/// A token is no log's business.
-impl fmt::Debug for Credential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential").field("is_cookie", &self.is_cookie).finish_non_exhaustive()
-    }
-}
-
-impl Credential {
-    /// The token that a request carries: in `Authorization`, or else in the cookie that is configured.
-    fn of(headers: &HeaderMap, cookie: Option<&str>) -> Result<Option<Self>, Problem> {
-        let mut lines = headers.get_all(header::AUTHORIZATION).iter();
-        if let Some(line) = lines.next() {
-            if lines.next().is_some() {
-                return Err(Problem::invalid("the header Authorization is given twice; give it once"));
-            }
-            let token = bearer(line).ok_or_else(|| invalid_token("Authorization takes `Bearer` and a token"))?;
-            return Ok(Some(Self { shown: Shown::Token(token.to_owned()), is_cookie: false }));
-        }
-        let Some(name) = cookie else { return Ok(None) };
-        let mut tokens = cookies(headers, name);
-        let Some(token) = tokens.next() else { return Ok(None) };
-        if tokens.next().is_some() {
-            // one of them is perhaps another's, set from a name beside this one
-            return Err(invalid_token("the cookie that carries the token is there twice"));
-        }
-        let token =
-            std::str::from_utf8(token).map_err(|_| invalid_token("the cookie that carries the token is not UTF-8"))?;
-        Ok(Some(Self { shown: Shown::Token(token.to_owned()), is_cookie: true }))
-    }
-
-    /// The headers that are somebody else's to understand, if there is one of them.
-    fn of_headers(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
-        let mut lines = headers.get_all(header::AUTHORIZATION).iter();
-        let authorization = lines.next().map(|line| line.as_bytes().to_vec());
-        if lines.next().is_some() {
-            return Err(Problem::invalid("the header Authorization is given twice; give it once"));
-        }
-        let cookies: Vec<_> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-        let cookie = (!cookies.is_empty()).then(|| cookies.join(&b"; "[..])); // HTTP/2 may cut them (RFC 9113, 8.2.3)
-        if authorization.is_none() && cookie.is_none() {
-            return Ok(None);
-        }
-        // a browser sends Basic by itself as well; but it says then where the page comes from
-        let is_deliberate = authorization.as_ref().is_some_and(|line| {
-            line.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
-                || !headers.contains_key(header::ORIGIN)
-        });
-        Ok(Some(Self { is_cookie: !is_deliberate, shown: Shown::Headers(authorization, cookie) }))
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        match &self.shown {
-            Shown::Token(token) => Fingerprint::of([&b"token"[..], token.as_bytes()]),
-            Shown::Headers(authorization, cookie) => Fingerprint::of([
-                &b"headers"[..],
-                authorization.as_deref().unwrap_or_default(),
-                cookie.as_deref().unwrap_or_default(),
-            ]),
-        }
-    }
-
-    fn asked<'a>(&'a self, operation: Operation<'a>) -> Asked<'a> {
-        match &self.shown {
-            Shown::Token(token) => Asked::new(token, operation),
-            Shown::Headers(authorization, cookie) => Asked {
-                authorization: authorization.as_deref(),
-                cookie: cookie.as_deref(),
-                ..Asked::new("", operation)
-            },
-        }
-    }
-}
-
-/// The token behind `Bearer`, whose case does not matter (RFC 9110, 11.1; RFC 6750, 2.1).
-fn bearer(line: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = line.to_str().ok()?.split_once(' ')?;
-    let token = token.trim_matches(' ');
-    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    (scheme.eq_ignore_ascii_case("bearer") && is_token).then_some(token)
-}
-
-/// The values of the cookies with this name, whatever those beside it are.
-fn cookies<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    pairs.filter_map(move |pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
-}
 
 /// Decides what somebody may do who sends `request`; `None` if everybody may do everything.
 async fn decide(
@@ -125,18 +24,15 @@ async fn decide(
     credential: Option<&Credential>,
     operation: Operation<'_>,
 ) -> Result<Option<Decided>, Problem> {
-    hub.authorize(credential.map(|credential| credential.asked(operation))).await.map_err(|denial| match denial {
-        Denial::Unavailable(why) => {
-            let after = hub.config().stream.retry;
-            Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::unauthorized, why, after)
-        }
-        denial => invalid_token(&denial.to_string()),
-    })
-}
-
-/// 401: the token is no good. `why` is told, and names no token.
-fn invalid_token(why: &str) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, RefusalKind::unauthorized, why).challenging(Some(why))
+    hub.authorize(credential.map_or(hub::Shown::Nothing, |credential| credential.show(operation))).await.map_err(
+        |denial| match denial {
+            Denial::Unavailable(why) => {
+                let after = hub.config().stream.retry;
+                Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::unauthorized, why, after)
+            }
+            denial => invalid_token(&denial.to_string()),
+        },
+    )
 }
 
 /// Refuses what is not granted: 401 to who showed nothing, else 403. `verb` and `what` say what that is.
@@ -154,14 +50,6 @@ fn no_token(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, RefusalKind::unauthorized, detail).challenging(None)
 }
 
-fn credential(hub: &Hub, headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
-    match hub.access() {
-        Some(access) if access.is_by_headers() => Credential::of_headers(headers),
-        Some(_) => Credential::of(headers, hub.config().auth.cookie.as_deref()),
-        None => Ok(None), // whatever is sent is for somebody before the hub
-    }
-}
-
 /// What the address of a stream says of who asks for it.
 pub(super) struct ShownTicket {
     pub(super) text: String,
@@ -172,17 +60,17 @@ pub(super) struct ShownTicket {
 /// Refuses who may not read all that `selectors` select.
 pub(super) async fn subscriber(
     hub: &Hub,
-    headers: &HeaderMap,
+    sender: Sender<'_>,
     ticket: Option<ShownTicket>,
     selectors: &[Selector],
 ) -> Result<Option<Decided>, Problem> {
     let Some(ticket) = ticket else {
-        let credential = credential(hub, headers)?;
+        let credential = Credential::shown_to(hub, sender)?;
         let decided = decide(hub, credential.as_ref(), Operation::Subscribe(selectors)).await?;
         check_read(decided.as_ref(), is_known(credential.as_ref(), decided.as_ref()), selectors)?;
         return Ok(decided);
     };
-    if headers.contains_key(header::AUTHORIZATION) {
+    if sender.headers.contains_key(header::AUTHORIZATION) {
         return Err(Problem::invalid("there are a ticket and the header Authorization; send one of them"));
     }
     let redeemed = hub.redeem(&ticket.text, ticket.has_position).await;
@@ -261,10 +149,10 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Refuses who may not publish at all, or not to `topics`, which are those that are known already.
     pub(super) async fn admit(hub: &Hub, sender: Sender<'_>, topics: &[Topic]) -> Result<Self, Problem> {
-        let credential = credential(hub, sender.headers)?;
-        if credential.as_ref().is_some_and(|credential| credential.is_cookie) && !sender.has_own_origin {
-            let detail = "a token in a cookie publishes only for pages whose Origin is allowed; add it to cors.origins, or \
-                          send the token as Authorization: Bearer TOKEN";
+        let credential = Credential::shown_to(hub, sender)?;
+        if credential.as_ref().is_some_and(|credential| credential.is_ambient()) && !sender.has_own_origin {
+            let detail = "a cookie or a client's certificate publishes only for pages whose Origin is allowed; add it to \
+                          cors.origins, or send a token as Authorization: Bearer TOKEN";
             return Err(Problem::new(StatusCode::FORBIDDEN, RefusalKind::origin, detail));
         }
         let decided = decide(hub, credential.as_ref(), Operation::Publish(topics)).await?;
@@ -351,60 +239,5 @@ impl Publisher {
 
     fn refused(&self, topic: &str) -> Problem {
         refuse(is_known(self.credential.as_ref(), self.decided.as_ref()), "publish to", topic)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn token(headers: &[(&'static str, &str)], cookie: Option<&str>) -> Result<Option<(String, bool)>, u16> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(*name, HeaderValue::from_str(value).unwrap());
-        }
-        let credential = Credential::of(&map, cookie).map_err(|problem| problem.status().as_u16())?;
-        Ok(credential.map(|credential| match credential.shown {
-            Shown::Token(token) => (token, credential.is_cookie),
-            Shown::Headers(..) => panic!("there are tokens"),
-        }))
-    }
-
-    #[test]
-    fn a_token_is_where_it_may_be_and_once() {
-        let auth = |value| ("authorization", value);
-        let (bare, cookie) = (Ok(Some(("t".to_owned(), false))), Ok(Some(("t".to_owned(), true))));
-        assert_eq!(token(&[], None), Ok(None));
-        for value in ["Bearer t", "bearer t", "BEARER  t "] {
-            assert_eq!(token(&[auth(value)], None), bare, "{value:?}");
-        }
-        for value in ["Bearer", "Bearer ", "t", "Basic t", "Bearer t u", "Bearer\tt", ""] {
-            assert_eq!(token(&[auth(value)], None), Err(401), "{value:?}");
-        }
-        assert_eq!(token(&[auth("Bearer t"), auth("Bearer t")], None), Err(400));
-        for value in ["s=t", "a=b; s=t", "s=t;x", "a=b;s=t; c=d", "=; s=t", "ü=é; s=t"] {
-            assert_eq!(token(&[("cookie", value)], Some("s")), cookie, "{value:?}");
-            assert_eq!(token(&[("cookie", value)], None), Ok(None), "{value:?}");
-        }
-        assert_eq!(token(&[("cookie", "S=t; as=t; s")], Some("s")), Ok(None));
-        assert_eq!(
-            token(&[("cookie", "s=\u{ff}; a=b")], Some("s")),
-            Ok(Some(("\u{ff}".into(), true))),
-            "to be refused"
-        );
-        assert_eq!(token(&[("cookie", "s=t; s=u")], Some("s")), Err(401));
-        assert_eq!(token(&[("cookie", "s=t"), ("cookie", "s=t")], Some("s")), Err(401));
-        assert_eq!(
-            token(&[auth("Bearer t"), ("cookie", "s=u")], Some("s")),
-            bare,
-            "what is meant beats what is sent along"
-        );
-        assert_eq!(token(&[auth("Basic t"), ("cookie", "s=u")], Some("s")), Err(401), "never somebody else");
-    }
-
-    #[test]
-    fn a_credential_shows_no_token() {
-        let shown = format!("{:?}", Credential { shown: Shown::Token("secret".into()), is_cookie: false });
-        assert!(!shown.contains("secret"), "{shown}");
     }
 }

@@ -91,13 +91,13 @@ impl Guard {
     /// Admits `request`, which is well formed and calls `host`, or returns the refusal. The hub's page itself may be linked
     /// from anywhere.
     pub(super) fn check(&self, host: Option<&Host>, request: &Request, page: bool) -> Result<Caller, Problem> {
-        let scheme = if request.peer.is_some_and(|peer| peer.is_tls) { "https://" } else { "http://" };
+        let scheme = if request.peer.as_ref().is_some_and(|peer| peer.is_tls) { "https://" } else { "http://" };
         self.check_headers((host, request.host()), scheme, &request.headers, &request.method, page)
     }
 
     /// The address of the client that a request comes from, perhaps by way of proxies.
     pub(super) fn client(&self, request: &Request) -> Option<IpAddr> {
-        let peer = request.peer?;
+        let peer = request.peer.as_ref()?;
         self.forwarded.client(peer.address.map(|address| address.ip()), &request.headers)
     }
 

@@ -5,17 +5,20 @@ pub(super) mod body;
 pub(super) mod forwarded;
 pub(super) mod query;
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use bytes::Buf;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Version, header, uri::Authority};
 
 use super::{place::Places, problem::Problem};
-use crate::{config::Host, hub::Hub, metrics::RefusalKind, transport::takeover::Takeover};
+use crate::{auth::ClientCertificate, config::Host, hub::Hub, metrics::RefusalKind, transport::takeover::Takeover};
 use body::Body;
 
 /// What the accept loop knows of a connection. It is in the request's extensions.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Peer {
     /// `None` if it came by a Unix socket.
     pub(crate) address: Option<SocketAddr>,
@@ -25,6 +28,8 @@ pub(crate) struct Peer {
     pub(crate) needs_host: bool,
     /// The connection has TLS.
     pub(crate) is_tls: bool,
+    /// What the client has shown there.
+    pub(crate) certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// The parts of a request.
@@ -52,6 +57,7 @@ pub(super) struct Request {
 #[derive(Clone, Copy)]
 pub(super) struct Sender<'a> {
     pub(super) headers: &'a HeaderMap,
+    pub(super) certificate: Option<&'a Arc<ClientCertificate>>,
     /// It is a page that may use the hub by its name.
     pub(super) has_own_origin: bool,
     /// The address of the client, perhaps behind proxies.
@@ -59,8 +65,9 @@ pub(super) struct Sender<'a> {
 }
 
 impl Request {
-    pub(super) const fn sender(&self) -> Sender<'_> {
-        Sender { headers: &self.headers, has_own_origin: self.has_own_origin, client: self.client }
+    pub(super) fn sender(&self) -> Sender<'_> {
+        let certificate = self.peer.as_ref().and_then(|peer| peer.certificate.as_ref());
+        Sender { headers: &self.headers, certificate, has_own_origin: self.has_own_origin, client: self.client }
     }
 
     pub(super) fn new<B>(request: http::Request<B>, hub: &Hub) -> Self
@@ -74,7 +81,7 @@ impl Request {
             authority: parts.uri.authority().cloned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
-            peer: parts.extensions.get().copied(),
+            peer: parts.extensions.get().cloned(),
             client: None,
             takeover: parts.extensions.get().cloned(),
             places: parts.extensions.get().cloned(),
@@ -91,7 +98,7 @@ impl Request {
 
     /// Refuses a head that two readers could understand in two ways. Returns the host that is called, if one is.
     pub(super) fn check_head(&self) -> Result<Option<Host>, Problem> {
-        if self.peer.is_some_and(|peer| peer.needs_host) && !self.headers.contains_key(header::HOST) {
+        if self.peer.as_ref().is_some_and(|peer| peer.needs_host) && !self.headers.contains_key(header::HOST) {
             return Err(Problem::invalid("there is no header Host, which HTTP/1.1 demands"));
         }
         let has_repeats = self.headers.len() > self.headers.keys_len();

@@ -188,7 +188,7 @@ async fn answer(
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Everything but the page and the streams is of the moment, and for the one who asked.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if request.peer.is_some_and(|peer| peer.is_tls)
+    if request.peer.as_ref().is_some_and(|peer| peer.is_tls)
         && let Some(hsts) = guard.hsts()
     {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
@@ -298,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn http_1_1_demands_one_host_whatever_the_target_is() {
         let service = service(|_| {});
-        let peer = request::Peer { address: None, surplus: false, needs_host: true, is_tls: false };
+        let peer = request::Peer { address: None, surplus: false, needs_host: true, is_tls: false, certificate: None };
         for (target, hosts, expected) in [
             ("/ready", &[][..], 400),
             ("/ready", &["localhost"], 200),
@@ -306,7 +306,7 @@ mod tests {
             ("http://localhost/ready", &["evil.example"], 200),
             ("http://localhost/ready", &["localhost", "localhost"], 400),
         ] {
-            let mut request = Request::get(target).extension(peer);
+            let mut request = Request::get(target).extension(peer.clone());
             for host in hosts {
                 request = request.header("host", *host);
             }

@@ -22,7 +22,10 @@ use super::{
 #[cfg(feature = "jwt")]
 use crate::auth::Issuers;
 use crate::{
-    auth::{Ask, Asked, Authorizer, ByFiles, Denial, Grant, Reread, Ticket, TokenFile},
+    auth::{
+        Ask, Asked, Authorizer, ByFiles, Certificates, ClientCertificate, Denial, Grant, NoTokens, Reread, Ticket,
+        TokenFile,
+    },
     base::{lock::Lock, random, watched_files::WATCH},
     config::{Auth, AuthMode, Config},
 };
@@ -48,6 +51,7 @@ pub(crate) struct Access {
     tickets: Tickets,
     /// Who shows nothing.
     anonymous: Grant,
+    certificates: Certificates,
     streams: Lock<BTreeMap<StreamName, Arc<GrantedStream>>>,
     /// How often streams were ended for what they rest on. A stream that opens meanwhile, or a body that is read, may rest on
     /// the same, and is decided anew. To end one stream by its name takes nothing back.
@@ -63,6 +67,16 @@ pub(crate) struct Decided {
     revocations: u64,
     /// What was shown is a ticket, whose stream is about to open.
     claim: Option<Claim>,
+}
+
+/// What somebody shows who asks for something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shown<'a> {
+    Nothing,
+    /// TLS has verified it.
+    Certificate(&'a ClientCertificate),
+    /// Who decides is asked about it.
+    Asked(Asked<'a>),
 }
 
 /// Why the end of a stream is not moved.
@@ -84,6 +98,7 @@ impl Authority {
                 let ask = Ask::open(ask)?;
                 Ok(Some(Self { by_headers: true, ..Self::by(Arc::new(ask)) }))
             }
+            AuthMode::Certificates => Ok(Some(Self::by(Arc::new(NoTokens)))),
             AuthMode::Tokens => Ok(Some(Self::by_files(TokenFile::open(&config.tokens)?))),
             #[cfg(feature = "jwt")]
             AuthMode::Jwt => Ok(Some(Self::by_files(Issuers::open(config)?))),
@@ -112,6 +127,7 @@ impl Access {
             is_watched: AtomicBool::new(false),
             tickets,
             anonymous: Grant { subscribe, ..Grant::default() },
+            certificates: Certificates::new(&config.certificates),
             streams: Lock::default(),
             revocations: AtomicU64::new(0),
         }
@@ -174,17 +190,17 @@ impl Hub {
         self.0.access.as_ref()
     }
 
-    /// Decides what somebody may do who asks for something, or with `None` who shows nothing for it; `None` if there is no
-    /// access control.
-    pub(crate) async fn authorize(&self, asked: Option<Asked<'_>>) -> Result<Option<Decided>, Denial> {
+    /// Decides what somebody may do who shows this; `None` if there is no access control.
+    pub(crate) async fn authorize(&self, shown: Shown<'_>) -> Result<Option<Decided>, Denial> {
         let Some(access) = self.access() else { return Ok(None) };
         self.watch(access).await;
         let revocations = access.revocations.load(Ordering::Acquire);
-        let (grant, is_anonymous) = match asked {
-            Some(asked) => match access.authority.authorizer.authorize(asked).await {
+        let anonymous = || (access.anonymous.clone(), true);
+        let (grant, is_anonymous) = match shown {
+            Shown::Asked(asked) => match access.authority.authorizer.authorize(asked).await {
                 Ok(grant) => (grant, false),
                 // Browsers send cookies of all kinds, also of those whom the application does not know.
-                Err(Denial::Invalid(_)) if asked.is_cookies_only() => (access.anonymous.clone(), true),
+                Err(Denial::Invalid(_)) if asked.is_cookies_only() => anonymous(),
                 Err(denial) => {
                     if matches!(denial, Denial::Unavailable(_)) {
                         self.metrics().auth_unavailable.inc();
@@ -192,11 +208,14 @@ impl Hub {
                     return Err(denial);
                 }
             },
-            None => (access.anonymous.clone(), true),
+            Shown::Certificate(certificate) => {
+                access.certificates.grant(certificate).map_or_else(anonymous, |grant| (grant, false))
+            }
+            Shown::Nothing => anonymous(),
         };
         // whoever decided
         if grant.has_ended(SystemTime::now()) {
-            return Err(Denial::invalid("the token has expired"));
+            return Err(Denial::invalid("the token or the certificate has expired"));
         }
         Ok(Some(Decided { grant, is_anonymous, revocations, claim: None }))
     }

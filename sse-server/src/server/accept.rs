@@ -175,7 +175,7 @@ impl Acceptor {
         place: Place,
     ) {
         let Place::Some { surplus, crowded, open } = place else { return };
-        let peer = Peer { address, surplus, needs_host: false, is_tls: false };
+        let peer = Peer { address, surplus, needs_host: false, is_tls: false, certificate: None };
         let serving = Serving { hub: self.hub.clone(), shards: self.shards.clone(), open, crowded };
         let stopped = self.stopped.clone();
         let (Some(tls), Some(of), true) = (&self.tls, address, is_tcp) else {
@@ -196,8 +196,8 @@ impl Acceptor {
                 () = gone(&mut server) => return,
             };
             match finished {
-                Ok(socket) => {
-                    let peer = Peer { is_tls: true, ..peer };
+                Ok((socket, certificate)) => {
+                    let peer = Peer { is_tls: true, certificate, ..peer };
                     connection::serve(socket, peer, service, serving, stopped).await;
                 }
                 Err(error) => failed(&serving.hub, &error),

@@ -74,9 +74,10 @@ pub(super) async fn serve(
     let limits = Limits::of(&hub.config().server);
     let head = HeadTimer::new(limits, crowded, hub.metrics().head_bytes.clone());
     let (head_read, head_is_http2) = (head.clone(), head.clone());
+    let of_request = peer.clone();
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let version = request.version();
-        request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..peer });
+        request.extensions_mut().insert(Peer { needs_host: version == Version::HTTP_11, ..of_request.clone() });
         // A body that comes with `GET /events` is nobody's: whoever carries the stream reads and discards it.
         if let Some(takeover) = slot.clone() {
             request.extensions_mut().insert(takeover);

@@ -79,7 +79,7 @@ pub(super) async fn serve(io: Rewound, service: HubService, hub: &Hub, peer: Pee
         tokio::select! {
             accepted = connection.accept() => match accepted {
                 Some(Ok((mut request, respond))) => {
-                    request.extensions_mut().insert(peer);
+                    request.extensions_mut().insert(peer.clone());
                     request.extensions_mut().insert(places.clone());
                     let counted = requests.open();
                     let response = response::respond(service.clone(), hub.clone(), request, respond, counted);

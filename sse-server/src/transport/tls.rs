@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use prometheus_client::metrics::gauge::Gauge;
 use rustls::{
     ServerConfig,
+    pki_types::CertificateDer,
     server::{ServerConnectionData, UnbufferedServerConnection},
     unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus, WriteTraffic},
 };
@@ -185,6 +186,11 @@ impl TlsSession {
             self.send(socket, alert)?; // else both have said so
         }
         self.flush(socket)
+    }
+
+    /// The certificates that the client has shown, its own first.
+    pub(crate) fn peer_certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls.peer_certificates()
     }
 
     /// The number of bytes that are encrypted and not accepted by the socket yet.

@@ -2,6 +2,7 @@
 
 mod access;
 mod ask;
+mod certificates;
 mod command;
 mod connections;
 mod contract;

@@ -4,11 +4,13 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex},
+    time::SystemTime,
 };
 
 use http::{Request, Uri, header::HOST};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use sse_server::{Config, Listen};
 use sse_test_support::blocks::checked;
 use sse_testkit::{Body, TestClient};
@@ -20,10 +22,13 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, SignatureScheme,
+        client::{
+            WantsClientCert,
+            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        },
         crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-        pki_types::{CertificateDer, ServerName, UnixTime},
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
         version::{TLS12, TLS13},
     },
 };
@@ -39,8 +44,8 @@ impl Way {
     pub(crate) const TLS: Self = Self { tls: true, http2: false };
     pub(crate) const HTTP2: Self = Self { tls: false, http2: true };
 
-    pub(crate) const ALL: [Self; 4] =
-        [Self { tls: false, http2: false }, Self::HTTP2, Self::TLS, Self { tls: true, http2: true }];
+    pub(crate) const TLS_HTTP2: Self = Self { tls: true, http2: true };
+    pub(crate) const ALL: [Self; 4] = [Self { tls: false, http2: false }, Self::HTTP2, Self::TLS, Self::TLS_HTTP2];
 
     /// Has a hub be there for this way, with what it needs in `directory`.
     pub(crate) fn configure(self, config: &mut Config, directory: &Path) {
@@ -60,8 +65,14 @@ impl Way {
 
     /// A client of the hub that listens there.
     pub(crate) async fn client(self, hub: SocketAddr) -> TestClient {
+        self.client_with(hub, client(&[], false).0).await
+    }
+
+    /// The same, which offers `config` where there is TLS.
+    pub(crate) async fn client_with(self, hub: SocketAddr, mut config: ClientConfig) -> TestClient {
         let protocol: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
-        let address = if self.tls { forward(hub, protocol).await } else { hub };
+        config.alpn_protocols = vec![protocol.to_vec()];
+        let address = if self.tls { forward(hub, config).await } else { hub };
         checked(&if self.http2 { over_http2(address, self.origin()).await } else { TestClient::tcp(address) })
     }
 }
@@ -142,13 +153,46 @@ impl ServerCertVerifier for Shown {
 
 /// What a client offers that takes every certificate, and the one it was shown.
 pub(crate) fn client(protocols: &[&[u8]], only_tls12: bool) -> (ClientConfig, Arc<Shown>) {
-    let shown = Arc::new(Shown::default());
-    let versions: &[_] = if only_tls12 { &[&TLS12] } else { &[&TLS13, &TLS12] };
-    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
-    let builder = builder.dangerous().with_custom_certificate_verifier(shown.clone());
+    let (builder, shown) = builder(only_tls12);
     let mut config = builder.with_no_client_auth();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     (config, shown)
+}
+
+fn builder(only_tls12: bool) -> (ConfigBuilder<ClientConfig, WantsClientCert>, Arc<Shown>) {
+    let shown = Arc::new(Shown::default());
+    let versions: &[_] = if only_tls12 { &[&TLS12] } else { &[&TLS13, &TLS12] };
+    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(versions).unwrap();
+    (builder.dangerous().with_custom_certificate_verifier(shown.clone()), shown)
+}
+
+/// Somebody who issues certificates to clients.
+pub(crate) struct Ca(Issuer<'static, KeyPair>, String);
+
+impl Ca {
+    pub(crate) fn new() -> Self {
+        let mut own = CertificateParams::new([]).unwrap();
+        own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = own.self_signed(&key).unwrap().pem();
+        Self(Issuer::new(own, key), pem)
+    }
+
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.1
+    }
+
+    /// What a client offers that has a certificate with this name, until then.
+    pub(crate) fn client(&self, name: SanType, until: SystemTime, only_tls12: bool) -> ClientConfig {
+        let mut own = CertificateParams::new([]).unwrap();
+        own.subject_alt_names = vec![name];
+        own.not_after = until.into();
+        let key = KeyPair::generate().unwrap();
+        let certificate = own.signed_by(&key, &self.0).unwrap().der().clone();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        builder(only_tls12).0.with_client_auth_cert(vec![certificate], key).unwrap()
+    }
 }
 
 pub(crate) async fn connect(to: SocketAddr, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
@@ -157,10 +201,9 @@ pub(crate) async fn connect(to: SocketAddr, config: ClientConfig) -> std::io::Re
 }
 
 /// Listens without TLS, and forwards each connection with it.
-async fn forward(to: SocketAddr, protocol: &[u8]) -> SocketAddr {
+async fn forward(to: SocketAddr, config: ClientConfig) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let config = client(&[protocol], false).0;
     tokio::spawn(async move {
         while let Ok((mut plain, _)) = listener.accept().await {
             let config = config.clone();

@@ -33,7 +33,7 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
         return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, RefusalKind::not_acceptable, detail));
     }
     let mut wish = Wish::read(&request.query, &request.headers, hub)?;
-    let decided = access::subscriber(hub, &request.headers, wish.ticket.take(), wish.selectors.as_slice()).await;
+    let decided = access::subscriber(hub, request.sender(), wish.ticket.take(), wish.selectors.as_slice()).await;
     let decided = match decided {
         // a page that is signed in comes back
         Err(problem) if problem.is_for_later() => {
@@ -54,7 +54,9 @@ pub(super) async fn subscribe(hub: &Hub, request: &mut Request) -> Result<Respon
     }
     // over HTTP/2 one connection carries many
     let holds_connection = request.peer.is_some() && request.version != Version::HTTP_2;
-    if request.peer.is_some_and(|peer| peer.surplus) || holds_connection && hub.leaves_connections_to_requests() {
+    if request.peer.as_ref().is_some_and(|peer| peer.surplus)
+        || holds_connection && hub.leaves_connections_to_requests()
+    {
         return turn_away(hub, &SubscribeError::Full, accept, wish.control);
     }
     let address = request.client;

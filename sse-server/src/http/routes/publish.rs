@@ -108,7 +108,7 @@ fn admit(hub: &Hub, request: &Request) -> Result<(), Problem> {
     if hub.draining().is_some() {
         return Err(draining());
     }
-    if request.peer.is_some_and(|peer| peer.surplus) {
+    if request.peer.as_ref().is_some_and(|peer| peer.surplus) {
         let detail = "the hub has as many connections as it may have; come back later";
         let after = hub.config().stream.retry;
         return Err(Problem::later(StatusCode::SERVICE_UNAVAILABLE, RefusalKind::full, detail, after).closing());

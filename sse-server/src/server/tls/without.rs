@@ -1,11 +1,14 @@
 //! No TLS: the program was built without the feature.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use tokio::net::TcpStream;
 
 use super::socket::Socket;
-use crate::hub::Hub;
+use crate::{auth::ClientCertificate, hub::Hub};
+
+/// A connection over TLS, and the certificate of its client.
+pub(super) type Agreed = (Socket, Option<Arc<ClientCertificate>>);
 
 /// There is none.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ impl Tls {
 }
 
 impl Handshake {
-    pub(super) async fn finish(self, _: TcpStream) -> Result<Socket, String> {
+    pub(super) async fn finish(self, _: TcpStream) -> Result<Agreed, String> {
         let Self(()) = self;
         Err("this program was built without the feature tls".to_owned())
     }

@@ -1,0 +1,104 @@
+//! What TLS needs of files: the hub's certificate and its key, and the certificates of those who vouch for clients.
+
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use rustls::{
+    CertificateError, Error, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    version::{TLS12, TLS13},
+};
+use webpki::EndEntityCert;
+
+use crate::{auth::ClientCertificate, base::watched_files::Parse};
+
+/// The protocols of a connection, the preferred one first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// A time after the end of every certificate: a date has a year of four digits.
+const NEVER: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(300_000_000_000));
+
+/// How the files are read.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// A client has to show a certificate, if there is a third file with those who vouch for it.
+    pub(super) client_required: bool,
+}
+
+/// What connections are made with.
+#[derive(Debug)]
+pub(super) struct Material {
+    pub(super) server: Arc<ServerConfig>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Parse for Files {
+    const WHAT: &'static str = "a certificate or a key";
+    const HINT: &'static str = "it has to be there, in PEM";
+    const MAX_BYTES: u64 = 1 << 20;
+    type Parsed = Material;
+
+    fn parse(&self, files: &[Vec<u8>]) -> Result<Material, String> {
+        let [chain, key, clients @ ..] = files else {
+            return Err("a certificate and its key are two files".to_owned());
+        };
+        let chain = certificates(chain)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key can't be read: {error}"))?;
+        let provider = Arc::new(ring::default_provider());
+        let clients = match clients {
+            [roots, ..] => Some(self.clients(roots, provider.clone())?),
+            [] => None,
+        };
+        let verifier = clients.clone().unwrap_or_else(WebPkiClientVerifier::no_client_auth);
+        let protocols = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);
+        let protocols = protocols.map_err(|error| error.to_string())?;
+        let server = protocols.with_client_cert_verifier(verifier).with_single_cert(chain, key);
+        let mut server = server.map_err(|error| format!("the key is of no use: {error}"))?;
+        server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        // Who comes back, perhaps with thousands of others, costs no signature. Tickets end with the files that they rest on: what
+        // they hold of a client was verified by them.
+        server.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
+        server.send_tls13_tickets = 1;
+        Ok(Material { server: Arc::new(server), clients })
+    }
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    let all = all.map_err(|error| format!("the certificate can't be read: {error}"))?;
+    if all.is_empty() { Err("there is no certificate in PEM".to_owned()) } else { Ok(all) }
+}
+
+impl Files {
+    fn clients(&self, roots: &[u8], provider: Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, String> {
+        let mut store = RootCertStore::empty();
+        for root in certificates(roots)? {
+            store.add(root).map_err(|error| format!("a certificate of server.tls.client_ca can't be used: {error}"))?;
+        }
+        let mut clients = WebPkiClientVerifier::builder_with_provider(Arc::new(store), provider);
+        if !self.client_required {
+            clients = clients.allow_unauthenticated();
+        }
+        clients.build().map(|clients| clients as Arc<dyn ClientCertVerifier>).map_err(|error| error.to_string())
+    }
+}
+
+impl Material {
+    /// What the first of `chain`, which has been verified, says of its client; `None` if there is none.
+    pub(super) fn client(&self, chain: Option<&[CertificateDer<'_>]>) -> Option<ClientCertificate> {
+        let (own, issuers) = chain?.split_first()?;
+        let certificate = EndEntityCert::try_from(own).ok()?;
+        let names = certificate.valid_dns_names().chain(certificate.valid_uri_names()).map(Box::from).collect();
+        // nothing else tells when a certificate ends
+        let late = self.clients.as_ref()?.verify_client_cert(own, issuers, NEVER);
+        let Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) = late else {
+            return None;
+        };
+        let until = UNIX_EPOCH.checked_add(Duration::from_secs(not_after.as_secs()));
+        Some(ClientCertificate { names, until })
+    }
+}
