@@ -56,7 +56,7 @@ pub(crate) use granted::GrantedStream;
 use idempotency::Keys;
 pub use open::HubError;
 pub use publish_error::PublishError;
-pub(crate) use rates::{Publishing, Rates};
+pub(crate) use rates::{Amount, Publishing, Rates};
 pub(crate) use read::Waiter;
 pub use subscribe::SubscribeError;
 pub(crate) use subscribe::Subscribed;
@@ -227,6 +227,11 @@ impl Hub {
 
     pub(crate) fn pinned(&self) -> &Pinned {
         &self.0.pinned
+    }
+
+    /// Returns true if nothing was published to `topic` yet, as far as that is remembered.
+    pub(crate) fn is_new(&self, topic: &Topic) -> Result<bool, Failure> {
+        Ok(!self.0.core.state()?.engine.knows(topic))
     }
 
     pub(crate) fn topic(&self, topic: &Topic) -> Result<Option<TopicInfo>, Failure> {

@@ -298,6 +298,12 @@ impl Engine {
         self.info(topic, subscribers)
     }
 
+    /// Returns true if something was published to `topic`, as far as that is remembered.
+    #[must_use]
+    pub fn knows(&self, topic: &Topic) -> bool {
+        self.window.topics().id(topic).is_some()
+    }
+
     fn info(&self, topic: &Topic, subscribers: usize) -> Option<TopicInfo> {
         let info = self.window.topics().info(topic, subscribers);
         info.or_else(|| (subscribers > 0).then(|| TopicInfo::unpublished(topic.clone(), subscribers)))

@@ -32,6 +32,11 @@ section! {
         /// As many may come at once; an array that has more is refused.
         pub publish_rate: usize = 0, takes Count(0..=10_000_000);
 
+        /// Topics a minute that are new to the log, by what one subject or address publishes. 0: no limit.
+        ///
+        /// As many may come at once; an array that has more is refused. Topics beyond `window.topics` push out others.
+        pub new_topics_rate: usize = 0, takes Count(0..=10_000_000);
+
         /// Bytes of data a second that one subject or address may publish. 0: no limit.
         pub publish_bytes_rate: usize = 0, takes Bytes(0..=4 * GIB - 1);
 

@@ -1,6 +1,6 @@
 //! What those who ask may do, and refusals as HTTP says them.
 
-use std::net::IpAddr;
+use std::{collections::HashSet, net::IpAddr};
 
 use http::{HeaderMap, StatusCode, header};
 use sse_engine::{Draft, Selector, StreamName, Topic};
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     auth::{Denial, Operation},
     base::network::network,
-    hub::{self, Access, Decided, Hub, Publishing},
+    hub::{self, Access, Amount, Decided, Hub, Publishing},
     metrics::RefusalKind,
     store::Fingerprint,
 };
@@ -144,6 +144,8 @@ pub(super) struct Publisher {
     topics: Box<[Topic]>,
     /// The address that it comes from.
     client: Option<IpAddr>,
+    /// The topics that were new when they were counted, if they are: what is published to them may still be on its way.
+    begun: HashSet<Topic>,
 }
 
 impl Publisher {
@@ -158,7 +160,14 @@ impl Publisher {
         let decided = decide(hub, credential.as_ref(), Operation::Publish(topics)).await?;
         // nobody is asked again who may do everything
         let topics_again = if decided.is_some() { topics.into() } else { Box::default() };
-        let publisher = Self { hub: hub.clone(), credential, decided, topics: topics_again, client: sender.client };
+        let publisher = Self {
+            hub: hub.clone(),
+            credential,
+            decided,
+            topics: topics_again,
+            client: sender.client,
+            begun: HashSet::new(),
+        };
         if let Some(decided) = &publisher.decided
             && decided.grant.publish.is_empty()
         {
@@ -198,25 +207,34 @@ impl Publisher {
     }
 
     /// Refuses `drafts`, which are to be published as a whole, if their publisher is too quick.
-    pub(super) fn check_rate<'a>(&self, drafts: impl IntoIterator<Item = &'a Draft>) -> Result<(), Problem> {
+    pub(super) fn check_rate<'a>(&mut self, drafts: impl IntoIterator<Item = &'a Draft>) -> Result<(), Problem> {
         let rates = self.hub.rates();
         if rates.are_none() {
             return Ok(());
         }
-        let (events, bytes) =
-            drafts.into_iter().fold((0, 0), |(events, bytes), draft| (events + 1, bytes + draft.data.len()));
-        rates.check(who(self.decided.as_ref(), self.client), events, bytes).map_err(|quick| match quick.after {
+        let (mut amount, mut new) = (Amount::default(), HashSet::new());
+        for draft in drafts {
+            amount.events += 1;
+            amount.bytes += draft.data.len();
+            if rates.count_topics() {
+                let is_new = |topic: &&Topic| !self.begun.contains(*topic) && self.hub.is_new(topic) == Ok(true);
+                new.extend(draft.topics().filter(is_new));
+            }
+        }
+        amount.new_topics = new.len();
+        rates.check(who(self.decided.as_ref(), self.client), amount).map_err(|quick| match quick.after {
             Some(after) => {
                 let detail =
                     format!("more was published than {} allows; come again later, or more slowly", quick.limit);
                 Problem::later(StatusCode::TOO_MANY_REQUESTS, RefusalKind::rate, detail, after)
             }
             None => {
-                let detail =
-                    format!("this is more at once than {} allows in a second; publish it in parts", quick.limit);
+                let detail = format!("this is more at once than {} ever allows; publish it in parts", quick.limit);
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, RefusalKind::rate, detail)
             }
-        })
+        })?;
+        self.begun.extend(new.into_iter().cloned());
+        Ok(())
     }
 
     /// The idempotency key of a whole request as one of this publisher's: others have others, whatever they are called. That of

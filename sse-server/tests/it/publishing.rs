@@ -377,3 +377,21 @@ async fn who_publishes_too_quickly_is_told_when_to_come_again() {
     let too_large = client.post("/publish/a").body("x".repeat(1001)).send().await;
     assert_eq!(problem(&too_large).0, 413);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_too_many_topics_is_refused_and_goes_on_with_those_that_are_there() {
+    let (_, client) = hub(|config| config.limits.new_topics_rate = 2);
+    let line = |topic: &str| format!("{{\"topic\":\"{topic}\",\"data\":\"x\"}}\n");
+    let _reader = client.get("/events?topic=c").connect().await; // that somebody waits for it makes it no older
+    // a topic is new once, also while what is published to it is on its way
+    let all = publish_ndjson(&client, line("a").repeat(100) + &line("b") + &line("a") + &line("c")).await;
+    assert_eq!((all.status.as_u16(), &all.json()["published"], &all.json()["line"]), (429, &json!(102), &json!(103)));
+    let refused = client.post("/publish/c").body("x").send().await;
+    let (status, why) = problem(&refused);
+    assert_eq!((status, why.contains("limits.new_topics_rate")), (429, true), "{why}");
+    for topic in ["a", "b"] {
+        assert_eq!(client.post(&format!("/publish/{topic}")).body("x").send().await.status, 200);
+    }
+    let several = r#"{"topics":["a","c","d"],"data":"x"}"#;
+    assert_eq!(publish_json(&client, several).await.status, 429);
+}
