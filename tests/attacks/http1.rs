@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split},
     net::{TcpSocket, TcpStream},
     time::timeout,
 };
@@ -89,7 +89,12 @@ pub(crate) fn request(line: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<
 
 /// Sends these bytes, and reads until the hub closes.
 pub(crate) async fn exchange(from: Ipv4Addr, to: SocketAddr, bytes: &[u8]) -> io::Result<Answer> {
-    let (mut reader, mut writer) = connect(from, to).await?.into_split();
+    exchange_with(connect(from, to).await?, bytes).await
+}
+
+/// The same over a connection that is open already.
+pub(crate) async fn exchange_with(stream: impl AsyncRead + AsyncWrite, bytes: &[u8]) -> io::Result<Answer> {
+    let (mut reader, mut writer) = split(stream);
     // the hub may answer, and close, before it has read it all
     let write = async { writer.write_all(bytes).await };
     let read = async {

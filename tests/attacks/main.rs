@@ -14,6 +14,8 @@
 mod http1;
 mod http2;
 
+mod tunnel;
+
 mod attacker;
 mod bystanders;
 mod target;

@@ -108,7 +108,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    async fn set(attack: &Attack, size: Size) -> Self {
+    async fn set(attack: &Attack, (size, over_tls): (Size, bool)) -> Self {
         // the hub keeps 256 of its own, and both ends of each connection are on this machine
         let _ = rlimit::increase_nofile_limit(u64::MAX);
         let directory = tempfile::tempdir().expect("a directory can be made");
@@ -118,7 +118,7 @@ impl Stage {
         if attack.on_disk {
             launch = launch.on_disk(directory.path());
         }
-        let hub = launch.start();
+        let hub = launch.over_tls(over_tls).start();
         let bystanders = Bystanders::begin(hub.address(), PAUSE / size.density()).await;
         Self { hub, size, bystanders, _directory: directory }
     }
@@ -172,12 +172,21 @@ impl Stage {
 
 /// Does an attack, and judges.
 pub(crate) fn perform(name: &str, attack: Attack, send: impl AsyncFnOnce(&Stage) + Send) {
+    act(name, attack, false, send);
+}
+
+/// The same over TLS, on a hub that lets nobody do anything without a certificate.
+pub(crate) fn perform_over_tls(name: &str, attack: Attack, send: impl AsyncFnOnce(&Stage) + Send) {
+    act(&format!("{name}, TLS"), attack, true, send);
+}
+
+fn act(name: &str, attack: Attack, over_tls: bool, send: impl AsyncFnOnce(&Stage) + Send) {
     let _turn = TURN.blocking_lock();
     let beside = apart();
     let size = Size::chosen();
     let mut row = Row { name, ..Row::default() };
     let mut stage = beside.block_on(async {
-        let stage = Stage::set(&attack, size).await;
+        let stage = Stage::set(&attack, (size, over_tls)).await;
         let mark = stage.bystanders.mark();
         if size == Size::Large {
             stage.meanwhile(WITHOUT).await;

@@ -4,7 +4,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, Write},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     time::Duration,
@@ -12,11 +12,12 @@ use std::{
 
 use sse_test_support::{hub::Hub, process::Process};
 use tempfile::TempDir;
-use tokio::time::Instant;
+use tokio::{net::UnixStream, time::Instant};
 
 use crate::{
     MB, eventually,
-    http1::{ATTACKER, Answer, OTHER, exchange, request},
+    http1::{ATTACKER, Answer, OTHER, exchange, exchange_with, request},
+    tunnel::{Papers, Tunnel},
 };
 
 /// How a hub is started.
@@ -29,6 +30,8 @@ pub(crate) struct Launch {
     stderr: Option<Stdio>,
     /// The bytes that the file for its log lines already has.
     said_before: u64,
+    /// Clients come over TLS, with a certificate.
+    over_tls: bool,
 }
 
 impl Launch {
@@ -74,6 +77,12 @@ impl Launch {
         self
     }
 
+    /// Clients come over TLS, and show a certificate to a hub that wants one.
+    pub(crate) fn over_tls(mut self, over_tls: bool) -> Self {
+        self.over_tls = over_tls;
+        self
+    }
+
     fn command(&self) -> Command {
         let settings: Vec<_> = self.settings.iter().map(|(key, value)| (&**key, &**value)).collect();
         let mut command = Hub::built().command(&[("SSE__TELEMETRY__LOG", "warn")]);
@@ -103,12 +112,22 @@ impl Launch {
         let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
         let said = directory.path().join("stderr");
         let mut command = self.command();
+        let mut papers = None;
+        if self.over_tls {
+            let (own, config) = Papers::write(directory.path()).map_err(|error| error.to_string())?;
+            command.arg("--config").arg(config);
+            papers = Some(own);
+        }
         match self.stderr.take() {
             Some(stderr) => command.stderr(stderr),
             None => command.stderr(self.log_file(&said).map_err(|error| error.to_string())?),
         };
         match Process::start(&mut command) {
-            Ok(process) => Ok(Target { process, said, _directory: directory }),
+            Ok(process) => {
+                let tunnel = papers.map(|papers| Tunnel::begin(process.address(), papers)).transpose();
+                let tunnel = tunnel.map_err(|error| error.to_string())?;
+                Ok(Target { process, said, tunnel, directory })
+            }
             Err(why) => Err(format!("{why}: {}", fs::read_to_string(said).unwrap_or_default())),
         }
     }
@@ -130,7 +149,9 @@ impl Launch {
 pub(crate) struct Target {
     process: Process,
     said: PathBuf,
-    _directory: TempDir,
+    /// By which clients come, if they come over TLS.
+    tunnel: Option<Tunnel>,
+    directory: TempDir,
 }
 
 impl Drop for Target {
@@ -145,7 +166,13 @@ impl Drop for Target {
 }
 
 impl Target {
+    /// Where clients come that know nothing of TLS.
     pub(crate) fn address(&self) -> SocketAddr {
+        self.tunnel.as_ref().map_or(self.process.address(), |tunnel| tunnel.address)
+    }
+
+    /// Where the hub itself listens.
+    pub(crate) const fn own_address(&self) -> SocketAddr {
         self.process.address()
     }
 
@@ -156,14 +183,25 @@ impl Target {
 
     /// One request from the attacker's address.
     pub(crate) async fn ask(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let answer = exchange(ATTACKER, self.address(), &request(line, headers, body)).await;
-        answer.unwrap_or_else(|error| panic!("{line}: {error}"))
+        self.send(ATTACKER, line, &request(line, headers, body)).await
     }
 
     /// One request from another address.
     pub(crate) async fn ask_beside(&self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let answer = exchange(OTHER, self.address(), &request(line, headers, body)).await;
+        self.send(OTHER, line, &request(line, headers, body)).await
+    }
+
+    async fn send(&self, from: Ipv4Addr, line: &str, request: &[u8]) -> Answer {
+        let is_operators = line.contains(" /topics") || line.contains(" /metrics");
+        let answer = match &self.tunnel {
+            Some(_) if is_operators => exchange_with(self.operator().await, request).await,
+            _ => exchange(from, self.address(), request).await,
+        };
         answer.unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    async fn operator(&self) -> UnixStream {
+        UnixStream::connect(self.directory.path().join("operator")).await.expect("the operator's socket")
     }
 
     pub(crate) async fn publish(&self, topic: &str, data: &[u8]) -> Answer {

@@ -30,11 +30,28 @@ pub(crate) enum Target {
     Id,
     /// NDJSON, in any pieces
     Lines,
+    /// A stream that is poured in, in any pieces
+    Pour,
+    /// What is shown to a hub with access control
+    Token,
+    /// The PROXY protocol
+    Proxy,
 }
 
 impl Target {
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Parse, Self::Encode, Self::Session, Self::Selector, Self::Path, Self::Query, Self::Id, Self::Lines];
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Parse,
+        Self::Encode,
+        Self::Session,
+        Self::Selector,
+        Self::Path,
+        Self::Query,
+        Self::Id,
+        Self::Lines,
+        Self::Pour,
+        Self::Token,
+        Self::Proxy,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -46,6 +63,9 @@ impl Target {
             Self::Query => "query",
             Self::Id => "id",
             Self::Lines => "lines",
+            Self::Pour => "pour",
+            Self::Token => "token",
+            Self::Proxy => "proxy",
         }
     }
 
@@ -53,7 +73,7 @@ impl Target {
     const fn directory(self) -> &'static str {
         match self {
             Self::Parse | Self::Encode | Self::Session => CORE,
-            Self::Selector | Self::Path | Self::Query | Self::Id | Self::Lines => SERVER,
+            _ => SERVER,
         }
     }
 }

@@ -72,10 +72,13 @@ pub(crate) fn soak(context: &Context, rounds: u32) -> Result<()> {
     command::run(test.env("SSE_CRASH_ROUNDS", rounds.to_string()))
 }
 
-/// The attacks of the suite at full size, one after the other, on a release build.
+/// The attacks of the suite at full size, one after the other, on a release build; then all of them over TLS, at the suite's
+/// size, for each connection is then three.
 pub(crate) fn soak_attacks(context: &Context) -> Result<()> {
     let mut test = on_release(context, "attacks")?;
-    command::run(test.args(["--nocapture", "--test-threads=1"]).env("SSE_ATTACKS", "large"))
+    command::run(test.args(["--nocapture", "--test-threads=1", "--skip=over_tls"]).env("SSE_ATTACKS", "large"))?;
+    let mut test = on_release(context, "attacks")?;
+    command::run(test.args(["--include-ignored", "--test-threads=1", "over_tls"]))
 }
 
 /// The suite's test of poured streams with a thousand of them, on a release build.

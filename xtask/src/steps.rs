@@ -181,6 +181,9 @@ impl Step {
             Self::Fuzz { target: Target::Query, .. } => "fuzz-query",
             Self::Fuzz { target: Target::Id, .. } => "fuzz-id",
             Self::Fuzz { target: Target::Lines, .. } => "fuzz-lines",
+            Self::Fuzz { target: Target::Pour, .. } => "fuzz-pour",
+            Self::Fuzz { target: Target::Token, .. } => "fuzz-token",
+            Self::Fuzz { target: Target::Proxy, .. } => "fuzz-proxy",
         }
     }
 
@@ -229,6 +232,9 @@ impl Step {
             Self::Fuzz { target: Target::Query, .. } => "queries of each route: a stream, or a sentence",
             Self::Fuzz { target: Target::Id, .. } => "IDs, and resumes with them",
             Self::Fuzz { target: Target::Lines, .. } => "NDJSON however it is cut",
+            Self::Fuzz { target: Target::Pour, .. } => "poured streams however they are cut",
+            Self::Fuzz { target: Target::Token, .. } => "what is shown to a hub with access control",
+            Self::Fuzz { target: Target::Proxy, .. } => "what comes before a request, by the PROXY protocol",
         }
     }
 

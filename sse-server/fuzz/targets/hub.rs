@@ -24,8 +24,15 @@ pub struct Answer {
 
 impl Fuzzed {
     pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// With what `set` makes of the configuration.
+    pub fn with(set: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::in_memory();
+        set(&mut config);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let hub = runtime.block_on(async { Hub::new(Config::in_memory()) }).expect("a hub in memory");
+        let hub = runtime.block_on(async { Hub::new(config) }).expect("a hub in memory");
         Self { runtime, hub }
     }
 

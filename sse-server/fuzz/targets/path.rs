@@ -53,5 +53,5 @@ fn segment(segment: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
         rest = &more[2..];
     }
-    String::from_utf8(bytes).ok().filter(|segment| !segment.contains('/'))
+    String::from_utf8(bytes).ok().filter(|segment| !segment.contains('/') && !matches!(&**segment, "" | "." | ".."))
 }

@@ -9,16 +9,23 @@ use tokio::{
 
 use crate::transport::HALF_CLOSE;
 
-/// Shuts down our side, then discards the peer's input until it closes, for at most a second. A socket that is closed
-/// with unread input sends a reset, which can overtake our last bytes.
+/// The most bytes that are discarded: who sends more in that time does not listen anyway.
+const MOST: u64 = 16 << 20;
+
+/// Shuts down our side, then discards the peer's input until it closes, for at most a second and 16 MiB. A socket that is
+/// closed with unread input sends a reset, which can overtake our last bytes.
 pub(super) async fn half_close(mut io: impl AsyncRead + AsyncWrite + Unpin) {
     let closed = async {
         // over TLS the end has to be sent, and the peer may take nothing
         if io.shutdown().await.is_err() {
             return;
         }
-        let mut dropped = [0; 4096];
-        while let Ok(1..) = io.read(&mut dropped).await {}
+        let (mut dropped, mut left) = ([0; 4096], MOST);
+        while left > 0
+            && let Ok(count @ 1..) = io.read(&mut dropped).await
+        {
+            left = left.saturating_sub(count as u64);
+        }
     };
     let _ = timeout(Duration::from_millis(HALF_CLOSE), closed).await;
 }

@@ -14,10 +14,10 @@ attacks! {
     white_space_in_pieces_as_text: spaces_as_text,
         Attack::right("white space costs no more than letters").seen_in("sse_published_total");
     white_space_in_pieces_as_json: spaces_as_json,
-        Attack::right("white space costs no more than letters").seen_in("sse_published_total");
+        Attack::right("white space costs no more than letters").seen_in("sse_published_total"), over_tls;
     half_lines: half_lines,
         Attack::right("lines that are not whole are counted, and small publishes keep their room")
-            .scaled(IN_FLIGHT).megabytes(72).seen_in("sse_refusals_total{reason=\"full\"}");
+            .scaled(IN_FLIGHT).megabytes(72).seen_in("sse_refusals_total{reason=\"full\"}"), over_tls;
     half_lines_over_http2: half_lines_over_http2,
         Attack::right("lines that are not whole are counted, and small publishes keep their room")
             .scaled(IN_FLIGHT).megabytes(72).seen_in("sse_refusals_total{reason=\"full\"}");

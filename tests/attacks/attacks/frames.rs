@@ -10,14 +10,14 @@ use crate::{
 };
 
 attacks! {
-    rapid_resets: rapid_resets, Attack::right("nothing stays of them").seen_in("sse_connections");
+    rapid_resets: rapid_resets, Attack::right("nothing stays of them").seen_in("sse_connections"), over_tls;
     rapid_resets_of_publishes: publish_resets, Attack::right("nothing stays of them").seen_in("sse_connections");
     continuations: continuations, Attack::right("the connection is closed").seen_in("sse_connections");
     header_bomb: header_bomb, Attack::right("the connection is closed, or the requests refused")
         .seen_in("sse_connections");
     empty_data: empty_data, Attack::right("the connection is closed").seen_in("sse_connections");
     flood_of_settings: settings_flood, Attack::right("nobody waits, and nothing is kept").seen_in("sse_connections");
-    flood_of_pings: ping_flood, Attack::right("nobody waits, and nothing is kept").seen_in("sse_connections");
+    flood_of_pings: ping_flood, Attack::right("nobody waits, and nothing is kept").seen_in("sse_connections"), over_tls;
     flood_of_priorities: priority_flood, Attack::right("nobody waits, and nothing is kept").seen_in("sse_connections");
     flood_of_windows: window_flood, Attack::right("nobody waits, and nothing is kept").seen_in("sse_connections");
     streams_beyond_all: many_streams, Attack::right("what is beyond the limit is refused").seen_in("sse_subscribers");

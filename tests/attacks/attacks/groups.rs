@@ -26,7 +26,7 @@ attacks! {
     topics_page_with_many_groups: page,
         Attack::right("nobody waits for it").megabytes(256).seen_in("sse_groups");
     resumes_with_patterns: resumes,
-        Attack::right("a resume costs what it finds, not topics times patterns").seen_in("sse_topics");
+        Attack::right("a resume costs what it finds, not topics times patterns").seen_in("sse_topics"), over_tls;
     resumes_with_patterns_on_disk: resumes,
         Attack::right("a resume costs what it finds, not topics times patterns").on_disk().seen_in("sse_topics");
     long_selectors: long_selectors,

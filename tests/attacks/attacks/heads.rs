@@ -7,9 +7,9 @@ use crate::{
 };
 
 attacks! {
-    framing: framing, Attack::right("lengths and codings that do not agree are refused").seen_in("sse_connections");
+    framing: framing, Attack::right("lengths and codings that do not agree are refused").seen_in("sse_connections"), over_tls;
     targets: targets, Attack::right("a target without a path is refused like any other").seen_in("sse_refusals_total");
-    heads: heads, Attack::right("what is no head is refused").seen_in("sse_connections");
+    heads: heads, Attack::right("what is no head is refused").seen_in("sse_connections"), over_tls;
     hosts: hosts, Attack::right("a name that is not the hub's is 421, what is no name 400").seen_in("sse_refusals_total");
     documents: documents, Attack::right("bad JSON is refused, and shown only in part").seen_in("sse_refusals_total");
     names: names, Attack::right("no event can be taken for the hub's own").seen_in("sse_refusals_total");

@@ -15,7 +15,7 @@ use crate::{
 
 attacks! {
     answers_not_taken_over_http2: not_taken,
-        Attack::right("what waits to be taken is bounded").seen_in("sse_pinned_bytes");
+        Attack::right("what waits to be taken is bounded").seen_in("sse_pinned_bytes"), over_tls;
     answers_taken_slowly: taken_slowly,
         Attack::right("what waits to be taken is bounded").seen_in("sse_pinned_bytes");
     answers_pipelined_and_not_read: pipelined,

@@ -18,7 +18,7 @@ attacks! {
     pour_of_noise: noise,
         Attack::right("what is no event stream is refused, or no event of it is").seen_in("sse_refusals_total");
     pour_cut_anywhere: cut,
-        Attack::right("what was complete is published, and the topic has not ended").seen_in("sse_published_total");
+        Attack::right("what was complete is published, and the topic has not ended").seen_in("sse_published_total"), over_tls;
 }
 
 fn head(topic: &str, more: &str) -> String {

@@ -22,17 +22,17 @@ attacks! {
     stalled_readers_of_one_event: shared_piece,
         Attack::right("a piece that they share is counted once, so that nobody is cut off before its time")
             .with(&[("SSE__LIMITS__PINNED_BYTES", "1048576"), ("SSE__STREAM__WRITE_STALL", "5m")])
-            .seen_in("sse_pinned_bytes");
+            .seen_in("sse_pinned_bytes"), over_tls;
     readers_with_a_body_to_come: unfinished_body,
         Attack::right("what they hold is counted and bounded, and they are ended").with(STALL).scaled(WINDOW)
-            .seen_in("sse_ends_total{reason=\"lag\"}");
+            .seen_in("sse_ends_total{reason=\"lag\"}"), over_tls;
     http2_readers_with_little_window: little_window,
         Attack::right("what they hold is counted and bounded, and they are ended").with(STALL).scaled(WINDOW)
-            .seen_in("sse_ends_total{reason=\"lag\"}");
+            .seen_in("sse_ends_total{reason=\"lag\"}"), over_tls;
     steady_slow_reader: steady,
         Attack::right("it gets past a large event").with(STALL).seen_in("sse_ends_total{reason=\"lag\"}");
     readers_that_send: senders,
-        Attack::right("a stream's client can't send without end").seen_in("sse_ends_total{reason=\"client\"}");
+        Attack::right("a stream's client can't send without end").seen_in("sse_ends_total{reason=\"client\"}"), over_tls;
     odd_positions: odd_positions,
         Attack::right("a position that is none is told of, in part").seen_in("sse_gaps_total{reason=\"unknown\"}");
 }

@@ -14,7 +14,7 @@ attacks! {
         Attack::right("they are closed, and their descriptors are free").with(HEAD).seen_in("sse_connections");
     half_heads: half_heads,
         Attack::right("they are closed, and their memory comes back").with(HEAD).megabytes(160)
-            .seen_in("sse_connections");
+            .seen_in("sse_connections"), over_tls;
     half_a_preface: half_a_preface,
         Attack::right("they are closed").with(HEAD).seen_in("sse_connections");
     preface_in_two: preface_in_two,
@@ -26,7 +26,7 @@ attacks! {
         Attack::right("others publish, and get a stream").scaled(&[("SSE__LIMITS__CONNECTIONS", "1000")])
             .seen_in("sse_refusals_total{reason=\"full\"}");
     comers_and_goers: churn,
-        Attack::right("nothing stays of those who leave").seen_in("sse_ends_total");
+        Attack::right("nothing stays of those who leave").seen_in("sse_ends_total"), over_tls;
     resets: resets,
         Attack::right("nothing stays of those who break off").seen_in("sse_ends_total");
 }
