@@ -33,6 +33,7 @@ use crate::{
 use fleet::Fleet;
 use publishers::Publishers;
 use run_context::{Counts, RunContext};
+use socket::Connector;
 use sse_testkit::random::Random;
 
 /// Readiness taken from the system at once.
@@ -73,11 +74,12 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
     pub(crate) fn new(options: &'a Options, progress: P) -> Result<Self, LoadError> {
         let mut random = Random::new(options.seed);
         let mix = Mix::new(options, &mut random).map_err(Kind::Options)?;
+        let connector = Connector::new(options).map_err(Kind::Tls)?;
         check_descriptors(options)?;
         // not by the seed: events of an earlier run are not taken for this one's
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let run = Random::new(since_epoch.as_nanos() as u64 ^ u64::from(std::process::id())).next() as u32;
-        let context = RunContext::new(options, mix, run);
+        let context = RunContext::new(options, mix, run, connector);
         Ok(Self {
             options,
             poll: Poll::new().map_err(Kind::Socket)?,
@@ -161,7 +163,7 @@ impl<'a, P: FnMut(&Progress)> Engine<'a, P> {
     /// Publishes until the end, and waits for the last arrival. `true`: in vain.
     fn publish(&mut self) -> Result<bool, Kind> {
         self.phase = "publishing";
-        self.publishers.connect(self.poll.registry())?;
+        self.publishers.connect(self.poll.registry(), &self.context)?;
         self.publishing = true;
         self.fleet.churn(true, &self.context);
         let timeout = nanos(self.options.timeout);

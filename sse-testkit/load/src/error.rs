@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::mix::Mismatch;
+use crate::{mix::Mismatch, tls::Unusable};
 
 /// Why a load could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,12 @@ pub struct LoadError(#[from] Kind);
 pub(crate) enum Kind {
     #[error(transparent)]
     Options(#[from] Mismatch),
+    #[error(transparent)]
+    Tls(#[from] Unusable),
+    #[error(
+        "the certificate of {host} is not trusted: {error}; give its authority by --ca FILE, or take any by --insecure"
+    )]
+    Certificate { host: String, error: io::Error },
     #[error(
         "-n {subscribers} with --publishers {publishers}: the process may open {limit} descriptors; raise the hard limit (ulimit -Hn)"
     )]
@@ -39,6 +45,6 @@ impl LoadError {
     /// Whether the options are at fault: they are not allowed, or not together.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self.0, Kind::Options(_))
+        matches!(self.0, Kind::Options(_) | Kind::Tls(_))
     }
 }

@@ -24,6 +24,7 @@
 //! mix of topics, the schedule, the ledger of sequence numbers, the framing of HTTP.
 
 mod options;
+mod tls;
 
 mod mix;
 mod template;

@@ -21,9 +21,17 @@ use crate::{pace::Pace, payload};
 #[derive(Debug, Clone, Parser)]
 #[command(name = "sse-load", version)]
 pub struct Options {
-    /// The server: HOST:PORT, or http://HOST:PORT
+    /// The server: HOST:PORT, http://HOST:PORT or https://HOST:PORT
     #[arg(value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = target)]
     pub(crate) target: Target,
+
+    /// The certificates of the authorities that may have signed the server's, in PEM. For https://
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Take any certificate of the server's. For https://
+    #[arg(long)]
+    pub(crate) insecure: bool,
 
     /// Subscribers, each with a connection of its own, 0 to 1,000,000
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1000, help_heading = SUBSCRIBERS)]
@@ -184,6 +192,7 @@ const REPORT: &str = "Report";
 pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) address: SocketAddr,
+    pub(crate) tls: bool,
 }
 
 impl Options {
@@ -216,18 +225,16 @@ impl Options {
 }
 
 fn target(value: &str) -> Result<Target, String> {
-    const ALLOWED: &str = "allowed is HOST:PORT or http://HOST:PORT";
-    if value.starts_with("https:") {
-        return Err(format!("TLS is not spoken; {ALLOWED}"));
-    }
-    let host = value.strip_prefix("http://").unwrap_or(value);
+    const ALLOWED: &str = "allowed is HOST:PORT, http://HOST:PORT or https://HOST:PORT";
+    let encrypted = value.strip_prefix("https://");
+    let host = encrypted.or_else(|| value.strip_prefix("http://")).unwrap_or(value);
     let host = host.strip_suffix('/').unwrap_or(host);
     if host.contains(['/', '?', '#', '@']) || host.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return Err(format!("{ALLOWED}; paths are --subscribe-path and --publish-path"));
     }
     let mut addresses = host.to_socket_addrs().map_err(|error| format!("{error}; {ALLOWED}"))?;
     let address = addresses.next().ok_or_else(|| "the name has no address".to_owned())?;
-    Ok(Target { host: host.to_owned(), address })
+    Ok(Target { host: host.to_owned(), address, tls: encrypted.is_some() })
 }
 
 /// A share such as `20%`, as a number from 0 to 1.
@@ -344,7 +351,8 @@ mod tests {
             ("-n 1000001", ["1000001", "--subscribers", "0..=1000000"]),
             ("--header x", ["'x'", "--header", "name: value"]),
             ("--header host:x", ["'host:x'", "--header", "itself"]),
-            ("https://a:1", ["https://a:1", "ADDRESS", "TLS is not spoken"]),
+            ("https://127.0.0.1", ["https://127.0.0.1", "ADDRESS", "https://HOST:PORT"]),
+            ("--ca x --insecure", ["--ca", "--insecure", "cannot be used with"]),
             ("http://127.0.0.1:1/x", ["127.0.0.1:1/x", "ADDRESS", "--subscribe-path"]),
             ("--lockstep --rate 5", ["--lockstep", "--rate", "cannot be used with"]),
         ] {
@@ -361,6 +369,9 @@ mod tests {
             let target = target(value).unwrap();
             assert_eq!((target.host.as_str(), target.address.port()), ("127.0.0.1:81", 81));
         }
+        let encrypted = target("https://127.0.0.1:81/").unwrap();
+        assert_eq!((encrypted.host.as_str(), encrypted.tls), ("127.0.0.1:81", true));
+        assert!(!target("127.0.0.1:81").unwrap().tls);
         assert_eq!(target("[::1]:81").unwrap().address, "[::1]:81".parse().unwrap());
     }
 }

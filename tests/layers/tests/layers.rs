@@ -99,7 +99,8 @@ const ORDERS: &[Order<'_>] = &[
     Order {
         package: "sse-load",
         modules: &[
-            "pace", "payload", "options", "template", "http", "process", "ledger", "mix", "error", "report", "engine",
+            "pace", "payload", "options", "tls", "template", "http", "process", "ledger", "mix", "error", "report",
+            "engine",
         ],
     },
     Order {

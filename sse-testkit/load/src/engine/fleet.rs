@@ -7,7 +7,6 @@ use sse_testkit::random::Random;
 
 use super::{
     run_context::{Counts, RunContext},
-    socket,
     subscriber::{Step, Subscriber},
     timers::{Purpose, Timers},
 };
@@ -173,7 +172,7 @@ impl<'a> Fleet<'a> {
             self.connecting -= 1;
             if subscriber.is_slow() {
                 if let Some(stream) = subscriber.socket() {
-                    registry.deregister(stream).map_err(Kind::Socket)?;
+                    registry.deregister(stream.source()).map_err(Kind::Socket)?;
                 }
                 if !mem::replace(&mut subscriber.timed, true) {
                     self.timers.set(context.now() + SECOND, at, Purpose::Read);
@@ -268,10 +267,10 @@ impl<'a> Fleet<'a> {
                 1 + (self.sources % u64::from(self.options.sources)) as u8
             });
             let subscriber = &mut self.subscribers[at as usize];
-            match socket::begin(&self.options.target, source, subscriber.is_slow())? {
+            match context.connector.begin(source, subscriber.is_slow())? {
                 Ok(mut stream) => {
                     registry
-                        .register(&mut stream, Token(at as usize), Interest::READABLE | Interest::WRITABLE)
+                        .register(stream.source(), Token(at as usize), Interest::READABLE | Interest::WRITABLE)
                         .map_err(Kind::Socket)?;
                     subscriber.connect(stream, context);
                     self.connecting += 1;

@@ -2,9 +2,12 @@
 
 use std::io::{self, Read, Write};
 
-use mio::{Interest, Registry, Token, net::TcpStream};
+use mio::{Interest, Registry, Token};
 
-use super::{run_context::push_headers, socket};
+use super::{
+    run_context::{RunContext, push_headers},
+    socket::Socket,
+};
 use crate::{
     error::Kind,
     http::{Answer, Head},
@@ -22,7 +25,7 @@ const SHOWN: usize = 300;
 #[derive(Debug)]
 pub(super) struct Publisher {
     token: Token,
-    stream: Option<TcpStream>,
+    stream: Option<Socket>,
     state: State,
     answer: Answer,
     /// The head of the answer, once it is there, and the beginning of its body.
@@ -92,13 +95,14 @@ impl Publisher {
     }
 
     /// Connects, unless it is connected.
-    pub(super) fn connect(&mut self, options: &Options, registry: &Registry) -> Result<(), Kind> {
+    pub(super) fn connect(&mut self, registry: &Registry, context: &RunContext) -> Result<(), Kind> {
         if self.stream.is_some() {
             return Ok(());
         }
-        let failed = |error| Kind::Publisher { host: options.target.host.clone(), error };
-        let mut stream = socket::publisher(&options.target).map_err(failed)?;
-        registry.register(&mut stream, self.token, Interest::READABLE | Interest::WRITABLE).map_err(Kind::Socket)?;
+        let mut stream = context.connector.publisher()?;
+        registry
+            .register(stream.source(), self.token, Interest::READABLE | Interest::WRITABLE)
+            .map_err(Kind::Socket)?;
         self.stream = Some(stream);
         Ok(())
     }
@@ -107,11 +111,11 @@ impl Publisher {
     pub(super) fn publish(
         &mut self,
         events: &[(Payload, &str)],
-        run: u32,
         options: &Options,
         registry: &Registry,
+        context: &RunContext,
     ) -> Result<Option<Outcome>, Kind> {
-        let size = options.size as usize;
+        let (run, size) = (context.run, options.size as usize);
         let topic = events.first().map_or("", |(_, topic)| topic);
         let mut data = Vec::with_capacity(size);
         let kind = if options.batch == 1 {
@@ -134,16 +138,22 @@ impl Publisher {
         self.request.extend_from_slice(&data);
         self.events.clear();
         self.events.extend(events.iter().map(|(event, _)| (event.lane, event.seq)));
-        self.send(events.first().map_or(0, |(event, _)| event.nanos), options, registry)
+        self.send(events.first().map_or(0, |(event, _)| event.nanos), options, registry, context)
     }
 
     /// Sends the request, perhaps again.
-    pub(super) fn send(&mut self, now: u64, options: &Options, registry: &Registry) -> Result<Option<Outcome>, Kind> {
+    pub(super) fn send(
+        &mut self,
+        now: u64,
+        options: &Options,
+        registry: &Registry,
+        context: &RunContext,
+    ) -> Result<Option<Outcome>, Kind> {
         // the server may have closed an idle connection: that is looked at before anything is sent on it
         if self.is_stale() {
             self.stream = None;
         }
-        if self.connect(options, registry).is_err() {
+        if self.connect(registry, context).is_err() {
             // it was there before, so it may be only restarting
             self.state = State::Refused { until: now.saturating_add(AGAIN) };
             return Ok(Some(Outcome::Refused));

@@ -48,8 +48,8 @@ impl<'a> Publishers<'a> {
         }
     }
 
-    pub(super) fn connect(&mut self, registry: &Registry) -> Result<(), Kind> {
-        self.publishers.iter_mut().try_for_each(|publisher| publisher.connect(self.options, registry))
+    pub(super) fn connect(&mut self, registry: &Registry, context: &RunContext) -> Result<(), Kind> {
+        self.publishers.iter_mut().try_for_each(|publisher| publisher.connect(registry, context))
     }
 
     pub(super) const fn issued(&self) -> u64 {
@@ -122,7 +122,7 @@ impl<'a> Publishers<'a> {
     ) -> Result<(), Kind> {
         for publisher in &mut self.publishers {
             if publisher.again_at().is_some_and(|time| time <= context.now()) {
-                let outcome = publisher.send(context.now(), self.options, registry)?;
+                let outcome = publisher.send(context.now(), self.options, registry, context)?;
                 note(outcome, context, counts);
             }
         }
@@ -154,7 +154,7 @@ impl<'a> Publishers<'a> {
             self.last = nanos;
             let named = |&(event, topic): &(Payload, u32)| (event, context.mix.topics()[topic as usize].as_str());
             let events: Vec<_> = topics.iter().map(named).collect();
-            let outcome = self.publishers[at].publish(&events, context.run, self.options, registry)?;
+            let outcome = self.publishers[at].publish(&events, self.options, registry, context)?;
             note(outcome, context, counts);
             arrived = listeners == 0;
         }

@@ -4,6 +4,7 @@ use std::{collections::HashMap, time::Instant};
 
 use hdrhistogram::Histogram;
 
+use super::socket::Connector;
 use crate::{
     ledger::{Arrival, Ledger},
     mix::{Mix, Set},
@@ -30,6 +31,7 @@ pub(super) struct RunContext {
     /// Of each lane, those of which it is not known whether they were published.
     pub(super) void: HashMap<u32, Vec<u32>>,
     origin: Instant,
+    pub(super) connector: Connector,
 }
 
 /// What is counted and timed.
@@ -74,7 +76,7 @@ pub(super) struct Tally {
 }
 
 impl RunContext {
-    pub(super) fn new(options: &Options, mix: Mix, run: u32) -> Self {
+    pub(super) fn new(options: &Options, mix: Mix, run: u32, connector: Connector) -> Self {
         let request = |set: &Set| {
             let path = template::fill(&options.subscribe_path, &set.selectors);
             let mut request = format!(
@@ -92,6 +94,7 @@ impl RunContext {
             void: HashMap::new(),
             mix,
             origin: Instant::now(),
+            connector,
         }
     }
 

@@ -13,7 +13,6 @@ use std::{
     time::Duration,
 };
 
-use mio::net::TcpStream;
 use sse_core::{
     Item, Limits,
     hub::names,
@@ -22,9 +21,9 @@ use sse_core::{
 
 use super::{
     run_context::{Counts, RunContext},
-    socket,
+    socket::Socket,
 };
-use crate::{error::Kind, http::Answer, ledger::Ledger, mix::Manner};
+use crate::{error::Kind, http::Answer, ledger::Ledger, mix::Manner, tls};
 
 /// Reads of one connection before others have their turn.
 const READS: usize = 8;
@@ -37,7 +36,7 @@ const SHOWN: usize = 300;
 
 #[derive(Debug)]
 pub(super) struct Subscriber {
-    stream: Option<TcpStream>,
+    stream: Option<Socket>,
     link: Link,
     answer: Answer,
     session: Session,
@@ -100,7 +99,7 @@ impl Subscriber {
     }
 
     /// Begins to connect over this socket.
-    pub(super) fn connect(&mut self, stream: TcpStream, context: &RunContext) {
+    pub(super) fn connect(&mut self, stream: Socket, context: &RunContext) {
         let request = context.request(self.set, self.session.last_event_id());
         self.link = Link::Connecting { since: context.now(), request, sent: 0 };
         self.stream = Some(stream);
@@ -120,6 +119,8 @@ impl Subscriber {
         match self.ask() {
             Ok(true) => {}
             Ok(false) => return Ok(Step::Waiting),
+            // it will be no other the next time
+            Err(error) if tls::is_distrust(&error) => return Err(context.connector.distrust(error)),
             Err(error) => return Ok(self.over(Some(&error), counts)),
         }
         for _ in 0..READS {
@@ -127,11 +128,12 @@ impl Subscriber {
             match stream.read(buffer) {
                 Ok(0) => return Ok(self.over(None, counts)),
                 Ok(length) => {
+                    let drained = stream.is_drained();
                     if self.take(&buffer[..length], context, counts)? == Step::Over {
                         return Ok(self.over(None, counts));
                     }
                     // by edges: what comes after a read that was not filled is told anew, but for an end told already
-                    if (length < buffer.len() && !ended) || self.is_slow_now() {
+                    if (drained && !ended) || self.is_slow_now() {
                         return Ok(Step::Waiting);
                     }
                 }
@@ -207,7 +209,7 @@ impl Subscriber {
         self.is_slow() && self.is_open()
     }
 
-    pub(super) const fn socket(&mut self) -> Option<&mut TcpStream> {
+    pub(super) const fn socket(&mut self) -> Option<&mut Socket> {
         self.stream.as_mut()
     }
 
@@ -223,7 +225,7 @@ impl Subscriber {
     fn ask(&mut self) -> io::Result<bool> {
         let Link::Connecting { since, request, sent } = &mut self.link else { return Ok(true) };
         let Some(stream) = &mut self.stream else { return Ok(false) };
-        if *sent == 0 && socket::connected(stream)?.is_none() {
+        if *sent == 0 && !stream.is_connected()? {
             return Ok(false);
         }
         while *sent < request.len() {

@@ -11,10 +11,11 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream},
-    net::{TcpListener, TcpStream},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream},
+    net::TcpListener,
     sync::watch,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What happens to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,15 @@ struct Log {
 
 impl Server {
     pub(crate) async fn start(behaviour: Behaviour) -> Self {
+        Self::listen(behaviour, None).await
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn start_tls(behaviour: Behaviour, acceptor: TlsAcceptor) -> Self {
+        Self::listen(behaviour, Some(acceptor)).await
+    }
+
+    async fn listen(behaviour: Behaviour, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
@@ -101,9 +111,14 @@ impl Server {
         let server = Self { address, state: state.clone() };
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let state = state.clone();
+                let (state, acceptor) = (state.clone(), acceptor.clone());
                 // a client may go at any time
-                tokio::spawn(async move { state.serve(BufStream::new(socket)).await });
+                tokio::spawn(async move {
+                    match acceptor {
+                        Some(acceptor) => state.serve(BufStream::new(acceptor.accept(socket).await?)).await,
+                        None => state.serve(BufStream::new(socket)).await,
+                    }
+                });
             }
         });
         server
@@ -120,7 +135,7 @@ impl Server {
 }
 
 impl State {
-    async fn serve(&self, mut socket: BufStream<TcpStream>) -> io::Result<()> {
+    async fn serve(&self, mut socket: BufStream<impl AsyncRead + AsyncWrite + Unpin>) -> io::Result<()> {
         loop {
             let mut lines = Vec::new();
             loop {
@@ -194,7 +209,12 @@ impl State {
         if fate == Fate::Refuse { Fate::Pass } else { fate }
     }
 
-    async fn stream(&self, mut socket: BufStream<TcpStream>, target: &str, after: Option<usize>) -> io::Result<()> {
+    async fn stream(
+        &self,
+        mut socket: BufStream<impl AsyncRead + AsyncWrite + Unpin>,
+        target: &str,
+        after: Option<usize>,
+    ) -> io::Result<()> {
         let selectors: Vec<&str> = target.split(['?', '&']).filter_map(|part| part.strip_prefix("topic=")).collect();
         // patterns here end with their star
         let takes = |selector: &&str, topic: &str| match selector.strip_suffix('*') {
@@ -246,7 +266,7 @@ impl State {
         }
     }
 
-    async fn write(&self, socket: &mut BufStream<TcpStream>, text: &str) -> io::Result<()> {
+    async fn write(&self, socket: &mut (impl AsyncWrite + Unpin), text: &str) -> io::Result<()> {
         if self.behaviour.chunked {
             return socket.write_all(format!("{:x}\r\n{text}\r\n", text.len()).as_bytes()).await;
         }
