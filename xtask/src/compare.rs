@@ -7,7 +7,7 @@ use crate::{command, context::Context, failure::Result};
 /// What is compared, in the words of `cargo xtask bench`, which are those of the comparison's own command line too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Comparison {
-    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some forty minutes.
+    /// Servers of events: CPU for each delivery, memory for each subscriber, latency. All of it takes some fifty minutes.
     /// With `SSE_BENCH_BESIDE=FILE` another build of sse-server is one of them, with `SSE_BENCH_ALONE=true` too the only other
     Fanout {
         #[command(flatten)]
@@ -46,6 +46,8 @@ pub(crate) enum Part {
     Publishing,
     /// The time from publish to arrival at 1,000 subscribers
     Latency,
+    /// TLS by this hub, by nginx before it, and without: memory, and lockstep on one topic
+    Tls,
 }
 
 impl Comparison {

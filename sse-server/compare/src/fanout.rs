@@ -1,6 +1,6 @@
 //! This hub compared with other servers of events: the same load on each.
 
-mod nchan;
+mod nginx;
 mod peers;
 mod plan;
 mod tables;
@@ -23,7 +23,7 @@ use plan::{Case, Part, Plan};
 pub(crate) struct Arguments {
     #[command(flatten)]
     common: Common,
-    /// The program nginx, to compare with nchan
+    /// The program nginx, to compare with nchan, and with TLS by it
     #[arg(long, value_name = "FILE", requires = "nchan")]
     nginx: Option<PathBuf>,
     /// nginx's module nchan, as a file
@@ -48,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
     let mut plan = Plan::new(common.quick, part, &programs.others(), descriptors);
     if *alone {
-        plan.keep(&[Kind::HubShards, Kind::Beside]);
+        plan.keep(&[Kind::HubShards, Kind::HubTls, Kind::Beside]);
     }
     let rounds = common.rounds();
 

@@ -39,6 +39,9 @@ pub(crate) struct Figures {
     pub(crate) cpu: Option<f64>,
     /// Bytes that the server grew by until all were connected.
     pub(crate) grown: Option<f64>,
+    /// Bytes that the server had grown by at the end, if nothing was published: what connecting takes only for a moment it
+    /// has given back.
+    pub(crate) settled: Option<f64>,
     /// Until all were connected, in seconds.
     pub(crate) connect: Option<f64>,
     pub(crate) retried: Option<f64>,
@@ -74,7 +77,13 @@ impl Load {
         let _ = fs::remove_file(&report);
         let stderr = fs::File::create(&said).map_err(|error| format!("can't make {}: {error}", said.display()))?;
         let mut command = cores.load(&self.program);
-        command.arg(server.address.to_string()).args(["-n", &subscribers.to_string()]);
+        if server.has_tls {
+            // its certificate was made for this run
+            command.arg(format!("https://{}", server.address)).arg("--insecure");
+        } else {
+            command.arg(server.address.to_string());
+        }
+        command.args(["-n", &subscribers.to_string()]);
         command.args(SAME_FOR_ALL).args(options.split(' '));
         for process in server.processes() {
             command.args(["--pid", &process.to_string()]);
@@ -130,11 +139,13 @@ fn figures(report: &Value) -> Figures {
     let memory = |when: &str| number(&format!("/server/rss_bytes/{when}"));
     let slow = ["lost", "doubled", "out_of_order"].map(|name| count(&format!("/publish/slow/{name}")));
     let others = ["lost", "doubled", "out_of_order", "stray"].map(|name| count(&format!("/publish/{name}")));
+    let grown = |when: &str| memory(when).zip(memory("before")).map(|(then, before)| then - before);
     Figures {
         per_delivery: number("/server/cpu_us_per_delivery"),
         per_event: number("/server/cpu_us_per_event"),
         cpu: number("/server/cpu_percent"),
-        grown: memory("connected").zip(memory("before")).map(|(connected, before)| connected - before),
+        grown: grown("connected"),
+        settled: grown("after").filter(|_| report.pointer("/idle").is_some_and(Value::is_object)),
         connect: number("/connect/seconds"),
         retried: number("/connect/retried"),
         deliveries: number("/publish/deliveries_per_second"),
@@ -154,14 +165,16 @@ mod tests {
 
     #[test]
     fn a_report_is_read() {
-        let report = json!({
+        let mut report = json!({
             "connect": { "seconds": 1.5, "retried": 2 },
             "publish": { "lost": 1, "stray": 2, "latency_ms": { "p99": 3.5 }, "slow": { "doubled": 4 } },
-            "server": { "cpu_us_per_delivery": 0.25, "rss_bytes": { "before": 1000, "connected": 5000 } },
+            "server": { "cpu_us_per_delivery": 0.25, "rss_bytes": { "before": 1000, "connected": 5000, "after": 4000 } },
         });
-        let figures = figures(&report);
-        assert_eq!((figures.per_delivery, figures.grown), (Some(0.25), Some(4000.0)));
-        assert_eq!((figures.connect, figures.retried, figures.p99), (Some(1.5), Some(2.0), Some(3.5)));
-        assert_eq!((figures.faults, figures.events), (7, None));
+        let found = figures(&report);
+        assert_eq!((found.per_delivery, found.grown), (Some(0.25), Some(4000.0)));
+        assert_eq!((found.connect, found.retried, found.p99), (Some(1.5), Some(2.0), Some(3.5)));
+        assert_eq!((found.faults, found.events), (7, None));
+        report["idle"] = json!({ "seconds": 12.0 });
+        assert_eq!((found.settled, figures(&report).settled), (None, Some(3000.0)));
     }
 }

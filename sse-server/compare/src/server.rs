@@ -26,6 +26,9 @@ const END: Duration = Duration::from_secs(60);
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
+    pub(crate) has_tls: bool,
+    /// The one that it passes everything on to.
+    behind: Option<Box<Self>>,
     /// From the start of the process until it listened.
     pub(crate) started_in: Duration,
     /// What it wrote to standard error, and a configuration.
@@ -56,7 +59,8 @@ impl Server {
         let began = Instant::now();
         let process = command.spawn().map_err(|error| format!("can't start {name}: {error}"))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.unwrap_or_default()));
-        let mut server = Self { process, address, started_in: Duration::ZERO, _directory: directory };
+        let mut server =
+            Self { process, address, has_tls: false, behind: None, started_in: Duration::ZERO, _directory: directory };
         let listening = if port.is_some() { answers(address) } else { server.said_address() };
         let Some(address) = listening else {
             let said = fs::read_to_string(&said).unwrap_or_default();
@@ -68,8 +72,21 @@ impl Server {
         Ok(server)
     }
 
-    /// The process and its children.
+    /// This one does TLS for another, which has none; they are measured together.
+    pub(crate) fn with_tls_before(mut self, other: Self) -> Self {
+        self.has_tls = true;
+        self.behind = Some(Box::new(other));
+        self
+    }
+
+    /// All that is measured.
     pub(crate) fn processes(&self) -> Vec<u32> {
+        let behind = self.behind.as_ref().map(|server| server.processes());
+        self.own_processes().into_iter().chain(behind.into_iter().flatten()).collect()
+    }
+
+    /// The process and its children.
+    fn own_processes(&self) -> Vec<u32> {
         let id = self.process.id();
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         std::iter::once(id).chain(children.split_whitespace().filter_map(|child| child.parse().ok())).collect()
@@ -106,7 +123,7 @@ impl Server {
         false
     }
 
-    /// The address in a line that says `listening on http://…`.
+    /// The address in a line that says `listening on http://…`, or `https://…`.
     fn said_address(&mut self) -> Option<SocketAddr> {
         let output = self.process.stdout.take()?;
         let (send, lines) = mpsc::channel();
@@ -119,8 +136,10 @@ impl Server {
         let deadline = Instant::now() + START;
         loop {
             let line = lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?;
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                return address.trim().parse().ok();
+            let Some((_, url)) = line.split_once("listening on ") else { continue };
+            if let Some((scheme, address)) = url.trim().split_once("://") {
+                self.has_tls = scheme == "https";
+                return address.parse().ok();
             }
         }
     }
@@ -129,7 +148,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // nginx's master ends its workers when it is asked to; killed, it would leave them
-        if self.processes().len() > 1 && self.end() {
+        if self.own_processes().len() > 1 && self.end() {
             return;
         }
         // it may have ended by itself: then there is nothing to stop

@@ -24,6 +24,8 @@ pub(crate) enum Part {
     Publishing,
     /// The time from publish to arrival at 1,000 subscribers
     Latency,
+    /// TLS by this hub, by nginx before it, and without: memory, and lockstep on one topic
+    Tls,
 }
 
 /// What is done to a server.
@@ -54,6 +56,8 @@ pub(crate) enum Work {
     Slow,
     /// Nothing is published.
     Idle,
+    /// The same, until a server has given back what connecting takes for a moment.
+    Settled,
     /// 64 publishers back to back, without subscribers.
     Publish,
     /// 100 events a second.
@@ -75,6 +79,7 @@ impl Work {
             Self::Apart => "readers who keep up",
             Self::Slow => "with slow readers",
             Self::Idle => "idle",
+            Self::Settled => "settled",
             Self::Publish => "publishing",
             Self::Latency => "latency",
         }
@@ -100,6 +105,7 @@ impl Work {
             Self::Slow => "--slow 20% --rate 100 --size 4096 --events 2000",
             Self::Idle if quick => "--idle 5s",
             Self::Idle => "--idle 32s",
+            Self::Settled => "--idle 12s",
             Self::Publish if quick => "--publishers 64 --rate max --for 2s",
             Self::Publish => "--publishers 64 --rate max --for 5s",
             Self::Latency if quick => "--rate 100 --for 2s",
@@ -156,7 +162,7 @@ impl Plan {
             }
         }
         if !others.contains(&Kind::Nchan) {
-            left_out.push("nchan: nginx with its module is not installed".to_owned());
+            left_out.push("nchan, and TLS by nginx: nginx with its module is not installed".to_owned());
         }
         let most = sizes.last().copied().unwrap_or(SIZES[0]);
         let mixed = most.min(MIXED);
@@ -195,7 +201,23 @@ impl Plan {
         if wanted(Part::Latency) {
             servers.for_each(|server| plan.add(Work::Latency, SIZES[0], server));
         }
+        if wanted(Part::Tls) {
+            for subscribers in plan.encrypted() {
+                for work in [Work::Settled, Work::Lockstep] {
+                    let servers = Kind::TLS.into_iter();
+                    // its nginx is the one with nchan
+                    let servers = servers.filter(|server| *server != Kind::Nginx || others.contains(&Kind::Nchan));
+                    servers.for_each(|server| plan.add(work, subscribers, server));
+                }
+            }
+        }
         plan
+    }
+
+    /// Subscribers with TLS: many, where there are many.
+    pub(crate) fn encrypted(&self) -> Vec<u32> {
+        let many: Vec<u32> = self.sizes.iter().copied().filter(|size| *size >= MIXED).collect();
+        if many.is_empty() { self.sizes.clone() } else { many }
     }
 
     /// Leaves out all other servers.
@@ -219,7 +241,10 @@ impl Plan {
 
     fn add(&mut self, work: Work, subscribers: u32, server: Kind) {
         let case = self.case(work, subscribers, server);
-        self.cases.push(case);
+        // two parts may want the same
+        if !self.cases.contains(&case) {
+            self.cases.push(case);
+        }
     }
 }
 
@@ -257,6 +282,10 @@ mod tests {
     fn a_part_alone() {
         let plan = Plan::new(false, &[Part::Publishing], &[Kind::Nchan], 1 << 20);
         assert!(plan.cases().iter().all(|case| case.work == Work::Publish) && plan.cases().len() == 2);
+        let tls = Plan::new(false, &[Part::Tls], &[], 1 << 20);
+        assert_eq!(tls.encrypted(), [5_000, 15_000]);
+        assert_eq!(tls.cases().len(), 8, "memory and lockstep of the hub with TLS and without");
+        assert_eq!(Plan::new(true, &[Part::Tls], &[Kind::Nchan], 1 << 20).cases().len(), 6);
         let mixes = Plan::new(false, &[Part::Mixes], &[Kind::Nchan], 1 << 20);
         assert_eq!(mixes.cases()[0].work, Work::Lockstep, "what the mixes are compared with");
     }

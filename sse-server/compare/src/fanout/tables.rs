@@ -36,6 +36,9 @@ pub(crate) fn all(
     if has(Work::Latency) {
         text.push_str(&latency(plan, results));
     }
+    if has(Work::Settled) {
+        text.push_str(&tls(plan, results));
+    }
     text.push_str(&table::last_words(&plan.left_out, remarks));
     text
 }
@@ -210,4 +213,33 @@ fn latency(plan: &Plan, results: &Results<Case, Figures>) -> String {
         ]);
     }
     format!("\nFrom publish to arrival, 1,000 subscribers, 100 events a second:\n\n{}", table.render())
+}
+
+fn tls(plan: &Plan, results: &Results<Case, Figures>) -> String {
+    let sizes = plan.encrypted();
+    let name = |what: &str, size: &u32| format!("{what}, {}", grouped(*size));
+    let mut header = vec!["server".to_owned()];
+    header.extend(sizes.iter().map(|size| name("bytes each", size)));
+    header.extend(sizes.iter().flat_map(|size| [name("lockstep, µs", size), "of plain".to_owned()]));
+    let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    let planned = |server: &Kind| plan.cases().iter().any(|case| case.work == Work::Settled && case.server == *server);
+    for server in Kind::TLS.into_iter().filter(planned) {
+        let lockstep = |size, server| {
+            results.median(&plan.case(Work::Lockstep, size, server), |figures: &Figures| figures.per_delivery)
+        };
+        let mut row = vec![server.to_string()];
+        for size in &sizes {
+            let grown = results.median(&plan.case(Work::Settled, *size, server), |figures| figures.settled);
+            row.push(number(grown.map(|bytes| bytes / f64::from(*size)), 0));
+        }
+        for size in &sizes {
+            let own = lockstep(*size, server);
+            row.extend([number(own, 2), ratio(own, lockstep(*size, Kind::HubShards))]);
+        }
+        table.row(row);
+    }
+    format!(
+        "\nTLS: process memory for each idle subscriber, CPU for each delivery in lockstep; nginx and the hub behind it together:\n\n{}",
+        table.render()
+    )
 }
