@@ -198,7 +198,8 @@ impl Acceptor {
             match finished {
                 Ok((socket, certificate)) => {
                     let peer = Peer { is_tls: true, certificate, ..peer };
-                    connection::serve(socket, peer, service, serving, stopped).await;
+                    // a task of its own: what it takes is not held while there are but handshakes
+                    tokio::spawn(connection::serve(socket, peer, service, serving, stopped));
                 }
                 Err(error) => failed(&serving.hub, &error),
             }

@@ -8,6 +8,8 @@ use std::{future::poll_fn, io, net::IpAddr, path::Path, sync::Arc, time::Duratio
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     net::TcpStream,
+    runtime::{Builder, Runtime},
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
@@ -19,9 +21,13 @@ use super::socket::{Blocking, Socket, polled};
 use crate::{
     auth::ClientCertificate,
     base::watched_files::{WATCH, WatchedFiles},
+    config::MAX_SHARDS,
     hub::Hub,
     transport::tls::TlsSession,
 };
+
+/// How long the first of a request is waited for where its session was agreed on.
+const FIRST: Duration = Duration::from_millis(20);
 
 /// A connection over TLS, and the certificate of its client.
 pub(super) type Agreed = (Socket, Option<Arc<ClientCertificate>>);
@@ -31,6 +37,7 @@ pub(super) type Agreed = (Socket, Option<Arc<ClientCertificate>>);
 pub(super) struct Tls {
     hub: Hub,
     files: Arc<WatchedFiles<Files>>,
+    threads: Arc<Threads>,
     handshakes: Handshakes,
 }
 
@@ -40,6 +47,40 @@ pub(super) struct Handshake {
     records: Gauge,
     limit: Duration,
     place: Place,
+    threads: Arc<Threads>,
+}
+
+/// The threads that shake hands, until this is dropped. What stays of a session for its life is allocated meanwhile: on threads
+/// that allocate little else it lies close together. And a rush of handshakes leaves the other threads their turns.
+#[derive(Debug)]
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn start() -> io::Result<Self> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS);
+        let mut runtime = Builder::new_multi_thread();
+        runtime
+            .worker_threads(threads)
+            .thread_name("handshakes")
+            .enable_time()
+            .build()
+            .map(|runtime| Self(Some(runtime)))
+    }
+
+    /// Runs `task` there, unless the returned future is dropped before.
+    async fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let mut one = JoinSet::new();
+        one.spawn_on(task, self.0.as_ref()?.handle());
+        one.join_next().await?.ok()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl std::fmt::Debug for Tls {
@@ -61,7 +102,8 @@ impl Tls {
         paths.extend(config.client_ca.as_deref());
         let files = WatchedFiles::open(&paths, Files { client_required: config.client_required })?;
         let handshakes = Handshakes::new(hub.metrics().tls_handshakes.clone());
-        Ok(Some(Self { hub: hub.clone(), files: Arc::new(files), handshakes }))
+        let threads = Threads::start().map_err(|error| format!("no thread can be started: {error}"))?;
+        Ok(Some(Self { hub: hub.clone(), files: Arc::new(files), threads: Arc::new(threads), handshakes }))
     }
 
     /// Begins with a client, unless too many have just begun. If too many had begun before, the oldest of them ends.
@@ -72,6 +114,7 @@ impl Tls {
             records: self.hub.metrics().tls_record_bytes.clone(),
             limit: self.hub.config().server.header_timeout,
             place,
+            threads: self.threads.clone(),
         })
     }
 
@@ -104,16 +147,19 @@ impl Handshake {
         tokio::select! {
             biased;
             () = self.place.superseded() => Err("too many were under way, and it was the oldest".to_owned()),
-            agreed = timeout(self.limit, agree(&self.material, self.records, stream)) => {
-                agreed.map_err(|_| "it took too long".to_owned())?.map_err(|error| error.to_string())
+            agreed = timeout(self.limit, self.threads.run(agree(self.material, self.records, stream))) => {
+                let agreed = agreed.map_err(|_| "it took too long".to_owned())?.ok_or("its thread is gone")?;
+                agreed.map_err(|error| error.to_string())
             }
         }
     }
 }
 
-async fn agree(material: &Material, records: Gauge, mut stream: TcpStream) -> io::Result<Agreed> {
+async fn agree(material: Arc<Material>, records: Gauge, mut stream: TcpStream) -> io::Result<Agreed> {
     let mut session = Box::new(TlsSession::new(material.server.clone(), records)?);
     poll_fn(|cx| polled(|| session.handshake(&mut Blocking(&mut stream, cx)))).await?;
+    // the first of the request, which is on its way, has rustls allocate what it keeps
+    let _ = timeout(FIRST, poll_fn(|cx| polled(|| session.fill(&mut Blocking(&mut stream, cx))))).await;
     let client = material.client(session.peer_certificates());
     Ok((Socket::new(stream, Some(session)), client.map(Arc::new)))
 }

@@ -91,6 +91,26 @@ impl TlsSession {
         }
     }
 
+    /// Has something to be read, unless the client sends no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub(crate) fn fill(&mut self, socket: &mut (impl Read + Write)) -> io::Result<()> {
+        if !self.plain.is_empty() || self.ended {
+            return Ok(());
+        }
+        if self.receive(socket)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let processed = self.process(|_| ());
+        match self.flush(socket) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            _ => processed?,
+        };
+        if self.plain.is_empty() && !self.ended { Err(ErrorKind::Interrupted.into()) } else { Ok(()) }
+    }
+
     /// Reads what the client has sent. 0 means that it sends no more.
     ///
     /// # Errors
@@ -98,19 +118,7 @@ impl TlsSession {
     /// `WouldBlock` if nothing has come; `Interrupted` if something has that is not for the caller, who tries again;
     /// `UnexpectedEof` if the client has gone without a word; otherwise what is wrong with what it has sent.
     pub(crate) fn read(&mut self, socket: &mut (impl Read + Write), bytes: &mut [u8]) -> io::Result<usize> {
-        if self.plain.is_empty() && !self.ended {
-            if self.receive(socket)? == 0 {
-                return Err(ErrorKind::UnexpectedEof.into());
-            }
-            let processed = self.process(|_| ());
-            match self.flush(socket) {
-                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
-                _ => processed?,
-            };
-            if self.plain.is_empty() && !self.ended {
-                return Err(ErrorKind::Interrupted.into());
-            }
-        }
+        self.fill(socket)?;
         let count = self.plain.len().min(bytes.len());
         self.plain.copy_to_slice(&mut bytes[..count]);
         if self.plain.is_empty() {
