@@ -19,7 +19,7 @@ use std::collections::HashSet;
 
 pub(crate) use ask::Ask;
 pub use authorizer::{Asked, Authorizer, Authorizing, Denial, Operation};
-pub(crate) use certificate::{Certificates, ClientCertificate, NoTokens};
+pub(crate) use certificate::{Certificates, ClientCertificate, ISSUER as CERTIFICATE, NoTokens};
 pub use grant::Grant;
 #[cfg(feature = "jwt")]
 pub(crate) use issuers::Issuers;

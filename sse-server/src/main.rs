@@ -131,7 +131,7 @@ fn greet(server: &Server) {
     for also in listens.iter().filter(|listen| Some(*listen) != first) {
         text.push_str(&format!("  also    {}\n", shows(also)));
     }
-    for admin in server.admin_listens_at() {
+    if let Some(admin) = server.admin_listens_at() {
         match admin {
             Listen::Tcp(address) => text.push_str(&format!("  admin   http://{address}/metrics\n")),
             other => text.push_str(&format!("  admin   {other}\n")),

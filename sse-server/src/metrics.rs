@@ -124,6 +124,7 @@ pub(crate) struct Metrics {
     pub(crate) auth_unavailable: Counter,
     pub(crate) tls_handshakes: Gauge,
     pub(crate) tls_record_bytes: Gauge,
+    pub(crate) connections_refused: Counter,
     pub(crate) proxy_protocol_failures: Counter,
     pub(crate) tls_handshake_failures: Counter,
     pub(crate) tls_reload_failures: Counter,
@@ -162,6 +163,7 @@ impl Metrics {
             auth_unavailable: Counter::default(),
             tls_handshakes: Gauge::default(),
             tls_record_bytes: Gauge::default(),
+            connections_refused: Counter::default(),
             proxy_protocol_failures: Counter::default(),
             tls_handshake_failures: Counter::default(),
             tls_reload_failures: Counter::default(),
@@ -227,6 +229,11 @@ impl Metrics {
             "tls_record_bytes",
             "Bytes of TLS records that are not whole, beyond 8 KiB of each",
             metrics.tls_record_bytes.clone(),
+        );
+        r.register(
+            "connections_refused",
+            "Connections closed at once, since there were more than are even told so",
+            metrics.connections_refused.clone(),
         );
         r.register(
             "proxy_protocol_failures",

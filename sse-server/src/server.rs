@@ -92,7 +92,7 @@ impl Server {
     ///
     /// [`ServeError`] if an address can't be listened on.
     pub async fn bind(config: Config) -> Result<Self, ServeError> {
-        Self::bind_hub(config, Hub::new).await
+        Self::bind_hub(config, false, Hub::new).await
     }
 
     /// Listens on the configured addresses, with `authorizer` to decide who may publish and subscribe, whatever
@@ -101,23 +101,24 @@ impl Server {
     /// # Errors
     ///
     /// [`ServeError`] if an address can't be listened on.
-    pub async fn bind_with_authorizer(mut config: Config, authorizer: impl Authorizer) -> Result<Self, ServeError> {
-        config.auth.allow_open_on_public = true; // it is not open
-        Self::bind_hub(config, |config| Hub::with_authorizer(config, authorizer)).await
+    pub async fn bind_with_authorizer(config: Config, authorizer: impl Authorizer) -> Result<Self, ServeError> {
+        Self::bind_hub(config, true, |config| Hub::with_authorizer(config, authorizer)).await
     }
 
     async fn bind_hub(
         mut config: Config,
+        is_controlled: bool,
         open: impl FnOnce(Config) -> Result<Hub, HubError> + Send + 'static,
     ) -> Result<Self, ServeError> {
-        config.check()?;
+        config.check_values()?;
         if !is_presentable() {
             return Err(ServeError::Clock);
         }
+        config.check_reach(is_controlled)?; // and again for what systemd has opened
         let small = 1 + usize::from(config.tls.redirect_listen.is_some());
         let room = Room::find(config.limits.connections, config.server.shards(), small)?;
         let listeners = Listeners::open(&mut config.server)?;
-        config.check()?; // where systemd has them listen
+        config.check_reach(is_controlled)?;
         let redirect = config.tls.redirect_listen.map(Listener::tcp).transpose()?;
         let hub = tokio::task::spawn_blocking(move || open(config)).await;
         let hub = hub.map_err(|panic| HubError::Store(StoreFailure::new(Cause::Other, panic.to_string())))??;
@@ -140,6 +141,13 @@ impl Server {
         first.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)))
     }
 
+    /// The port to which everybody is sent, where there is TLS: the first that others reach, or else the first.
+    fn tls_port(&self) -> u16 {
+        let mut all = self.listeners.public.iter().filter_map(Listener::address);
+        let public = all.find(|address| !address.ip().to_canonical().is_loopback());
+        public.unwrap_or_else(|| self.local_addr()).port()
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn listens_at(&self) -> Vec<Listen> {
@@ -149,13 +157,13 @@ impl Server {
     /// The address of the operator's routes, if they have a listener of their own that has one.
     #[must_use]
     pub fn admin_addr(&self) -> Option<SocketAddr> {
-        self.listeners.admin.iter().find_map(Listener::address)
+        self.listeners.admin.as_ref().and_then(Listener::address)
     }
 
-    /// Where the operator's routes are, if they have listeners of their own.
+    /// Where the operator's routes are, if they have a listener of their own.
     #[must_use]
-    pub fn admin_listens_at(&self) -> Vec<Listen> {
-        self.listeners.admin.iter().map(Listener::is_at).collect()
+    pub fn admin_listens_at(&self) -> Option<Listen> {
+        self.listeners.admin.as_ref().map(Listener::is_at)
     }
 
     /// The address of the listener that sends everybody to where there is TLS, if there is one.
@@ -181,7 +189,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Shutdown {
         let config = self.hub.config();
         let window = config.server.drain;
-        let port = self.local_addr().port();
+        let port = self.tls_port();
         let (stopping, stopped) = watch::channel(false);
         let Room { descriptors, connections, admin, surplus } = self.room;
         let configured = config.limits.connections;
@@ -189,19 +197,19 @@ impl Server {
             tracing::info!(descriptors, connections, configured, "the descriptor limit bounds the connections");
         }
         let public = Acceptor::new(self.hub.clone(), (connections, surplus), stopped.clone(), self.shards);
-        let public = Arc::new(public.with_tls(self.tls.clone()));
+        let public = Arc::new(public.with_tls(self.tls.clone()).behind_proxies());
         let small = |stopped| Acceptor::new(self.hub.clone(), (admin, surplus), stopped, None);
-        let redirect = Arc::new(small(stopped.clone()).with_share((admin / REDIRECT_SHARE).max(1)));
+        let redirect = Arc::new(small(stopped.clone()).with_share((admin / REDIRECT_SHARE).max(1)).behind_proxies());
         let admin = Arc::new(small(stopped));
-        let routes = if self.listeners.admin.is_empty() { RouteSet::All } else { RouteSet::Public };
+        let routes = if self.listeners.admin.is_some() { RouteSet::Public } else { RouteSet::All };
         let mut accepting = JoinSet::new();
         let service = HubService::new(self.hub.clone(), routes);
         for listener in self.listeners.public {
             accepting.spawn(public.clone().run(listener, service.clone()));
         }
-        let service = HubService::new(self.hub.clone(), RouteSet::Admin);
-        for listener in self.listeners.admin {
-            accepting.spawn(admin.clone().run(listener, service.clone()));
+        if let Some(listener) = self.listeners.admin {
+            let service = HubService::new(self.hub.clone(), RouteSet::Admin);
+            accepting.spawn(admin.clone().run(listener, service));
         }
         if let Some(listener) = self.redirect {
             let service = HubService::redirecting(self.hub.clone(), port);
@@ -279,6 +287,26 @@ mod tests {
         assert_eq!(server.run(pending()).await, Shutdown::Failed);
     }
 
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Authorizer for Nobody {
+        fn authorize<'a>(&'a self, _: crate::auth::Asked<'a>) -> crate::auth::Authorizing<'a> {
+            Box::pin(async { Ok(crate::auth::Grant::default()) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_s_own_decision_opens_no_route_of_operators() {
+        let everywhere = || Listen::Tcp(([0, 0, 0, 0], 0).into());
+        let mut config = Config::in_memory();
+        config.server.listen = vec![everywhere()];
+        assert!(Server::bind_with_authorizer(config.clone(), Nobody).await.is_ok());
+        config.server.admin_listen = Some(everywhere());
+        let refused = Server::bind_with_authorizer(config, Nobody).await.unwrap_err();
+        assert!(refused.to_string().contains("server.admin_listen is not loopback"), "{refused}");
+    }
+
     #[tokio::test]
     async fn a_hub_that_accepts_no_more_fails() {
         let hub = Hub::new(Config::in_memory()).unwrap();
@@ -320,7 +348,7 @@ mod tests {
         let mut config = Config::in_memory();
         config.server.drain = Duration::ZERO;
         let (hub, closing) = crate::hub::tests::hanging(config);
-        let listeners = Listeners { public: vec![Listener::tcp(local()).unwrap()], admin: Vec::new() };
+        let listeners = Listeners { public: vec![Listener::tcp(local()).unwrap()], admin: None };
         let room = Room::find(16, 0, 1).unwrap();
         let server = Server { hub, listeners, redirect: None, shards: None, room, tls: None };
         assert_eq!(server.run(std::future::ready(())).await, Shutdown::Failed);

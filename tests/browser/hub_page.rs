@@ -203,3 +203,41 @@ async fn an_event_of_several_topics_is_shown_with_all_of_them() {
     assert_eq!(text_of(&page, "return at('event-row').querySelector('bdi.other').textContent").await, "a");
     page.close().await;
 }
+
+#[tokio::test]
+async fn a_hub_that_wants_a_token_is_used_with_one_and_it_is_kept_nowhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("tokens.toml").display().to_string();
+    let arguments = ["token", "new", "--file", &file, "--subject", "page", "--publish", "a/**", "--subscribe", "a/**"];
+    let made = String::from_utf8(hub::Hub::built().run(&arguments, &[]).stdout).unwrap();
+    let token = made.split_whitespace().find(|word| word.starts_with("sse_")).unwrap_or_else(|| panic!("{made}"));
+    let hub = hub::Hub::built().start(&[SOON, ("SSE__AUTH__MODE", "tokens"), ("SSE__AUTH__TOKENS", &file)]);
+    let browser = Driver::chromium().await;
+    let page = browser.open(&format!("{}/?topic=a/**", hub.url())).await;
+
+    until(
+        &page,
+        "it is refused, and a token asked for",
+        "return at('state').dataset.state === 'closed' && at('access').open",
+    )
+    .await;
+    assert!(text_of(&page, "return at('detail').textContent").await.contains("without a token"));
+    type_into(&page, "token", token).await;
+    click(&page, "token-use").await;
+    until(&page, "the stream is open", "return at('state').dataset.state === 'open'").await;
+    type_into(&page, "publish-topic", "a/b").await;
+    type_into(&page, "publish-data", "with a token").await;
+    click(&page, "publish-send").await;
+    until(&page, "it arrives", "return at('received').textContent === '1'").await;
+
+    let kept = run(
+        &page,
+        "return [location.href, document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), \
+         document.documentElement.outerHTML, at('token').value].join(' ')",
+    )
+    .await;
+    assert!(!kept.as_str().unwrap().contains(token), "the page shows or keeps the token");
+    // an empty one is none
+    click(&page, "token-use").await;
+    until(&page, "it is refused again", "return at('state').dataset.state === 'closed'").await;
+}

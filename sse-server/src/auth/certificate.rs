@@ -1,6 +1,12 @@
 //! Client certificates, as TLS has verified them, and what is granted to whom they name.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
+};
 
 use sse_engine::Selector;
 
@@ -11,15 +17,29 @@ use crate::config::CertificateGrant;
 const ANY: &str = "*";
 
 /// Who vouches for a subject that a certificate names.
-const ISSUER: &str = "certificate";
+pub(crate) const ISSUER: &str = "certificate";
 
 /// A certificate that a client has shown and proved to be its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClientCertificate {
     /// Its names of hosts and its URIs (`subjectAltName`), in their order.
     pub(crate) names: Box<[Box<str>]>,
     /// When it ends; `None` if that is not known.
     pub(crate) until: Option<SystemTime>,
+    /// False once somebody who vouched for clients, perhaps for this one, does so no more.
+    pub(crate) vouched: Arc<AtomicBool>,
+}
+
+impl ClientCertificate {
+    /// Returns true if it has ended at `now`.
+    pub(crate) fn has_ended(&self, now: SystemTime) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Returns true if it still counts, but for its end.
+    pub(crate) fn is_vouched(&self) -> bool {
+        self.vouched.load(Ordering::Acquire)
+    }
 }
 
 /// Decides where certificates alone count.
@@ -79,7 +99,8 @@ mod tests {
         let all = [entry("a.example", "a/**"), entry("spiffe://x/Job", "job"), entry("*", "rest")];
         let granted = |entries: &[CertificateGrant], names: &[&str]| {
             let names = names.iter().map(|name| Box::from(*name)).collect();
-            let grant = Certificates::new(entries).grant(&ClientCertificate { names, until: None })?;
+            let grant =
+                Certificates::new(entries).grant(&ClientCertificate { names, until: None, vouched: Arc::default() })?;
             Some((grant.subject?, grant.publish[0].to_string()))
         };
         let some = |subject: &str, publish: &str| Some((subject.to_owned(), publish.to_owned()));

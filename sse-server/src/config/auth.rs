@@ -100,11 +100,11 @@ impl Auth {
     }
 
     /// Refuses a hub that is open to a network by mistake.
-    pub(super) fn check(&self, server: &Server) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, server: &Server, is_controlled: bool) -> Result<(), ConfigError> {
         if self.allow_open_on_public {
             return Ok(());
         }
-        if self.mode == AuthMode::Open && server.listen.iter().any(Listen::is_public) {
+        if self.mode == AuthMode::Open && !is_controlled && server.listen.iter().any(Listen::is_public) {
             return Err(ConfigError::conflict(
                 "server.listen",
                 "is not loopback and auth.mode is open: all who reach the hub could publish and read everything; set \

@@ -54,7 +54,7 @@ impl Config {
     pub(crate) fn check_values(&self) -> Result<(), ConfigError> {
         self.clone().visit(&mut Check(""))?;
         self.publish.check()?;
-        self.tls.check(&self.auth.certificates)?;
+        self.tls.check(&self.auth.certificates, &self.server)?;
         self.auth.check_known()
     }
 
@@ -65,7 +65,12 @@ impl Config {
     /// One line with the key, its value and what is allowed.
     pub fn check(&self) -> Result<(), ConfigError> {
         self.check_values()?;
-        self.auth.check(&self.server)
+        self.check_reach(false)
+    }
+
+    /// Refuses a hub that all who reach it could use by mistake. It is not open if it `is_controlled` whatever `auth.mode` says.
+    pub(crate) fn check_reach(&self, is_controlled: bool) -> Result<(), ConfigError> {
+        self.auth.check(&self.server, is_controlled)
     }
 }
 

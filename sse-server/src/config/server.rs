@@ -28,8 +28,11 @@ section! {
         /// This listener has 128 connections of its own.
         pub admin_listen: Option<Listen> = None;
 
-        /// Who may connect to the Unix sockets that are made: the mode of their files.
+        /// Who may connect to the Unix sockets of `listen`: the mode of their files.
         pub unix_mode: String = "660".into(), takes TextRule::FileMode;
+
+        /// Who may connect to that of `admin_listen`, where no token is asked for.
+        pub admin_unix_mode: String = "600".into(), takes TextRule::FileMode;
 
         /// Names and addresses under which the hub is reached, besides loopback and the addresses it listens on.
         ///
@@ -112,9 +115,14 @@ impl Server {
         Peers::of(&self.trusted_proxies)
     }
 
-    /// The mode of the Unix sockets that are made.
+    /// The mode of the Unix sockets of `listen`.
     pub(crate) fn unix_mode(&self) -> u32 {
-        u32::from_str_radix(&self.unix_mode, 8).unwrap_or(0o600)
+        mode(&self.unix_mode)
+    }
+
+    /// The mode of that of `admin_listen`.
+    pub(crate) fn admin_unix_mode(&self) -> u32 {
+        mode(&self.admin_unix_mode)
     }
 
     /// How many threads carry streams.
@@ -125,4 +133,9 @@ impl Server {
             shards => shards,
         }
     }
+}
+
+/// The mode that octal digits stand for.
+fn mode(digits: &str) -> u32 {
+    u32::from_str_radix(digits, 8).unwrap_or(0o600)
 }

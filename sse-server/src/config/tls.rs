@@ -5,7 +5,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use super::{
     certificate::CertificateGrant,
     error::ConfigError,
+    listen::Listen,
     section::{DAY, section},
+    server::Server,
 };
 
 const REDIRECTS_NOWHERE: &str = "is empty, and server.tls.redirect_listen is to send everybody to where there is TLS";
@@ -51,12 +53,18 @@ impl Tls {
     }
 
     /// Refuses half of what TLS needs.
-    pub(super) fn check(&self, certificates: &[CertificateGrant]) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, certificates: &[CertificateGrant], server: &Server) -> Result<(), ConfigError> {
         if self.client_ca.is_none() && (self.client_required || !certificates.is_empty()) {
             return Err(ConfigError::conflict(
                 "server.tls.client_ca",
                 "is empty, and certificates of clients are to count",
             ));
+        }
+        let has_tls = |listen: &Listen| !matches!(listen, Listen::Unix(_));
+        if self.redirect_listen.is_some() && !server.listen.iter().any(has_tls) {
+            let what =
+                "has Unix sockets only, and server.tls.redirect_listen is to send everybody to where there is TLS";
+            return Err(ConfigError::conflict("server.listen", what));
         }
         let missing = match (&self.certificate, &self.key) {
             (Some(_), None) => "server.tls.key",

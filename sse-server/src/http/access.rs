@@ -237,6 +237,11 @@ impl Publisher {
         Ok(())
     }
 
+    /// What was counted so far is published.
+    pub(super) fn forget_begun(&mut self) {
+        self.begun = HashSet::new();
+    }
+
     /// The idempotency key of a whole request as one of this publisher's: others have others, whatever they are called. That of
     /// a single event is one of its topic, for all who may publish there.
     pub(super) fn key_of_subject(&self, key: String) -> String {

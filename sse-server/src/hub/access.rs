@@ -208,6 +208,11 @@ impl Hub {
                     return Err(denial);
                 }
             },
+            Shown::Certificate(certificate) if !certificate.is_vouched() => {
+                return Err(Denial::invalid(
+                    "somebody who vouched for clients does so no more; show the certificate on a new connection",
+                ));
+            }
             Shown::Certificate(certificate) => {
                 access.certificates.grant(certificate).map_or_else(anonymous, |grant| (grant, false))
             }
@@ -255,6 +260,13 @@ impl Hub {
         }
         let claim = access.tickets.claim(&ticket, has_position, now)?;
         Ok(Some(Decided { grant, is_anonymous: false, revocations, claim: Some(claim) }))
+    }
+
+    /// Ends the streams of clients that were let in by certificates: somebody who vouched for clients does so no more.
+    pub(crate) fn certificates_changed(&self) {
+        let Some(access) = self.access() else { return };
+        let streams = access.end_all(GrantedStream::is_by_certificate, GrantedStream::revoke);
+        tracing::info!(streams, "fewer vouch for clients than before, and the streams of certificates end");
     }
 
     /// Returns true if what was `decided` holds for sure: it has not ended, and nothing was taken back since.

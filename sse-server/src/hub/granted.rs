@@ -5,7 +5,10 @@ use std::{net::IpAddr, task::Waker};
 use futures_util::task::AtomicWaker;
 use sse_engine::{Millis, Selectors, Session, StreamName};
 
-use crate::{auth::Grant, base::lock::Lock};
+use crate::{
+    auth::{CERTIFICATE, Grant},
+    base::lock::Lock,
+};
 
 /// Who holds a stream, and until when.
 #[derive(Debug)]
@@ -55,6 +58,11 @@ impl GrantedStream {
             term: Lock::new(Term { token: grant.token.clone(), until, revoked: false }),
             carrier: AtomicWaker::new(),
         }
+    }
+
+    /// Returns true if it is held by a certificate.
+    pub(super) fn is_by_certificate(&self) -> bool {
+        self.issuer.as_deref() == Some(CERTIFICATE)
     }
 
     /// The same, opened with the ticket of this number.

@@ -70,9 +70,10 @@ impl Rates {
     /// Counts what `who` is about to publish.
     pub(crate) fn check(&self, who: Publishing, amount: Amount) -> Result<(), TooQuick> {
         for (rate, count, limit) in [
-            (&self.topics, amount.new_topics, "limits.new_topics_rate"),
             (&self.events, amount.events, "limits.publish_rate"),
             (&self.bytes, amount.bytes, "limits.publish_bytes_rate"),
+            // the last, for what another refuses is counted by those before it, and these take a minute
+            (&self.topics, amount.new_topics, "limits.new_topics_rate"),
         ] {
             if let Some(rate) = rate {
                 rate.check(who, count).map_err(|after| TooQuick { limit, after })?;
@@ -139,6 +140,11 @@ mod tests {
         assert_eq!(quick.limit, "limits.new_topics_rate");
         let after = quick.after.unwrap();
         assert!(after > Duration::from_secs(1) && after <= Duration::from_secs(30), "{quick:?}");
+        let both = rates(1, 0, 1);
+        assert!(both.check(1, amount(1, 0, 0)).is_ok());
+        assert_eq!(both.check(1, amount(1, 0, 1)).unwrap_err().limit, "limits.publish_rate");
+        let topics = both.topics.as_ref().unwrap();
+        assert!(topics.check(1, 1).is_ok(), "what is refused has begun no topic");
         let none = rates(0, 0, 0);
         assert!(none.are_none() && (0..1000).all(|_| none.check(1, amount(1000, 1 << 30, 9)).is_ok()));
     }

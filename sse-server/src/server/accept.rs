@@ -43,6 +43,8 @@ pub(super) struct Acceptor {
     proxies: Peers,
     shards: Option<Arc<Shards>>,
     tls: Option<Tls>,
+    /// Proxies come here, and say before all else whom they speak for, if that is how they say it.
+    reads_proxy_protocol: bool,
     /// The most connections of one client, unless that is what the configuration says.
     share: Option<usize>,
 }
@@ -56,12 +58,29 @@ impl Acceptor {
     ) -> Self {
         let connections = Connections::new(hub.metrics().connections.clone());
         let proxies = hub.config().server.trusted();
-        Self { hub, limit, surplus, stopped, connections, proxies, shards, tls: None, share: None }
+        Self {
+            hub,
+            limit,
+            surplus,
+            stopped,
+            connections,
+            proxies,
+            shards,
+            tls: None,
+            reads_proxy_protocol: false,
+            share: None,
+        }
     }
 
     /// The same with TLS, if there is to be any.
     pub(super) fn with_tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// The same for clients that come by proxies.
+    pub(super) fn behind_proxies(self) -> Self {
+        let by = self.hub.config().server.forwarded_by;
+        Self { reads_proxy_protocol: by == ForwardedBy::ProxyProtocol, ..self }
     }
 
     /// The same for `share` connections of one client.
@@ -110,6 +129,7 @@ impl Acceptor {
         let surplus = if share < self.limit { self.surplus.min((self.limit - share) / 2) } else { self.surplus };
         let (open, of_client) = (self.open(), self.connections.count_of(address));
         if open >= self.limit + self.surplus || of_client >= share + surplus {
+            self.hub.metrics().connections_refused.inc();
             return Place::None;
         }
         let surplus = open >= self.limit || of_client >= share;
@@ -128,15 +148,11 @@ impl Acceptor {
             tracing::debug!(?address, %error, "closed before it began");
             return;
         }
-        if self.reads_proxy_protocol() && self.proxies.contain(address.map(|address| address.ip())) {
+        if self.reads_proxy_protocol && self.proxies.contain(address.map(|address| address.ip())) {
             tokio::spawn(self.clone().admit_behind(stream, address, service, place));
         } else {
             self.serve(stream, (address, address.is_some()), service, place);
         }
-    }
-
-    fn reads_proxy_protocol(&self) -> bool {
-        self.hub.config().server.forwarded_by == ForwardedBy::ProxyProtocol
     }
 
     /// Admits a connection that the proxy at `address` has opened for somebody, who counts as if they had opened it.
@@ -153,7 +169,10 @@ impl Acceptor {
             () = gone(&mut server) => return,
         };
         let (client, place) = match read {
-            Ok(Some(client)) => (Some(client), self.place(Some(client))),
+            Ok(Some(client)) => {
+                drop(of_proxy);
+                (Some(client), self.place(Some(client)))
+            }
             Ok(None) => (address, of_proxy),
             Err(error) => {
                 self.hub.metrics().proxy_protocol_failures.inc();

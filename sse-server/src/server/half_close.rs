@@ -7,10 +7,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::transport::HALF_CLOSE;
-
-/// The most bytes that are discarded: who sends more in that time does not listen anyway.
-const MOST: u64 = 16 << 20;
+use crate::transport::{HALF_CLOSE, HALF_CLOSE_BYTES};
 
 /// Shuts down our side, then discards the peer's input until it closes, for at most a second and 16 MiB. A socket that is
 /// closed with unread input sends a reset, which can overtake our last bytes.
@@ -20,11 +17,11 @@ pub(super) async fn half_close(mut io: impl AsyncRead + AsyncWrite + Unpin) {
         if io.shutdown().await.is_err() {
             return;
         }
-        let (mut dropped, mut left) = ([0; 4096], MOST);
+        let (mut dropped, mut left) = ([0; 4096], HALF_CLOSE_BYTES);
         while left > 0
             && let Ok(count @ 1..) = io.read(&mut dropped).await
         {
-            left = left.saturating_sub(count as u64);
+            left = left.saturating_sub(count);
         }
     };
     let _ = timeout(Duration::from_millis(HALF_CLOSE), closed).await;

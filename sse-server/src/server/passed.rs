@@ -19,11 +19,16 @@ impl Passed {
         Self { sockets: ListenFd::from_env(), names: names.split(':').map(str::to_owned).collect() }
     }
 
-    /// Takes those with this name, or all that are left.
-    pub(super) fn take(&mut self, name: Option<&str>) -> io::Result<Vec<Listener>> {
+    /// Takes those with this name, or all that have none of the names `others`.
+    pub(super) fn take(&mut self, name: Option<&str>, others: &[String]) -> io::Result<Vec<Listener>> {
         let mut taken = Vec::new();
         for place in 0..self.sockets.len() {
-            if name.is_some_and(|name| self.names.get(place).is_none_or(|other| other != name)) {
+            let own = self.names.get(place).map(String::as_str);
+            let is_wanted = match name {
+                Some(_) => own == name,
+                None => !others.iter().any(|other| own == Some(other)),
+            };
+            if !is_wanted {
                 continue;
             }
             taken.extend(self.take_one(place)?);

@@ -3,7 +3,14 @@
 mod files;
 mod handshakes;
 
-use std::{future::poll_fn, io, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    net::IpAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
@@ -100,7 +107,7 @@ impl Tls {
         let Some([certificate, key]) = config.files() else { return Ok(None) };
         let mut paths: Vec<&Path> = vec![certificate, key];
         paths.extend(config.client_ca.as_deref());
-        let files = WatchedFiles::open(&paths, Files { client_required: config.client_required })?;
+        let files = WatchedFiles::open(&paths, Files::new(config.client_required)?)?;
         let handshakes = Handshakes::new(hub.metrics().tls_handshakes.clone());
         let threads = Threads::start().map_err(|error| format!("no thread can be started: {error}"))?;
         Ok(Some(Self { hub: hub.clone(), files: Arc::new(files), threads: Arc::new(threads), handshakes }))
@@ -126,7 +133,12 @@ impl Tls {
             ticks.tick().await;
             let files = self.files.clone();
             match tokio::task::spawn_blocking(move || files.reread(false)).await {
-                Ok(Ok(Some(_))) => tracing::info!("the certificate was read again; new connections have it"),
+                Ok(Ok(Some(changed))) => {
+                    tracing::info!("the certificate was read again; new connections have it");
+                    if !changed.old.is_vouched() {
+                        self.hub.certificates_changed();
+                    }
+                }
                 Ok(Err(error)) => {
                     self.hub.metrics().tls_reload_failures.inc();
                     tracing::warn!(%error, "the certificate can't be read; the one known before stays");
@@ -161,5 +173,8 @@ async fn agree(material: Arc<Material>, records: Gauge, mut stream: TcpStream) -
     // the first of the request, which is on its way, has rustls allocate what it keeps
     let _ = timeout(FIRST, poll_fn(|cx| polled(|| session.fill(&mut Blocking(&mut stream, cx))))).await;
     let client = material.client(session.peer_certificates());
+    if client.as_ref().is_some_and(|client| client.has_ended(SystemTime::now())) {
+        return Err(io::Error::other("the client's certificate, which a ticket holds, has expired"));
+    }
     Ok((Socket::new(stream, Some(session)), client.map(Arc::new)))
 }

@@ -12,11 +12,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use socket2::SockRef;
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use tokio::net::{TcpStream, UnixListener};
 
 /// The most bytes that the system keeps of what was written and not read yet, which it doubles for what it needs itself.
 const UNREAD: usize = 16 << 10;
+
+/// The kernel caps this at `net.core.somaxconn`.
+const BACKLOG: i32 = 65_535;
 
 /// A Unix socket that listens. Its file is removed with it, if it made the file.
 #[derive(Debug)]
@@ -32,19 +35,25 @@ impl UnixSocket {
     pub(super) fn make(path: &Path, mode: u32) -> io::Result<Self> {
         let found = fs::symlink_metadata(path);
         if found.as_ref().is_ok_and(|found| found.file_type().is_socket()) {
-            match net::UnixStream::connect(path) {
+            let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            probe.set_nonblocking(true)?; // whoever listens may have more waiting than they accept
+            match probe.connect(&SockAddr::unix(path)?) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)?,
-                Err(error) => return Err(error),
-                Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => return Err(io::ErrorKind::AddrInUse.into()),
             }
         } else if found.is_ok() {
             return Err(io::Error::other("there is a file of another kind"));
         }
-        let listener = UnixListener::bind(path)?;
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(&SockAddr::unix(path)?)?;
         let made = fs::symlink_metadata(path)?;
-        let socket = Self { listener, path: path.to_owned(), made: Some((made.dev(), made.ino())) };
+        // nobody connects before it listens
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
-        Ok(socket)
+        socket.listen(BACKLOG)?;
+        let mut opened = Self::opened(OwnedFd::from(socket).into())?;
+        opened.made = Some((made.dev(), made.ino()));
+        Ok(opened)
     }
 
     /// The one that somebody else has opened, and removes.

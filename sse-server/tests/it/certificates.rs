@@ -10,6 +10,7 @@ use tokio::{io::AsyncReadExt, sync::oneshot};
 
 use crate::{
     program,
+    sockets::until,
     support::problem,
     ways::{Ca, Way, client, connect},
 };
@@ -148,15 +149,38 @@ async fn a_certificate_that_does_not_count_is_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_vouches_for_clients_is_read_again_and_tickets_end_with_it() {
+async fn a_ticket_lets_nobody_in_whose_certificate_has_expired() {
     let hub = hub(|config| config.tls.client_required = true).await;
-    let sensor = hub.ca.client(dns("sensor-7.example"), later(), false);
+    let sensor = hub.ca.client(dns("sensor-7.example"), SystemTime::now() + Duration::from_secs(2), false);
     assert!(is_let_in(&hub, sensor.clone()).await);
+    until("it has expired", async || !is_let_in(&hub, sensor.clone()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_vouches_for_clients_is_read_again_and_what_rested_on_them_ends() {
+    let hub = hub(|config| config.tls.client_required = true).await;
+    let (sensor, board) = (dns("sensor-7.example"), uri("spiffe://example/board"));
+    let sensor = hub.ca.client(sensor, later(), false);
+    let client = Way::TLS_HTTP2.client_with(hub.server, sensor.clone()).await;
+    let publish = async || client.post("/publish/sensors/7/heat").body("21").send().await.status;
+    let board = Way::TLS.client_with(hub.server, hub.ca.client(board, later(), false)).await;
+    let mut stream = board.get("/events?topic=sensors/**").connect().await;
+    stream.expect_event(event("sse-cursor")).await;
+    assert!(is_let_in(&hub, sensor.clone()).await);
+
     let other = Ca::new();
-    std::fs::write(hub.directory.path().join("clients.pem"), other.pem()).unwrap();
     let new = other.client(dns("sensor-7.example"), later(), false);
-    crate::sockets::until("the new issuer counts", async || is_let_in(&hub, new.clone()).await).await;
+    let write = |text: String| std::fs::write(hub.directory.path().join("clients.pem"), text).unwrap();
+    write(format!("{}{}", hub.ca.pem(), other.pem()));
+    until("the new issuer counts", async || is_let_in(&hub, new.clone()).await).await;
+    assert_eq!(publish().await, 200, "one more vouches, and nobody less");
+    stream.expect_event(event("message").data("21")).await;
+
+    write(other.pem().to_owned());
+    stream.expect_event(event("sse-drain").data(r#"{"reason":"revoked"}"#)).await;
+    assert_eq!(publish().await, 401, "its connection is of before");
     assert!(!is_let_in(&hub, sensor).await, "it has a ticket of before");
+    assert!(is_let_in(&hub, new).await);
 }
 
 #[test]

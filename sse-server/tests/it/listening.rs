@@ -52,8 +52,9 @@ async fn unix_sockets_carry_requests_and_streams_beside_an_address() {
         config.server.drain = Duration::ZERO;
         let server = Server::bind(config).await.unwrap();
         assert_eq!(server.listens_at(), [listen, Listen::Tcp(server.local_addr())]);
-        assert_eq!(server.admin_listens_at(), [admin]);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        assert_eq!(server.admin_listens_at(), Some(admin));
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(&admin_path)), (0o660, 0o600));
         let client = checked(&TestClient::tcp(server.local_addr()));
         let (stop, stopped) = oneshot::channel::<()>();
         let run = tokio::spawn(server.run(async {
@@ -155,6 +156,12 @@ async fn sockets_that_systemd_passes_are_listened_on() {
         (Some(1), true),
         "{said}"
     );
+    // the operator's routes are in one place
+    let mut command = program().command(&settings("127.0.0.1:0"));
+    command.env("SSE__SERVER__ADMIN_LISTEN", "systemd:a").stdin(OwnedFd::from(tcp())).stdout(OwnedFd::from(tcp()));
+    command.envs([("LISTEN_FDS", "2"), ("LISTEN_FDS_FIRST_FD", "0"), ("LISTEN_FDNAMES", "a:a")]);
+    let said = String::from_utf8(command.stderr(Stdio::piped()).output().unwrap().stderr).unwrap();
+    assert!(said.contains("it has passed several such sockets"), "{said}");
     let open = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let (status, said) = refused(open.into(), "systemd");
     assert!(
@@ -172,8 +179,10 @@ fn proxied(config: &mut Config) {
 async fn a_connection_counts_for_whom_its_proxy_says() {
     let directory = tempfile::tempdir().unwrap();
     let (path, socket) = socket_in(&directory, "hub");
+    let (admin_path, admin) = socket_in(&directory, "admin");
     let hub = listen(|config| {
         proxied(config);
+        config.server.admin_listen = Some(admin);
         config.server.listen.push(socket);
         config.limits.per_address = 1;
         config.limits.connections_per_address = 4;
@@ -189,18 +198,28 @@ async fn a_connection_counts_for_whom_its_proxy_says() {
     read_until(&mut raw(hub.address, &v1(1, SUBSCRIBE)).await, "429 ").await;
     let mut by_unix = unix(&path, &v1(1, SUBSCRIBE)).await;
     read_until(&mut by_unix, "429 ").await;
+    // so does each connection, whatever comes on it
+    let mut connections = Vec::new();
+    for _ in 0..4 {
+        let mut one = raw(hub.address, &v1(99, "GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
+        read_until(&mut one, "200 OK").await;
+        connections.push(one);
+    }
+    read_until(&mut raw(hub.address, &v1(99, PUBLISH)).await, "503 ").await;
+    drop(connections);
     // a proxy asks for itself as well
     read_until(&mut raw(hub.address, &format!("PROXY UNKNOWN\r\n{PUBLISH}")).await, "200 OK").await;
     for stream in &mut held {
         read_until(stream, "hello").await;
     }
     // without a header there is nothing
-    let before = "PROXY UNKNOWN\r\nGET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut refused = raw(hub.address, PUBLISH).await;
     let mut rest = Vec::new();
     let _ = refused.read_to_end(&mut rest).await;
     assert!(rest.is_empty(), "{:?}", String::from_utf8_lossy(&rest));
-    read_until(&mut raw(hub.address, before).await, "sse_proxy_protocol_failures_total 1\n").await;
+    // an operator comes by no proxy
+    let metrics = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    read_until(&mut unix(&admin_path, metrics).await, "sse_proxy_protocol_failures_total 1\n").await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use crate::{
         unacknowledged::has_taken,
     },
     hub::Subscriber,
+    transport::HALF_CLOSE_BYTES,
 };
 
 /// The most bytes of surplus input read from a client in one turn, and in all while its stream runs.
@@ -203,7 +204,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Reads and discards the client's input. While its stream runs, a client that sends more than [`SURPLUS`] bytes in all
-    /// is taken for one that has left: there is nothing to say.
+    /// is taken for one that has left: there is nothing to say. After its end it may send more.
     pub(super) fn drop_input(&mut self) -> Input {
         let mut dropped = [0; 4096];
         for _ in 0..SURPLUS / dropped.len() {
@@ -214,7 +215,8 @@ impl<S: Socket> Connection<S> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => self.discard(OF_PROTOCOL),
                 Err(_) => return Input::End,
             }
-            if self.stream.is_some() && self.discarded as usize > SURPLUS {
+            let most = if self.stream.is_some() { SURPLUS } else { HALF_CLOSE_BYTES };
+            if self.discarded as usize > most {
                 return Input::End;
             }
         }

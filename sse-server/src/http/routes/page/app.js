@@ -22,6 +22,7 @@ const connection = new Connection({
     }
   },
   onread: schedule,
+  onunknown() { $("access").open = true; },
   onstate() {
     const { state } = connection;
     const node = $("state");
@@ -81,7 +82,7 @@ function drawSelectors() {
     : "Events show up here as soon as they are published. Try it from a terminal:";
   $("command").hidden = $("example").hidden = idle;
   const url = location.origin + (publishPath(exampleTopic()) ?? `${BASE}publish/news`);
-  $("curl").textContent = $("curl-copy").dataset.copy = `curl -d hello ${url.includes("[") ? `'${url}'` : url}`;
+  $("curl").textContent = $("curl-copy").dataset.copy = `curl ${token === "" ? "" : '-H "Authorization: Bearer $TOKEN" '}-d hello ${url.includes("[") ? `'${url}'` : url}`;
   $("example").textContent = `Or publish “hello” to ${visible(exampleTopic())} from here`;
 }
 
@@ -107,7 +108,7 @@ async function loadTopics() {
   topicsListed = false;
   let note = "", topics = [];
   try {
-    const response = await fetch(`${BASE}topics`, { headers: { Accept: "application/json" }, cache: "no-store" });
+    const response = await fetch(`${BASE}topics`, { headers: { Accept: "application/json", ...credentials() }, cache: "no-store" });
     if (response.ok) {
       const page = await response.json();
       topics = page.topics.slice(0, TOPICS);
@@ -156,7 +157,7 @@ async function publish(topic, event, data) {
   result.textContent = "Sending…";
   trip = { started: performance.now(), id: null, seen: new Map() };
   try {
-    const response = await fetch(path + (event && `?${new URLSearchParams({ event })}`), { method: "POST", body: data });
+    const response = await fetch(path + (event && `?${new URLSearchParams({ event })}`), { method: "POST", body: data, headers: credentials() });
     if (response.ok) {
       const { id } = await response.json();
       result.dataset.id = id;
@@ -202,6 +203,15 @@ $("since").onchange = () => {
 $("publish-form").onsubmit = (submit) => {
   submit.preventDefault();
   publish($("publish-topic").value.trim(), $("publish-event").value.trim(), $("publish-data").value);
+};
+$("token-form").onsubmit = (submit) => {
+  submit.preventDefault();
+  token = $("token").value.trim();
+  $("token").value = "";
+  $("token-note").textContent = token === "" ? "No token is sent." : "A token is sent with whatever this page asks of the hub. Use an empty one to forget it.";
+  drawSelectors();
+  loadTopics();
+  connect();
 };
 $("publish-data").onkeydown = (press) => {
   if (press.key === "Enter" && (press.ctrlKey || press.metaKey)) { press.preventDefault(); $("publish-form").requestSubmit(); }

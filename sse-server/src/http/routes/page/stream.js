@@ -122,7 +122,7 @@ class Connection {
     this.#watch(attempt);
     let why, atLeast = 0, answered = false;
     try {
-      const headers = { Accept: "text/event-stream" };
+      const headers = { Accept: "text/event-stream", ...credentials() };
       if (this.lastEventId !== "") headers["Last-Event-ID"] = this.lastEventId;
       const response = await fetch(this.#handlers.url(), { headers, cache: "no-store", signal: attempt.signal });
       const { status } = response;
@@ -133,7 +133,10 @@ class Connection {
       }
       if (status >= 400 && status < 500 && ![408, 425, 429].includes(status)) {
         const sentence = await problem(response);
-        if (attempt === this.#attempt) this.stop("closed", sentence);
+        if (attempt === this.#attempt) {
+          this.stop("closed", sentence);
+          if (status === 401) this.#handlers.onunknown();
+        }
         return;
       }
       if (!response.ok) {

@@ -33,6 +33,11 @@ function parse(json) {
   try { return JSON.parse(json); } catch { return undefined; }
 }
 
+let token = ""; // kept nowhere else
+
+/** The headers that say who asks. */
+const credentials = () => (token === "" ? {} : { Authorization: `Bearer ${token}` });
+
 /** The sentence of a problem answer (RFC 9457), or what can be said without one. */
 async function problem(response) {
   const body = await response.json().catch(() => null);

@@ -134,7 +134,10 @@ impl Upload {
             self.number = first;
             return Err(problem);
         }
-        let Err(error) = self.publish(&batch).await else { return Ok(()) };
+        let Err(error) = self.publish(&batch).await else {
+            self.publisher.forget_begun();
+            return Ok(());
+        };
         let (AppendError::Conflict(Some(index)) | AppendError::Ended(index, _)) = error else {
             return Err(self.refused_at(first, error));
         };
