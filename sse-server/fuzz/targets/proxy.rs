@@ -31,7 +31,9 @@ fuzz_target!(|input: &[u8]| {
             assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "{input:?} is held");
         }
         let header = ProxyHeader::parse(&all, ParseConfig::default()).ok().map(|(_, length)| length);
-        if header == Some(input.len()) {
+        // the parser takes more for a line of version 1 than the hub does: any byte behind `PROXY`, and line ends within
+        let is_line = input.starts_with(b"PROXY ") && !input[..input.len() - 1].contains(&b'\n');
+        if header == Some(input.len()) && (is_line || input.starts_with(b"\r\n\r\n\0")) {
             assert!(answer.starts_with(b"HTTP/1.1 200"), "{input:?}: {:?}", String::from_utf8_lossy(&answer));
         } else if header.is_none() {
             assert!(answer.is_empty(), "{input:?}: {:?}", String::from_utf8_lossy(&answer));
