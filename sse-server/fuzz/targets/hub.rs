@@ -78,3 +78,25 @@ pub fn with<T>(act: impl FnOnce(&Fuzzed) -> T) -> T {
     thread_local!(static HUB: Fuzzed = Fuzzed::new());
     HUB.with(act)
 }
+
+/// A body, and its cuts: those of the input, which are bytes that UTF-8 does not have, and one after each byte.
+pub fn cuts(input: &[u8]) -> (Bytes, [Vec<Bytes>; 2]) {
+    let pieces: Vec<_> = input.split(|byte| *byte == 0xFF).map(Bytes::copy_from_slice).collect();
+    let whole = Bytes::from(pieces.concat());
+    let bytes = whole.chunks(1).map(Bytes::copy_from_slice).collect();
+    (whole, [pieces, bytes])
+}
+
+/// The answer to a publish, without the IDs and what is told of them. The hub is a fresh one: the keys of one input must not make
+/// repeats of another.
+pub fn publish(target: &str, content_type: &str, pieces: Vec<Bytes>) -> (u16, Value) {
+    let hub = Fuzzed::new();
+    let request = Request::post(target).header("content-type", content_type);
+    let answer = hub.send(request, pieces).expect("a request");
+    let status = answer.status.as_u16();
+    let mut told = hub.json(answer);
+    for member in ["first_id", "last_id"] {
+        told.as_object_mut().expect("an object").remove(member);
+    }
+    (status, told)
+}

@@ -6,17 +6,13 @@
 
 mod hub;
 
-use bytes::Bytes;
-use http::Request;
 use libfuzzer_sys::fuzz_target;
-use serde_json::Value;
 
 fuzz_target!(|input: &[u8]| {
-    let pieces: Vec<_> = input.split(|byte| *byte == 0xFF).map(Bytes::copy_from_slice).collect();
-    let whole = Bytes::from(pieces.concat());
+    let (whole, cuts) = hub::cuts(input);
+    let publish = |pieces| hub::publish("/publish", "application/x-ndjson", pieces);
     let (status, told) = publish(vec![whole.clone()]);
-    let bytes = whole.chunks(1).map(Bytes::copy_from_slice).collect();
-    for cut in [pieces, bytes] {
+    for cut in cuts {
         assert_eq!(publish(cut), (status, told.clone()), "{whole:?}");
     }
 
@@ -31,17 +27,3 @@ fuzz_target!(|input: &[u8]| {
         status => panic!("{whole:?} came to {status}"),
     }
 });
-
-/// The answer, without the IDs and what is told of them.
-fn publish(pieces: Vec<Bytes>) -> (u16, Value) {
-    // the keys of one must not make repeats of another
-    let hub = hub::Fuzzed::new();
-    let request = Request::post("/publish").header("content-type", "application/x-ndjson");
-    let answer = hub.send(request, pieces).expect("a request");
-    let status = answer.status.as_u16();
-    let mut told = hub.json(answer);
-    for member in ["first_id", "last_id"] {
-        told.as_object_mut().expect("an object").remove(member);
-    }
-    (status, told)
-}

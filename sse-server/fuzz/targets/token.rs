@@ -17,14 +17,17 @@ fuzz_target!(|input: &[u8]| {
     thread_local!(static HUB: (hub::Fuzzed, String) = controlled());
     HUB.with(|(hub, token)| {
         let shown = |request: http::request::Builder| {
-            input.split(|byte| *byte == b'\n').filter_map(<[u8]>::split_first).fold(request, |request, (kind, value)| {
-                let value: Vec<u8> = value.iter().flat_map(|byte| spelled(byte, token)).copied().collect();
-                match (kind, HeaderValue::from_bytes(&value)) {
-                    (b'A', Ok(value)) => request.header("authorization", value),
-                    (b'C', Ok(value)) => request.header("cookie", value),
-                    _ => request,
-                }
-            })
+            input.split(|byte| *byte == b'\n').filter_map(<[u8]>::split_first).fold(
+                request,
+                |request, (kind, value)| {
+                    let value: Vec<u8> = value.iter().flat_map(|byte| spelled(byte, token)).copied().collect();
+                    match (kind, HeaderValue::from_bytes(&value)) {
+                        (b'A', Ok(value)) => request.header("authorization", value),
+                        (b'C', Ok(value)) => request.header("cookie", value),
+                        _ => request,
+                    }
+                },
+            )
         };
         let ticket = input.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"T"));
         let ticket = ticket.map(|ticket| format!("&ticket={}", String::from_utf8_lossy(ticket))).unwrap_or_default();
