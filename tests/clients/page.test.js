@@ -55,29 +55,36 @@ test("the page knows what an envelope says of an event", () => {
   }
 });
 
-test("the page does not come back after the end of all topics", async () => {
+test("the page does not come back after the end of all topics, nor where it is not known who asks", { timeout: 10_000 }, async () => {
   const { wire } = vectors.events.find(({ event }) => event === "sse-end");
   const body = new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode(wire)) }); // and it stays open
   const told = new Response(body, { headers: { "content-type": "text/event-stream" } });
   for (const [answer, states, events] of [
     [told, ["connecting", "open", "ended"], ["sse-end"]],
     [new Response(null, { status: 204 }), ["connecting", "ended"], []],
+    [new Response(null, { status: 401 }), ["connecting", "closed"], []],
   ]) {
-    const seen = { states: [], events: [], asked: 0 };
-    globalThis.fetch = async () => { seen.asked++; return answer; };
+    const seen = { states: [], events: [], asked: 0, unknown: 0 };
+    globalThis.problem = async () => "no token"; // of another of the page's scripts
+    globalThis.fetch = async (_, { headers }) => {
+      seen.asked += headers.Authorization === "Bearer x";
+      return answer;
+    };
     await new Promise((ended) => {
       const connection = new Connection({
         url: () => "",
+        headers: () => ({ Authorization: "Bearer x" }),
+        onunknown: () => { seen.unknown++; },
         onevent: ({ event }) => seen.events.push(event),
         onread() {},
         onstate() {
           seen.states.push(connection.state);
-          if (connection.state === "ended") setTimeout(ended, 20);
+          if (["ended", "closed"].includes(connection.state)) setTimeout(ended, 20);
         },
       });
       connection.start();
     });
-    assert.deepEqual(seen, { states, events, asked: 1 });
+    assert.deepEqual(seen, { states, events, asked: 1, unknown: Number(answer.status === 401) });
   }
 });
 

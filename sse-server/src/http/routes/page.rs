@@ -24,7 +24,7 @@ const HTML: &str = concat!(
 /// allowed by their hashes; whatever else found its way into it would not run.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; \
                       style-src 'sha256-i3aQyagOb5HeFBfz030KBN4PEBsQgmspxN2pWbQQaf0='; \
-                      script-src 'sha256-qLDNRJJU2mUOZ1bIrBMciQE7JxjibI892g3t0CLufy8='; \
+                      script-src 'sha256-GiozQtOmqMBoDm897Gl9Fj2iikwtIgr4ia+gUuVjZbw='; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn page() -> Response<ResponseBody> {

@@ -22,6 +22,7 @@ const connection = new Connection({
     }
   },
   onread: schedule,
+  headers: credentials,
   onunknown() { $("access").open = true; },
   onstate() {
     const { state } = connection;

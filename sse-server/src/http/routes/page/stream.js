@@ -122,7 +122,7 @@ class Connection {
     this.#watch(attempt);
     let why, atLeast = 0, answered = false;
     try {
-      const headers = { Accept: "text/event-stream", ...credentials() };
+      const headers = { Accept: "text/event-stream", ...this.#handlers.headers() };
       if (this.lastEventId !== "") headers["Last-Event-ID"] = this.lastEventId;
       const response = await fetch(this.#handlers.url(), { headers, cache: "no-store", signal: attempt.signal });
       const { status } = response;
