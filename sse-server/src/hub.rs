@@ -229,9 +229,11 @@ impl Hub {
         &self.0.pinned
     }
 
-    /// Returns true if nothing was published to `topic` yet, as far as that is remembered.
-    pub(crate) fn is_new(&self, topic: &Topic) -> Result<bool, Failure> {
-        Ok(!self.0.core.state()?.engine.knows(topic))
+    /// Those of `topics` to which nothing was published yet, as far as that is remembered.
+    pub(crate) fn new_of<'a>(&self, mut topics: Vec<&'a Topic>) -> Result<Vec<&'a Topic>, Failure> {
+        let state = self.0.core.state()?;
+        topics.retain(|topic| !state.engine.knows(topic));
+        Ok(topics)
     }
 
     pub(crate) fn topic(&self, topic: &Topic) -> Result<Option<TopicInfo>, Failure> {

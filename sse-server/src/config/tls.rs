@@ -61,9 +61,10 @@ impl Tls {
             ));
         }
         let has_tls = |listen: &Listen| !matches!(listen, Listen::Unix(_));
-        if self.redirect_listen.is_some() && !server.listen.iter().any(has_tls) {
-            let what =
-                "has Unix sockets only, and server.tls.redirect_listen is to send everybody to where there is TLS";
+        let needs_tls = self.redirect_listen.is_some() || self.client_ca.is_some();
+        if needs_tls && !server.listen.iter().any(has_tls) {
+            let what = "has Unix sockets only, which have no TLS: server.tls.redirect_listen and server.tls.client_ca \
+                        need some";
             return Err(ConfigError::conflict("server.listen", what));
         }
         let missing = match (&self.certificate, &self.key) {

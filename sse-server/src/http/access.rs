@@ -217,8 +217,11 @@ impl Publisher {
             amount.events += 1;
             amount.bytes += draft.data.len();
             if rates.count_topics() {
-                let is_new = |topic: &&Topic| !self.begun.contains(*topic) && self.hub.is_new(topic) == Ok(true);
-                new.extend(draft.topics().filter(is_new));
+                let is_unseen = |topic: &&Topic| !self.begun.contains(*topic) && !new.contains(*topic);
+                let unseen: Vec<_> = draft.topics().filter(is_unseen).collect();
+                if !unseen.is_empty() {
+                    new.extend(self.hub.new_of(unseen).unwrap_or_default()); // what is wrong is told by the publish
+                }
             }
         }
         amount.new_topics = new.len();

@@ -134,14 +134,14 @@ impl Tls {
             let files = self.files.clone();
             match tokio::task::spawn_blocking(move || files.reread(false)).await {
                 Ok(Ok(Some(changed))) => {
-                    tracing::info!("the certificate was read again; new connections have it");
+                    tracing::info!("the certificate, its key or client_ca was read again; new connections have it");
                     if !changed.old.is_vouched() {
                         self.hub.certificates_changed();
                     }
                 }
                 Ok(Err(error)) => {
                     self.hub.metrics().tls_reload_failures.inc();
-                    tracing::warn!(%error, "the certificate can't be read; the one known before stays");
+                    tracing::warn!(%error, "the certificate, its key or client_ca can't be read; what was known before stays");
                 }
                 Ok(Ok(None)) | Err(_) => {}
             }
@@ -158,7 +158,7 @@ impl Handshake {
     pub(super) async fn finish(mut self, stream: TcpStream) -> Result<Agreed, String> {
         tokio::select! {
             biased;
-            () = self.place.superseded() => Err("too many were under way, and it was the oldest".to_owned()),
+            () = self.place.superseded() => Err("too many were under way, and another has its place".to_owned()),
             agreed = timeout(self.limit, self.threads.run(agree(self.material, self.records, stream))) => {
                 let agreed = agreed.map_err(|_| "it took too long".to_owned())?.ok_or("its thread is gone")?;
                 agreed.map_err(|error| error.to_string())
