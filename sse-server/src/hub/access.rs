@@ -263,6 +263,7 @@ impl Hub {
     }
 
     /// Ends the streams of clients that were let in by certificates: somebody who vouched for clients does so no more.
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are no certificates"))]
     pub(crate) fn certificates_changed(&self) {
         let Some(access) = self.access() else { return };
         let streams = access.end_all(GrantedStream::is_by_certificate, GrantedStream::revoke);
