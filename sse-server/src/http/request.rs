@@ -74,17 +74,17 @@ impl Request {
     where
         B: http_body::Body<Data: Buf> + Send + 'static,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         Self {
             method: parts.method,
             version: parts.version,
             authority: parts.uri.authority().cloned(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
-            peer: parts.extensions.get().cloned(),
+            peer: parts.extensions.remove(),
             client: None,
-            takeover: parts.extensions.get().cloned(),
-            places: parts.extensions.get().cloned(),
+            takeover: parts.extensions.remove(),
+            places: parts.extensions.remove(),
             body: Body::new(body, hub),
             has_own_origin: false,
         }

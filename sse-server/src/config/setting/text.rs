@@ -49,7 +49,7 @@ impl TextRule {
             Self::LogFilter => is_log_filter(text).then(|| text.to_owned()),
             Self::Network if text == network::UNIX => Some(text.to_owned()),
             Self::Network => network::parse(text).map(|network| network.trunc().to_string()),
-            Self::FileMode => (is_file_mode(text)).then(|| text.to_owned()),
+            Self::FileMode => is_file_mode(text).then(|| text.to_owned()),
             Self::Url => is_url(text).then(|| text.to_owned()),
         }
     }
