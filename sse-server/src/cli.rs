@@ -20,8 +20,8 @@ pub(crate) struct Command {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Where to listen: an address and port, or unix:/PATH [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    /// Where to listen: an address and port, unix:/PATH or systemd, or several with commas [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "WHERE")]
     listen: Option<String>,
 
     /// Where the log is kept: redb, a file on disk, or memory [default: redb]

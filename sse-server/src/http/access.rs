@@ -13,6 +13,7 @@ use super::{
 use crate::{
     auth::{Denial, Operation},
     base::network::network,
+    config::AuthMode,
     hub::{self, Access, Amount, Decided, Hub, Publishing},
     metrics::RefusalKind,
     store::Fingerprint,
@@ -36,13 +37,19 @@ async fn decide(
 }
 
 /// Refuses what is not granted: 401 to who showed nothing, else 403. `verb` and `what` say what that is.
-fn refuse(is_known: bool, verb: &str, what: &str) -> Problem {
-    let what = quoted(what);
-    if is_known {
-        let detail = format!("the token may not {verb} {what}");
-        return Problem::new(StatusCode::FORBIDDEN, RefusalKind::forbidden, detail);
+fn refuse(hub: &Hub, is_known: bool, verb: &str, what: &str) -> Problem {
+    let (what, is_by_certificate) = (quoted(what), hub.config().auth.mode == AuthMode::Certificates);
+    match (is_known, is_by_certificate) {
+        (true, by_certificate) => {
+            let shown = if by_certificate { "certificate" } else { "token" };
+            let detail = format!("the {shown} may not {verb} {what}");
+            Problem::new(StatusCode::FORBIDDEN, RefusalKind::forbidden, detail)
+        }
+        (false, true) => no_token(format!("without a certificate that is granted something nobody may {verb} {what}")),
+        (false, false) => {
+            no_token(format!("without a token nobody may {verb} {what}; send one as Authorization: Bearer TOKEN"))
+        }
     }
-    no_token(format!("without a token nobody may {verb} {what}; send one as Authorization: Bearer TOKEN"))
 }
 
 /// 401: a token is wanted, and `detail` says what for.
@@ -67,7 +74,7 @@ pub(super) async fn subscriber(
     let Some(ticket) = ticket else {
         let credential = Credential::shown_to(hub, sender)?;
         let decided = decide(hub, credential.as_ref(), Operation::Subscribe(selectors)).await?;
-        check_read(decided.as_ref(), is_known(credential.as_ref(), decided.as_ref()), selectors)?;
+        check_read(hub, decided.as_ref(), is_known(credential.as_ref(), decided.as_ref()), selectors)?;
         return Ok(decided);
     };
     if sender.headers.contains_key(header::AUTHORIZATION) {
@@ -75,7 +82,7 @@ pub(super) async fn subscriber(
     }
     let redeemed = hub.redeem(&ticket.text, ticket.has_position).await;
     let decided = redeemed.map_err(|denial| invalid_token(&denial.to_string()))?;
-    check_read(decided.as_ref(), true, selectors)?;
+    check_read(hub, decided.as_ref(), true, selectors)?;
     Ok(decided)
 }
 
@@ -84,11 +91,11 @@ fn is_known(credential: Option<&Credential>, decided: Option<&Decided>) -> bool 
     credential.is_some() && decided.is_none_or(|decided| !decided.is_anonymous)
 }
 
-fn check_read(decided: Option<&Decided>, is_known: bool, selectors: &[Selector]) -> Result<(), Problem> {
+fn check_read(hub: &Hub, decided: Option<&Decided>, is_known: bool, selectors: &[Selector]) -> Result<(), Problem> {
     match decided.and_then(|decided| decided.grant.excluded(selectors)) {
         Some(excluded) => {
             let excluded = excluded.to_string();
-            Err(refuse(is_known, "read", &excluded).with("selector", excluded))
+            Err(refuse(hub, is_known, "read", &excluded).with("selector", excluded))
         }
         None => Ok(()),
     }
@@ -101,7 +108,7 @@ pub(super) async fn bearer_subscriber(
     selectors: &[Selector],
 ) -> Result<Decided, Problem> {
     let decided = decide_by_bearer(hub, headers, selectors).await?;
-    check_read(Some(&decided), true, selectors)?;
+    check_read(hub, Some(&decided), true, selectors)?;
     Ok(decided)
 }
 
@@ -264,6 +271,6 @@ impl Publisher {
     }
 
     fn refused(&self, topic: &str) -> Problem {
-        refuse(is_known(self.credential.as_ref(), self.decided.as_ref()), "publish to", topic)
+        refuse(&self.hub, is_known(self.credential.as_ref(), self.decided.as_ref()), "publish to", topic)
     }
 }
