@@ -131,6 +131,8 @@ impl Leader {
             {
                 tab.take(event);
             }
+            // Why it was closed, or will be.
+            Says::Aside(aside) if !self.has_stream() => tab.output(Output::Aside(aside)),
             // From the leader before, about another stream.
             Says::Begin { .. } | Says::Event { .. } | Says::Beat { .. } | Says::Aside(_) | Says::Replay { .. } => {}
         }

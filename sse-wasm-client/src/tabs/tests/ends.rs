@@ -77,3 +77,18 @@ fn one_that_is_about_to_lead_hears_of_the_end() {
     second.handle_time(LATER);
     assert!(drain(second).1.contains(&Output::Connect { last_event_id: long("e-1") })); // for the tick
 }
+
+#[test]
+fn one_that_is_about_to_lead_hears_why_the_stream_was_refused() {
+    let mut tabs = leading();
+    settle(&mut tabs);
+    let [first, second] = &mut tabs;
+    let refused = Aside::Refused(Refusal { status: Some(400), ..Refusal::default() });
+    let closed = State::Closed { why: CloseReason::Status(400) };
+    first.handle_aside(refused.clone());
+    first.handle_state(closed, NOW);
+    second.handle_granted(NOW); // the lock arrives before the notice
+    drain(second);
+    hear(second, drain(first).0, NOW);
+    assert_eq!(drain(second).1, [Output::Aside(refused), Output::State(closed), Output::Release]);
+}
