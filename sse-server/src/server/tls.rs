@@ -2,6 +2,7 @@
 
 mod files;
 mod handshakes;
+mod threads;
 
 use std::{
     future::poll_fn,
@@ -15,20 +16,18 @@ use std::{
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::{
     net::TcpStream,
-    runtime::{Builder, Runtime},
-    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use self::{
     files::{Files, Material},
     handshakes::{Handshakes, Place},
+    threads::Threads,
 };
 use super::socket::{Blocking, Socket, polled};
 use crate::{
     auth::ClientCertificate,
     base::watched_files::{WATCH, WatchedFiles},
-    config::MAX_SHARDS,
     hub::Hub,
     transport::tls::TlsSession,
 };
@@ -55,39 +54,6 @@ pub(super) struct Handshake {
     limit: Duration,
     place: Place,
     threads: Arc<Threads>,
-}
-
-/// The threads that shake hands, until this is dropped. What stays of a session for its life is allocated meanwhile: on threads
-/// that allocate little else it lies close together. And a rush of handshakes leaves the other threads their turns.
-#[derive(Debug)]
-struct Threads(Option<Runtime>);
-
-impl Threads {
-    fn start() -> io::Result<Self> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_SHARDS);
-        let mut runtime = Builder::new_multi_thread();
-        runtime
-            .worker_threads(threads)
-            .thread_name("handshakes")
-            .enable_time()
-            .build()
-            .map(|runtime| Self(Some(runtime)))
-    }
-
-    /// Runs `task` there, unless the returned future is dropped before.
-    async fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> Option<T> {
-        let mut one = JoinSet::new();
-        one.spawn_on(task, self.0.as_ref()?.handle());
-        one.join_next().await?.ok()
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 impl std::fmt::Debug for Tls {
@@ -156,10 +122,15 @@ impl Handshake {
     ///
     /// Why there is no connection, in one line.
     pub(super) async fn finish(mut self, stream: TcpStream) -> Result<Agreed, String> {
+        let is_of_rush = self.place.is_of_rush();
+        let agreed = async {
+            let agreed = agree(self.material, self.records, stream);
+            if is_of_rush { self.threads.run(agreed).await } else { Some(agreed.await) }
+        };
         tokio::select! {
             biased;
             () = self.place.superseded() => Err("too many were under way, and another has its place".to_owned()),
-            agreed = timeout(self.limit, self.threads.run(agree(self.material, self.records, stream))) => {
+            agreed = timeout(self.limit, agreed) => {
                 let agreed = agreed.map_err(|_| "it took too long".to_owned())?.ok_or("its thread is gone")?;
                 agreed.map_err(|error| error.to_string())
             }

@@ -16,6 +16,9 @@ use crate::base::{lock::Lock, network::network};
 const MOST: usize = 4096;
 const MOST_OF_ONE: usize = 512;
 
+/// How many handshakes of one client are under way before one more is one of a rush.
+const RUSH: usize = 4;
+
 /// How long a handshake may take undisturbed by others of its client.
 const UNDISTURBED: Duration = Duration::from_secs(1);
 
@@ -52,6 +55,8 @@ struct Superseded;
 pub(super) struct Place {
     all: Handshakes,
     turn: u64,
+    /// Its client has many others under way.
+    is_of_rush: bool,
     superseded: oneshot::Receiver<Superseded>,
 }
 
@@ -88,7 +93,7 @@ impl Handshakes {
         under_way.all.insert(turn, Begun { address, at: now, superseded: sender });
         under_way.change(address, |turns| turns.insert(turn));
         under_way.count.inc();
-        Some(Place { all: self.clone(), turn, superseded })
+        Some(Place { all: self.clone(), turn, is_of_rush: own >= RUSH, superseded })
     }
 }
 
@@ -112,6 +117,11 @@ impl UnderWay {
 }
 
 impl Place {
+    /// Returns true if the client had many others under way when this one began.
+    pub(super) const fn is_of_rush(&self) -> bool {
+        self.is_of_rush
+    }
+
     /// Waits until another handshake has the place.
     pub(super) async fn superseded(&mut self) {
         let _ = (&mut self.superseded).await; // its sender is only dropped with the place
@@ -138,6 +148,7 @@ mod tests {
         let is_superseded = |place: &mut Place| place.superseded().now_or_never().is_some();
         let mut of_one: Vec<_> = (0..MOST_OF_ONE).map(|_| handshakes.begin(address(1), now).unwrap()).collect();
         assert!(handshakes.begin(address(1), now).is_none(), "a rush");
+        assert_eq!(of_one.iter().filter(|place| !place.is_of_rush()).count(), RUSH);
         of_one.push(handshakes.begin(address(1), later).unwrap());
         assert_eq!(of_one.iter_mut().map(is_superseded).position(|is| !is), Some(1), "its oldest");
         assert_eq!(count.get(), MOST_OF_ONE as i64);
