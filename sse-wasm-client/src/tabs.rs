@@ -136,7 +136,8 @@ enum Role {
 }
 
 impl Tab {
-    /// Joins. `tab` has to differ from the number of every other tab: 64 random bits will do. `last_event_id` is that
+    /// Joins. `tab` has to differ from the number of every other tab, and has 53 bits at most, which JSON in JavaScript holds
+    /// exactly: random ones will do. `last_event_id` is that
     /// of the last event that was processed; empty to begin with what comes from now on.
     pub(crate) fn new(tab: u64, last_event_id: EventId, now: Duration) -> Self {
         let mut tab = Self { state: TabState::new(tab, last_event_id), role: Role::Away };

@@ -64,10 +64,10 @@ impl Follower {
     /// Another tab has sent a notice in the present term, or a call in any. If the notice is the first of its term,
     /// `was` is the term before and the number in it.
     pub(super) fn handle(&mut self, tab: &mut TabState, says: Says, was: Option<(Term, u64)>, now: Duration) {
-        self.heard |= says.is_leaders() || says == Says::Call;
+        self.heard |= says.is_leaders() || says == Says::Call {};
         match says {
-            Says::Call if tab.fresh => {}
-            Says::Call => self.say_here(tab),
+            Says::Call {} if tab.fresh => {}
+            Says::Call {} => self.say_here(tab),
             Says::Here(_) => {}
             Says::Begin { start, was: leader_was } => {
                 tab.enter(State::Connecting);
@@ -170,7 +170,7 @@ impl Follower {
     }
 
     fn say_here(&self, tab: &mut TabState) {
-        tab.say(Says::Here(Here { id: tab.seen.last(), number: self.number, is_fresh: tab.fresh }));
+        tab.say(Says::Here(Here { id: tab.seen.last(), number: self.number, fresh: tab.fresh }));
     }
 
     fn set_number(&mut self, number: u64) {

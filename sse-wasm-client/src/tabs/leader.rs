@@ -118,7 +118,7 @@ impl Leader {
             Says::Here(here) if self.call.is_some() => self.hear(tab, here),
             Says::Here(here) => self.answer(tab, from, here, is_of_term, now),
             // Another tab has the lock. This one goes on until it is told, and its position counts meanwhile.
-            Says::Call => tab.say(Says::Here(Here { id: tab.seen.last(), number: None, is_fresh: tab.fresh })),
+            Says::Call {} => tab.say(Says::Here(Here { id: tab.seen.last(), number: None, fresh: tab.fresh })),
             // The stream was closed just before this tab got the lock, and the lock arrived first. At its end that
             // concerns a tab that has had everything; another one gets the rest by its own connection.
             Says::Beat { state: state @ State::Closed { .. }, number }
@@ -174,7 +174,7 @@ impl Leader {
     }
 
     fn call(&mut self, tab: &mut TabState, lowest: EventId, now: Duration) {
-        tab.say(Says::Call);
+        tab.say(Says::Call {});
         self.call = Some(Call { until: now.saturating_add(CALL), lowest, furthest: None });
     }
 
@@ -228,7 +228,7 @@ impl Leader {
     fn answer(&mut self, tab: &mut TabState, from: u64, here: Here, is_of_term: bool, now: Duration) {
         let Some(stream) = &mut self.stream else { return };
         let number = here.number.filter(|_| is_of_term);
-        if here.is_fresh && number.is_none() && stream.is_catching_up {
+        if here.fresh && number.is_none() && stream.is_catching_up {
             // The tab asks again. It gets the position before the first event only if that turns out to be right.
             if !stream.has_begun && !stream.early.contains(&from) && stream.early.len() < EARLY {
                 stream.early.push(from);
@@ -250,7 +250,7 @@ impl Leader {
         };
         let says = if let Some(held) = by_number() {
             Some(held)
-        } else if here.is_fresh {
+        } else if here.fresh {
             Some(position_reply(tab, from, buffer.last()))
         } else if let Some(held) = by_id() {
             Some(held)

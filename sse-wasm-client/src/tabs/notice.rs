@@ -14,6 +14,8 @@ use crate::{Delivery, Message, State};
 pub(super) const BEAT: Duration = Duration::from_secs(3);
 
 /// The time of one leader with one stream. Terms are ordered by number, and those of one number by the tab.
+///
+/// Numbers of tabs have 53 bits at most: JavaScript reads no others of JSON exactly.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Term(u64, u64);
 
@@ -34,11 +36,13 @@ pub(crate) struct Notice {
     pub(super) says: Says,
 }
 
-/// The content of a notice. The names of variants and fields are part of what is sent.
+/// The content of a notice. The names of variants and fields are part of what is sent, which the JavaScript client sends
+/// and reads too. There a notice in memory is the object that its JSON stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) enum Says {
     /// I am about to lead: what are your positions?
-    Call,
+    Call {},
     /// This is my position, and I wait for what follows.
     Here(Here),
     /// My term begins, with number 0 after `start`.
@@ -91,7 +95,7 @@ pub(super) struct Here {
     /// Its number in the term, if known.
     pub(super) number: Option<u64>,
     /// It has had nothing, and wants only what comes from now on.
-    pub(super) is_fresh: bool,
+    pub(super) fresh: bool,
 }
 
 impl Notice {
@@ -120,7 +124,7 @@ impl Says {
     pub(super) const fn is_leaders(&self) -> bool {
         match self {
             Self::Begin { .. } | Self::Event { .. } | Self::Beat { .. } | Self::Aside(_) | Self::Replay { .. } => true,
-            Self::Call | Self::Here(_) => false,
+            Self::Call {} | Self::Here(_) => false,
         }
     }
 }
@@ -139,8 +143,8 @@ mod tests {
         let event = Delivery { value, id: id.clone(), origin: "http://hub.example".into() };
         let term = Term(u64::MAX, 7);
         let mut all = vec![
-            Says::Call,
-            Says::Here(Here { id: id.clone(), number: None, is_fresh: true }),
+            Says::Call {},
+            Says::Here(Here { id: id.clone(), number: None, fresh: true }),
             Says::Begin { start: EventId::default(), was: Some((term, 3)) },
             Says::Event { number: u64::MAX, event: event.clone() },
             Says::Replay {
@@ -197,7 +201,7 @@ mod tests {
         for text in ["", "null", "{}", r#"{"from":1,"term":[1,1],"says":"Shout"}"#] {
             assert_eq!(Notice::decode(text, Duration::ZERO), None, "{text}");
         }
-        let bad_id = r#"{"from":1,"term":[1,1],"says":{"Here":{"id":"a\n","number":null,"is_fresh":false}}}"#;
+        let bad_id = r#"{"from":1,"term":[1,1],"says":{"here":{"id":"a\n","number":null,"fresh":false}}}"#;
         assert_eq!(Notice::decode(bad_id, Duration::ZERO), None);
     }
 }

@@ -1,8 +1,10 @@
 //! Tabs that come, go, freeze and die, in virtual time, with a server that does likewise.
 
 mod hub;
+mod input;
 mod joins;
 mod page;
+mod record;
 mod world;
 
 use std::time::Duration;
@@ -14,9 +16,11 @@ use proptest::{
 
 use self::{
     hub::Kind,
+    input::Input,
     world::{Fault, USUAL, World},
 };
-use crate::State;
+use super::aside::Aside;
+use crate::{Limit, Problem, Refusal, State};
 
 /// What is done to the tabs and the server. A tab is picked among those that exist.
 #[derive(Debug, Clone)]
@@ -29,12 +33,21 @@ enum Deed {
     JoinAlone,
     Close(usize),
     Kill(usize),
-    Freeze { tab: usize, is_announced: bool, keeps: bool },
+    Freeze {
+        tab: usize,
+        is_announced: bool,
+        keeps: bool,
+    },
     Thaw(usize),
     Throttle(usize),
-    Restart { down: u16, loses: bool },
+    Restart {
+        down: u16,
+        loses: bool,
+    },
     Overload(u16),
     Trim(u8),
+    /// A connection reports something besides events and states.
+    Report(usize),
     Wait(u16),
 }
 
@@ -54,7 +67,8 @@ fn deeds() -> impl Strategy<Value = (u64, Vec<Deed>)> {
         3 => (tab.clone(), any::<bool>(), any::<bool>())
             .prop_map(|(tab, is_announced, keeps)| Deed::Freeze { tab, is_announced, keeps }),
         3 => tab.clone().prop_map(Deed::Thaw),
-        2 => tab.prop_map(Deed::Throttle),
+        2 => tab.clone().prop_map(Deed::Throttle),
+        1 => tab.prop_map(Deed::Report),
         1 => (0..5000u16, prop::bool::weighted(0.3)).prop_map(|(down, loses)| Deed::Restart { down, loses }),
         1 => (0..5000u16).prop_map(Deed::Overload),
         1 => (0..10u8).prop_map(Deed::Trim),
@@ -111,8 +125,27 @@ fn perform(world: &mut World, deed: &Deed) {
             world.server.is_busy = false;
         }
         Deed::Trim(but) => world.server.trim(but.into()),
+        Deed::Report(tab) => {
+            let tab = pick(world, tab).filter(|tab| world.pages[tab].frozen.is_none());
+            tab.into_iter().for_each(|tab| world.input(tab, &Input::Aside(aside(tab))));
+        }
         Deed::Wait(milliseconds) => world.run(Duration::from_millis(milliseconds.into())),
     }
+}
+
+/// Something that a connection may report, which differs from tab to tab.
+fn aside(tab: u64) -> Aside {
+    if tab.is_multiple_of(2) {
+        return Aside::TooLong([Limit::Line, Limit::Event, Limit::Id, Limit::Name][tab as usize / 2 % 4]);
+    }
+    let mut refusal = Refusal { retry_after: Some(Duration::from_millis(tab)), ..Refusal::default() };
+    if tab % 4 == 1 {
+        let mut problem = Problem::default();
+        problem.kind = "about:blank".into();
+        problem.detail = Some(format!("\"{tab}\" – \u{1}\n").into());
+        (refusal.status, refusal.problem) = (Some(503), Some(problem));
+    }
+    Aside::Refused(refusal)
 }
 
 /// Lets everything settle after the end, and checks that all running pages have had everything, and ask for no more.

@@ -103,7 +103,7 @@ impl Membership {
         let inner = Rc::new_cyclic(|own: &Weak<MembershipInner>| {
             let timed = own.clone();
             MembershipInner {
-                tab: RefCell::new(Tab::new(clock::entropy(), last_event_id, clock::now())),
+                tab: RefCell::new(Tab::new(clock::entropy() >> 11, last_event_id, clock::now())), // 53 bits: see `Term`
                 recipient: Box::new(recipient),
                 connect: Box::new(connect),
                 channel: RefCell::new(None),

@@ -1,27 +1,39 @@
-//! The serialized forms of types that are not serializable themselves.
+//! The serialized forms of types that are not serializable themselves. They are the objects that the JavaScript client
+//! has in memory.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use sse_core::{EventId, EventName};
 
 use crate::{Delivery, Message};
 
-/// Name, data, ID, origin.
 #[derive(Serialize, Deserialize)]
-struct Event(String, String, String, String);
+struct Event<'a> {
+    name: Cow<'a, str>,
+    data: Cow<'a, str>,
+    id: Cow<'a, str>,
+    origin: Cow<'a, str>,
+}
 
-impl From<&Delivery<Message>> for Event {
-    fn from(event: &Delivery<Message>) -> Self {
+impl<'a> From<&'a Delivery<Message>> for Event<'a> {
+    fn from(event: &'a Delivery<Message>) -> Self {
         let Delivery { value: Message { name, data }, id, origin } = event;
-        Self(name.as_str().into(), data.as_str().into(), id.as_str().into(), origin.as_str().into())
+        Self {
+            name: name.as_str().into(),
+            data: data.as_str().into(),
+            id: id.as_str().into(),
+            origin: origin.as_str().into(),
+        }
     }
 }
 
-impl TryFrom<Event> for Delivery<Message> {
+impl TryFrom<Event<'_>> for Delivery<Message> {
     type Error = sse_core::FieldError;
 
-    fn try_from(Event(name, data, id, origin): Event) -> Result<Self, Self::Error> {
-        let value = Message { name: EventName::new(name)?, data: data.into() };
-        Ok(Self { value, id: EventId::new(id)?, origin: origin.into() })
+    fn try_from(Event { name, data, id, origin }: Event<'_>) -> Result<Self, Self::Error> {
+        let value = Message { name: EventName::new(name.into_owned())?, data: data.into_owned().into() };
+        Ok(Self { value, id: EventId::new(id.into_owned())?, origin: origin.into_owned().into() })
     }
 }
 
@@ -83,60 +95,82 @@ pub(super) mod aside {
     use super::*;
     use crate::{Limit, Problem, Refusal, tabs::aside::Aside};
 
-    /// [`Aside`], in a form that does not change with it.
-    #[derive(Serialize, Deserialize)]
-    enum Form {
-        /// Status, problem, and `Retry-After` in milliseconds.
-        Refused(Option<u16>, Option<ProblemForm>, Option<u64>),
-        Line,
-        Event,
-        Id,
-        Name,
+    const REFUSED: &str = "refused";
+    const TOO_LONG: &str = "too-long";
+
+    const LIMITS: [(Limit, &str); 4] =
+        [(Limit::Line, "line"), (Limit::Event, "event"), (Limit::Id, "id"), (Limit::Name, "name")];
+
+    #[derive(Serialize)]
+    struct TooLong {
+        r#type: &'static str,
+        limit: &'static str,
     }
 
-    /// Kind, title, detail. The status is the refusal's.
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Refused {
+        r#type: &'static str,
+        status: Option<u16>,
+        problem: Option<ProblemForm>,
+        /// In milliseconds.
+        retry_after: Option<u64>,
+    }
+
     #[derive(Serialize, Deserialize)]
-    struct ProblemForm(String, Option<String>, Option<String>);
+    struct ProblemForm {
+        r#type: String,
+        title: Option<String>,
+        detail: Option<String>,
+    }
+
+    /// Either.
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Form {
+        r#type: String,
+        limit: Option<String>,
+        status: Option<u16>,
+        problem: Option<ProblemForm>,
+        retry_after: Option<u64>,
+    }
 
     pub(in super::super) fn serialize<S: Serializer>(aside: &Aside, to: S) -> Result<S::Ok, S::Error> {
         let text = |text: &sse_core::Text| text.as_str().to_owned();
-        let form = match aside {
+        match aside {
             Aside::Refused(Refusal { status, problem, retry_after }) => {
-                let problem = problem.as_ref().map(|problem| {
-                    ProblemForm(
-                        text(&problem.kind),
-                        problem.title.as_ref().map(text),
-                        problem.detail.as_ref().map(text),
-                    )
+                let problem = problem.as_ref().map(|problem| ProblemForm {
+                    r#type: text(&problem.kind),
+                    title: problem.title.as_ref().map(text),
+                    detail: problem.detail.as_ref().map(text),
                 });
                 let retry_after = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-                Form::Refused(*status, problem, retry_after)
+                Refused { r#type: REFUSED, status: *status, problem, retry_after }.serialize(to)
             }
-            Aside::TooLong(Limit::Line) => Form::Line,
-            Aside::TooLong(Limit::Id) => Form::Id,
-            Aside::TooLong(Limit::Name) => Form::Name,
-            Aside::TooLong(_) => Form::Event,
-        };
-        form.serialize(to)
+            Aside::TooLong(limit) => {
+                let known = LIMITS.iter().find(|(known, _)| known == limit);
+                TooLong { r#type: TOO_LONG, limit: known.map_or("event", |(_, word)| word) }.serialize(to)
+            }
+        }
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Aside, D::Error> {
-        Ok(match Form::deserialize(from)? {
-            Form::Refused(status, problem, retry_after) => {
-                let problem = problem.map(|ProblemForm(kind, title, detail)| {
-                    let mut problem = Problem::default();
-                    problem.kind = kind.into();
-                    problem.title = title.map(Into::into);
-                    problem.detail = detail.map(Into::into);
-                    problem
-                });
-                Aside::Refused(Refusal { status, problem, retry_after: retry_after.map(Duration::from_millis) })
-            }
-            Form::Line => Aside::TooLong(Limit::Line),
-            Form::Event => Aside::TooLong(Limit::Event),
-            Form::Id => Aside::TooLong(Limit::Id),
-            Form::Name => Aside::TooLong(Limit::Name),
-        })
+        let Form { r#type, limit, status, problem, retry_after } = Form::deserialize(from)?;
+        if r#type == TOO_LONG {
+            let known = LIMITS.iter().find(|(_, word)| limit.as_deref() == Some(word));
+            return Ok(Aside::TooLong(known.ok_or_else(|| D::Error::custom("limit"))?.0));
+        }
+        if r#type != REFUSED {
+            return Err(D::Error::custom("type"));
+        }
+        let problem = problem.map(|ProblemForm { r#type, title, detail }| {
+            let mut problem = Problem::default();
+            problem.kind = r#type.into();
+            problem.title = title.map(Into::into);
+            problem.detail = detail.map(Into::into);
+            problem
+        });
+        Ok(Aside::Refused(Refusal { status, problem, retry_after: retry_after.map(Duration::from_millis) }))
     }
 }
 
@@ -146,52 +180,67 @@ pub(super) mod state {
     use super::*;
     use crate::{CloseReason, State};
 
-    /// [`State`], in a form that does not change with it.
-    #[derive(Serialize, Deserialize)]
-    enum Form {
-        Connecting,
-        Open,
-        /// The attempt, and in how many milliseconds it is due.
-        Waiting(u32, u64),
-        Paused,
-        ByApplication,
-        GaveUp,
-        Ended,
-        Status(u16),
-        NotAnEventStream,
+    /// Any state. One struct, since an enum of structs takes more code to read.
+    #[derive(Default, Serialize, Deserialize)]
+    struct Form<'a> {
+        kind: Cow<'a, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<Cow<'a, str>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+        /// In how many milliseconds the attempt is due.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
     }
 
     pub(in super::super) fn serialize<S: Serializer>(state: &State, to: S) -> Result<S::Ok, S::Error> {
-        match *state {
-            State::Connecting => Form::Connecting,
-            State::Open => Form::Open,
+        let mut form = Form::default();
+        form.kind = match *state {
+            State::Connecting => "connecting",
+            State::Open => "open",
             State::Waiting { attempt, until } => {
-                Form::Waiting(attempt, u64::try_from(until.as_millis()).unwrap_or(u64::MAX))
+                form.attempt = Some(attempt);
+                form.until = Some(u64::try_from(until.as_millis()).unwrap_or(u64::MAX));
+                "waiting"
             }
-            State::Paused => Form::Paused,
-            State::Closed { why } => match why {
-                CloseReason::ByApplication => Form::ByApplication,
-                CloseReason::GaveUp => Form::GaveUp,
-                CloseReason::Ended => Form::Ended,
-                CloseReason::Status(status) => Form::Status(status),
-                CloseReason::NotAnEventStream => Form::NotAnEventStream,
-            },
+            State::Paused => "paused",
+            State::Closed { why } => {
+                let why = match why {
+                    CloseReason::ByApplication => "application",
+                    CloseReason::GaveUp => "gave-up",
+                    CloseReason::Ended => "ended",
+                    CloseReason::Status(status) => {
+                        form.status = Some(status);
+                        "status"
+                    }
+                    CloseReason::NotAnEventStream => "not-an-event-stream",
+                };
+                form.why = Some(why.into());
+                "closed"
+            }
         }
-        .serialize(to)
+        .into();
+        form.serialize(to)
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<State, D::Error> {
-        let closed = |why| State::Closed { why };
-        Ok(match Form::deserialize(from)? {
-            Form::Connecting => State::Connecting,
-            Form::Open => State::Open,
-            Form::Waiting(attempt, until) => State::Waiting { attempt, until: Duration::from_millis(until) },
-            Form::Paused => State::Paused,
-            Form::ByApplication => closed(CloseReason::ByApplication),
-            Form::GaveUp => closed(CloseReason::GaveUp),
-            Form::Ended => closed(CloseReason::Ended),
-            Form::Status(status) => closed(CloseReason::Status(status)),
-            Form::NotAnEventStream => closed(CloseReason::NotAnEventStream),
+        let form = Form::deserialize(from)?;
+        Ok(match (form.kind.as_ref(), form.why.as_deref(), form.status) {
+            ("connecting", ..) => State::Connecting,
+            ("open", ..) => State::Open,
+            ("waiting", ..) => {
+                let until = Duration::from_millis(form.until.unwrap_or_default());
+                State::Waiting { attempt: form.attempt.unwrap_or_default(), until }
+            }
+            ("paused", ..) => State::Paused,
+            ("closed", Some("application"), _) => State::Closed { why: CloseReason::ByApplication },
+            ("closed", Some("gave-up"), _) => State::Closed { why: CloseReason::GaveUp },
+            ("closed", Some("ended"), _) => State::Closed { why: CloseReason::Ended },
+            ("closed", Some("status"), Some(status)) => State::Closed { why: CloseReason::Status(status) },
+            ("closed", Some("not-an-event-stream"), _) => State::Closed { why: CloseReason::NotAnEventStream },
+            _ => return Err(D::Error::custom("state")),
         })
     }
 }

@@ -6,6 +6,7 @@ use sse_core::EventId;
 
 use super::{
     hub::Kind,
+    input::Input,
     page::{Page, Seen},
     world::World,
 };
@@ -50,15 +51,14 @@ impl World {
         let tab = self.join(None);
         if let Some(page) = self.pages.get_mut(&tab) {
             page.is_alone = true;
-            page.tab.handle_unavailable();
-            self.act(tab);
         }
+        self.input(tab, &Input::Unavailable);
     }
 
     fn enter(&mut self, id: EventId, seen: Vec<Seen>, is_astray: bool) -> u64 {
         self.next += 1;
         let number = self.next * 7919 % 100_003; // so that tabs don't join in the order of their numbers
-        let is_fresh = id.text().is_empty();
+        let (is_fresh, start) = (id.text().is_empty(), id.clone());
         let page = Page {
             tab: Tab::new(number, id.clone(), self.now),
             brought: seen.len(),
@@ -77,6 +77,9 @@ impl World {
         };
         self.pages.insert(number, page);
         self.trace(number, "joins");
+        if let Some(record) = &mut self.record {
+            record.join(number, self.now, &start);
+        }
         self.act(number);
         number
     }

@@ -70,6 +70,11 @@ pub(super) enum Happening {
 }
 
 impl Page {
+    /// Its connection, if it still is the one with this number.
+    pub(super) fn connection(&mut self, number: u64) -> Option<&mut Connection> {
+        self.connection.as_mut().filter(|connection| connection.number == number)
+    }
+
     pub(super) fn next_time(&self) -> Option<Duration> {
         const MINUTE: u64 = 60;
         let at = self.tab.next_time()?;

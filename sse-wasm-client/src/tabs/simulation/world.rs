@@ -11,7 +11,9 @@ use sse_core::hub::names::event::{DRAIN, GAP};
 
 use super::{
     hub::{Kind, Server, TICK},
+    input::Input,
     page::{Connection, Frozen, Happening, Page, Seen},
+    record::Record,
 };
 use crate::{
     CloseReason, State,
@@ -66,6 +68,7 @@ pub(super) struct World {
     /// Gaps that pages were told of.
     pub(super) gaps: usize,
     pub(super) trace: Vec<String>,
+    pub(super) record: Option<Record>,
 }
 
 impl World {
@@ -89,14 +92,14 @@ impl World {
             repeated_until: Duration::ZERO,
             gaps: 0,
             trace: Vec::new(),
+            record: None,
         }
     }
 
     pub(super) fn close(&mut self, tab: u64) {
-        if let Some(page) = self.pages.get_mut(&tab).filter(|page| page.frozen.is_none()) {
-            page.tab.close();
+        if self.pages.get(&tab).is_some_and(|page| page.frozen.is_none()) {
             self.trace(tab, "closes");
-            self.act(tab);
+            self.input(tab, &Input::Close);
             self.kill(tab);
         }
     }
@@ -109,12 +112,11 @@ impl World {
     }
 
     pub(super) fn freeze(&mut self, tab: u64, is_announced: bool, keeps: bool) {
-        if let Some(page) = self.pages.get_mut(&tab).filter(|page| page.frozen.is_none()) {
-            if is_announced {
-                page.tab.handle_frozen();
-            }
+        if self.pages.get(&tab).is_some_and(|page| page.frozen.is_none()) {
             self.trace(tab, if is_announced { "freezes, as announced" } else { "freezes" });
-            self.act(tab);
+            if is_announced {
+                self.input(tab, &Input::Frozen);
+            }
             if let Some(page) = self.pages.get_mut(&tab) {
                 page.frozen = Some(Frozen { keeps, backlog: Vec::new() });
                 page.joined_at = page.joined_at.filter(|_| page.positioned_at.is_some());
@@ -125,10 +127,9 @@ impl World {
     pub(super) fn thaw(&mut self, tab: u64) {
         let Some(page) = self.pages.get_mut(&tab) else { return };
         let Some(Frozen { mut backlog, .. }) = page.frozen.take() else { return };
-        page.tab.handle_resumed(self.now);
         self.repeated_until = self.repeated_until.max(self.now);
         self.trace(tab, "thaws");
-        self.act(tab);
+        self.input(tab, &Input::Resumed);
         let is_lock = |happening: &Happening| matches!(happening, Happening::Granted(_) | Happening::Stolen(_));
         match self.draw(3) {
             0 => backlog.sort_by_key(|happening| !is_lock(happening)), // a stable sort
@@ -181,10 +182,7 @@ impl World {
             match (timer, next) {
                 (Some((at, tab)), next) if at <= until && next.is_none_or(|next| at < next) => {
                     self.now = self.now.max(at);
-                    if let Some(page) = self.pages.get_mut(&tab) {
-                        page.tab.handle_time(self.now);
-                        self.act(tab);
-                    }
+                    self.input(tab, &Input::Time);
                 }
                 (_, Some(at)) if at <= until => {
                     let Some(Reverse((_, number, tab))) = self.happenings.pop() else { unreachable!() };
@@ -216,40 +214,42 @@ impl World {
         if !matches!(what, Happening::Notice(_)) {
             self.trace.push(format!("{:?} {tab} <- {what:?}", self.now));
         }
-        let (now, is_deaf) = (self.now, self.fault == Some(Fault::Deaf));
+        let is_deaf = self.fault == Some(Fault::Deaf);
         let leads = page.connection.is_some();
+        let request = page.request;
         match what {
             Happening::Notice(_) if is_deaf && leads => {}
             Happening::Stolen(_) if is_deaf => {}
-            Happening::Notice(text) => page.tab.handle_notice(Notice::decode(&text, now).unwrap(), now),
-            Happening::Granted(request) if request == page.request => page.tab.handle_granted(now),
-            Happening::Stolen(request) if request == page.request => page.tab.handle_stolen(now),
+            Happening::Notice(text) => self.input(tab, &Input::Notice(text)),
+            Happening::Granted(of) if of == request => self.input(tab, &Input::Granted),
+            Happening::Stolen(of) if of == request => self.input(tab, &Input::Stolen),
             Happening::Granted(_) | Happening::Stolen(_) => {}
             Happening::Arrive(number) => self.arrive(tab, number),
             Happening::Event(number, event) => {
-                if let Some(connection) = page.connection.as_mut().filter(|connection| connection.number == number) {
+                if let Some(connection) = page.connection(number) {
                     connection.last_event_id = event.id.clone();
                     let opens = connection.is_open || event.value.name.as_str() != DRAIN;
                     if opens && !mem::replace(&mut connection.is_open, true) {
-                        page.tab.handle_state(State::Open, now);
+                        self.input(tab, &Input::State(State::Open));
                     }
-                    page.tab.handle_event(event, now);
+                    self.input(tab, &Input::Event(event));
                 }
             }
             Happening::Lost(number) => {
-                if let Some(connection) = page.connection.as_mut().filter(|connection| connection.number == number) {
+                if let Some(connection) = page.connection(number) {
                     connection.is_open = false;
-                    page.tab.handle_state(State::Connecting, now);
+                    let waits = State::Waiting { attempt: 1, until: self.now + Duration::from_millis(1500) };
+                    let state = if number.is_multiple_of(2) { waits } else { State::Connecting };
+                    self.input(tab, &Input::State(state));
                     self.connect_soon(tab);
                 }
             }
             Happening::Refused(number) => {
-                if page.connection.as_ref().is_some_and(|connection| connection.number == number) {
-                    page.tab.handle_state(State::Closed { why: CloseReason::Ended }, now);
+                if page.connection(number).is_some() {
+                    self.input(tab, &Input::State(State::Closed { why: CloseReason::Ended }));
                 }
             }
         }
-        self.act(tab);
     }
 
     /// Carries out the outputs of a tab.
@@ -260,6 +260,9 @@ impl World {
             }
             let Some(output) = page.tab.poll_output() else { break };
             self.trace.push(format!("{:?} {tab} -> {output:?}", self.now));
+            if let Some(record) = &mut self.record {
+                record.output(self.now, &output);
+            }
             if let Output::Event(event) = &output
                 && !event.id.text().is_empty()
             {
@@ -308,13 +311,16 @@ impl World {
                 Output::Event(_) | Output::State(_) | Output::Aside(_) | Output::CheckDeadlines => {}
             }
         }
+        if let (Some(record), Some(page)) = (&mut self.record, self.pages.get(&tab)) {
+            record.settle(page.tab.next_time());
+        }
         self.note_position(tab);
     }
 
     fn post(&mut self, tab: u64, notice: &Notice) {
         let is_swallowed = match &notice.says {
             Says::Replay { .. } => self.fault == Some(Fault::NeverRepeats),
-            Says::Here(here) => self.fault == Some(Fault::HearsNoPositions) && !here.is_fresh,
+            Says::Here(here) => self.fault == Some(Fault::HearsNoPositions) && !here.fresh,
             _ => false,
         };
         if !is_swallowed {
