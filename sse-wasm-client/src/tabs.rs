@@ -93,6 +93,7 @@ mod aside;
 mod notice;
 mod output;
 mod seen_ids;
+mod shared_name;
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod simulation;
@@ -115,6 +116,8 @@ use crate::{Delivery, Message, State};
 
 #[cfg(target_arch = "wasm32")]
 pub use self::across::AcrossTabs;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use self::shared_name::TransportOptions;
 
 /// One tab of those that share a stream.
 ///

@@ -4,14 +4,14 @@ mod event_source;
 mod fetch;
 mod header_provider;
 
-use std::{fmt, hash::Hash};
+use std::fmt;
 
 use js_sys::{Error, Reflect};
 use sse_core::EventName;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Url;
 
-use crate::{ConnectError, driver::Dial, reconnect::Settings};
+use crate::{ConnectError, driver::Dial, reconnect::Settings, tabs::TransportOptions};
 
 pub use event_source::ByEventSource;
 pub use fetch::{ByFetch, Credentials};
@@ -30,10 +30,9 @@ pub(crate) trait Sealed {
     fn dialer(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError>;
 }
 
-/// A transport whose connections tabs can share. Tabs share one if their transports have the same hash.
-pub(crate) trait Sharable: Sealed + Hash {
-    /// Tells transports of different types apart.
-    const NAME: &str;
+/// A transport whose connections tabs can share. Tabs share one if their transports have the same options.
+pub(crate) trait Sharable: Sealed {
+    fn options(&self) -> TransportOptions<'_>;
 
     /// Returns the error that the browser would refuse a connection with.
     fn check(&self, _url: &str) -> Result<(), ConnectError> {

@@ -7,7 +7,8 @@ import { test } from "node:test";
 import { Tab } from "../package/tabs/tab.js";
 import { decode, encode } from "../package/tabs/wire.js";
 
-const RUNS = JSON.parse(readFileSync(new URL("traces.json", import.meta.url), "utf8"));
+const read = name => JSON.parse(readFileSync(new URL(name, import.meta.url), "utf8"));
+const RUNS = read("traces.json");
 
 /** Tabs that do as those of a run. Each step is checked. */
 function replay({ tabs, notices, events: rows, steps }) {
@@ -56,7 +57,23 @@ for (const run of RUNS) {
 }
 
 test("every notice is written as it was read", () => {
-  for (const text of RUNS.flatMap(run => run.notices)) {
+  for (const text of [...read("notices.json"), ...RUNS.flatMap(run => run.notices)]) {
     for (const now of [0, 12_345]) assert.equal(encode(decode(text, now), now), text);
   }
+});
+
+test("a time is the same moment on every page", () => {
+  const notice = until => ({ from: 1, term: [1, 1], says: { beat: { number: 1, state: { kind: "waiting", attempt: 2, until } } } });
+  assert.deepEqual(decode(encode(notice(103_000), 100_000), 7000), notice(10_000));
+  assert.deepEqual(decode(encode(notice(99_000), 100_000), 7000), notice(7000)); // over already
+  assert.deepEqual(decode(encode(notice(1000.75), 0.5), 0), notice(1000)); // the Rust client reads whole numbers
+});
+
+test("anything else is passed over", () => {
+  const texts = [
+    "", "null", "{}", "1", '{"from":1,"term":[1,1],"says":"shout"}', '{"from":1,"term":[1],"says":{"call":{}}}',
+    '{"from":1,"term":[1,1],"says":null}', '{"from":9007199254740993,"term":[1,1],"says":{"call":{}}}',
+    '{"from":"1","term":[1,1],"says":{"call":{}}}',
+  ];
+  for (const text of [...texts, undefined, {}, new ArrayBuffer(1)]) assert.equal(decode(text, 0), undefined, text);
 });

@@ -33,7 +33,7 @@ pub(crate) struct Settings {
 }
 
 /// How much silence means that a connection is dead.
-#[derive(Debug, Clone, Copy, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Watchdog {
     pub(crate) heartbeat: Duration,
     pub(crate) margin: Duration,

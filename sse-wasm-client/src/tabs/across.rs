@@ -1,16 +1,13 @@
 //! The transport that shares another one among tabs: to connect is to join them.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    mem,
-    rc::Weak,
-};
+use std::{mem, rc::Weak};
 
 use sse_core::{EventId, EventName};
 
 use super::{
     connector::{Connector, ToDriver},
     position_probe::PositionProbe,
+    shared_name::shared_name,
     web::Membership,
 };
 use crate::{
@@ -29,7 +26,7 @@ pub struct AcrossTabs<V>(pub(crate) V);
 impl<V: Sharable> Sealed for AcrossTabs<V> {
     fn dialer(self, url: String, names: &[EventName], settings: &mut Settings) -> Result<Box<dyn Dial>, ConnectError> {
         self.0.check(&url)?;
-        let name = shared_name(&self.0, &url, names, settings);
+        let name = shared_name(&url, &self.0.options(), names, settings);
         // Each tab pauses for itself, by leaving the others. All other settings are those of the connection.
         let own = Settings {
             pause_when_hidden: settings.pause_when_hidden.take(),
@@ -41,17 +38,6 @@ impl<V: Sharable> Sealed for AcrossTabs<V> {
         let dial = self.0.dialer(url, names, &mut settings)?.into();
         Ok(Box::new(TabsDialer { name, has_since, connector: Connector { dial, settings, names: names.into() } }))
     }
-}
-
-/// The name of what tabs share: equal for all that can have one connection. Headers may be secrets, so everything but
-/// the URL is hashed.
-fn shared_name<V: Sharable>(by: &V, url: &str, names: &[EventName], settings: &Settings) -> String {
-    let Settings { policy, give_up_after, watchdog, .. } = settings;
-    let mut names = names.to_vec();
-    names.sort_unstable();
-    let mut hasher = DefaultHasher::new();
-    (V::NAME, by, names, policy.reconnection_time, policy.max_wait, give_up_after, watchdog).hash(&mut hasher);
-    [&hasher.finish().to_string(), " ", url].concat()
 }
 
 struct TabsDialer {

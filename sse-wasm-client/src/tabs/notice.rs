@@ -136,17 +136,23 @@ mod tests {
     use super::*;
     use crate::{CloseReason, Limit, Problem, Refusal};
 
+    /// What the JavaScript client is tested to read and write.
+    const TEXTS: &str = include_str!("../../js/tests/notices.json");
+
+    /// The highest number that it reads exactly.
+    const MOST: u64 = (1 << 53) - 1;
+
     #[test]
     fn all_that_is_said_arrives_as_it_was() {
         let id = EventId::from_static("é\" -1");
         let value = Message { name: EventName::from_static("tick"), data: "two\nlines \0".into() };
         let event = Delivery { value, id: id.clone(), origin: "http://hub.example".into() };
-        let term = Term(u64::MAX, 7);
+        let term = Term(MOST, 7);
         let mut all = vec![
             Says::Call {},
             Says::Here(Here { id: id.clone(), number: None, fresh: true }),
             Says::Begin { start: EventId::default(), was: Some((term, 3)) },
-            Says::Event { number: u64::MAX, event: event.clone() },
+            Says::Event { number: MOST, event: event.clone() },
             Says::Replay {
                 to: 1,
                 id: id.clone(),
@@ -164,8 +170,9 @@ mod tests {
             CloseReason::Status(401),
             CloseReason::NotAnEventStream,
         ];
+        let waiting = State::Waiting { attempt: 2, until: Duration::from_millis(1500) };
         let closed = reasons.map(|why| State::Closed { why });
-        for state in [State::Connecting, State::Open, State::Paused].into_iter().chain(closed) {
+        for state in [State::Connecting, State::Open, waiting, State::Paused].into_iter().chain(closed) {
             all.push(Says::Beat { number: 1, state });
         }
         let mut problem = Problem::default();
@@ -178,10 +185,16 @@ mod tests {
         for limit in [Limit::Line, Limit::Event, Limit::Id, Limit::Name] {
             all.push(Says::Aside(Aside::TooLong(limit)));
         }
+        let mut texts = Vec::new();
         for says in all {
-            let notice = Notice { from: u64::MAX - 1, term, says };
-            assert_eq!(Notice::decode(&notice.clone().encode(Duration::ZERO), Duration::ZERO), Some(notice));
+            let notice = Notice { from: MOST - 1, term, says };
+            let text = notice.clone().encode(Duration::ZERO);
+            assert_eq!(Notice::decode(&text, Duration::ZERO), Some(notice));
+            texts.push(text);
         }
+        let known: Vec<String> = serde_json::from_str(TEXTS).unwrap();
+        let now = serde_json::to_string_pretty(&texts).unwrap();
+        assert!(texts == known, "js/tests/notices.json is stale, it should be:\n{now}");
     }
 
     #[test]

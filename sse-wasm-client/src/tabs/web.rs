@@ -21,16 +21,12 @@ use self::{
     freeze::FreezeListener,
     lock::{Fate, Lock},
 };
-use super::{Tab, aside::Aside, notice::Notice, output::Output};
+use super::{Tab, aside::Aside, notice::Notice, output::Output, shared_name::VERSION};
 use crate::{
     Delivery, Message, State,
     clock::{self, Timer},
     weak::with,
 };
-
-/// The version of what tabs send each other, put before the name of what they share: pages that were built with another
-/// version keep to themselves.
-const VERSION: &str = "sse-wasm-client/2 ";
 
 /// Takes what the shared stream has for this tab.
 pub(crate) trait Recipient {

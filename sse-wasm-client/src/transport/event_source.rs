@@ -15,6 +15,7 @@ use crate::{
     decoder::RawEvent,
     driver::{Connection, Dial, Driver},
     reconnect::Settings,
+    tabs::TransportOptions,
     url,
     weak::with,
 };
@@ -28,7 +29,7 @@ const ERROR: &str = "error";
 const MESSAGE: &str = "message";
 
 /// The browser's own `EventSource`, which adds no code to the page. It tells no status and sends no headers.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default)]
 pub struct ByEventSource {
     pub(crate) with_credentials: bool,
 }
@@ -43,7 +44,9 @@ impl Sealed for ByEventSource {
 }
 
 impl Sharable for ByEventSource {
-    const NAME: &str = "EventSource";
+    fn options(&self) -> TransportOptions<'_> {
+        TransportOptions::EventSource { with_credentials: self.with_credentials }
+    }
 }
 
 struct EventSourceDialer {

@@ -24,6 +24,7 @@ use crate::{
     driver::{Connection, Dial, Driver},
     reconnect::Settings,
     response::{self, ResponseHead},
+    tabs::TransportOptions,
     url,
     weak::with,
 };
@@ -46,7 +47,7 @@ const MAX_PROBLEM: usize = 16 << 10;
 const SHORTEST_EVENT: usize = 6;
 
 /// `fetch`, which sends headers and a body, and tells the status and the body of a refusal.
-#[derive(Debug, Default, Hash)]
+#[derive(Debug, Default)]
 pub struct ByFetch {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) header_provider: Option<HeaderProvider>,
@@ -76,7 +77,20 @@ impl Sealed for ByFetch {
 }
 
 impl Sharable for ByFetch {
-    const NAME: &str = "fetch";
+    fn options(&self) -> TransportOptions<'_> {
+        TransportOptions::Fetch {
+            headers: &self.headers,
+            has_header_provider: self.header_provider.is_some(),
+            body: self.body.as_deref(),
+            credentials: match self.credentials {
+                Credentials::Omit => "omit",
+                Credentials::SameOrigin => "same-origin",
+                Credentials::Include => "include",
+            },
+            last_event_id_in_query: self.last_event_id_in_query,
+            limits: self.limits,
+        }
+    }
 
     fn check(&self, url: &str) -> Result<(), ConnectError> {
         let controller = AbortController::new().map_err(refused)?;

@@ -1,18 +1,13 @@
 //! Headers that the application provides anew for each request.
 
-use std::{
-    fmt,
-    future::Future,
-    hash::{Hash, Hasher},
-    rc::Rc,
-};
+use std::{fmt, future::Future, rc::Rc};
 
 use futures_util::{FutureExt, future::LocalBoxFuture};
 use web_sys::Headers;
 
 type Pairs = Option<Vec<(String, String)>>;
 
-/// The application's function. Functions can't be compared, so all providers are equal: they add nothing to a hash.
+/// The application's function. Functions can't be compared, so tabs that share a connection may have different ones.
 #[derive(Clone)]
 pub(crate) struct HeaderProvider(Rc<dyn Fn() -> LocalBoxFuture<'static, Pairs>>);
 
@@ -30,10 +25,6 @@ impl HeaderProvider {
         let Some(pairs) = (self.0)().await else { return false };
         pairs.iter().all(|(name, value)| headers.set(name, value).is_ok())
     }
-}
-
-impl Hash for HeaderProvider {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 impl fmt::Debug for HeaderProvider {

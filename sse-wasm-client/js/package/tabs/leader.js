@@ -74,7 +74,8 @@ export class Leader {
    * @param {number} now
    */
   handleEvent(event, now) {
-    const [tab, stream] = [this.#tab, this.#stream];
+    const tab = this.#tab;
+    const stream = this.#stream;
     if (!stream) return;
     const own = tab.seen.last;
     if (!stream.hasBegun && isOfLaterEpoch(tab, event) && own) return this.#begin(own, now);
@@ -103,7 +104,8 @@ export class Leader {
    * @param {number} now
    */
   handleState(state, now) {
-    const [tab, stream] = [this.#tab, this.#stream];
+    const tab = this.#tab;
+    const stream = this.#stream;
     if (!stream) return;
     stream.isCatchingUp ||= stream.isHubs && state.kind !== "open";
     if (!isSame(tab.streamState, state)) {
@@ -141,7 +143,8 @@ export class Leader {
 
   /** @param {number} now */
   handleTime(now) {
-    const [tab, call] = [this.#tab, this.#call];
+    const tab = this.#tab;
+    const call = this.#call;
     if (call && now >= call.until) {
       this.#call = undefined;
       const { lowest, furthest } = call;
@@ -191,7 +194,8 @@ export class Leader {
    * @param {number} now
    */
   #begin(start, now) {
-    const [tab, stream] = [this.#tab, this.#stream];
+    const tab = this.#tab;
+    const stream = this.#stream;
     /** @type {readonly [Term, number] | null} */
     const present = stream && !tab.ahead ? [tab.term, stream.buffer.last] : null;
     const was = stream ? present : this.#was;
@@ -215,7 +219,8 @@ export class Leader {
    * @param {Here} here
    */
   #hear({ id }) {
-    const [tab, call] = [this.#tab, this.#call];
+    const tab = this.#tab;
+    const call = this.#call;
     if (!call || !id) return; // nothing to begin at
     call.lowest ||= id;
     // A leader that has had nothing wants nothing old: it begins at the highest position.

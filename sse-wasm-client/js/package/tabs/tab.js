@@ -42,7 +42,8 @@ export class Tab {
    * @param {number} now
    */
   handleGranted(now) {
-    const [tab, role] = [this.#state, this.#role];
+    const tab = this.#state;
+    const role = this.#role;
     if (role instanceof Follower) {
       /** @type {readonly [Term, number] | null} */
       const was = role.number !== null && !tab.ahead ? [tab.term, role.number] : null;

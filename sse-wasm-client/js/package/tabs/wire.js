@@ -101,6 +101,7 @@ export function encode(notice, now) {
 export function decode(text, now) {
   try {
     const { from, term, says } = JSON.parse(/** @type {string} */ (text));
+    // What tabs of the same version say is not checked further.
     if ([from, term[0], term[1]].every(Number.isSafeInteger) && typeof says === "object") {
       return moved({ from, term, says }, now);
     }
