@@ -9,7 +9,7 @@ use crate::{
     AcrossTabs, ByEventSource, ByFetch, ConnectError, Credentials, EventSource, Message, Refusal, Transport, clock,
     decoder::Decoder,
     driver::Driver,
-    reconnect::{Reconnect, Settings, Watchdog},
+    reconnect::{Reconnect, Reconnection, Settings, Watchdog},
     sink::{Deliveries, Sink},
     transport::{HeaderProvider, Sharable, absolute},
     url,
@@ -140,8 +140,12 @@ impl<T> Builder<T, ByFetch> {
 
     /// Sends a `POST` with this body instead of a `GET`, each time it connects. Its `Content-Type` is `text/plain`
     /// unless [`header`](Self::header) sets it.
+    ///
+    /// A `POST` may cost something each time, so by default it is repeated only once the stream has given an ID
+    /// ([`Reconnection::OnceResumable`]).
     pub fn post(mut self, body: impl Into<String>) -> Self {
         self.transport.body = Some(body.into());
+        self.settings.reconnection.get_or_insert(Reconnection::OnceResumable);
         self
     }
 
@@ -215,6 +219,22 @@ impl<T, V> Builder<T, V> {
     /// the oldest is dropped over fetch too, since one tab would hold up all.
     pub fn queue(mut self, deliveries: usize) -> Self {
         self.queue = deliveries;
+        self
+    }
+
+    /// When the stream is asked for again that has ended, failed, or was refused in a way that may pass. By default
+    /// always, and for a `POST` once the stream has given an ID.
+    ///
+    /// ```no_run
+    /// use sse_wasm_client::{EventSource, Reconnection};
+    ///
+    /// # fn run() -> Result<(), sse_wasm_client::ConnectError> {
+    /// // what a language model writes is paid for once, and its end is the end
+    /// let answer = EventSource::untyped("/chat").fetch().post("{}").reconnect(Reconnection::UntilBegun).connect()?;
+    /// # drop(answer); Ok(()) }
+    /// ```
+    pub fn reconnect(mut self, when: Reconnection) -> Self {
+        self.settings.reconnection = Some(when);
         self
     }
 

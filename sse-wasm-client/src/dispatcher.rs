@@ -17,6 +17,9 @@ use crate::{
     sink::Sink,
 };
 
+/// The least time between signals of dropped events.
+const TELL: Duration = Duration::from_secs(1);
+
 /// For `now` and `entropy` see [`Reconnect`](crate::reconnect).
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
@@ -25,6 +28,8 @@ pub(crate) struct Dispatcher {
     state: Cell<State>,
     sink: Rc<dyn Sink>,
     signaller: Signaller,
+    /// How many dropped events were signalled, and from when on more may be.
+    told: Cell<(u64, Duration)>,
 }
 
 impl Dispatcher {
@@ -34,6 +39,7 @@ impl Dispatcher {
             reconnect: RefCell::new(reconnect),
             sink,
             signaller: Signaller::default(),
+            told: Cell::default(),
         }
     }
 
@@ -61,7 +67,10 @@ impl Dispatcher {
             return;
         }
         match control {
-            None => return self.sink.take(event),
+            None => {
+                self.sink.take(event);
+                return self.tell_dropped(now);
+            }
             Some(ControlEvent::Gap(gap)) => self.signaller.send(&Signal::Gap(gap)),
             Some(ControlEvent::Drain(drain)) => self.signaller.send(&Signal::Drain(drain)),
             Some(ControlEvent::End(end)) => {
@@ -72,6 +81,21 @@ impl Dispatcher {
             Some(_) => {} // a cursor tells no more than its ID
         }
         self.sink.take_hubs(event);
+    }
+
+    /// Returns true if events were dropped that were not signalled.
+    pub(crate) fn has_dropped(&self) -> bool {
+        self.sink.dropped() > self.told.get().0
+    }
+
+    /// Signals how many events were dropped, unless it has done so a moment ago.
+    pub(crate) fn tell_dropped(&self, now: Duration) {
+        let (told, earliest) = self.told.get();
+        let count = self.sink.dropped() - told;
+        if count > 0 && now >= earliest {
+            self.told.set((told + count, now.saturating_add(TELL)));
+            self.signal(&Signal::Dropped(count));
+        }
     }
 
     /// An event exceeded a limit and was discarded.
@@ -107,6 +131,9 @@ impl Dispatcher {
             (change(reconnect), reconnect.state())
         };
         if self.state.replace(state) != state {
+            if state.is_closed() {
+                self.tell_dropped(Duration::MAX);
+            }
             self.signal(&Signal::State(state));
             if state.is_closed() {
                 self.end();
@@ -129,9 +156,9 @@ impl Dispatcher {
         self.signaller.end();
     }
 
-    pub(crate) fn signals(&self) -> Signals {
+    pub(crate) fn signals(&self, capacity: usize) -> Signals {
         let state = self.state.get();
-        let signals = self.signaller.subscribe(Signal::State(state));
+        let signals = self.signaller.subscribe(Signal::State(state), capacity);
         if state.is_closed() {
             self.signaller.end();
         }

@@ -10,7 +10,7 @@ use std::{
 use sse_core::EventId;
 
 use crate::{
-    ConnectError, Refusal,
+    CloseReason, ConnectError, Refusal,
     clock::{self, Timer},
     decoder::RawEvent,
     dispatcher::Dispatcher,
@@ -111,8 +111,8 @@ impl Driver {
     }
 
     /// See [`Reconnect::handle_end`].
-    pub(crate) fn ended(&self) {
-        self.change(|reconnect, now| reconnect.handle_end(now, clock::entropy()));
+    pub(crate) fn ended(&self, why: CloseReason) {
+        self.change(|reconnect, now| reconnect.handle_end(why, now, clock::entropy()));
     }
 
     /// Hands any other input to the state machine.
@@ -156,7 +156,9 @@ impl Driver {
                     let made = self.dial.dial(&id, &self.own);
                     if made.is_err() {
                         // The first attempt succeeded, so the URL is not at fault, and trying again may help.
-                        self.dispatcher.change(|reconnect| reconnect.handle_end(clock::now(), clock::entropy()));
+                        self.dispatcher.change(|reconnect| {
+                            reconnect.handle_end(CloseReason::Failed, clock::now(), clock::entropy());
+                        });
                     }
                     made.ok()
                 }

@@ -185,6 +185,7 @@ pub use builder::Builder;
 pub use delivery::{Delivery, Message};
 pub use error::{ConnectError, DecodeError};
 pub use readers::{Callback, Events};
+pub use reconnect::Reconnection;
 pub use refusal::Refusal;
 pub use signal::{Signal, Signals, States};
 #[cfg(target_arch = "wasm32")]

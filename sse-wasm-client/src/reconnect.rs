@@ -39,6 +39,7 @@ use sse_core::EventId;
 
 use crate::{CloseReason, Refusal, State};
 
+pub use settings::Reconnection;
 pub(crate) use settings::{Settings, Watchdog};
 
 use phase::{OpenStream, Phase};
@@ -61,6 +62,8 @@ pub(crate) struct Reconnect {
     /// The end of the time for which a `Retry-After` asked. Neither the network nor the page shortens it.
     not_before: Duration,
     online: bool,
+    /// A stream has begun, on this connection or an earlier one.
+    has_begun: bool,
     /// The page is in the back/forward cache.
     stored: bool,
     hidden_since: Option<Duration>,
@@ -94,6 +97,7 @@ impl Reconnect {
             start,
             not_before: Duration::ZERO,
             online: true,
+            has_begun: false,
             stored: false,
             hidden_since: None,
             held: false,
@@ -110,6 +114,7 @@ impl Reconnect {
             // A hub sends an event at once, so the first one has a deadline whether heartbeats will follow or not.
             let silence = self.settings.watchdog.map(|watchdog| watchdog.announced(heartbeat));
             let deadline = silence.map(|silence| now.saturating_add(silence.limit));
+            self.has_begun = true;
             self.phase = Phase::Connecting { deadline, silence, by_browser: false };
         }
     }
@@ -138,6 +143,7 @@ impl Reconnect {
                 let silence_limit = announced.or(watchdog.map(Watchdog::silence_limit));
                 self.phase = Phase::Open(OpenStream::new(silence_limit, of_hub, self.silent_streams, now));
                 self.refusals = 0;
+                self.has_begun = true;
                 self.online = true; // whatever the browser says
             }
             Phase::Open(open) => {
@@ -157,6 +163,7 @@ impl Reconnect {
     /// [`handle_event`](Self::handle_event).
     pub(crate) fn handle_drain(&mut self, id: &str, now: Duration) -> bool {
         if let Phase::Connecting { .. } = self.phase {
+            self.has_begun = false;
             self.handle_heard(now);
             self.remember(id);
             return true;
@@ -191,7 +198,7 @@ impl Reconnect {
 
     /// The connection is lost, and the browser makes another.
     pub(crate) fn handle_lost(&mut self, now: Duration) {
-        if self.is_connected() {
+        if self.is_connected() && !self.end_for_good(CloseReason::Ended) {
             self.settle(now);
             // The browser doesn't tell when, and its attempt may hang for ever. So the deadline is after the longest
             // wait.
@@ -201,9 +208,9 @@ impl Reconnect {
         }
     }
 
-    /// The connection ended, failed or could not be made, and the browser makes no other.
-    pub(crate) fn handle_end(&mut self, now: Duration, entropy: u64) {
-        if self.is_connected() {
+    /// The connection ended or failed, as `why` says, and the browser makes no other.
+    pub(crate) fn handle_end(&mut self, why: CloseReason, now: Duration, entropy: u64) {
+        if self.is_connected() && !self.end_for_good(why) {
             self.wait(None, now, entropy);
         }
     }
@@ -221,7 +228,7 @@ impl Reconnect {
             return;
         }
         self.refusals = self.refusals.saturating_add(1);
-        let final_reason = if may_pass {
+        let final_reason = if may_pass && self.may_repeat() {
             self.settings.give_up_after.filter(|max| self.refusals >= *max).map(|_| CloseReason::GaveUp)
         } else {
             Some(match refusal.status {
@@ -253,7 +260,7 @@ impl Reconnect {
         match self.phase {
             Phase::Waiting { until, .. } if now >= until => self.connect(now),
             Phase::Connecting { deadline: Some(deadline), .. } if now >= deadline && !self.held => {
-                self.wait(None, now, entropy);
+                self.handle_end(CloseReason::Failed, now, entropy);
             }
             _ => {}
         }
@@ -262,8 +269,10 @@ impl Reconnect {
             && open.is_silent(self.settings.watchdog, now)
         {
             self.silent_streams = self.silent_streams.saturating_add(1);
-            self.disconnect(now);
-            self.connect(now);
+            if !self.end_for_good(CloseReason::Failed) {
+                self.disconnect(now);
+                self.connect(now);
+            }
         }
     }
 
@@ -380,7 +389,8 @@ impl Reconnect {
     }
 
     fn pause(&mut self, now: Duration) {
-        if !matches!(self.phase, Phase::Closed(_)) {
+        let ends = self.is_connected() && self.end_for_good(CloseReason::Failed);
+        if !ends && !matches!(self.phase, Phase::Closed(_)) {
             self.disconnect(now);
             self.phase = Phase::Paused;
         }
@@ -390,6 +400,25 @@ impl Reconnect {
         if matches!(self.phase, Phase::Paused) && !self.stored {
             self.connect_soon(now);
         }
+    }
+
+    /// Returns true if the stream may be asked for again.
+    fn may_repeat(&self) -> bool {
+        match self.settings.reconnection.unwrap_or(Reconnection::Always) {
+            Reconnection::Always => true,
+            Reconnection::UntilBegun => !self.has_begun,
+            Reconnection::OnceResumable => !self.last_event_id.is_empty(),
+            Reconnection::Never => false,
+        }
+    }
+
+    /// Closes the connection if it may not be made again. Returns true if so.
+    fn end_for_good(&mut self, why: CloseReason) -> bool {
+        let ends = !self.may_repeat();
+        if ends {
+            self.finish(why);
+        }
+        ends
     }
 
     fn finish(&mut self, why: CloseReason) {

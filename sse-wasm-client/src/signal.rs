@@ -16,7 +16,7 @@ use sse_core::{
 use crate::{Refusal, State, queue::Queue};
 
 /// How many signals wait for a reader before the oldest is dropped.
-const QUEUE: usize = 64;
+pub(crate) const QUEUE: usize = 64;
 
 /// Something about the stream itself.
 ///
@@ -53,6 +53,10 @@ pub enum Signal {
     Refused(Refusal),
     /// An event exceeded a limit and was not delivered. Only over fetch: the browser's own limits are not told.
     TooLong(Limit),
+    /// So many events more were dropped, because they were not read in time. Told at once, and of those that follow
+    /// within a second together, with the next event that comes or is read.
+    /// [`EventSource::dropped`](crate::EventSource::dropped) counts them all.
+    Dropped(u64),
 }
 
 /// The signals of one `EventSource`, beginning with its state at the time of the call. Ends with the source.
@@ -111,9 +115,9 @@ impl Stream for States {
 pub(crate) struct Signaller(RefCell<Vec<Weak<Queue<Signal>>>>);
 
 impl Signaller {
-    /// Adds a reader, which gets `first` and then all signals.
-    pub(crate) fn subscribe(&self, first: Signal) -> Signals {
-        let queue = Rc::new(Queue::new(QUEUE));
+    /// Adds a reader, for which up to `capacity` wait, and which gets `first` and then all signals.
+    pub(crate) fn subscribe(&self, first: Signal, capacity: usize) -> Signals {
+        let queue = Rc::new(Queue::new(capacity));
         queue.push(first);
         let mut queues = self.0.borrow_mut();
         queues.retain(|queue| queue.strong_count() > 0);
@@ -147,7 +151,7 @@ mod tests {
     fn those_who_come_and_go_leave_nothing() {
         let signaller = Signaller::default();
         for _ in 0..10 {
-            drop(signaller.subscribe(Signal::State(State::Open)));
+            drop(signaller.subscribe(Signal::State(State::Open), QUEUE));
         }
         assert_eq!(signaller.0.borrow().len(), 1);
     }

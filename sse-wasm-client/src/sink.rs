@@ -41,6 +41,11 @@ pub(crate) trait Sink: fmt::Debug {
         Poll::Ready(())
     }
 
+    /// How many events were dropped for want of room.
+    fn dropped(&self) -> u64 {
+        0
+    }
+
     /// Ends it: nothing more will be handed in.
     fn end(&self) {}
 }
@@ -63,10 +68,6 @@ impl<T> Deliveries<T> {
 
     pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<DeliveryResult<T>>> {
         self.queue.poll_next(context)
-    }
-
-    pub(crate) fn dropped(&self) -> u64 {
-        self.queue.dropped()
     }
 
     /// Hands everything from now on to `callback`, beginning with what is in the queue. It is dropped at the end.
@@ -109,6 +110,10 @@ impl<T> Sink for Deliveries<T> {
 
     fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.callback.borrow().is_some() { Poll::Ready(()) } else { self.queue.poll_room(context) }
+    }
+
+    fn dropped(&self) -> u64 {
+        self.queue.dropped()
     }
 
     fn end(&self) {

@@ -11,9 +11,10 @@ use futures_util::Stream;
 use sse_core::EventId;
 
 use crate::{
-    DecodeError, Delivery, Signals, State, States,
+    DecodeError, Delivery, Signals, State, States, clock,
     driver::Driver,
-    sink::{Deliveries, DeliveryResult},
+    signal::QUEUE,
+    sink::{Deliveries, DeliveryResult, Sink},
 };
 
 /// A connection to an event stream, as a [`Stream`] of its events.
@@ -63,7 +64,12 @@ impl<T> EventSource<T> {
     ///
     /// If it is called before the first `.await` after connecting, no signal is missed.
     pub fn signals(&self) -> Signals {
-        self.driver.dispatcher().signals()
+        self.signals_up_to(QUEUE)
+    }
+
+    /// The same for a reader for whom up to `capacity` signals wait.
+    pub fn signals_up_to(&self, capacity: usize) -> Signals {
+        self.driver.dispatcher().signals(capacity)
     }
 
     /// The states alone of [`signals`](Self::signals), beginning with the present one.
@@ -136,7 +142,12 @@ impl<T> Stream for EventSource<T> {
     type Item = Result<Delivery<T>, DecodeError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.deliveries.poll_next(context)
+        let polled = self.deliveries.poll_next(context);
+        let dispatcher = self.driver.dispatcher();
+        if dispatcher.has_dropped() {
+            dispatcher.tell_dropped(clock::now());
+        }
+        polled
     }
 }
 

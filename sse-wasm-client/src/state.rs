@@ -70,7 +70,8 @@ pub enum CloseReason {
     ByApplication,
     /// There were as many refusals in a row as the application allows (`give_up_after`).
     GaveUp,
-    /// Everything has come, and nothing more will: all topics have ended ([`Signal::End`](crate::Signal::End)). So too
+    /// Everything has come, and nothing more will: the stream has ended and [`Reconnection`](crate::Reconnection) allows
+    /// no other, or all topics have ended ([`Signal::End`](crate::Signal::End)). So too
     /// if the server answered 204, which tells the client not to connect again; a hub does that where the client has had
     /// everything already. Over `EventSource`, which does not tell a 204, it is only the former.
     Ended,
@@ -79,6 +80,8 @@ pub enum CloseReason {
     Status(u16),
     /// The response was not of the type `text/event-stream`. Known over fetch only.
     NotAnEventStream,
+    /// The connection broke or could not be made, and [`Reconnection`](crate::Reconnection) allows no other.
+    Failed,
 }
 
 impl fmt::Display for State {
@@ -101,6 +104,7 @@ impl fmt::Display for CloseReason {
             Self::Ended => f.write_str("it has ended, and everything has come"),
             Self::Status(status) => write!(f, "the answer's status is {status}"),
             Self::NotAnEventStream => f.write_str("the answer is no event stream"),
+            Self::Failed => f.write_str("it broke or could not be made"),
         }
     }
 }

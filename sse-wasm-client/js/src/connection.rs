@@ -18,6 +18,9 @@ use crate::{
     signals::{SignalReader, of_state},
 };
 
+/// How many signals wait for the script, which takes them as soon as the module is left.
+const SIGNALS: usize = 10_000;
+
 /// Connects. Throws a `TypeError` if something is wrong with the plan.
 #[wasm_bindgen]
 #[allow(clippy::needless_pass_by_value, reason = "borrowing it takes an instruction that older tools can't read")]
@@ -60,8 +63,9 @@ impl Connection {
         of_state(self.0.borrow().state())
     }
 
+    /// The script has a queue for each of its readers, so none is dropped before.
     pub fn signals(&self) -> SignalReader {
-        SignalReader::new(self.0.borrow().signals())
+        SignalReader::new(self.0.borrow().signals_up_to(SIGNALS))
     }
 
     #[wasm_bindgen(getter, js_name = lastEventId)]

@@ -3,7 +3,7 @@
 use std::{iter, time::Duration};
 
 use js_sys::{Array, Function, Promise, TypeError};
-use sse_wasm_client::{Builder, ConnectError, Credentials, EventId, EventSource, Message, Transport};
+use sse_wasm_client::{Builder, ConnectError, Credentials, EventId, EventSource, Message, Reconnection, Transport};
 use wasm_bindgen::{
     JsCast,
     prelude::{JsValue, wasm_bindgen},
@@ -41,6 +41,9 @@ extern "C" {
     fn give_up_after(this: &Plan) -> Option<u32>;
     #[wasm_bindgen(method, getter)]
     fn capacity(this: &Plan) -> Option<u32>;
+    /// True, false, or `"refused"`; `undefined` for a `POST` that may be repeated once it has an ID.
+    #[wasm_bindgen(method, getter)]
+    fn reconnect(this: &Plan) -> JsValue;
 
     pub type FetchPlan;
     /// Names and values in turn.
@@ -133,6 +136,12 @@ impl Plan {
         if let Some(refusals) = self.give_up_after() {
             builder = builder.give_up_after(refusals);
         }
+        builder = builder.reconnect(match self.reconnect() {
+            when if when.is_undefined() => Reconnection::OnceResumable,
+            when if when == JsValue::FALSE => Reconnection::Never,
+            when if when.is_string() => Reconnection::UntilBegun,
+            _ => Reconnection::Always,
+        });
         if let Some(capacity) = self.capacity() {
             builder = builder.queue(capacity as usize);
         }

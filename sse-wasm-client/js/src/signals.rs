@@ -89,6 +89,11 @@ fn of_signal(signal: &Signal) -> Object {
             set(&object, "limit", words::limit(*limit));
             object
         }
+        Signal::Dropped(count) => {
+            let object = typed("type", "dropped");
+            set(&object, "count", *count as f64);
+            object
+        }
         _ => typed("type", "other"),
     }
 }

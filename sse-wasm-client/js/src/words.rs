@@ -24,6 +24,7 @@ pub(crate) fn close_reason(why: CloseReason) -> &'static str {
         CloseReason::Ended => "ended",
         CloseReason::Status(_) => "status",
         CloseReason::NotAnEventStream => "not-an-event-stream",
+        CloseReason::Failed => "failed",
         _ => OTHER,
     }
 }

@@ -3,6 +3,7 @@ use serde::Deserialize;
 use sse_core::Text;
 
 use super::*;
+use crate::signal::QUEUE;
 use crate::{
     CloseReason, DecodeError, Delivery, Drain, DrainReason, End, Gap, GapReason, Message, States, decoder::Decoder,
     reconnect::Settings, sink::Deliveries,
@@ -86,6 +87,33 @@ fn events_come_typed_with_id_and_origin() {
 }
 
 #[test]
+fn loss_is_signalled() {
+    let sim = sim(2);
+    let mut signals = sim.dispatcher.signals(QUEUE);
+    let take = |at: u64| {
+        let origin = Text::default();
+        let event = RawEvent { name: "number", data: "1", id: "e-1", origin: &origin };
+        sim.dispatcher.handle_event(event, Duration::from_millis(at));
+    };
+    let dropped = |signals: &mut Signals| {
+        let counts = signalled(signals).into_iter().filter_map(|signal| match signal {
+            Signal::Dropped(count) => Some(count),
+            _ => None,
+        });
+        counts.collect::<Vec<_>>()
+    };
+    (0..2).for_each(take);
+    assert!(dropped(&mut signals).is_empty());
+    (2..10).for_each(take);
+    assert_eq!(dropped(&mut signals), [1]); // at once
+    take(2000);
+    assert_eq!(dropped(&mut signals), [8]); // and the rest together
+    take(2001);
+    sim.dispatcher.change(Reconnect::close);
+    assert_eq!(dropped(&mut signals), [1]);
+}
+
+#[test]
 fn what_does_not_decode_is_one_bad_item() {
     let sim = sim(8);
     sim.event("number", "seven", "e-1");
@@ -113,7 +141,7 @@ fn a_name_not_asked_for_is_not_delivered() {
 #[test]
 fn open_with_the_first_event_and_not_before() {
     let sim = sim(8);
-    let mut signals = sim.dispatcher.signals();
+    let mut signals = sim.dispatcher.signals(QUEUE);
     sim.lost(); // a response that ends before its first event
     assert_eq!(sim.dispatcher.state(), State::Connecting);
     sim.event("sse-cursor", "", "e-1");
@@ -131,7 +159,7 @@ fn open_with_the_first_event_and_not_before() {
 #[test]
 fn what_the_hub_says_of_its_own_comes_as_signals() {
     let sim = sim(8);
-    let mut signals = sim.dispatcher.signals();
+    let mut signals = sim.dispatcher.signals(QUEUE);
     sim.event("sse-gap", r#"{"reason":"unknown","requested":"x","first":"e-2"}"#, "e-1");
     sim.event("sse-drain", r#"{"reason":"age"}"#, "e-2");
     let gap = Gap::new(GapReason::Unknown, "x", Some(EventId::from_static("e-2")));
@@ -151,10 +179,10 @@ fn what_the_hub_says_of_its_own_comes_as_signals() {
 #[test]
 fn a_stream_that_opens_with_its_end_is_not_open() {
     let sim = started(8, "e-1", |_| {});
-    let mut signals = sim.dispatcher.signals();
+    let mut signals = sim.dispatcher.signals(QUEUE);
     sim.event("sse-drain", r#"{"reason":"busy"}"#, "");
     assert_eq!((sim.dispatcher.state(), sim.dispatcher.last_event_id().as_str()), (State::Connecting, "e-1"));
-    sim.dispatcher.change(|reconnect| reconnect.handle_end(Duration::ZERO, 0));
+    sim.dispatcher.change(|reconnect| reconnect.handle_end(CloseReason::Failed, Duration::ZERO, 0));
     let waiting = State::Waiting { attempt: 1, until: Duration::from_secs(3) };
     let drain = Signal::Drain(Drain::new(DrainReason::Busy));
     assert_eq!(signalled(&mut signals), [Signal::State(State::Connecting), drain, Signal::State(waiting)]);
@@ -166,7 +194,7 @@ fn a_stream_that_opens_with_its_end_is_not_open() {
 fn the_end_of_all_topics_is_told_and_ends_it() {
     for opened in [true, false] {
         let sim = sim(8);
-        let mut signals = sim.dispatcher.signals();
+        let mut signals = sim.dispatcher.signals(QUEUE);
         if opened {
             sim.event("number", "1", "e-1");
         }
@@ -212,7 +240,7 @@ fn a_server_that_takes_back_its_id_is_believed_where_it_can_be_seen() {
 #[test]
 fn a_refusal_is_told_and_what_becomes_of_it() {
     let sim = sim(8);
-    let mut signals = sim.dispatcher.signals();
+    let mut signals = sim.dispatcher.signals(QUEUE);
     sim.refused(Some(503));
     sim.refused(Some(503)); // of a connection that is gone already
     sim.event("number", "1", "e-1"); // and so is this
@@ -227,7 +255,7 @@ fn a_refusal_is_told_and_what_becomes_of_it() {
 #[test]
 fn the_end_comes_after_what_has_arrived() {
     let sim = started(8, "", |settings| settings.give_up_after = Some(1));
-    let mut signals = sim.dispatcher.signals();
+    let mut signals = sim.dispatcher.signals(QUEUE);
     sim.event("number", "1", "e-1");
     sim.refused(None);
     sim.lost();
@@ -239,7 +267,7 @@ fn the_end_comes_after_what_has_arrived() {
     assert_eq!(signal[2..], [Signal::Refused(refusal(None)), Signal::State(closed)]);
     assert!(sim.has_ended(&mut signals));
 
-    let mut late = sim.dispatcher.signals();
+    let mut late = sim.dispatcher.signals(QUEUE);
     assert_eq!(signalled(&mut late), [Signal::State(closed)]);
     assert!(sim.has_ended(&mut late));
 }
@@ -247,7 +275,7 @@ fn the_end_comes_after_what_has_arrived() {
 #[test]
 fn states_alone_pass_over_the_rest() {
     let sim = sim(8);
-    let mut states = States(sim.dispatcher.signals());
+    let mut states = States(sim.dispatcher.signals(QUEUE));
     sim.event("sse-gap", "{}", "e-1");
     sim.dispatcher.handle_too_long(Limit::Line);
     sim.lost();
@@ -268,14 +296,14 @@ fn a_slow_reader_loses_the_oldest_and_can_tell() {
 #[test]
 fn signals_are_bounded_each_reader_by_itself() {
     let sim = sim(8);
-    let (mut kept, gone) = (sim.dispatcher.signals(), sim.dispatcher.signals());
+    let (mut kept, gone) = (sim.dispatcher.signals(QUEUE), sim.dispatcher.signals(QUEUE));
     drop(gone);
     for _ in 0..40 {
         sim.event("sse-cursor", "", "");
         sim.lost();
     }
     assert_eq!((kept.dropped(), signalled(&mut kept).len()), (17, 64));
-    assert_eq!(sim.dispatcher.signals().dropped(), 0);
+    assert_eq!(sim.dispatcher.signals(QUEUE).dropped(), 0);
 }
 
 /// Records everything that it is handed.

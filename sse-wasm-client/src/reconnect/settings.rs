@@ -15,6 +15,23 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// How long a response's head may take. Three times what a TCP connection needs that loses its first packets.
 const HEAD: Duration = Duration::from_secs(30);
 
+/// When a stream is asked for again that has ended, failed, or was refused in a way that may pass.
+///
+/// One that is not asked for again is closed: as [`Ended`](crate::CloseReason::Ended) if the response was whole, else as
+/// [`Failed`](crate::CloseReason::Failed).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reconnection {
+    /// Whenever that happens.
+    Always,
+    /// As long as no stream has begun: so a request is repeated only if the server has not answered it yet.
+    UntilBegun,
+    /// Once a stream has given an ID, from which the next one resumes. Until then never.
+    OnceResumable,
+    /// Never.
+    Never,
+}
+
 /// What an application may decide. The methods of the builder give the reasons for the defaults.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -22,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     /// Returns true if a refusal may pass, so that it makes sense to try again.
     pub(crate) may_pass: Rc<dyn Fn(&Refusal) -> bool>,
+    /// By default always.
+    pub(crate) reconnection: Option<Reconnection>,
     /// How many refusals in a row end the client in any case.
     pub(crate) give_up_after: Option<u32>,
     pub(crate) watchdog: Option<Watchdog>,
@@ -69,6 +88,7 @@ impl Default for Settings {
         Self {
             policy: Policy::default(),
             may_pass: Rc::new(Refusal::may_pass),
+            reconnection: None,
             give_up_after: None,
             watchdog: Some(Watchdog { heartbeat: HEARTBEAT, margin: MARGIN, promised: false, head: HEAD }),
             pause_when_hidden: None,

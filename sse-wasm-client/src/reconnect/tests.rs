@@ -49,7 +49,7 @@ impl Sim {
     }
 
     fn end(&mut self) {
-        self.reconnect.handle_end(self.now, 0);
+        self.reconnect.handle_end(CloseReason::Ended, self.now, 0);
         self.collect();
     }
 
@@ -142,7 +142,7 @@ fn waits_grow_while_the_hub_is_busy() {
         assert!(sim.reconnect.handle_drain("", sim.now));
         assert_eq!(sim.reconnect.state(), State::Connecting);
         sim.pass(S(6));
-        sim.reconnect.handle_end(sim.now, u64::MAX);
+        sim.reconnect.handle_end(CloseReason::Failed, sim.now, u64::MAX);
         let longest = S(30).min(S(1) * (1 << (attempt - 1)));
         assert!(matches!(sim.reconnect.state(), State::Waiting { attempt: own, .. } if own == attempt));
         assert!((longest / 2..=longest).contains(&sim.wait()), "attempt {attempt}: {:?}", sim.wait());
@@ -321,4 +321,63 @@ fn an_id_without_an_event_is_where_to_go_on() {
     sim.reconnect.close();
     sim.reconnect.handle_id("e-8");
     assert_eq!(sim.reconnect.last_event_id().as_str(), "e-7");
+}
+
+#[test]
+fn what_is_not_asked_for_again_ends_with_its_stream() {
+    use Reconnection::{Always, Never, OnceResumable, UntilBegun};
+    let ending = |when: Reconnection, act: fn(&mut Sim)| {
+        let mut sim = Sim::new(|settings| settings.reconnection = Some(when));
+        act(&mut sim);
+        sim.reconnect.state()
+    };
+    let again = |state: State| matches!(state, State::Waiting { .. });
+    // an answer without an ID that ends: it would come again, and be paid for again
+    let ends = |sim: &mut Sim| {
+        sim.reconnect.handle_event("", false, sim.now);
+        sim.end();
+    };
+    assert!(again(ending(Always, ends)));
+    for when in [UntilBegun, OnceResumable, Never] {
+        assert_eq!(ending(when, ends), closed(CloseReason::Ended), "{when:?}");
+    }
+    // one that breaks and can be resumed
+    let breaks = |sim: &mut Sim| {
+        sim.event("e-1");
+        sim.reconnect.handle_end(CloseReason::Failed, sim.now, 0);
+    };
+    assert!(again(ending(OnceResumable, breaks)));
+    for when in [UntilBegun, Never] {
+        assert_eq!(ending(when, breaks), closed(CloseReason::Failed), "{when:?}");
+    }
+    // one that is refused, or turned away by a hub that is full, has not begun
+    let refused = |sim: &mut Sim| sim.refuse(Some(503));
+    let turned_away = |sim: &mut Sim| {
+        sim.reconnect.handle_head(None, sim.now);
+        sim.reconnect.handle_drain("", sim.now);
+        sim.end();
+    };
+    assert!(again(ending(UntilBegun, refused)) && again(ending(UntilBegun, turned_away)));
+    for when in [OnceResumable, Never] {
+        assert_eq!(ending(when, refused), closed(CloseReason::Status(503)), "{when:?}");
+    }
+    // one that is silent, and one whose page is stored
+    let silent = |sim: &mut Sim| {
+        sim.event("");
+        sim.pass(S(60));
+    };
+    let stored = |sim: &mut Sim| {
+        sim.event("");
+        sim.reconnect.handle_stored(sim.now);
+    };
+    for act in [silent, stored] {
+        assert_eq!(ending(Never, act), closed(CloseReason::Failed));
+    }
+    // the browser makes another by itself
+    let lost = |sim: &mut Sim| {
+        sim.event("");
+        sim.reconnect.handle_lost(sim.now);
+        sim.collect();
+    };
+    assert_eq!(ending(Never, lost), closed(CloseReason::Ended));
 }

@@ -123,7 +123,7 @@ impl Sink for Forwarder {
             Signal::State(state) => self.feed.state(*state),
             Signal::Refused(refusal) => self.feed.aside(Aside::Refused(refusal.clone())),
             Signal::TooLong(limit) => self.feed.aside(Aside::TooLong(*limit)),
-            Signal::Gap(_) | Signal::Drain(_) | Signal::End(_) => {} // forwarded as the hub's own events
+            Signal::Gap(_) | Signal::Drain(_) | Signal::End(_) | Signal::Dropped(_) => {} // the hub's are forwarded as the hub's own events
         }
     }
 }

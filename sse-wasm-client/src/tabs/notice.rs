@@ -169,6 +169,7 @@ mod tests {
             CloseReason::Ended,
             CloseReason::Status(401),
             CloseReason::NotAnEventStream,
+            CloseReason::Failed,
         ];
         let waiting = State::Waiting { attempt: 2, until: Duration::from_millis(1500) };
         let closed = reasons.map(|why| State::Closed { why });

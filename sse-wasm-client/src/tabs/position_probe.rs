@@ -120,7 +120,7 @@ impl Sink for ProbeSink {
             Signal::State(State::Open) if probe.is_asking() => {} // open once it has joined
             Signal::State(state) => ToDriver(probe.driver.clone()).state(*state),
             Signal::Refused(_) | Signal::TooLong(_) => with(&probe.driver, |driver| driver.dispatcher().signal(signal)),
-            Signal::Gap(_) | Signal::Drain(_) | Signal::End(_) => {} // forwarded as the hub's own events
+            Signal::Gap(_) | Signal::Drain(_) | Signal::End(_) | Signal::Dropped(_) => {} // forwarded as the hub's own events
         }
     }
 }

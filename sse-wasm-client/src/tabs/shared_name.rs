@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 use sse_core::{EventName, Limits};
 
-use crate::reconnect::Settings;
+use crate::reconnect::{Reconnection, Settings};
 
 /// The version of what tabs send each other, put before the name of what they share: pages that were built with another
 /// version keep to themselves.
@@ -64,8 +64,25 @@ fn options(transport: &TransportOptions<'_>, names: &[EventName], settings: &Set
     let heartbeat =
         watchdog.map_or(Some(0), |watchdog| watchdog.promised.then(|| milliseconds(watchdog.heartbeat).max(1)));
     let [reconnection_time, max_wait] = [policy.reconnection_time, policy.max_wait].map(milliseconds);
-    let options = (transport, names, reconnection_time, max_wait, heartbeat, give_up_after);
+    let has_body = matches!(transport, TransportOptions::Fetch { body: Some(_), .. });
+    let reconnect = match settings.reconnection {
+        None | Some(Reconnection::Always) if !has_body => None,
+        Some(Reconnection::OnceResumable) if has_body => None,
+        None | Some(Reconnection::Always) => Some(Reconnect::Any(true)),
+        Some(Reconnection::UntilBegun) => Some(Reconnect::Word("refused")),
+        Some(Reconnection::OnceResumable) => Some(Reconnect::Word("resumable")),
+        Some(Reconnection::Never) => Some(Reconnect::Any(false)),
+    };
+    let options = (transport, names, reconnection_time, max_wait, heartbeat, give_up_after, reconnect);
     serde_json::to_string(&options).unwrap_or_default() // nothing in it fails
+}
+
+/// As the option of the JavaScript client has it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Reconnect {
+    Any(bool),
+    Word(&'static str),
 }
 
 /// The hash [FNV-1a](http://www.isthe.com/chongo/tech/comp/fnv/) of 64 bits, which takes a line in JavaScript.
@@ -131,6 +148,12 @@ mod tests {
             if let Some(time) = milliseconds(&given["maxWait"]) {
                 settings.policy.max_wait = time;
             }
+            settings.reconnection = match &given["reconnect"] {
+                Value::Bool(false) => Some(Reconnection::Never),
+                Value::String(_) => Some(Reconnection::UntilBegun),
+                Value::Null if body.is_some() => Some(Reconnection::OnceResumable),
+                _ => Some(Reconnection::Always),
+            };
             settings.give_up_after = given["giveUpAfter"].as_u64().map(|refusals| refusals as u32);
             match milliseconds(&given["heartbeat"]) {
                 Some(Duration::ZERO) => settings.watchdog = None,

@@ -19,7 +19,7 @@ use web_sys::{
 
 use super::{HeaderProvider, Sealed, Sharable, refused, refused_header, refused_url};
 use crate::{
-    ConnectError, Problem, Refusal, clock,
+    CloseReason, ConnectError, Problem, Refusal, clock,
     decoder::RawEvent,
     driver::{Connection, Dial, Driver},
     reconnect::Settings,
@@ -190,7 +190,7 @@ impl Exchange {
         if let Some(provider) = header_provider {
             let are_set = provider.set_on(&request.headers()).await;
             if !are_set || !self.live.get() {
-                return self.ended();
+                return self.ended(CloseReason::Failed);
             }
         }
         let response = match fetch(&request) {
@@ -199,14 +199,14 @@ impl Exchange {
         };
         match response {
             Ok(response) => self.handle_response(&response.unchecked_into()).await,
-            Err(_) => self.ended(), // unreachable or forbidden by CORS: a page is not told which
+            Err(_) => self.ended(CloseReason::Failed), // unreachable or forbidden by CORS: a page is not told which
         }
     }
 
     /// Reports that nothing more will come, unless the application dropped the connection while it provided headers.
-    fn ended(&self) {
+    fn ended(&self, why: CloseReason) {
         if self.live.get() {
-            with(&self.driver, Driver::ended);
+            with(&self.driver, |driver| driver.ended(why));
         }
     }
 
@@ -222,10 +222,14 @@ impl Exchange {
         if head.is_stream() {
             with(&self.driver, |driver| driver.change(|reconnect, now| reconnect.handle_head(head.heartbeat(), now)));
             let origin = response::origin(&response.url());
-            while let Some(len) = body.read(&mut self.buffer).await {
-                self.feed(len, &origin).await;
-            }
-            self.ended();
+            let why = loop {
+                match body.read(&mut self.buffer).await {
+                    Some(0) => break CloseReason::Ended,
+                    Some(len) => self.feed(len, &origin).await,
+                    None => break CloseReason::Failed,
+                }
+            };
+            self.ended(why);
         } else if head.status == NO_CONTENT {
             with(&self.driver, |driver| driver.change(|reconnect, _| reconnect.handle_last()));
         } else {
@@ -283,23 +287,34 @@ impl Body {
         Self(response.body().and_then(|body| body.get_reader().dyn_into().ok()))
     }
 
-    /// Copies the next chunk to the start of `buffer` and returns its length; `None` once the body has ended or failed.
+    /// Copies the next chunk to the start of `buffer` and returns its length: 0 once the body has ended, `None` if it
+    /// has failed.
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Option<usize> {
-        let read = JsFuture::from(self.0.as_ref()?.read()).await.ok()?;
-        let chunk: Uint8Array = Reflect::get(&read, &"value".into()).ok()?.dyn_into().ok()?;
-        let len = chunk.length() as usize;
-        if buffer.len() < len {
-            buffer.resize(len, 0);
+        let Some(reader) = &self.0 else { return Some(0) };
+        loop {
+            let read = JsFuture::from(reader.read()).await.ok()?;
+            let chunk = Reflect::get(&read, &"value".into()).ok()?;
+            if chunk.is_undefined() {
+                return Some(0);
+            }
+            let chunk: Uint8Array = chunk.dyn_into().ok()?;
+            let len = chunk.length() as usize;
+            if len == 0 {
+                continue;
+            }
+            if buffer.len() < len {
+                buffer.resize(len, 0);
+            }
+            chunk.copy_to(&mut buffer[..len]);
+            return Some(len);
         }
-        chunk.copy_to(&mut buffer[..len]);
-        Some(len)
     }
 
     /// Reads up to `max` bytes.
     async fn read_start(&mut self, max: usize) -> Vec<u8> {
         let (mut start, mut buffer) = (Vec::new(), Vec::new());
         while start.len() < max
-            && let Some(len) = self.read(&mut buffer).await
+            && let Some(len @ 1..) = self.read(&mut buffer).await
         {
             start.extend_from_slice(&buffer[..len]);
         }

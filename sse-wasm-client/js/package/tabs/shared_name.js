@@ -18,6 +18,7 @@ const MAX_WAIT = 30_000;
  * @property {number | undefined} [reconnectionTime]
  * @property {number | undefined} [maxWait]
  * @property {number | undefined} [giveUpAfter]
+ * @property {boolean | "refused" | undefined} [reconnect]
  * @property {SharedFetchOptions | undefined} [fetch]
  */
 
@@ -47,6 +48,7 @@ export function eventNames({ events }) {
  */
 export function optionsText(options) {
   const { heartbeat, reconnectionTime = RECONNECTION_TIME, maxWait = MAX_WAIT, giveUpAfter, fetch } = options;
+  const reconnect = options.reconnect === true && fetch?.body === undefined ? undefined : options.reconnect;
   /** @type {unknown[]} */
   let transport = ["EventSource", options.withCredentials];
   if (fetch) {
@@ -54,7 +56,7 @@ export function optionsText(options) {
     transport = ["fetch", headers, !!headersFrom, body, credentials, lastEventIdInQuery, null];
   }
   const times = [reconnectionTime, maxWait, heartbeat].map(time => time && Math.floor(time));
-  return JSON.stringify([transport, eventNames(options).sort(), ...times, giveUpAfter]); // null for what is not set
+  return JSON.stringify([transport, eventNames(options).sort(), ...times, giveUpAfter, reconnect]); // null for what is not set
 }
 
 /**

@@ -216,6 +216,7 @@ pub(super) mod state {
                         "status"
                     }
                     CloseReason::NotAnEventStream => "not-an-event-stream",
+                    CloseReason::Failed => "failed",
                 };
                 form.why = Some(why.into());
                 "closed"
@@ -240,6 +241,7 @@ pub(super) mod state {
             ("closed", Some("ended"), _) => State::Closed { why: CloseReason::Ended },
             ("closed", Some("status"), Some(status)) => State::Closed { why: CloseReason::Status(status) },
             ("closed", Some("not-an-event-stream"), _) => State::Closed { why: CloseReason::NotAnEventStream },
+            ("closed", Some("failed"), _) => State::Closed { why: CloseReason::Failed },
             _ => return Err(D::Error::custom("state")),
         })
     }

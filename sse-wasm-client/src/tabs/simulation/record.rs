@@ -134,6 +134,7 @@ fn of_state(state: State) -> String {
             CloseReason::Ended => "ended",
             CloseReason::Status(status) => return format!(r#"{{"kind":"closed","why":"status","status":{status}}}"#),
             CloseReason::NotAnEventStream => "not-an-event-stream",
+            CloseReason::Failed => "failed",
         },
     };
     format!(r#"{{"kind":"closed","why":"{why}"}}"#)
