@@ -210,14 +210,3 @@ async fn it_starts_with_any_room_and_without_storage() {
     until_there_are(&page, 1).await;
     assert_eq!(page.run(MESSAGES).await, json!([["Ann", "hello", true]]));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn that_it_can_not_start_is_said() {
-    let (served, chromium) = (Served::start().await, Driver::chromium().await);
-    let missing = "const whole = window.fetch;
-        window.fetch = async (asked, ...more) => String(asked.url ?? asked).endsWith('.wasm')
-            ? Promise.reject(new Error('no module')) : whole(asked, ...more)";
-    let page = prepared(&chromium, &format!("http://{}/", served.address), missing).await;
-    page.until("it is said", "document.getElementById('state').textContent === \"can't start: no module\"").await;
-    assert_eq!(page.run("return document.querySelector('[data-testid=send]').disabled").await, true);
-}

@@ -14,15 +14,23 @@ use crate::chat::served::Served;
 
 const TESTS: &str = include_str!("npm/package.js");
 
+/// The client in JavaScript, and the one in Rust with the same interface.
+pub(crate) const BUILDS: [&str; 2] = ["/sse-wasm-client/index.js", "/sse-wasm-client/wasm/index.js"];
+
 /// What has to compile, and what must not.
 const TYPES: &str = include_str!("npm/types.ts");
 
+/// What compiles where there is neither a page nor a worker.
+const BARE: &str = include_str!("npm/bare.ts");
+
+/// What the WebAssembly build has besides.
+const WASM: &str = include_str!("npm/wasm.ts");
+
 /// The strictest that a compiler of TypeScript 5.5 or later can be.
-const COMPILER: &str = r#"{ "compilerOptions": {
+const COMPILER: &str = r#"{
     "strict": true, "noEmit": true, "exactOptionalPropertyTypes": true, "noUncheckedIndexedAccess": true,
-    "skipLibCheck": false, "types": [], "target": "esnext", "lib": ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
-    "module": "nodenext", "moduleResolution": "nodenext"
-}, "files": ["types.ts"] }"#;
+    "skipLibCheck": false, "types": [], "target": "esnext", "module": "nodenext", "moduleResolution": "nodenext"
+}"#;
 
 /// The package as it was built.
 fn package() -> PathBuf {
@@ -46,16 +54,19 @@ async fn does_what_it_declares(driver: &Driver) {
     let served = Served::start().await;
     // Any page of the origin would do; this one has no script of its own.
     let page = driver.open(&format!("http://{}/live", served.address)).await;
-    let results = page.run_as_its_own(&format!("(async () => {{\n{TESTS}\n}})()")).await;
-    let results = results.as_object().expect("every test has a result");
-    let failed: Vec<_> = results.iter().filter(|(_, result)| !result.is_null()).collect();
-    assert!(failed.is_empty(), "{failed:#?}");
-    assert_eq!(results.len(), TESTS.matches("\n  async ").count(), "each test has run");
+    for build in BUILDS {
+        let script = format!("(async () => {{ const BUILD = \"{build}\";\n{TESTS}\n}})()");
+        let results = page.run_as_its_own(&script).await;
+        let results = results.as_object().expect("every test has a result");
+        let failed: Vec<_> = results.iter().filter(|(_, result)| !result.is_null()).collect();
+        assert!(failed.is_empty(), "{build}: {failed:#?}");
+        assert_eq!(results.len(), TESTS.matches("\n  async ").count(), "each test has run");
+    }
 }
 
 /// One that is closed before it has an answer, and two that are open. Gives how many locks are held and waited for.
 const COME: &str = r#"
-    const { default: init, EventStream } = await import("/sse-wasm-client/index.js");
+    const { default: init, EventStream } = await import(build);
     await init();
     const connect = () => EventStream.connect("/events?topic=a", options);
     connect().close();
@@ -69,12 +80,13 @@ const COME: &str = r#"
 async fn many_come_and_go_without_a_trace() {
     let (served, chromium) = (Served::start().await, Driver::chromium().await);
     let page = chromium.open(&format!("http://{}/live", served.address)).await;
-    let come = format!("return (async options => {{{COME}}})(...arguments)");
-    for (shared, fetch) in [(false, false), (false, true), (true, false), (true, true)] {
+    let come = format!("return (async (options, build) => {{{COME}}})(...arguments)");
+    let kinds = [(false, false), (false, true), (true, false), (true, true)];
+    for ((shared, fetch), build) in kinds.into_iter().flat_map(|kind| BUILDS.map(|build| (kind, build))) {
         let options = json!({ "shared": shared, "fetch": fetch });
         let (locks, connections) = if shared { (json!([1, 1]), 1) } else { (json!([0, 0]), 2) };
         for round in 0..20 {
-            assert_eq!(page.call(&come, vec![options.clone()]).await, locks, "{options}");
+            assert_eq!(page.call(&come, vec![options.clone(), build.into()]).await, locks, "{build} {options}");
             let served = async |count| {
                 let what = format!("the hub has {count} connections, in round {round} with {options}");
                 eventually(&what, async || served.hub.subscribers() == count).await;
@@ -102,33 +114,64 @@ fn the_package_says_what_it_is() {
     for taken in ["package.json", "README.md"] {
         assert!(found.iter().any(|name| name == taken), "{taken}");
     }
-    let listed = |file: &str, name: &str| file.strip_suffix('*').map_or(file == name, |start| name.starts_with(start));
+    let listed = |pattern: &str, name: &str| match pattern.split_once('*') {
+        Some((start, end)) => {
+            name.strip_prefix(start).and_then(|rest| rest.strip_suffix(end)).is_some_and(|all| !all.contains('/'))
+        }
+        None => pattern == name,
+    };
     for name in found.iter().filter(|name| !["package.json", "README.md"].contains(&name.as_str())) {
         assert!(files.iter().any(|file| listed(file, name)), "npm would leave out {name}");
     }
     for file in files {
         assert!(found.iter().any(|name| listed(file, name)), "there is no {file}");
     }
+    for (_, export) in manifest["exports"].as_object().unwrap() {
+        let paths = export.as_object().map_or_else(|| vec![export], |kinds| kinds.values().collect());
+        for path in paths.into_iter().map(|path| path.as_str().unwrap()) {
+            assert!(found.iter().any(|name| format!("./{name}") == path), "there is no {path}");
+        }
+    }
 }
 
 /// Those that have TypeScript try it: a compiler on the path, or the one that `SSE_TEST_TSC` names.
 #[test]
 fn the_declarations_allow_what_works_and_refuse_what_throws() {
-    let named = env::var_os("SSE_TEST_TSC");
     let directory = tempfile::tempdir().unwrap();
-    let installed = directory.path().join("node_modules/sse-wasm-client");
-    fs::create_dir_all(&installed).unwrap();
-    for name in names(&package()) {
-        fs::copy(package().join(&name), installed.join(&name)).unwrap();
+    let installed = ["node_modules/sse-wasm-client", "sources"].map(|name| directory.path().join(name));
+    for (name, to) in names(&package()).iter().flat_map(|name| installed.each_ref().map(|to| (name, to))) {
+        fs::create_dir_all(to.join(name).parent().unwrap()).unwrap();
+        fs::copy(package().join(name), to.join(name)).unwrap();
     }
-    for (name, content) in
-        [("types.ts", TYPES), ("tsconfig.json", COMPILER), ("package.json", r#"{ "type": "module" }"#)]
-    {
+    fs::write(directory.path().join("package.json"), r#"{ "type": "module" }"#).unwrap();
+    for (name, content) in [("types.ts", TYPES), ("bare.ts", BARE), ("wasm.ts", WASM)] {
         fs::write(directory.path().join(name), content).unwrap();
     }
+    let page = ["esnext", "dom", "dom.iterable", "dom.asynciterable"];
+    let worker = ["esnext", "webworker", "webworker.iterable", "webworker.asynciterable"];
+    for (lib, files) in [
+        (&page[..], &["types.ts", "bare.ts", "wasm.ts"][..]),
+        (&worker, &["types.ts", "bare.ts"]),
+        (&["esnext"], &["bare.ts"]),
+    ] {
+        compile(directory.path(), lib, files, false);
+    }
+    // the modules themselves are checked, by what their comments say
+    compile(&installed[1], &page, &["index.js"], true); // what a project has installed is not looked into
+}
+
+/// Compiles files of a directory, for what has these libraries.
+fn compile(directory: &Path, lib: &[&str], files: &[&str], is_javascript: bool) {
+    let named = env::var_os("SSE_TEST_TSC");
+    let mut options: Value = serde_json::from_str(COMPILER).unwrap();
+    options["lib"] = json!(lib);
+    options["allowJs"] = is_javascript.into();
+    options["checkJs"] = is_javascript.into();
+    let project = directory.join("tsconfig.json");
+    fs::write(&project, json!({ "compilerOptions": options, "files": files }).to_string()).unwrap();
     let compiler = named.clone().unwrap_or_else(|| "tsc".into());
-    match Command::new(&compiler).arg("--project").arg(directory.path()).output() {
-        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout)),
+    match Command::new(&compiler).arg("--project").arg(&project).output() {
+        Ok(output) => assert!(output.status.success(), "{lib:?}: {}", String::from_utf8_lossy(&output.stdout)),
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
             println!("left out: there is no `tsc` on PATH, and SSE_TEST_TSC names none");
         }
@@ -136,8 +179,16 @@ fn the_declarations_allow_what_works_and_refuse_what_throws() {
     }
 }
 
-/// Of the files in a directory that has nothing else.
+/// Of the files in a directory and in those in it.
 fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
-    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            names.extend(self::names(&entry.path()).into_iter().map(|inner| format!("{name}/{inner}")));
+        } else {
+            names.push(name);
+        }
+    }
+    names
 }

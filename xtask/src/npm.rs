@@ -16,11 +16,11 @@ use crate::{
 
 /// What is written by hand.
 const SOURCE: &str = "sse-wasm-client/js/package";
-const FILES: &[&str] = &["index.js", "index.d.ts", "options.js", "README.md"];
 const LICENCES: &[&str] = &["LICENSE-APACHE", "LICENSE-MIT"];
 
-/// The module's name, and its script's.
+/// The module's name, and its script's, and the directory for them.
 const MODULE: &str = "sse_wasm_client";
+const MODULES: &str = "wasm";
 
 /// The dashboard's module and script, and the directory for them.
 const DASHBOARD: &str = "dashboard";
@@ -41,9 +41,11 @@ pub(crate) fn build_and_weigh(context: &Context) -> Result<String> {
     let glue = Size::of(&sizes.join("typed.js"))?;
     let directory = context.workspace.target().join("npm/sse-wasm-client");
     lay_out(context, &directory)?;
-    let package =
-        Sizes::of(wasm_opt, &wasm_build::build(context, Program::Package, Profile::Wasm, &directory, MODULE)?)?;
-    let scripts = ["index.js", "options.js", "sse_wasm_client.js"];
+    let package = Sizes::of(
+        wasm_opt,
+        &wasm_build::build(context, Program::Package, Profile::Wasm, &directory.join(MODULES), MODULE)?,
+    )?;
+    let scripts = ["wasm/index.js", "wasm/sse_wasm_client.js", "options.js", "stream.js", "queue.js"];
     let scripts = scripts.iter().map(|name| Size::of(&directory.join(name))).collect::<Result<Vec<_>>>()?;
     let scripts = scripts.into_iter().fold(Size::default(), Size::and);
     let dashboard = context.workspace.target().join(DASHBOARD);
@@ -90,7 +92,7 @@ pub(crate) fn build_for_tests(context: &Context) -> Result<Tested> {
     lay_out(context, &package)?;
     let dashboard = context.workspace.target().join(DASHBOARD).join("tested");
     empty(&dashboard)?;
-    wasm_build::build(context, Program::Package, Profile::Dev, &package, MODULE)?;
+    wasm_build::build(context, Program::Package, Profile::Dev, &package.join(MODULES), MODULE)?;
     wasm_build::build(context, Program::Dashboard, Profile::Dev, &dashboard, DASHBOARD)?;
     Ok(Tested { package, dashboard })
 }
@@ -113,11 +115,10 @@ impl Sizes {
 fn lay_out(context: &Context, directory: &Path) -> Result<()> {
     empty(directory)?;
     let source = context.workspace.root().join(SOURCE);
-    for (from, names) in [(source.as_path(), FILES), (context.workspace.root(), LICENCES)] {
-        for name in names {
-            let from = from.join(name);
-            fs::copy(&from, directory.join(name)).map_err(|e| failure("copy", &from, &e))?;
-        }
+    copy(&source, directory)?;
+    for name in LICENCES {
+        let from = context.workspace.root().join(name);
+        fs::copy(&from, directory.join(name)).map_err(|e| failure("copy", &from, &e))?;
     }
     let manifest = source.join("package.json");
     let text = fs::read_to_string(&manifest).map_err(|e| failure("read", &manifest, &e))?;
@@ -128,6 +129,21 @@ fn lay_out(context: &Context, directory: &Path) -> Result<()> {
 /// The manifest with what Cargo knows: this program has the workspace's version and licence.
 fn filled(manifest: &str) -> String {
     manifest.replace("{version}", env!("CARGO_PKG_VERSION")).replace("{license}", env!("CARGO_PKG_LICENSE"))
+}
+
+/// Copies what is in a directory, and in those in it.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from).map_err(|e| failure("read", from, &e))? {
+        let path = entry.map_err(|e| failure("read", from, &e))?.path();
+        let to = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            empty(&to)?;
+            copy(&path, &to)?;
+        } else {
+            fs::copy(&path, &to).map_err(|e| failure("copy", &path, &e))?;
+        }
+    }
+    Ok(())
 }
 
 /// An empty directory.
@@ -151,6 +167,5 @@ mod tests {
         let manifest = filled(include_str!("../../sse-wasm-client/js/package/package.json"));
         assert!(manifest.contains(&format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"))), "{manifest}");
         assert!(manifest.contains("\"license\": \"(MIT OR Apache-2.0)\""), "{manifest}");
-        assert!(FILES.iter().all(|name| *name == "README.md" || manifest.contains(name)), "npm leaves others out");
     }
 }

@@ -1,4 +1,4 @@
-import init, { EventStream } from "/sse-wasm-client/index.js";
+import { EventStream } from "/sse-wasm-client/index.js";
 
 const element = id => document.getElementById(id);
 const [log, empty, state, problem, form, nameInput, textInput] =
@@ -25,7 +25,9 @@ const waiting = [];
 nameInput.value = own;
 form.addEventListener("submit", say);
 
-const stream = await start();
+const stream = EventStream.connect(`/events?topic=${topic}&since=1h`, { events: ["said"], pauseWhenHidden: 5 * 60_000 });
+stream.onstate = show;
+stream.ongap = noteGap;
 window.chat = stream; // to play with in the console
 
 for await (const event of stream) {
@@ -34,21 +36,6 @@ for await (const event of stream) {
     add(event.id, event.json());
   } catch {
     append(note(event.id, "Someone said what this page can't read.")); // anyone may publish to the hub
-  }
-}
-
-async function start() {
-  try {
-    await init();
-    const stream = EventStream.connect(`/events?topic=${topic}&since=1h`, { events: ["said"], pauseWhenHidden: 5 * 60_000 });
-    stream.onstate = show;
-    stream.ongap = noteGap;
-    return stream;
-  } catch (error) {
-    state.dataset.kind = "closed";
-    state.textContent = `can't start: ${error.message}`;
-    for (const field of form.elements) field.disabled = true;
-    throw error; // for the console
   }
 }
 

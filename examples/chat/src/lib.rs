@@ -48,17 +48,9 @@ impl Site {
             File::of_page("chat.js", include_str!("../page/chat.js")),
             File::of_page("style.css", include_str!("../page/style.css")),
         ];
-        for entry in fs::read_dir(package)? {
-            let path = entry?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            if name.ends_with(".js") || name.ends_with(".wasm") {
-                files.push(File { path: format!("{PACKAGE}{name}"), content: fs::read(&path)?.into() });
-            }
-        }
-        for (part, ending) in [("index.js", "/index.js"), ("file that ends in .wasm", ".wasm")] {
-            if !files.iter().any(|file| file.path.ends_with(ending)) {
-                return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no {part} in it")));
-            }
+        add(&mut files, package, PACKAGE)?;
+        if !files.iter().any(|file| file.path.ends_with("/index.js")) {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "there is no index.js in it"));
         }
         Ok(Self(files))
     }
@@ -66,6 +58,20 @@ impl Site {
     fn find(&self, path: &str) -> Option<Response> {
         self.0.iter().find(|file| file.path == path).map(File::response)
     }
+}
+
+/// Adds the scripts and modules in a directory and those in it, under `path`.
+fn add(files: &mut Vec<File>, directory: &Path, path: &str) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if entry.file_type()?.is_dir() {
+            add(files, &entry.path(), &format!("{path}{name}/"))?;
+        } else if name.ends_with(".js") || name.ends_with(".wasm") {
+            files.push(File { path: format!("{path}{name}"), content: fs::read(entry.path())?.into() });
+        }
+    }
+    Ok(())
 }
 
 impl File {
@@ -109,13 +115,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_without_its_script_or_module_is_refused() {
+    fn a_package_without_its_script_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let refused = || Site::new(directory.path()).unwrap_err().to_string();
         assert_eq!(refused(), "there is no index.js in it");
         fs::write(directory.path().join("index.js"), "").unwrap();
-        assert_eq!(refused(), "there is no file that ends in .wasm in it");
-        fs::write(directory.path().join("sse_wasm_client_bg.wasm"), "").unwrap();
-        assert!(Site::new(directory.path()).is_ok());
+        fs::create_dir(directory.path().join("tabs")).unwrap();
+        fs::write(directory.path().join("tabs/tab.js"), "").unwrap();
+        assert!(Site::new(directory.path()).unwrap().find("sse-wasm-client/tabs/tab.js").is_some());
     }
 }

@@ -1,6 +1,6 @@
 // A run carried by the hub. Node 20 and nothing else; in the page the npm package.
 import { setTimeout as sleep } from "node:timers/promises";
-import init, { EventStream } from "sse-wasm-client";
+import { EventStream } from "sse-wasm-client";
 
 const HUB = "http://127.0.0.1:8080";
 
@@ -47,7 +47,6 @@ export async function* stops() {
 
 // -- page
 export async function follow(run, tell) {
-  await init();
   const stream = EventStream.connect(`${HUB}/events?topic=runs/${run}&since=earliest`, { events: ["prompt", "stopped", "failed"] });
   for await (const event of stream) tell(event.name, event.data);
   tell("end", "");

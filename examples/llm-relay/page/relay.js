@@ -1,4 +1,4 @@
-import init, { EventStream } from "/sse-wasm-client/index.js";
+import { EventStream } from "/sse-wasm-client/index.js";
 
 const element = id => document.getElementById(id);
 const [empty, state, prompt, text, end, form, asked, stop, problem] =
@@ -8,10 +8,6 @@ const { hub } = document.documentElement.dataset;
 let stream;
 let countdown;
 
-await init().catch(error => {
-  [state.dataset.kind, state.textContent] = ["closed", `can't start: ${error.message}`];
-  throw error; // for the console
-});
 addEventListener("hashchange", follow);
 form.addEventListener("submit", ask);
 stop.addEventListener("click", askToStop);

@@ -28,13 +28,7 @@ impl Site {
             ("/relay.js".to_owned(), include_str!("../page/relay.js").into()),
             ("/style.css".to_owned(), include_str!("../page/style.css").into()),
         ]);
-        for entry in fs::read_dir(package)? {
-            let path = entry?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            if name.ends_with(".js") || name.ends_with(".wasm") {
-                files.insert(format!("/sse-wasm-client/{name}"), fs::read(&path)?.into());
-            }
-        }
+        add(&mut files, package, "/sse-wasm-client/")?;
         // only what is served here runs in the page, and it speaks to nobody else but its hub
         let policy = format!(
             "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self' {hub}; \
@@ -62,4 +56,18 @@ impl Site {
         ];
         (headers, content.clone()).into_response()
     }
+}
+
+/// Adds the scripts and modules in a directory and those in it, under `path`.
+fn add(files: &mut HashMap<String, Bytes>, directory: &Path, path: &str) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if entry.file_type()?.is_dir() {
+            add(files, &entry.path(), &format!("{path}{name}/"))?;
+        } else if name.ends_with(".js") || name.ends_with(".wasm") {
+            files.insert(format!("{path}{name}"), fs::read(entry.path())?.into());
+        }
+    }
+    Ok(())
 }

@@ -1,23 +1,35 @@
-/// <reference lib="dom" />
 /// <reference lib="esnext.disposable" />
 
-/**
- * Loads the WebAssembly module, once; later calls return the same promise. Await it before `EventStream.connect`.
- *
- * @param module The module or its address; by default `sse_wasm_client_bg.wasm` beside this file.
- */
-export default function init(module?: ModuleSource | Promise<ModuleSource>): Promise<void>;
+// No type of a page's or a worker's is named, so that this compiles in either, and in neither.
 
-/** What the module can be loaded from. */
-export type ModuleSource = string | URL | Request | Response | BufferSource | WebAssembly.Module;
+/** There is nothing to load: resolves at once. `sse-wasm-client/wasm`, which has the same interface, loads its module by it. */
+export default function init(): Promise<void>;
+
+/** What has an absolute or relative address: a `URL`. */
+export interface Address {
+  readonly href: string;
+}
+
+/** What an `AbortController` has. */
+export interface Abort {
+  readonly aborted: boolean;
+  throwIfAborted(): void;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
 
 /** The options of `EventStream.connect`. */
-export type Options<Name extends string = string> = StreamOptions<Name> & TransportOptions;
+export type Options<Name extends string = string> = StreamOptions<Name> & TransportOptions<Name>;
 
 /** Options for how the stream is fetched. */
-export type TransportOptions =
+export type TransportOptions<Name extends string = string> =
   | {
       fetch?: false | undefined;
+      /**
+       * Names of events to listen for. Events without a name (`message`) arrive in any case, and so do the hub's own, as
+       * signals.
+       */
+      events?: readonly EventName<Name>[] | undefined;
       /** Sends cookies to another origin too. Over `fetch` set `fetch.credentials` instead. */
       withCredentials?: boolean | undefined;
     }
@@ -25,15 +37,33 @@ export type TransportOptions =
       /** Uses `fetch` instead of the browser's `EventSource`: with `true`, or with headers, a body, credentials. */
       fetch?: boolean | FetchOptions | undefined;
       withCredentials?: undefined;
+      events?: readonly EventName<Name>[] | undefined;
+    }
+  | {
+      fetch: true | FetchOptions;
+      withCredentials?: undefined;
+      /** Over `fetch` the names need not be known. */
+      events: "all";
     };
+
+/** A name that an application's event can have. */
+export type EventName<Name extends string> = Exclude<Name, "sse-cursor" | "sse-gap" | "sse-drain" | "sse-end">;
 
 /** Options that do not depend on how the stream is fetched. */
 export interface StreamOptions<Name extends string = string> {
   /**
-   * Names of events to listen for. Events without a name (`message`) arrive in any case, and so do the hub's own, as
-   * signals.
+   * Whether the stream is asked for again. `true`: whenever it ends, fails or is refused in a way that may pass, which is the
+   * default. `"refused"`: only until one has begun. `false`: never. By default a `POST` is repeated only once the stream has given
+   * an ID, since it may cost something. A stream that is not asked for again is `closed`, with `why` `ended` or `failed`.
    */
-  events?: readonly Exclude<Name, "sse-cursor" | "sse-gap" | "sse-drain" | "sse-end">[] | undefined;
+  reconnect?: boolean | "refused" | undefined;
+  /**
+   * Makes `event.value` of an event: a function, or a [Standard Schema](https://standardschema.dev) for each name. An event for
+   * which it throws is passed over, and told as a signal (`undecodable`). An event without a schema has its text.
+   */
+  decode?: ((event: StreamEvent<Name>) => unknown) | { readonly [Of in Name]?: StandardSchema } | undefined;
+  /** Ends a loop over the stream with an error if it is closed by anything but its end or the application. */
+  throwOnClose?: boolean | undefined;
   /** Resumes after the event with this ID, which replaces a `last_event_id` in the URL's query. */
   lastEventId?: string | undefined;
   /**
@@ -64,8 +94,23 @@ export interface StreamOptions<Name extends string = string> {
    */
   capacity?: number | undefined;
   /** Closes the stream when it is aborted. If it is aborted already, its reason is thrown, as by `fetch`. */
-  signal?: AbortSignal | undefined;
+  signal?: Abort | undefined;
 }
+
+/** A schema of any library that follows [Standard Schema](https://standardschema.dev). */
+export interface StandardSchema<Value = unknown> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => Validated<Value> | Promise<Validated<Value>>;
+    readonly types?: { readonly input: unknown; readonly output: Value } | undefined;
+  };
+}
+
+/** What a schema makes of a value. */
+export type Validated<Value> =
+  | { readonly value: Value; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] };
 
 /** Options that only `fetch` has. */
 export type FetchOptions = RequestOptions & BodyOptions;
@@ -91,7 +136,7 @@ export interface RequestOptions {
 }
 
 /** Headers as `fetch` takes them. Those that are undefined are left out. */
-export type RequestHeaders = Headers | Record<string, string | undefined> | readonly (readonly [string, string])[];
+export type RequestHeaders = Iterable<readonly [string, string] | string[]> | { readonly [name: string]: string | undefined };
 
 /** The method and the body of every request: by default `"POST"` if there is a body, otherwise `"GET"`. */
 export type BodyOptions =
@@ -114,6 +159,8 @@ export interface StreamEvent<Name extends string = string, Value = unknown> {
    * Its type is the one that `EventStream` was given; it is not checked. Throws a `SyntaxError` if the data is no JSON.
    */
   json(): Value;
+  /** What `decode` has made of it. Without that option there is none. */
+  readonly value?: Value;
 }
 
 /** An event with any of the names, which `name` tells apart. */
@@ -121,29 +168,39 @@ export type EventOf<Events extends object> = {
   [Name in keyof Events & string]: StreamEvent<Name, Events[Name]>;
 }[keyof Events & string];
 
-/** The state of the connection. */
+/** The state of the connection: the same object until it changes. */
 export type State =
   /**
    * A connection is being made, or the response has had no event yet. Over `EventSource` also while the browser itself
-   * tries again, which it does while the server can't be reached.
+   * tries again, which it does while the server can't be reached. `why` tells what became of the one before.
    */
-  | { readonly kind: "connecting" }
+  | { readonly kind: "connecting"; readonly why?: Why }
   /** Events arrive. */
   | { readonly kind: "open" }
   /**
    * The last attempt failed. The next, number `attempt` since the last stable stream, is due at the time `until` of
-   * `performance.now()`.
+   * `performance.now()`. With `refused` the `status` is told, if it is known.
    */
-  | { readonly kind: "waiting"; readonly attempt: number; readonly until: number }
+  | { readonly kind: "waiting"; readonly attempt: number; readonly until: number; readonly why?: Why; readonly status?: number }
   /** There is no connection on purpose: the page is hidden, or in the back/forward cache. */
   | { readonly kind: "paused" }
   /**
-   * The stream is closed for good. `ended`: everything has come, since all topics have ended, or the server answered
-   * 204. The latter, and `not-an-event-stream`, are known over `fetch` only.
+   * The stream is closed for good. `ended`: everything has come, since all topics have ended, the server answered 204, or the stream
+   * has ended and `reconnect` says that this is its end. `failed`: it broke or could not be made, and `reconnect` allows no other.
+   * A 204, and `not-an-event-stream`, are known over `fetch` only.
    */
-  | { readonly kind: "closed"; readonly why: "ended" | "application" | "gave-up" | "not-an-event-stream" | "other" }
+  | {
+      readonly kind: "closed";
+      readonly why: "ended" | "application" | "gave-up" | "not-an-event-stream" | "failed" | "other";
+    }
   /** The same, for a status that does not pass by itself. Known over `fetch` only. */
   | { readonly kind: "closed"; readonly why: "status"; readonly status: number };
+
+/**
+ * Why there is no stream: the server can't be reached, or the browser doesn't say; it refused; it has sent nothing for too long; the
+ * stream has ended; it broke.
+ */
+export type Why = "unreachable" | "refused" | "silent" | "ended" | "failed";
 
 /**
  * Events may be missing: fetch anew what was built from the stream.
@@ -198,8 +255,48 @@ export interface TooLong {
   readonly limit: "line" | "event" | "id" | "name" | "other";
 }
 
+/** Events were dropped, because they were not read in time: told at once, and then once a second while there are more. */
+export interface Dropped {
+  readonly type: "dropped";
+  /** How many since it was told the last time. `EventStream.dropped` has them all. */
+  readonly count: number;
+}
+
+/** An event that `decode` has thrown for. It was passed over. */
+export interface Undecodable {
+  readonly type: "undecodable";
+  readonly event: StreamEvent;
+  readonly error: unknown;
+}
+
 /** Something that concerns the stream itself. */
-export type Signal = { readonly type: "state"; readonly state: State } | Gap | Drain | End | Refused | TooLong;
+export type Signal =
+  | { readonly type: "state"; readonly state: State }
+  | Gap
+  | Drain
+  | End
+  | Refused
+  | TooLong
+  | Dropped
+  | Undecodable;
+
+/** What listeners of each type are told of, as `event.detail`. */
+export interface SignalDetails {
+  state: State;
+  gap: Gap;
+  drain: Drain;
+  end: End;
+  refused: Refused;
+  "too-long": TooLong;
+  dropped: Dropped;
+  undecodable: Undecodable;
+}
+
+/** What a listener is called with. */
+export interface SignalEvent<Detail> {
+  readonly type: string;
+  readonly detail: Detail;
+}
 
 /** Signals, beginning with the present state. It can be left at any time, also while it waits. */
 export interface Signals<Value> extends AsyncIterable<Value> {
@@ -230,15 +327,17 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
   /**
    * Connects. Returns at once; `state` and the signals tell what becomes of the connection.
    *
-   * Throws a `TypeError` that names a wrong option and what is allowed, and an `Error` before `init()` has finished.
+   * Throws a `TypeError` that names a wrong option and what is allowed.
    */
   static connect<Events extends object = Record<string, unknown>>(
-    url: string | URL,
+    url: string | Address,
     options?: Options<NoInfer<keyof Events & string>>,
   ): EventStream<Events>;
 
-  /** The present state of the connection. */
+  /** The present state of the connection: the same object until it changes. */
   readonly state: State;
+  /** Resolves to the last state, once the stream is closed. */
+  readonly closed: Promise<State & { readonly kind: "closed" }>;
   /**
    * The ID with which the stream would resume: that of the last event that arrived, or of a later position that the hub
    * told, by a gap or while it had nothing to send. The ID of an event that was read is `StreamEvent.id`.
@@ -246,8 +345,6 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
   readonly lastEventId: string;
   /** How many events were dropped because they were not read in time. */
   readonly dropped: number;
-  /** How many signals were dropped before the handlers were called, because more than 64 came at once. */
-  readonly droppedSignals: number;
 
   /** Called with each state; with the present one first, if it is set directly after connecting. */
   onstate: ((state: State) => void) | null;
@@ -264,6 +361,23 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
   onrefused: ((refused: Refused) => void) | null;
   /** Called when an event was too long to be delivered. */
   ontoolong: ((tooLong: TooLong) => void) | null;
+  /** Called when events were dropped, because they were not read in time. */
+  ondropped: ((dropped: Dropped) => void) | null;
+  /** Called when an event was passed over, because `decode` has thrown for it. */
+  onundecodable: ((undecodable: Undecodable) => void) | null;
+
+  /** Listeners of signals, as many as you like for each. */
+  addEventListener<Type extends keyof SignalDetails>(
+    type: Type,
+    listener: (event: SignalEvent<SignalDetails[Type]>) => void,
+    options?: boolean | { readonly once?: boolean; readonly signal?: Abort },
+  ): void;
+  removeEventListener<Type extends keyof SignalDetails>(
+    type: Type,
+    listener: (event: SignalEvent<SignalDetails[Type]>) => void,
+  ): void;
+  /** Calls `listener` whenever `state` has changed, and returns what ends that: for `useSyncExternalStore` and its like. */
+  subscribe(listener: () => void): () => void;
 
   /** All signals, beginning with the present state. Up to 64 wait to be read. */
   signals(): Signals<Signal>;
@@ -278,6 +392,14 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
   throw(error?: unknown): Promise<IteratorResult<EventOf<Events>, undefined>>;
   [Symbol.asyncIterator](): this;
 
+  /**
+   * Events in batches: what has come in the milliseconds `every` (50) after the first of each, at most 10,000. Leaving a loop over it
+   * closes the stream.
+   */
+  batches(options?: { readonly every?: number }): AsyncGenerator<EventOf<Events>[], void, undefined>;
+
+  /** Ends a wait: the next attempt is made at once. */
+  retryNow(): void;
   /** Closes the connection for good. What has arrived can still be read. */
   close(): void;
   /** The same: `using stream = EventStream.connect(…)`. */

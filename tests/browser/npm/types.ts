@@ -2,7 +2,7 @@
 
 import init, {
   EventStream, type EventOf, type Gap, type Options, type Refused, type Signal, type Signals, type State, type StreamEvent,
-  type StreamOptions,
+  type StandardSchema, type StreamOptions,
 } from "sse-wasm-client";
 
 interface Orders {
@@ -12,10 +12,10 @@ interface Orders {
 }
 type Same<One, Other> = (<T>() => T extends One ? 1 : 2) extends (<T>() => T extends Other ? 1 : 2) ? true : never;
 
-export async function modules(url: URL, response: Response, compiled: WebAssembly.Module) {
+export async function loaded() {
   await init();
-  for (const source of ["/client.wasm", url, response, compiled, new Uint8Array(4), new ArrayBuffer(4)]) await init(source);
-  await init(fetch("/client.wasm"));
+  // @ts-expect-error: there is nothing to load
+  await init("/client.wasm");
 }
 
 export async function events(url: URL) {
@@ -57,7 +57,8 @@ export async function signals(stream: EventStream<Orders>) {
   stream.onrefused = (refused: Refused) => refused.problem?.title satisfies string | null | undefined;
   stream.ontoolong = ({ limit }) => limit === "id";
   stream.ontoolong = null;
-  stream.droppedSignals.toFixed();
+  stream.ondropped = ({ count }) => count.toFixed();
+  stream.onundecodable = ({ event, error }) => [event.data.length, error];
   const all: Signals<Signal> = stream.signals();
   const { value } = await all.next();
   if (value?.type === "too-long") value.limit;
@@ -67,8 +68,13 @@ export async function signals(stream: EventStream<Orders>) {
   all.dropped = 1;
   // @ts-expect-error
   stream.dropped = 1;
-  // @ts-expect-error: it is no EventTarget
-  stream.addEventListener("gap", () => {});
+  stream.addEventListener("gap", ({ detail }) => detail.first satisfies string | null, { once: true });
+  stream.addEventListener("state", ({ detail }) => detail.kind);
+  // @ts-expect-error
+  stream.addEventListener("message", () => {});
+  const forget: () => void = stream.subscribe(() => {});
+  forget();
+  (await stream.closed).why;
   using other = EventStream.connect("/y");
   other.close();
 }
@@ -87,6 +93,9 @@ export function options(
   EventStream.connect("/x", { heartbeat: false, events: undefined, fetch: undefined, withCredentials: undefined });
   EventStream.connect("/x", { fetch: false, withCredentials: true });
   EventStream.connect("/x", { fetch: maybe.flag });
+  EventStream.connect("/x", { fetch: true, events: "all", reconnect: "refused", throwOnClose: maybe.flag });
+  EventStream.connect<Orders>("/x", { decode: { shipped: schema } });
+  EventStream.connect("/x", { decode: event => event.json() });
   EventStream.connect("/x", { fetch: maybe.flag ? { headers } : undefined });
   EventStream.connect("/x", { fetch: { headers, lastEventIdInQuery: maybe.flag, credentials: "omit" } });
   EventStream.connect("/x", { fetch: { headers: [["a", "b"]], body: "{}" } });
@@ -104,6 +113,8 @@ export function options(
   const { url, ...rest }: More = { url: "/x" };
   EventStream.connect(url, rest);
 }
+
+declare const schema: StandardSchema<string>;
 
 export function wrong() {
   // @ts-expect-error
@@ -124,6 +135,12 @@ export function wrong() {
   EventStream.connect("/x", { fetch: { method: "GET", body: "{}" } });
   // @ts-expect-error
   EventStream.connect("/x", { fetch: { body: {} } });
+  // @ts-expect-error: an EventSource has to know the names
+  EventStream.connect("/x", { events: "all" });
+  // @ts-expect-error
+  EventStream.connect("/x", { reconnect: "always" });
+  // @ts-expect-error
+  EventStream.connect<Orders>("/x", { decode: { ordered: schema } });
   // @ts-expect-error
   EventStream.connect<string>("/x");
   // @ts-expect-error

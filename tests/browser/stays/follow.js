@@ -1,6 +1,6 @@
 // Runs in a page: follows a stream, and keeps what comes of it where a test can ask.
 
-window.follow = async (url, options) => {
+window.follow = async (url, options, build) => {
   // How many connections this tab has made, to know which one leads.
   window.made = 0;
   const { EventSource: Source, fetch } = window;
@@ -10,8 +10,7 @@ window.follow = async (url, options) => {
       window.made += 1;
     }
   };
-  const { default: init, EventStream } = await import("/sse-wasm-client/index.js");
-  await init();
+  const { EventStream } = await import(build);
   window.fetch = (...plan) => {
     window.made += 1;
     return fetch(...plan);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sse_test_support::webdriver::{Driver, Page};
 use sse_testkit::{Event, ledger::Reader};
 
-use crate::chat::served::Served;
+use crate::{chat::served::Served, npm::BUILDS};
 
 const FOLLOW: &str = include_str!("follow.js");
 
@@ -29,7 +29,9 @@ impl Tab {
 
     /// From when it is open nothing may pass it by.
     async fn follow(page: Page, reader: Reader, url: &str, options: &Value) -> Self {
-        page.call(FOLLOW, vec![json!(url), options.clone()]).await;
+        // tabs with both clients share one connection
+        let build = BUILDS[usize::from(reader.name().ends_with(['1', '3', '5', '7', '9']))];
+        page.call(FOLLOW, vec![json!(url), options.clone(), json!(build)]).await;
         page.until(&format!("{} is open", reader.name()), "stream.state.kind === 'open'").await;
         reader.connected("");
         Self { page, reader }

@@ -167,7 +167,20 @@ async fn a_hub_that_is_full_and_then_has_room() {
 
 #[test]
 fn the_hubs_page_is_held_to_the_protocols_vectors() {
+    test_in_node(&["page.test.js"]);
+}
+
+/// The client in JavaScript, as far as it needs no browser.
+#[test]
+fn the_browser_client_keeps_the_standard_and_the_protocol_of_tabs() {
+    let tests = ["parser", "reconnect", "tabs", "tabs_parts", "across"];
+    let files = tests.map(|name| format!("../../sse-wasm-client/js/tests/{name}.test.js"));
+    test_in_node(&files.each_ref().map(String::as_str));
+}
+
+/// Runs these files' tests.
+fn test_in_node(files: &[&str]) {
     let mut node = std::process::Command::new("node");
-    node.arg("--test").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/page.test.js"));
+    node.arg("--test").args(files).current_dir(env!("CARGO_MANIFEST_DIR"));
     install::run(node);
 }
