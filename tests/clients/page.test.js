@@ -1,4 +1,5 @@
-// The hub's page held to the protocol's vectors: its parser, and its words for every reason. Run by `node --test`.
+// The hub's page held to the protocol's vectors: its parser, and its words for every reason. What it draws of a text is in
+// page_text.test.js. Run by `node --test`.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -34,25 +35,10 @@ test("the page's parser reads each of the hub's events, however it is cut", () =
 });
 
 test("the page has a sentence for every reason", () => {
-  const [texts] = /^const GAPS = [^]*?^const DRAINS = [^]*?^};$/m.exec(page("list.js"));
+  const [texts] = /^const GAPS = [^]*?^const DRAINS = [^]*?^};$/m.exec(page("rows.js"));
   const sentences = (name) => Object.keys(declared(texts, name)).sort();
   assert.deepEqual(sentences("GAPS"), vectors.gap_reasons.toSorted());
   assert.deepEqual(sentences("DRAINS"), vectors.drain_reasons.toSorted());
-});
-
-test("the page knows what an envelope says of an event", () => {
-  const [texts] = /^const TEXT_MAX[^]*?^}$/m.exec(page("list.js"));
-  const unwrap = declared(`const matchMedia = () => ({}), parse = JSON.parse;\n${texts}`, "unwrap");
-  const plain = { topic: "a", others: [], isPrivate: false, isLast: false, text: "x", json: false };
-  for (const [envelope, expected] of [
-    ['{"topic":"a","data":"x"}', plain],
-    ['{"topic":"a","topics":["a","b],\\"c"],"private":true,"end":true,"data":"x"}', { ...plain, others: ['b],"c'], isPrivate: true, isLast: true }],
-    ['{"topic":"a","end":true,"data":{"topics":["b"],"n":10000000000000000001}}', { ...plain, isLast: true, text: '{"topics":["b"],"n":10000000000000000001}', json: true }],
-    ['{"topic":"a","data":{"topic":"b","end":true,"data":"x"}}', { ...plain, text: '{"topic":"b","end":true,"data":"x"}', json: true }],
-    ["none", { ...plain, topic: "", text: "none" }],
-  ]) {
-    assert.deepEqual(unwrap(envelope), expected);
-  }
 });
 
 test("the page does not come back after the end of all topics, nor where it is not known who asks", { timeout: 10_000 }, async () => {
@@ -85,18 +71,5 @@ test("the page does not come back after the end of all topics, nor where it is n
       connection.start();
     });
     assert.deepEqual(seen, { states, events, asked: 1, unknown: Number(answer.status === 401) });
-  }
-});
-
-test("the page writes out what turns a name round or can't be seen, and nothing else", () => {
-  const [line] = /^const visible = .*$/m.exec(page("tools.js"));
-  const visible = declared(line, "visible");
-  for (const [name, shown] of [
-    ["news/\u202Egnp.exe", "news/‹U+202E›gnp.exe"],
-    ["a\u2066b\u2069\u200F\u061C", "a‹U+2066›b‹U+2069›‹U+200F›‹U+061C›"],
-    ["\u009B31m\u0000\u2028", "‹U+009B›31m‹U+0000›‹U+2028›"],
-    ["חדשות/日本 é 👩‍👧", "חדשות/日本 é 👩‍👧"],
-  ]) {
-    assert.equal(visible(name), shown);
   }
 });

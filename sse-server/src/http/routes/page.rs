@@ -13,8 +13,11 @@ const HTML: &str = concat!(
     include_str!("page/body.html"),
     "<script type=\"module\">\n",
     include_str!("page/tools.js"),
+    include_str!("page/text.js"),
     include_str!("page/stream.js"),
+    include_str!("page/rows.js"),
     include_str!("page/list.js"),
+    include_str!("page/topics.js"),
     include_str!("page/app.js"),
     "</script>\n",
     include_str!("page/tail.html"),
@@ -23,8 +26,8 @@ const HTML: &str = concat!(
 /// The page contains everything it needs, and connects to nothing but the hub. Its one style and its one script are
 /// allowed by their hashes; whatever else found its way into it would not run.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; \
-                      style-src 'sha256-i3aQyagOb5HeFBfz030KBN4PEBsQgmspxN2pWbQQaf0='; \
-                      script-src 'sha256-GiozQtOmqMBoDm897Gl9Fj2iikwtIgr4ia+gUuVjZbw='; \
+                      style-src 'sha256-ccmERjcn7YhwPgpDsz/Lk7/ZAQAwluneJ1tit1nN7Cg='; \
+                      script-src 'sha256-3VCXGhZ3s3OuGk8FWBbHa7aVgbeSqYiIT2+IbyUXsN0='; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn page() -> Response<ResponseBody> {

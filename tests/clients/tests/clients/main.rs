@@ -166,8 +166,8 @@ async fn a_hub_that_is_full_and_then_has_room() {
 }
 
 #[test]
-fn the_hubs_page_is_held_to_the_protocols_vectors() {
-    test_in_node(&["page.test.js"]);
+fn the_hubs_page_is_held_to_the_protocols_vectors_and_draws_little_of_any_text() {
+    test_in_node(&["page.test.js", "page_text.test.js"]);
 }
 
 /// The client in JavaScript, as far as it needs no browser.

@@ -36,7 +36,7 @@ const connection = new Connection({
     $("toggle").hidden = state === "idle";
     $("toggle").textContent = isOver() ? "Connect" : "Disconnect";
     drawLife();
-    render(); // at once, so that the figures never lag behind the state
+    drawFigures(); // at once, so that they never lag behind the state
   },
 });
 
@@ -89,50 +89,6 @@ function drawSelectors() {
 
 /** A topic that the first selector matches. */
 const exampleTopic = () => (selectors[0] ?? "news").split("/").map((s) => (s === "*" || s === "**" ? "news" : s)).join("/");
-
-// ------------------------------------------------------------------ topics
-const TOPICS = 200;        // rows
-const TOPICS_MS = 3_000;   // between loads while events arrive
-let topicsTimer = 0, topicsListed = false;
-
-/** Keeps the list up to date while events arrive, but not under someone's fingers, and not where there is none. */
-function topicsSoon() {
-  topicsTimer ||= setTimeout(() => {
-    topicsTimer = 0;
-    if (topicsListed && !document.hidden && !$("topics").contains(document.activeElement)) loadTopics();
-  }, TOPICS_MS);
-}
-
-async function loadTopics() {
-  clearTimeout(topicsTimer);
-  topicsTimer = 0;
-  topicsListed = false;
-  let note = "", topics = [];
-  try {
-    const response = await fetch(`${BASE}topics`, { headers: { Accept: "application/json", ...credentials() }, cache: "no-store" });
-    if (response.ok) {
-      const page = await response.json();
-      topics = page.topics.slice(0, TOPICS);
-      topicsListed = true;
-      note = topics.length === 0 ? "None yet: publishing to a topic makes it." : page.next || page.topics.length > TOPICS ? "The first ones; there are more." : "";
-    } else {
-      note = response.status === 404 ? "This address does not list them." : await problem(response);
-    }
-  } catch {
-    note = "The list can’t be loaded just now.";
-  }
-  $("topics-note").textContent = note;
-  $("topics").hidden = topics.length === 0;
-  $("topics").replaceChildren(...topics.map(({ topic, events, subscribers }) => {
-    const button = make("button", { type: "button", class: "plain", "data-topic": topic, "aria-pressed": selectors.includes(topic), title: "Watch this topic, or stop" },
-      isolated(topic, { class: "mono" }),
-      make("span", { class: "small quiet" }, `${events} kept, ${subscribers} watching`));
-    button.onclick = () => watch(selectors.includes(topic) ? selectors.filter((s) => s !== topic) : [...selectors, topic]);
-    return make("li", {}, button);
-  }));
-  const plain = topics.filter(({ topic }) => visible(topic) === topic); // an option shows its value as it is
-  $("known-topics").replaceChildren(...plain.map(({ topic }) => make("option", { value: topic })));
-}
 
 // ------------------------------------------------------------------ publishing
 let sending = false;
@@ -223,15 +179,10 @@ $("example").onclick = () => {
   $("publish-data").value = "hello";
   $("publish-form").requestSubmit();
 };
-$("pause").onclick = () => {
-  paused = !paused;
-  $("pause").textContent = paused ? "Resume" : "Pause";
-  render();
-};
+$("pause").onclick = togglePause;
 $("clear").onclick = clearList;
 $("toggle").onclick = () => (isOver() ? connect() : connection.stop("closed", "Closed from this page."));
 $("retry-now").onclick = connect;
-$("topics-refresh").onclick = loadTopics;
 document.addEventListener("click", (click) => {
   const text = click.target.closest("[data-copy]")?.dataset.copy;
   if (text) copy(text);
@@ -246,6 +197,15 @@ const since = query.get("since") ?? "";
 if (![...$("since").options].some((option) => option.value === since)) $("since").append(make("option", { value: since }, `the last ${visible(since)}`));
 $("since").value = since;
 $("origin").textContent = location.host;
+// Where there is room for one column only, the events come first: for the eyes, and for the Tab key.
+const narrow = matchMedia("(max-width: 899px)");
+function arrange() {
+  const way = narrow.matches ? "append" : "prepend";
+  $("main")[way]($("controls"));
+  $("stream")[way]($("stats"));
+}
+narrow.onchange = arrange;
+arrange();
 setInterval(tick, 1000);
 drawSelectors();
 loadTopics();

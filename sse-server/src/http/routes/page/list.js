@@ -1,180 +1,224 @@
-// ------------------------------------------------------------------ the data
-const GAPS = {
-  trimmed: "Some events after the last position were already removed from the log. The oldest that are left follow.",
-  epoch: "The hub has begun a new log since the last position. Everything that it has kept follows.",
-  unknown: "The hub does not know the last position. Everything that it has kept follows.",
-  lost: "The last position lies in a stretch that a crash of the hub took before it was safely stored.",
-  lagged: "This page read too slowly, and the hub left events out.",
-};
-const DRAINS = {
-  shutdown: "The hub is shutting down and ended the stream.",
-  age: "The hub ended the stream because it reached its greatest age.",
-  expired: "The hub ended the stream because the permission for it ran out.",
-  lag: "The hub ended the stream because this page read too slowly.",
-  busy: "The hub takes no more streams just now.",
-  revoked: "The hub ended the stream because the permission for it was withdrawn.",
-  store: "The hub ended the stream because its log can’t go on.",
-};
-const said = (texts, reason, otherwise) => (Object.hasOwn(texts, reason) ? texts[reason] : otherwise);
-const drainText = (data) => said(DRAINS, parse(data)?.reason, "The hub ended the stream.");
+// ------------------------------------------------------------------- the list
+const ROWS = 500;                   // in the list, and as many that wait for it
+const KEPT_CHARACTERS = 16_777_216; // of data in the list, and as many that wait
+const FRAME_MS = 6;                 // of a frame for new rows: the browser lays them out in what is left of it
+const FRAME_ROWS = 16;
+const GROUP = 25;                   // rows that the browser passes over at once while they are out of sight
+const CALM = 5;                     // events a second up to which a new row flashes
+const OPEN = 4;                     // events that are open at once
+const list = $("events"), log = $("log");
+const counts = { received: 0, gaps: 0, dropped: 0, skipped: 0, sifted: 0 };
+let pending = [], waiting = 0;      // what is not in the list yet, oldest first, and its characters
+let rows = [], kept = 0;            // what is in the list, oldest first, and its characters
+let open = [];                      // those that are open, in the order in which they were
+let needle = "", isSifting = false; // the filter's text, and whether rows are left that it has not judged
+let paused = false, isScrolled = false, hasFocus = false, isPressed = false, frameAsked = 0;
 
-const TEXT_MAX = 16_384; // characters of an event's data that are shown
-const JSON_MAX = 6_144;  // characters of JSON that are laid out and coloured
-const LINE = matchMedia("(max-width: 619px)").matches ? 34 : 46; // JSON up to this long stays on one line, as it was sent
-
-const STRING = '"(?:[^"\\\\]|\\\\.)*"';
-const ENVELOPE = new RegExp(`^(\\{"topic":${STRING}(?:,"(?:topics":\\[(?:${STRING},?)*\\]|private":true|end":true))*),"data":([^]*)\\}$`);
-
-/** What an event is and its data, out of an envelope. The data's own text is kept: parsing would round long numbers. */
-function unwrap(envelope) {
-  const parts = ENVELOPE.exec(envelope);
-  const head = parts && parse(`${parts[1]}}`);
-  if (!head) return { topic: "", others: [], isPrivate: false, isLast: false, text: envelope, json: false };
-  const { topic, topics = [], private: isPrivate = false, end: isLast = false } = head;
-  const what = { topic, others: topics.filter((other) => other !== topic), isPrivate, isLast };
-  if (parts[2][0] !== '"') return { ...what, text: parts[2], json: parts[2].length <= JSON_MAX };
-  const text = parse(parts[2]) ?? parts[2];
-  return { ...what, text, json: text.length <= JSON_MAX && /^\s*[{[]/.test(text) && parse(text) !== undefined };
+/** Why new rows wait: nothing moves under the eyes, or the keyboard, of someone who reads. */
+function holding() {
+  if (paused) return "paused";
+  if (open.length > 0) return "held while an event is open";
+  if (hasFocus) return "held while the list has the focus";
+  if (isScrolled) return "held while the list is scrolled";
+  return isPressed ? "held" : ""; // else what is clicked would be elsewhere by the end of the click
 }
 
-/** JSON text as [class, text] pieces: containers that fit on a line stay on it, the others are indented. */
-function layOut(json) {
-  const tokens = json.match(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g) ?? [];
-  const starts = [0], ends = [], opened = []; // where each token starts, where each bracket closes
-  tokens.forEach((token, i) => {
-    starts.push(starts[i] + token.length);
-    if (token === "{" || token === "[") opened.push(i);
-    else if (token === "}" || token === "]") ends[opened.pop()] = i;
-  });
-  const pieces = [];
-  let depth = 0, column = 0, flat = -1; // the last token of the container that stays on its line
-  const newline = () => {
-    column = 2 * Math.min(depth, 12);
-    pieces.push(["", "\n" + " ".repeat(column)]);
-  };
-  tokens.forEach((token, i) => {
-    const free = i > flat;
-    if (free && (token === "}" || token === "]")) { depth--; newline(); }
-    const kind = token === "," || token === ":" ? "sep" : token[0] === '"' ? (tokens[i + 1] === ":" ? "key" : "string") : /^[\w-]/.test(token) ? "word" : "";
-    pieces.push([kind, token]);
-    if (free && token === ",") newline();
-    if (free && (token === "{" || token === "[")) {
-      if (ends[i] === i + 1 || starts[ends[i] + 1] - starts[i] <= LINE - column) flat = ends[i];
-      else { depth++; newline(); return; }
-    }
-    if (token !== "," || !free) column += token.length;
-  });
-  return pieces;
-}
+/** Whether the filter hides an event. What the hub says itself is always shown. */
+const isHidden = (entry) => !entry.event.startsWith("sse-") && !matches(entry, needle);
 
-function dataBlock({ text, json }) {
-  const node = make("div", { class: "text", "data-testid": "event-data" });
-  if (json) {
-    node.classList.add("json");
-    node.append(...layOut(text).map(([kind, piece]) => (kind ? make("span", { class: kind }, piece) : piece)));
-  } else node.textContent = text.slice(0, TEXT_MAX);
-  const block = make("div", { class: "data" }, node);
-  if (text.length > 1500 || node.textContent.split("\n", 16).length > 15) node.tabIndex = 0; // it scrolls, for the keyboard too
-  if (text.length > TEXT_MAX) block.append(make("p", { class: "small quiet" }, `${text.length - TEXT_MAX} more characters are not shown.`));
-  return block;
-}
-
-// ------------------------------------------------------------------ the list
-const ROWS = 500;                   // in the list, and as many held back
-const HELD_CHARACTERS = 16_777_216; // of data held back
-const list = $("events");
-const counts = { received: 0, gaps: 0, dropped: 0 };
-let pending = [], held = 0;         // what is not in the list yet, oldest first, and its characters
-let paused = false, renderTimer = 0, renderMs = 0;
-
-function eventRow({ event, data, id, at, flood }) {
-  const content = unwrap(data);
-  const topic = make("bdi", { class: "topic" });
-  for (const segment of content.topic.split(/(?<=\/)/)) topic.append(visible(segment), make("wbr", {}));
-  const where = make("span", { class: "where" }, topic, isolated(event, { class: event === "message" ? "name usual" : "name" }));
-  for (const other of content.others) where.append(isolated(other, { class: "other", title: "It is in this topic too" }));
-  if (content.isPrivate) where.append(make("span", { class: "tag", title: "Only who may read its topics gets it" }, "private"));
-  if (content.isLast) where.append(make("span", { class: "tag", title: "The last event of its topic" }, "last"));
-  return make("li", { class: flood ? "row" : "row fresh", "data-testid": "event-row", "data-id": id, "data-topic": content.topic, "data-event": event, "data-last": content.isLast },
-    timeNode(at),
-    where,
-    idButton(id),
-    dataBlock(content));
-}
-
-function markRow({ event, data, at }) {
-  if (event === "sse-end") return endRow(data, at);
-  const gap = event === "sse-gap";
-  const facts = parse(data) ?? {};
-  const reason = typeof facts.reason === "string" ? facts.reason.slice(0, 40) : "";
-  const row = make("li", { class: gap ? "mark gap" : "mark", "data-testid": gap ? "gap-row" : "drain-row", "data-reason": reason },
-    timeNode(at),
-    make("p", {}, make("strong", {}, `${gap ? "Gap" : "Drain"}${reason && `, ${reason}`}. `),
-      gap ? said(GAPS, reason, "Some events may have been lost.") : drainText(data)));
-  if (gap) {
-    const ids = make("p", { class: "ids small quiet" });
-    if (facts.requested) ids.append("Asked for ", idButton(String(facts.requested).slice(0, 200)), ". ");
-    if (facts.first) ids.append("Goes on with ", idButton(String(facts.first)), ".");
-    else ids.append("Goes on with the next event.");
-    row.append(ids);
+/** What does not pass the filter is not kept; what a flood or a pause pushes out before it is drawn is dropped unread. */
+function enqueue(event) {
+  const entry = { ...event, at: new Date(), needle };
+  if (isHidden(entry)) {
+    counts.sifted++;
+    return;
   }
-  return row;
-}
-
-function endRow(data, at) {
-  const topics = parse(data)?.topics;
-  const names = (Array.isArray(topics) ? topics : []).filter((topic) => typeof topic === "string");
-  const sentence = make("p", {}, make("strong", {}, "End. "), ENDED.slice(0, -1));
-  names.forEach((name, i) => sentence.append(i === 0 ? ": " : ", ", isolated(name, { class: "mono" })));
-  sentence.append(".");
-  return make("li", { class: "mark", "data-testid": "end-row" }, timeNode(at), sentence);
-}
-
-/** What a flood, or a pause, pushes out before it is drawn is dropped unparsed. */
-function enqueue(entry) {
-  pending.push({ ...entry, at: new Date() });
-  held += entry.data.length;
-  while (pending.length > ROWS || (held > HELD_CHARACTERS && pending.length > 1)) {
-    held -= pending.shift().data.length;
-    counts.dropped++;
+  pending.push(entry);
+  waiting += entry.data.length;
+  while (pending.length > ROWS || (waiting > KEPT_CHARACTERS && pending.length > 1)) {
+    waiting -= pending.shift().data.length;
+    counts.skipped++;
   }
 }
 
-/** Draws soon, and at most a quarter of the time. By a timer, since animation frames stop in a hidden tab. */
+/** Has a frame drawn. A hidden tab has none, and draws what waits when it is seen again. */
 function schedule() {
-  renderTimer ||= setTimeout(() => { renderTimer = 0; render(); }, Math.max(40, 3 * renderMs));
+  frameAsked ||= requestAnimationFrame(frame);
 }
 
-function render() {
-  const started = performance.now();
-  if (!paused && pending.length > 0) {
-    const flood = pending.length > 30; // needs no flashing
-    list.prepend(...pending.map((entry) => (entry.event.startsWith("sse-") ? markRow(entry) : eventRow({ ...entry, flood }))).reverse());
-    pending = [];
-    held = 0;
-    for (; list.childElementCount > ROWS; counts.dropped++) list.lastElementChild.remove();
+function frame() {
+  frameAsked = 0;
+  const until = performance.now() + FRAME_MS;
+  if (isSifting) sift(until);
+  if (!holding()) drawPending(until);
+  drawFigures();
+  if (isSifting || (pending.length > 0 && !holding())) schedule();
+}
+
+/** Puts what waits into the list, as much as a frame takes; the rest waits for the next one. */
+function drawPending(until) {
+  const second = currentSecond();
+  const isCalm = pending.length < CALM && Math.max(rate[second % 60], rate[(second + 59) % 60]) < CALM;
+  const drawn = [];
+  let taken = 0;
+  while (taken < pending.length && drawn.length < FRAME_ROWS && (taken === 0 || performance.now() < until)) {
+    const entry = pending[taken++];
+    waiting -= entry.data.length;
+    if (entry.needle !== needle && isHidden(entry)) { counts.sifted++; continue; }
+    const isMark = entry.event.startsWith("sse-");
+    drawn.push({ ...entry, needle, node: isMark ? markRow(entry) : eventRow(entry, isCalm) });
+    kept += entry.data.length;
   }
-  $("received").textContent = counts.received;
-  $("gaps").textContent = counts.gaps;
+  pending.splice(0, taken);
+  if (drawn.length === 0) return;
+  prepend(drawn.map(({ node }) => node));
+  rows.push(...drawn);
+  let gone = 0;
+  while (rows.length - gone > ROWS || (kept > KEPT_CHARACTERS && rows.length - gone > 1)) {
+    const { node, data } = rows[gone++];
+    kept -= data.length;
+    if (node.contains(document.activeElement)) log.focus({ preventScroll: true });
+    const group = node.parentNode;
+    node.remove();
+    if (group.childElementCount === 0) group.remove();
+  }
+  rows.splice(0, gone);
+  counts.dropped += gone;
+}
+
+/** Puts rows, oldest first, before those in the list. Only the groups of the list move, not each of its rows. */
+function prepend(nodes) {
+  while (nodes.length > 0) {
+    let group = list.firstElementChild;
+    if (!group || group.childElementCount >= GROUP) list.prepend((group = make("div", { class: "group" })));
+    group.prepend(...nodes.splice(0, GROUP - group.childElementCount).reverse());
+  }
+}
+
+/** Shows the rows that pass the filter and hides the others, newest first, as many as a frame takes. */
+function sift(until) {
+  isSifting = false;
+  for (const row of rows.toReversed()) {
+    if (row.needle === needle) continue;
+    if (performance.now() > until) { isSifting = true; return; }
+    row.needle = needle;
+    row.node.hidden = isHidden(row);
+    if (row.node.hidden) closeEvent(row);
+  }
+}
+
+function drawFigures() {
+  say("received", String(counts.received));
+  say("gaps", String(counts.gaps));
   $("gaps").classList.toggle("warn", counts.gaps > 0);
-  $("reconnects").textContent = connection.reconnects;
+  say("reconnects", String(connection.reconnects));
   const last = $("last-id"), id = connection.lastEventId;
-  last.dataset.id = last.dataset.copy = id;
-  last.textContent = id ? visible(shorten(id)) : "none";
-  last.title = id && `${visible(id)}\nClick to copy`;
-  $("dropped").textContent = counts.dropped > 0 ? `${counts.dropped} older rows dropped` : "";
-  $("dropped").dataset.count = counts.dropped;
-  $("held").textContent = paused ? `paused, ${pending.length} new held back` : "";
-  $("empty").hidden = list.childElementCount + pending.length > 0;
-  renderMs = performance.now() - started;
+  if (last.dataset.id !== id) {
+    last.dataset.id = last.dataset.copy = id;
+    last.textContent = id ? visible(shorten(id)) : "none";
+    last.title = id && `${visible(id)}\nClick to copy`;
+  }
+  const why = holding();
+  say("held", why && `${why}, ${pending.length} new held back`);
+  say("pause", why ? "Resume" : "Pause");
+  for (const [name, words] of [["dropped", "older rows dropped"], ["skipped", "not shown: more came than can be drawn"], ["sifted", "filtered out"]]) {
+    say(name, counts[name] > 0 ? `${counts[name]} ${words}` : "");
+    $(name).dataset.count = counts[name];
+  }
+  list.hidden = rows.length === 0;
+  $("empty").hidden = rows.length + pending.length + counts.sifted > 0;
+  $("none-passes").hidden = needle === "" || isSifting || rows.some(({ node }) => !node.hidden);
 }
 
 function clearList() {
   pending = [];
-  held = counts.dropped = 0;
+  rows = [];
+  open = [];
+  kept = waiting = counts.dropped = counts.skipped = counts.sifted = 0;
+  if (list.contains(document.activeElement)) log.focus();
   list.replaceChildren();
-  render();
+  drawFigures();
 }
+
+// ------------------------------------------------------------- reading the list
+function openEvent(row) {
+  if (open.length === OPEN) closeEvent(open[0]);
+  open.push(row);
+  row.node.querySelector(".data").setAttribute("aria-expanded", true);
+  row.node.append(eventInFull(row));
+}
+
+function closeEvent(row) {
+  if (!open.includes(row)) return;
+  open = open.filter((other) => other !== row);
+  const button = row.node.querySelector(".data"), full = row.node.querySelector(".full");
+  button.setAttribute("aria-expanded", false);
+  if (full.contains(document.activeElement)) button.focus();
+  full.remove();
+}
+
+function toggleEvent(node) {
+  const row = rows.find((row) => row.node === node);
+  if (!row) return;
+  if (open.includes(row)) closeEvent(row);
+  else openEvent(row);
+  schedule();
+}
+
+/** Pauses, or ends whatever holds the list. */
+function togglePause() {
+  paused = !holding();
+  if (!paused) {
+    open.slice().forEach(closeEvent);
+    log.scrollTop = 0;
+    isScrolled = false;
+  }
+  schedule();
+}
+
+/** The list is one stop of the Tab key: arrows go from event to event in it. */
+function moveInList(press) {
+  const from = document.activeElement.closest(".row");
+  if (press.key === "Escape" && from) {
+    const row = open.find(({ node }) => node === from);
+    if (row) closeEvent(row);
+    else log.focus();
+    schedule();
+    return;
+  }
+  // In an opened event's text, arrows scroll.
+  if (press.altKey || press.ctrlKey || press.metaKey || (from && !document.activeElement.matches(".data"))) return;
+  const shown = rows.filter(({ node }) => !node.hidden && node.matches(".row")).map(({ node }) => node).reverse();
+  const at = shown.indexOf(from);
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: shown.length - 1 }[press.key];
+  if (to === undefined || shown.length === 0) return;
+  press.preventDefault();
+  if (to < 0) log.focus();
+  else shown[Math.min(to, shown.length - 1)].querySelector(".data").focus();
+}
+
+list.addEventListener("click", ({ target }) => {
+  const row = target.closest(".row");
+  if (row && !target.closest(".full, .id") && getSelection().isCollapsed) toggleEvent(row);
+});
+list.addEventListener("pointerdown", () => { isPressed = true; });
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { if (isPressed) { isPressed = false; schedule(); } });
+list.addEventListener("focusin", ({ target }) => { hasFocus = target.matches(":focus-visible"); schedule(); });
+list.addEventListener("focusout", () => { hasFocus = false; schedule(); });
+log.addEventListener("keydown", moveInList);
+log.addEventListener("scroll", () => {
+  if (isScrolled !== log.scrollTop > 0) { isScrolled = !isScrolled; schedule(); }
+}, { passive: true });
+let filterTimer = 0;
+$("filter").oninput = () => {
+  clearTimeout(filterTimer);
+  filterTimer = setTimeout(() => {
+    needle = $("filter").value.trim().toLowerCase();
+    counts.sifted = 0;
+    isSifting = true;
+    schedule();
+  }, 150);
+};
 
 // --------------------------------------------------------- the figures over time
 const rate = new Uint32Array(60); // events in each of the last sixty seconds, as a ring

@@ -54,6 +54,15 @@ const BACKOFF_MS = 30_000;    // the longest wait, unless the hub asks for more
 const RETRY_MIN_MS = 250;     // whatever the hub asks for: no hot loop
 const WAIT_MAX_MS = 3_600_000; // whatever the hub asks for: no overflow of the timer
 const ENDED = "All topics ended.";
+const SLICE = 32_768;         // bytes that are parsed between two looks at the clock
+const TURN_MS = 8;            // of parsing, before the browser may draw and answer
+
+/** Lets the browser draw and answer. Unlike a timer it does not wait for long in a hidden tab. */
+const breath = () => new Promise((go) => {
+  const { port1, port2 } = new MessageChannel();
+  port1.onmessage = () => { port1.close(); go(); };
+  port2.postMessage(null);
+});
 
 /**
  * Keeps one stream alive. EventSource hands over only events whose names are known beforehand, and
@@ -172,15 +181,23 @@ class Connection {
       },
     });
     const reader = response.body.getReader();
+    let worked = 0; // milliseconds since the last breath
     for (;;) {
       const { done, value } = await reader.read();
       if (attempt !== this.#attempt) return;
       if (done) return drained ?? (this.state === "open" ? "The stream ended." : "The stream ended before its first event.");
-      this.life = this.#quietSince = performance.now();
-      parser.feed(value);
-      this.lastEventId = parser.lastEventId;
-      this.#handlers.onread();
-      if (ended) return this.stop("ended", ENDED); // whatever becomes of the connection: it is not asked again
+      for (let from = 0; from < value.length; from += SLICE) {
+        const started = this.life = this.#quietSince = performance.now();
+        parser.feed(value.subarray(from, from + SLICE));
+        this.lastEventId = parser.lastEventId;
+        this.#handlers.onread();
+        if (ended) return this.stop("ended", ENDED); // whatever becomes of the connection: it is not asked again
+        worked += performance.now() - started;
+        if (worked < TURN_MS) continue;
+        await breath();
+        if (attempt !== this.#attempt) return;
+        worked = 0;
+      }
     }
   }
 

@@ -11,22 +11,27 @@ function make(tag, attributes, ...children) {
   return node;
 }
 
-/** A name with the code points that turn text round, or can't be seen, written out. */
-const visible = (name) => name.replace(/[\p{Bidi_Control}\p{Control}\u2028\u2029]/gu, (c) => `‹U+${c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
+/** Sets a text that may be the same as before: then the browser has nothing to lay out again. */
+function say(id, text) {
+  if ($(id).textContent !== text) $(id).textContent = text;
+}
 
 /** A name that someone else chose, whose direction of writing stays its own. */
-const isolated = (name, attributes = {}) => make("bdi", attributes, visible(name));
+const isolated = (name, attributes = {}) => make("bdi", attributes, nameOf(name));
 
 /** The ends of an id's two parts, the log's epoch and the place in it: there ids differ. */
 const shorten = (id) => (id.length > 14 ? `${id.slice(0, Math.max(id.lastIndexOf("-"), 4)).slice(-4)}…${id.slice(-6)}` : id);
 
-const idButton = (id) =>
-  make("button", { type: "button", class: "plain id", title: `${visible(id)}\nClick to copy`, "data-copy": id, "aria-label": `Copy id ${visible(id)}` }, isolated(shorten(id)));
+/** Its name has what it shows in it, for those who tell their computer by voice what to click. */
+function idButton(id, attributes = {}) {
+  const shown = visible(shorten(id));
+  return make("button", { type: "button", class: "plain id", title: `${visible(id)}\nClick to copy`, "data-copy": id, "aria-label": `${shown}, copy id ${visible(id)}`, ...attributes }, shown);
+}
 
 function timeNode(date) {
   const two = (n) => String(n).padStart(2, "0");
-  const ms = make("span", { class: "ms" }, `.${String(date.getMilliseconds()).padStart(3, "0")}`);
-  return make("time", { datetime: date.toISOString() }, [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":"), ms);
+  const clock = [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":");
+  return make("time", { datetime: date.toISOString() }, `${clock}.${String(date.getMilliseconds()).padStart(3, "0")}`);
 }
 
 function parse(json) {
