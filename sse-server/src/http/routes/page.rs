@@ -26,8 +26,8 @@ const HTML: &str = concat!(
 /// The page contains everything it needs, and connects to nothing but the hub. Its one style and its one script are
 /// allowed by their hashes; whatever else found its way into it would not run.
 const POLICY: &str = "default-src 'none'; connect-src 'self'; \
-                      style-src 'sha256-ccmERjcn7YhwPgpDsz/Lk7/ZAQAwluneJ1tit1nN7Cg='; \
-                      script-src 'sha256-3VCXGhZ3s3OuGk8FWBbHa7aVgbeSqYiIT2+IbyUXsN0='; \
+                      style-src 'sha256-0aexAGUMokcyHuuRXZDheMprUFCqe9uojSSKDxLsMqs='; \
+                      script-src 'sha256-VmjuVTz9rpQvSCzh69hMfnfNwtf5P1oBzjxPdhnilu0='; \
                       img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn page() -> Response<ResponseBody> {

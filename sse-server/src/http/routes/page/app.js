@@ -36,7 +36,7 @@ const connection = new Connection({
     $("toggle").hidden = state === "idle";
     $("toggle").textContent = isOver() ? "Connect" : "Disconnect";
     drawLife();
-    drawFigures(); // at once, so that they never lag behind the state
+    draw(); // at once, so that the figures never lag behind the state
   },
 });
 

@@ -2,7 +2,8 @@
 const ROWS = 500;                   // in the list, and as many that wait for it
 const KEPT_CHARACTERS = 16_777_216; // of data in the list, and as many that wait
 const FRAME_MS = 6;                 // of a frame for new rows: the browser lays them out in what is left of it
-const FRAME_ROWS = 16;
+const FRAME_ROWS = 24;
+const PACE_MS = 50;                 // from frame to frame: nobody reads faster
 const GROUP = 25;                   // rows that the browser passes over at once while they are out of sight
 const CALM = 5;                     // events a second up to which a new row flashes
 const OPEN = 4;                     // events that are open at once
@@ -12,7 +13,7 @@ let pending = [], waiting = 0;      // what is not in the list yet, oldest first
 let rows = [], kept = 0;            // what is in the list, oldest first, and its characters
 let open = [];                      // those that are open, in the order in which they were
 let needle = "", isSifting = false; // the filter's text, and whether rows are left that it has not judged
-let paused = false, isScrolled = false, hasFocus = false, isPressed = false, frameAsked = 0;
+let paused = false, isScrolled = false, hasFocus = false, isPressed = false, isAsked = false, drawnAt = 0;
 
 /** Why new rows wait: nothing moves under the eyes, or the keyboard, of someone who reads. */
 function holding() {
@@ -41,14 +42,23 @@ function enqueue(event) {
   }
 }
 
-/** Has a frame drawn. A hidden tab has none, and draws what waits when it is seen again. */
+/** Has a frame drawn: at once after a while without one. A hidden tab has none, and draws what waits when it is seen again. */
 function schedule() {
-  frameAsked ||= requestAnimationFrame(frame);
+  if (isAsked) return;
+  isAsked = true;
+  const wait = drawnAt + PACE_MS - performance.now();
+  if (wait <= 0) requestAnimationFrame(frame);
+  else setTimeout(requestAnimationFrame, wait, frame);
 }
 
 function frame() {
-  frameAsked = 0;
-  const until = performance.now() + FRAME_MS;
+  isAsked = false;
+  draw();
+}
+
+function draw() {
+  drawnAt = performance.now();
+  const until = drawnAt + FRAME_MS;
   if (isSifting) sift(until);
   if (!holding()) drawPending(until);
   drawFigures();
@@ -119,11 +129,11 @@ function drawFigures() {
     last.title = id && `${visible(id)}\nClick to copy`;
   }
   const why = holding();
-  say("held", why && `${why}, ${pending.length} new held back`);
-  say("pause", why ? "Resume" : "Pause");
-  for (const [name, words] of [["dropped", "older rows dropped"], ["skipped", "not shown: more came than can be drawn"], ["sifted", "filtered out"]]) {
+  say("held", why && pending.length > 0 ? `${why}, ${pending.length} new held back` : why);
+  say("pause", isStopped() ? "Resume" : "Pause");
+  for (const [name, words] of [["dropped", "older rows dropped"], ["skipped", "not shown"], ["sifted", "filtered out"]]) {
     say(name, counts[name] > 0 ? `${counts[name]} ${words}` : "");
-    $(name).dataset.count = counts[name];
+    if ($(name).dataset.count !== String(counts[name])) $(name).dataset.count = counts[name];
   }
   list.hidden = rows.length === 0;
   $("empty").hidden = rows.length + pending.length + counts.sifted > 0;
@@ -165,9 +175,11 @@ function toggleEvent(node) {
   schedule();
 }
 
-/** Pauses, or ends whatever holds the list. */
+/** Whether the list goes on only when it is told to. It does so by itself once a press ends, or the focus is elsewhere. */
+const isStopped = () => paused || open.length > 0 || isScrolled;
+
 function togglePause() {
-  paused = !holding();
+  paused = !isStopped();
   if (!paused) {
     open.slice().forEach(closeEvent);
     log.scrollTop = 0;
@@ -197,9 +209,9 @@ function moveInList(press) {
   else shown[Math.min(to, shown.length - 1)].querySelector(".data").focus();
 }
 
-list.addEventListener("click", ({ target }) => {
-  const row = target.closest(".row");
-  if (row && !target.closest(".full, .id") && getSelection().isCollapsed) toggleEvent(row);
+list.addEventListener("click", ({ target, detail }) => {
+  const row = target.closest(".row"), isByKey = detail === 0;
+  if (row && !target.closest(".full, .id") && (isByKey || getSelection().isCollapsed)) toggleEvent(row);
 });
 list.addEventListener("pointerdown", () => { isPressed = true; });
 for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { if (isPressed) { isPressed = false; schedule(); } });
