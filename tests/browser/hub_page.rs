@@ -1,5 +1,8 @@
 //! The page in a real browser: publish, watch, lose the hub and find it again.
 
+mod payloads;
+mod soak;
+
 use std::net::SocketAddr;
 
 use sse_test_support::{
@@ -49,6 +52,11 @@ async fn run(page: &Page, script: &str) -> serde_json::Value {
 async fn text_of(page: &Page, script: &str) -> String {
     let value = run(page, script).await;
     value.as_str().unwrap_or_else(|| panic!("{script}: {value} is no text")).to_owned()
+}
+
+async fn number(page: &Page, script: &str) -> u64 {
+    let value = run(page, script).await;
+    value.as_u64().unwrap_or_else(|| panic!("{script}: {value} is no number"))
 }
 
 /// Waits until a script returns true.
@@ -166,7 +174,8 @@ async fn a_burst_arrives_whole_and_in_order() {
     for i in 0..300 {
         published.push(hub.publish("burst", &i.to_string()).await);
     }
-    until(&page, "all arrived", "return at('received').textContent === '300'").await;
+    let all = "return document.querySelectorAll('[data-testid=event-row]').length === 300";
+    until(&page, "all are in the list", all).await;
     let shown: Vec<String> = serde_json::from_str(&text_of(&page, IDS).await).unwrap();
     assert_eq!(shown, published);
     page.close().await;
