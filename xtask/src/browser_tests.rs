@@ -31,6 +31,13 @@ pub(crate) fn run(context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// The hub's page under hostile payloads for ten minutes, on a release build.
+pub(crate) fn soak_page(context: &Context) -> Result<()> {
+    let driver = context.chromedriver()?;
+    let mut test = native::on_release(context, "browser", &["--features", "sse-test-browser/browsers"])?;
+    command::run(test.args(["--ignored", "--nocapture", "hub_page::soak"]).env("CHROMEDRIVER", driver))
+}
+
 /// A compiler of TypeScript for the test of the npm package's declarations, which finds the user's own by itself.
 fn typescript(context: &Context) -> Option<PathBuf> {
     let own = env::var_os("SSE_TEST_TSC").is_some() || find_program("tsc").is_some();

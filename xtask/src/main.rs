@@ -138,6 +138,8 @@ enum Soak {
     Attacks,
     /// Pour a thousand streams into a release build at once, and kill it in the middle: a minute
     Pours,
+    /// Hostile payloads on the hub's page for ten minutes, on a release build: its memory, and tasks over 50 ms
+    Page,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
@@ -166,6 +168,7 @@ impl Chore {
             Self::Fuzz { seconds } => steps::fuzz(*seconds),
             Self::Soak { what: Some(Soak::Attacks), .. } => vec![Step::SoakAttacks],
             Self::Soak { what: Some(Soak::Pours), .. } => vec![Step::SoakPours],
+            Self::Soak { what: Some(Soak::Page), .. } => vec![Step::SoakPage],
             Self::Soak { what: None, rounds } => vec![Step::Soak { rounds: *rounds }],
         }
     }
@@ -234,11 +237,12 @@ mod tests {
     }
 
     #[test]
-    fn soak_kills_hubs_attacks_them_or_pours_into_them() {
+    fn soak_kills_hubs_attacks_them_pours_into_them_or_keeps_their_page_busy() {
         assert_eq!(steps("xtask soak"), [Step::Soak { rounds: 200 }]);
         assert_eq!(steps("xtask soak --rounds 3"), [Step::Soak { rounds: 3 }]);
         assert_eq!(steps("xtask soak attacks"), [Step::SoakAttacks]);
         assert_eq!(steps("xtask soak pours"), [Step::SoakPours]);
+        assert_eq!(steps("xtask soak page"), [Step::SoakPage]);
         assert!(Arguments::try_parse_from(["xtask", "soak", "--rounds", "3", "attacks"]).is_err(), "rounds of what");
     }
 

@@ -75,23 +75,23 @@ pub(crate) fn soak(context: &Context, rounds: u32) -> Result<()> {
 /// The attacks of the suite at full size, one after the other, on a release build; then all of them over TLS, at the suite's
 /// size, for each connection is then three.
 pub(crate) fn soak_attacks(context: &Context) -> Result<()> {
-    let mut test = on_release(context, "attacks")?;
+    let mut test = on_release(context, "attacks", &[])?;
     command::run(test.args(["--nocapture", "--test-threads=1", "--skip=over_tls"]).env("SSE_ATTACKS", "large"))?;
-    let mut test = on_release(context, "attacks")?;
+    let mut test = on_release(context, "attacks", &[])?;
     command::run(test.args(["--include-ignored", "--test-threads=1", "over_tls"]))
 }
 
 /// The suite's test of poured streams with a thousand of them, on a release build.
 pub(crate) fn soak_pours(context: &Context) -> Result<()> {
-    let mut test = on_release(context, "crash")?;
+    let mut test = on_release(context, "crash", &[])?;
     command::run(test.args(["--nocapture", "poured"]).env("SSE_CRASH_POURS", "1000"))
 }
 
-/// A test of the workspace whose hubs are a release build; the test's own arguments are still to come.
-fn on_release(context: &Context, test: &str) -> Result<Command> {
+/// A test of the workspace, in these `features`, whose hubs are a release build; the test's own arguments are still to come.
+pub(crate) fn on_release(context: &Context, test: &str, features: &[&str]) -> Result<Command> {
     cargo(context, &["build", "--release", "--package", "sse-server", "--bin", "sse-server"])?;
     let mut cargo = context.workspace.cargo();
-    cargo.args(["test", "--workspace", "--test", test, "--"]);
+    cargo.args(["test", "--workspace", "--test", test]).args(features).arg("--");
     cargo.env("SSE_TEST_HUB_PROGRAM", context.workspace.program("release", "sse-server"));
     Ok(cargo)
 }

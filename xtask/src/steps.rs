@@ -135,6 +135,9 @@ pub(crate) enum Step {
     /// A thousand streams poured into the hub
     #[value(skip)]
     SoakPours,
+    /// Hostile payloads on the hub's page
+    #[value(skip)]
+    SoakPage,
 }
 
 impl Step {
@@ -173,6 +176,7 @@ impl Step {
             Self::Soak { .. } => "soak",
             Self::SoakAttacks => "soak-attacks",
             Self::SoakPours => "soak-pours",
+            Self::SoakPage => "soak-page",
             Self::Fuzz { target: Target::Parse, .. } => "fuzz-parse",
             Self::Fuzz { target: Target::Encode, .. } => "fuzz-encode",
             Self::Fuzz { target: Target::Session, .. } => "fuzz-session",
@@ -224,6 +228,7 @@ impl Step {
             Self::Soak { .. } => "kill hubs under load, and look at what their logs lost",
             Self::SoakAttacks => "attack the hub at full size, and measure what that costs",
             Self::SoakPours => "pour a thousand streams into a hub that is killed",
+            Self::SoakPage => "keep the hub's page busy for ten minutes",
             Self::Fuzz { target: Target::Parse, .. } => "streams under their cuts and limits, against the oracle",
             Self::Fuzz { target: Target::Encode, .. } => "events of any fields, written and read back",
             Self::Fuzz { target: Target::Session, .. } => "a session's inputs in any order",
@@ -248,6 +253,7 @@ impl Step {
             Self::Soak { rounds } => format!("cargo xtask soak --rounds {rounds}"),
             Self::SoakAttacks => "cargo xtask soak attacks".to_owned(),
             Self::SoakPours => "cargo xtask soak pours".to_owned(),
+            Self::SoakPage => "cargo xtask soak page".to_owned(),
             _ => format!("cargo xtask test --only {}", self.name()),
         }
     }
@@ -307,6 +313,7 @@ impl Step {
             Self::Soak { rounds } => native::soak(context, rounds).map(|()| None),
             Self::SoakAttacks => native::soak_attacks(context).map(|()| None),
             Self::SoakPours => native::soak_pours(context).map(|()| None),
+            Self::SoakPage => browser_tests::soak_page(context).map(|()| None),
         }
     }
 }
