@@ -1,4 +1,4 @@
-//! The npm package as it is built, in a real browser, against a hub: `package.js` is what runs there.
+//! The npm package as it is built, in a real browser, against a hub: the scripts in `npm` are what runs there.
 
 use std::{
     env, fs,
@@ -12,7 +12,14 @@ use sse_test_support::webdriver::{Driver, eventually};
 
 use crate::chat::served::Served;
 
-const TESTS: &str = include_str!("npm/package.js");
+/// One script.
+const TESTS: &str = concat!(
+    include_str!("npm/harness.js"),
+    include_str!("npm/events.js"),
+    include_str!("npm/signals.js"),
+    include_str!("npm/options.js"),
+    include_str!("npm/run.js"),
+);
 
 /// The client in JavaScript, and the one in Rust with the same interface.
 pub(crate) const BUILDS: [&str; 2] = ["/sse-wasm-client/index.js", "/sse-wasm-client/wasm/index.js"];
