@@ -4,12 +4,12 @@ use sse_test_support::webdriver::Driver;
 
 use super::{Hub, number, run, text_of, type_into, until, watch};
 
-/// Of an event. The log of a hub in memory holds all of those below.
+/// Of an event, in bytes.
 const SIZE: usize = 8_000;
 
-/// Long, hostile, or both: each of about [`SIZE`] characters.
+/// Long, hostile, or both: each of about [`SIZE`] bytes.
 pub(super) fn payloads() -> Vec<String> {
-    let filled = |text: &str| text.repeat(SIZE / text.chars().count());
+    let filled = |text: &str| text.repeat(SIZE / text.len());
     let records: Vec<_> = (0..SIZE / 64)
         .map(|id| serde_json::json!({ "id": id, "name": "user", "tags": ["a", "b"], "ok": true }))
         .collect();

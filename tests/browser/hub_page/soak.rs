@@ -70,9 +70,11 @@ async fn for_ten_minutes_no_task_of_the_page_is_long_and_memory_is_steady() {
         time::sleep(Duration::from_secs(60)).await;
         let used = Use::of(&page).await;
         let received = number(&page, "return Number(document.getElementById('received').textContent)").await;
-        let long = run(&page, "return JSON.stringify(longTasks)").await;
+        let long = number(&page, "return longTasks.length").await;
+        let longest = number(&page, "return Math.max(0, ...longTasks)").await;
         println!(
-            "minute {minute}: {} published, {received} received, {} elements, heap {:.1} MB, tasks over 50 ms: {long}",
+            "minute {minute}: {} published, {received} received, {} elements, heap {:.1} MB; so far {long} tasks over \
+             50 ms, the longest {longest} ms",
             published.load(Relaxed),
             used.elements,
             used.heap as f64 / 1e6,
