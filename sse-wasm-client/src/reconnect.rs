@@ -112,7 +112,9 @@ impl Reconnect {
     pub(crate) fn handle_head(&mut self, heartbeat: Option<Duration>, now: Duration) {
         if let Phase::Connecting { .. } = self.phase {
             // A hub sends an event at once, so the first one has a deadline whether heartbeats will follow or not.
+            // An answer that may not be asked for again may take its time.
             let silence = self.settings.watchdog.map(|watchdog| watchdog.announced(heartbeat));
+            let silence = silence.filter(|silence| silence.has_heartbeats || self.may_repeat());
             let deadline = silence.map(|silence| now.saturating_add(silence.limit));
             self.has_begun = true;
             self.phase = Phase::Connecting { deadline, silence, by_browser: false };
@@ -198,7 +200,9 @@ impl Reconnect {
 
     /// The connection is lost, and the browser makes another.
     pub(crate) fn handle_lost(&mut self, now: Duration) {
-        if self.is_connected() && !self.end_for_good(CloseReason::Ended) {
+        // Of a stream that was open the browser doesn't tell whether it was whole.
+        let why = if matches!(self.phase, Phase::Open(_)) { CloseReason::Ended } else { CloseReason::Failed };
+        if self.is_connected() && !self.end_for_good(why) {
             self.settle(now);
             // The browser doesn't tell when, and its attempt may hang for ever. So the deadline is after the longest
             // wait.
@@ -342,7 +346,8 @@ impl Reconnect {
         self.phase = if self.settings.is_across_tabs {
             Phase::AcrossTabs(State::Connecting)
         } else {
-            let deadline = self.settings.watchdog.map(|watchdog| now.saturating_add(watchdog.head));
+            let watchdog = self.settings.watchdog.filter(|watchdog| watchdog.promised || self.may_repeat());
+            let deadline = watchdog.map(|watchdog| now.saturating_add(watchdog.head));
             Phase::Connecting { deadline, silence: None, by_browser: false }
         };
     }

@@ -198,7 +198,8 @@ export class Connection {
     const { status } = refused;
     const passes = status === null || status === 408 || status === 425 || status === 429 || (status >= 500 && status <= 599);
     const decided = status === null ? undefined : this.#plan.fetch?.retryIf?.(/** @type {any} */ (refused));
-    this.#change((reconnect, now) => reconnect.handleRefusal(refused, decided ?? passes, now, Math.random()));
+    const mayPass = decided ?? (passes && this.#reconnect.mayRepeat);
+    this.#change((reconnect, now) => reconnect.handleRefusal(refused, mayPass, now, Math.random()));
   }
 
   /** Listens to the page, or the worker, and gives what ends that. */

@@ -11,12 +11,15 @@ const OWN = ["open", "error", "message", "sse-cursor", "sse-gap", "sse-drain", "
  */
 export function byEventSource({ url, events, withCredentials }) {
   return (lastEventId, report) => {
+    let start = lastEventId; // until the server sets an ID
     const source = new EventSource(lastEventId ? withLastEventId(url, lastEventId) : url, { withCredentials });
     for (const name of new Set([...OWN, ...events])) {
       source.addEventListener(name, event => {
-        // The server's are message events, whatever their name. Without an ID of the server's yet, what was asked for counts.
-        if ("data" in event) report.event(name, event.data, event.lastEventId || lastEventId, event.origin);
-        else if (name === "open") report.head();
+        // The server's are message events, whatever their name.
+        if ("data" in event) {
+          if (event.lastEventId) start = "";
+          report.event(name, event.data, event.lastEventId || start, event.origin);
+        } else if (name === "open") report.head();
         else if (source.readyState === 2) report.refused({ type: "refused", status: null, problem: null, retryAfter: null });
         else if (source.readyState === 0) report.lost();
       });

@@ -176,14 +176,14 @@ export type State =
    */
   | { readonly kind: "connecting"; readonly why?: Why }
   /** Events arrive. */
-  | { readonly kind: "open" }
+  | { readonly kind: "open"; readonly why?: undefined }
   /**
    * The last attempt failed. The next, number `attempt` since the last stable stream, is due at the time `until` of
    * `performance.now()`. With `refused` the `status` is told, if it is known.
    */
   | { readonly kind: "waiting"; readonly attempt: number; readonly until: number; readonly why?: Why; readonly status?: number }
   /** There is no connection on purpose: the page is hidden, or in the back/forward cache. */
-  | { readonly kind: "paused" }
+  | { readonly kind: "paused"; readonly why?: undefined }
   /**
    * The stream is closed for good. `ended`: everything has come, since all topics have ended, the server answered 204, or the stream
    * has ended and `reconnect` says that this is its end. `failed`: it broke or could not be made, and `reconnect` allows no other.
@@ -396,7 +396,9 @@ export class EventStream<Events extends object = Record<string, unknown>> implem
    * Events in batches: what has come in the milliseconds `every` (50) after the first of each, at most 10,000. Leaving a loop over it
    * closes the stream.
    */
-  batches(options?: { readonly every?: number }): AsyncGenerator<EventOf<Events>[], void, undefined>;
+  batches(options?: { readonly every?: number }): AsyncIterableIterator<EventOf<Events>[], undefined> & {
+    return(value?: undefined): Promise<IteratorResult<EventOf<Events>[], undefined>>;
+  };
 
   /** Ends a wait: the next attempt is made at once. */
   retryNow(): void;

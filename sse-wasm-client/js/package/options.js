@@ -1,5 +1,7 @@
 // Checks the options of EventStream.connect.
 
+import { report } from "./report.js";
+
 /** What a browser's timer can wait, in milliseconds. */
 const MAX_MS = 2_147_483_647;
 const MAX_COUNT = 4_294_967_295;
@@ -57,6 +59,13 @@ export function planOf(url, options = {}) {
   if (fetch && withCredentials !== undefined) {
     throw refused("option withCredentials", withCredentials, 'over fetch say fetch: { credentials: "include" } instead');
   }
+  const reconnect =
+    optional("reconnect", options.reconnect, isReconnect, 'give true, "refused" or false') ?? (fetch?.body === undefined || undefined);
+  const shared = flag(options, "shared");
+  if (shared && reconnect !== true) {
+    throw refused("option shared", shared, "another tab would ask for the stream again when this one goes; say reconnect: true, if it may");
+  }
+  if (shared && options.events === "all") throw refused("option events", "all", "tabs that share have to know the names");
   /** @type {(name: string, least?: number) => number | undefined} */
   const ms = (name, least = 0) => inRange(options, name, least, MAX_MS, "number of milliseconds", isNumber);
   /** @type {(name: string) => number | undefined} */
@@ -66,14 +75,14 @@ export function planOf(url, options = {}) {
     allEvents: options.events === "all",
     lastEventId: lastEventId(options.lastEventId),
     withCredentials: flag(options, "withCredentials"),
-    shared: flag(options, "shared"),
+    shared,
     heartbeat: options.heartbeat === false ? 0 : ms("heartbeat", 1),
     pauseWhenHidden: ms("pauseWhenHidden"),
     reconnectionTime: ms("reconnectionTime") ?? 3000,
     maxWait: ms("maxWait") ?? 30_000,
     giveUpAfter: count("giveUpAfter"),
     capacity: count("capacity"),
-    reconnect: optional("reconnect", options.reconnect, isReconnect, 'give true, "refused" or false') ?? (fetch?.body === undefined || undefined),
+    reconnect,
     decode: isObject(decode) ? bySchemas(decode) : optional("decode", decode, isFunction, "give a function, or an object of schemas"),
     throwOnClose: flag(options, "throwOnClose"),
     // It may be another frame's.
@@ -98,7 +107,9 @@ function absolute(address) {
 /** @param {any} options @returns {FetchPlan | undefined} */
 function fetchPlan(options) {
   // Node and others have no EventSource.
-  if (options === false || (options === undefined && isFunction(globalThis.EventSource))) return;
+  const hasEventSource = isFunction(globalThis.EventSource);
+  if (options === false && !hasEventSource) throw refused("option fetch", options, "there is no EventSource here");
+  if (options === false || (options === undefined && hasEventSource)) return;
   if (options === true || options === undefined) options = {};
   if (!isObject(options)) throw refused("option fetch", options, "give true, or an object of options");
   only("option fetch", options, FETCH_OPTIONS);
@@ -122,7 +133,7 @@ async function askedHeaders(give) {
     for (let at = 0; at < words.length; at += 2) new Headers([[words[at] ?? "", words[at + 1] ?? ""]]); // throws as `fetch` would
     return words;
   } catch (error) {
-    reportError(error);
+    report(error);
   }
 }
 
@@ -133,7 +144,7 @@ function mayPass(retryIf, refusal) {
     if (typeof may === "boolean" || may === undefined) return may;
     throw refused("what option fetch.retryIf gives", may, "give true or false, or undefined for the default");
   } catch (error) {
-    reportError(error);
+    report(error);
     return false;
   }
 }

@@ -98,8 +98,9 @@ export class Parser {
       if (value.length > MAX_WORD) this.#over ??= "name";
       else this.#name = value;
     } else if (name === "id") {
+      if (value.includes("\0")) return;
       if (value.length > MAX_WORD) this.#over ??= "id";
-      else if (!value.includes("\0")) this.#id = value;
+      else this.#id = value;
     } else if (name === "retry" && /^\d+$/.test(value)) {
       return { retry: Number(value) };
     }

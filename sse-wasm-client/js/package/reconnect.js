@@ -111,8 +111,9 @@ export class Reconnect {
     if (this.state.kind !== "connecting") return;
     this.#hasBegun = true;
     // A hub sends an event at once, so the first one has a deadline whether heartbeats will follow or not.
-    this.#limit = (heartbeat ?? this.#interval()) + MARGIN;
     this.#hasHeartbeats = heartbeat !== undefined || this.#settings.heartbeat !== undefined;
+    // An answer that may not be asked for again may take its time.
+    this.#limit = this.#hasHeartbeats || this.mayRepeat ? (heartbeat ?? this.#interval()) + MARGIN : Infinity;
     this.#byBrowser = false;
     this.handleHeard(now);
   }
@@ -185,7 +186,8 @@ export class Reconnect {
 
   /** The connection is lost, and the browser makes another. */
   handleLost(/** @type {number} */ now) {
-    if (!this.isConnected || this.#endsHere("ended")) return;
+    // Of a stream that was open the browser doesn't tell whether it was whole.
+    if (!this.isConnected || this.#endsHere(this.state.kind === "open" ? "ended" : "failed")) return;
     this.#settle(now);
     // The browser doesn't tell when, and its attempt may hang for ever.
     this.#deadline = this.#watched(now + MAX_ASKED + HEAD);
@@ -200,12 +202,12 @@ export class Reconnect {
     this.#wait({ why: why === "failed" && this.state.kind === "connecting" ? "unreachable" : why }, 0, now, random);
   }
 
-  /** The response was no stream. `mayPass` says whether it makes sense to try again. */
+  /** The response was no stream. `mayPass` says whether to try again. */
   handleRefusal(/** @type {Refused} */ refused, /** @type {boolean} */ mayPass, /** @type {number} */ now, /** @type {number} */ random) {
     if (!this.isConnected) return;
     const { status, retryAfter } = refused;
     this.#refusals += 1;
-    if (!mayPass || this.#mayRepeat() === false) {
+    if (!mayPass) {
       if (status === 200) this.finish({ kind: "closed", why: "not-an-event-stream" });
       else if (status) this.finish({ kind: "closed", why: "status", status });
       else this.finish({ kind: "closed", why: "gave-up" });
@@ -305,7 +307,8 @@ export class Reconnect {
     this.connect = true;
     this.#held = this.#byBrowser = this.#hasHeartbeats = false;
     this.#limit = undefined;
-    this.#deadline = this.#settings.shared ? Infinity : this.#watched(now + HEAD);
+    const hasDeadline = !this.#settings.shared && (this.mayRepeat || this.#settings.heartbeat !== undefined);
+    this.#deadline = hasDeadline ? this.#watched(now + HEAD) : Infinity;
     this.#enter(why ? { kind: "connecting", why } : { kind: "connecting" });
   }
 
@@ -326,8 +329,8 @@ export class Reconnect {
     if (this.state.kind === "open" && now - this.#since >= STABLE) this.#failures = 0;
   }
 
-  /** What `reconnect` says to a connection that ends now: false if it may not be made again. */
-  #mayRepeat() {
+  /** Whether the stream may be asked for again when it ends now. */
+  get mayRepeat() {
     const { reconnect } = this.#settings;
     if (reconnect === "refused") return !this.#hasBegun;
     return reconnect ?? this.lastEventId !== "";
@@ -335,7 +338,7 @@ export class Reconnect {
 
   /** Closes the stream if it may not be asked for again. */
   #endsHere(/** @type {"ended" | "failed"} */ why) {
-    if (this.#mayRepeat()) return false;
+    if (this.mayRepeat) return false;
     this.finish({ kind: "closed", why });
     return true;
   }

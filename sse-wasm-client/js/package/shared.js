@@ -1,6 +1,7 @@
 // One connection for all tabs of the browser that want the same stream. What that takes is loaded when it is asked for.
 
 import { Connection } from "./connection.js";
+import { report as reported } from "./report.js";
 import { warn } from "./stream.js";
 
 /**
@@ -27,6 +28,9 @@ export function byTabs(plan, dial) {
       if (isOver) return;
       const connection = connect(lastEventId, handlers);
       close = () => connection.close();
+    }).catch(error => {
+      reported(error);
+      report.state({ kind: "closed", why: "failed" });
     });
     return () => {
       isOver = true;

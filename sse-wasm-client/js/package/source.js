@@ -26,6 +26,7 @@ export class Source {
   /** How many dropped events were told of. */
   #told = 0;
   #isTelling = false;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
   /**
    * @param {Plan} plan
@@ -99,10 +100,11 @@ export class Source {
     this.#isTelling = count > 0;
     if (!count) return;
     this.#tell({ type: "dropped", count });
-    setTimeout(() => this.#tellDropped(), TELL);
+    if (this.state.kind !== "closed") this.#timer = setTimeout(() => this.#tellDropped(), TELL);
   }
 
   #end() {
+    clearTimeout(this.#timer);
     this.#queue.end();
     this.#tellDropped();
   }

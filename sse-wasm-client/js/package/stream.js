@@ -1,6 +1,7 @@
 // A connection to a stream of events as applications see it: an async iterator of events, and signals about the stream itself.
 
 import { Queue } from "./queue.js";
+import { report } from "./report.js";
 
 /** How many signals wait for a reader. */
 const SIGNALS = 64;
@@ -132,11 +133,12 @@ export class EventStream extends EventTarget {
     this.closed = new Promise(done => {
       this.#closes = done;
     });
+    this.#source = make(plan, signal => this.#signal(signal));
     const abort = () => this.close();
     plan.signal?.addEventListener("abort", abort);
     this.closed.then(() => plan.signal?.removeEventListener("abort", abort));
-    this.#source = make(plan, signal => this.#signal(signal));
-    queueMicrotask(() => this.#handle("onstate", this.state));
+    const { state } = this;
+    queueMicrotask(() => this.#handle("onstate", state));
   }
 
   get state() {
@@ -200,21 +202,44 @@ export class EventStream extends EventTarget {
     return this;
   }
 
-  /** Events in batches: what has come in the milliseconds `every` after the first of each. */
-  async *batches({ every = 50 } = {}) {
-    try {
-      for (let one; !(one = await this.next()).done;) {
-        const many = [one.value];
-        await new Promise(done => setTimeout(done, every));
-        for (let parts; many.length < MAX_BATCH && (parts = this.#source.take());) {
-          const event = await this.#decoded(parts);
-          if (event) many.push(event);
+  /** Events in batches: what has come in the milliseconds `every` after the first of each. No generator, as for signals. */
+  batches({ every = 50 } = {}) {
+    /** The next event, if an earlier batch has asked for it. @type {Promise<any> | undefined} */
+    let asked;
+    const next = async () => {
+      /** @type {any[]} */
+      const many = [];
+      /** @type {any} */
+      let timer;
+      /** @type {Promise<void> | undefined} */
+      let due;
+      try {
+        while (many.length < MAX_BATCH) {
+          asked ??= this.next();
+          const one = await (due ? Promise.race([asked, due]) : asked);
+          if (!one || (one.done && many.length)) break; // the end is for the next call
+          asked = undefined;
+          if (one.done) return one;
+          many.push(one.value);
+          due ??= new Promise(done => {
+            timer = setTimeout(done, every);
+          });
         }
-        yield many;
+      } catch (error) {
+        if (!many.length) throw error; // else it is for the next call
+      } finally {
+        clearTimeout(timer);
       }
-    } finally {
-      this.return();
-    }
+      return { done: false, value: many };
+    };
+    return {
+      next,
+      return: (/** @type {any} */ value) => this.return(value),
+      throw: (/** @type {any} */ error) => this.throw(error),
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   signals() {
@@ -285,7 +310,7 @@ export class EventStream extends EventTarget {
     try {
       if (typeof handler === "function") handler.call(this, told);
     } catch (error) {
-      reportError(error); // as for any event handler
+      report(error);
     }
   }
 }

@@ -50,6 +50,10 @@ test("what exceeds a limit is dropped, told and committed", () => {
   assert.deepEqual(whole(`: ${"x".repeat(LARGEST + 9)}\n${"y".repeat(LARGEST + 9)}\ndata: a\n\n`).map(item => item.data), ["a"]);
 });
 
+test("an ID with a NUL is no ID, however long", () => {
+  assert.deepEqual(whole(`id: \0${"n".repeat(2000)}\ndata: a\n\n`), [{ name: "message", data: "a", id: "" }]);
+});
+
 test("an endless line is not kept", () => {
   const parser = new Parser("");
   for (let mebibyte = 0; mebibyte < 20; mebibyte += 1) {

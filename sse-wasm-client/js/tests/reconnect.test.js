@@ -41,7 +41,8 @@ class Course {
   }
 
   refuse(status, { retryAfter = null, mayPass = status === null || status >= 500, random = 0 } = {}) {
-    this.reconnect.handleRefusal({ type: "refused", status, problem: null, retryAfter }, mayPass, this.now, random);
+    const may = mayPass && this.reconnect.mayRepeat; // as connection.js has it
+    this.reconnect.handleRefusal({ type: "refused", status, problem: null, retryAfter }, may, this.now, random);
     this.collect();
   }
 
@@ -234,6 +235,19 @@ test("what is not asked for again ends with its stream", () => {
   assert.deepEqual(ending(false, course => { course.event(""); course.pass(60 * S); }), closed("failed"));
   assert.deepEqual(ending(false, course => { course.event(""); course.reconnect.handleStored(course.now); }), closed("failed"));
   assert.deepEqual(ending(false, course => { course.event(""); course.reconnect.handleLost(course.now); }), closed("ended"));
+  assert.deepEqual(ending(false, course => course.reconnect.handleLost(course.now)), closed("failed"));
+});
+
+test("an answer that may not be asked for again may take its time", () => {
+  const course = new Course({ reconnect: undefined });
+  course.pass(100 * S); // no head
+  course.reconnect.handleHead(undefined, course.now);
+  course.pass(100 * S); // no event
+  assert.equal(course.state.kind, "connecting");
+  const announced = new Course({ reconnect: undefined });
+  announced.reconnect.handleHead(2 * S, announced.now);
+  announced.pass(7 * S);
+  assert.deepEqual(announced.state, closed("failed"));
 });
 
 test("the end of all topics is final, and what comes late is nothing", () => {

@@ -380,4 +380,18 @@ fn what_is_not_asked_for_again_ends_with_its_stream() {
         sim.collect();
     };
     assert_eq!(ending(Never, lost), closed(CloseReason::Ended));
+    let unreachable = |sim: &mut Sim| sim.reconnect.handle_lost(sim.now);
+    assert_eq!(ending(Never, unreachable), closed(CloseReason::Failed));
+    // an answer that may not be asked for again may take its time, unless heartbeats are announced
+    let slow = |sim: &mut Sim| {
+        sim.pass(S(100));
+        sim.reconnect.handle_head(None, sim.now);
+        sim.pass(S(100));
+    };
+    assert_eq!(ending(OnceResumable, slow), State::Connecting);
+    let announced = |sim: &mut Sim| {
+        sim.reconnect.handle_head(Some(S(2)), sim.now);
+        sim.pass(S(7));
+    };
+    assert_eq!(ending(OnceResumable, announced), closed(CloseReason::Failed));
 }

@@ -1,6 +1,26 @@
 // Events, as they arrive.
 
 Object.assign(tests, {
+  async all_names_over_fetch() {
+    if (BUILD.includes("wasm")) {
+      equal(thrown(() => EventStream.connect("/x", { fetch: true, events: "all" })).startsWith("TypeError: option events"), true);
+      return;
+    }
+    const name = topic();
+    const stream = await open(name, { fetch: true, events: "all" });
+    for (const event of ["one", "message", "other"]) await publish(name, event, event);
+    const names = [];
+    for await (const event of stream) if (names.push(event.name) === 3) break;
+    equal(names, ["one", "message", "other"]);
+  },
+
+  async batches_can_be_left_while_they_wait() {
+    const stream = await open(topic());
+    const batches = stream.batches();
+    const waiting = batches.next();
+    equal([await batches.return(), await waiting, stream.state.kind], [{ done: true }, { done: true }, "closed"]);
+  },
+
   async events_come_in_batches() {
     const name = topic();
     const stream = await open(name);

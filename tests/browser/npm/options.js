@@ -103,6 +103,9 @@ Object.assign(tests, {
       [{ decode: "json" }, 'option decode can\'t be "json": give a function, or an object of schemas'],
       [{ decode: { a: {} } }, "option decode.a can't be an object: give a Standard Schema"],
       [{ events: "all" }, 'option events can\'t be "all": give an array of event names: "all" is for fetch, an EventSource has to know them'],
+      [{ shared: true, fetch: { body: "{}" } }, "option shared can't be true: another tab would ask for the stream again when this " +
+        "one goes; say reconnect: true, if it may"],
+      [{ shared: true, fetch: true, events: "all" }, 'option events can\'t be "all": tabs that share have to know the names'],
       [{ shared: "yes" }, 'option shared can\'t be "yes": give true or false'],
       [{ withCredentials: 1 }, "option withCredentials can't be 1: give true or false"],
       [{ withCredentials: true, fetch: true }, 'option withCredentials can\'t be true: over fetch say fetch: { credentials: "include" } instead'],

@@ -3,6 +3,7 @@
 import start, { connect } from "./sse_wasm_client.js";
 import { byFetch } from "../fetch.js";
 import { planOf } from "../options.js";
+import { report } from "../report.js";
 import { EventStream as Base, MADE_HERE } from "../stream.js";
 
 /** @type {Promise<void> | undefined} */
@@ -34,6 +35,7 @@ export class EventStream extends Base {
    */
   static connect(url, options) {
     const plan = planOf(url, options);
+    if (plan.allEvents) throw new TypeError('option events can\'t be "all": the build in Rust has to know the names');
     if (plan.fetch) byFetch(plan, plan.fetch); // for what it throws, which is thrown before the module is loaded
     plan.signal?.throwIfAborted();
     return new EventStream(MADE_HERE, plan, (plan, tell) => new Source(plan, tell));
@@ -57,7 +59,7 @@ class Source {
   constructor(plan, tell) {
     this.#plan = plan;
     this.#tell = tell;
-    this.#last = init().then(() => this.#connect(), error => this.#fail(error));
+    this.#last = init().then(() => this.#connect()).catch(error => this.#fail(error));
   }
 
   get state() {
@@ -81,9 +83,11 @@ class Source {
   next() {
     this.#promised += 1;
     return (this.#last = this.#last.then(async () => {
-      const parts = await this.#connection?.next();
-      this.#promised -= 1;
-      return parts;
+      try {
+        return await this.#connection?.next();
+      } finally {
+        this.#promised -= 1;
+      }
     }));
   }
 
@@ -118,12 +122,13 @@ class Source {
 
   /** @param {unknown} error */
   #fail(error) {
-    reportError(error);
+    if (this.#state.kind !== "closed") report(error);
     this.#finish("failed");
   }
 
   /** @param {any} why */
   #finish(why) {
+    if (this.#state.kind === "closed") return;
     this.#state = { kind: "closed", why };
     this.#tell({ type: "state", state: this.#state });
   }

@@ -173,7 +173,7 @@ fn the_hubs_page_is_held_to_the_protocols_vectors_and_draws_little_of_any_text()
 /// The client in JavaScript, as far as it needs no browser.
 #[test]
 fn the_browser_client_keeps_the_standard_and_the_protocol_of_tabs() {
-    let tests = ["parser", "reconnect", "tabs", "tabs_parts", "across"];
+    let tests = ["parser", "reconnect", "stream", "tabs", "tabs_parts", "across"];
     let files = tests.map(|name| format!("../../sse-wasm-client/js/tests/{name}.test.js"));
     test_in_node(&files.each_ref().map(String::as_str));
 }
