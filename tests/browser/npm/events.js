@@ -2,7 +2,7 @@
 
 Object.assign(tests, {
   async all_names_over_fetch() {
-    if (BUILD.includes("wasm")) {
+    if (BUILD.includes("/wasm/")) {
       equal(thrown(() => EventStream.connect("/x", { fetch: true, events: "all" })).startsWith("TypeError: option events"), true);
       return;
     }
