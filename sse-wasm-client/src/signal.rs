@@ -55,7 +55,7 @@ pub enum Signal {
     TooLong(Limit),
     /// So many events more were dropped, because they were not read in time. Told at once, and of those that follow
     /// within a second together, with the next event that comes or is read.
-    /// [`EventSource::dropped`](crate::EventSource::dropped) counts them all.
+    /// `EventSource::dropped` counts them all.
     Dropped(u64),
 }
 
