@@ -175,6 +175,7 @@ mod state;
 mod clock;
 mod queue;
 mod response;
+mod transport_options;
 mod url;
 mod weak;
 

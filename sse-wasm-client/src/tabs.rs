@@ -116,8 +116,6 @@ use crate::{Delivery, Message, State};
 
 #[cfg(target_arch = "wasm32")]
 pub use self::across::AcrossTabs;
-#[cfg(target_arch = "wasm32")]
-pub(crate) use self::shared_name::TransportOptions;
 
 /// One tab of those that share a stream.
 ///

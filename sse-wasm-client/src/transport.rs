@@ -11,7 +11,7 @@ use sse_core::EventName;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Url;
 
-use crate::{ConnectError, driver::Dial, reconnect::Settings, tabs::TransportOptions};
+use crate::{ConnectError, driver::Dial, reconnect::Settings, transport_options::TransportOptions};
 
 pub use event_source::ByEventSource;
 pub use fetch::{ByFetch, Credentials};

@@ -4,6 +4,7 @@ mod watchdog;
 use std::rc::Rc;
 
 use super::*;
+use crate::Refusal;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 const S: fn(u64) -> Duration = Duration::from_secs;

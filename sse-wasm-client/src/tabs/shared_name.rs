@@ -3,45 +3,17 @@
 
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
-use sse_core::{EventName, Limits};
+use serde::Serialize;
+use sse_core::EventName;
 
-use crate::reconnect::{Reconnection, Settings};
+use crate::{
+    reconnect::{Reconnection, Settings},
+    transport_options::TransportOptions,
+};
 
 /// The version of what tabs send each other, put before the name of what they share: pages that were built with another
 /// version keep to themselves.
 pub(super) const VERSION: &str = "sse-wasm-client/2 ";
-
-/// What of a transport tabs have to have in common.
-#[derive(Debug)]
-pub(crate) enum TransportOptions<'a> {
-    EventSource {
-        with_credentials: bool,
-    },
-    Fetch {
-        headers: &'a [(String, String)],
-        /// Functions can't be compared.
-        has_header_provider: bool,
-        body: Option<&'a str>,
-        credentials: &'static str,
-        last_event_id_in_query: bool,
-        limits: Limits,
-    },
-}
-
-impl Serialize for TransportOptions<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match *self {
-            Self::EventSource { with_credentials } => ("EventSource", with_credentials).serialize(to),
-            Self::Fetch { headers, has_header_provider, body, credentials, last_event_id_in_query, limits } => {
-                let headers: Vec<_> = headers.iter().flat_map(|(name, value)| [name, value]).collect();
-                let Limits { line, event, id, name, .. } = limits;
-                let limits = (limits != Limits::default()).then_some([line, event, id, name]);
-                ("fetch", headers, has_header_provider, body, credentials, last_event_id_in_query, limits).serialize(to)
-            }
-        }
-    }
-}
 
 /// The name without its version: equal for all that can have one connection. Headers may be secrets, so everything but
 /// the URL is hashed.
@@ -93,6 +65,7 @@ fn fnv1a(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
+    use sse_core::Limits;
 
     use super::*;
     use crate::reconnect::Watchdog;

@@ -15,7 +15,7 @@ use crate::{
     decoder::RawEvent,
     driver::{Connection, Dial, Driver},
     reconnect::Settings,
-    tabs::TransportOptions,
+    transport_options::TransportOptions,
     url,
     weak::with,
 };

@@ -24,7 +24,7 @@ use crate::{
     driver::{Connection, Dial, Driver},
     reconnect::Settings,
     response::{self, ResponseHead},
-    tabs::TransportOptions,
+    transport_options::TransportOptions,
     url,
     weak::with,
 };

@@ -108,6 +108,7 @@ const ORDERS: &[Order<'_>] = &[
         modules: &[
             "weak",
             "url",
+            "transport_options",
             "response",
             "queue",
             "clock",
